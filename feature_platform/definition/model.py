@@ -1,0 +1,119 @@
+"""Checked definitions as frozen values: what `loading` makes and everything after it reads."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from feature_platform.tiles.grid import Grid, format_duration
+from feature_platform.tiles.layout import Carrier, Kind
+
+TypeName = Literal["BIGINT", "INT", "DOUBLE", "DECIMAL", "STRING", "BOOLEAN", "TIMESTAMP"]
+Aggregate = Literal["count", "sum", "avg", "min", "max", "first", "last", "last_n"]
+OnChange = Literal["forward", "rebuild"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnType:
+    """The type of a source column. `precision` and `scale` are for DECIMAL, 0 elsewhere."""
+
+    name: TypeName
+    precision: int = 0
+    scale: int = 0
+
+    def __str__(self) -> str:
+        """Write it as in YAML."""
+        return f"DECIMAL({self.precision},{self.scale})" if self.name == "DECIMAL" else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A topic and its columns."""
+
+    name: str
+    topic: str
+    format: Literal["json"]
+    event_time: str
+    max_future_ms: int
+    columns: tuple[tuple[str, ColumnType], ...]
+    """Name and type in the order of the file."""
+    description: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredColumn:
+    """A partial that the SQL computes and the kernel keeps; AVG(x) makes two."""
+
+    name: str
+    kind: Kind
+    carrier: Carrier
+    value_type: ColumnType
+    """Type of the aggregated expression; decides how a served value is written."""
+    scale: int
+    """Digits after the point of a fixed-point sum, or of a DECIMAL; 0 elsewhere."""
+    n: int
+    levels: tuple[int, ...]
+    lifetime: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """One aggregate of the query and the windows it is asked for."""
+
+    name: str
+    aggregate: Aggregate
+    columns: tuple[str, ...]
+    """Stored columns it is finished from: one, or sum and count for AVG."""
+    windows_ms: tuple[int, ...]
+    lifetime: bool
+    latest: bool
+    """Served under its bare name: a property or last-N."""
+    description: str = ""
+
+    @property
+    def served_names(self) -> tuple[str, ...]:
+        """The names rankers ask for: `views_30m`, `views_lifetime`, `language`."""
+        names = [f"{self.name}_{format_duration(window)}" for window in self.windows_ms]
+        if self.lifetime:
+            names.append(f"{self.name}_lifetime")
+        if self.latest:
+            names.append(self.name)
+        return tuple(names)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureSetSettings:
+    """The `settings:` of a feature set, with the platform's defaults."""
+
+    state_ttl_ms: int = 7_200_000
+    sql_state_ttl_ms: int = 600_000
+    checkpoint_interval_ms: int = 30_000
+    flush_interval_ms: int = 1_000
+    parallelism: int = 1
+    keep_ms: int = 3_600_000
+    """How much longer than its windows need a closed tile is kept, for questions about past instants."""
+    on_change: OnChange = "forward"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureSet:
+    """A feature set whose YAML and SQL were checked."""
+
+    name: str
+    description: str
+    owner: str
+    entity: str
+    source: Source
+    sql: str
+    """As written."""
+    flink_sql: str
+    spark_sql: str
+    columns: tuple[StoredColumn, ...]
+    """What the SQL returns after `__entity` and `__tile`, in order; `_events` first."""
+    features: tuple[Feature, ...]
+    grid: Grid
+    settings: FeatureSetSettings
+    data_fingerprint: str
+    """Changes when values or state change; reformatting leaves it alone."""
+    metadata_fingerprint: str
+    """Changes when descriptions or owners change."""
+    file: str = ""

@@ -1,0 +1,106 @@
+"""Every error of the platform, as one tree in two families.
+
+FeaturePlatformError
+├── CallerError                 the caller or a definition is wrong: fix it, retrying does not help
+│   ├── DefinitionError         one or more mistakes in YAML or SQL, each with its position
+│   ├── SettingsError           feature_platform.toml or the environment
+│   ├── UnknownFeatureError     a feature set or feature that is not deployed
+│   ├── OutOfReachError         an instant that the kept tiles no longer answer
+│   ├── LimitExceededError      a named limit and the value that passed it
+│   └── PlanRefusedError        a change that may not be applied as asked
+└── WorldError                  the world failed: retry, degrade, or repair the server
+    ├── ServerError             an embedded or remote server did not start or answer
+    ├── StoreUnavailableError   Cassandra or ScyllaDB did not answer
+    ├── BrokerUnavailableError  Kafka did not answer
+    ├── JobFailedError          a Flink job failed or did not reach its checkpoint
+    ├── LeaseHeldError          someone else deploys this feature set right now
+    └── CorruptRowError         stored bytes that cannot be decoded
+
+A message says what happened, to which thing, with which value, and what to do next.
+All survive pickling: they cross process borders.
+"""
+
+from dataclasses import dataclass
+
+
+class FeaturePlatformError(Exception):
+    """Base of all errors that the platform raises on purpose."""
+
+
+class CallerError(FeaturePlatformError):
+    """The caller or a definition is wrong; the same call will fail again."""
+
+
+class WorldError(FeaturePlatformError):
+    """Something outside failed; the same call may succeed later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in a definition, with its position (line and column count from 1)."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        """Write it as compilers do, so that editors can jump to it."""
+        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class DefinitionError(CallerError):
+    """Mistakes in sources or feature sets; all of them at once."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        """Keep the problems; the text lists them one a line."""
+        super().__init__(problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """List the problems, one a line."""
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class SettingsError(CallerError):
+    """A setting is missing, unknown or out of range."""
+
+
+class UnknownFeatureError(CallerError):
+    """A feature set or feature that is not deployed."""
+
+
+class OutOfReachError(CallerError):
+    """An instant further back than the tiles are kept."""
+
+
+class LimitExceededError(CallerError):
+    """A named limit was passed; the message names the limit and the value."""
+
+
+class PlanRefusedError(CallerError):
+    """A change that may not be applied as asked; the message says what to do instead."""
+
+
+class ServerError(WorldError):
+    """An embedded or remote server did not start or does not answer."""
+
+
+class StoreUnavailableError(WorldError):
+    """Cassandra or ScyllaDB did not answer in time."""
+
+
+class BrokerUnavailableError(WorldError):
+    """Kafka did not answer in time."""
+
+
+class JobFailedError(WorldError):
+    """A Flink job failed, or did not reach its checkpoint in time."""
+
+
+class LeaseHeldError(WorldError):
+    """Someone else deploys this feature set right now."""
+
+
+class CorruptRowError(WorldError):
+    """Stored bytes that cannot be decoded as a row."""

@@ -1,0 +1,147 @@
+"""Settings of a project: `feature_platform.toml`, overridden by the environment, with a default for each.
+
+`load_settings` is the only function that reads the file and the environment. A value `store.port` is
+overridden by `FP_STORE__PORT`. Passwords come from the environment alone, or from `.fp/secrets` of the
+embedded stack.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from feature_platform.errors import SettingsError
+
+SETTINGS_FILE = "feature_platform.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Section):
+    """Where the events are."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9092, ge=1, le=65_535)
+    controller_port: int = Field(default=9093, ge=1, le=65_535)
+    partitions: int = Field(default=4, ge=1, le=1024)
+    """Partitions of topics that the platform creates."""
+    properties: dict[str, str] = {}
+
+    @property
+    def bootstrap(self) -> str:
+        """The address clients are given."""
+        return f"{self.host}:{self.port}"
+
+
+class StoreSettings(_Section):
+    """Cassandra or ScyllaDB."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=9042, ge=1, le=65_535)
+    storage_port: int = Field(default=7000, ge=1, le=65_535)
+    local_dc: str = "datacenter1"
+    keyspace: str = Field(default="fp", pattern=r"^[a-z][a-z0-9_]{0,40}$")
+    replication: int = Field(default=1, ge=1, le=9)
+    reads_in_flight_max: int = Field(default=512, ge=1)
+    writes_in_flight_max: int = Field(default=512, ge=1)
+    retry_ms: int = Field(default=600_000, ge=0)
+    """How long a job retries against a store that is down before its task fails and restarts."""
+
+
+class FlinkSettings(_Section):
+    """The session cluster."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8081, ge=1, le=65_535)
+    rpc_port: int = Field(default=6123, ge=1, le=65_535)
+    slots: int = Field(default=8, ge=1)
+    task_manager_memory: str = "2000m"
+    job_manager_memory: str = "900m"
+    max_parallelism: int = Field(default=128, ge=1, le=32_768)
+    """Fixed for the life of all state; never change it."""
+    mini_batch_ms: int = Field(default=1_000, ge=0)
+    mini_batch_size: int = Field(default=20_000, ge=1)
+    flush_changes_max: int = Field(default=100_000, ge=1)
+
+    @property
+    def rest_url(self) -> str:
+        """Base address of the REST interface and web page."""
+        return f"http://{self.host}:{self.port}"
+
+
+class DagsterSettings(_Section):
+    """The web server and its code server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=3000, ge=1, le=65_535)
+    code_port: int = Field(default=4266, ge=1, le=65_535)
+
+    @property
+    def url(self) -> str:
+        """Base address of the UI."""
+        return f"http://{self.host}:{self.port}"
+
+
+class Settings(_Section):
+    """All settings of one project."""
+
+    project: Path
+    kafka: KafkaSettings = KafkaSettings()
+    store: StoreSettings = StoreSettings()
+    flink: FlinkSettings = FlinkSettings()
+    dagster: DagsterSettings = DagsterSettings()
+
+    @property
+    def data(self) -> Path:
+        """Folder of the embedded stack's data, logs, secrets."""
+        return self.project / ".fp"
+
+    @property
+    def featuresets(self) -> Path:
+        """Folder of the definitions."""
+        return self.project / "featuresets"
+
+
+def load_settings(project: Path, environment: Mapping[str, str] | None = None) -> Settings:
+    """Read a project's settings.
+
+    Args:
+        project: The folder holding `featuresets/` and `feature_platform.toml` (which may be missing or empty).
+        environment: Read instead of the process's own, for tests.
+
+    Raises:
+        SettingsError: The file is not TOML, or a setting is unknown or out of range.
+    """
+    environment = os.environ if environment is None else environment
+    path = project / SETTINGS_FILE
+    try:
+        data = tomllib.loads(path.read_text()) if path.exists() else {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        msg = f"{path}: not TOML: {error}"
+        raise SettingsError(msg) from error
+    _override(data, environment)
+    try:
+        return Settings.model_validate({**data, "project": project.resolve()})
+    except ValidationError as error:
+        raise SettingsError(_describe(path, error)) from error
+
+
+def _override(data: dict[str, object], environment: Mapping[str, str]) -> None:
+    for name, value in environment.items():
+        section, separator, key = name.removeprefix("FP_").lower().partition("__")
+        if name.startswith("FP_") and separator:
+            table = data.setdefault(section, {})
+            if isinstance(table, dict):
+                table[key] = value
+
+
+def _describe(path: Path, error: ValidationError) -> str:
+    lines = [
+        f"{path}: {'.'.join(str(part) for part in item['loc'])} = {item['input']!r}: {item['msg']}"
+        for item in error.errors()
+    ]
+    return "\n".join(lines)

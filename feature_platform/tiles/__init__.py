@@ -1,0 +1,1 @@
+"""Tile arithmetic: the grid, what is stored at which level, and covers. Pure; knows no engine."""

@@ -1,0 +1,79 @@
+"""What the rows of one deployed feature set hold: the fact that kernel, serving and oracle share.
+
+A `Layout` is plain data that goes to the kernel as JSON in the job spec and to readers in the registry.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from feature_platform.tiles.grid import Grid
+
+Kind = Literal["count", "sum", "min", "max", "first", "last", "last_n"]
+Carrier = Literal["int", "real", "text"]
+
+EVENTS_ID = 0
+EVENTS_COLUMN = "_events"
+ADDITIVE: frozenset[Kind] = frozenset({"count", "sum"})
+COUNTERS: frozenset[Kind] = frozenset({"count", "sum", "min", "max"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayoutColumn:
+    """One stored column: a partial the kernel keeps, under an id that is never used again."""
+
+    id: int
+    name: str
+    kind: Kind
+    carrier: Carrier
+    n: int
+    """How many items LAST_N keeps; 0 for the others."""
+    levels: tuple[int, ...]
+    """Levels whose tiles hold this column, finest first; without lifetime."""
+    lifetime: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """Grid, keeping times and columns of a feature set's rows. Column 0 is `_events`."""
+
+    grid: Grid
+    retention_ms: tuple[int, ...]
+    """For each level, how long after its end a closed tile is kept; 0 where the level is not used."""
+    columns: tuple[LayoutColumn, ...]
+
+    @property
+    def used_levels(self) -> tuple[int, ...]:
+        """The levels that have tiles at all, finest first."""
+        return self.columns[0].levels
+
+    def column(self, name: str) -> LayoutColumn:
+        """Return the column of this name.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that stands in the job spec and in the registry."""
+        return {
+            "levels_ms": list(self.grid.levels_ms),
+            "depth": list(self.grid.depth),
+            "retention_ms": list(self.retention_ms),
+            "columns": [asdict(column) | {"levels": list(column.levels)} for column in self.columns],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Layout":
+        """Read what `to_json` wrote."""
+        return cls(
+            grid=Grid(levels_ms=tuple(data["levels_ms"]), depth=tuple(data["depth"])),
+            retention_ms=tuple(data["retention_ms"]),
+            columns=tuple(
+                LayoutColumn(**(column | {"levels": tuple(column["levels"])}))
+                for column in data["columns"]
+            ),
+        )
