@@ -1,0 +1,77 @@
+"""A snapshot: what is deployed now, as the registry keeps it and planning and serving read it."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from feature_platform.definition.model import Aggregate
+from feature_platform.tiles.layout import Carrier, Layout
+
+State = Literal["deploying", "running", "stopped", "deleted"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedFeature:
+    """A feature as readers need it; see `definition.model.Feature`."""
+
+    name: str
+    aggregate: Aggregate
+    columns: tuple[str, ...]
+    windows_ms: tuple[int, ...]
+    lifetime: bool
+    latest: bool
+    carrier: Carrier
+    value_type: str
+    """Type of the aggregated expression as in YAML, such as BOOLEAN or DECIMAL(10,2)."""
+    scale: int
+    valid_from_ms: int
+    """Since when it counts in its present meaning; 0: since the first event of the topic."""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One feature set as deployed."""
+
+    featureset: str
+    generation: int
+    table: str
+    entity: str
+    source: str
+    topic: str
+    layout: Layout
+    features: tuple[DeployedFeature, ...]
+    flink_sql: str
+    data_fingerprint: str
+    metadata_fingerprint: str
+    deployment: str
+    """Id of the deployment that owns the generation; claims of attempts name it."""
+    job_id: str
+    savepoint: str
+    """Path of the savepoint the last stop made; empty while running."""
+    state: State
+    parallelism: int
+    deployed_ms: int
+    definition: dict[str, Any]
+    """The YAML as data, source included: what an upgrade is compared with and explained by."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that the registry stores."""
+        return asdict(self) | {
+            "layout": self.layout.to_json(),
+            "features": [asdict(feature) for feature in self.features],
+        }
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "Snapshot":
+        """Read what `to_json` wrote, also after a trip through JSON text."""
+        features = tuple(
+            DeployedFeature(
+                **{
+                    **feature,
+                    "columns": tuple(feature["columns"]),
+                    "windows_ms": tuple(feature["windows_ms"]),
+                }
+            )
+            for feature in data["features"]
+        )
+        return cls(**{**data, "layout": Layout.from_json(data["layout"]), "features": features})
