@@ -1,0 +1,38 @@
+package io.featureplatform.kernel.event;
+
+/** Why an event is refused; {@link #code()} is what the dead letter's {@code reason} header says. */
+public enum Reason {
+  /** Not one JSON value: garbage, cut off, or something follows it. */
+  NOT_JSON,
+  /** JSON, but not an object. */
+  NOT_AN_OBJECT,
+  /** A declared column holds a JSON value of another type. */
+  WRONG_TYPE,
+  /** The entity column is absent or null. */
+  MISSING_ENTITY,
+  /** The entity is empty, longer than 1024 bytes of UTF-8, or holds NUL. */
+  BAD_ENTITY,
+  /** The event time column is absent or null. */
+  MISSING_EVENT_TIME,
+  /** The event time is negative or no ISO-8601 instant. */
+  BAD_EVENT_TIME,
+  /** The event time is later than the record's timestamp plus the source's {@code max_future}. */
+  FUTURE_EVENT_TIME,
+  /** A number does not fit its column's type. */
+  OUT_OF_RANGE,
+  /** The event has more bytes than the source allows. */
+  TOO_LARGE,
+  /** Objects and arrays are nested deeper than the parser follows. */
+  TOO_DEEP,
+  /** A name occurs twice in one object. */
+  DUPLICATE_KEY,
+  /** A string holds NUL or is not Unicode text. */
+  BAD_TEXT;
+
+  private final String code = name().toLowerCase(java.util.Locale.ROOT);
+
+  /** The stable code, such as {@code not_json}. */
+  public String code() {
+    return code;
+  }
+}
