@@ -1,0 +1,127 @@
+"""The ports to stored tiles: a reader for serving and checks, a writer, and who may change tables.
+
+Everything above this folder is handed a port; only `cql.py` knows a driver. A row is addressed by
+table, entity, level and start; level -1 is an entity's head, levels from 0 are closed tiles.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from feature_platform.errors import CallerError, WorldError
+
+HEAD_LEVEL = -1
+UNDO_LEVEL = -2
+FLUSH_BITS = 30
+_IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+TileKey = tuple[int, int]
+"""Level and start in milliseconds of a row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRow:
+    """A row as the store keeps it."""
+
+    level: int
+    start_ms: int
+    payload: bytes
+    written: int
+    """The write timestamp: attempt and flush, see `written_by`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowWrite:
+    """A row to be written; `ttl_s` 0 means kept for ever."""
+
+    level: int
+    start_ms: int
+    payload: bytes
+    ttl_s: int = 0
+
+
+class TileReader(Protocol):
+    """Reads rows; never changes anything."""
+
+    def read_tiles(
+        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
+    ) -> list[list[StoredRow] | WorldError]:
+        """Read some rows of many entities, one query per entity, concurrently and bounded.
+
+        Args:
+            table: The generation's table.
+            requests: For each entity the keys wanted; absent rows are left out of the answer.
+
+        Returns:
+            For each request, in order, its rows by (level, start), or why that entity failed. Blocks.
+        """
+        ...
+
+    def read_entity(self, table: str, entity: str) -> list[StoredRow]:
+        """Read every row of an entity, by (level, start).
+
+        Raises:
+            StoreUnavailableError: The store did not answer.
+        """
+        ...
+
+
+class TileWriter(Protocol):
+    """Writes rows the way the kernel does; for repair tools and tests."""
+
+    def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
+        """Write an entity's rows in one batch; returns when a quorum has acknowledged it.
+
+        Args:
+            table: The generation's table.
+            entity: Partition key.
+            rows: What to write.
+            written: The timestamp of every cell; a row with a larger one stays as it is.
+
+        Raises:
+            StoreUnavailableError: It is unknown whether the rows were written; the same call may be repeated.
+        """
+        ...
+
+
+class TileTables(Protocol):
+    """Creates and drops the tables of generations; needs the administrator's role."""
+
+    def create_table(self, table: str) -> None:
+        """Create the table if it is missing."""
+        ...
+
+    def drop_table(self, table: str) -> None:
+        """Drop the table and all its rows, if it is there."""
+        ...
+
+
+def table_name(featureset: str, generation: int) -> str:
+    """Return the name of a generation's table."""
+    return checked_identifier(f"tiles_{featureset}_g{generation}")
+
+
+def checked_identifier(name: str) -> str:
+    """Return the name if it may stand in CQL unquoted; nothing unchecked ever does.
+
+    Raises:
+        CallerError: It is not lower-case letters, digits and underscores, or it is too long.
+    """
+    if not _IDENTIFIER.fullmatch(name):
+        msg = (
+            f"{name!r} cannot be a name in the store; use a lower-case letter, then lower-case letters, "
+            f"digits and underscores, 63 characters at most"
+        )
+        raise CallerError(msg)
+    return name
+
+
+def write_timestamp(attempt: int, flush: int) -> int:
+    """Return the timestamp of a write: a later attempt always wins, then a later flush."""
+    return attempt << FLUSH_BITS | flush
+
+
+def written_by(written: int) -> tuple[int, int]:
+    """Return the attempt and the flush that wrote a row."""
+    return written >> FLUSH_BITS, written & ((1 << FLUSH_BITS) - 1)
