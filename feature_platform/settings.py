@@ -9,12 +9,19 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from feature_platform.errors import SettingsError
 
 SETTINGS_FILE = "feature_platform.toml"
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+"""The clone: `kernel/`, `streaming/`, `dagster_home/` and `definitions.py` stand in it."""
+
+Role = Literal["superuser", "admin", "job", "service", "test"]
+"""Roles of the store; all but the superuser are called `fp_<role>` there."""
 
 
 class _Section(BaseModel):
@@ -90,6 +97,8 @@ class Settings(_Section):
     """All settings of one project."""
 
     project: Path
+    cache: Path = Path("~/.cache/feature-platform")
+    """Downloaded jars, shared by all projects of a user."""
     kafka: KafkaSettings = KafkaSettings()
     store: StoreSettings = StoreSettings()
     flink: FlinkSettings = FlinkSettings()
@@ -99,6 +108,26 @@ class Settings(_Section):
     def data(self) -> Path:
         """Folder of the embedded stack's data, logs, secrets."""
         return self.project / ".fp"
+
+    @property
+    def secrets_file(self) -> Path:
+        """Generated passwords of the embedded stack, one `NAME=value` a line, readable by the owner alone."""
+        return self.data / "secrets"
+
+    @property
+    def flink_conf(self) -> Path:
+        """Configuration folder (FLINK_CONF_DIR) of the embedded session cluster and of its clients."""
+        return self.data / "flink" / "conf"
+
+    @property
+    def connector_jars(self) -> Path:
+        """Folder of the jars that a Flink job needs beside the kernel's."""
+        return self.cache.expanduser() / "jars" / "flink"
+
+    @property
+    def kernel_jar(self) -> Path:
+        """The Java part, built from `kernel/`."""
+        return REPOSITORY / "kernel" / "target" / "fp-kernel.jar"
 
     @property
     def featuresets(self) -> Path:
@@ -128,6 +157,37 @@ def load_settings(project: Path, environment: Mapping[str, str] | None = None) -
         return Settings.model_validate({**data, "project": project.resolve()})
     except ValidationError as error:
         raise SettingsError(_describe(path, error)) from error
+
+
+def password_variable(role: Role) -> str:
+    """Name of the environment variable that hands a role's password to a process."""
+    return f"FP_{role.upper()}_PASSWORD"
+
+
+def password(settings: Settings, role: Role, environment: Mapping[str, str] | None = None) -> str:
+    """Return a role's password: the environment's, else the embedded stack's own.
+
+    Raises:
+        SettingsError: Neither knows it.
+    """
+    environment = os.environ if environment is None else environment
+    name = password_variable(role)
+    found = environment.get(name) or read_secrets(settings.secrets_file).get(name)
+    if not found:
+        msg = (
+            f"no password for the store's role fp_{role}: set {name}, "
+            f"or run `fp up`, which generates one in {settings.secrets_file}"
+        )
+        raise SettingsError(msg)
+    return found
+
+
+def read_secrets(path: Path) -> dict[str, str]:
+    """Read the `NAME=value` lines of a secrets file; a missing file holds none."""
+    if not path.exists():
+        return {}
+    pairs = (line.partition("=") for line in path.read_text().splitlines())
+    return {name: value for name, separator, value in pairs if separator}
 
 
 def _override(data: dict[str, object], environment: Mapping[str, str]) -> None:

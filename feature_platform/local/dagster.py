@@ -1,0 +1,126 @@
+"""Dagster: one code server, shared by the web server and the daemon, so that one reload refreshes both."""
+
+import json
+import os
+import sys
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from feature_platform.errors import ServerError
+from feature_platform.local.java import java_environment
+from feature_platform.local.process import Command
+from feature_platform.local.server import Port, accepts
+from feature_platform.settings import REPOSITORY, Role, Settings, password, password_variable
+
+REQUEST_TIMEOUT_S = 30
+LOCATION = "feature_platform"
+LOCATIONS = """
+{ workspaceOrError { __typename ... on Workspace { locationEntries {
+    name loadStatus locationOrLoadError { __typename ... on PythonError { message } } } } } }
+"""
+RELOAD = f"""
+mutation {{ reloadRepositoryLocation(repositoryLocationName: "{LOCATION}") {{ __typename }} }}
+"""
+
+
+class Dagster:
+    """The control plane of the embedded stack."""
+
+    name = "dagster"
+    start_timeout_s = 180.0
+    process_names = ("dagster-code", "dagster-webserver", "dagster-daemon")
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep DAGSTER_HOME in `dagster/` of the stack's folder."""
+        self._settings = settings
+        self._folder = settings.data / "dagster"
+
+    @property
+    def address(self) -> str:
+        """The web page."""
+        return self._settings.dagster.url
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The ports of the web server and of the code server."""
+        dagster = self._settings.dagster
+        return (
+            Port(number=dagster.port, setting="dagster.port"),
+            Port(number=dagster.code_port, setting="dagster.code_port"),
+        )
+
+    def prepare(self, java_home: Path) -> tuple[Command, ...]:
+        """Write DAGSTER_HOME from `dagster_home/` and a workspace that names the code server."""
+        dagster = self._settings.dagster
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "dagster.yaml").write_text((REPOSITORY / "dagster_home" / "dagster.yaml").read_text())
+        workspace = self._folder / "workspace.yaml"
+        workspace.write_text(
+            "load_from:\n"
+            f"  - grpc_server: {{host: {dagster.host}, port: {dagster.code_port}, location_name: {LOCATION}}}\n"
+        )
+        environment = self._environment(java_home)
+        code = ("code-server", "start", "-f", str(REPOSITORY / "definitions.py"), "-d", str(REPOSITORY))
+        at = ("-h", dagster.host, "-p")
+        return (
+            Command(
+                name="dagster-code",
+                arguments=(_program("dagster"), *code, *at, str(dagster.code_port)),
+                environment=environment,
+                listens=dagster.code_port,
+            ),
+            Command(
+                name="dagster-webserver",
+                arguments=(_program("dagster-webserver"), "-w", str(workspace), *at, str(dagster.port)),
+                environment=environment,
+            ),
+            Command(
+                name="dagster-daemon",
+                arguments=(_program("dagster-daemon"), "run", "-w", str(workspace)),
+                environment=environment,
+            ),
+        )
+
+    def answers(self) -> bool:
+        """Ask for the code location over GraphQL: web server, code server and definitions are there.
+
+        Raises:
+            ServerError: The definitions do not load.
+        """
+        if not accepts(self._settings.dagster.port):
+            return False
+        try:
+            workspace = self._ask(LOCATIONS)["workspaceOrError"]
+        except (URLError, OSError, ValueError, KeyError, TypeError):
+            return False
+        entries = workspace.get("locationEntries") or []
+        return bool(entries) and all(self._loaded(entry) for entry in entries)
+
+    def _loaded(self, entry: dict) -> bool:
+        found = entry["locationOrLoadError"] or {}
+        if found.get("__typename") == "PythonError" and "UserCodeUnreachable" not in found["message"]:
+            msg = f"dagster: the definitions do not load:\n{found['message']}"
+            raise ServerError(msg)
+        return entry["loadStatus"] == "LOADED" and found.get("__typename") == "RepositoryLocation"
+
+    def _ask(self, query: str) -> dict:
+        body = json.dumps({"query": query}).encode()
+        request = Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
+        with urlopen(request, timeout=REQUEST_TIMEOUT_S) as response:
+            return json.load(response)["data"]
+
+    def _environment(self, java_home: Path) -> dict[str, str]:
+        roles: tuple[Role, ...] = ("admin", "job", "service")
+        java = java_environment(java_home)
+        return {
+            **{password_variable(role): password(self._settings, role) for role in roles},
+            "JAVA_HOME": java["JAVA_HOME"],
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{java['PATH']}",
+            "DAGSTER_HOME": str(self._folder),
+            "FP_PROJECT": str(self._settings.project),
+        }
+
+
+def _program(name: str) -> str:
+    return str(Path(sys.executable).parent / name)

@@ -1,0 +1,144 @@
+"""The session cluster: one job manager and one task manager from the PyPI wheel, with a configuration of our own."""
+
+import importlib.util
+import json
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import yaml
+
+from feature_platform.errors import ServerError
+from feature_platform.local.jars import fetch_jars
+from feature_platform.local.java import java_environment
+from feature_platform.local.process import Command
+from feature_platform.local.server import Port, accepts
+from feature_platform.settings import Settings, password, password_variable
+
+REQUEST_TIMEOUT_S = 5
+COPIED = ("log4j-cli.properties", "log4j-session.properties", "log4j-console.properties")
+
+
+class Flink:
+    """The session cluster of the embedded stack."""
+
+    name = "flink"
+    start_timeout_s = 120.0
+    process_names = ("flink-jobmanager", "flink-taskmanager")
+
+    def __init__(self, settings: Settings) -> None:
+        """Keep checkpoints and savepoints in `flink/` of the stack's folder."""
+        self._settings = settings
+        self._folder = settings.data / "flink"
+
+    @property
+    def address(self) -> str:
+        """The web page, which is the REST interface, too."""
+        return self._settings.flink.rest_url
+
+    @property
+    def ports(self) -> tuple[Port, ...]:
+        """The REST port and the job manager's own."""
+        flink = self._settings.flink
+        return (
+            Port(number=flink.port, setting="flink.port"),
+            Port(number=flink.rpc_port, setting="flink.rpc_port"),
+        )
+
+    def prepare(self, java_home: Path) -> tuple[Command, ...]:
+        """Fetch the connector; write the configuration with the JDK packages that the wheel's opens."""
+        fetch_jars(self._settings, "flink", java_home)
+        home = find_flink_home()
+        conf = self._settings.flink_conf
+        conf.mkdir(parents=True, exist_ok=True)
+        shipped = home / "conf"
+        for name in COPIED:
+            (conf / name).write_text((shipped / name).read_text())
+        opens = yaml.safe_load((shipped / "config.yaml").read_text())["env"]["java"]["opts"]["all"]
+        (conf / "config.yaml").write_text(yaml.safe_dump({**self._configuration(), "env.java.opts.all": opens}))
+        environment = {**self._environment(java_home), "FLINK_HOME": str(home), "FLINK_CONF_DIR": str(conf)}
+        return (
+            Command(
+                name="flink-jobmanager",
+                arguments=(str(home / "bin" / "jobmanager.sh"), "start-foreground"),
+                environment=environment,
+            ),
+            Command(
+                name="flink-taskmanager",
+                arguments=(str(home / "bin" / "taskmanager.sh"), "start-foreground"),
+                environment=environment,
+            ),
+        )
+
+    def answers(self) -> bool:
+        """Ask for the overview: the job manager answers and the task manager has brought its slots."""
+        if not accepts(self._settings.flink.port):
+            return False
+        try:
+            with urlopen(f"{self.address}/overview", timeout=REQUEST_TIMEOUT_S) as response:
+                overview = json.load(response)
+        except (URLError, OSError, ValueError):
+            return False
+        return bool(overview["taskmanagers"] >= 1 and overview["slots-total"] >= self._settings.flink.slots)
+
+    def _configuration(self) -> dict[str, object]:
+        flink = self._settings.flink
+        return {
+            "jobmanager.rpc.address": flink.host,
+            "jobmanager.rpc.port": flink.rpc_port,
+            "jobmanager.bind-host": flink.host,
+            "jobmanager.memory.process.size": flink.job_manager_memory,
+            "jobmanager.execution.failover-strategy": "full",
+            "rest.address": flink.host,
+            "rest.bind-address": flink.host,
+            "rest.port": flink.port,
+            "rest.bind-port": flink.port,
+            "rest.flamegraph.enabled": True,
+            "web.submit.enable": False,
+            "web.upload.dir": str(self._folder / "upload"),
+            "taskmanager.host": flink.host,
+            "taskmanager.bind-host": flink.host,
+            "taskmanager.numberOfTaskSlots": flink.slots,
+            "taskmanager.memory.process.size": flink.task_manager_memory,
+            "taskmanager.memory.jvm-metaspace.size": "512m",
+            # Nothing in a job uses managed memory: its state is on the heap.
+            "taskmanager.memory.managed.size": "16m",
+            "taskmanager.memory.network.min": "96m",
+            "taskmanager.memory.network.max": "96m",
+            "io.tmp.dirs": str(self._folder / "tmp"),
+            "state.backend.type": "hashmap",
+            "execution.checkpointing.dir": (self._folder / "checkpoints").as_uri(),
+            "execution.checkpointing.savepoint-dir": (self._folder / "savepoints").as_uri(),
+            "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+            "execution.checkpointing.num-retained": 2,
+            "restart-strategy.type": "exponential-delay",
+            "restart-strategy.exponential-delay.initial-backoff": "1 s",
+            "restart-strategy.exponential-delay.max-backoff": "30 s",
+            "restart-strategy.exponential-delay.reset-backoff-threshold": "10 min",
+            "restart-strategy.exponential-delay.attempts-before-reset-backoff": 20,
+            "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        }
+
+    def _environment(self, java_home: Path) -> dict[str, str]:
+        logs = self._settings.data / "logs"
+        (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
+        logs.mkdir(parents=True, exist_ok=True)
+        return {
+            **java_environment(java_home),
+            "FLINK_LOG_DIR": str(logs),
+            "FLINK_PID_DIR": str(self._folder / "tmp"),
+            password_variable("job"): password(self._settings, "job"),
+        }
+
+
+def find_flink_home() -> Path:
+    """Return the Flink distribution inside the installed wheel.
+
+    Raises:
+        ServerError: apache-flink is not installed.
+    """
+    spec = importlib.util.find_spec("pyflink")
+    if spec is None or spec.origin is None:
+        msg = "flink: the package apache-flink is not installed: run `uv sync --all-extras`"
+        raise ServerError(msg)
+    return Path(spec.origin).parent

@@ -1,0 +1,81 @@
+"""Jars of the embedded stack: copied by Maven as `pom.xml` pins them, and the kernel's, built from source.
+
+Nothing is fetched or built a second time until the pom or a kernel source changes.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Literal
+
+from feature_platform.errors import ServerError
+from feature_platform.local.java import INSTALL, java_environment
+from feature_platform.local.lock import locked
+from feature_platform.settings import REPOSITORY, Settings
+
+POM = Path(__file__).with_name("pom.xml")
+STAMP = "pom.sha256"
+OUTPUT_LINES_MAX = 15
+
+Profile = Literal["kafka", "cassandra", "flink"]
+
+
+def fetch_jars(settings: Settings, profile: Profile, java_home: Path) -> Path:
+    """Return the folder of a server's jars, which Maven fills if it is not there as pinned.
+
+    Raises:
+        ServerError: Maven is missing or failed.
+    """
+    folder = settings.cache.expanduser() / "jars" / profile
+    stamp = folder / STAMP
+    pinned = hashlib.sha256(POM.read_bytes()).hexdigest()
+    with locked(folder.parent / "lock"):
+        if stamp.exists() and stamp.read_text() == pinned:
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        arguments = ("-P", profile, "dependency:copy-dependencies", "-DincludeScope=runtime")
+        _maven(POM, (*arguments, f"-DoutputDirectory={folder}"), java_home)
+        stamp.write_text(pinned)
+    return folder
+
+
+def build_kernel(settings: Settings, java_home: Path) -> Path:
+    """Return the kernel's jar, built anew if a source is newer.
+
+    Raises:
+        ServerError: There are no sources, or Maven is missing or failed.
+    """
+    jar = settings.kernel_jar
+    kernel = REPOSITORY / "kernel"
+    sources = [kernel / "pom.xml", *(path for path in (kernel / "src" / "main").rglob("*") if path.is_file())]
+    if not sources[0].exists():
+        msg = f"no kernel sources at {kernel}: run from a clone of the repository"
+        raise ServerError(msg)
+    newest = max(path.stat().st_mtime for path in sources)
+    with locked(settings.cache.expanduser() / "kernel.lock"):
+        if not jar.exists() or jar.stat().st_mtime < newest:
+            _maven(sources[0], ("package", "-DskipTests"), java_home)
+    return jar
+
+
+def _maven(pom: Path, arguments: tuple[str, ...], java_home: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        msg = f"Maven is needed to fetch the servers' jars and to build the kernel. Install it with: {INSTALL}"
+        raise ServerError(msg)
+    command = [maven, "-q", "-B", "-f", str(pom), *arguments]
+    run = subprocess.run(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        env={**os.environ, **java_environment(java_home)},
+    )
+    if run.returncode:
+        head = "\n".join(run.stdout.splitlines()[:OUTPUT_LINES_MAX])
+        msg = f"Maven failed: {' '.join(command)}\n{head}"
+        raise ServerError(msg)

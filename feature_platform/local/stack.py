@@ -1,0 +1,192 @@
+"""Starts and stops the embedded stack: Kafka, Cassandra, Flink and Dagster as children on loopback.
+
+`up` is all or nothing: what it started before something failed, or before Ctrl-C, is stopped again.
+"""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from feature_platform.errors import ServerError
+from feature_platform.local.cassandra import Cassandra
+from feature_platform.local.cassandra_roles import generate_passwords
+from feature_platform.local.dagster import Dagster
+from feature_platform.local.flink import Flink
+from feature_platform.local.java import find_java_home
+from feature_platform.local.kafka import Kafka
+from feature_platform.local.lock import locked
+from feature_platform.local.ports import check_free
+from feature_platform.local.process import Command, Processes
+from feature_platform.local.server import Server, accepts
+from feature_platform.settings import Settings
+
+SERVERS: dict[str, Callable[[Settings], Server]] = {
+    "kafka": Kafka,
+    "cassandra": Cassandra,
+    "flink": Flink,
+    "dagster": Dagster,
+}
+FREE_BYTES_MIN = 2 * 1024**3
+POLL_S = 0.2
+
+Phase = Literal["preparing", "starting", "up", "failed", "stopping", "stopped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """One thing that happened to a server while the stack starts or stops."""
+
+    server: str
+    phase: Phase
+
+
+class Stack:
+    """The embedded stack of one project, or some of its servers."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        servers: Sequence[str] = tuple(SERVERS),
+        report: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        """Choose servers by name; nothing is started yet. `report` is called from several threads."""
+        self.settings = settings
+        self._servers = [SERVERS[name](settings) for name in servers]
+        self._report = report
+        self._processes = Processes(settings.data)
+        self._cancelled = threading.Event()
+        self._started: list[str] = []
+
+    def __enter__(self) -> Self:
+        """Start the servers."""
+        self.up()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the servers."""
+        self.down()
+
+    def up(self) -> dict[str, float]:
+        """Start the servers that do not run; return when each has answered a real request.
+
+        Returns:
+            The seconds that each started server took; empty if all ran already.
+
+        Raises:
+            ServerError: One cannot start; all that this call started is stopped again.
+        """
+        with locked(self.settings.data / "lock"):
+            self._cancelled.clear()
+            self._started.clear()
+            try:
+                return self._up()
+            except BaseException:
+                # Ctrl-C included: nothing is left half-started.
+                self._cancelled.set()
+                self._processes.stop(*reversed(self._started))
+                raise
+
+    def down(self) -> None:
+        """Stop the servers with everything that they started; their data stays.
+
+        Raises:
+            ServerError: A process outlived SIGKILL.
+        """
+        with locked(self.settings.data / "lock"), ThreadPoolExecutor() as pool:
+            list(pool.map(self._stop, self._servers))
+            if len(self._servers) == len(SERVERS):
+                self._processes.stop_strays()
+
+    def _up(self) -> dict[str, float]:
+        # 1. What runs and answers stays as it is.
+        wanted = [server for server in self._servers if not self._runs(server)]
+        if not wanted:
+            return {}
+        # 2. What would fail later fails now, in one line.
+        java_home = find_java_home()
+        _check_disk(self.settings.data)
+        for server in wanted:
+            self._processes.stop(*reversed(server.process_names))
+            check_free(server.name, server.ports)
+        generate_passwords(self.settings)
+        # 3. All start at once; the first failure stops the others' waiting.
+        with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
+            starts = {pool.submit(self._start, server, java_home): server.name for server in wanted}
+            try:
+                return {starts[done]: done.result() for done in as_completed(starts)}
+            except BaseException:
+                self._cancelled.set()
+                raise
+
+    def _runs(self, server: Server) -> bool:
+        states = {self._processes.state(name) for name in server.process_names}
+        return states == {"up"} and server.answers()
+
+    def _start(self, server: Server, java_home: Path) -> float:
+        started = time.monotonic()
+        deadline = started + server.start_timeout_s
+        try:
+            self._report(Progress(server=server.name, phase="preparing"))
+            commands = server.prepare(java_home)
+            self._report(Progress(server=server.name, phase="starting"))
+            for command in commands:
+                self._launch(server, command, deadline)
+            self._await(server, server.answers, deadline)
+        except BaseException:
+            self._report(Progress(server=server.name, phase="failed"))
+            raise
+        self._report(Progress(server=server.name, phase="up"))
+        return time.monotonic() - started
+
+    def _launch(self, server: Server, command: Command, deadline: float) -> None:
+        if self._cancelled.is_set():
+            return
+        self._started.append(command.name)
+        self._processes.start(command)
+        port = command.listens
+        if port is not None:
+            self._await(server, lambda: accepts(port), deadline)
+
+    def _await(self, server: Server, ready: Callable[[], bool], deadline: float) -> None:
+        """Wait until a server is ready, watching over its processes meanwhile."""
+        while not self._cancelled.is_set():
+            for name in server.process_names:
+                if self._processes.state(name) == "dead":
+                    raise self._failure(server, name, "ended while it started")
+            if ready():
+                return
+            if time.monotonic() > deadline:
+                name = server.process_names[0]
+                raise self._failure(server, name, f"did not answer within {server.start_timeout_s:.0f} s")
+            self._cancelled.wait(POLL_S)
+
+    def _failure(self, server: Server, process: str, what: str) -> ServerError:
+        return ServerError(
+            f"{server.name}: the process {process} {what}. The end of {self._processes.log(process)}:\n"
+            f"{self._processes.tail(process)}\n"
+            "Remove the cause that the log names, then run `fp up` again."
+        )
+
+    def _stop(self, server: Server) -> None:
+        self._report(Progress(server=server.name, phase="stopping"))
+        self._processes.stop(*reversed(server.process_names))
+        self._report(Progress(server=server.name, phase="stopped"))
+
+
+def _check_disk(data: Path) -> None:
+    free = shutil.disk_usage(data).free
+    if free < FREE_BYTES_MIN:
+        msg = (
+            f"only {free / 1024**2:.0f} MiB are free on the disk of {data}; the servers need "
+            f"{FREE_BYTES_MIN / 1024**2:.0f} MiB to start: free some space"
+        )
+        raise ServerError(msg)
