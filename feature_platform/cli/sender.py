@@ -1,0 +1,170 @@
+"""Sends events to a topic: idempotent, acknowledged by all replicas, through a bounded queue.
+
+Values go out as they are, without a key, in turn to every partition: event time orders them later,
+not the place in a partition.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from feature_platform.errors import BrokerUnavailableError
+from feature_platform.settings import KafkaSettings
+
+QUEUE_EVENTS_MAX = 100_000
+EVENT_BYTES_MAX = 2_000_000
+REQUEST_TIMEOUT_S = 15.0
+DELIVERY_TIMEOUT_MS = 120_000
+POLL_EVERY = 500
+REASONS_MAX = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What became of the events so far; grows while sending."""
+
+    sent: int = 0
+    refused: int = 0
+    reasons: dict[str, int] | None = None
+    """Why events were refused, with counts; the first few kinds."""
+
+    def refuse(self, reason: str) -> None:
+        """Count an event that was not sent."""
+        self.refused += 1
+        self.reasons = self.reasons or {}
+        if reason in self.reasons or len(self.reasons) < REASONS_MAX:
+            self.reasons[reason] = self.reasons.get(reason, 0) + 1
+
+
+class EventSender:
+    """An open connection to one topic; leaving it waits until every event is acknowledged."""
+
+    def __init__(self, settings: KafkaSettings, topic: str) -> None:
+        """Connect, and create the topic if it is missing.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        self.tally = Tally()
+        self._topic = topic
+        self._bootstrap = settings.bootstrap
+        self._partitions = ensure_topic(settings, topic)
+        self._handed_over = 0
+        self._producer = Producer(
+            {
+                **client_properties(settings),
+                "enable.idempotence": True,
+                "acks": "all",
+                "compression.type": "lz4",
+                "linger.ms": 20,
+                "queue.buffering.max.messages": QUEUE_EVENTS_MAX,
+                "message.max.bytes": EVENT_BYTES_MAX,
+                "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+            }
+        )
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the acknowledgements of what was handed over, also after Ctrl-C."""
+        self.flush()
+
+    def send(self, value: bytes, *, timestamp_ms: int = 0) -> None:
+        """Hand one event over; blocks while the queue is full."""
+        partition = self._handed_over % self._partitions
+        self._handed_over += 1
+        if self._handed_over % POLL_EVERY == 0:
+            self._producer.poll(0)
+        while True:
+            try:
+                self._producer.produce(
+                    self._topic, value, partition=partition, timestamp=timestamp_ms, on_delivery=self._delivered
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            except KafkaException as error:
+                self.tally.refuse(_reason(error.args[0]))
+                return
+            else:
+                return
+
+    def flush(self) -> None:
+        """Return when the fate of every event handed over is known.
+
+        Raises:
+            BrokerUnavailableError: The broker stopped answering.
+        """
+        left = self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + REQUEST_TIMEOUT_S)
+        if left:
+            msg = f"Kafka at {self._bootstrap} did not acknowledge {left} events in time; is it running (`fp status`)?"
+            raise BrokerUnavailableError(msg)
+
+    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+        if error is None:
+            self.tally.sent += 1
+        else:
+            self.tally.refuse(_reason(error))
+
+
+class Pace:
+    """Holds a loop to a number of steps per second; 0 lets it run free."""
+
+    def __init__(
+        self,
+        rate: float,
+        *,
+        now: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Start counting now."""
+        self._rate, self._now, self._sleep = rate, now, sleep
+        self._started = now()
+        self._steps = 0
+
+    def step(self) -> None:
+        """Wait until the next step is due."""
+        self._steps += 1
+        if self._rate <= 0:
+            return
+        ahead = self._steps / self._rate - (self._now() - self._started)
+        if ahead > 0:
+            self._sleep(ahead)
+
+
+def client_properties(settings: KafkaSettings) -> dict[str, Any]:
+    """Return what every Kafka client is configured with."""
+    return {"bootstrap.servers": settings.bootstrap, "log_level": 0, **settings.properties}
+
+
+def ensure_topic(settings: KafkaSettings, topic: str) -> int:
+    """Create the topic if it is missing, and return its number of partitions.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer, or refuses to create it.
+    """
+    admin = AdminClient(client_properties(settings))
+    try:
+        known = admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+        if known.error is None:
+            return len(known.partitions)
+        wanted = NewTopic(topic, num_partitions=settings.partitions)
+        admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            msg = f"Kafka at {settings.bootstrap}: {_reason(error.args[0])}; is it running? `fp up` starts it"
+            raise BrokerUnavailableError(msg) from error
+    return settings.partitions
+
+
+def _reason(error: KafkaError) -> str:
+    return str(error.str())
