@@ -7,6 +7,7 @@ does not match both is not ours and is never signalled, whatever number a stale 
 import json
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ MARKER = "FP_STACK"
 START_TIME_TOLERANCE_S = 2.0
 """Start times are relative to the boot time, which moves when the clock is set."""
 
+EXEC_POLLS, EXEC_POLL_S = 20, 0.01
 STOP_TIMEOUT_S = 20.0
 LOG_BYTES_MAX = 20_000_000
 TAIL_BYTES = 16_384
@@ -82,10 +84,9 @@ class Processes:
                 process.wait(timeout=0)
                 return None
             same_start = abs(process.create_time() - record["started"]) < START_TIME_TOLERANCE_S
-            ours = same_start and process.environ().get(MARKER) == str(self._data)
         except psutil.Error:
             return None
-        return process if ours else None
+        return process if same_start and _marked(process, self._data, EXEC_POLLS) else None
 
     def state(self, name: str) -> State:
         """Tell whether a process runs, was never started (or was stopped), or died."""
@@ -162,11 +163,17 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def _marked(process: psutil.Process, data: Path) -> bool:
-    try:
-        return process.environ().get(MARKER) == str(data)
-    except psutil.Error:
-        return False
+def _marked(process: psutil.Process, data: Path, polls: int = 1) -> bool:
+    """Tell by a process's environment whether it belongs to a stack; one in the middle of exec shows none."""
+    for _ in range(polls):
+        try:
+            environment = process.environ()
+        except (psutil.Error, OSError):
+            return False
+        if environment:
+            return environment.get(MARKER) == str(data)
+        time.sleep(EXEC_POLL_S)
+    return False
 
 
 def _stop(leaders: list[psutil.Process], children: list[psutil.Process]) -> None:
