@@ -4,10 +4,12 @@
 """
 
 import shutil
+import signal
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -44,6 +46,10 @@ class Progress:
 
     server: str
     phase: Phase
+
+
+class _CancelledError(Exception):
+    """Another server failed, or a person pressed Ctrl-C."""
 
 
 class Stack:
@@ -85,15 +91,19 @@ class Stack:
             ServerError: One cannot start; all that this call started is stopped again.
         """
         with locked(self.settings.data / "lock"):
-            self._cancelled.clear()
-            self._started.clear()
-            try:
-                return self._up()
-            except BaseException:
-                # Ctrl-C included: nothing is left half-started.
-                self._cancelled.set()
-                self._processes.stop(*reversed(self._started))
-                raise
+            # 1. What runs and answers stays as it is.
+            wanted = [server for server in self._servers if not self._runs(server)]
+            if not wanted:
+                return {}
+            # 2. What would fail later fails now, in one line.
+            java_home = find_java_home()
+            _check_disk(self.settings.data)
+            for server in wanted:
+                self._processes.stop(*reversed(server.process_names))
+                check_free(server.name, server.ports)
+            generate_passwords(self.settings)
+            # 3. All start at once.
+            return self._start_all(wanted, java_home)
 
     def down(self) -> None:
         """Stop the servers with everything that they started; their data stays.
@@ -106,30 +116,24 @@ class Stack:
             if len(self._servers) == len(SERVERS):
                 self._processes.stop_strays()
 
-    def _up(self) -> dict[str, float]:
-        # 1. What runs and answers stays as it is.
-        wanted = [server for server in self._servers if not self._runs(server)]
-        if not wanted:
-            return {}
-        # 2. What would fail later fails now, in one line.
-        java_home = find_java_home()
-        _check_disk(self.settings.data)
-        for server in wanted:
-            self._processes.stop(*reversed(server.process_names))
-            check_free(server.name, server.ports)
-        generate_passwords(self.settings)
-        # 3. All start at once; the first failure stops the others' waiting.
-        with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
-            starts = {pool.submit(self._start, server, java_home): server.name for server in wanted}
-            try:
-                return {starts[done]: done.result() for done in as_completed(starts)}
-            except BaseException:
-                self._cancelled.set()
-                raise
-
     def _runs(self, server: Server) -> bool:
         states = {self._processes.state(name) for name in server.process_names}
         return states == {"up"} and server.answers()
+
+    def _start_all(self, servers: list[Server], java_home: Path) -> dict[str, float]:
+        self._cancelled.clear()
+        self._started.clear()
+        with ThreadPoolExecutor(max_workers=len(servers)) as pool:
+            starts = {pool.submit(self._start, server, java_home): server.name for server in servers}
+            try:
+                return {starts[done]: done.result() for done in as_completed(starts)}
+            except BaseException:
+                # One failed, or Ctrl-C: the others stop waiting, and nothing is left half-started.
+                with _uninterrupted():
+                    self._cancelled.set()
+                    pool.shutdown()
+                    self._processes.stop(*reversed(self._started))
+                raise
 
     def _start(self, server: Server, java_home: Path) -> float:
         started = time.monotonic()
@@ -141,7 +145,10 @@ class Stack:
             for command in commands:
                 self._launch(server, command, deadline)
             self._await(server, server.answers, deadline)
-        except BaseException:
+        except _CancelledError:
+            self._report(Progress(server=server.name, phase="stopped"))
+            raise
+        except Exception:
             self._report(Progress(server=server.name, phase="failed"))
             raise
         self._report(Progress(server=server.name, phase="up"))
@@ -149,7 +156,7 @@ class Stack:
 
     def _launch(self, server: Server, command: Command, deadline: float) -> None:
         if self._cancelled.is_set():
-            return
+            raise _CancelledError
         self._started.append(command.name)
         self._processes.start(command)
         port = command.listens
@@ -168,6 +175,7 @@ class Stack:
                 name = server.process_names[0]
                 raise self._failure(server, name, f"did not answer within {server.start_timeout_s:.0f} s")
             self._cancelled.wait(POLL_S)
+        raise _CancelledError
 
     def _failure(self, server: Server, process: str, what: str) -> ServerError:
         return ServerError(
@@ -190,3 +198,18 @@ def _check_disk(data: Path) -> None:
             f"{FREE_BYTES_MIN / 1024**2:.0f} MiB to start: free some space"
         )
         raise ServerError(msg)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put off Ctrl-C while things are stopped; outside the main thread it does not arrive anyway."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
