@@ -6,7 +6,7 @@ not the place in a partition.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
@@ -31,13 +31,12 @@ class Tally:
 
     sent: int = 0
     refused: int = 0
-    reasons: dict[str, int] | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
     """Why events were refused, with counts; the first few kinds."""
 
     def refuse(self, reason: str) -> None:
         """Count an event that was not sent."""
         self.refused += 1
-        self.reasons = self.reasons or {}
         if reason in self.reasons or len(self.reasons) < REASONS_MAX:
             self.reasons[reason] = self.reasons.get(reason, 0) + 1
 
