@@ -1,0 +1,272 @@
+"""Decodes rows of the store: counters of many rows at once, features lazily, heads into their tiles.
+
+Rows are only ever written by the kernel; `testing.reference_rows` holds a plain encoder of the same bytes.
+`row_pb2.py` is generated from `row.proto` by `protoc` of grpcio-tools 1.71 (protobuf 5.29):
+`python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. feature_platform/rows/row.proto`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from google.protobuf.message import DecodeError
+
+from feature_platform.errors import CorruptRowError
+from feature_platform.rows.partials import Item, Row
+from feature_platform.rows.row_pb2 import FeatureValue
+from feature_platform.rows.wire import (
+    LENGTH,
+    VARINT,
+    Bytes,
+    Fields,
+    Ints,
+    Mask,
+    Spans,
+    UInts,
+    check,
+    join,
+    read_fields,
+    read_packed,
+    zigzag,
+)
+from feature_platform.tiles.layout import Carrier
+
+ID_MAX = 0xFFFFFFFF
+LEVEL_MAX = 63
+START_MS_MAX = 1 << 53
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Decoded tile rows: counters as flat arrays, features still encoded."""
+
+    count: int
+    buffer: Bytes
+    counter_rows: Ints
+    """Row that a counter belongs to; ascending."""
+    counter_ids: Ints
+    """Ascending within a row."""
+    counters: Ints
+    feature_rows: Ints
+    feature_ids: Ints
+    feature_spans: Spans
+
+    def counter_matrix(self, ids: Sequence[int]) -> tuple[Ints, Mask]:
+        """Return counters as a matrix, a row each and a column for each id, and which were present."""
+        columns = np.full(max(ids, default=0) + 2, -1, dtype=np.int64)
+        columns[list(ids)] = np.arange(len(ids))
+        found = columns[np.minimum(self.counter_ids, len(columns) - 1)]
+        wanted = np.flatnonzero(found >= 0)
+        cells = self.counter_rows[wanted] * len(ids) + found[wanted]
+        values = np.zeros((self.count, len(ids)), dtype=np.int64)
+        present = np.zeros((self.count, len(ids)), dtype=np.bool_)
+        values.ravel()[cells] = self.counters[wanted]
+        present.ravel()[cells] = True
+        return values, present
+
+    def encoded_features(self, feature_id: int) -> Iterator[tuple[int, bytes]]:
+        """Yield row and encoded `FeatureValue` of one feature."""
+        mask = self.feature_ids == feature_id
+        spans = self.feature_spans[mask]
+        for row, start, stop in zip(
+            self.feature_rows[mask].tolist(),
+            spans.starts.tolist(),
+            spans.stops.tolist(),
+            strict=True,
+        ):
+            yield row, self.buffer[start:stop].tobytes()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heads:
+    """Decoded heads: their tiles, flat, still with encoded rows."""
+
+    buffer: Bytes
+    heads: Ints
+    """Head that a tile belongs to; ascending."""
+    levels: Ints
+    starts_ms: Ints
+    spans: Spans
+    """Where the tiles' rows are in the buffer."""
+
+
+def decode_heads(payloads: list[bytes]) -> Heads:
+    """Split `HeadRow` payloads into tiles.
+
+    Raises:
+        CorruptRowError: One is malformed; the message says which.
+    """
+    buffer, spans = join(payloads)
+    owners, tiles, _ = read_fields(buffer, spans, "a head").select(1, LENGTH, "a head's tile")
+    fields = read_fields(buffer, tiles, "a tile")
+    levels = np.zeros(len(tiles), dtype=np.int64)
+    starts_ms = np.zeros(len(tiles), dtype=np.int64)
+    rows = Spans(starts=tiles.stops.copy(), stops=tiles.stops.copy())
+    for number, target, what in ((1, levels, "a tile's level"), (2, starts_ms, "a tile's start")):
+        places, _, varints = fields.select(number, VARINT, what)
+        _refuse_twice(places, owners[places], what)
+        target[places] = zigzag(varints)
+    places, pieces, _ = fields.select(3, LENGTH, "a tile's row")
+    _refuse_twice(places, owners[places], "a tile's row")
+    rows.starts[places] = pieces.starts
+    rows.stops[places] = pieces.stops
+    check((levels < 0) | (levels > LEVEL_MAX), owners, "a tile's level is out of range")
+    check(abs(starts_ms) > START_MS_MAX, owners, "a tile's start is out of range")
+    return Heads(buffer=buffer, heads=owners, levels=levels, starts_ms=starts_ms, spans=rows)
+
+
+def decode_rows(buffer: Bytes, spans: Spans) -> Rows:
+    """Decode the tile rows that stand in these spans of a joined buffer.
+
+    Raises:
+        CorruptRowError: One is malformed; the message says which.
+    """
+    fields = read_fields(buffer, spans, "a row")
+    owners, ids, per_row = _packed(buffer, fields, 2, "counter ids")
+    counter_owners, counters, counters_per_row = _packed(buffer, fields, 3, "counters")
+    if not np.array_equal(owners, counter_owners) or not np.array_equal(per_row, counters_per_row):
+        msg = "a row of the batch has counters and counter ids that differ in number"
+        raise CorruptRowError(msg)
+    _refuse_disorder(ids, np.cumsum(per_row), owners, "counter ids")
+    feature_rows, entries, _ = fields.select(1, LENGTH, "a feature")
+    feature_ids, values = _entries(buffer, feature_rows, entries)
+    return Rows(
+        count=len(spans),
+        buffer=buffer,
+        counter_rows=np.repeat(owners, per_row),
+        counter_ids=ids,
+        counters=zigzag(counters),
+        feature_rows=feature_rows,
+        feature_ids=feature_ids,
+        feature_spans=values,
+    )
+
+
+def _packed(
+    buffer: Bytes, fields: Fields, number: int, what: str
+) -> tuple[Ints, NDArray[np.unsignedinteger[Any]], Ints]:
+    messages, spans, _ = fields.select(number, LENGTH, what)
+    _refuse_twice(messages, messages, what)
+    values, counts = read_packed(buffer, spans, messages, what)
+    filled = counts > 0
+    return messages[filled], values, counts[filled]
+
+
+def _refuse_disorder(
+    ids: NDArray[np.unsignedinteger[Any]], lasts: Ints, owners: Ints, what: str
+) -> None:
+    if not len(ids):
+        return
+    disorder = ids[1:] <= ids[:-1]
+    disorder[lasts[:-1] - 1] = False
+    if disorder.any() or ids[lasts - 1].max() > ID_MAX:
+        place = np.searchsorted(lasts, disorder.argmax(), side="right")
+        msg = f"row {int(owners[place])} of the batch: {what} do not ascend below 2^32"
+        raise CorruptRowError(msg)
+
+
+def _entries(buffer: Bytes, owners: Ints, entries: Spans) -> tuple[Ints, Spans]:
+    fields = read_fields(buffer, entries, "a feature")
+    keys, _, ids = fields.select(1, VARINT, "a feature's id")
+    places, values, _ = fields.select(2, LENGTH, "a feature's value")
+    everyone = np.arange(len(entries))
+    for found, what in ((keys, "id"), (places, "value")):
+        _refuse_twice(found, owners[found], f"a feature's {what}")
+        check(~np.isin(everyone, found), owners, f"a feature has no {what}")
+    check(ids > np.uint64(ID_MAX), owners, "a feature id is out of range")
+    feature_ids = ids.astype(np.int64)
+    disorder = (np.diff(feature_ids) <= 0) & (np.diff(owners) == 0)
+    check(disorder, owners[:-1], "feature ids do not ascend")
+    return feature_ids, values
+
+
+def _refuse_twice(places: Ints, owners: Ints, what: str) -> None:
+    check(np.diff(places) == 0, owners[:-1], f"{what} stands there twice")
+
+
+def decode_row(payload: bytes) -> Row:
+    """Decode one tile row, features still encoded.
+
+    Raises:
+        CorruptRowError: It is malformed.
+    """
+    rows = decode_rows(*join([payload]))
+    features = {
+        feature_id: rows.buffer[start:stop].tobytes()
+        for feature_id, start, stop in zip(
+            rows.feature_ids.tolist(),
+            rows.feature_spans.starts.tolist(),
+            rows.feature_spans.stops.tolist(),
+            strict=True,
+        )
+    }
+    counters = dict(zip(rows.counter_ids.tolist(), rows.counters.tolist(), strict=True))
+    return Row(counters=counters, features=features)
+
+
+def decode_head(payload: bytes) -> tuple[tuple[int, int, Row], ...]:
+    """Decode one head into level, start and row of each tile.
+
+    Raises:
+        CorruptRowError: It is malformed.
+    """
+    heads = decode_heads([payload])
+    payloads = [
+        heads.buffer[start:stop].tobytes()
+        for start, stop in zip(
+            heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True
+        )
+    ]
+    return tuple(
+        (level, start_ms, decode_row(row))
+        for level, start_ms, row in zip(
+            heads.levels.tolist(), heads.starts_ms.tolist(), payloads, strict=True
+        )
+    )
+
+
+def decode_items(payload: bytes, carrier: Carrier) -> tuple[Item, ...]:
+    """Decode one `FeatureValue` into its items, newest first.
+
+    Raises:
+        CorruptRowError: It is malformed, or holds another carrier's values.
+    """
+    try:
+        value = FeatureValue.FromString(payload)
+    except DecodeError as error:
+        msg = f"a feature's value of {len(payload)} bytes is no FeatureValue: {error}"
+        raise CorruptRowError(msg) from error
+    values = _carried(value, carrier)
+    lengths = {len(value.times_ms), len(value.partitions), len(value.offsets), len(values)}
+    if len(lengths) > 1:
+        msg = f"a feature's value has lists of different lengths, {sorted(lengths)}, for {carrier}"
+        raise CorruptRowError(msg)
+    items: list[Item] = []
+    time_ms = offset = 0
+    for time_step, partition, offset_step, item in zip(
+        value.times_ms, value.partitions, value.offsets, values, strict=True
+    ):
+        time_ms += time_step
+        offset += offset_step
+        items.append(Item(time_ms, partition, offset, item))
+    return tuple(items)
+
+
+def _carried(value: FeatureValue, carrier: Carrier) -> list[int] | list[float] | list[str]:
+    match carrier:
+        case "int":
+            return list(value.integers)
+        case "real":
+            return list(value.reals)
+        case "text":
+            return _texts(value)
+
+
+def _texts(value: FeatureValue) -> list[str]:
+    try:
+        return [text.decode() for text in value.texts]
+    except UnicodeDecodeError as error:
+        msg = f"a feature's text is not UTF-8: {error}"
+        raise CorruptRowError(msg) from error
