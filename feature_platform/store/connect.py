@@ -1,0 +1,230 @@
+"""One connection to Cassandra or ScyllaDB: log in, run statements, translate every driver error once.
+
+The only module besides `cql.py` and the registry's that touches the driver.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+import cassandra
+from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import (
+    EXEC_PROFILE_DEFAULT,
+    Cluster,
+    ExecutionProfile,
+    NoHostAvailable,
+    QueryExhausted,
+    UserTypeDoesNotExist,
+)
+from cassandra.concurrent import execute_concurrent_with_args
+from cassandra.connection import ConnectionBusy, ConnectionException, ProtocolError
+from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.pool import NoConnectionsAvailable
+from cassandra.protocol import ErrorMessage, InternalError, NotSupportedError
+from cassandra.query import PreparedStatement, SimpleStatement, TraceUnavailable, tuple_factory
+from cassandra.segment import CrcException
+
+from feature_platform.errors import StoreUnavailableError
+from feature_platform.settings import StoreSettings
+from feature_platform.store.base import checked_identifier
+
+CONNECT_TIMEOUT_S = 10.0
+REQUEST_TIMEOUT_S = 20.0
+ERROR_TEXT_MAX = 500
+
+DRIVER_ERRORS: tuple[type[Exception], ...] = (
+    cassandra.DriverException,
+    cassandra.DependencyException,
+    NoHostAvailable,
+    NoConnectionsAvailable,
+    ConnectionException,
+    ConnectionBusy,
+    ProtocolError,
+    ErrorMessage,
+    InternalError,
+    NotSupportedError,
+    QueryExhausted,
+    TraceUnavailable,
+    UserTypeDoesNotExist,
+    CrcException,
+    OSError,
+)
+"""Everything the driver can raise; a test walks its modules and finds no other."""
+
+Row = tuple[Any, ...]
+
+
+def translate(error: Exception, doing: str) -> StoreUnavailableError:
+    """Return the platform's error for one of the driver's.
+
+    Args:
+        error: What the driver raised.
+        doing: What was tried, as in "reading tiles_posts_g1 at 127.0.0.1:9042".
+    """
+    text = f"{type(error).__name__}: {error}"[:ERROR_TEXT_MAX]
+    translated = StoreUnavailableError(f"{doing} failed: {text}; {_remedy(error)}")
+    translated.__cause__ = error
+    return translated
+
+
+def _remedy(error: Exception) -> str:
+    causes = list(error.errors.values()) if isinstance(error, NoHostAvailable) else [error]
+    if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
+        return "the store refused the user or the password: check the FP_..._PASSWORD of this role"
+    if isinstance(error, cassandra.Unauthorized):
+        return "the role may not do this: run it with the role that may, or run `fp up` to set the roles again"
+    if isinstance(error, (cassandra.InvalidRequest, ErrorMessage)):
+        return "if a table is missing there, run `fp apply`, which creates what is missing"
+    return "is the store up? See `fp status`"
+
+
+@contextmanager
+def translating(doing: str) -> Iterator[None]:
+    """Translate what the driver raises in the block.
+
+    Raises:
+        StoreUnavailableError: The driver raised anything.
+    """
+    try:
+        yield
+    except DRIVER_ERRORS as error:
+        raise translate(error, doing) from error
+
+
+class Connection:
+    """A logged-in session on one keyspace; statements are prepared once. Safe for use by threads."""
+
+    def __init__(self, cluster: Cluster, session: Any, *, keyspace: str, address: str) -> None:  # noqa: ANN401 - the driver is untyped
+        """Wrap what `connect` made."""
+        self._cluster = cluster
+        self._session = session
+        self._prepared: dict[str, PreparedStatement] = {}
+        self.keyspace = keyspace
+        self.address = address
+
+    def __enter__(self) -> Self:
+        """Hand out itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close all sockets; twice is harmless."""
+        self._cluster.shutdown()
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
+        """Run a prepared statement and return all its rows. Blocks.
+
+        Raises:
+            StoreUnavailableError: The store did not answer or refused.
+        """
+        with translating(f"{statement.split(maxsplit=1)[0]} at {self.address}"):
+            return list(self._session.execute(self._prepare(statement), values))
+
+    def try_lwt(self, statement: str, values: Sequence[object]) -> bool:
+        """Run a conditional statement; tells whether its condition held.
+
+        Raises:
+            StoreUnavailableError: It is unknown whether it was applied.
+        """
+        return bool(self.run(statement, values)[0][0])
+
+    def run_ddl(self, statement: str) -> None:
+        """Run a statement that cannot be prepared, and wait until all nodes agree on the schema.
+
+        Raises:
+            StoreUnavailableError: The store did not answer or refused.
+        """
+        with translating(f"{statement.split('(')[0].strip()} at {self.address}"):
+            self._session.execute(SimpleStatement(statement), timeout=REQUEST_TIMEOUT_S)
+
+    def run_many(
+        self, statement: str, values: Sequence[Sequence[object]], *, in_flight_max: int
+    ) -> list[list[Row] | StoreUnavailableError]:
+        """Run one statement with many values, a bounded number at a time; errors are answers. Blocks.
+
+        Raises:
+            StoreUnavailableError: The statement itself could not be prepared.
+        """
+        doing = f"{statement.split(maxsplit=1)[0]} at {self.address}"
+        with translating(doing):
+            prepared = self._prepare(statement)
+            outcomes = execute_concurrent_with_args(
+                self._session, prepared, values, concurrency=in_flight_max, raise_on_first_error=False
+            )
+            return [
+                list(answer) if success else translate(answer, doing) for success, answer in outcomes
+            ]
+
+    def run_batch(self, statements: Sequence[tuple[str, Sequence[object]]]) -> bool:
+        """Run statements on one partition as one unlogged batch; False if a condition in it did not hold.
+
+        Raises:
+            StoreUnavailableError: It is unknown whether it was applied.
+        """
+        batch = cassandra.query.BatchStatement(
+            batch_type=cassandra.query.BatchType.UNLOGGED,
+            consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+            serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        )
+        with translating(f"BATCH at {self.address}"):
+            for statement, values in statements:
+                batch.add(self._prepare(statement), values)
+            rows = list(self._session.execute(batch))
+        return bool(rows[0][0]) if rows else True
+
+    def _prepare(self, statement: str) -> PreparedStatement:
+        if statement not in self._prepared:
+            self._prepared[statement] = self._session.prepare(statement)
+        return self._prepared[statement]
+
+
+def connect(settings: StoreSettings, user: str, password: str) -> Connection:
+    """Log in. Blocks until the cluster is known, `CONNECT_TIMEOUT_S` at most.
+
+    Raises:
+        StoreUnavailableError: No contact point answers, or it refuses the user.
+    """
+    checked_identifier(settings.keyspace)
+    address = f"{settings.host}:{settings.port}"
+    cluster = Cluster(
+        [settings.host],
+        port=settings.port,
+        auth_provider=PlainTextAuthProvider(user, password),
+        execution_profiles={EXEC_PROFILE_DEFAULT: _profile(settings)},
+        connect_timeout=CONNECT_TIMEOUT_S,
+        protocol_version=4,
+        idle_heartbeat_interval=10,
+    )
+    try:
+        with translating(f"connecting to the store at {address} as {user}"):
+            session = cluster.connect()
+    except StoreUnavailableError:
+        cluster.shutdown()
+        raise
+    return Connection(cluster, session, keyspace=settings.keyspace, address=address)
+
+
+def _profile(settings: StoreSettings) -> ExecutionProfile:
+    return ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.local_dc)),
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=REQUEST_TIMEOUT_S,
+        row_factory=tuple_factory,
+    )
+
+
+def quoted(text: str) -> str:
+    """Write a text as a CQL literal; for statements that take no bound values, such as CREATE ROLE."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def option_map(values: Mapping[str, str | int]) -> str:
+    """Write a CQL map literal of options."""
+    entries = ", ".join(f"{quoted(name)}: {quoted(str(value))}" for name, value in values.items())
+    return f"{{{entries}}}"

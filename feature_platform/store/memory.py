@@ -1,0 +1,79 @@
+"""The shipped fake: tiles in a dict, with the store's rules for write timestamps and expiry."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from feature_platform.clock import Clock
+from feature_platform.errors import StoreUnavailableError, WorldError
+from feature_platform.store.base import RowWrite, StoredRow, TileKey, checked_identifier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cell:
+    payload: bytes
+    written: int
+    expires_s: int
+    """Second of the expiry; 0 for never."""
+
+    def rank(self) -> tuple[int, bool, int, bytes]:
+        """Order cells as the store does: timestamp, then a cell with expiry, the later expiry, the larger value."""
+        return self.written, self.expires_s > 0, self.expires_s, self.payload
+
+
+class MemoryTiles:
+    """Tiles of one process. Mutable; for tests and notebooks."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Start without tables; the clock decides what has expired."""
+        self._clock = clock
+        self._tables: dict[str, dict[str, dict[TileKey, _Cell]]] = {}
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables there are."""
+        return frozenset(self._tables)
+
+    def read_tiles(
+        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
+    ) -> list[list[StoredRow] | WorldError]:
+        """Read some rows of many entities; see `TileReader`."""
+        return [
+            [row for row in self.read_entity(table, entity) if (row.level, row.start_ms) in set(keys)]
+            for entity, keys in requests
+        ]
+
+    def read_entity(self, table: str, entity: str) -> list[StoredRow]:
+        """Read every row of an entity; see `TileReader`."""
+        now_s = self._clock.now_ms() // 1000
+        cells = sorted(self._partitions(table).get(entity, {}).items())
+        return [
+            StoredRow(level=level, start_ms=start_ms, payload=cell.payload, written=cell.written)
+            for (level, start_ms), cell in cells
+            if not cell.expires_s or cell.expires_s > now_s
+        ]
+
+    def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
+        """Write an entity's rows; the largest timestamp wins, row by row; see `TileWriter`."""
+        cells = self._partitions(table).setdefault(entity, {})
+        now_s = self._clock.now_ms() // 1000
+        for row in rows:
+            expires_s = now_s + row.ttl_s if row.ttl_s else 0
+            cell = _Cell(payload=row.payload, written=written, expires_s=expires_s)
+            present = cells.get((row.level, row.start_ms))
+            if present is None or cell.rank() > present.rank():
+                cells[row.level, row.start_ms] = cell
+
+    def create_table(self, table: str) -> None:
+        """Create the table if it is missing; see `TileTables`."""
+        self._tables.setdefault(checked_identifier(table), {})
+
+    def drop_table(self, table: str) -> None:
+        """Drop the table, if it is there; see `TileTables`."""
+        self._tables.pop(checked_identifier(table), None)
+
+    def _partitions(self, table: str) -> dict[str, dict[TileKey, _Cell]]:
+        checked_identifier(table)
+        if table not in self._tables:
+            msg = f"there is no table {table} in this store; create it first"
+            raise StoreUnavailableError(msg)
+        return self._tables[table]

@@ -1,0 +1,44 @@
+"""The store's roles, each with the least rights its work needs, as CQL statements.
+
+fp_admin   tables of this keyspace: create, change, drop, read, write, and grant on them
+fp_job     reads the keyspace; writes attempts, cuts, and each tile table it is granted when that is made
+fp_service reads
+fp_test    reads; load tests run as it, so that a store with service levels can hold them back
+"""
+
+from collections.abc import Mapping
+
+from feature_platform.settings import Role
+from feature_platform.store.base import checked_identifier
+from feature_platform.store.connect import quoted
+from feature_platform.store.schema import keyspace_statement
+
+ADMIN_RIGHTS = ("CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE")
+READERS: tuple[Role, ...] = ("job", "service", "test")
+JOB_TABLES = ("attempts", "cuts")
+
+
+def statements(
+    keyspace: str, passwords: Mapping[Role, str], *, local_dc: str = "datacenter1", replication: int = 1
+) -> list[str]:
+    """Return what a superuser runs once: keyspace, roles, rights. Running it again changes passwords only.
+
+    Args:
+        keyspace: The platform's keyspace.
+        passwords: For `admin`, `job`, `service` and `test`; other roles in it are left alone.
+        local_dc: Data centre of the replicas.
+        replication: Replicas in it.
+    """
+    created = [keyspace_statement(keyspace, local_dc=local_dc, replication=replication)]
+    for role in ("admin", *READERS):
+        password = quoted(passwords[role])
+        created.append(f"CREATE ROLE IF NOT EXISTS fp_{role} WITH LOGIN = true AND PASSWORD = {password}")
+        created.append(f"ALTER ROLE fp_{role} WITH PASSWORD = {password}")
+    created += [f"GRANT {right} ON KEYSPACE {keyspace} TO fp_admin" for right in ADMIN_RIGHTS]
+    created += [f"GRANT SELECT ON KEYSPACE {keyspace} TO fp_{role}" for role in READERS]
+    return created
+
+
+def writer_grant(keyspace: str, table: str) -> str:
+    """Return the statement that lets the job write a table; fp_admin runs it after creating one."""
+    return f"GRANT MODIFY ON TABLE {checked_identifier(keyspace)}.{checked_identifier(table)} TO fp_job"

@@ -1,0 +1,89 @@
+"""All tables of the platform as CQL, and the numbered migrations that bring a keyspace up to date.
+
+A migration, once released, is never edited: the next change is the next number.
+"""
+
+from collections.abc import Callable
+
+from feature_platform.clock import Clock
+from feature_platform.store.base import checked_identifier
+from feature_platform.store.connect import Connection
+
+REGISTRY_TABLES = (
+    "featuresets",
+    "feature_ids",
+    "generations",
+    "attempts",
+    "cuts",
+    "leases",
+    "deployments",
+)
+CUT_TTL_S = 7 * 86_400
+GRACE_S = 86_400
+
+_MIGRATIONS_TABLE = """\
+CREATE TABLE IF NOT EXISTS {keyspace}.migrations (
+  part text, number int, applied_ms bigint, PRIMARY KEY ((part), number))"""
+
+
+def tiles_table(keyspace: str, table: str) -> str:
+    """Return the statement that creates a generation's table.
+
+    Leveled compaction, because heads are overwritten all the time and a read should find one SSTable;
+    never time windows: they sort by write timestamp, and ours are made by hand.
+    Expired tiles need no grace (each replica expires them by itself); the deletes of a rollback do, for
+    as long as a node may be down before it is repaired: a day.
+    """
+    return f"""\
+CREATE TABLE IF NOT EXISTS {checked_identifier(keyspace)}.{checked_identifier(table)} (
+  entity text, level int, start bigint, payload blob, PRIMARY KEY ((entity), level, start))
+  WITH compaction = {{'class': 'LeveledCompactionStrategy'}} AND gc_grace_seconds = {GRACE_S}"""
+
+
+def keyspace_statement(keyspace: str, *, local_dc: str, replication: int) -> str:
+    """Return the statement that creates the keyspace."""
+    return (
+        f"CREATE KEYSPACE IF NOT EXISTS {checked_identifier(keyspace)} WITH replication = "
+        f"{{'class': 'NetworkTopologyStrategy', '{local_dc}': {replication}}}"
+    )
+
+
+def migrate(connection: Connection, clock: Clock) -> None:
+    """Apply the migrations that the keyspace lacks, in order; a crash in between is continued.
+
+    Raises:
+        StoreUnavailableError: The store did not answer or refused.
+    """
+    keyspace = connection.keyspace
+    connection.run_ddl(_MIGRATIONS_TABLE.format(keyspace=keyspace))
+    select = f"SELECT number FROM {keyspace}.migrations WHERE part = 'registry'"
+    done = {row[0] for row in connection.run(select)}
+    insert = f"INSERT INTO {keyspace}.migrations (part, number, applied_ms) VALUES ('registry', ?, ?)"
+    for number, migration in MIGRATIONS.items():
+        if number not in done:
+            for statement in migration(keyspace):
+                connection.run_ddl(statement)
+            connection.run(insert, (number, clock.now_ms()))
+
+
+def _v0001(keyspace: str) -> tuple[str, ...]:
+    """Create the registry: what is deployed, ids, generations, attempts, cuts, leases, deployments."""
+    prefix = f"CREATE TABLE IF NOT EXISTS {checked_identifier(keyspace)}"
+    return (
+        f"{prefix}.featuresets (name text PRIMARY KEY, snapshot text)",
+        f"""{prefix}.feature_ids (featureset text, id int, name text, kind text, carrier text, scale int,
+  retired boolean, next_id int STATIC, PRIMARY KEY ((featureset), id))""",
+        f"""{prefix}.generations (featureset text, generation int, table_name text, created_ms bigint,
+  drop_after_ms bigint, PRIMARY KEY ((featureset), generation))""",
+        f"""{prefix}.attempts (featureset text, generation int, attempt int, owner text STATIC,
+  execution text, deployment text, kind text, r_attempt int, r_label bigint, end_offsets text,
+  claimed_ms bigint, PRIMARY KEY ((featureset, generation), attempt))""",
+        f"""{prefix}.cuts (featureset text, generation int, attempt int, label bigint, part text, of int,
+  positions text, recorded_ms bigint, PRIMARY KEY ((featureset, generation), attempt, label, part))
+  WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC) AND default_time_to_live = {CUT_TTL_S}""",
+        f"{prefix}.leases (name text PRIMARY KEY, holder text, since_ms bigint)",
+        f"{prefix}.deployments (featureset text PRIMARY KEY, progress text)",
+    )
+
+
+MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {1: _v0001}
