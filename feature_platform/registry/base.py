@@ -1,0 +1,224 @@
+"""The ports to the registry: a reader for planning, serving and checks; a writer for deploying.
+
+Attempts and cuts are written by the jobs; Python reads them and names the owner of a generation.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.tiles.layout import EVENTS_COLUMN, EVENTS_ID, Carrier, Kind
+
+LEASE_TTL_S = 60
+
+Positions = Mapping[str, int]
+"""Next offset to read for each "topic/partition"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One start of a writer."""
+
+    attempt: int
+    execution: str
+    deployment: str
+    kind: str
+    r_attempt: int
+    r_label: int
+    end_offsets: Positions
+    claimed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut:
+    """A label for which all subtasks have recorded themselves: rows and positions agree at it."""
+
+    attempt: int
+    label: int
+    positions: Positions
+    recorded_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CutPart:
+    """What one subtask recorded at a barrier; `positions` is empty for the kernel."""
+
+    attempt: int
+    label: int
+    part: str
+    of: int
+    positions: Positions
+    recorded_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnKey:
+    """What a feature id stands for: change any of it and the old counts no longer fit."""
+
+    name: str
+    kind: Kind
+    carrier: Carrier
+    scale: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureId:
+    """An allocated id; a retired one is never handed out again."""
+
+    id: int
+    column: ColumnKey
+    retired: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One full set of rows. Its number is never used again, also after its table was dropped."""
+
+    generation: int
+    table: str
+    created_ms: int
+    drop_after_ms: int
+    """When the table may be dropped; 0 while it is in use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to change one feature set; runs out by itself unless renewed."""
+
+    name: str
+    holder: str
+    since_ms: int
+
+
+class RegistryReader(Protocol):
+    """Answers questions. Every method blocks and raises StoreUnavailableError if the store does not answer."""
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return what is deployed, by name; deleted feature sets are left out."""
+        ...
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return what is deployed of one feature set; None if nothing is."""
+        ...
+
+    def feature_ids(self, name: str) -> list[FeatureId]:
+        """Return all ids ever allocated to columns of a feature set, ascending."""
+        ...
+
+    def generations(self, name: str) -> list[Generation]:
+        """Return the generations of a feature set, oldest first."""
+        ...
+
+    def attempts(self, name: str, generation: int) -> list[Attempt]:
+        """Return all starts of writers of a generation, oldest first."""
+        ...
+
+    def owner(self, name: str, generation: int) -> str:
+        """Return the id of the deployment that may claim attempts; empty if none may."""
+        ...
+
+    def last_cut(self, name: str, generation: int) -> Cut | None:
+        """Return the newest complete cut; None if there is none."""
+        ...
+
+    def lease(self, name: str) -> Lease | None:
+        """Return who changes a feature set right now."""
+        ...
+
+    def progress(self, name: str) -> str:
+        """Return how far a deployment has come, as `save_progress` was given it; empty if none is under way."""
+        ...
+
+
+class Registry(RegistryReader, Protocol):
+    """Changes what is deployed. Held leases keep two changers of one feature set apart."""
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Store a snapshot in place of the one before."""
+        ...
+
+    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+        """Return an id for each column: the one it has, or a new one. The same call gives the same ids.
+
+        Args:
+            name: The feature set.
+            columns: Columns with the meaning that decides whether an old id still fits; `_events` has id 0.
+
+        Raises:
+            LeaseHeldError: Somebody else allocates at the same moment again and again.
+        """
+        ...
+
+    def retire_ids(self, name: str, keep: frozenset[int]) -> None:
+        """Retire every id that is not kept: a column that comes back counts from zero under a new id."""
+        ...
+
+    def add_generation(self, name: str, generation: int, table: str, created_ms: int) -> None:
+        """Note a generation before its table is created; twice is harmless."""
+        ...
+
+    def expire_generation(self, name: str, generation: int, drop_after_ms: int) -> None:
+        """Note when a generation's table may be dropped; 0 takes it back."""
+        ...
+
+    def set_owner(self, name: str, generation: int, deployment: str) -> None:
+        """Let only this deployment claim attempts from now on; all others are fenced off."""
+        ...
+
+    def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
+        """Take the lease, or renew it if the holder has it already.
+
+        Raises:
+            LeaseHeldError: Someone else holds it; the message says who and since when.
+        """
+        ...
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give the lease back; harmless if the holder has lost it."""
+        ...
+
+    def save_progress(self, name: str, progress: str) -> None:
+        """Note how far a deployment has come; an empty text ends it."""
+        ...
+
+
+def assign_ids(known: Sequence[FeatureId], columns: Sequence[ColumnKey]) -> dict[str, int]:
+    """Return the id of each column: its living one, else the next free. Pure; both registries use it."""
+    living = {item.column: item.id for item in known if not item.retired}
+    free = max((item.id for item in known), default=EVENTS_ID) + 1
+    assigned: dict[str, int] = {}
+    for column in columns:
+        if column.name == EVENTS_COLUMN:
+            assigned[column.name] = EVENTS_ID
+        elif column in living:
+            assigned[column.name] = living[column]
+        else:
+            assigned[column.name] = free
+            free += 1
+    return assigned
+
+
+def newest_cut(parts: Sequence[CutPart]) -> Cut | None:
+    """Return the newest complete cut of some parts; None if none is complete."""
+    labels = sorted({(part.attempt, part.label) for part in parts}, reverse=True)
+    for attempt, label in labels:
+        members = [part for part in parts if (part.attempt, part.label) == (attempt, label)]
+        if is_complete(members):
+            positions = {key: offset for part in members for key, offset in part.positions.items()}
+            return Cut(
+                attempt=attempt,
+                label=label,
+                positions=positions,
+                recorded_ms=max(part.recorded_ms for part in members),
+            )
+    return None
+
+
+def is_complete(parts: Sequence[CutPart]) -> bool:
+    """Tell whether all subtasks of both operators are among the parts of one label."""
+    for operator in ("kernel", "intake"):
+        members = [part for part in parts if part.part.startswith(f"{operator}-")]
+        if not members or len(members) < members[0].of:
+            return False
+    return True

@@ -1,0 +1,307 @@
+"""The registry in the platform's keyspace. What two processes may race for is decided by compare-and-set."""
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from feature_platform.clock import Clock
+from feature_platform.errors import LeaseHeldError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import (
+    LEASE_TTL_S,
+    Attempt,
+    ColumnKey,
+    Cut,
+    CutPart,
+    FeatureId,
+    Generation,
+    Lease,
+    Positions,
+    assign_ids,
+    newest_cut,
+)
+from feature_platform.registry.memory import lease_held
+from feature_platform.store.connect import Connection
+from feature_platform.store.roles import JOB_TABLES, writer_grant
+from feature_platform.store.schema import migrate
+
+ALLOCATE_TRIES_MAX = 20
+CUT_PARTS_PAGE = 256
+
+
+class CqlRegistry:
+    """What is deployed, in Cassandra or ScyllaDB."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Use a connection that the caller closes."""
+        self._connection = connection
+        self._keyspace = connection.keyspace
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return what is deployed; see `RegistryReader`."""
+        rows = self._run("SELECT snapshot FROM {keyspace}.featuresets")
+        found = sorted((_snapshot(row[0]) for row in rows), key=lambda snapshot: snapshot.featureset)
+        return [snapshot for snapshot in found if snapshot.state != "deleted"]
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return what is deployed of one; see `RegistryReader`."""
+        rows = self._run("SELECT snapshot FROM {keyspace}.featuresets WHERE name = ?", name)
+        found = _snapshot(rows[0][0]) if rows else None
+        return found if found and found.state != "deleted" else None
+
+    def feature_ids(self, name: str) -> list[FeatureId]:
+        """Return all ids; see `RegistryReader`."""
+        return self._feature_ids(name)[0]
+
+    def generations(self, name: str) -> list[Generation]:
+        """Return the generations; see `RegistryReader`."""
+        rows = self._run(
+            "SELECT generation, table_name, created_ms, drop_after_ms FROM {keyspace}.generations "
+            "WHERE featureset = ?",
+            name,
+        )
+        return [
+            Generation(generation=number, table=table, created_ms=created, drop_after_ms=drop_after or 0)
+            for number, table, created, drop_after in rows
+        ]
+
+    def attempts(self, name: str, generation: int) -> list[Attempt]:
+        """Return the attempts; see `RegistryReader`."""
+        rows = self._run(
+            "SELECT attempt, execution, deployment, kind, r_attempt, r_label, end_offsets, claimed_ms "
+            "FROM {keyspace}.attempts WHERE featureset = ? AND generation = ?",
+            name,
+            generation,
+        )
+        return [_attempt(row) for row in rows if row[0] is not None]
+
+    def owner(self, name: str, generation: int) -> str:
+        """Return the owner; see `RegistryReader`."""
+        rows = self._run(
+            "SELECT owner FROM {keyspace}.attempts WHERE featureset = ? AND generation = ? LIMIT 1",
+            name,
+            generation,
+        )
+        return (rows[0][0] or "") if rows else ""
+
+    def last_cut(self, name: str, generation: int) -> Cut | None:
+        """Return the newest complete cut; see `RegistryReader`."""
+        for _, parts in groupby(self._cut_parts(name, generation), key=_epoch):
+            cut = newest_cut(list(parts))
+            if cut:
+                return cut
+        return None
+
+    def lease(self, name: str) -> Lease | None:
+        """Return the lease; see `RegistryReader`."""
+        rows = self._run("SELECT holder, since_ms FROM {keyspace}.leases WHERE name = ?", name)
+        return Lease(name=name, holder=rows[0][0], since_ms=rows[0][1]) if rows else None
+
+    def progress(self, name: str) -> str:
+        """Return how far a deployment is; see `RegistryReader`."""
+        rows = self._run("SELECT progress FROM {keyspace}.deployments WHERE featureset = ?", name)
+        return (rows[0][0] or "") if rows else ""
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Store a snapshot; see `Registry`."""
+        text = json.dumps(snapshot.to_json(), sort_keys=True)
+        self._run(
+            "INSERT INTO {keyspace}.featuresets (name, snapshot) VALUES (?, ?)", snapshot.featureset, text
+        )
+
+    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+        """Return an id for each column; see `Registry`."""
+        for _ in range(ALLOCATE_TRIES_MAX):
+            known, next_id = self._feature_ids(name)
+            assigned = assign_ids(known, columns)
+            numbers = {item.id for item in known} | {0}
+            fresh = [column for column in columns if assigned[column.name] not in numbers]
+            if not fresh or self._insert_ids(name, fresh, assigned, next_id):
+                return assigned
+        msg = f"feature ids of {name} are being allocated by another process all the time; try again"
+        raise LeaseHeldError(msg)
+
+    def retire_ids(self, name: str, keep: frozenset[int]) -> None:
+        """Retire ids; see `Registry`."""
+        for item in self.feature_ids(name):
+            if not item.retired and item.id not in keep:
+                self._lwt(
+                    "UPDATE {keyspace}.feature_ids SET retired = true WHERE featureset = ? AND id = ? IF EXISTS",
+                    name,
+                    item.id,
+                )
+
+    def add_generation(self, name: str, generation: int, table: str, created_ms: int) -> None:
+        """Note a generation; see `Registry`."""
+        self._lwt(
+            "INSERT INTO {keyspace}.generations (featureset, generation, table_name, created_ms) "
+            "VALUES (?, ?, ?, ?) IF NOT EXISTS",
+            name,
+            generation,
+            table,
+            created_ms,
+        )
+
+    def expire_generation(self, name: str, generation: int, drop_after_ms: int) -> None:
+        """Note when a table may be dropped; see `Registry`."""
+        self._lwt(
+            "UPDATE {keyspace}.generations SET drop_after_ms = ? WHERE featureset = ? AND generation = ? IF EXISTS",
+            drop_after_ms,
+            name,
+            generation,
+        )
+
+    def set_owner(self, name: str, generation: int, deployment: str) -> None:
+        """Name the owner; see `Registry`.
+
+        Claims are conditional on `owner`, so it is set by compare-and-set, too: a plain write beside them
+        could be ordered before a claim that it should fence.
+        """
+        present = self.owner(name, generation)
+        while present != deployment:
+            statement = "UPDATE {keyspace}.attempts SET owner = ? WHERE featureset = ? AND generation = ? IF owner = ?"
+            self._lwt(statement, deployment, name, generation, present or None)
+            present = self.owner(name, generation)
+
+    def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
+        """Take or renew the lease; see `Registry`."""
+        lease = Lease(name=name, holder=holder, since_ms=now_ms)
+        taken = self._lwt(
+            "INSERT INTO {keyspace}.leases (name, holder, since_ms) VALUES (?, ?, ?) IF NOT EXISTS "
+            f"USING TTL {LEASE_TTL_S}",
+            name,
+            holder,
+            now_ms,
+        )
+        held = lease if taken else self.lease(name)
+        if held is None:
+            return self.take_lease(name, holder, now_ms)
+        if held.holder != holder:
+            raise lease_held(held)
+        if not taken:
+            self._lwt(
+                f"UPDATE {{keyspace}}.leases USING TTL {LEASE_TTL_S} SET holder = ?, since_ms = ? "
+                "WHERE name = ? IF holder = ?",
+                holder,
+                held.since_ms,
+                name,
+                holder,
+            )
+        return held
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give the lease back; see `Registry`."""
+        self._lwt("DELETE FROM {keyspace}.leases WHERE name = ? IF holder = ?", name, holder)
+
+    def save_progress(self, name: str, progress: str) -> None:
+        """Note the progress; see `Registry`."""
+        self._run(
+            "INSERT INTO {keyspace}.deployments (featureset, progress) VALUES (?, ?)", name, progress
+        )
+
+    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        return self._connection.run(statement.replace("{keyspace}", self._keyspace), values)
+
+    def _lwt(self, statement: str, *values: object) -> bool:
+        return self._connection.try_lwt(statement.replace("{keyspace}", self._keyspace), values)
+
+    def _feature_ids(self, name: str) -> tuple[list[FeatureId], int | None]:
+        rows = self._run(
+            "SELECT id, name, kind, carrier, scale, retired, next_id FROM {keyspace}.feature_ids "
+            "WHERE featureset = ?",
+            name,
+        )
+        known = [
+            FeatureId(
+                id=number,
+                column=ColumnKey(name=column, kind=kind, carrier=carrier, scale=scale),
+                retired=bool(retired),
+            )
+            for number, column, kind, carrier, scale, retired, _ in rows
+            if number is not None
+        ]
+        return known, rows[0][-1] if rows else None
+
+    def _insert_ids(
+        self, name: str, columns: Sequence[ColumnKey], assigned: dict[str, int], next_id: int | None
+    ) -> bool:
+        keyspace = self._keyspace
+        claim = f"UPDATE {keyspace}.feature_ids SET next_id = ? WHERE featureset = ? IF next_id = ?"
+        insert = (
+            f"INSERT INTO {keyspace}.feature_ids (featureset, id, name, kind, carrier, scale, retired) "
+            "VALUES (?, ?, ?, ?, ?, ?, false)"
+        )
+        batch: list[tuple[str, Sequence[object]]] = [(claim, (max(assigned.values()) + 1, name, next_id))]
+        batch += [
+            (insert, (name, assigned[item.name], item.name, item.kind, item.carrier, item.scale))
+            for item in columns
+        ]
+        return self._connection.run_batch(batch)
+
+    def _cut_parts(self, name: str, generation: int) -> Iterator[CutPart]:
+        """Yield parts, newest label first; a statement a page, since most askers need the first few only."""
+        select = "SELECT attempt, label, part, of, positions, recorded_ms FROM {keyspace}.cuts WHERE "
+        where = "featureset = ? AND generation = ?"
+        rows = self._run(f"{select}{where} LIMIT {CUT_PARTS_PAGE}", name, generation)
+        while rows:
+            yield from map(_cut_part, rows)
+            attempt, label, part = rows[-1][:3]
+            rest = self._run(
+                f"{select}{where} AND attempt = ? AND label = ? AND part > ?",
+                *(name, generation, attempt, label, part),
+            )
+            yield from map(_cut_part, rest)
+            rows = self._run(
+                f"{select}{where} AND (attempt, label) < (?, ?) LIMIT {CUT_PARTS_PAGE}",
+                *(name, generation, attempt, label),
+            )
+
+
+def open_registry(connection: Connection, clock: Clock) -> CqlRegistry:
+    """Bring the registry's tables up to date as `fp_admin`, and hand it out.
+
+    Raises:
+        StoreUnavailableError: The store did not answer or refused.
+    """
+    migrate(connection, clock)
+    for table in JOB_TABLES:
+        connection.run_ddl(writer_grant(connection.keyspace, table))
+    return CqlRegistry(connection)
+
+
+def _snapshot(text: str) -> Snapshot:
+    return Snapshot.from_json(json.loads(text))
+
+
+def _positions(text: str | None) -> Positions:
+    return dict(json.loads(text)) if text else {}
+
+
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    return Attempt(
+        attempt=row[0],
+        execution=row[1] or "",
+        deployment=row[2] or "",
+        kind=row[3] or "",
+        r_attempt=row[4] or 0,
+        r_label=row[5] or 0,
+        end_offsets=_positions(row[6]),
+        claimed_ms=row[7] or 0,
+    )
+
+
+def _cut_part(row: tuple[Any, ...]) -> CutPart:
+    attempt, label, part, of, positions, recorded_ms = row
+    return CutPart(
+        attempt=attempt,
+        label=label,
+        part=part,
+        of=of,
+        positions=_positions(positions),
+        recorded_ms=recorded_ms,
+    )
+
+
+def _epoch(part: CutPart) -> tuple[int, int]:
+    return part.attempt, part.label

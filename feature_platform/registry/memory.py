@@ -1,0 +1,154 @@
+"""The shipped fake: the registry of one process."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from feature_platform.clock import Clock, to_iso
+from feature_platform.errors import LeaseHeldError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import (
+    LEASE_TTL_S,
+    Attempt,
+    ColumnKey,
+    Cut,
+    CutPart,
+    FeatureId,
+    Generation,
+    Lease,
+    assign_ids,
+    newest_cut,
+)
+
+
+class MemoryRegistry:
+    """What is deployed, in dicts. Mutable; for tests and notebooks."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Start empty; the clock decides when leases run out."""
+        self._clock = clock
+        self._snapshots: dict[str, Snapshot] = {}
+        self._ids: dict[str, list[FeatureId]] = defaultdict(list)
+        self._generations: dict[str, dict[int, Generation]] = defaultdict(dict)
+        self._attempts: dict[tuple[str, int], list[Attempt]] = defaultdict(list)
+        self._owners: dict[tuple[str, int], str] = {}
+        self._parts: dict[tuple[str, int], list[CutPart]] = defaultdict(list)
+        self._leases: dict[str, tuple[Lease, int]] = {}
+        self._progress: dict[str, str] = {}
+
+    def snapshots(self) -> list[Snapshot]:
+        """Return what is deployed; see `RegistryReader`."""
+        found = sorted(self._snapshots.values(), key=lambda snapshot: snapshot.featureset)
+        return [snapshot for snapshot in found if snapshot.state != "deleted"]
+
+    def snapshot(self, name: str) -> Snapshot | None:
+        """Return what is deployed of one; see `RegistryReader`."""
+        found = self._snapshots.get(name)
+        return found if found and found.state != "deleted" else None
+
+    def feature_ids(self, name: str) -> list[FeatureId]:
+        """Return all ids; see `RegistryReader`."""
+        return list(self._ids[name])
+
+    def generations(self, name: str) -> list[Generation]:
+        """Return the generations; see `RegistryReader`."""
+        return [item for _, item in sorted(self._generations[name].items())]
+
+    def attempts(self, name: str, generation: int) -> list[Attempt]:
+        """Return the attempts; see `RegistryReader`."""
+        return list(self._attempts[name, generation])
+
+    def owner(self, name: str, generation: int) -> str:
+        """Return the owner; see `RegistryReader`."""
+        return self._owners.get((name, generation), "")
+
+    def last_cut(self, name: str, generation: int) -> Cut | None:
+        """Return the newest complete cut; see `RegistryReader`."""
+        return newest_cut(self._parts[name, generation])
+
+    def lease(self, name: str) -> Lease | None:
+        """Return the lease; see `RegistryReader`."""
+        lease, expires_ms = self._leases.get(name, (None, 0))
+        return lease if expires_ms > self._clock.now_ms() else None
+
+    def progress(self, name: str) -> str:
+        """Return how far a deployment is; see `RegistryReader`."""
+        return self._progress.get(name, "")
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Store a snapshot; see `Registry`."""
+        self._snapshots[snapshot.featureset] = snapshot
+
+    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+        """Return an id for each column; see `Registry`."""
+        known = self._ids[name]
+        assigned = assign_ids(known, columns)
+        numbers = {item.id for item in known} | {0}
+        known += [
+            FeatureId(id=assigned[column.name], column=column)
+            for column in columns
+            if assigned[column.name] not in numbers
+        ]
+        return assigned
+
+    def retire_ids(self, name: str, keep: frozenset[int]) -> None:
+        """Retire ids; see `Registry`."""
+        self._ids[name] = [
+            item if item.id in keep else FeatureId(id=item.id, column=item.column, retired=True)
+            for item in self._ids[name]
+        ]
+
+    def add_generation(self, name: str, generation: int, table: str, created_ms: int) -> None:
+        """Note a generation; see `Registry`."""
+        self._generations[name].setdefault(
+            generation, Generation(generation=generation, table=table, created_ms=created_ms, drop_after_ms=0)
+        )
+
+    def expire_generation(self, name: str, generation: int, drop_after_ms: int) -> None:
+        """Note when a table may be dropped; see `Registry`."""
+        known = self._generations[name][generation]
+        self._generations[name][generation] = Generation(
+            generation=generation,
+            table=known.table,
+            created_ms=known.created_ms,
+            drop_after_ms=drop_after_ms,
+        )
+
+    def set_owner(self, name: str, generation: int, deployment: str) -> None:
+        """Name the owner; see `Registry`."""
+        self._owners[name, generation] = deployment
+
+    def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
+        """Take or renew the lease; see `Registry`."""
+        held = self.lease(name)
+        if held and held.holder != holder:
+            raise lease_held(held)
+        lease = held or Lease(name=name, holder=holder, since_ms=now_ms)
+        self._leases[name] = (lease, self._clock.now_ms() + LEASE_TTL_S * 1000)
+        return lease
+
+    def release_lease(self, name: str, holder: str) -> None:
+        """Give the lease back; see `Registry`."""
+        held = self.lease(name)
+        if held and held.holder == holder:
+            del self._leases[name]
+
+    def save_progress(self, name: str, progress: str) -> None:
+        """Note the progress; see `Registry`."""
+        self._progress[name] = progress
+
+    def add_attempt(self, name: str, generation: int, attempt: Attempt) -> None:
+        """Note a start of a writer, as jobs do."""
+        self._attempts[name, generation].append(attempt)
+
+    def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
+        """Note what a subtask recorded at a barrier, as jobs do."""
+        self._parts[name, generation].append(part)
+
+
+def lease_held(lease: Lease) -> LeaseHeldError:
+    """Return the error that says who is in the way."""
+    msg = (
+        f"feature set {lease.name} is being changed by {lease.holder} since {to_iso(lease.since_ms)}; "
+        f"wait for it, or, if that process is gone, {LEASE_TTL_S} seconds until its lease runs out"
+    )
+    return LeaseHeldError(msg)
