@@ -1,6 +1,8 @@
 package io.featureplatform.kernel.event;
 
-/** Why an event is refused; {@link #code()} is what the dead letter's {@code reason} header says. */
+/**
+ * Why an event is refused; {@link #code()} is what the dead letter's {@code reason} header says.
+ */
 public enum Reason {
   /** Not one JSON value: garbage, cut off, or something follows it. */
   NOT_JSON,

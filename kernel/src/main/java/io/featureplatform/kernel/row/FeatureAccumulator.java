@@ -82,8 +82,7 @@ public final class FeatureAccumulator {
     for (int i = other.from; i < other.to; i++) {
       long number = other.numbers == null ? 0 : other.numbers[i];
       byte[] text = other.texts == null ? null : other.texts[i];
-      add(
-          other.carrier, number, text, other.timesMs[i], other.partitions[i], other.offsets[i]);
+      add(other.carrier, number, text, other.timesMs[i], other.partitions[i], other.offsets[i]);
     }
   }
 

@@ -87,9 +87,7 @@ record FeatureItems(
     if (order == 0) {
       order = Integer.compare(list(a, PARTITIONS).uint31(), list(b, PARTITIONS).uint31());
     }
-    return order == 0
-        ? Long.compare(list(a, OFFSETS).zigzag(), list(b, OFFSETS).zigzag())
-        : order;
+    return order == 0 ? Long.compare(list(a, OFFSETS).zigzag(), list(b, OFFSETS).zigzag()) : order;
   }
 
   private void check(WireReader reader) {

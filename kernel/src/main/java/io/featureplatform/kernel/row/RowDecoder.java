@@ -129,7 +129,8 @@ public final class RowDecoder {
 
   private static <T> T checkEnd(WireReader reader, T values, int count) {
     if (!reader.atEnd() || count == 0) {
-      throw new RowFormatException("a packed list does not hold the " + count + " numbers it should");
+      throw new RowFormatException(
+          "a packed list does not hold the " + count + " numbers it should");
     }
     return values;
   }

@@ -3,7 +3,8 @@ package io.featureplatform.kernel.tile;
 import java.io.Serializable;
 
 /**
- * The ascending levels of tiles, UTC-aligned and half-open, and how many of the newest a head holds.
+ * The ascending levels of tiles, UTC-aligned and half-open, and how many of the newest a head
+ * holds.
  *
  * <p>Invariants: 1. lengths ascend; 2. each is a multiple of the one before; 3. every level has a
  * depth of at least 1. The level after the last stands for lifetime.

@@ -45,8 +45,8 @@ public final class Head {
   /**
    * Reads a head row.
    *
-   * @throws io.featureplatform.kernel.row.RowFormatException if the bytes are no head row; the
-   *     rows of its tiles are looked at when they change
+   * @throws io.featureplatform.kernel.row.RowFormatException if the bytes are no head row; the rows
+   *     of its tiles are looked at when they change
    */
   public static Head decode(Layout layout, byte[] headRow) {
     HeadRow row = RowDecoder.decodeHead(headRow);

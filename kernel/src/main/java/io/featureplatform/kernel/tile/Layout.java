@@ -12,7 +12,8 @@ import java.util.Locale;
 /**
  * What the rows of one deployed feature set hold: grid, keeping times and columns.
  *
- * <p>Comes as the {@code layout} object of the job spec, which {@code feature_platform/tiles} writes.
+ * <p>Comes as the {@code layout} object of the job spec, which {@code feature_platform/tiles}
+ * writes.
  */
 public final class Layout implements Serializable {
   private static final long serialVersionUID = 1L;
