@@ -1,0 +1,62 @@
+package io.featureplatform.kernel.flink;
+
+import io.featureplatform.kernel.store.CutPart;
+import io.featureplatform.kernel.store.InFlight;
+import io.featureplatform.kernel.store.Ports;
+import java.util.concurrent.atomic.AtomicLong;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.MetricGroup;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Records a subtask's parts of the cuts beside the stream: it does not hold the barrier up, and
+ * failing to record one is counted but fails nothing. Such a cut stays incomplete, that is all.
+ */
+final class CutRecorder implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(CutRecorder.class);
+  private static final int IN_FLIGHT_MAX = 16;
+
+  private final Ports ports;
+  private final String part;
+  private final int of;
+  private final InFlight inFlight = new InFlight(IN_FLIGHT_MAX);
+  private final AtomicLong failures = new AtomicLong();
+  private final AtomicLong recordedMs;
+
+  CutRecorder(Ports ports, MetricGroup metrics, String operator, TaskInfo task) {
+    this.ports = ports;
+    this.part = operator + "-" + task.getIndexOfThisSubtask();
+    this.of = task.getNumberOfParallelSubtasks();
+    this.recordedMs = new AtomicLong(ports.clock().nowMs());
+    metrics.gauge("cut_age_ms", (Gauge<Long>) () -> ports.clock().nowMs() - recordedMs.get());
+    metrics.gauge("cut_failures", (Gauge<Long>) failures::get);
+  }
+
+  /** Starts recording; {@code positions} as {@link CutPart} wants them. */
+  void record(int attempt, long label, String positions) throws InterruptedException {
+    CutPart cut = new CutPart(attempt, label, part, of, positions);
+    inFlight.submit(
+        () ->
+            ports
+                .registry()
+                .record(cut)
+                .handle(
+                    (done, error) -> {
+                      if (error == null) {
+                        recordedMs.set(ports.clock().nowMs());
+                      } else {
+                        failures.incrementAndGet();
+                        LOG.warn("Cut {} of attempt {} not recorded by {}", label, attempt, part, error);
+                      }
+                      return done;
+                    }));
+  }
+
+  /** Waits for what is under way: the last cut is that of the barrier before a stop. */
+  @Override
+  public void close() throws InterruptedException {
+    inFlight.awaitAll();
+  }
+}

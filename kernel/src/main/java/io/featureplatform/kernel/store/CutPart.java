@@ -1,0 +1,13 @@
+package io.featureplatform.kernel.store;
+
+/**
+ * What one subtask records before a barrier passes it; when all have, store and offsets are a cut.
+ *
+ * @param attempt the writer's attempt
+ * @param label the checkpoint whose barrier it is
+ * @param part {@code kernel-<subtask>} or {@code intake-<subtask>}
+ * @param of how many such parts there are
+ * @param positions of an intake, the next offsets as JSON {@code {"topic/partition": offset}}; null
+ *     of a kernel. A partition named by several parts stands at the largest
+ */
+public record CutPart(int attempt, long label, String part, int of, String positions) {}

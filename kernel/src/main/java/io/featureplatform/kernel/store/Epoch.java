@@ -1,0 +1,4 @@
+package io.featureplatform.kernel.store;
+
+/** A point in the history of a generation's writers: what an attempt had done by one barrier. */
+public record Epoch(int attempt, long label) {}

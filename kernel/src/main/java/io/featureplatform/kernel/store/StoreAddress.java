@@ -1,0 +1,14 @@
+package io.featureplatform.kernel.store;
+
+import java.util.List;
+
+/**
+ * Where the store is and who asks.
+ *
+ * @param contactPoints {@code host:port} each
+ * @param localDc the data centre that answers
+ * @param user empty: no authentication
+ * @param passwordEnv the environment variable that holds the password
+ */
+public record StoreAddress(
+    List<String> contactPoints, String localDc, String user, String passwordEnv) {}

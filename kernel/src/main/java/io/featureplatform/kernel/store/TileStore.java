@@ -1,0 +1,35 @@
+package io.featureplatform.kernel.store;
+
+import io.featureplatform.kernel.tile.TileKey;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletionStage;
+
+/**
+ * The rows of one generation. Neither call blocks; both may complete on any thread, and fail with
+ * {@link StoreDownException} when trying the same again later may succeed.
+ */
+public interface TileStore extends AutoCloseable {
+  /** The key of an entity's head row. */
+  TileKey HEAD = new TileKey(-1, 0);
+
+  /**
+   * Reads rows of one entity, with the consistency of the writes: it sees every acknowledged one.
+   *
+   * @return the rows that exist; a key without a row is missing from the map
+   */
+  CompletionStage<Map<TileKey, StoredRow>> read(String entity, Collection<TileKey> keys);
+
+  /**
+   * Writes rows of one entity in one batch. A write never overtakes one with a larger timestamp, and
+   * may be repeated with the same bytes and timestamp at will.
+   *
+   * @param timestamp a {@link WriteTime}
+   * @return completes when the store has acknowledged all of them
+   */
+  CompletionStage<Void> write(String entity, List<RowWrite> rows, long timestamp);
+
+  @Override
+  void close();
+}
