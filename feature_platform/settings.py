@@ -1,8 +1,8 @@
-"""Settings of a project: `feature_platform.toml`, overridden by the environment, with a default for each.
+"""Settings of a project: `feature_platform.toml` and the environment over it; all have defaults.
 
-`load_settings` is the only function that reads the file and the environment. A value `store.port` is
-overridden by `FP_STORE__PORT`. Passwords come from the environment alone, or from `.fp/secrets` of the
-embedded stack.
+`load_settings` is the only function that reads the file and the environment. A value `store.port`
+is overridden by `FP_STORE__PORT`. Passwords come from the environment alone, or from `.fp/secrets`
+of the embedded stack.
 """
 
 import os
@@ -111,12 +111,12 @@ class Settings(_Section):
 
     @property
     def secrets_file(self) -> Path:
-        """Generated passwords of the embedded stack, one `NAME=value` a line, readable by the owner alone."""
+        """The embedded stack's passwords, one `NAME=value` a line, readable by the owner alone."""
         return self.data / "secrets"
 
     @property
     def flink_conf(self) -> Path:
-        """Configuration folder (FLINK_CONF_DIR) of the embedded session cluster and of its clients."""
+        """Configuration folder (FLINK_CONF_DIR) of the embedded cluster and of its clients."""
         return self.data / "flink" / "conf"
 
     @property
@@ -139,7 +139,7 @@ def load_settings(project: Path, environment: Mapping[str, str] | None = None) -
     """Read a project's settings.
 
     Args:
-        project: The folder holding `featuresets/` and `feature_platform.toml` (which may be missing or empty).
+        project: The folder with `featuresets/` and `feature_platform.toml` (which may be missing).
         environment: Read instead of the process's own, for tests.
 
     Raises:

@@ -17,7 +17,7 @@ STYLES = {"up": "green", "stopped": "dim", "failed": "bold red"}
 
 
 class Board:
-    """What each server is doing right now, with the seconds it has taken; mutable, fed from several threads."""
+    """What each server does right now, with the seconds taken; mutable, fed by several threads."""
 
     def __init__(self, servers: Sequence[str]) -> None:
         """Begin with every server waiting."""
@@ -33,7 +33,10 @@ class Board:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Leave the table's last state on the screen."""
         self._live.stop()
@@ -54,7 +57,9 @@ class Board:
         table = Table.grid(padding=(0, 2))
         for server, phase in self._phases.items():
             if phase in STYLES or phase == "waiting":
-                table.add_row(server, Text(f"{phase}{self._seconds(server)}", style=STYLES.get(phase, "dim")))
+                table.add_row(
+                    server, Text(f"{phase}{self._seconds(server)}", style=STYLES.get(phase, "dim"))
+                )
             else:
                 seconds = time.monotonic() - self._began
                 table.add_row(server, Spinner("dots", text=f"{phase} {seconds:.0f} s"))

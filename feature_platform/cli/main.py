@@ -1,4 +1,4 @@
-"""The command `fp`: assembles the command groups, one module each, and is the border where errors become exit codes."""
+"""The command `fp`: assembles the command groups, one module each; errors end as exit codes."""
 
 import os
 import signal
@@ -20,12 +20,12 @@ GROUPS = ("stack", "definitions", "changes", "reading", "status", "produce", "de
 def build() -> typer.Typer:
     """Return the application with every command group.
 
-    A group's module has `register(app)`; its commands find the project's `Settings` in `context.obj`, and
-    import what is heavy when they run.
+    A group's module has `register(app)`; its commands find the project's `Settings` in
+    `context.obj`, and import what is heavy when they run.
     """
     app = typer.Typer(
         name="fp",
-        help="Features for rankers: one readable SQL query each, computed from events, served from tiles.",
+        help="Features for rankers: readable SQL, computed from events, served from tiles.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,

@@ -1,4 +1,4 @@
-"""What the commands say: facts as JSON on standard output, everything else on standard error, errors as exit codes."""
+"""What the commands say: facts as JSON on standard output, everything else on standard error."""
 
 import json
 import sys

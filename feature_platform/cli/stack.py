@@ -18,7 +18,8 @@ def register(app: typer.Typer) -> None:
 def up(
     context: typer.Context,
     servers: Annotated[
-        list[str] | None, typer.Argument(help="kafka, cassandra, flink, dagster; all if none is named.")
+        list[str] | None,
+        typer.Argument(help="kafka, cassandra, flink, dagster; all if none is named."),
     ] = None,
 ) -> None:
     """Start Kafka, Cassandra, Flink and Dagster on loopback, and wait until each answers.

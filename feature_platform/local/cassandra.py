@@ -1,11 +1,10 @@
 """The store: one Cassandra node from Maven's jars; it speaks ScyllaDB's protocol and CQL.
 
-Passwords are on: the default superuser's is replaced by a generated one before anything else happens.
+Passwords are on: the default superuser's is replaced by a generated one before anything else.
 """
 
 from pathlib import Path
 
-from feature_platform.errors import ServerError
 from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.process import Command
@@ -112,7 +111,7 @@ class Cassandra:
 
     name = "cassandra"
     start_timeout_s = 240.0
-    process_names = ("cassandra",)
+    process_names: tuple[str, ...] = ("cassandra",)
 
     def __init__(self, settings: Settings) -> None:
         """Keep its data in `cassandra/` of the stack's folder."""
@@ -140,7 +139,9 @@ class Cassandra:
         store = self._settings.store
         yaml = self._folder / "cassandra.yaml"
         logback = self._folder / "logback.xml"
-        yaml.write_text(YAML.format(port=store.port, storage_port=store.storage_port, folder=self._folder))
+        yaml.write_text(
+            YAML.format(port=store.port, storage_port=store.storage_port, folder=self._folder)
+        )
         logback.write_text(LOGBACK)
         arguments = (
             str(java_home / "bin" / "java"),

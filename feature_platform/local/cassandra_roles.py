@@ -1,15 +1,20 @@
-"""Passwords and roles of the embedded store: nobody logs in with a default password after the first start."""
+"""Passwords and roles of the embedded store: no default password works after the first start."""
 
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import get_args
 
 from cassandra import AuthenticationFailed, DriverException
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable, Session
+from cassandra.cluster import (
+    EXEC_PROFILE_DEFAULT,
+    Cluster,
+    ExecutionProfile,
+    NoHostAvailable,
+    Session,
+)
 from cassandra.policies import WhiteListRoundRobinPolicy
 
 from feature_platform.settings import Role, Settings, password, password_variable, read_secrets
@@ -37,10 +42,10 @@ def generate_passwords(settings: Settings) -> None:
 
 
 def secure(settings: Settings) -> bool:
-    """Replace the default superuser's password, create keyspace and roles, and select as `fp_admin`.
+    """Replace the default superuser's password, create keyspace and roles, select as `fp_admin`.
 
     Returns:
-        False if the node accepts no login yet (it creates its default superuser after it opens its port).
+        False if the node accepts no login yet (it creates its superuser after it opens its port).
     """
     superuser = password(settings, "superuser")
     if not _log_in(settings, SUPERUSER, superuser, ()):
@@ -49,13 +54,13 @@ def secure(settings: Settings) -> bool:
         _log_in(settings, SUPERUSER, SUPERUSER, (change,))
         return False
     _log_in(settings, SUPERUSER, superuser, tuple(_statements(settings)))
-    select = f"SELECT keyspace_name FROM system_schema.keyspaces WHERE keyspace_name = '{settings.store.keyspace}'"
+    select = "SELECT keyspace_name FROM system_schema.keyspaces"
     return _log_in(settings, "fp_admin", password(settings, "admin"), (select,))
 
 
 def _statements(settings: Settings) -> Iterator[str]:
-    keyspace = settings.store.keyspace
-    replication = f"{{'class': 'NetworkTopologyStrategy', '{settings.store.local_dc}': {settings.store.replication}}}"
+    keyspace, copies = settings.store.keyspace, settings.store.replication
+    replication = f"{{'class': 'NetworkTopologyStrategy', '{settings.store.local_dc}': {copies}}}"
     yield f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}"
     for role in ROLES:
         # Quotes in a password given by the environment are doubled.
@@ -63,7 +68,12 @@ def _statements(settings: Settings) -> Iterator[str]:
         yield f"CREATE ROLE IF NOT EXISTS fp_{role} WITH LOGIN = true"
         yield f"ALTER ROLE fp_{role} WITH LOGIN = true AND PASSWORD = '{quoted}'"
     yield "GRANT ALL PERMISSIONS ON ALL KEYSPACES TO fp_admin"
-    for role, permission in (("job", "SELECT"), ("job", "MODIFY"), ("service", "SELECT"), ("test", "SELECT")):
+    for role, permission in (
+        ("job", "SELECT"),
+        ("job", "MODIFY"),
+        ("service", "SELECT"),
+        ("test", "SELECT"),
+    ):
         yield f"GRANT {permission} ON KEYSPACE {keyspace} TO fp_{role}"
 
 

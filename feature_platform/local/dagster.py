@@ -1,9 +1,10 @@
-"""Dagster: one code server, shared by the web server and the daemon, so that one reload refreshes both."""
+"""Dagster: one code server, shared by web server and daemon, so that one reload refreshes both."""
 
 import json
 import os
 import sys
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
@@ -29,7 +30,7 @@ class Dagster:
 
     name = "dagster"
     start_timeout_s = 180.0
-    process_names = ("dagster-code", "dagster-webserver", "dagster-daemon")
+    process_names: tuple[str, ...] = ("dagster-code", "dagster-webserver", "dagster-daemon")
 
     def __init__(self, settings: Settings) -> None:
         """Keep DAGSTER_HOME in `dagster/` of the stack's folder."""
@@ -54,14 +55,24 @@ class Dagster:
         """Write DAGSTER_HOME from `dagster_home/` and a workspace that names the code server."""
         dagster = self._settings.dagster
         self._folder.mkdir(parents=True, exist_ok=True)
-        (self._folder / "dagster.yaml").write_text((REPOSITORY / "dagster_home" / "dagster.yaml").read_text())
+        (self._folder / "dagster.yaml").write_text(
+            (REPOSITORY / "dagster_home" / "dagster.yaml").read_text()
+        )
         workspace = self._folder / "workspace.yaml"
         workspace.write_text(
             "load_from:\n"
-            f"  - grpc_server: {{host: {dagster.host}, port: {dagster.code_port}, location_name: {LOCATION}}}\n"
+            f"  - grpc_server: {{host: {dagster.host}, port: {dagster.code_port}, "
+            f"location_name: {LOCATION}}}\n"
         )
         environment = self._environment(java_home)
-        code = ("code-server", "start", "-f", str(REPOSITORY / "definitions.py"), "-d", str(REPOSITORY))
+        code = (
+            "code-server",
+            "start",
+            "-f",
+            str(REPOSITORY / "definitions.py"),
+            "-d",
+            str(REPOSITORY),
+        )
         at = ("-h", dagster.host, "-p")
         return (
             Command(
@@ -72,7 +83,13 @@ class Dagster:
             ),
             Command(
                 name="dagster-webserver",
-                arguments=(_program("dagster-webserver"), "-w", str(workspace), *at, str(dagster.port)),
+                arguments=(
+                    _program("dagster-webserver"),
+                    "-w",
+                    str(workspace),
+                    *at,
+                    str(dagster.port),
+                ),
                 environment=environment,
             ),
             Command(
@@ -83,7 +100,7 @@ class Dagster:
         )
 
     def answers(self) -> bool:
-        """Ask for the code location over GraphQL: web server, code server and definitions are there.
+        """Ask for the code location over GraphQL: both servers and the definitions are there.
 
         Raises:
             ServerError: The definitions do not load.
@@ -97,18 +114,21 @@ class Dagster:
         entries = workspace.get("locationEntries") or []
         return bool(entries) and all(self._loaded(entry) for entry in entries)
 
-    def _loaded(self, entry: dict) -> bool:
+    def _loaded(self, entry: dict[str, Any]) -> bool:
         found = entry["locationOrLoadError"] or {}
-        if found.get("__typename") == "PythonError" and "UserCodeUnreachable" not in found["message"]:
+        if (
+            found.get("__typename") == "PythonError"
+            and "UserCodeUnreachable" not in found["message"]
+        ):
             msg = f"dagster: the definitions do not load:\n{found['message']}"
             raise ServerError(msg)
         return entry["loadStatus"] == "LOADED" and found.get("__typename") == "RepositoryLocation"
 
-    def _ask(self, query: str) -> dict:
+    def _ask(self, query: str) -> dict[str, Any]:
         body = json.dumps({"query": query}).encode()
         request = Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
         with urlopen(request, timeout=REQUEST_TIMEOUT_S) as response:
-            return json.load(response)["data"]
+            return dict(json.load(response)["data"])
 
     def _environment(self, java_home: Path) -> dict[str, str]:
         roles: tuple[Role, ...] = ("admin", "job", "service")

@@ -1,4 +1,4 @@
-"""The session cluster: one job manager and one task manager from the PyPI wheel, with a configuration of our own."""
+"""The session cluster: a job manager and a task manager from the PyPI wheel."""
 
 import importlib.util
 import json
@@ -24,7 +24,7 @@ class Flink:
 
     name = "flink"
     start_timeout_s = 120.0
-    process_names = ("flink-jobmanager", "flink-taskmanager")
+    process_names: tuple[str, ...] = ("flink-jobmanager", "flink-taskmanager")
 
     def __init__(self, settings: Settings) -> None:
         """Keep checkpoints and savepoints in `flink/` of the stack's folder."""
@@ -46,7 +46,7 @@ class Flink:
         )
 
     def prepare(self, java_home: Path) -> tuple[Command, ...]:
-        """Fetch the connector; write the configuration with the JDK packages that the wheel's opens."""
+        """Fetch the connector; write the configuration, with the opened packages of the wheel's."""
         fetch_jars(self._settings, "flink", java_home)
         home = find_flink_home()
         conf = self._settings.flink_conf
@@ -55,8 +55,14 @@ class Flink:
         for name in COPIED:
             (conf / name).write_text((shipped / name).read_text())
         opens = yaml.safe_load((shipped / "config.yaml").read_text())["env"]["java"]["opts"]["all"]
-        (conf / "config.yaml").write_text(yaml.safe_dump({**self._configuration(), "env.java.opts.all": opens}))
-        environment = {**self._environment(java_home), "FLINK_HOME": str(home), "FLINK_CONF_DIR": str(conf)}
+        (conf / "config.yaml").write_text(
+            yaml.safe_dump({**self._configuration(), "env.java.opts.all": opens})
+        )
+        environment = {
+            **self._environment(java_home),
+            "FLINK_HOME": str(home),
+            "FLINK_CONF_DIR": str(conf),
+        }
         return (
             Command(
                 name="flink-jobmanager",
@@ -71,7 +77,7 @@ class Flink:
         )
 
     def answers(self) -> bool:
-        """Ask for the overview: the job manager answers and the task manager has brought its slots."""
+        """Ask for the overview: the job manager answers, the task manager has brought its slots."""
         if not accepts(self._settings.flink.port):
             return False
         try:
@@ -79,7 +85,9 @@ class Flink:
                 overview = json.load(response)
         except (URLError, OSError, ValueError):
             return False
-        return bool(overview["taskmanagers"] >= 1 and overview["slots-total"] >= self._settings.flink.slots)
+        return bool(
+            overview["taskmanagers"] >= 1 and overview["slots-total"] >= self._settings.flink.slots
+        )
 
     def _configuration(self) -> dict[str, object]:
         flink = self._settings.flink

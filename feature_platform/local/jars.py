@@ -1,4 +1,4 @@
-"""Jars of the embedded stack: copied by Maven as `pom.xml` pins them, and the kernel's, built from source.
+"""Jars of the embedded stack: copied by Maven as `pom.xml` pins them; the kernel's is built.
 
 Nothing is fetched or built a second time until the pom or a kernel source changes.
 """
@@ -50,7 +50,10 @@ def build_kernel(settings: Settings, java_home: Path) -> Path:
     """
     jar = settings.kernel_jar
     kernel = REPOSITORY / "kernel"
-    sources = [kernel / "pom.xml", *(path for path in (kernel / "src" / "main").rglob("*") if path.is_file())]
+    sources = [
+        kernel / "pom.xml",
+        *(path for path in (kernel / "src" / "main").rglob("*") if path.is_file()),
+    ]
     if not sources[0].exists():
         msg = f"no kernel sources at {kernel}: run from a clone of the repository"
         raise ServerError(msg)
@@ -64,7 +67,7 @@ def build_kernel(settings: Settings, java_home: Path) -> Path:
 def _maven(pom: Path, arguments: tuple[str, ...], java_home: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
-        msg = f"Maven is needed to fetch the servers' jars and to build the kernel. Install it with: {INSTALL}"
+        msg = f"Maven is needed, to fetch jars and to build the kernel. Install it with: {INSTALL}"
         raise ServerError(msg)
     command = [maven, "-q", "-B", "-f", str(pom), *arguments]
     run = subprocess.run(

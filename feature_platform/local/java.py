@@ -1,4 +1,4 @@
-"""Finds a JDK that runs all servers: Flink 2.3 does not start on 24 and newer, Cassandra 5 needs 11 or 17."""
+"""Finds a JDK that runs all servers: Flink 2.3 does not start on 24, Cassandra 5 needs 11 or 17."""
 
 import os
 import re
@@ -14,7 +14,7 @@ INSTALL = "apt-get install -y openjdk-17-jdk-headless maven"
 
 
 def find_java_home() -> Path:
-    """Return the home of a JDK 17: JAVA_HOME's, the one on the PATH, or one where distributions put it.
+    """Return the home of a JDK 17: JAVA_HOME's, the PATH's, or one where distributions put it.
 
     Raises:
         ServerError: There is none; the message says what was found and how to get one.
@@ -27,13 +27,19 @@ def find_java_home() -> Path:
         if version is not None:
             seen[str(home)] = f"{version}"
     found = ", ".join(f"{version} at {home}" for home, version in seen.items()) or "none"
-    msg = f"JDK {VERSION} is needed to run Kafka, Cassandra and Flink; found: {found}. Install it with: {INSTALL}"
+    msg = (
+        f"JDK {VERSION} is needed to run Kafka, Cassandra and Flink; found: {found}. "
+        f"Install it with: {INSTALL}"
+    )
     raise ServerError(msg)
 
 
 def java_environment(home: Path) -> dict[str, str]:
     """Return the variables that make a child use this JDK."""
-    return {"JAVA_HOME": str(home), "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
+    return {
+        "JAVA_HOME": str(home),
+        "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
+    }
 
 
 def _candidates() -> Iterator[Path]:
@@ -50,6 +56,8 @@ def _version(home: Path) -> int | None:
     java = home / "bin" / "java"
     if not java.exists():
         return None
-    run = subprocess.run([java, "-version"], capture_output=True, text=True, check=False, timeout=60)
+    run = subprocess.run(
+        [java, "-version"], capture_output=True, text=True, check=False, timeout=60
+    )
     match = re.search(r'version "(?:1\.)?(\d+)', run.stderr)
     return int(match.group(1)) if match else None

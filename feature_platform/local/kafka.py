@@ -6,7 +6,8 @@ from base64 import urlsafe_b64encode
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from feature_platform.errors import ServerError
 from feature_platform.local.jars import fetch_jars
@@ -36,7 +37,7 @@ class Kafka:
 
     name = "kafka"
     start_timeout_s = 90.0
-    process_names = ("kafka",)
+    process_names: tuple[str, ...] = ("kafka",)
 
     def __init__(self, settings: Settings) -> None:
         """Keep its data in `kafka/` of the stack's folder."""
@@ -62,10 +63,17 @@ class Kafka:
         self._folder.mkdir(parents=True, exist_ok=True)
         properties = self._folder / "server.properties"
         log4j = self._folder / "log4j2.properties"
-        properties.write_text("".join(f"{key}={value}\n" for key, value in self._properties().items()))
+        properties.write_text(
+            "".join(f"{key}={value}\n" for key, value in self._properties().items())
+        )
         log4j.write_text(LOG4J)
         jars = fetch_jars(self._all, "kafka", java_home)
-        java = (str(java_home / "bin" / "java"), "-cp", f"{jars}/*", f"-Dlog4j2.configurationFile={log4j}")
+        java = (
+            str(java_home / "bin" / "java"),
+            "-cp",
+            f"{jars}/*",
+            f"-Dlog4j2.configurationFile={log4j}",
+        )
         if not (self._folder / "data" / "meta.properties").exists():
             self._format((*java, "kafka.tools.StorageTool"), properties)
         options = (*HEAP, "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
@@ -86,7 +94,10 @@ class Kafka:
         return True
 
     def _properties(self) -> dict[str, object]:
-        clients, controller = self._settings.bootstrap, f"127.0.0.1:{self._settings.controller_port}"
+        clients, controller = (
+            self._settings.bootstrap,
+            f"127.0.0.1:{self._settings.controller_port}",
+        )
         return {
             "process.roles": "broker,controller",
             "node.id": 1,
@@ -116,5 +127,5 @@ class Kafka:
         command = (*tool, "format", "-t", cluster, "-c", str(properties), "--standalone")
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
-            msg = f"kafka: its storage at {self._folder} could not be formatted:\n{run.stdout}{run.stderr}"
+            msg = f"kafka: formatting {self._folder} failed:\n{run.stdout}{run.stderr}"
             raise ServerError(msg)

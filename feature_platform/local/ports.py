@@ -70,8 +70,8 @@ def _holder(port: int) -> str:
     except psutil.Error:
         return ""
     for connection in connections:
-        listens = connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
-        if listens and connection.pid:
+        listens = connection.status == psutil.CONN_LISTEN
+        if listens and connection.pid and connection.laddr and connection.laddr.port == port:
             return f" by process {connection.pid} ({_name(connection.pid)})"
     return ""
 

@@ -1,7 +1,7 @@
-"""Child processes of the embedded stack: started detached, remembered by a pid file, stopped by pid.
+"""Child processes of the embedded stack: started detached, remembered and stopped by pid.
 
-A pid file holds pid and start time, and a child's environment carries the data folder: a process that
-does not match both is not ours and is never signalled, whatever number a stale file names.
+A pid file holds pid and start time, and a child's environment carries the data folder: a process
+that does not match both is not ours and is never signalled, whatever number a stale file names.
 """
 
 import json
@@ -55,8 +55,8 @@ class Processes:
     def start(self, command: Command) -> psutil.Process:
         """Start a process with its output in its log file, and write its pid file.
 
-        The child gets a session of its own (Ctrl-C at a terminal does not reach it) and default signal
-        handling (a shell's background jobs ignore SIGINT, and Dagster would then ignore SIGTERM, too).
+        The child gets a session of its own (Ctrl-C at a terminal does not reach it) and default
+        signal handling (a shell's background jobs ignore SIGINT, and Dagster then SIGTERM, too).
         """
         self._run.mkdir(parents=True, exist_ok=True)
         pid = os.posix_spawn(
@@ -65,7 +65,13 @@ class Processes:
             {**os.environ, **command.environment, MARKER: str(self._data)},
             file_actions=self._streams(command.name),
             setsid=True,
-            setsigdef=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE),
+            setsigdef=(
+                signal.SIGINT,
+                signal.SIGTERM,
+                signal.SIGHUP,
+                signal.SIGQUIT,
+                signal.SIGPIPE,
+            ),
         )
         process = psutil.Process(pid)
         record = {"pid": pid, "started": process.create_time(), "arguments": command.arguments}
@@ -119,7 +125,7 @@ class Processes:
         """Return the path of a process's log."""
         return self._logs / f"{name}.log"
 
-    def tail(self, name: str, lines: int = 25) -> str:
+    def tail(self, name: str, lines: int = 15) -> str:
         """Return the end of a process's log."""
         path = self.log(name)
         if not path.exists():
@@ -164,7 +170,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _marked(process: psutil.Process, data: Path, polls: int = 1) -> bool:
-    """Tell by a process's environment whether it belongs to a stack; one in the middle of exec shows none."""
+    """Tell by its environment whether a process is of a stack; amid exec it shows none."""
     for _ in range(polls):
         try:
             environment = process.environ()
@@ -185,7 +191,8 @@ def _stop(leaders: list[psutil.Process], children: list[psutil.Process]) -> None
         _signal(process, signal.SIGKILL)
     _, alive = psutil.wait_procs(left, timeout=STOP_TIMEOUT_S)
     if alive:
-        msg = f"processes {[process.pid for process in alive]} did not end, even killed; is their disk hanging?"
+        pids = ", ".join(str(process.pid) for process in alive)
+        msg = f"processes {pids} did not end, even killed; is their disk hanging?"
         raise ServerError(msg)
 
 

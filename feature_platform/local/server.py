@@ -60,7 +60,7 @@ class Server(Protocol):
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
-    """Tell whether a port accepts connections, before a client library complains that it does not."""
+    """Tell whether a port accepts connections, before a client library complains."""
     try:
         with socket.create_connection((host, port), timeout=1):
             return True

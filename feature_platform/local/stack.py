@@ -7,7 +7,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from feature_platform.local.process import Command, Processes
 from feature_platform.local.server import Server, accepts
 from feature_platform.settings import Settings
 
-SERVERS: dict[str, Callable[[Settings], Server]] = {
+SERVERS: Mapping[str, Callable[[Settings], Server]] = {
     "kafka": Kafka,
     "cassandra": Cassandra,
     "flink": Flink,
@@ -62,7 +62,7 @@ class Stack:
         servers: Sequence[str] = tuple(SERVERS),
         report: Callable[[Progress], None] = lambda _: None,
     ) -> None:
-        """Choose servers by name; nothing is started yet. `report` is called from several threads."""
+        """Choose servers by name; nothing starts yet. `report` is called from several threads."""
         self.settings = settings
         self._servers = [SERVERS[name](settings) for name in servers]
         self._report = report
@@ -76,7 +76,10 @@ class Stack:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Stop the servers."""
         self.down()
@@ -124,7 +127,9 @@ class Stack:
         self._cancelled.clear()
         self._started.clear()
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-            starts = {pool.submit(self._start, server, java_home): server.name for server in servers}
+            starts = {
+                pool.submit(self._start, server, java_home): server.name for server in servers
+            }
             try:
                 return {starts[done]: done.result() for done in as_completed(starts)}
             except BaseException:
@@ -173,14 +178,16 @@ class Stack:
                 return
             if time.monotonic() > deadline:
                 name = server.process_names[0]
-                raise self._failure(server, name, f"did not answer within {server.start_timeout_s:.0f} s")
+                raise self._failure(
+                    server, name, f"did not answer within {server.start_timeout_s:.0f} s"
+                )
             self._cancelled.wait(POLL_S)
         raise _CancelledError
 
     def _failure(self, server: Server, process: str, what: str) -> ServerError:
         return ServerError(
-            f"{server.name}: the process {process} {what}. The end of {self._processes.log(process)}:\n"
-            f"{self._processes.tail(process)}\n"
+            f"{server.name}: the process {process} {what}. "
+            f"The end of {self._processes.log(process)}:\n{self._processes.tail(process)}\n"
             "Remove the cause that the log names, then run `fp up` again."
         )
 
@@ -202,7 +209,7 @@ def _check_disk(data: Path) -> None:
 
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
-    """Put off Ctrl-C while things are stopped; outside the main thread it does not arrive anyway."""
+    """Ignore Ctrl-C while things are stopped; it arrives in the main thread alone."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""What each server of the embedded stack is doing, for people (`fp status`) and for the Dagster page."""
+"""What each server of the embedded stack is doing, for `fp status` and the Dagster page."""
 
 from dataclasses import dataclass
 
