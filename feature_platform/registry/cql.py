@@ -241,7 +241,7 @@ class CqlRegistry:
 
     def _cut_parts(self, name: str, generation: int) -> Iterator[CutPart]:
         """Yield parts, newest label first; a statement a page, since most askers need the first few only."""
-        select = "SELECT attempt, label, part, of, positions, recorded_ms FROM {keyspace}.cuts WHERE "
+        select = 'SELECT attempt, label, part, "of", positions, recorded_ms FROM {keyspace}.cuts WHERE '
         where = "featureset = ? AND generation = ?"
         rows = self._run(f"{select}{where} LIMIT {CUT_PARTS_PAGE}", name, generation)
         while rows:

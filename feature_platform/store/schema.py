@@ -78,7 +78,7 @@ def _v0001(keyspace: str) -> tuple[str, ...]:
         f"""{prefix}.attempts (featureset text, generation int, attempt int, owner text STATIC,
   execution text, deployment text, kind text, r_attempt int, r_label bigint, end_offsets text,
   claimed_ms bigint, PRIMARY KEY ((featureset, generation), attempt))""",
-        f"""{prefix}.cuts (featureset text, generation int, attempt int, label bigint, part text, of int,
+        f"""{prefix}.cuts (featureset text, generation int, attempt int, label bigint, part text, "of" int,
   positions text, recorded_ms bigint, PRIMARY KEY ((featureset, generation), attempt, label, part))
   WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC) AND default_time_to_live = {CUT_TTL_S}""",
         f"{prefix}.leases (name text PRIMARY KEY, holder text, since_ms bigint)",

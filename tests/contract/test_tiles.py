@@ -1,0 +1,190 @@
+"""What every tile store promises: the largest timestamp wins, rows expire, readers get rows in order."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+import pytest
+
+from feature_platform.clock import SystemClock
+from feature_platform.errors import CallerError, StoreUnavailableError, WorldError
+from feature_platform.store.base import (
+    HEAD_LEVEL,
+    RowWrite,
+    StoredRow,
+    TileReader,
+    TileTables,
+    TileWriter,
+    table_name,
+    write_timestamp,
+    written_by,
+)
+from feature_platform.store.connect import Connection
+from feature_platform.store.cql import CqlTiles
+from feature_platform.store.memory import MemoryTiles
+
+W1, W2 = write_timestamp(1, 1), write_timestamp(2, 1)
+
+
+class Tiles(TileReader, TileWriter, TileTables, Protocol):
+    """All three ports in one."""
+
+
+@pytest.fixture(params=["memory", "cassandra"])
+def tiles(request: pytest.FixtureRequest) -> Tiles:
+    """Each implementation in turn."""
+    if request.param == "memory":
+        return MemoryTiles(SystemClock())
+    admin: Connection = request.getfixturevalue("admin")
+    return CqlTiles(admin)
+
+
+@pytest.fixture
+def table(tiles: Tiles, name: str, request: pytest.FixtureRequest) -> str:
+    """A new table, dropped afterwards."""
+    created = table_name(name, 1)
+    tiles.create_table(created)
+    request.addfinalizer(lambda: tiles.drop_table(created))
+    return created
+
+
+def row(level: int, start_ms: int, payload: bytes, written: int = W1) -> StoredRow:
+    """Make a stored row."""
+    return StoredRow(level=level, start_ms=start_ms, payload=payload, written=written)
+
+
+def write(tiles: Tiles, table: str, payload: bytes, *, written: int = W1, level: int = 0, ttl_s: int = 0) -> None:
+    """Write one row of entity `e`, start 60000."""
+    tiles.write(
+        table, "e", [RowWrite(level=level, start_ms=60_000, payload=payload, ttl_s=ttl_s)], written=written
+    )
+
+
+def test_a_row_is_read_as_it_was_written(tiles: Tiles, table: str) -> None:
+    """Payload and write timestamp come back."""
+    write(tiles, table, b"\x00\xff")
+    assert tiles.read_entity(table, "e") == [row(0, 60_000, b"\x00\xff")]
+
+
+def test_rows_come_in_order_of_level_and_start(tiles: Tiles, table: str) -> None:
+    """The head is first, then closed tiles, finest level first, oldest first."""
+    keys = [(1, 0), (HEAD_LEVEL, 0), (0, 120_000), (0, 60_000), (0, -60_000)]
+    rows = [RowWrite(level=level, start_ms=start, payload=b"x") for level, start in keys]
+    tiles.write(table, "e", rows, written=W1)
+    assert [(row.level, row.start_ms) for row in tiles.read_entity(table, "e")] == sorted(keys)
+
+
+def test_only_the_rows_asked_for_are_read(tiles: Tiles, table: str) -> None:
+    """Absent rows and absent entities are left out; answers keep the order of the requests."""
+    write(tiles, table, b"a")
+    write(tiles, table, b"b", level=1)
+    requests = [("none", [(0, 60_000)]), ("e", [(1, 60_000), (2, 0)]), ("e", [])]
+    assert tiles.read_tiles(table, requests) == [[], [row(1, 60_000, b"b")], []]
+
+
+def test_more_keys_than_one_query_may_have_are_read(tiles: Tiles, table: str) -> None:
+    """An entity's request is split and joined again."""
+    rows = [RowWrite(level=0, start_ms=start, payload=b"%d" % start) for start in range(250)]
+    tiles.write(table, "e", rows, written=W1)
+    keys = [(0, start) for start in reversed(range(250))]
+    assert tiles.read_tiles(table, [("e", keys)]) == [tiles.read_entity(table, "e")]
+
+
+def test_the_larger_timestamp_wins_whatever_comes_last(tiles: Tiles, table: str) -> None:
+    """A zombie's late write with an older attempt changes nothing."""
+    write(tiles, table, b"new", written=W2)
+    write(tiles, table, b"old", written=W1)
+    assert tiles.read_entity(table, "e") == [row(0, 60_000, b"new", W2)]
+
+
+def test_a_repeated_write_changes_nothing(tiles: Tiles, table: str) -> None:
+    """A retry sends the same bytes under the same timestamp."""
+    write(tiles, table, b"a")
+    write(tiles, table, b"a")
+    assert tiles.read_entity(table, "e") == [row(0, 60_000, b"a")]
+
+
+def test_at_equal_timestamps_the_larger_value_wins(tiles: Tiles, table: str) -> None:
+    """As Cassandra decides it; the platform never lets it come to that."""
+    write(tiles, table, b"b")
+    write(tiles, table, b"a")
+    assert tiles.read_entity(table, "e") == [row(0, 60_000, b"b")]
+
+
+def test_a_row_expires_after_its_time(tiles: Tiles, table: str) -> None:
+    """Also with a timestamp made by hand; a row without an end stays."""
+    write(tiles, table, b"short", ttl_s=1)
+    write(tiles, table, b"for ever", level=1)
+    time.sleep(2.1)
+    assert tiles.read_entity(table, "e") == [row(1, 60_000, b"for ever")]
+
+
+def test_creating_a_table_again_keeps_its_rows(tiles: Tiles, table: str) -> None:
+    """A plan that is continued creates it a second time."""
+    write(tiles, table, b"a")
+    tiles.create_table(table)
+    assert tiles.read_entity(table, "e") == [row(0, 60_000, b"a")]
+
+
+def test_a_table_made_again_is_empty(tiles: Tiles, table: str) -> None:
+    """A dropped table takes its rows along; dropping it twice is harmless."""
+    write(tiles, table, b"a")
+    tiles.drop_table(table)
+    tiles.drop_table(table)
+    tiles.create_table(table)
+    assert tiles.read_entity(table, "e") == []
+
+
+def test_reading_a_missing_table_says_what_to_do(tiles: Tiles) -> None:
+    """The error belongs to the world: the table may be there after the next apply."""
+    with pytest.raises(StoreUnavailableError, match="tiles_missing_g1"):
+        tiles.read_entity("tiles_missing_g1", "e")
+
+
+@pytest.mark.parametrize("table", ["Tiles", "t; DROP TABLE x", "", "t" * 64, 't"'])
+def test_a_name_that_could_change_a_statement_is_refused(tiles: Tiles, table: str) -> None:
+    """Names are checked before they reach any statement."""
+    for act in (tiles.create_table, tiles.drop_table, lambda bad: tiles.read_entity(bad, "e")):
+        with pytest.raises(CallerError, match="cannot be a name in the store"):
+            act(table)
+
+
+def test_a_timestamp_tells_who_wrote() -> None:
+    """Attempt and flush come back out of it, and a later attempt is larger than any flush of an earlier one."""
+    assert written_by(write_timestamp(7, 12)) == (7, 12)
+    assert write_timestamp(2, 1) > write_timestamp(1, (1 << 30) - 1)
+
+
+@pytest.mark.parametrize(
+    ("role", "may_write"), [("job", True), ("service", False), ("test", False)]
+)
+def test_roles_have_the_least_rights(
+    login: Callable[[str], Connection], admin: Connection, name: str, role: str, *, may_write: bool
+) -> None:
+    """All read; only the job writes tiles, and it writes no snapshot and drops no table."""
+    created = table_name(name, 1)
+    CqlTiles(admin).create_table(created)
+    tiles = CqlTiles(login(role))
+    assert tiles.read_entity(created, "e") == []
+    if may_write:
+        tiles.write(created, "e", [RowWrite(level=0, start_ms=0, payload=b"a")], written=W1)
+    else:
+        with pytest.raises(StoreUnavailableError, match="the role may not do this"):
+            tiles.write(created, "e", [RowWrite(level=0, start_ms=0, payload=b"a")], written=W1)
+    with pytest.raises(StoreUnavailableError, match="the role may not do this"):
+        tiles.drop_table(created)
+    with pytest.raises(StoreUnavailableError, match="the role may not do this"):
+        tiles._connection.run(f"INSERT INTO {admin.keyspace}.featuresets (name) VALUES ('x')")  # noqa: SLF001
+    CqlTiles(admin).drop_table(created)
+
+
+def test_an_entity_that_cannot_be_read_does_not_spoil_the_others(admin: Connection, name: str) -> None:
+    """Each entity has an answer of its own; an error is one of them."""
+    tiles = CqlTiles(admin)
+    table = table_name(name, 1)
+    tiles.create_table(table)
+    tiles.write(table, "e", [RowWrite(level=0, start_ms=0, payload=b"a")], written=W1)
+    answers = tiles.read_tiles(table, [("", [(0, 0)]), ("e", [(0, 0)])])
+    assert isinstance(answers[0], WorldError)
+    assert answers[1] == [row(0, 0, b"a")]
+    tiles.drop_table(table)
