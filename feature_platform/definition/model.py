@@ -68,6 +68,8 @@ class Feature:
     latest: bool
     """Served under its bare name: a property or last-N."""
     description: str = ""
+    meaning: str = ""
+    """Hash of everything its value is computed from: aggregate, filter, row-level SQL, scale."""
 
     @property
     def served_names(self) -> tuple[str, ...]:
@@ -112,8 +114,10 @@ class FeatureSet:
     features: tuple[Feature, ...]
     grid: Grid
     settings: FeatureSetSettings
+    sql_fingerprint: str
+    """Changes when the SQL's own state would mean something else; a changed window leaves it alone."""
     data_fingerprint: str
-    """Changes when values or state change; reformatting leaves it alone."""
+    """Changes when stored values, state or the running job change; reformatting leaves it alone."""
     metadata_fingerprint: str
-    """Changes when descriptions or owners change."""
+    """Changes when descriptions, owner or the windows asked for change."""
     file: str = ""

@@ -1,0 +1,400 @@
+"""Checks row-level expressions: columns exist, functions are allowed, types fit in both engines."""
+# mypy: disable-error-code="func-returns-value"  (`return refuse(...)`: tell the mistake, give None)
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from sqlglot import exp
+
+from feature_platform.definition import coerce
+from feature_platform.definition.expression import (
+    BIGINT,
+    BOOLEAN,
+    INT,
+    INTEGERS,
+    STRING,
+    TIMESTAMP,
+    Expression,
+    Op,
+)
+from feature_platform.definition.functions import (
+    AGGREGATES,
+    ALLOW_LIST_PAGE,
+    FUNCTIONS,
+    REFUSED,
+    Function,
+    Parameter,
+)
+from feature_platform.definition.literals import read_literal, timestamp_literal
+from feature_platform.definition.model import ColumnType
+from feature_platform.definition.names import unknown
+from feature_platform.definition.problems import did_you_mean
+from feature_platform.definition.source import parse_type
+from feature_platform.definition.sql_text import SqlText
+
+_COMPARISONS: dict[type[exp.Expr], Op] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+}
+_ARITHMETIC: dict[type[exp.Expr], Op] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
+_INSTEAD: dict[type[exp.Expr], str] = {
+    exp.Div: REFUSED["/"],
+    exp.IntDiv: REFUSED["DIV"],
+    exp.Window: "OVER is refused: windows are asked for under `features:`",
+    exp.Subquery: "a sub-query may not stand in an expression; put it in FROM",
+    exp.Select: "a sub-query may not stand in an expression; put it in FROM",
+    exp.Exists: "EXISTS needs a second table; filter the rows in WHERE",
+    exp.Star: "`*` is refused here; name the columns",
+    exp.Null: "NULL only stands in CASE and after IS; a comparison with it is never true",
+    exp.ILike: "ILIKE is refused; write LOWER(x) LIKE 'abc%'",
+    exp.RegexpLike: "regular expressions differ between engines; write LIKE",
+    exp.NullSafeEQ: "IS DISTINCT FROM is refused; write x = y OR (x IS NULL AND y IS NULL)",
+    exp.NullSafeNEQ: "IS DISTINCT FROM is refused; write x <> y with IS NULL where needed",
+    exp.Interval: "intervals are refused; times are epoch milliseconds: CAST(ts AS BIGINT) + 60000",
+    exp.Bracket: "elements of arrays and maps are refused; send them as columns of their own",
+    exp.Escape: "ESCAPE is refused; compare with = or SUBSTRING(x, 1, n) instead",
+    exp.Distinct: "DISTINCT is refused inside an aggregate",
+    exp.Order: "ORDER BY is refused inside a call; FIRST_VALUE and LAST_VALUE order by event time",
+    exp.IgnoreNulls: "leave IGNORE NULLS out: every aggregate ignores NULL",
+    exp.RespectNulls: "RESPECT NULLS is refused: every aggregate ignores NULL",
+    exp.Alias: "AS may not stand inside an expression",
+    exp.Dot: "a dot only stands between a table and its column",
+}
+
+
+class Checker:
+    """Checks the expressions of one SELECT; every method tells mistakes and then returns None."""
+
+    def __init__(
+        self, sql: SqlText, columns: dict[str, ColumnType], table: str, where: str
+    ) -> None:
+        """Take the columns that can be read.
+
+        Args:
+            sql: The query, told about mistakes.
+            columns: Columns in scope, with types.
+            table: The name or alias that may stand before a column.
+            where: Where the columns come from, for messages: `source flights`.
+        """
+        self.sql = sql
+        self.columns = columns
+        self.table = table
+        self.where = where
+
+    def check(self, node: exp.Expr) -> Expression | None:
+        """Return the checked form of any expression."""
+        if isinstance(node, exp.Paren):
+            return self.check(node.this)
+        if type(node) in _COMPARISONS:
+            return self._comparison(node)
+        if type(node) in _ARITHMETIC:
+            return self._arithmetic(node)
+        rule = self._RULES.get(type(node))
+        return rule(self, node) if rule else self._refuse_kind(node)
+
+    def value(self, node: exp.Expr) -> Expression | None:
+        """Return an expression that stands where its value is kept: text constants are STRING."""
+        checked = self.check(node)
+        return None if checked is None else coerce.as_value(checked)
+
+    def condition(self, node: exp.Expr) -> Expression | None:
+        """Return an expression that must be true or false."""
+        checked = self.check(node)
+        if checked is None or checked.type == BOOLEAN:
+            return checked
+        return self._refuse(node, f"a condition is BOOLEAN, this is {checked.type}; compare it")
+
+    def _refuse(self, node: exp.Expr, message: str) -> None:
+        self.sql.refuse(node, message)
+
+    def _refuse_kind(self, node: exp.Expr) -> None:
+        message = _INSTEAD.get(type(node))
+        if message is None:
+            name = type(node).__name__.upper()
+            sql_name = node.sql_name() if isinstance(node, exp.Func) else name
+            for candidate in (sql_name, name):
+                if candidate in REFUSED:
+                    return self._refuse(node, f"{candidate} is refused: {REFUSED[candidate]}")
+            message = f"{sql_name} is not in the list of what may be used ({ALLOW_LIST_PAGE})"
+        return self._refuse(node, message)
+
+    def _all(self, nodes: list[exp.Expr]) -> list[Expression] | None:
+        checked = [self.check(node) for node in nodes]
+        found = [expression for expression in checked if expression is not None]
+        return found if len(found) == len(nodes) else None
+
+    def _column(self, node: exp.Expr) -> Expression | None:
+        if isinstance(node.this, exp.Star):
+            return self._refuse(node, "`*` is refused; name the columns")
+        name, table = node.name, node.args.get("table")
+        if node.args.get("db") or (table is not None and table.name != self.table):
+            shown = node.sql()
+            return self._refuse(node, f"`{shown}`: columns come from `{self.table}` alone")
+        if name not in self.columns:
+            return self._refuse(
+                node, unknown("column", name, self.columns, where=f" in {self.where}")
+            )
+        return Expression(op="column", type=self.columns[name], value=name)
+
+    def _literal(self, node: exp.Expr) -> Expression | None:
+        try:
+            return read_literal(node)
+        except ValueError as error:
+            return self._refuse(node, str(error))
+
+    def _boolean(self, node: exp.Expr) -> Expression | None:
+        return Expression(op="literal", type=BOOLEAN, value="TRUE" if node.this else "FALSE")
+
+    def _connective(self, node: exp.Expr) -> Expression | None:
+        checked = [self.condition(operand) for operand in node.flatten()]
+        operands = tuple(operand for operand in checked if operand is not None)
+        if len(operands) < len(checked):
+            return None
+        op: Op = "and" if isinstance(node, exp.And) else "or"
+        return Expression(op=op, type=BOOLEAN, args=operands)
+
+    def _not(self, node: exp.Expr) -> Expression | None:
+        if isinstance(node.this, exp.Is):
+            return self._is(node.this, op="is_not_null")
+        operand = self.condition(node.this)
+        return None if operand is None else _negation(operand)
+
+    def _is(self, node: exp.Expr, op: Op = "is_null") -> Expression | None:
+        if not isinstance(node.expression, exp.Null):
+            return self._refuse(node, "only IS NULL and IS NOT NULL; write the condition itself")
+        operand = self.check(node.this)
+        return None if operand is None else Expression(op=op, type=BOOLEAN, args=(operand,))
+
+    def _comparison(self, node: exp.Expr) -> Expression | None:
+        return self._compare(node, [node.this, node.expression], _COMPARISONS[type(node)])
+
+    def _compare(self, node: exp.Expr, nodes: list[exp.Expr], op: Op) -> Expression | None:
+        operands = self._all(nodes)
+        if operands is None:
+            return None
+        if operands[0].type == BOOLEAN and op not in {"=", "<>", "in"}:
+            return self._refuse(node, "BOOLEAN has no order; compare it with = or <>")
+        try:
+            args = tuple(coerce.comparable(operands))
+        except coerce.MismatchError as error:
+            return self._refuse(node, str(error))
+        return Expression(op=op, type=BOOLEAN, args=args)
+
+    def _in(self, node: exp.Expr) -> Expression | None:
+        items = node.args.get("expressions") or []
+        if not items or not all(_is_constant(item) for item in items):
+            return self._refuse(node, "IN takes a list of constants, such as IN ('a', 'b')")
+        return self._compare(node, [node.this, *items], "in")
+
+    def _between(self, node: exp.Expr) -> Expression | None:
+        if node.args.get("symmetric"):
+            return self._refuse(node, "BETWEEN SYMMETRIC is refused; put the smaller bound first")
+        return self._compare(node, [node.this, node.args["low"], node.args["high"]], "between")
+
+    def _like(self, node: exp.Expr) -> Expression | None:
+        text, pattern = self.check(node.this), node.expression
+        if text is None:
+            return None
+        if text.type != STRING or not (isinstance(pattern, exp.Literal) and pattern.is_string):
+            return self._refuse(node, "LIKE compares a STRING with a constant, such as LIKE 'abc%'")
+        if set(pattern.this) & set("_\\"):
+            msg = (
+                "`_` and backslash in LIKE differ between engines; use % alone, or SUBSTRING and ="
+            )
+            return self._refuse(pattern, msg)
+        args = (text, Expression(op="literal", type=STRING, value=pattern.this))
+        like = Expression(op="like", type=BOOLEAN, args=args)
+        return _negation(like) if node.args.get("negate") else like
+
+    def _arithmetic(self, node: exp.Expr) -> Expression | None:
+        operands = self._all([node.this, node.expression])
+        if operands is None:
+            return None
+        if all(operand.op == "literal" for operand in operands):
+            return self._refuse(node, "an operation on two constants; write its result")
+        try:
+            args = coerce.numbers(operands)
+        except coerce.MismatchError as error:
+            return self._refuse(node, str(error))
+        return Expression(op=_ARITHMETIC[type(node)], type=args[0].type, args=tuple(args))
+
+    def _negate(self, node: exp.Expr) -> Expression | None:
+        if isinstance(node.this, exp.Literal):
+            return self._literal(node)
+        operand = self.check(node.this)
+        if operand is None:
+            return None
+        try:
+            args = coerce.numbers([operand])
+        except coerce.MismatchError as error:
+            return self._refuse(node, str(error))
+        return Expression(op="negate", type=args[0].type, args=tuple(args))
+
+    def _case(self, node: exp.Expr) -> Expression | None:
+        subject, branches = node.this, node.args["ifs"]
+        conditions = [
+            self.condition(_equality(subject, branch.this) if subject else branch.this)
+            for branch in branches
+        ]
+        values = [branch.args["true"] for branch in branches]
+        default = node.args.get("default")
+        results = self._results(node, [*values, *([default] if default else [])])
+        if results is None or None in conditions:
+            return None
+        args: list[Expression] = []
+        for condition, result in zip(conditions, results, strict=False):
+            args += [condition, result] if condition is not None else []
+        args += results[len(conditions) :]
+        return Expression(op="case", type=results[0].type, args=tuple(args))
+
+    def _results(self, node: exp.Expr, nodes: list[exp.Expr]) -> list[Expression] | None:
+        """Return the branches of a CASE in one type; NULL takes the type of the others."""
+        given = [branch for branch in nodes if not isinstance(branch, exp.Null)]
+        if not given:
+            return self._refuse(node, "every branch of this CASE is NULL; give one a value")
+        checked = self._all(given)
+        if checked is None:
+            return None
+        try:
+            same = coerce.common(checked)
+        except coerce.MismatchError as error:
+            return self._refuse(node, f"branches of CASE must have one type: {error}")
+        null = Expression(op="null", type=same[0].type)
+        values = iter(same)
+        return [null if isinstance(branch, exp.Null) else next(values) for branch in nodes]
+
+    def _cast(self, node: exp.Expr) -> Expression | None:
+        target = node.args["to"].sql()
+        if target.upper() in {"TIMESTAMP", "TIMESTAMPTZ"} and isinstance(node.this, exp.Literal):
+            return self._timestamp(node)
+        operand = self.value(node.this)
+        if operand is None:
+            return None
+        names = {"TEXT": "STRING", "VARCHAR": "STRING"}
+        try:
+            wanted = parse_type(names.get(target.upper(), target))
+            return coerce.cast(operand, wanted)
+        except ValueError as error:
+            return self._refuse(node, str(error))
+
+    def _timestamp(self, node: exp.Expr) -> Expression | None:
+        try:
+            value = timestamp_literal(node.this.this)
+        except ValueError as error:
+            return self._refuse(node, str(error))
+        return Expression(op="literal", type=TIMESTAMP, value=value)
+
+    def _mod(self, node: exp.Expr) -> Expression | None:
+        return self._call(node, "MOD", [node.this, node.expression])
+
+    def _concat(self, node: exp.Expr) -> Expression | None:
+        return self._call(node, "CONCAT", list(node.flatten()))
+
+    def _trim(self, node: exp.Expr) -> Expression | None:
+        if node.args.get("expression") or node.args.get("position") or node.args.get("collation"):
+            return self._refuse(node, "only plain TRIM(x), which removes spaces at both ends")
+        return self._call(node, "TRIM", [node.this])
+
+    def _substring(self, node: exp.Expr) -> Expression | None:
+        parts = [node.this, node.args.get("start"), node.args.get("length")]
+        return self._call(node, "SUBSTRING", [part for part in parts if part is not None])
+
+    def _anonymous(self, node: exp.Expr) -> Expression | None:
+        name = str(node.this).upper()
+        if name in AGGREGATES:
+            msg = f"{name} is an aggregate; it stands alone in the outer SELECT, {AGGREGATES[name]} AS x"
+            return self._refuse(node, msg)
+        if name in REFUSED:
+            return self._refuse(node, f"{name} is refused: {REFUSED[name]}")
+        if name not in FUNCTIONS:
+            known = [*FUNCTIONS, *AGGREGATES, "CAST", "CASE"]
+            hint = did_you_mean(name, known)
+            msg = (
+                f"function {name} is not in the list of what may be used ({ALLOW_LIST_PAGE}){hint}"
+            )
+            return self._refuse(node, msg)
+        return self._call(node, name, node.expressions)
+
+    def _call(self, node: exp.Expr, name: str, nodes: list[exp.Expr]) -> Expression | None:
+        function = FUNCTIONS[name]
+        most = len(nodes) if function.repeats else len(function.parameters)
+        if not len(function.parameters) - function.optional <= len(nodes) <= most:
+            msg = f"{name} has {len(nodes)} arguments; write it like {function.example}"
+            return self._refuse(node, msg)
+        checked = self._all(nodes)
+        if checked is None:
+            return None
+        try:
+            return _apply(name, function, checked)
+        except coerce.MismatchError as error:
+            return self._refuse(node, f"{name}: {error}; write it like {function.example}")
+
+    _RULES: ClassVar[dict[type[exp.Expr], Callable[["Checker", exp.Expr], Expression | None]]] = {
+        exp.Column: _column,
+        exp.Literal: _literal,
+        exp.Boolean: _boolean,
+        exp.And: _connective,
+        exp.Or: _connective,
+        exp.Not: _not,
+        exp.Is: lambda checker, node: checker._is(node),  # noqa: SLF001 - of this class
+        exp.In: _in,
+        exp.Between: _between,
+        exp.Like: _like,
+        exp.Neg: _negate,
+        exp.Case: _case,
+        exp.Cast: _cast,
+        exp.Mod: _mod,
+        exp.DPipe: _concat,
+        exp.Trim: _trim,
+        exp.Substring: _substring,
+        exp.Anonymous: _anonymous,
+    }
+
+
+def _apply(name: str, function: Function, args: list[Expression]) -> Expression:
+    """Return the call with its arguments brought to the types it takes.
+
+    Raises:
+        MismatchError: One does not fit.
+    """
+    padding = [function.parameters[-1]] * (len(args) - len(function.parameters))
+    parameters = [*function.parameters, *padding]
+    fitted = [_fit(arg, parameter) for arg, parameter in zip(args, parameters, strict=False)]
+    if "any" in parameters:
+        fitted = coerce.common(fitted)
+    result = {"string": STRING, "int": INT, "same": fitted[0].type}[function.result]
+    return Expression(op="function", type=result, args=tuple(fitted), value=name)
+
+
+def _fit(arg: Expression, parameter: Parameter) -> Expression:
+    if parameter == "any":
+        return arg
+    if parameter == "string":
+        return coerce.text(arg)
+    if parameter == "number":
+        return coerce.numbers([arg])[0]
+    if parameter == "integer":
+        return coerce.integer(arg)
+    least = 0 if parameter == "length" else 1
+    constant = arg.op == "literal" and arg.type.name in INTEGERS and int(arg.value) >= least
+    if not constant:
+        msg = f"the {parameter} must be a constant of at least {least}"
+        raise coerce.MismatchError(msg)
+    return coerce.retype(arg, BIGINT) if parameter == "divisor" else arg
+
+
+def _negation(operand: Expression) -> Expression:
+    return Expression(op="not", type=BOOLEAN, args=(operand,))
+
+
+def _equality(subject: exp.Expr, value: exp.Expr) -> exp.Expr:
+    return exp.EQ(this=subject.copy(), expression=value.copy())
+
+
+def _is_constant(node: exp.Expr) -> bool:
+    inner = node.this if isinstance(node, exp.Neg) else node
+    return isinstance(inner, exp.Literal | exp.Boolean | exp.Cast)

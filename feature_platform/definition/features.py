@@ -1,0 +1,186 @@
+"""The `features:` of a feature set: what is asked of each aggregate, checked against the query."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from feature_platform.definition.aggregates import (
+    FIXED_POINT,
+    PROPERTIES,
+    SUMMED,
+    value_type_of,
+)
+from feature_platform.definition.expression import AggregateCall, Query
+from feature_platform.definition.fields import Fields
+from feature_platform.definition.names import check_name
+from feature_platform.definition.problems import Place, Problems, did_you_mean
+from feature_platform.definition.yaml_tree import Mapping, Node, Scalar, describe
+from feature_platform.tiles.grid import Grid, format_duration
+
+KEYS = ("windows", "lifetime", "latest", "scale", "description")
+FEATURES_MAX = 1_000
+WINDOWS_MAX = 20
+COVER_TILES_MAX = 200
+"""A window is answered from at most this many tiles; every reader reads them on every request."""
+SCALE_MAX = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What one entry under `features:` asks for."""
+
+    windows_ms: tuple[int, ...] = ()
+    lifetime: bool = False
+    latest: bool = False
+    scale: int | None = None
+    description: str = ""
+
+
+def read_features(fields: Fields, query: Query | None, grid: Grid) -> dict[str, Ask]:
+    """Check `features:`; without a query only its form.
+
+    Args:
+        fields: The feature set's fields.
+        query: Its checked query, or None if that has mistakes.
+        grid: Its grid.
+
+    Returns:
+        What is asked, by feature.
+    """
+    mapping = fields.submapping("features", example="{views: {windows: [30m], lifetime: true}}")
+    if mapping is None:
+        return {}
+    if not 1 <= len(mapping.entries) <= FEATURES_MAX:
+        msg = f"a feature set has 1 to {FEATURES_MAX} features, not {len(mapping.entries)}"
+        fields.problems.add(fields.key("features"), msg)
+        return {}
+    asks: dict[str, Ask] = {}
+    calls = {call.name: call for call in query.calls} if query else {}
+    for key, node in mapping.entries:
+        before = len(fields.problems.found)
+        ask = _read_ask(key, node, fields.problems, grid)
+        if query is not None and key.text not in calls:
+            hint = did_you_mean(key.text, calls) or "; add it there, or remove this entry"
+            msg = f"`{key.text}` is not a column of the query{hint}"
+            fields.problems.add(key, msg)
+        elif query is not None and ask is not None and len(fields.problems.found) == before:
+            _check_fits(calls[key.text], ask, key, node, fields.problems)
+        asks[key.text] = ask or Ask()
+    for call in calls.values():
+        if call.name not in asks:
+            like = "latest" if call.aggregate in PROPERTIES else "{windows: [30m], lifetime: true}"
+            msg = f"`{call.name}` has no entry under `features:`; add `{call.name}: {like}`"
+            fields.problems.add(call.spot, msg)
+    _check_served_names(mapping, asks, fields.problems)
+    return asks
+
+
+def cover_tiles_max(grid: Grid, window_ms: int) -> int:
+    """Return the most tiles that a cover of a window can have.
+
+    One for the front, the whole tiles of the longest level that fits, and at the tail edge fewer of
+    each finer level than make up one of the next.
+    """
+    lengths = [grid.levels_ms[level] for level in grid.levels_for_window(window_ms)]
+    edges = sum(coarser // finer - 1 for finer, coarser in zip(lengths, lengths[1:], strict=False))
+    return 1 + window_ms // lengths[-1] + edges
+
+
+def served_names(name: str, ask: Ask) -> Iterator[str]:
+    """Return the names that an entry is served under."""
+    yield from (f"{name}_{format_duration(window)}" for window in ask.windows_ms)
+    if ask.lifetime:
+        yield f"{name}_lifetime"
+    if ask.latest:
+        yield name
+
+
+def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> Ask | None:
+    check_name(key.text, "feature", key, problems)
+    if isinstance(node, Scalar) and node.text == "latest":
+        return Ask(latest=True)
+    if not isinstance(node, Mapping):
+        msg = f"`{key.text}` is `latest` or a mapping such as {{windows: [30m, 1d]}}, not {describe(node)}"
+        problems.add(node, msg)
+        return None
+    fields = Fields(node, KEYS, problems, within=f" of feature `{key.text}`")
+    windows = fields.durations("windows", WINDOWS_MAX) or ()
+    good = [
+        window
+        for window, place in windows
+        if _check_window(key.text, window, place, grid, problems)
+    ]
+    for window, place in windows:
+        if good.count(window) > 1 and place is not windows[0][1]:
+            problems.add(place, f"window {format_duration(window)} stands twice; keep one")
+            break
+    return Ask(
+        windows_ms=tuple(sorted(set(good))),
+        lifetime=fields.boolean("lifetime"),
+        latest=fields.boolean("latest"),
+        scale=fields.integer("scale", 0, SCALE_MAX),
+        description=fields.text("description"),
+    )
+
+
+def _check_window(name: str, window: int, place: Place, grid: Grid, problems: Problems) -> bool:
+    finest = grid.levels_ms[0]
+    shown, level = format_duration(window), format_duration(finest)
+    if window < finest or window % finest:
+        msg = f"window {shown} of `{name}` must be a multiple of the finest tile, {level}"
+        problems.add(place, f"{msg}; change it, or the `grid`")
+        return False
+    tiles = cover_tiles_max(grid, window)
+    if tiles > COVER_TILES_MAX:
+        msg = (
+            f"window {shown} of `{name}` is longer than the grid reaches: it takes up to {tiles} "
+            f"tiles, at most {COVER_TILES_MAX} may be; shorten it, or add a level to `grid` that is "
+            f"longer than {format_duration(grid.levels_ms[-1])} or between two others"
+        )
+        problems.add(place, msg)
+        return False
+    return True
+
+
+def _check_fits(call: AggregateCall, ask: Ask, key: Scalar, node: Node, problems: Problems) -> None:
+    """Check that an entry asks what its aggregate can answer."""
+    if call.aggregate in PROPERTIES:
+        if not ask.latest or ask.windows_ms or ask.lifetime:
+            msg = f"`{key.text}` is a property (FIRST_VALUE, LAST_VALUE, LAST_N); write `latest`"
+            problems.add(node, msg)
+    elif ask.latest:
+        msg = f"`{key.text}` counts: `latest` is for properties; write lifetime: true or windows: [30m]"
+        problems.add(node, msg)
+    elif not ask.windows_ms and not ask.lifetime:
+        msg = f"`{key.text}` asks for nothing; add windows: [30m] or lifetime: true"
+        problems.add(node, msg)
+    _check_scale(call, ask, key, node, problems)
+
+
+def _check_scale(
+    call: AggregateCall, ask: Ask, key: Scalar, node: Node, problems: Problems
+) -> None:
+    kind = value_type_of(call)
+    fixed = call.aggregate in SUMMED and kind.name in FIXED_POINT
+    if fixed and ask.scale is None:
+        msg = (
+            f"`{key.text}` sums {kind} and needs a `scale`, the digits after the point that are "
+            "kept (0 to 9), such as {windows: [1d], scale: 2}: sums are exact integers"
+        )
+        problems.add(node, msg)
+    elif not fixed and ask.scale is not None:
+        msg = (
+            f"`{key.text}` has a `scale`, which is for SUM and AVG of DOUBLE and DECIMAL; remove it"
+        )
+        problems.add(node, msg)
+
+
+def _check_served_names(mapping: Mapping, asks: dict[str, Ask], problems: Problems) -> None:
+    taken: dict[str, str] = {}
+    for key, _ in mapping.entries:
+        for served in served_names(key.text, asks.get(key.text, Ask())):
+            other = taken.setdefault(served, key.text)
+            if other != key.text:
+                msg = (
+                    f"`{key.text}` and `{other}` are both served as `{served}`; rename one of them"
+                )
+                problems.add(key, msg)

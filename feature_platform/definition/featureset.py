@@ -1,0 +1,158 @@
+"""A feature set's YAML: the query, what is asked of its features, and settings."""
+
+from itertools import pairwise
+
+from feature_platform.definition.assemble import Checked, assemble
+from feature_platform.definition.expression import Query
+from feature_platform.definition.features import read_features
+from feature_platform.definition.fields import Fields
+from feature_platform.definition.model import FeatureSet, FeatureSetSettings, Source
+from feature_platform.definition.names import check_name, unknown
+from feature_platform.definition.problems import Problems
+from feature_platform.definition.query import QueryReader
+from feature_platform.definition.sql_text import SqlText
+from feature_platform.definition.yaml_tree import Items, Mapping
+from feature_platform.tiles.grid import Grid, format_duration
+
+KEYS = (
+    "featureset", "description", "owner", "entity", "source", "sql", "features", "grid", "settings",
+)  # fmt: skip
+SETTINGS = (
+    "state_ttl", "sql_state_ttl", "checkpoint_interval", "flush_interval", "parallelism", "keep",
+    "on_change",
+)  # fmt: skip
+LEVELS_MAX = 12
+PARALLELISM_MAX = 128
+ENTITY_TYPES = ("BIGINT", "INT", "STRING")
+_SECOND_MS, _MINUTE_MS, _HOUR_MS, _DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
+_DEFAULTS = FeatureSetSettings()
+
+
+def read_featureset(
+    tree: Mapping, sources: dict[str, Source | None], problems: Problems
+) -> FeatureSet | None:
+    """Check a feature set's YAML.
+
+    Args:
+        tree: The file.
+        sources: The project's sources by name; None for one that has mistakes of its own.
+        problems: Told about every mistake.
+
+    Returns:
+        The feature set, or None if there was a mistake.
+    """
+    before = len(problems.found)
+    fields = Fields(tree, KEYS, problems)
+    name = fields.scalar("featureset", example="post_engagement")
+    if name is not None:
+        check_name(name.text, "feature set", name, problems)
+    description, owner = fields.text("description"), fields.text("owner")
+    source = _source(fields, sources)
+    entity = _entity(fields, source)
+    grid = _grid(fields)
+    settings = _settings(fields)
+    sql = fields.scalar("sql", example="|")
+    query = None
+    if sql is not None and source is not None and entity:
+        query = _query(SqlText(sql, problems), source, entity)
+    asks = read_features(fields, query, grid)
+    if len(problems.found) > before or query is None or source is None or not name or not sql:
+        return None
+    return assemble(
+        Checked(
+            name=name.text,
+            description=description,
+            owner=owner,
+            source=source,
+            sql=sql.text,
+            query=query,
+            asks=asks,
+            grid=grid,
+            settings=settings,
+            file=problems.file,
+        )
+    )
+
+
+def _source(fields: Fields, sources: dict[str, Source | None]) -> Source | None:
+    named = fields.scalar("source", example="post_events")
+    if named is None:
+        return None
+    if named.text not in sources:
+        msg = unknown("source", named.text, sources)
+        fields.problems.add(named, f"{msg}; sources stand in featuresets/sources/")
+        return None
+    source = sources[named.text]
+    if source is None:
+        fields.problems.add(named, f"source `{named.text}` has mistakes of its own; mend it first")
+    return source
+
+
+def _entity(fields: Fields, source: Source | None) -> str:
+    """Return the entity column, or nothing if it is wrong."""
+    named = fields.scalar("entity", example="post_id")
+    if named is None or source is None:
+        return ""
+    columns = dict(source.columns)
+    if named.text not in columns:
+        msg = unknown("column", named.text, columns, where=f" in source `{source.name}`")
+        fields.problems.add(named, msg)
+        return ""
+    if columns[named.text].name not in ENTITY_TYPES:
+        kinds = ", ".join(ENTITY_TYPES)
+        msg = f"entity `{named.text}` is {columns[named.text]}; an entity is one of {kinds}"
+        fields.problems.add(named, msg)
+        return ""
+    return named.text
+
+
+def _grid(fields: Fields) -> Grid:
+    levels = fields.durations("grid", LEVELS_MAX)
+    node = fields.mapping.get("grid")
+    if levels is None or node is None or not isinstance(node, Items):
+        return Grid.of()
+    if len(levels) < len(node.items):
+        return Grid.of()
+    for (finer, _), (coarser, place) in pairwise(levels):
+        if coarser <= finer or coarser % finer:
+            msg = (
+                f"level {format_duration(coarser)} must be longer than {format_duration(finer)} "
+                "before it, and a multiple of it, so that a tile never crosses a longer one's edge"
+            )
+            fields.problems.add(place, msg)
+            return Grid.of()
+    return Grid.of(tuple(format_duration(length) for length, _ in levels))
+
+
+def _settings(fields: Fields) -> FeatureSetSettings:
+    mapping = fields.submapping("settings")
+    if mapping is None:
+        return _DEFAULTS
+    read = Fields(mapping, SETTINGS, fields.problems, within=" in `settings`")
+    parallelism = read.integer("parallelism", 1, PARALLELISM_MAX)
+    on_change = read.choice("on_change", ("forward", "rebuild"), _DEFAULTS.on_change)
+    return FeatureSetSettings(
+        state_ttl_ms=read.duration_ms(
+            "state_ttl", _DEFAULTS.state_ttl_ms, _MINUTE_MS, 30 * _DAY_MS
+        ),
+        sql_state_ttl_ms=read.duration_ms(
+            "sql_state_ttl", _DEFAULTS.sql_state_ttl_ms, _MINUTE_MS, _DAY_MS
+        ),
+        checkpoint_interval_ms=read.duration_ms(
+            "checkpoint_interval", _DEFAULTS.checkpoint_interval_ms, _SECOND_MS, _HOUR_MS
+        ),
+        flush_interval_ms=read.duration_ms(
+            "flush_interval", _DEFAULTS.flush_interval_ms, _SECOND_MS, _MINUTE_MS
+        ),
+        parallelism=_DEFAULTS.parallelism if parallelism is None else parallelism,
+        keep_ms=read.duration_ms("keep", _DEFAULTS.keep_ms, _MINUTE_MS, 3_650 * _DAY_MS),
+        on_change="rebuild" if on_change == "rebuild" else "forward",
+    )
+
+
+def _query(sql: SqlText, source: Source, entity: str) -> Query | None:
+    try:
+        return QueryReader(sql, source, entity).read()
+    except RecursionError:
+        sql.problems.add(sql.at(0), "the query is nested too deeply; use WITH parts or simplify it")
+        return None

@@ -1,0 +1,92 @@
+"""Fingerprints: short hashes that change exactly when something changes that they stand for."""
+
+import hashlib
+import json
+from typing import Any
+
+from feature_platform.definition.model import (
+    Feature,
+    FeatureSetSettings,
+    Source,
+    StoredColumn,
+)
+from feature_platform.tiles.grid import Grid
+
+_LENGTH = 16
+
+
+def digest(value: Any) -> str:  # noqa: ANN401 - anything JSON can hold
+    """Return the first 16 hexadecimal digits of the SHA-256 of a value's canonical JSON."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
+
+
+def sql_fingerprint(flink_sql: str, source: Source) -> str:
+    """Stand for the state that the SQL keeps: the query and the columns it reads."""
+    return digest([flink_sql, _columns(source)])
+
+
+def data_fingerprint(
+    sql_print: str,
+    source: Source,
+    grid: Grid,
+    columns: tuple[StoredColumn, ...],
+    features: tuple[Feature, ...],
+    settings: FeatureSetSettings,
+) -> str:
+    """Stand for the values, the state and the running job."""
+    return digest(
+        {
+            "sql": sql_print,
+            "source": [source.topic, source.format, source.event_time, source.max_future_ms],
+            "grid": [grid.levels_ms, grid.depth],
+            "retention": retention_ms(grid, features, settings.keep_ms),
+            "columns": [
+                [
+                    column.name,
+                    column.kind,
+                    column.carrier,
+                    column.scale,
+                    column.n,
+                    column.levels,
+                    column.lifetime,
+                ]
+                for column in columns
+            ],
+            "job": [
+                settings.state_ttl_ms,
+                settings.sql_state_ttl_ms,
+                settings.checkpoint_interval_ms,
+                settings.flush_interval_ms,
+                settings.parallelism,
+            ],
+        }
+    )
+
+
+def metadata_fingerprint(
+    description: str, owner: str, features: tuple[Feature, ...], settings: FeatureSetSettings
+) -> str:
+    """Stand for what only people and readers see: descriptions, owner, windows asked for."""
+    return digest(
+        {
+            "description": description,
+            "owner": owner,
+            "on_change": settings.on_change,
+            "features": [[feature.description, feature.served_names] for feature in features],
+        }
+    )
+
+
+def retention_ms(grid: Grid, features: tuple[Feature, ...], keep_ms: int) -> tuple[int, ...]:
+    """Return for each level how long after its end a closed tile is kept; 0 where it is not used."""
+    windows = [window for feature in features for window in feature.windows_ms]
+    longest = [
+        max((window for window in windows if window >= length), default=0)
+        for length in grid.levels_ms
+    ]
+    return tuple(window + keep_ms if window else 0 for window in longest)
+
+
+def _columns(source: Source) -> list[list[str]]:
+    return [[name, str(kind)] for name, kind in source.columns]

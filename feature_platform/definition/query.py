@@ -1,0 +1,288 @@
+"""Checks the shape of a feature set's query: one SELECT, grouped by the entity, over rows of one source."""
+# mypy: disable-error-code="func-returns-value"  (`return refuse(...)`: tell the mistake, give None)
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from feature_platform.definition.aggregates import aggregate_call, holds_aggregate, suggest_name
+from feature_platform.definition.expression import AggregateCall, Expression, Query, Rows
+from feature_platform.definition.expressions import Checker
+from feature_platform.definition.model import ColumnType, Source
+from feature_platform.definition.names import check_column, check_name, unknown
+from feature_platform.definition.sql_text import SqlText
+
+_SELECT_PARTS = frozenset({"kind", "expressions", "from_", "where", "group", "with_"})
+_CLAUSES: dict[str, str] = {
+    "joins": "a feature set reads one source: send the other's columns with the event, or make a "
+    "second feature set",
+    "laterals": "LATERAL is refused: one event is one row; send one event per item instead",
+    "having": "HAVING is refused: every entity is kept; filter rows in WHERE, or where features are read",
+    "distinct": "DISTINCT is refused: count rows by COUNT(*) FILTER (WHERE ...)",
+    "order": "ORDER BY is refused: rows have no order; LAST_N(x, n) keeps the newest by event time",
+    "limit": "LIMIT is refused: every entity is kept; LAST_N(x, n) keeps the newest n of an entity",
+    "offset": "OFFSET is refused: every entity is kept",
+    "qualify": "QUALIFY is refused: filter rows in WHERE",
+    "windows": "WINDOW is refused: windows are asked for under `features:`",
+    "into": "INTO is refused: the platform says where features go",
+    "hint": "hints are refused: the platform sets what the engines need",
+    "pivots": "PIVOT is refused: write one COUNT(*) FILTER (WHERE ...) per column",
+    "sample": "TABLESAMPLE is refused: filter by a column, such as WHERE MOD(user_id, 10) = 0",
+}
+_TABLE_FUNCTION = (
+    "table functions such as TUMBLE are refused: windows are asked for under `features:`"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Relation:
+    """What a SELECT reads: its columns and under which name."""
+
+    origin: Rows | str
+    columns: dict[str, ColumnType]
+    alias: str
+    where: str
+
+
+class QueryReader:
+    """Reads one query (mutable: knows the WITH parts met so far)."""
+
+    def __init__(self, sql: SqlText, source: Source, entity: str) -> None:
+        """Take what the query stands between.
+
+        Args:
+            sql: The query; told about mistakes.
+            source: The source it must read.
+            entity: The column it must group by.
+        """
+        self.sql = sql
+        self.source = source
+        self.entity = entity
+        self._parts: dict[str, Rows | None] = {}
+        self._used: set[str] = set()
+
+    def read(self) -> Query | None:
+        """Return the checked query, or None if there was a mistake."""
+        statement = self.sql.parse()
+        if statement is None:
+            return None
+        before = len(self.sql.problems.found)
+        if not isinstance(statement, exp.Select):
+            return self._refuse_statement(statement)
+        self._read_parts(statement)
+        relation = self._relation(statement)
+        self._refuse_clauses(statement)
+        if relation is None:
+            return None
+        checker = Checker(self.sql, relation.columns, relation.alias, relation.where)
+        where = self._where(statement, checker)
+        self._check_group(statement)
+        calls = self._calls(statement, checker)
+        self._refuse_unused(statement)
+        if len(self.sql.problems.found) > before:
+            return None
+        return Query(entity=self.entity, origin=relation.origin, where=where, calls=calls)
+
+    def _refuse_statement(self, statement: exp.Expr) -> None:
+        if isinstance(statement, exp.SetOperation):
+            msg = "UNION and the like are refused: filter one source by WHERE, or make two feature sets"
+        else:
+            msg = "a feature set's SQL is one SELECT ... FROM source GROUP BY entity"
+        self.sql.refuse(statement, msg)
+
+    def _refuse_clauses(self, select: exp.Expr) -> None:
+        for key, value in select.args.items():
+            if not value or key in _SELECT_PARTS:
+                continue
+            first = value[0] if isinstance(value, list) else value
+            node = first if isinstance(first, exp.Expr) else select
+            default = f"{key.strip('_').upper()} is not part of a feature set's SQL; remove it"
+            self.sql.refuse(node, _CLAUSES.get(key, default))
+
+    def _read_parts(self, select: exp.Select) -> None:
+        with_ = select.args.get("with_")
+        if with_ is None:
+            return
+        if with_.args.get("recursive"):
+            self.sql.refuse(with_, "WITH RECURSIVE is refused: one event is one row")
+        for part in with_.expressions:
+            name = part.alias
+            if name in self._parts or name == self.source.name:
+                self.sql.refuse(part, f"`{name}` is already the name of something; choose another")
+            self._parts[name] = self._rows(part.this, part)
+
+    def _refuse_unused(self, select: exp.Select) -> None:
+        with_ = select.args.get("with_")
+        for part in with_.expressions if with_ else ():
+            if part.alias not in self._used:
+                self.sql.refuse(part, f"WITH part `{part.alias}` is not used; remove it")
+
+    def _relation(self, select: exp.Select) -> _Relation | None:
+        from_ = select.args.get("from_")
+        if from_ is None:
+            msg = f"there is no FROM; write FROM {self.source.name}"
+            return self.sql.refuse(select, msg)
+        node = from_.this
+        alias_node = node.args.get("alias")
+        if isinstance(alias_node, exp.TableAlias) and alias_node.columns:
+            self.sql.refuse(alias_node, "name columns by AS in the SELECT, not after the table")
+        for key in ("joins", "pivots", "sample", "laterals"):
+            if node.args.get(key):
+                self.sql.refuse(node, _CLAUSES[key])
+        if isinstance(node, exp.Subquery):
+            rows = self._rows(node.this, node)
+            return None if rows is None else _over(rows, node.alias or "(inner SELECT)")
+        if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+            return self.sql.refuse(node, _TABLE_FUNCTION)
+        return self._table(node)
+
+    def _table(self, node: exp.Table) -> _Relation | None:
+        extra = [key for key, value in node.args.items() if value and key not in {"this", "alias"}]
+        if set(extra) - {"joins", "pivots", "sample", "laterals"}:
+            msg = f"FROM takes a plain name: FROM {self.source.name}"
+            return self.sql.refuse(node, msg)
+        name = node.name
+        if name in self._parts:
+            self._used.add(name)
+            rows = self._parts[name]
+            return None if rows is None else _over(rows, node.alias or name)
+        if name != self.source.name:
+            known = [self.source.name, *self._parts]
+            msg = unknown("table", name, known)
+            return self.sql.refuse(node, f"{msg} (the query reads the feature set's `source`)")
+        return _Relation(
+            origin=name,
+            columns=dict(self.source.columns),
+            alias=node.alias or name,
+            where=f"source `{name}`",
+        )
+
+    def _rows(self, select: exp.Expr, place: exp.Expr) -> Rows | None:
+        """Check an inner SELECT, which may transform and filter rows but not group them."""
+        before = len(self.sql.problems.found)
+        if not isinstance(select, exp.Select):
+            return self.sql.refuse(place, "an inner query is one SELECT ... FROM ... WHERE ...")
+        if select.args.get("with_"):
+            return self.sql.refuse(select, "put WITH before the outer SELECT")
+        if select.args.get("group"):
+            self.sql.refuse(
+                select.args["group"],
+                "an inner SELECT does not group: aggregates belong to the outer one",
+            )
+        relation = self._relation(select)
+        self._refuse_clauses(select)
+        if relation is None:
+            return None
+        checker = Checker(self.sql, relation.columns, relation.alias, relation.where)
+        where = self._where(select, checker)
+        columns = self._row_columns(select, checker)
+        if len(self.sql.problems.found) > before:
+            return None
+        return Rows(origin=relation.origin, columns=tuple(columns.items()), where=where)
+
+    def _row_columns(self, select: exp.Select, checker: Checker) -> dict[str, Expression]:
+        columns: dict[str, Expression] = {}
+        seen: set[str] = set()
+        for item in select.expressions:
+            name = item.alias_or_name
+            inner = item.unalias()
+            if holds_aggregate(inner):
+                msg = "an inner SELECT does not group: aggregates belong to the outer one"
+                self.sql.refuse(item, msg)
+                continue
+            value = checker.value(inner)
+            if not name or isinstance(inner, exp.Star):
+                if value is not None:
+                    self.sql.refuse(item, "give this expression a name: ... AS name")
+            elif name.lower() in seen:
+                self.sql.refuse(item, f"a second column `{name}`; give one of them another name")
+            elif check_column(name, self.sql.spot(item), self.sql.problems) and value is not None:
+                columns[name] = value
+            seen.add(name.lower())
+        self._check_passes_entity(select, columns, seen)
+        return columns
+
+    def _check_passes_entity(
+        self, select: exp.Select, columns: dict[str, Expression], seen: set[str]
+    ) -> None:
+        passed = columns.get(self.entity)
+        if passed is None and self.entity.lower() in seen:
+            return
+        if passed is None or (passed.op, passed.value) != ("column", self.entity):
+            msg = f"an inner SELECT must pass the entity on unchanged; add `{self.entity}` to it"
+            self.sql.refuse(select, msg)
+
+    def _where(self, select: exp.Select, checker: Checker) -> Expression | None:
+        where = select.args.get("where")
+        if where is None:
+            return None
+        if holds_aggregate(where.this):
+            msg = "WHERE looks at single rows, an aggregate may not stand in it"
+            return self.sql.refuse(where.this, msg)
+        return checker.condition(where.this)
+
+    def _check_group(self, select: exp.Select) -> None:
+        group = select.args.get("group")
+        if group is None:
+            msg = f"there is no GROUP BY; end the query with GROUP BY {self.entity}"
+            return self.sql.refuse(select, msg)
+        keys = group.expressions
+        extra = [key for key, value in group.args.items() if value and key != "expressions"]
+        entity_alone = len(keys) == 1 and _is_column(keys[0], self.entity)
+        if extra or not entity_alone:
+            msg = f"group by the entity alone: GROUP BY {self.entity}"
+            return self.sql.refuse(group, msg)
+        return None
+
+    def _calls(self, select: exp.Select, checker: Checker) -> tuple[AggregateCall, ...]:
+        calls: dict[str, AggregateCall] = {}
+        names: set[str] = set()
+        has_entity = False
+        for item in select.expressions:
+            if _is_column(item, self.entity):
+                has_entity = True
+                continue
+            name = self._item_name(item)
+            if name is None:
+                continue
+            if name in names:
+                self.sql.refuse(item, f"two aggregates are named `{name}`; rename one of them")
+                continue
+            names.add(name)
+            call = aggregate_call(self.sql, checker, item.unalias(), name)
+            if call is not None:
+                calls[name] = call
+        if not has_entity:
+            self.sql.refuse(select, f"select the entity too: SELECT {self.entity}, ...")
+        if not names:
+            self.sql.refuse(select, "there is no aggregate; add one, such as COUNT(*) AS events")
+        return tuple(calls.values())
+
+    def _item_name(self, item: exp.Expr) -> str | None:
+        if isinstance(item, exp.Alias):
+            name = item.alias
+            node = item.args["alias"]
+            allowed = check_name(name, "feature", self.sql.spot(node), self.sql.problems)
+            return name if allowed else None
+        if isinstance(item, exp.Column) and not isinstance(item.this, exp.Star):
+            name = item.name
+            msg = (
+                f"`{name}` is neither the entity `{self.entity}` nor an aggregate; "
+                f"write LAST_VALUE({name}) AS {name.lower()}, or drop it"
+            )
+            return self.sql.refuse(item, msg)
+        if isinstance(item, exp.Star | exp.Column):
+            return self.sql.refuse(item, "`*` is refused; name the columns")
+        msg = f"this aggregate has no name; add AS {suggest_name(item)}"
+        return self.sql.refuse(item, msg)
+
+
+def _over(rows: Rows, alias: str) -> _Relation:
+    columns = {name: expression.type for name, expression in rows.columns}
+    return _Relation(origin=rows, columns=columns, alias=alias, where="the inner SELECT")
+
+
+def _is_column(node: exp.Expr, name: str) -> bool:
+    return (
+        isinstance(node, exp.Column) and node.name == name and not isinstance(node.this, exp.Star)
+    )

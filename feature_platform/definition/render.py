@@ -1,0 +1,225 @@
+"""Writes a checked query as SQL for Flink and for Spark: one shape, the same for the same meaning.
+
+Every identifier is quoted, names of inner queries are gone, comments and layout of the author too: so
+the text also tells whether two definitions compute the same.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+from feature_platform.definition.expression import (
+    BIGINT,
+    BOOLEAN,
+    DOUBLE,
+    STRING,
+    AggregateCall,
+    Expression,
+    Query,
+    Rows,
+)
+from feature_platform.definition.functions import FUNCTIONS
+from feature_platform.definition.literals import write_double
+from feature_platform.definition.model import ColumnType, StoredColumn
+
+Dialect = Literal["flink", "spark"]
+HIDDEN = ("__ts", "__partition", "__offset")
+_ORDER = ", ".join(f"`{name}`" for name in HIDDEN)
+_INFIX = frozenset({"and", "or", "=", "<>", "<", "<=", ">", ">=", "+", "-", "*"})
+_UNBRACKETED = frozenset({"column", "literal", "null", "cast", "case"})
+
+
+def render_query(
+    query: Query,
+    columns: Sequence[tuple[StoredColumn, AggregateCall]],
+    tile_ms: int,
+    dialect: Dialect,
+) -> str:
+    """Write the whole query.
+
+    Args:
+        query: The checked query.
+        columns: The partials it returns after `_events`, each with the aggregate it comes from.
+        tile_ms: Length of the finest tile.
+        dialect: For which engine.
+    """
+    entity = quote(query.entity)
+    tile = f"{quote(HIDDEN[0])} - MOD({quote(HIDDEN[0])}, {tile_ms})"
+    items = [
+        f"CAST({entity} AS STRING) AS `__entity`",
+        f"{tile} AS `__tile`",
+        "COUNT(*) AS `_events`",
+        *(f"{partial(column, call, dialect)} AS {quote(column.name)}" for column, call in columns),
+    ]
+    return "\n".join(
+        [
+            "SELECT",
+            ",\n".join(f"  {item}" for item in items),
+            row_source(query, dialect),
+            f"GROUP BY {entity}, {tile}",
+        ]
+    )
+
+
+def row_source(query: Query, dialect: Dialect = "flink") -> str:
+    """Write FROM and WHERE of the outer SELECT: which rows all its aggregates see."""
+    known = f"{quote(query.entity)} IS NOT NULL"
+    where = [known] if query.where is None else [_inner(query.where, dialect), known]
+    return f"FROM {_origin(query.origin, dialect)}\nWHERE {' AND '.join(where)}"
+
+
+def partial(column: StoredColumn, call: AggregateCall, dialect: Dialect) -> str:
+    """Write the aggregate that computes one stored column."""
+    aggregate = _aggregate(column, call, dialect)
+    if call.filter is None:
+        return aggregate
+    return f"{aggregate} FILTER (WHERE {expression(call.filter, dialect)})"
+
+
+def expression(node: Expression, dialect: Dialect) -> str:  # noqa: PLR0911 - one case per operation
+    """Write a row-level expression."""
+    args = node.args
+    match node.op:
+        case "column":
+            return quote(node.value)
+        case "literal":
+            return _literal(node, dialect)
+        case "null":
+            return f"CAST(NULL AS {_type(node.type)})"
+        case "cast":
+            return f"CAST({expression(args[0], dialect)} AS {_type(node.type)})"
+        case "case":
+            return _case(args, dialect)
+        case "function":
+            return _function(node, dialect)
+        case "not":
+            return f"NOT {_inner(args[0], dialect)}"
+        case "negate":
+            return f"-{_inner(args[0], dialect)}"
+        case "is_null" | "is_not_null":
+            suffix = "IS NULL" if node.op == "is_null" else "IS NOT NULL"
+            return f"{_inner(args[0], dialect)} {suffix}"
+        case _:
+            return _operation(node, [_inner(arg, dialect) for arg in args])
+
+
+def quote(name: str) -> str:
+    """Quote an identifier, which was checked to hold no backtick."""
+    return f"`{name}`"
+
+
+def _operation(node: Expression, args: list[str]) -> str:
+    match node.op:
+        case "in":
+            return f"{args[0]} IN ({', '.join(args[1:])})"
+        case "between":
+            return f"{args[0]} BETWEEN {args[1]} AND {args[2]}"
+        case "like":
+            return f"{args[0]} LIKE {args[1]}"
+        case _:
+            return f" {node.op.upper()} ".join(args)
+
+
+def _inner(node: Expression, dialect: Dialect) -> str:
+    """Write an operand, in brackets unless it is one word or call."""
+    text = expression(node, dialect)
+    call = node.op == "function" and not FUNCTIONS[node.value].infix
+    negative = node.op == "literal" and text.startswith("-")
+    return text if (node.op in _UNBRACKETED or call) and not negative else f"({text})"
+
+
+def _case(args: tuple[Expression, ...], dialect: Dialect) -> str:
+    words = ["CASE"]
+    for condition, value in zip(args[::2], args[1::2], strict=False):
+        words.append(f"WHEN {expression(condition, dialect)} THEN {expression(value, dialect)}")
+    if len(args) % 2:
+        words.append(f"ELSE {expression(args[-1], dialect)}")
+    return " ".join([*words, "END"])
+
+
+def _function(node: Expression, dialect: Dialect) -> str:
+    infix = FUNCTIONS[node.value].infix
+    if infix:
+        return infix.join(_inner(arg, dialect) for arg in node.args)
+    return f"{node.value}({', '.join(expression(arg, dialect) for arg in node.args)})"
+
+
+def _literal(node: Expression, dialect: Dialect) -> str:
+    if node.type == DOUBLE:
+        return write_double(node.value)
+    if node.type != STRING:
+        return node.value
+    if dialect == "spark":
+        escaped = node.value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    escaped = node.value.replace("'", "''")
+    return f"'{escaped}'"
+
+
+def _type(kind: ColumnType) -> str:
+    """Return the type in the engines, where times are epoch milliseconds."""
+    return "BIGINT" if kind.name == "TIMESTAMP" else str(kind)
+
+
+def _origin(origin: Rows | str, dialect: Dialect) -> str:
+    if isinstance(origin, str):
+        return quote(origin)
+    lines = _rows(origin, dialect).splitlines()
+    return "\n".join(["(", *(f"  {line}" for line in lines), ")"])
+
+
+def _rows(rows: Rows, dialect: Dialect) -> str:
+    items = [_item(name, value, dialect) for name, value in rows.columns]
+    items += [quote(name) for name in HIDDEN]
+    lines = ["SELECT", ",\n".join(f"  {item}" for item in items)]
+    lines.append(f"FROM {_origin(rows.origin, dialect)}")
+    if rows.where is not None:
+        lines.append(f"WHERE {expression(rows.where, dialect)}")
+    return "\n".join(lines)
+
+
+def _item(name: str, value: Expression, dialect: Dialect) -> str:
+    text = expression(value, dialect)
+    return text if text == quote(name) else f"{text} AS {quote(name)}"
+
+
+def _aggregate(column: StoredColumn, call: AggregateCall, dialect: Dialect) -> str:
+    argument = call.argument
+    if argument is None:
+        return "COUNT(*)"
+    match column.kind:
+        case "count":
+            return f"COUNT({_counted(argument, call, column, dialect)})"
+        case "sum" | "min" | "max":
+            return f"{column.kind.upper()}({_integer(argument, column, dialect)})"
+        case _:
+            return _positioned(argument, column, dialect)
+
+
+def _counted(
+    argument: Expression, call: AggregateCall, column: StoredColumn, dialect: Dialect
+) -> str:
+    """Write what is counted: for a fixed-point AVG the values that its sum takes in, and no other."""
+    if call.aggregate == "avg" and argument.type.name in {"DOUBLE", "DECIMAL"}:
+        return _integer(argument, column, dialect)
+    return expression(argument, dialect)
+
+
+def _positioned(argument: Expression, column: StoredColumn, dialect: Dialect) -> str:
+    """Write FIRST, LAST or LAST_N, which order by the hidden columns."""
+    as_is = column.carrier != "int"
+    value = expression(argument, dialect) if as_is else _integer(argument, column, dialect)
+    n = f"{column.n}, " if column.kind == "last_n" else ""
+    return f"FP_{column.kind.upper()}_{column.carrier.upper()}({value}, {n}{_ORDER})"
+
+
+def _integer(argument: Expression, column: StoredColumn, dialect: Dialect) -> str:
+    """Write a value as the BIGINT that is kept of it."""
+    text = expression(argument, dialect)
+    if argument.type == BOOLEAN:
+        inner = _inner(argument, dialect)
+        return f"CAST(CASE WHEN {text} THEN 1 WHEN NOT {inner} THEN 0 END AS BIGINT)"
+    if argument.type == DOUBLE and column.kind in {"min", "max"}:
+        return f"FP_SORTABLE({text})"
+    if argument.type.name in {"DOUBLE", "DECIMAL"}:
+        return f"FP_FIXED({text}, {column.scale})"
+    return text if _type(argument.type) == BIGINT.name else f"CAST({text} AS BIGINT)"

@@ -1,0 +1,150 @@
+"""A source's YAML: a topic and the columns of its events."""
+
+import re
+
+from feature_platform.definition.fields import Fields
+from feature_platform.definition.model import ColumnType, Source, TypeName
+from feature_platform.definition.names import TOPIC, check_column, check_name, unknown
+from feature_platform.definition.problems import Problems, did_you_mean
+from feature_platform.definition.yaml_tree import Mapping, Node, Scalar
+
+KEYS = ("source", "description", "topic", "format", "event_time", "max_future", "columns")
+COLUMNS_MAX = 500
+DECIMAL_PRECISION_MAX = 18
+MAX_FUTURE_MS = 300_000
+_MAX_FUTURE_MS_MAX = 30 * 86_400_000
+_SECOND_MS = 1_000
+_SIMPLE: dict[str, TypeName] = {
+    "BIGINT": "BIGINT",
+    "INT": "INT",
+    "DOUBLE": "DOUBLE",
+    "STRING": "STRING",
+    "BOOLEAN": "BOOLEAN",
+    "TIMESTAMP": "TIMESTAMP",
+}
+_OTHER_NAMES = {
+    "INTEGER": "INT", "LONG": "BIGINT", "SMALLINT": "INT", "TINYINT": "INT", "TEXT": "STRING",
+    "VARCHAR": "STRING", "CHAR": "STRING", "FLOAT": "DOUBLE", "REAL": "DOUBLE", "BOOL": "BOOLEAN",
+    "NUMERIC": "DECIMAL(18,2)", "DECIMAL": "DECIMAL(18,2)", "DATE": "TIMESTAMP",
+    "DATETIME": "TIMESTAMP", "TIMESTAMP_LTZ": "TIMESTAMP",
+}  # fmt: skip
+_DECIMAL = re.compile(r"DECIMAL\(\s*(\d{1,3})\s*(?:,\s*(\d{1,3})\s*)?\)")
+
+
+def read_source(tree: Mapping, problems: Problems) -> Source | None:
+    """Check a source's YAML.
+
+    Args:
+        tree: The file.
+        problems: Told about every mistake.
+
+    Returns:
+        The source, or None if there was a mistake.
+    """
+    before = len(problems.found)
+    fields = Fields(tree, KEYS, problems)
+    name = fields.scalar("source", example="post_events")
+    if name is not None:
+        check_name(name.text, "source", name, problems)
+    topic = fields.scalar("topic", example=name.text if name else "post_events")
+    if topic is not None and not TOPIC.fullmatch(topic.text):
+        msg = f"`{topic.text}` is not a Kafka topic: use letters, digits, `.`, `_` and `-`, at most 200"
+        problems.add(topic, msg)
+    fields.choice("format", ("json",), "json")
+    columns = _columns(fields)
+    event_time = _event_time(fields, columns)
+    future = fields.duration_ms("max_future", MAX_FUTURE_MS, _SECOND_MS, _MAX_FUTURE_MS_MAX)
+    description = fields.text("description")
+    if len(problems.found) > before or name is None or topic is None:
+        return None
+    return Source(
+        name=name.text,
+        topic=topic.text,
+        format="json",
+        event_time=event_time,
+        max_future_ms=future,
+        columns=tuple(columns.items()),
+        description=description,
+        file=problems.file,
+    )
+
+
+def parse_type(text: str) -> ColumnType:
+    """Read a column type such as `BIGINT` or `DECIMAL(10,2)`.
+
+    Raises:
+        ValueError: There is no such type; the text says which there are.
+    """
+    upper = text.strip().upper()
+    if upper in _SIMPLE:
+        return ColumnType(name=_SIMPLE[upper])
+    match = _DECIMAL.fullmatch(upper)
+    if match:
+        return _decimal(text, int(match[1]), int(match[2] or 0))
+    if upper.startswith("DECIMAL("):
+        msg = f"`{text}` is cut off at its comma: put the type in quotes, 'DECIMAL(10,2)'"
+        raise ValueError(msg)
+    other = _OTHER_NAMES.get(upper.partition("(")[0].strip())
+    hint = f"; write `{other}`" if other else did_you_mean(upper, _SIMPLE)
+    msg = f"unknown type `{text}`; there are {', '.join(_SIMPLE)} and DECIMAL(p,s){hint}"
+    raise ValueError(msg)
+
+
+def _decimal(text: str, precision: int, scale: int) -> ColumnType:
+    if not (1 <= precision <= DECIMAL_PRECISION_MAX and scale <= precision):
+        msg = f"`{text}`: precision is 1 to {DECIMAL_PRECISION_MAX}, scale 0 to the precision"
+        raise ValueError(msg)
+    return ColumnType(name="DECIMAL", precision=precision, scale=scale)
+
+
+def _columns(fields: Fields) -> dict[str, ColumnType]:
+    mapping = fields.submapping("columns", example="{post_id: BIGINT, ts: TIMESTAMP}")
+    columns: dict[str, ColumnType] = {}
+    if mapping is None:
+        return columns
+    problems = fields.problems
+    if not 1 <= len(mapping.entries) <= COLUMNS_MAX:
+        msg = f"a source has 1 to {COLUMNS_MAX} columns, not {len(mapping.entries)}"
+        problems.add(fields.key("columns"), msg)
+        return columns
+    lower: dict[str, str] = {}
+    for key, node in mapping.entries:
+        read = _type(node, key, fields)
+        other = lower.setdefault(key.text.lower(), key.text)
+        if other != key.text:
+            msg = f"`{key.text}` and `{other}` differ only in case, which Spark does not tell apart"
+            problems.add(key, f"{msg}; drop one")
+        if check_column(key.text, key, problems) and read is not None:
+            columns[key.text] = read
+    return columns
+
+
+def _type(node: Node, key: Scalar, fields: Fields) -> ColumnType | None:
+    text = fields.as_text(node, f"the type of column `{key.text}`")
+    if text is None:
+        return None
+    try:
+        return parse_type(text.text)
+    except ValueError as error:
+        fields.problems.add(text, f"column `{key.text}`: {error}")
+        return None
+
+
+def _event_time(fields: Fields, columns: dict[str, ColumnType]) -> str:
+    column = fields.scalar("event_time", example="ts")
+    if column is None or not columns:
+        return ""
+    if column.text not in columns:
+        declared = fields.mapping.get("columns")
+        known = isinstance(declared, Mapping) and declared.get(column.text) is not None
+        if not known:
+            msg = unknown("column", column.text, columns, where=" in `event_time`")
+            fields.problems.add(column, msg)
+        return ""
+    if columns[column.text].name not in {"TIMESTAMP", "BIGINT"}:
+        msg = (
+            f"`event_time` column `{column.text}` is {columns[column.text]}; "
+            "declare it TIMESTAMP, or BIGINT for epoch milliseconds"
+        )
+        fields.problems.add(column, msg)
+    return column.text

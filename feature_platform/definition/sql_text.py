@@ -1,0 +1,114 @@
+"""Parses a query with sqlglot and says where in the YAML file a part of it stands.
+
+The dialect knows no functions at all, so that each call keeps the name it was written with.
+"""
+
+import re
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.parser import Parser as BaseParser
+from sqlglot.tokens import Tokenizer as BaseTokenizer
+
+from feature_platform.definition.problems import Problems
+from feature_platform.definition.yaml_tree import Scalar, Spot
+
+SQL_CHARACTERS_MAX = 65_536
+_TOKEN = re.compile(r"<Token token_type: [\w.]+, text: (.*?), line: .*?>")
+
+
+class DefinitionDialect(Dialect):
+    """Plain SQL; identifiers may be quoted with `"` or a backtick."""
+
+    class Tokenizer(BaseTokenizer):
+        """Adds the backtick."""
+
+        IDENTIFIERS = ['"', "`"]  # noqa: RUF012 - sqlglot's own way of configuring
+
+    class Parser(BaseParser):
+        """Leaves calls as they are written."""
+
+        FUNCTIONS = {}  # noqa: RUF012 - sqlglot's own way of configuring
+
+
+class SqlText:
+    """The text of one query, and where its offsets stand in the file."""
+
+    def __init__(self, scalar: Scalar, problems: Problems) -> None:
+        """Keep the text with its place."""
+        self.scalar = scalar
+        self.text = scalar.text
+        self.problems = problems
+
+    def at(self, offset: int) -> Spot:
+        """Return the place in the file of an offset in the text."""
+        line = self.text.count("\n", 0, offset) + 1
+        column = offset - self.text.rfind("\n", 0, offset)
+        return self.scalar.spot(line, column)
+
+    def spot(self, node: exp.Expr) -> Spot:
+        """Return the place in the file where a part of the query starts."""
+        current: exp.Expr | None = node
+        while current is not None:
+            offset = self.offset(current)
+            if offset is not None:
+                return self.at(offset)
+            current = current.parent
+        return self.at(0)
+
+    def refuse(self, node: exp.Expr, message: str) -> None:
+        """Tell a mistake at a part of the query."""
+        self.problems.add(self.spot(node), message)
+
+    @staticmethod
+    def offset(node: exp.Expr) -> int | None:
+        """Return where in the text a node starts, if sqlglot knows."""
+        starts = [child.meta["start"] for child in node.walk() if "start" in child.meta]
+        return min(starts, default=None)
+
+    def parse(self) -> exp.Expr | None:
+        """Return the one statement of the text; what is wrong with its form is told."""
+        if self.scalar.style == ">":
+            msg = "write the query after `sql: |`; with `>` YAML joins its lines"
+            self.problems.add(self.scalar, msg)
+            return None
+        if len(self.text) > SQL_CHARACTERS_MAX:
+            msg = f"the query has {len(self.text)} characters, at most {SQL_CHARACTERS_MAX} may be"
+            self.problems.add(self.scalar, msg)
+            return None
+        try:
+            statements = [s for s in sqlglot.parse(self.text, dialect=DefinitionDialect) if s]
+        except ParseError as error:
+            self._explain(error)
+            return None
+        except TokenError:
+            msg = "the query ends inside a quote or comment; close it"
+            self.problems.add(self.at(self._unclosed()), msg)
+            return None
+        if len(statements) != 1:
+            place = statements[1] if statements else exp.Null()
+            self.refuse(place, f"a feature set has one SELECT, here are {len(statements)}")
+            return None
+        return statements[0]
+
+    def _explain(self, error: ParseError) -> None:
+        first = error.errors[0]
+        token = str(first["highlight"] or "")
+        line = int(first["line"] or 1)
+        column = max(1, int(first["col"] or 1) - max(len(token) - 1, 0))
+        what = _TOKEN.sub(r"`\1`", str(first["description"])).replace("`SENTINEL`", "the end")
+        if what.startswith("Required keyword"):
+            what = "something is missing"
+        near = f" at `{token}`" if token else ""
+        msg = f"not SQL{near}: {what.rstrip('.')}; check commas, brackets and keywords before it"
+        self.problems.add(self.scalar.spot(line, column), msg)
+
+    def _unclosed(self) -> int:
+        """Return where the quote or comment that is never closed starts."""
+        opening = re.compile(
+            r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|(?P<open>/\*|['\"`])", re.DOTALL
+        )
+        opened = (match.start() for match in opening.finditer(self.text) if match["open"])
+        return next(opened, 0)

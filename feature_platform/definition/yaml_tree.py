@@ -1,0 +1,267 @@
+"""YAML read strictly into a tree whose every key and value knows its line and column.
+
+Refused with a position: anchors and aliases (and with them YAML bombs), tags, duplicate keys, several
+documents, too large or too deep files. Nothing is ever constructed but text, lists and mappings.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from feature_platform.definition.problems import Problems
+
+FILE_BYTES_MAX = 262_144
+DEPTH_MAX = 20
+_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
+_PREFIX = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A place in a file, counted from 1."""
+
+    line: int = 1
+    column: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalar:
+    """A text, number, boolean or null, as written."""
+
+    text: str
+    kind: str
+    """What YAML takes it for: str, int, float, bool, null, timestamp."""
+    line: int
+    column: int
+    style: str = ""
+    """`|`, `>`, a quote, or nothing for a plain one."""
+    indent: int = 0
+    """Columns that YAML took away from the lines of a block."""
+
+    def spot(self, line: int, column: int) -> Spot:
+        """Return where a place in the text stands in the file (both counted from 1)."""
+        if self.style == "|":
+            return Spot(line=self.line + line, column=self.indent + column)
+        opening = 1 if self.style else 0
+        return Spot(line=self.line, column=self.column + opening + (column - 1 if line == 1 else 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """A list."""
+
+    items: tuple["Node", ...]
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mapping:
+    """A mapping; keys are texts, whatever YAML would take them for (`on`, `yes`, `1`)."""
+
+    entries: tuple[tuple[Scalar, "Node"], ...]
+    line: int
+    column: int
+
+    def get(self, key: str) -> "Node | None":
+        """Return the value of a key, or None."""
+        return next((value for name, value in self.entries if name.text == key), None)
+
+
+Node = Scalar | Items | Mapping
+
+
+class _Refused(Exception):
+    """A construct that YAML has and definitions do not."""
+
+    def __init__(self, mark: Any, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+        self.message = message
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """A SafeLoader that refuses anchors, aliases, tags and deep nesting while it composes."""
+
+    depth = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            msg = "anchors (&) and aliases (*) are not used in definitions; write the value out"
+            raise _Refused(event.start_mark, msg)
+        if getattr(event, "tag", None):
+            msg = f"tag {event.tag!r} is not used in definitions; remove it"
+            raise _Refused(event.start_mark, msg)
+        if self.depth >= DEPTH_MAX:
+            msg = f"nested deeper than {DEPTH_MAX} levels; definitions need 4"
+            raise _Refused(event.start_mark, msg)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+
+def read_yaml(data: bytes, problems: Problems) -> Mapping | None:
+    """Read one file's bytes.
+
+    Args:
+        data: The whole file.
+        problems: Told about every mistake.
+
+    Returns:
+        The file's mapping, or None if it has none.
+    """
+    text = _decode(data, problems)
+    if text is None:
+        return None
+    node = _compose(text, problems)
+    if node is None:
+        return None
+    tree = _convert(node, text.splitlines(), problems)
+    if not isinstance(tree, Mapping):
+        problems.add(tree, f"a definition is a mapping of `key: value` lines, not {describe(tree)}")
+        return None
+    return tree
+
+
+def describe(node: Node) -> str:
+    """Say what a node is, for messages."""
+    if isinstance(node, Items):
+        return "a list"
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if node.kind == "null":
+        return "nothing"
+    shown = node.text if len(node.text) <= 40 else node.text[:37] + "..."
+    return {"bool": "the boolean", "int": "the number", "float": "the number"}.get(
+        node.kind, "the text"
+    ) + f" `{shown}`"
+
+
+def to_data(node: Node) -> Any:
+    """Return the tree as plain lists, dicts, texts, integers, booleans and None."""
+    if isinstance(node, Mapping):
+        return {key.text: to_data(value) for key, value in node.entries}
+    if isinstance(node, Items):
+        return [to_data(item) for item in node.items]
+    return _scalar_data(node)
+
+
+def _scalar_data(node: Scalar) -> Any:
+    if node.kind == "null":
+        return None
+    if node.kind == "bool":
+        return node.text.lower() in {"true", "yes", "on"}
+    if node.kind == "int" and node.text.lstrip("+-").isdecimal():
+        return int(node.text)
+    return node.text
+
+
+def _decode(data: bytes, problems: Problems) -> str | None:
+    if len(data) > FILE_BYTES_MAX:
+        size = f"{len(data)} bytes; a definition has at most {FILE_BYTES_MAX}"
+        problems.add(Spot(), f"the file has {size}: split it into several feature sets")
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        spot = Spot(
+            line=before.count(b"\n") + 1,
+            column=len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1,
+        )
+        problems.add(spot, "the file is not UTF-8 text from here on; save it as UTF-8")
+        return None
+    if not text.strip():
+        problems.add(Spot(), "the file is empty; `fp new NAME` writes a feature set to start from")
+        return None
+    return text
+
+
+def _compose(text: str, problems: Problems) -> yaml.Node | None:
+    loader: _StrictLoader | None = None
+    try:
+        loader = _StrictLoader(text)
+        node: yaml.Node | None = loader.get_single_node()
+    except _Refused as error:
+        problems.add(_spot(error.mark), error.message)
+        return None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        column = error.position - text.rfind("\n", 0, error.position)
+        shown = f"character U+{ord(str(error.character)):04X}"
+        problems.add(Spot(line=line, column=column), f"{shown} is not allowed in YAML; remove it")
+        return None
+    except yaml.MarkedYAMLError as error:
+        problems.add(_spot(error.problem_mark or error.context_mark), _explain(error))
+        return None
+    finally:
+        if loader is not None:
+            loader.dispose()
+    if node is None:
+        problems.add(Spot(), "the file holds only comments; `fp new NAME` writes a feature set")
+    return node
+
+
+def _explain(error: yaml.MarkedYAMLError) -> str:
+    problem = error.problem or "it cannot be read"
+    if "\\t" in problem:
+        return "a tab stands where YAML needs spaces; indent with spaces"
+    if "mapping values are not allowed" in problem:
+        return "a `:` stands where none may be; check the indentation, or put the text in quotes"
+    if "single document" in (error.context or "") or "another document" in problem:
+        return "a second document starts here (`---`); write one definition a file"
+    context = f" ({error.context})" if error.context else ""
+    return f"not YAML: {problem}{context}; check indentation, quotes and brackets before this place"
+
+
+def _spot(mark: Any) -> Spot:
+    return Spot(line=mark.line + 1, column=mark.column + 1) if mark else Spot()
+
+
+def _convert(node: yaml.Node, lines: list[str], problems: Problems) -> Node:
+    spot = _spot(node.start_mark)
+    if isinstance(node, yaml.MappingNode):
+        entries = tuple(_entries(node, lines, problems))
+        return Mapping(entries=entries, line=spot.line, column=spot.column)
+    if isinstance(node, yaml.SequenceNode):
+        items = tuple(_convert(item, lines, problems) for item in node.value)
+        return Items(items=items, line=spot.line, column=spot.column)
+    style = node.style or ""
+    return Scalar(
+        text=node.value,
+        kind=node.tag.removeprefix(_PREFIX) if node.tag in _PLAIN_TAGS else "str",
+        line=spot.line,
+        column=spot.column,
+        style=style,
+        indent=_indent(lines, spot.line) if style in {"|", ">"} else 0,
+    )
+
+
+def _entries(
+    node: yaml.MappingNode, lines: list[str], problems: Problems
+) -> Iterator[tuple[Scalar, Node]]:
+    first: dict[str, int] = {}
+    for key_node, value_node in node.value:
+        key = _convert(key_node, lines, problems)
+        if not isinstance(key, Scalar):
+            problems.add(key, f"a key is a word, not {describe(key)}")
+        elif key.text in first:
+            msg = (
+                f"`{key.text}` stands here a second time, first in line {first[key.text]}; keep one"
+            )
+            problems.add(key, msg)
+        else:
+            first[key.text] = key.line
+            yield key, _convert(value_node, lines, problems)
+
+
+def _indent(lines: list[str], header: int) -> int:
+    """Return the indentation of the block after its header's line (counted from 1)."""
+    for line in lines[header:]:
+        if line.strip(" "):
+            return len(line) - len(line.lstrip(" "))
+    return 0
