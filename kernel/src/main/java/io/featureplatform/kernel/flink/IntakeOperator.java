@@ -1,0 +1,112 @@
+package io.featureplatform.kernel.flink;
+
+import io.featureplatform.kernel.event.EventParser;
+import io.featureplatform.kernel.event.Reason;
+import io.featureplatform.kernel.event.SourceSchema;
+import io.featureplatform.kernel.store.Ports;
+import io.featureplatform.kernel.store.Retry;
+import java.util.EnumMap;
+import java.util.Map;
+import org.apache.flink.metrics.Counter;
+import org.apache.flink.runtime.state.StateInitializationContext;
+import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
+import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.table.data.RowData;
+
+/**
+ * Parses events: good ones go on to the SQL, all others to the dead letters. Before every barrier it
+ * records up to where it has read, which is the other half of a cut.
+ */
+final class IntakeOperator extends AbstractStreamOperator<RowData>
+    implements OneInputStreamOperator<RowData, RowData> {
+  private static final long serialVersionUID = 1L;
+
+  private final String specJson;
+  private final PortsFactory portsFactory;
+
+  private transient Ports ports;
+  private transient Retry retry;
+  private transient AttemptState attempt;
+  private transient CutRecorder cuts;
+  private transient Positions positions;
+  private transient EventParser parser;
+  private transient EventRows rows;
+  private transient Object[] values;
+  private transient StreamRecord<RowData> event;
+  private transient Counter deadLetters;
+  private transient Map<Reason, Counter> deadLettersByReason;
+
+  IntakeOperator(String specJson, PortsFactory portsFactory) {
+    this.specJson = specJson;
+    this.portsFactory = portsFactory;
+  }
+
+  @Override
+  public void initializeState(StateInitializationContext context) throws Exception {
+    super.initializeState(context);
+    JobSpec spec = JobSpec.parse(specJson);
+    SourceSchema schema = SourceSchema.fromJson(spec.source());
+    parser = new EventParser(schema, spec.entity());
+    rows = new EventRows(schema);
+    values = new Object[schema.columns().size()];
+    event = new StreamRecord<>(null);
+    positions =
+        new Positions(context.getOperatorStateStore(), spec.topic(), spec.start().offsets());
+    ports = portsFactory.open(spec);
+    retry = new Retry(spec.settings().storeRetryMs(), ports.clock());
+    attempt =
+        AttemptState.claim(context, getContainingTask().getEnvironment(), spec, ports, retry);
+    cuts = new CutRecorder(ports, getMetricGroup(), "intake", getRuntimeContext().getTaskInfo());
+    deadLetters = getMetricGroup().counter("dead_letters");
+    deadLettersByReason = new EnumMap<>(Reason.class);
+    for (Reason reason : Reason.values()) {
+      deadLettersByReason.put(reason, getMetricGroup().counter("dead_letters_" + reason.code()));
+    }
+  }
+
+  /** Hot path. */
+  @Override
+  public void processElement(StreamRecord<RowData> element) {
+    RowData raw = element.getValue();
+    int partition = raw.getInt(RawRecords.PARTITION);
+    long offset = raw.getLong(RawRecords.OFFSET);
+    positions.seen(partition, offset);
+    byte[] value = RawRecords.bytes(raw, RawRecords.VALUE);
+    if (parser.parse(value, raw.getLong(RawRecords.TIMESTAMP), values)) {
+      output.collect(
+          event.replace(rows.row(values, parser.eventTimeMs(), partition, offset)));
+    } else {
+      refuse(raw);
+    }
+  }
+
+  @Override
+  public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
+    cuts.record(attempt.number(), checkpointId, positions.toJson());
+  }
+
+  @Override
+  public void snapshotState(StateSnapshotContext context) throws Exception {
+    super.snapshotState(context);
+    attempt.snapshot();
+    positions.snapshot();
+  }
+
+  @Override
+  public void close() throws Exception {
+    try (Ports closing = ports;
+        Retry stopping = retry;
+        CutRecorder waiting = cuts) {
+      super.close();
+    }
+  }
+
+  private void refuse(RowData raw) {
+    deadLetters.inc();
+    deadLettersByReason.get(parser.reason()).inc();
+    RowData letter = DeadLetters.of(raw, parser.reason(), parser.detail());
+    output.collect(DeadLetters.TAG, new StreamRecord<>(letter));
+  }
+}

@@ -1,0 +1,24 @@
+package io.featureplatform.kernel.flink;
+
+import io.featureplatform.kernel.row.FeatureMode;
+import org.apache.flink.table.api.TableEnvironment;
+
+/** Registers the functions that rendered SQL uses. */
+public final class SqlFunctions {
+  private SqlFunctions() {}
+
+  /** Makes them known to a table environment. */
+  public static void register(TableEnvironment tables) {
+    tables.createTemporarySystemFunction("FP_FIXED", new FixedPoint());
+    tables.createTemporarySystemFunction("FP_SORTABLE", new Sortable());
+    for (FeatureMode mode : new FeatureMode[] {FeatureMode.FIRST, FeatureMode.LAST}) {
+      String name = "FP_" + mode;
+      tables.createTemporarySystemFunction(name + "_INT", new ItemsFunction.OneInt(mode));
+      tables.createTemporarySystemFunction(name + "_REAL", new ItemsFunction.OneReal(mode));
+      tables.createTemporarySystemFunction(name + "_TEXT", new ItemsFunction.OneText(mode));
+    }
+    tables.createTemporarySystemFunction("FP_LAST_N_INT", new ItemsFunction.ManyInt());
+    tables.createTemporarySystemFunction("FP_LAST_N_REAL", new ItemsFunction.ManyReal());
+    tables.createTemporarySystemFunction("FP_LAST_N_TEXT", new ItemsFunction.ManyText());
+  }
+}

@@ -1,0 +1,42 @@
+"""The whole graph of a job on one page.
+
+Kafka -> intake (Java: parses, dead letters) -> SQL (Flink, from the definition) -> changelog -> kernel
+(Java: tiles, state, rows) -> store. The uids of source, intake and kernel never change, those of the SQL
+change with the data fingerprint: so an edited query starts empty while all else continues.
+"""
+
+import json
+from typing import Any
+
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+
+from streaming.sql import environment, table_environment
+
+KERNEL = "io.featureplatform.kernel.flink"
+
+
+def submit(spec_json: str) -> None:
+    """Build the graph of a job spec and submit it; returns when the cluster has accepted it."""
+    spec: dict[str, Any] = json.loads(spec_json)
+    env = environment(spec)
+    build(env, spec, spec_json)
+    env.execute_async(f"{spec['featureset']}_g{spec['generation']}")
+
+
+def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str) -> None:
+    """Add the graph to an environment."""
+    java = _kernel()
+    events = DataStream(java.Intake.attach(env._j_stream_execution_environment, spec_json))
+    tables = table_environment(env, spec)
+    java.SqlFunctions.register(tables._j_tenv)
+    tables.create_temporary_view(spec["source"]["name"], events)
+    changelog = tables.to_changelog_stream(tables.sql_query(spec["sql"]))
+    java.Kernel.attach(changelog._j_data_stream, spec_json)
+
+
+def _kernel() -> Any:  # noqa: ANN401 - a Java package
+    package = get_gateway().jvm
+    for name in KERNEL.split("."):
+        package = getattr(package, name)
+    return package
