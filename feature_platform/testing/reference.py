@@ -1,0 +1,324 @@
+"""The naive oracle: features by filtering events, in the plainest Python. Tiles, stream and serving must agree.
+
+It knows the definition (source, SQL text, features) and the layout; it shares no code with the kernel, and
+with serving only the cover (which has tests of its own) and the finishing of partials.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cached_property
+from typing import Literal
+
+import sqlglot
+from sqlglot import exp
+
+from feature_platform.definition.model import Feature, FeatureSet, StoredColumn
+from feature_platform.definition.sql_text import DefinitionDialect
+from feature_platform.rows.partials import (
+    Item,
+    Partial,
+    Scalar,
+    Value,
+    finish_average,
+    finish_counter,
+    finish_items,
+    to_sortable,
+    wrap,
+)
+from feature_platform.testing.expressions import evaluate, is_true
+from feature_platform.testing.reference_events import (
+    Accepted,
+    ColumnValue,
+    DeadLetter,
+    RawEvent,
+    judge,
+)
+from feature_platform.testing.reference_rows import encode_head, encode_row
+from feature_platform.tiles.cover import cover
+from feature_platform.tiles.layout import EVENTS_COLUMN, Layout
+
+_EXACT = Context(prec=2200, Emax=10**9, Emin=-(10**9))
+HEAD: Literal["head"] = "head"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedTile:
+    """One tile of an entity, wherever it is kept."""
+
+    level: int
+    start_ms: int
+    partials: dict[str, Partial]
+    """By stored column; without those that have nothing."""
+    payload: bytes
+    """The canonical bytes of its row."""
+    in_head: bool
+    expires_ms: int | None
+    """When a row of its own is no longer kept; None in the head, which stays."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedEntity:
+    """All that the store must hold of an entity."""
+
+    head: bytes
+    tiles: tuple[ExpectedTile, ...]
+    """By level and start; those of the head too."""
+
+    @property
+    def closed(self) -> tuple[ExpectedTile, ...]:
+        """The tiles that have a row of their own."""
+        return tuple(tile for tile in self.tiles if not tile.in_head)
+
+
+class Oracle:
+    """What a feature set must be, given the events of its topic. Mutable: events are added."""
+
+    def __init__(
+        self, featureset: FeatureSet, layout: Layout, events: Iterable[RawEvent] = ()
+    ) -> None:
+        """Read the events.
+
+        Args:
+            featureset: The definition.
+            layout: Grid and ids as deployed.
+            events: Records of the source's topic, in any order.
+        """
+        self.featureset = featureset
+        self.layout = layout
+        self.dead_letters: list[DeadLetter] = []
+        self.rows: dict[str, list[Accepted]] = defaultdict(list)
+        """Rows that are aggregated, by entity: accepted events after inner selects and WHERE."""
+        self._query = _parse(featureset.sql)
+        self.add(events)
+
+    def add(self, events: Iterable[RawEvent]) -> None:
+        """Take more events in."""
+        for event in events:
+            judged = judge(self.featureset.source, self.featureset.entity, event)
+            if isinstance(judged, DeadLetter):
+                self.dead_letters.append(judged)
+                continue
+            row = _select_rows(self._query, judged)
+            key = None if row is None else row.columns[self.featureset.entity]
+            if row is not None and key is not None:
+                self.rows[str(key)].append(row)
+
+    @property
+    def entities(self) -> list[str]:
+        """The entities that have any row."""
+        return sorted(self.rows)
+
+    def entity(self, entity: str) -> ExpectedEntity | None:
+        """Return what the store must hold of an entity; None if nothing."""
+        rows = self.rows.get(entity)
+        if not rows:
+            return None
+        tiles = sorted(self._tiles(rows), key=lambda tile: (tile.level, tile.start_ms))
+        head = {(tile.level, tile.start_ms): tile.payload for tile in tiles if tile.in_head}
+        return ExpectedEntity(head=encode_head(head), tiles=tuple(tiles))
+
+    def _tiles(self, rows: Sequence[Accepted]) -> Iterable[ExpectedTile]:
+        grid = self.layout.grid
+        newest_ms = max(row.time_ms for row in rows)
+        for level in self.layout.used_levels:
+            by_start: dict[int, list[Accepted]] = defaultdict(list)
+            for row in rows:
+                by_start[grid.floor(row.time_ms, level)].append(row)
+            oldest_ms = grid.head_oldest_ms(newest_ms, level)
+            for start_ms, members in by_start.items():
+                end_ms = start_ms + grid.levels_ms[level]
+                expires_ms = end_ms + self.layout.retention_ms[level]
+                in_head = start_ms >= oldest_ms
+                yield self._tile(level, start_ms, members, None if in_head else expires_ms)
+        if self.layout.columns[0].lifetime:
+            yield self._tile(grid.lifetime_level, 0, rows, None)
+
+    def _tile(
+        self, level: int, start_ms: int, rows: Sequence[Accepted], expires_ms: int | None
+    ) -> ExpectedTile:
+        lifetime = level == self.layout.grid.lifetime_level
+        partials = {
+            column.name: self.partial(column.name, rows)
+            for column in self.layout.columns
+            if (column.lifetime if lifetime else level in column.levels)
+        }
+        partials = {name: partial for name, partial in partials.items() if partial not in (None, ())}
+        by_id = {self.layout.column(name).id: partial for name, partial in partials.items()}
+        return ExpectedTile(
+            level=level,
+            start_ms=start_ms,
+            partials=partials,
+            payload=encode_row(self.layout, by_id),
+            in_head=expires_ms is None,
+            expires_ms=expires_ms,
+        )
+
+    def partial(self, column: str, rows: Sequence[Accepted]) -> Partial:
+        """Aggregate rows into the partial of one stored column."""
+        if column == EVENTS_COLUMN:
+            return len(rows)
+        stored = self._stored[column]
+        call = self._calls[column.partition("#")[0]]
+        entries = [
+            (row.order, 1 if call.star else evaluate(call.argument, row.columns))
+            for row in rows
+            if is_true(call.condition, row.columns)
+        ]
+        return _aggregate(stored, [entry for entry in entries if entry[1] is not None])
+
+    @cached_property
+    def _stored(self) -> dict[str, StoredColumn]:
+        return {column.name: column for column in self.featureset.columns}
+
+    @cached_property
+    def _calls(self) -> dict[str, "_Call"]:
+        return {node.alias: _call(node.this) for node in self._query.expressions if node.alias}
+
+    def served(
+        self, entity: str, now_ms: int, *, at_ms: int | None = None, edge_ms: int = 0
+    ) -> dict[str, Value]:
+        """Return what serving must answer for all features.
+
+        Args:
+            entity: The entity asked about.
+            now_ms: The present.
+            at_ms: A past instant instead; lifetime features and properties are then None.
+            edge_ms: The coarser tail edge that serving was prepared with.
+        """
+        rows = self.rows.get(entity, [])
+        grid = self.layout.grid
+        values: dict[str, Value] = {}
+        for feature in self.featureset.features:
+            names = iter(feature.served_names)
+            for window_ms in feature.windows_ms:
+                levels = grid.levels_for_window(window_ms)
+                at = (now_ms, "now") if at_ms is None else (at_ms, "past")
+                span = cover(grid, levels, window_ms, at[0], at[1], edge_ms=edge_ms)
+                inside = [row for row in rows if span.lo_ms <= row.time_ms < span.hi_ms]
+                values[next(names)] = self.value(feature, inside)
+            for name in names:
+                values[name] = self.value(feature, rows) if at_ms is None else None
+        return values
+
+    def value(self, feature: Feature, rows: Sequence[Accepted]) -> Value:
+        """Return the served value of a feature over rows."""
+        partials = [self.partial(column, rows) for column in feature.columns]
+        stored = self._stored[feature.columns[0]]
+        first, second = partials[0], partials[-1]
+        if feature.aggregate == "avg" and isinstance(first, int) and isinstance(second, int):
+            return finish_average(first, second, stored.scale)
+        if isinstance(first, tuple):
+            return finish_items(stored.kind, str(stored.value_type), stored.scale, first)
+        if first is None:
+            return None
+        return finish_counter(stored.kind, str(stored.value_type), stored.scale, first)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    argument: exp.Expression
+    star: bool
+    condition: exp.Expression | None
+
+
+def _call(node: exp.Expression) -> _Call:
+    condition = None
+    if isinstance(node, exp.Filter):
+        node, condition = node.this, node.expression.this
+    argument = node.expressions[0]
+    return _Call(argument=argument, star=isinstance(argument, exp.Star), condition=condition)
+
+
+def _parse(sql: str) -> exp.Select:
+    query = sqlglot.parse_one(sql, dialect=DefinitionDialect)
+    if not isinstance(query, exp.Select):
+        msg = f"a feature set's query is a SELECT, not {type(query).__name__}"
+        raise TypeError(msg)
+    return query
+
+
+def _select_rows(query: exp.Select, event: Accepted) -> Accepted | None:
+    """Run the FROM and WHERE of a query on one event."""
+    tables = {cte.alias: cte.this for cte in query.ctes}
+    columns = _from(query, tables, event.columns)
+    if columns is None:
+        return None
+    return Accepted(
+        time_ms=event.time_ms, partition=event.partition, offset=event.offset, columns=columns
+    )
+
+
+def _from(
+    query: exp.Select, tables: dict[str, exp.Expression], columns: dict[str, ColumnValue]
+) -> dict[str, ColumnValue] | None:
+    origin = query.args["from_"].this
+    inner = origin.this if isinstance(origin, exp.Subquery) else tables.get(origin.name)
+    if isinstance(inner, exp.Select):
+        selected = _from(inner, tables, columns)
+        if selected is None:
+            return None
+        columns = {
+            node.alias_or_name: evaluate(node.unalias(), selected) for node in inner.expressions
+        }
+    where = query.args.get("where")
+    return columns if is_true(where and where.this, columns) else None
+
+
+def _aggregate(
+    column: StoredColumn, entries: list[tuple[tuple[int, int, int], ColumnValue]]
+) -> Partial:
+    values = [value for _, value in entries]
+    match column.kind:
+        case "count":
+            return sum(_addend(column, value) is not None for value in values)
+        case "sum":
+            return wrap(sum(_addend(column, value) or 0 for value in values))
+        case "min":
+            return min((_comparable(column, value) for value in values), default=None)
+        case "max":
+            return max((_comparable(column, value) for value in values), default=None)
+    newest_first = sorted(entries, reverse=True, key=lambda entry: entry[0])
+    items = [Item(*order, _carried(column, value)) for order, value in newest_first]
+    match column.kind:
+        case "first":
+            return tuple(items[-1:])
+        case "last":
+            return tuple(items[:1])
+        case "last_n":
+            return tuple(items[: column.n])
+
+
+def _addend(column: StoredColumn, value: ColumnValue) -> int | None:
+    """Return what a value adds; None for a fixed-point one that BIGINT does not hold, as if it were NULL."""
+    if column.value_type.name not in ("DOUBLE", "DECIMAL"):
+        return int(value or 0) if column.kind == "sum" else 1
+    exact = Decimal(_double_or_decimal(column, value))
+    fixed = exact.quantize(Decimal(1).scaleb(-column.scale), ROUND_HALF_UP, context=_EXACT)
+    unscaled = int(fixed.scaleb(column.scale, context=_EXACT))
+    return unscaled if unscaled == wrap(unscaled) else None
+
+
+def _double_or_decimal(column: StoredColumn, value: ColumnValue) -> float | Decimal:
+    if column.value_type.name == "DECIMAL":
+        return Decimal(str(value))
+    return float(value or 0)
+
+
+def _comparable(column: StoredColumn, value: ColumnValue) -> int:
+    if column.value_type.name == "DOUBLE":
+        return to_sortable(float(value or 0))
+    return int(_carried(column, value))
+
+
+def _carried(column: StoredColumn, value: ColumnValue) -> Scalar:
+    match column.carrier:
+        case "text":
+            return str(value)
+        case "real":
+            return float(value or 0)
+        case "int" if column.value_type.name == "DECIMAL":
+            return int(Decimal(str(value)).scaleb(column.scale))
+        case "int":
+            return int(value or 0)

@@ -1,0 +1,279 @@
+"""The oracle's own reading of events: which count, and why the others are dead-lettered.
+
+Written independently of the kernel's parser, in the plainest way. An event with several faults is refused
+for one of them; which one depends on the order of its fields, so tests give each event one fault.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Context, Decimal
+from typing import Any, Literal
+
+from feature_platform.definition.model import ColumnType, Source
+
+EVENT_BYTES_MAX = 1_000_000
+ENTITY_BYTES_MAX = 1024
+DEPTH_MAX = 64
+NUMBER_LENGTH_MAX = 1000
+
+Reason = Literal[
+    "not_json",
+    "not_an_object",
+    "wrong_type",
+    "missing_entity",
+    "bad_entity",
+    "missing_event_time",
+    "bad_event_time",
+    "future_event_time",
+    "out_of_range",
+    "too_large",
+    "too_deep",
+    "duplicate_key",
+    "bad_text",
+]
+ColumnValue = int | float | Decimal | str | bool | None
+
+_EXACT = Context(prec=2200, Emax=10**9, Emin=-(10**9))
+_ISO = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})"
+    r"(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawEvent:
+    """A record as the broker holds it."""
+
+    value: bytes | None
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """An event that counts."""
+
+    time_ms: int
+    partition: int
+    offset: int
+    columns: dict[str, ColumnValue]
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """What FIRST and LAST go by."""
+        return self.time_ms, self.partition, self.offset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An event that does not count."""
+
+    partition: int
+    offset: int
+    reason: Reason
+
+
+class _Refused(Exception):  # noqa: N818 - never leaves this module
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class _Number(str):
+    """A JSON number, still as it is written."""
+
+    __slots__ = ()
+
+
+class _Whole(_Number):
+    """A JSON number without fraction or exponent."""
+
+    __slots__ = ()
+
+
+def judge(source: Source, entity: str, event: RawEvent) -> Accepted | DeadLetter:
+    """Decide about one event.
+
+    Args:
+        source: What the events look like.
+        entity: The column that must hold an entity.
+        event: The record.
+    """
+    try:
+        columns = _columns(source, entity, _read(event.value))
+        time_ms = _check(source, entity, columns, event.timestamp_ms)
+    except _Refused as refused:
+        return DeadLetter(partition=event.partition, offset=event.offset, reason=refused.reason)
+    return Accepted(
+        time_ms=time_ms, partition=event.partition, offset=event.offset, columns=columns
+    )
+
+
+def _read(value: bytes | None) -> dict[str, Any]:
+    if not value:
+        raise _Refused("not_json")
+    if len(value) > EVENT_BYTES_MAX:
+        raise _Refused("too_large")
+    try:
+        text = value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise _Refused("bad_text") from None
+    if "\0" in text:
+        raise _Refused("bad_text")
+    if _depth(text) > DEPTH_MAX:
+        raise _Refused("too_deep")
+    try:
+        data = json.loads(
+            text,
+            object_pairs_hook=_object,
+            parse_int=_Whole,
+            parse_float=_Number,
+            parse_constant=_refuse_constant,
+        )
+    except ValueError:
+        raise _Refused("not_json") from None
+    if not isinstance(data, dict):
+        raise _Refused("not_an_object")
+    return data
+
+
+def _depth(text: str) -> int:
+    deepest = depth = 0
+    for bracket in re.findall(r"[\[\]{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL)):
+        depth += 1 if bracket in "[{" else -1
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len({name for name, _ in pairs}) < len(pairs):
+        raise _Refused("duplicate_key")
+    return dict(pairs)
+
+
+def _refuse_constant(name: str) -> None:
+    raise _Refused("not_json")
+
+
+def _columns(source: Source, entity: str, data: dict[str, Any]) -> dict[str, ColumnValue]:
+    columns: dict[str, ColumnValue] = {}
+    for name, kind in source.columns:
+        value = data.get(name)
+        try:
+            columns[name] = None if value is None else _READERS[kind.name](value, kind)
+        except _Refused as refused:
+            if name == source.event_time:
+                raise _Refused("bad_event_time") from None
+            if name == entity and refused.reason == "bad_text":
+                raise _Refused("bad_entity") from None
+            raise
+    return columns
+
+
+def _check(
+    source: Source, entity: str, columns: dict[str, ColumnValue], timestamp_ms: int
+) -> int:
+    key = columns[entity]
+    if key is None:
+        raise _Refused("missing_entity")
+    if isinstance(key, str) and not 1 <= len(key.encode()) <= ENTITY_BYTES_MAX:
+        raise _Refused("bad_entity")
+    time_ms = columns[source.event_time]
+    if time_ms is None:
+        raise _Refused("missing_event_time")
+    if not isinstance(time_ms, int) or time_ms < 0:
+        raise _Refused("bad_event_time")
+    if time_ms > timestamp_ms + source.max_future_ms:
+        raise _Refused("future_event_time")
+    return time_ms
+
+
+def _whole(value: Any, kind: ColumnType) -> int:  # noqa: ANN401 - any JSON
+    if not isinstance(value, _Whole):
+        raise _Refused("wrong_type")
+    limit = 2**31 if kind.name == "INT" else 2**63
+    if len(value) > NUMBER_LENGTH_MAX or not -limit <= int(value) < limit:
+        raise _Refused("out_of_range")
+    return int(value)
+
+
+def _number(value: Any) -> str:  # noqa: ANN401 - any JSON
+    if not isinstance(value, _Number):
+        raise _Refused("wrong_type")
+    if len(value) > NUMBER_LENGTH_MAX:
+        raise _Refused("out_of_range")
+    return value
+
+
+def _double(value: Any, kind: ColumnType) -> float:  # noqa: ANN401, ARG001 - any JSON; one shape
+    number = float(_number(value)) + 0.0
+    if number in (float("inf"), float("-inf")):
+        raise _Refused("out_of_range")
+    return number
+
+
+def _decimal(value: Any, kind: ColumnType) -> Decimal:  # noqa: ANN401 - any JSON
+    number = Decimal(_number(value))
+    limit = kind.precision - kind.scale
+    if number and number.adjusted() >= limit:
+        raise _Refused("out_of_range")
+    if not number or number.adjusted() < -kind.scale - 1:
+        return Decimal(0).scaleb(-kind.scale)
+    rounded = number.quantize(Decimal(1).scaleb(-kind.scale), ROUND_HALF_UP, context=_EXACT)
+    if abs(rounded) >= Decimal(10) ** limit:
+        raise _Refused("out_of_range")
+    return rounded
+
+
+def _string(value: Any, kind: ColumnType) -> str:  # noqa: ANN401, ARG001 - any JSON; one shape
+    if not isinstance(value, str) or isinstance(value, _Number):
+        raise _Refused("wrong_type")
+    if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        raise _Refused("bad_text")
+    return value
+
+
+def _boolean(value: Any, kind: ColumnType) -> bool:  # noqa: ANN401, ARG001 - any JSON; one shape
+    if not isinstance(value, bool):
+        raise _Refused("wrong_type")
+    return value
+
+
+def _timestamp(value: Any, kind: ColumnType) -> int:  # noqa: ANN401 - any JSON
+    if isinstance(value, str) and not isinstance(value, _Number):
+        return _iso_ms(value)
+    return _whole(value, kind)
+
+
+def _iso_ms(text: str) -> int:
+    match = _ISO.fullmatch(text)
+    if not match:
+        raise _Refused("wrong_type")
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups()[:6])
+    offset_hour, offset_minute = int(match[9] or 0), int(match[10] or 0)
+    clock_fits = hour < 24 and minute < 60 and second < 60
+    if not (clock_fits and offset_hour < 24 and offset_minute < 60):
+        raise _Refused("wrong_type")
+    try:  # the calendar repeats every 400 years, and Python's has no year 0
+        days = date(year % 400 + 400, month, day).toordinal() - date(1970, 1, 1).toordinal()
+    except ValueError:
+        raise _Refused("wrong_type") from None
+    days += (year // 400 - 1) * 146_097
+    milliseconds = int((match[7] or "").ljust(3, "0")[:3])
+    offset = (offset_hour * 60 + offset_minute) * (-1 if match[8] == "-" else 1)
+    return ((days * 1440 + hour * 60 + minute - offset) * 60 + second) * 1000 + milliseconds
+
+
+_READERS: dict[str, Callable[[Any, ColumnType], ColumnValue]] = {
+    "BIGINT": _whole,
+    "INT": _whole,
+    "DOUBLE": _double,
+    "DECIMAL": _decimal,
+    "STRING": _string,
+    "BOOLEAN": _boolean,
+    "TIMESTAMP": _timestamp,
+}
