@@ -1,28 +1,18 @@
 """Passwords and roles of the embedded store: no default password works after the first start."""
 
+import hashlib
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import get_args
 
-from cassandra import AuthenticationFailed, DriverException
-from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import (
-    EXEC_PROFILE_DEFAULT,
-    Cluster,
-    ExecutionProfile,
-    NoHostAvailable,
-    Session,
-)
-from cassandra.policies import WhiteListRoundRobinPolicy
-
+from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import Role, Settings, password, password_variable, read_secrets
+from feature_platform.store.connect import connect, quoted
+from feature_platform.store.roles import statements
 
 SUPERUSER = "cassandra"
-CONNECT_TIMEOUT_S = 10
-REQUEST_TIMEOUT_S = 20
-ROLES: tuple[Role, ...] = ("admin", "job", "service", "test")
+ANY_SELECT = "SELECT keyspace_name FROM system_schema.keyspaces"
 
 
 def generate_passwords(settings: Settings) -> None:
@@ -44,63 +34,41 @@ def generate_passwords(settings: Settings) -> None:
 def secure(settings: Settings) -> bool:
     """Replace the default superuser's password, create keyspace and roles, select as `fp_admin`.
 
+    What was set is remembered in a stamp file, so that a node that only restarts is ready sooner.
+
     Returns:
         False if the node accepts no login yet (it creates its superuser after it opens its port).
     """
-    superuser = password(settings, "superuser")
-    if not _log_in(settings, SUPERUSER, superuser, ()):
-        # The first start: the password that Cassandra's documentation tells to everybody.
-        change = f"ALTER ROLE {SUPERUSER} WITH PASSWORD = '{superuser}'"
-        _log_in(settings, SUPERUSER, SUPERUSER, (change,))
-        return False
-    _log_in(settings, SUPERUSER, superuser, tuple(_statements(settings)))
-    select = "SELECT keyspace_name FROM system_schema.keyspaces"
-    return _log_in(settings, "fp_admin", password(settings, "admin"), (select,))
+    passwords = {role: password(settings, role) for role in get_args(Role)}
+    store = settings.store
+    roles = statements(
+        store.keyspace, passwords, local_dc=store.local_dc, replication=store.replication
+    )
+    stamp = settings.data / "cassandra" / "roles.sha256"
+    wanted = hashlib.sha256("\n".join(roles).encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        if not _set_roles(settings, passwords["superuser"], roles):
+            return False
+        stamp.write_text(wanted)
+    return _run(settings, "fp_admin", passwords["admin"], (ANY_SELECT,))
 
 
-def _statements(settings: Settings) -> Iterator[str]:
-    keyspace, copies = settings.store.keyspace, settings.store.replication
-    replication = f"{{'class': 'NetworkTopologyStrategy', '{settings.store.local_dc}': {copies}}}"
-    yield f"CREATE KEYSPACE IF NOT EXISTS {keyspace} WITH replication = {replication}"
-    for role in ROLES:
-        # Quotes in a password given by the environment are doubled.
-        quoted = password(settings, role).replace("'", "''")
-        yield f"CREATE ROLE IF NOT EXISTS fp_{role} WITH LOGIN = true"
-        yield f"ALTER ROLE fp_{role} WITH LOGIN = true AND PASSWORD = '{quoted}'"
-    yield "GRANT ALL PERMISSIONS ON ALL KEYSPACES TO fp_admin"
-    for role, permission in (
-        ("job", "SELECT"),
-        ("job", "MODIFY"),
-        ("service", "SELECT"),
-        ("test", "SELECT"),
-    ):
-        yield f"GRANT {permission} ON KEYSPACE {keyspace} TO fp_{role}"
+def _set_roles(settings: Settings, superuser: str, roles: Sequence[str]) -> bool:
+    if _run(settings, SUPERUSER, superuser, roles):
+        return True
+    # The first start: the password that Cassandra's documentation tells to everybody.
+    change = f"ALTER ROLE {SUPERUSER} WITH PASSWORD = {quoted(superuser)}"
+    return _run(settings, SUPERUSER, SUPERUSER, (change,)) and _run(
+        settings, SUPERUSER, superuser, roles
+    )
 
 
-def _log_in(settings: Settings, user: str, secret: str, statements: tuple[str, ...]) -> bool:
+def _run(settings: Settings, user: str, secret: str, cql: Sequence[str]) -> bool:
     """Run statements as a user; False if the login was refused or the node does not answer."""
     try:
-        with _session(settings, user, secret) as session:
-            for statement in statements:
-                session.execute(statement, timeout=REQUEST_TIMEOUT_S)
-    except (NoHostAvailable, AuthenticationFailed, DriverException):
+        with connect(settings.store, user, secret) as connection:
+            for statement in cql:
+                connection.run_ddl(statement)
+    except StoreUnavailableError:
         return False
     return True
-
-
-@contextmanager
-def _session(settings: Settings, user: str, secret: str) -> Iterator[Session]:
-    store = settings.store
-    profile = ExecutionProfile(load_balancing_policy=WhiteListRoundRobinPolicy([store.host]))
-    cluster = Cluster(
-        [store.host],
-        port=store.port,
-        auth_provider=PlainTextAuthProvider(user, secret),
-        execution_profiles={EXEC_PROFILE_DEFAULT: profile},
-        connect_timeout=CONNECT_TIMEOUT_S,
-        protocol_version=4,
-    )
-    try:
-        yield cluster.connect()
-    finally:
-        cluster.shutdown()

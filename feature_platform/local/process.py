@@ -48,9 +48,9 @@ class Processes:
 
     def __init__(self, data: Path) -> None:
         """Keep pid files in `data/run` and logs in `data/logs`."""
-        self._data = data
-        self._run = data / "run"
-        self._logs = data / "logs"
+        self._data = data.resolve()
+        self._run = self._data / "run"
+        self._logs = self._data / "logs"
 
     def start(self, command: Command) -> psutil.Process:
         """Start a process with its output in its log file, and write its pid file.

@@ -1,0 +1,99 @@
+"""Fixtures of all tests: the real servers, started once, and projects that use them."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+import pytest
+
+from feature_platform.local.cassandra_roles import secure
+from feature_platform.local.jars import build_kernel
+from feature_platform.local.java import find_java_home
+from feature_platform.local.ports import with_free_ports
+from feature_platform.local.stack import Progress, Stack
+from feature_platform.settings import Settings, load_settings
+
+SERVERS = ("kafka", "cassandra", "flink")
+INTEGRATION = Path(__file__).parent / "integration"
+RUNNING = "FP_TEST_PROJECT"
+"""Environment variable: a project whose servers are used and left running, instead of fresh ones."""
+
+
+class MakeProject(Protocol):
+    """Makes a project on the shared servers, with a keyspace of its own."""
+
+    def __call__(self, files: Mapping[str, str] | None = None) -> Settings:
+        """Write files (path in the project -> text) and return the project's settings."""
+        ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what stands in tests/integration."""
+    for item in items:
+        if INTEGRATION in item.path.parents:
+            item.add_marker("integration")
+
+
+def write_settings(settings: Settings) -> None:
+    """Write a project's `feature_platform.toml`, so that a command finds the same servers."""
+    lines = []
+    for section, values in settings.model_dump(exclude={"project", "cache"}).items():
+        plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+        lines.append(f"[{section}]")
+        lines += [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
+    (settings.project / "feature_platform.toml").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def free_settings(tmp_path: Path) -> Settings:
+    """Settings of an empty project with ports of its own, written to its file."""
+    settings = with_free_ports(load_settings(tmp_path, {}))
+    write_settings(settings)
+    return settings
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Stack]:
+    """Kafka, Cassandra and Flink, started once for all tests that ask for them."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    running = os.environ.get(RUNNING)
+    settings = load_settings(Path(running) if running else tmp_path_factory.mktemp("stack"), {})
+    servers = Stack(
+        settings if running else with_free_ports(settings), servers=SERVERS, report=_print
+    )
+    with capture.global_and_fixture_disabled():
+        build_kernel(settings, find_java_home())
+        servers.up()
+    yield servers
+    if not running:
+        servers.down()
+
+
+@pytest.fixture
+def project(stack: Stack, tmp_path: Path) -> MakeProject:
+    """A factory of projects on the shared servers."""
+    numbers = count()
+
+    def make(files: Mapping[str, str] | None = None) -> Settings:
+        folder = tmp_path / f"project{next(numbers)}"
+        folder.mkdir()
+        (folder / ".fp").symlink_to(stack.settings.data)
+        for path, text in (files or {}).items():
+            target = folder / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        store = stack.settings.store.model_copy(update={"keyspace": f"t_{uuid4().hex[:12]}"})
+        settings = stack.settings.model_copy(update={"project": folder, "store": store})
+        write_settings(settings)
+        assert secure(settings)
+        return settings
+
+    return make
+
+
+def _print(progress: Progress) -> None:
+    print(f"\n  {progress.server}: {progress.phase}", end="", flush=True)  # noqa: T201 (pytest's output)
