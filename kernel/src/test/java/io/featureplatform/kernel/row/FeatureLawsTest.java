@@ -22,8 +22,7 @@ class FeatureLawsTest {
   /** Items with few distinct keys, so that equal keys and equal times are common. */
   @Provide
   Arbitrary<List<Item>> items() {
-    return Arbitraries.of(Carrier.values())
-        .flatMap(carrier -> item(carrier).list().ofMaxSize(40));
+    return Arbitraries.of(Carrier.values()).flatMap(carrier -> item(carrier).list().ofMaxSize(40));
   }
 
   private static Arbitrary<Item> item(Carrier carrier) {
@@ -139,7 +138,8 @@ class FeatureLawsTest {
         List.of(
             FeatureValues.ofInt(-7, 1_000, 2, 3),
             FeatureValues.ofReal(0.25, 1_000, 2, 3),
-            FeatureValues.ofText("é".getBytes(java.nio.charset.StandardCharsets.UTF_8), 1_000, 2, 3));
+            FeatureValues.ofText(
+                "é".getBytes(java.nio.charset.StandardCharsets.UTF_8), 1_000, 2, 3));
     for (int i = 0; i < values.size(); i++) {
       List<Item> item = List.of(new Item(1_000, 2, 3, values.get(i)));
       assertArrayEquals(NaiveFeature.encode(item, FeatureMode.LAST, 0), built.get(i));

@@ -94,8 +94,11 @@ class RowLawsTest {
 
   private static List<Placed> sorted(List<Placed> tiles) {
     List<Placed> sorted = new ArrayList<>(tiles);
-    sorted.sort((a, b) -> a.level() != b.level() ? a.level() - b.level()
-        : Long.compare(a.startMs(), b.startMs()));
+    sorted.sort(
+        (a, b) ->
+            a.level() != b.level()
+                ? a.level() - b.level()
+                : Long.compare(a.startMs(), b.startMs()));
     return sorted;
   }
 
@@ -170,10 +173,8 @@ class RowLawsTest {
   @Property(tries = 200)
   void concatenationMerges(@ForAll("contents") Content content)
       throws InvalidProtocolBufferException {
-    ByteString counters =
-        new Content(content.counters(), new TreeMap<>()).message().toByteString();
-    ByteString features =
-        new Content(new TreeMap<>(), content.features()).message().toByteString();
+    ByteString counters = new Content(content.counters(), new TreeMap<>()).message().toByteString();
+    ByteString features = new Content(new TreeMap<>(), content.features()).message().toByteString();
     byte[] joined = features.concat(counters).toByteArray();
     assertArrayEquals(RowEncoder.encode(content.row()), joined);
   }
