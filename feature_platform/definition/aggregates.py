@@ -1,5 +1,6 @@
 """Checks the aggregates of the outer SELECT, and which partials each keeps."""
-# mypy: disable-error-code="func-returns-value"  (`return refuse(...)`: tell the mistake, give None)
+# `return refuse(...)` tells the mistake and gives None.
+# mypy: disable-error-code="func-returns-value"
 
 from sqlglot import exp
 
@@ -9,9 +10,10 @@ from feature_platform.definition.expression import (
     AggregateCall,
     Expression,
 )
-from feature_platform.definition.expressions import Checker
-from feature_platform.definition.functions import AGGREGATES, FUNCTIONS, REFUSED
+from feature_platform.definition.expressions import ALLOWED, Checker
+from feature_platform.definition.functions import AGGREGATES, FUNCTIONS
 from feature_platform.definition.model import Aggregate, ColumnType
+from feature_platform.definition.refusals import refused_call, refused_operation
 from feature_platform.definition.sql_text import SqlText
 from feature_platform.tiles.layout import Carrier
 
@@ -67,7 +69,7 @@ def aggregate_call(
     if isinstance(node, exp.Filter):
         call, condition = node.this, node.expression.this
     if not isinstance(call, exp.Anonymous) or _name(call) not in AGGREGATES:
-        return _refuse(sql, checker, node, name)
+        return sql.refuse(node, _refusal(node, name))
     kind = _KINDS[_name(call)]
     filter_ = None
     if condition is not None:
@@ -100,44 +102,33 @@ def value_type_of(call: AggregateCall) -> ColumnType:
     return call.argument.type
 
 
-def _refuse(sql: SqlText, checker: Checker, node: exp.Expr, name: str) -> None:
-    if isinstance(node, exp.Window):
-        return sql.refuse(node, "OVER is refused: windows are asked for under `features:`")
-    if isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
-        return sql.refuse(node, "leave IGNORE NULLS out: every aggregate ignores NULL")
-    if isinstance(node, exp.WithinGroup | exp.Anonymous | exp.Func | exp.Column) or isinstance(
-        node, exp.Filter
-    ):
-        inner = node.this if isinstance(node, exp.Filter | exp.WithinGroup) else node
-        if isinstance(inner, exp.Column):
-            msg = f"`{inner.name}` is not aggregated; write LAST_VALUE({inner.name}) AS {name}"
-            return sql.refuse(node, msg)
-        if not holds_aggregate(inner) and _name(inner) not in FUNCTIONS:
-            checker.check(inner)
-            return None
+def _refusal(node: exp.Expr, name: str) -> str:
+    """Return why an item of the outer SELECT is not an aggregate."""
+    if isinstance(node, exp.Filter | exp.WithinGroup):
+        return _refusal(node.this, name)
     if holds_aggregate(node):
-        return sql.refuse(node, _OVER_AGGREGATES)
+        known = isinstance(node, exp.Window | exp.IgnoreNulls | exp.RespectNulls)
+        return refused_operation(node) if known else _OVER_AGGREGATES
+    if isinstance(node, exp.Anonymous) and _name(node) not in FUNCTIONS:
+        return refused_call(_name(node))
     if isinstance(node, exp.Literal | exp.Boolean | exp.Null):
-        return sql.refuse(node, "a constant is no feature; remove it")
-    reason = REFUSED["/"] if isinstance(node, exp.Div) else ""
-    return sql.refuse(node, reason or f"this is not an aggregate; write LAST_VALUE(...) AS {name}")
+        return "a constant is the same for every entity; remove it"
+    if type(node) in ALLOWED:
+        value = node.name if isinstance(node, exp.Column) else "..."
+        return f"this is not an aggregate; write LAST_VALUE({value}) AS {name}"
+    return refused_operation(node)
 
 
 def _arguments(
     sql: SqlText, checker: Checker, call: exp.Anonymous, kind: Aggregate
 ) -> tuple[Expression | None, int] | None:
+    """Return what is aggregated (None for the rows themselves) and how many values are kept."""
     nodes = call.expressions
-    example = AGGREGATES[_name(call)]
-    if any(isinstance(node, exp.Distinct) for node in nodes):
-        return sql.refuse(call, f"{_name(call)}(DISTINCT ...): {_DISTINCT}")
     if kind == "count" and len(nodes) == 1 and isinstance(nodes[0], exp.Star):
         return None, 0
-    if len(nodes) != (2 if kind == "last_n" else 1):
-        return sql.refuse(
-            call, f"{_name(call)} has {len(nodes)} arguments; write it like {example}"
-        )
-    if any(holds_aggregate(node) for node in nodes):
-        return sql.refuse(call, "an aggregate may not stand in another; aggregate once")
+    problem = _misused(call, 2 if kind == "last_n" else 1)
+    if problem:
+        return sql.refuse(call, problem)
     argument = checker.value(nodes[0])
     n = _count_kept(sql, nodes[1]) if kind == "last_n" else 0
     if argument is None or n is None:
@@ -146,6 +137,18 @@ def _arguments(
     if problem:
         return sql.refuse(call, f"{_name(call)}: {problem}")
     return argument, n
+
+
+def _misused(call: exp.Anonymous, arguments: int) -> str:
+    """Return what is wrong with the form of a call, or nothing."""
+    name, nodes = _name(call), call.expressions
+    if any(isinstance(node, exp.Distinct) for node in nodes):
+        return f"{name}(DISTINCT ...): {_DISTINCT}"
+    if len(nodes) != arguments:
+        return f"{name} has {len(nodes)} arguments; write it like {AGGREGATES[name]}"
+    if any(holds_aggregate(node) for node in nodes):
+        return "an aggregate may not stand in another; aggregate once"
+    return ""
 
 
 def _count_kept(sql: SqlText, node: exp.Expr) -> int | None:

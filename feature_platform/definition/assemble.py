@@ -1,4 +1,4 @@
-"""Puts a checked feature set together: stored columns and their levels, both texts of SQL, fingerprints."""
+"""Puts a checked feature set together: stored columns, both texts of SQL, fingerprints."""
 
 from dataclasses import dataclass
 

@@ -15,7 +15,7 @@ from feature_platform.definition.literals import write_decimal
 from feature_platform.definition.model import ColumnType
 
 DECIMAL_AS_DOUBLE_PRECISION_MAX = 15
-"""Up to here the unscaled value is exact in a double, so one correctly rounded division gives it."""
+"""Up to here the unscaled value is exact in a double, and one division rounds correctly."""
 _DECIMAL_DIGITS_MAX = 38
 _WIDENINGS = {
     ("INT", "BIGINT"), ("INT", "DOUBLE"), ("BIGINT", "DOUBLE"), ("TIMESTAMP", "BIGINT"),
@@ -60,7 +60,7 @@ def cast(operand: Expression, wanted: ColumnType) -> Expression:
     if pair not in _WIDENINGS:
         msg = (
             f"CAST from {operand.type} to {wanted} can lose or change values; allowed are INT to "
-            "BIGINT to DOUBLE, DECIMAL to DOUBLE, TIMESTAMP to BIGINT, integers and BOOLEAN to STRING"
+            "BIGINT to DOUBLE, DECIMAL to DOUBLE, TIMESTAMP to BIGINT, integer or BOOLEAN to STRING"
         )
         raise MismatchError(msg)
     if operand.type.name == "DECIMAL" and operand.type.precision > DECIMAL_AS_DOUBLE_PRECISION_MAX:

@@ -1,5 +1,6 @@
 """Checks row-level expressions: columns exist, functions are allowed, types fit in both engines."""
-# mypy: disable-error-code="func-returns-value"  (`return refuse(...)`: tell the mistake, give None)
+# `return refuse(...)` tells the mistake and gives None.
+# mypy: disable-error-code="func-returns-value"
 
 from collections.abc import Callable
 from typing import ClassVar
@@ -7,28 +8,19 @@ from typing import ClassVar
 from sqlglot import exp
 
 from feature_platform.definition import coerce
+from feature_platform.definition.calls import apply_function
 from feature_platform.definition.expression import (
-    BIGINT,
     BOOLEAN,
-    INT,
-    INTEGERS,
     STRING,
     TIMESTAMP,
     Expression,
     Op,
 )
-from feature_platform.definition.functions import (
-    AGGREGATES,
-    ALLOW_LIST_PAGE,
-    FUNCTIONS,
-    REFUSED,
-    Function,
-    Parameter,
-)
+from feature_platform.definition.functions import FUNCTIONS
 from feature_platform.definition.literals import read_literal, timestamp_literal
 from feature_platform.definition.model import ColumnType
 from feature_platform.definition.names import unknown
-from feature_platform.definition.problems import did_you_mean
+from feature_platform.definition.refusals import refused_call, refused_operation
 from feature_platform.definition.source import parse_type
 from feature_platform.definition.sql_text import SqlText
 
@@ -41,29 +33,6 @@ _COMPARISONS: dict[type[exp.Expr], Op] = {
     exp.GTE: ">=",
 }
 _ARITHMETIC: dict[type[exp.Expr], Op] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
-_INSTEAD: dict[type[exp.Expr], str] = {
-    exp.Div: REFUSED["/"],
-    exp.IntDiv: REFUSED["DIV"],
-    exp.Window: "OVER is refused: windows are asked for under `features:`",
-    exp.Subquery: "a sub-query may not stand in an expression; put it in FROM",
-    exp.Select: "a sub-query may not stand in an expression; put it in FROM",
-    exp.Exists: "EXISTS needs a second table; filter the rows in WHERE",
-    exp.Star: "`*` is refused here; name the columns",
-    exp.Null: "NULL only stands in CASE and after IS; a comparison with it is never true",
-    exp.ILike: "ILIKE is refused; write LOWER(x) LIKE 'abc%'",
-    exp.RegexpLike: "regular expressions differ between engines; write LIKE",
-    exp.NullSafeEQ: "IS DISTINCT FROM is refused; write x = y OR (x IS NULL AND y IS NULL)",
-    exp.NullSafeNEQ: "IS DISTINCT FROM is refused; write x <> y with IS NULL where needed",
-    exp.Interval: "intervals are refused; times are epoch milliseconds: CAST(ts AS BIGINT) + 60000",
-    exp.Bracket: "elements of arrays and maps are refused; send them as columns of their own",
-    exp.Escape: "ESCAPE is refused; compare with = or SUBSTRING(x, 1, n) instead",
-    exp.Distinct: "DISTINCT is refused inside an aggregate",
-    exp.Order: "ORDER BY is refused inside a call; FIRST_VALUE and LAST_VALUE order by event time",
-    exp.IgnoreNulls: "leave IGNORE NULLS out: every aggregate ignores NULL",
-    exp.RespectNulls: "RESPECT NULLS is refused: every aggregate ignores NULL",
-    exp.Alias: "AS may not stand inside an expression",
-    exp.Dot: "a dot only stands between a table and its column",
-}
 
 
 class Checker:
@@ -93,8 +62,8 @@ class Checker:
             return self._comparison(node)
         if type(node) in _ARITHMETIC:
             return self._arithmetic(node)
-        rule = self._RULES.get(type(node))
-        return rule(self, node) if rule else self._refuse_kind(node)
+        rule = self.RULES.get(type(node))
+        return rule(self, node) if rule else self._refuse(node, refused_operation(node))
 
     def value(self, node: exp.Expr) -> Expression | None:
         """Return an expression that stands where its value is kept: text constants are STRING."""
@@ -110,17 +79,6 @@ class Checker:
 
     def _refuse(self, node: exp.Expr, message: str) -> None:
         self.sql.refuse(node, message)
-
-    def _refuse_kind(self, node: exp.Expr) -> None:
-        message = _INSTEAD.get(type(node))
-        if message is None:
-            name = type(node).__name__.upper()
-            sql_name = node.sql_name() if isinstance(node, exp.Func) else name
-            for candidate in (sql_name, name):
-                if candidate in REFUSED:
-                    return self._refuse(node, f"{candidate} is refused: {REFUSED[candidate]}")
-            message = f"{sql_name} is not in the list of what may be used ({ALLOW_LIST_PAGE})"
-        return self._refuse(node, message)
 
     def _all(self, nodes: list[exp.Expr]) -> list[Expression] | None:
         checked = [self.check(node) for node in nodes]
@@ -305,35 +263,20 @@ class Checker:
 
     def _anonymous(self, node: exp.Expr) -> Expression | None:
         name = str(node.this).upper()
-        if name in AGGREGATES:
-            msg = f"{name} is an aggregate; it stands alone in the outer SELECT, {AGGREGATES[name]} AS x"
-            return self._refuse(node, msg)
-        if name in REFUSED:
-            return self._refuse(node, f"{name} is refused: {REFUSED[name]}")
         if name not in FUNCTIONS:
-            known = [*FUNCTIONS, *AGGREGATES, "CAST", "CASE"]
-            hint = did_you_mean(name, known)
-            msg = (
-                f"function {name} is not in the list of what may be used ({ALLOW_LIST_PAGE}){hint}"
-            )
-            return self._refuse(node, msg)
+            return self._refuse(node, refused_call(name))
         return self._call(node, name, node.expressions)
 
     def _call(self, node: exp.Expr, name: str, nodes: list[exp.Expr]) -> Expression | None:
-        function = FUNCTIONS[name]
-        most = len(nodes) if function.repeats else len(function.parameters)
-        if not len(function.parameters) - function.optional <= len(nodes) <= most:
-            msg = f"{name} has {len(nodes)} arguments; write it like {function.example}"
-            return self._refuse(node, msg)
-        checked = self._all(nodes)
-        if checked is None:
+        args = self._all(nodes)
+        if args is None:
             return None
         try:
-            return _apply(name, function, checked)
+            return apply_function(name, args)
         except coerce.MismatchError as error:
-            return self._refuse(node, f"{name}: {error}; write it like {function.example}")
+            return self._refuse(node, str(error))
 
-    _RULES: ClassVar[dict[type[exp.Expr], Callable[["Checker", exp.Expr], Expression | None]]] = {
+    RULES: ClassVar[dict[type[exp.Expr], Callable[["Checker", exp.Expr], Expression | None]]] = {
         exp.Column: _column,
         exp.Literal: _literal,
         exp.Boolean: _boolean,
@@ -355,36 +298,8 @@ class Checker:
     }
 
 
-def _apply(name: str, function: Function, args: list[Expression]) -> Expression:
-    """Return the call with its arguments brought to the types it takes.
-
-    Raises:
-        MismatchError: One does not fit.
-    """
-    padding = [function.parameters[-1]] * (len(args) - len(function.parameters))
-    parameters = [*function.parameters, *padding]
-    fitted = [_fit(arg, parameter) for arg, parameter in zip(args, parameters, strict=False)]
-    if "any" in parameters:
-        fitted = coerce.common(fitted)
-    result = {"string": STRING, "int": INT, "same": fitted[0].type}[function.result]
-    return Expression(op="function", type=result, args=tuple(fitted), value=name)
-
-
-def _fit(arg: Expression, parameter: Parameter) -> Expression:
-    if parameter == "any":
-        return arg
-    if parameter == "string":
-        return coerce.text(arg)
-    if parameter == "number":
-        return coerce.numbers([arg])[0]
-    if parameter == "integer":
-        return coerce.integer(arg)
-    least = 0 if parameter == "length" else 1
-    constant = arg.op == "literal" and arg.type.name in INTEGERS and int(arg.value) >= least
-    if not constant:
-        msg = f"the {parameter} must be a constant of at least {least}"
-        raise coerce.MismatchError(msg)
-    return coerce.retype(arg, BIGINT) if parameter == "divisor" else arg
+ALLOWED = frozenset(Checker.RULES) | frozenset(_COMPARISONS) | frozenset(_ARITHMETIC)
+"""What may stand in an expression, by what sqlglot takes it for."""
 
 
 def _negation(operand: Expression) -> Expression:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from feature_platform.definition.aggregates import (
     FIXED_POINT,
@@ -81,7 +82,7 @@ def cover_tiles_max(grid: Grid, window_ms: int) -> int:
     each finer level than make up one of the next.
     """
     lengths = [grid.levels_ms[level] for level in grid.levels_for_window(window_ms)]
-    edges = sum(coarser // finer - 1 for finer, coarser in zip(lengths, lengths[1:], strict=False))
+    edges = sum(coarser // finer - 1 for finer, coarser in pairwise(lengths))
     return 1 + window_ms // lengths[-1] + edges
 
 
@@ -99,8 +100,8 @@ def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> Ask | 
     if isinstance(node, Scalar) and node.text == "latest":
         return Ask(latest=True)
     if not isinstance(node, Mapping):
-        msg = f"`{key.text}` is `latest` or a mapping such as {{windows: [30m, 1d]}}, not {describe(node)}"
-        problems.add(node, msg)
+        msg = f"`{key.text}` is `latest` or a mapping such as {{windows: [30m, 1d]}}"
+        problems.add(node, f"{msg}, not {describe(node)}")
         return None
     fields = Fields(node, KEYS, problems, within=f" of feature `{key.text}`")
     windows = fields.durations("windows", WINDOWS_MAX) or ()
@@ -133,7 +134,7 @@ def _check_window(name: str, window: int, place: Place, grid: Grid, problems: Pr
     if tiles > COVER_TILES_MAX:
         msg = (
             f"window {shown} of `{name}` is longer than the grid reaches: it takes up to {tiles} "
-            f"tiles, at most {COVER_TILES_MAX} may be; shorten it, or add a level to `grid` that is "
+            f"tiles, at most {COVER_TILES_MAX} may be; shorten it, or add a level to `grid`, "
             f"longer than {format_duration(grid.levels_ms[-1])} or between two others"
         )
         problems.add(place, msg)
@@ -148,8 +149,8 @@ def _check_fits(call: AggregateCall, ask: Ask, key: Scalar, node: Node, problems
             msg = f"`{key.text}` is a property (FIRST_VALUE, LAST_VALUE, LAST_N); write `latest`"
             problems.add(node, msg)
     elif ask.latest:
-        msg = f"`{key.text}` counts: `latest` is for properties; write lifetime: true or windows: [30m]"
-        problems.add(node, msg)
+        msg = f"`{key.text}` counts, `latest` is for properties"
+        problems.add(node, f"{msg}; write lifetime: true or windows: [30m]")
     elif not ask.windows_ms and not ask.lifetime:
         msg = f"`{key.text}` asks for nothing; add windows: [30m] or lifetime: true"
         problems.add(node, msg)

@@ -6,6 +6,8 @@ from feature_platform.definition.problems import Place, Problems, did_you_mean, 
 from feature_platform.definition.yaml_tree import Items, Mapping, Node, Scalar, describe
 from feature_platform.tiles.grid import format_duration, parse_duration_ms
 
+_DIGITS_MAX = 18
+
 
 class Fields:
     """The fields of one mapping (mutable: remembers mistakes in `problems`).
@@ -154,4 +156,4 @@ class Fields:
 
 
 def _is_decimal(text: str) -> bool:
-    return text.removeprefix("-").isdecimal() and len(text) <= 18
+    return text.removeprefix("-").isdecimal() and len(text) <= _DIGITS_MAX

@@ -79,7 +79,7 @@ def metadata_fingerprint(
 
 
 def retention_ms(grid: Grid, features: tuple[Feature, ...], keep_ms: int) -> tuple[int, ...]:
-    """Return for each level how long after its end a closed tile is kept; 0 where it is not used."""
+    """Return for each level how long a tile is kept after its end; 0 where it is not used."""
     windows = [window for feature in features for window in feature.windows_ms]
     longest = [
         max((window for window in windows if window >= length), default=0)

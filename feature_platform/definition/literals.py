@@ -1,4 +1,4 @@
-"""Constants of a query: read from SQL, written so that both engines take them for the same value."""
+"""Constants of a query: read from SQL, written so that engines take them for the same value."""
 
 import math
 from decimal import Decimal

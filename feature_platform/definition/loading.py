@@ -55,7 +55,7 @@ class _File:
 
 
 def load_project(folder: Path) -> Project:
-    """Load `folder/sources/*.yaml` and `folder/*.yaml`; mistakes are in the project's `problems`."""
+    """Load `folder/*.yaml` and `folder/sources/*.yaml`; mistakes become `problems`."""
     source_files, told = _read_folder(folder / SOURCES_FOLDER, folder, "source")
     featureset_files, more = _read_folder(folder, folder, "featureset")
     told += more

@@ -92,7 +92,7 @@ class FeatureSetSettings:
     flush_interval_ms: int = 1_000
     parallelism: int = 1
     keep_ms: int = 3_600_000
-    """How much longer than its windows need a closed tile is kept, for questions about past instants."""
+    """How much longer than windows need a tile is kept, for questions about past instants."""
     on_change: OnChange = "forward"
 
 
@@ -115,7 +115,7 @@ class FeatureSet:
     grid: Grid
     settings: FeatureSetSettings
     sql_fingerprint: str
-    """Changes when the SQL's own state would mean something else; a changed window leaves it alone."""
+    """Changes when the SQL's own state would mean something else; windows leave it alone."""
     data_fingerprint: str
     """Changes when stored values, state or the running job change; reformatting leaves it alone."""
     metadata_fingerprint: str

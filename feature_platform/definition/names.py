@@ -9,11 +9,15 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
 TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
 RESERVED = frozenset(
-    """all and any as between both by case cast count cross current distinct else end except exists
-    false filter first_value from full group having in inner intersect is join last_n last_value
-    left like limit max min not null on or order outer over right select sum avg table then
-    timestamp true union using values when where with""".split()
-)
+    {
+        "all", "and", "any", "as", "avg", "between", "both", "by", "case", "cast", "count",
+        "cross", "current", "distinct", "else", "end", "except", "exists", "false", "filter",
+        "first_value", "from", "full", "group", "having", "in", "inner", "intersect", "is",
+        "join", "last_n", "last_value", "left", "like", "limit", "max", "min", "not", "null",
+        "on", "or", "order", "outer", "over", "right", "select", "sum", "table", "then",
+        "timestamp", "true", "union", "using", "values", "when", "where", "with",
+    }
+)  # fmt: skip
 """Words of SQL that may not name a source, a feature set or a feature."""
 
 

@@ -1,5 +1,6 @@
-"""Checks the shape of a feature set's query: one SELECT, grouped by the entity, over rows of one source."""
-# mypy: disable-error-code="func-returns-value"  (`return refuse(...)`: tell the mistake, give None)
+"""Checks the shape of a query: one SELECT, grouped by the entity, over rows of one source."""
+# `return refuse(...)` tells the mistake and gives None.
+# mypy: disable-error-code="func-returns-value"
 
 from dataclasses import dataclass
 
@@ -10,25 +11,10 @@ from feature_platform.definition.expression import AggregateCall, Expression, Qu
 from feature_platform.definition.expressions import Checker
 from feature_platform.definition.model import ColumnType, Source
 from feature_platform.definition.names import check_column, check_name, unknown
+from feature_platform.definition.refusals import CLAUSES
 from feature_platform.definition.sql_text import SqlText
 
 _SELECT_PARTS = frozenset({"kind", "expressions", "from_", "where", "group", "with_"})
-_CLAUSES: dict[str, str] = {
-    "joins": "a feature set reads one source: send the other's columns with the event, or make a "
-    "second feature set",
-    "laterals": "LATERAL is refused: one event is one row; send one event per item instead",
-    "having": "HAVING is refused: every entity is kept; filter rows in WHERE, or where features are read",
-    "distinct": "DISTINCT is refused: count rows by COUNT(*) FILTER (WHERE ...)",
-    "order": "ORDER BY is refused: rows have no order; LAST_N(x, n) keeps the newest by event time",
-    "limit": "LIMIT is refused: every entity is kept; LAST_N(x, n) keeps the newest n of an entity",
-    "offset": "OFFSET is refused: every entity is kept",
-    "qualify": "QUALIFY is refused: filter rows in WHERE",
-    "windows": "WINDOW is refused: windows are asked for under `features:`",
-    "into": "INTO is refused: the platform says where features go",
-    "hint": "hints are refused: the platform sets what the engines need",
-    "pivots": "PIVOT is refused: write one COUNT(*) FILTER (WHERE ...) per column",
-    "sample": "TABLESAMPLE is refused: filter by a column, such as WHERE MOD(user_id, 10) = 0",
-}
 _TABLE_FUNCTION = (
     "table functions such as TUMBLE are refused: windows are asked for under `features:`"
 )
@@ -85,7 +71,7 @@ class QueryReader:
 
     def _refuse_statement(self, statement: exp.Expr) -> None:
         if isinstance(statement, exp.SetOperation):
-            msg = "UNION and the like are refused: filter one source by WHERE, or make two feature sets"
+            msg = "UNION and the like are refused: filter by WHERE, or make two feature sets"
         else:
             msg = "a feature set's SQL is one SELECT ... FROM source GROUP BY entity"
         self.sql.refuse(statement, msg)
@@ -97,7 +83,7 @@ class QueryReader:
             first = value[0] if isinstance(value, list) else value
             node = first if isinstance(first, exp.Expr) else select
             default = f"{key.strip('_').upper()} is not part of a feature set's SQL; remove it"
-            self.sql.refuse(node, _CLAUSES.get(key, default))
+            self.sql.refuse(node, CLAUSES.get(key, default))
 
     def _read_parts(self, select: exp.Select) -> None:
         with_ = select.args.get("with_")
@@ -128,7 +114,7 @@ class QueryReader:
             self.sql.refuse(alias_node, "name columns by AS in the SELECT, not after the table")
         for key in ("joins", "pivots", "sample", "laterals"):
             if node.args.get(key):
-                self.sql.refuse(node, _CLAUSES[key])
+                self.sql.refuse(node, CLAUSES[key])
         if isinstance(node, exp.Subquery):
             rows = self._rows(node.this, node)
             return None if rows is None else _over(rows, node.alias or "(inner SELECT)")

@@ -1,7 +1,7 @@
 """Writes a checked query as SQL for Flink and for Spark: one shape, the same for the same meaning.
 
-Every identifier is quoted, names of inner queries are gone, comments and layout of the author too: so
-the text also tells whether two definitions compute the same.
+Every identifier is quoted; comments, layout and names of inner queries are gone. So the text also
+tells whether two definitions compute the same.
 """
 
 from collections.abc import Sequence
@@ -198,7 +198,7 @@ def _aggregate(column: StoredColumn, call: AggregateCall, dialect: Dialect) -> s
 def _counted(
     argument: Expression, call: AggregateCall, column: StoredColumn, dialect: Dialect
 ) -> str:
-    """Write what is counted: for a fixed-point AVG the values that its sum takes in, and no other."""
+    """Write what is counted: for a fixed-point AVG just the values that its sum takes in."""
     if call.aggregate == "avg" and argument.type.name in {"DOUBLE", "DECIMAL"}:
         return _integer(argument, column, dialect)
     return expression(argument, dialect)

@@ -48,7 +48,9 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
         check_name(name.text, "source", name, problems)
     topic = fields.scalar("topic", example=name.text if name else "post_events")
     if topic is not None and not TOPIC.fullmatch(topic.text):
-        msg = f"`{topic.text}` is not a Kafka topic: use letters, digits, `.`, `_` and `-`, at most 200"
+        msg = (
+            f"`{topic.text}` is not a Kafka topic: use up to 200 letters, digits, `.`, `_` and `-`"
+        )
         problems.add(topic, msg)
     fields.choice("format", ("json",), "json")
     columns = _columns(fields)

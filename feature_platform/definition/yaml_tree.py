@@ -1,12 +1,12 @@
 """YAML read strictly into a tree whose every key and value knows its line and column.
 
-Refused with a position: anchors and aliases (and with them YAML bombs), tags, duplicate keys, several
-documents, too large or too deep files. Nothing is ever constructed but text, lists and mappings.
+Refused with a position: anchors and aliases (and with them YAML bombs), tags, duplicate keys,
+several documents, too large or too deep files. Nothing is constructed but text, lists and mappings.
 """
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
@@ -15,6 +15,7 @@ from feature_platform.definition.problems import Problems
 FILE_BYTES_MAX = 262_144
 DEPTH_MAX = 20
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
+_SHOWN_MAX = 40
 _PREFIX = "tag:yaml.org,2002:"
 
 
@@ -71,12 +72,13 @@ class Mapping:
 
 
 Node = Scalar | Items | Mapping
+Data = str | int | bool | None | list["Data"] | dict[str, "Data"]
 
 
-class _Refused(Exception):
+class _RefusedError(Exception):
     """A construct that YAML has and definitions do not."""
 
-    def __init__(self, mark: Any, message: str) -> None:
+    def __init__(self, mark: yaml.Mark, message: str) -> None:
         super().__init__(message)
         self.mark = mark
         self.message = message
@@ -87,19 +89,19 @@ class _StrictLoader(yaml.SafeLoader):
 
     depth = 0
 
-    def compose_node(self, parent: Any, index: Any) -> Any:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             msg = "anchors (&) and aliases (*) are not used in definitions; write the value out"
-            raise _Refused(event.start_mark, msg)
+            raise _RefusedError(event.start_mark, msg)
         if getattr(event, "tag", None):
             msg = f"tag {event.tag!r} is not used in definitions; remove it"
-            raise _Refused(event.start_mark, msg)
+            raise _RefusedError(event.start_mark, msg)
         if self.depth >= DEPTH_MAX:
             msg = f"nested deeper than {DEPTH_MAX} levels; definitions need 4"
-            raise _Refused(event.start_mark, msg)
+            raise _RefusedError(event.start_mark, msg)
         self.depth += 1
-        node = super().compose_node(parent, index)
+        node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
         return node
 
@@ -135,22 +137,26 @@ def describe(node: Node) -> str:
         return "a mapping"
     if node.kind == "null":
         return "nothing"
-    shown = node.text if len(node.text) <= 40 else node.text[:37] + "..."
+    shown = textwrap.shorten(node.text, _SHOWN_MAX, placeholder="...")
     return {"bool": "the boolean", "int": "the number", "float": "the number"}.get(
         node.kind, "the text"
     ) + f" `{shown}`"
 
 
-def to_data(node: Node) -> Any:
+def to_data(tree: Mapping) -> dict[str, Data]:
     """Return the tree as plain lists, dicts, texts, integers, booleans and None."""
+    return {key.text: _data(value) for key, value in tree.entries}
+
+
+def _data(node: Node) -> Data:
     if isinstance(node, Mapping):
-        return {key.text: to_data(value) for key, value in node.entries}
+        return to_data(node)
     if isinstance(node, Items):
-        return [to_data(item) for item in node.items]
+        return [_data(item) for item in node.items]
     return _scalar_data(node)
 
 
-def _scalar_data(node: Scalar) -> Any:
+def _scalar_data(node: Scalar) -> Data:
     if node.kind == "null":
         return None
     if node.kind == "bool":
@@ -186,7 +192,7 @@ def _compose(text: str, problems: Problems) -> yaml.Node | None:
     try:
         loader = _StrictLoader(text)
         node: yaml.Node | None = loader.get_single_node()
-    except _Refused as error:
+    except _RefusedError as error:
         problems.add(_spot(error.mark), error.message)
         return None
     except yaml.reader.ReaderError as error:
@@ -218,7 +224,7 @@ def _explain(error: yaml.MarkedYAMLError) -> str:
     return f"not YAML: {problem}{context}; check indentation, quotes and brackets before this place"
 
 
-def _spot(mark: Any) -> Spot:
+def _spot(mark: yaml.Mark | None) -> Spot:
     return Spot(line=mark.line + 1, column=mark.column + 1) if mark else Spot()
 
 
@@ -230,7 +236,7 @@ def _convert(node: yaml.Node, lines: list[str], problems: Problems) -> Node:
     if isinstance(node, yaml.SequenceNode):
         items = tuple(_convert(item, lines, problems) for item in node.value)
         return Items(items=items, line=spot.line, column=spot.column)
-    style = node.style or ""
+    style = str(getattr(node, "style", None) or "")
     return Scalar(
         text=node.value,
         kind=node.tag.removeprefix(_PREFIX) if node.tag in _PLAIN_TAGS else "str",

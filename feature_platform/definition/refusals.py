@@ -1,0 +1,142 @@
+"""What people reach for that a query may not hold, with the reason or what to write instead."""
+
+from sqlglot import exp
+
+from feature_platform.definition.functions import AGGREGATES, ALLOW_LIST_PAGE, FUNCTIONS
+from feature_platform.definition.problems import did_you_mean
+
+_REPLAY = "a replay after a crash must compute the same values again; use a column of the event"
+_NOW = f"the clock is not part of an event: {_REPLAY}"
+_DATES = "functions of dates are not available yet; send the part you need as a column of the event"
+_ROUNDING = "engines round differently; SUM and AVG take a `scale` instead"
+_SKETCH = "is not available yet; count rows with COUNT(*) FILTER (WHERE ...), or keep LAST_N(x, n)"
+_DIVISION = (
+    "engines divide differently (integers, by zero, rounding); give each side its own column and "
+    "divide where the features are read, or use AVG"
+)
+_BY_TIME = "is not available; LAST_VALUE(x) and FIRST_VALUE(x) order by event time"
+
+REFUSED: dict[str, str] = {
+    "/": f"`/` is refused: {_DIVISION}",
+    "DIV": f"`DIV` is refused: {_DIVISION}",
+    **dict.fromkeys(
+        ("NOW", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME", "LOCALTIMESTAMP", "LOCALTIME",
+         "CURRENT_ROW_TIMESTAMP", "PROCTIME", "UNIX_TIMESTAMP", "SYSDATE", "GETDATE"), _NOW
+    ),
+    **dict.fromkeys(
+        ("RAND", "RANDOM", "RAND_INTEGER", "RANDN", "UUID", "CURRENT_USER", "SESSION_USER"), _REPLAY
+    ),
+    **dict.fromkeys(
+        ("EXTRACT", "DATE_FORMAT", "TO_TIMESTAMP", "TO_DATE", "DATE_TRUNC", "TIMESTAMPDIFF",
+         "TIMESTAMPADD", "YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "DAYOFWEEK", "DATEDIFF"), _DATES
+    ),
+    **dict.fromkeys(("ROUND", "FLOOR", "CEIL", "CEILING", "TRUNCATE", "BROUND"), _ROUNDING),
+    "IFNULL": "write COALESCE(x, y)",
+    "NVL": "write COALESCE(x, y)",
+    "ISNULL": "write x IS NULL",
+    "IF": "write CASE WHEN condition THEN x ELSE y END",
+    "IIF": "write CASE WHEN condition THEN x ELSE y END",
+    "DECODE": "write CASE x WHEN 1 THEN 'a' ELSE 'b' END",
+    "LENGTH": "write CHAR_LENGTH(x), which counts characters in both engines",
+    "LEN": "write CHAR_LENGTH(x), which counts characters in both engines",
+    "CHARACTER_LENGTH": "write CHAR_LENGTH(x)",
+    "SUBSTR": "write SUBSTRING(x, start, length)",
+    "LEFT": "write SUBSTRING(x, 1, n)",
+    "UCASE": "write UPPER(x)",
+    "LCASE": "write LOWER(x)",
+    "TRY_CAST": "write CAST(x AS type); only casts that cannot fail are allowed",
+    "SAFE_CAST": "write CAST(x AS type); only casts that cannot fail are allowed",
+    "APPROX_COUNT_DISTINCT": f"APPROX_COUNT_DISTINCT {_SKETCH}",
+    "COUNT_IF": "write COUNT(*) FILTER (WHERE condition)",
+    "COUNTIF": "write COUNT(*) FILTER (WHERE condition)",
+    "SUM_IF": "write SUM(x) FILTER (WHERE condition)",
+    "FIRST": "write FIRST_VALUE(x), ordered by event time",
+    "LAST": "write LAST_VALUE(x), ordered by event time",
+    "ANY_VALUE": "it differs from run to run; write LAST_VALUE(x)",
+    "COLLECT": "write LAST_N(x, n), which is bounded",
+    "COLLECT_LIST": "write LAST_N(x, n), which is bounded",
+    "ARRAY_AGG": "write LAST_N(x, n), which is bounded",
+    "LISTAGG": "write LAST_N(x, n), which is bounded",
+    "STRING_AGG": "write LAST_N(x, n), which is bounded",
+    "GROUP_CONCAT": "write LAST_N(x, n), which is bounded",
+    "MAX_BY": f"MAX_BY {_BY_TIME}",
+    "MIN_BY": f"MIN_BY {_BY_TIME}",
+    **dict.fromkeys(
+        ("STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP"),
+        "is not available; keep COUNT(*), SUM(x) and SUM(x * x) and compute it from these",
+    ),
+    **dict.fromkeys(
+        ("PERCENTILE", "MEDIAN", "PERCENTILE_CONT", "APPROX_PERCENTILE", "APPROX_QUANTILE"),
+        "quantiles do not merge exactly; count by bands, COUNT(*) FILTER (WHERE x < 100)",
+    ),
+    **dict.fromkeys(
+        ("TUMBLE", "HOP", "SESSION", "CUMULATE"),
+        "windows are asked for under `features:`, such as views: {windows: [30m]}",
+    ),
+}  # fmt: skip
+"""Functions, by name."""
+
+OPERATIONS: dict[type[exp.Expr], str] = {
+    exp.Div: REFUSED["/"],
+    exp.IntDiv: REFUSED["DIV"],
+    exp.Window: "OVER is refused: windows are asked for under `features:`",
+    exp.Subquery: "a sub-query may not stand in an expression; put it in FROM",
+    exp.Select: "a sub-query may not stand in an expression; put it in FROM",
+    exp.Exists: "EXISTS needs a second table; filter the rows in WHERE",
+    exp.Star: "`*` is refused here; name the columns",
+    exp.Null: "NULL only stands in CASE and after IS; a comparison with it is never true",
+    exp.ILike: "ILIKE is refused; write LOWER(x) LIKE 'abc%'",
+    exp.RegexpLike: "regular expressions differ between engines; write LIKE",
+    exp.NullSafeEQ: "IS DISTINCT FROM is refused; write x = y OR (x IS NULL AND y IS NULL)",
+    exp.NullSafeNEQ: "IS DISTINCT FROM is refused; write x <> y with IS NULL where needed",
+    exp.Interval: "intervals are refused; times are epoch milliseconds: CAST(ts AS BIGINT) + 60000",
+    exp.Bracket: "elements of arrays and maps are refused; send them as columns of their own",
+    exp.Escape: "ESCAPE is refused; compare with = or SUBSTRING(x, 1, n) instead",
+    exp.Distinct: "DISTINCT is refused inside an aggregate",
+    exp.Order: "ORDER BY is refused inside a call; FIRST_VALUE and LAST_VALUE order by event time",
+    exp.IgnoreNulls: "leave IGNORE NULLS out: every aggregate ignores NULL",
+    exp.RespectNulls: "RESPECT NULLS is refused: every aggregate ignores NULL",
+    exp.Alias: "AS may not stand inside an expression",
+    exp.Dot: "a dot only stands between a table and its column",
+}
+"""Operations, by what sqlglot takes them for."""
+
+CLAUSES: dict[str, str] = {
+    "joins": "a feature set reads one source: send the other's columns with the event, or make a "
+    "second feature set",
+    "laterals": "LATERAL is refused: one event is one row; send one event per item instead",
+    "having": "HAVING is refused: every entity is kept; filter rows in WHERE",
+    "distinct": "DISTINCT is refused: count rows by COUNT(*) FILTER (WHERE ...)",
+    "order": "ORDER BY is refused: rows have no order; LAST_N(x, n) keeps the newest",
+    "limit": "LIMIT is refused: every entity is kept; LAST_N(x, n) keeps the newest n of an entity",
+    "offset": "OFFSET is refused: every entity is kept",
+    "qualify": "QUALIFY is refused: filter rows in WHERE",
+    "windows": "WINDOW is refused: windows are asked for under `features:`",
+    "into": "INTO is refused: the platform says where features go",
+    "hint": "hints are refused: the platform sets what the engines need",
+    "pivots": "PIVOT is refused: write one COUNT(*) FILTER (WHERE ...) per column",
+    "sample": "TABLESAMPLE is refused: filter by a column, such as WHERE MOD(user_id, 10) = 0",
+}
+"""Parts of a SELECT, by sqlglot's name for them."""
+
+
+def refused_call(name: str) -> str:
+    """Return why a function, its name in capitals, may not stand in a row's expression."""
+    if name in AGGREGATES:
+        return (
+            f"{name} is an aggregate; it stands alone in the outer SELECT, {AGGREGATES[name]} AS x"
+        )
+    if name in REFUSED:
+        return f"{name} is refused: {REFUSED[name]}"
+    hint = did_you_mean(name, [*FUNCTIONS, *AGGREGATES, "CAST", "CASE"])
+    return f"function {name} is not in the list of what may be used ({ALLOW_LIST_PAGE}){hint}"
+
+
+def refused_operation(node: exp.Expr) -> str:
+    """Return why an operation may not stand in a row's expression."""
+    if type(node) in OPERATIONS:
+        return OPERATIONS[type(node)]
+    kind = type(node).__name__.upper()
+    name = node.sql_name() if isinstance(node, exp.Func) else kind
+    known = next((candidate for candidate in (name, kind) if candidate in REFUSED), name)
+    return refused_call(known)
