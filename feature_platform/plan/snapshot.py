@@ -1,6 +1,6 @@
 """A snapshot: what is deployed now, as the registry keeps it and planning and serving read it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from feature_platform.definition.model import Aggregate
@@ -26,6 +26,14 @@ class DeployedFeature:
     valid_from_ms: int
     """Since when it counts in its present meaning; 0: since the first event of the topic."""
     description: str = ""
+    meaning: str = ""
+    """Hash of what its value is computed from."""
+    added_ms: dict[str, int] = field(default_factory=dict)
+    """Served names that are younger than the feature, and since when they count."""
+
+    def from_ms(self, served_name: str) -> int:
+        """Return since when the value of a served name counts; 0: since the first event of the topic."""
+        return max(self.valid_from_ms, self.added_ms.get(served_name, 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +60,9 @@ class Snapshot:
     parallelism: int
     deployed_ms: int
     definition: dict[str, Any]
-    """The YAML as data, source included: what an upgrade is compared with and explained by."""
+    """The YAML as data, source included: what an upgrade is explained by."""
+    job: dict[str, Any] = field(default_factory=dict)
+    """What the running job was told to compute: an upgrade is compared with it, a restart repeats it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the registry stores."""
@@ -75,3 +85,8 @@ class Snapshot:
             for feature in data["features"]
         )
         return cls(**{**data, "layout": Layout.from_json(data["layout"]), "features": features})
+
+
+def table_name(featureset: str, generation: int) -> str:
+    """Return the name of a generation's table."""
+    return f"tiles_{featureset}_g{generation}"

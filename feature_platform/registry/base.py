@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from feature_platform.plan.ids import ColumnKey, FeatureId
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.tiles.layout import EVENTS_COLUMN, EVENTS_ID, Carrier, Kind
 
 LEASE_TTL_S = 60
 
@@ -50,25 +50,6 @@ class CutPart:
     of: int
     positions: Positions
     recorded_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnKey:
-    """What a feature id stands for: change any of it and the old counts no longer fit."""
-
-    name: str
-    kind: Kind
-    carrier: Carrier
-    scale: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureId:
-    """An allocated id; a retired one is never handed out again."""
-
-    id: int
-    column: ColumnKey
-    retired: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,22 +162,6 @@ class Registry(RegistryReader, Protocol):
     def save_progress(self, name: str, progress: str) -> None:
         """Note how far a deployment has come; an empty text ends it."""
         ...
-
-
-def assign_ids(known: Sequence[FeatureId], columns: Sequence[ColumnKey]) -> dict[str, int]:
-    """Return the id of each column: its living one, else the next free. Pure; both registries use it."""
-    living = {item.column: item.id for item in known if not item.retired}
-    free = max((item.id for item in known), default=EVENTS_ID) + 1
-    assigned: dict[str, int] = {}
-    for column in columns:
-        if column.name == EVENTS_COLUMN:
-            assigned[column.name] = EVENTS_ID
-        elif column in living:
-            assigned[column.name] = living[column]
-        else:
-            assigned[column.name] = free
-            free += 1
-    return assigned
 
 
 def newest_cut(parts: Sequence[CutPart]) -> Cut | None:

@@ -7,18 +7,16 @@ from typing import Any
 
 from feature_platform.clock import Clock
 from feature_platform.errors import LeaseHeldError
+from feature_platform.plan.ids import ColumnKey, FeatureId, assign_ids
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import (
     LEASE_TTL_S,
     Attempt,
-    ColumnKey,
     Cut,
     CutPart,
-    FeatureId,
     Generation,
     Lease,
     Positions,
-    assign_ids,
     newest_cut,
 )
 from feature_platform.registry.memory import lease_held
@@ -41,7 +39,9 @@ class CqlRegistry:
     def snapshots(self) -> list[Snapshot]:
         """Return what is deployed; see `RegistryReader`."""
         rows = self._run("SELECT snapshot FROM {keyspace}.featuresets")
-        found = sorted((_snapshot(row[0]) for row in rows), key=lambda snapshot: snapshot.featureset)
+        found = sorted(
+            (_snapshot(row[0]) for row in rows), key=lambda snapshot: snapshot.featureset
+        )
         return [snapshot for snapshot in found if snapshot.state != "deleted"]
 
     def snapshot(self, name: str) -> Snapshot | None:
@@ -62,7 +62,9 @@ class CqlRegistry:
             name,
         )
         return [
-            Generation(generation=number, table=table, created_ms=created, drop_after_ms=drop_after or 0)
+            Generation(
+                generation=number, table=table, created_ms=created, drop_after_ms=drop_after or 0
+            )
             for number, table, created, drop_after in rows
         ]
 
@@ -107,7 +109,9 @@ class CqlRegistry:
         """Store a snapshot; see `Registry`."""
         text = json.dumps(snapshot.to_json(), sort_keys=True)
         self._run(
-            "INSERT INTO {keyspace}.featuresets (name, snapshot) VALUES (?, ?)", snapshot.featureset, text
+            "INSERT INTO {keyspace}.featuresets (name, snapshot) VALUES (?, ?)",
+            snapshot.featureset,
+            text,
         )
 
     def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
@@ -119,7 +123,9 @@ class CqlRegistry:
             fresh = [column for column in columns if assigned[column.name] not in numbers]
             if not fresh or self._insert_ids(name, fresh, assigned, next_id):
                 return assigned
-        msg = f"feature ids of {name} are being allocated by another process all the time; try again"
+        msg = (
+            f"feature ids of {name} are being allocated by another process all the time; try again"
+        )
         raise LeaseHeldError(msg)
 
     def retire_ids(self, name: str, keep: frozenset[int]) -> None:
@@ -197,7 +203,9 @@ class CqlRegistry:
     def save_progress(self, name: str, progress: str) -> None:
         """Note the progress; see `Registry`."""
         self._run(
-            "INSERT INTO {keyspace}.deployments (featureset, progress) VALUES (?, ?)", name, progress
+            "INSERT INTO {keyspace}.deployments (featureset, progress) VALUES (?, ?)",
+            name,
+            progress,
         )
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -232,7 +240,9 @@ class CqlRegistry:
             f"INSERT INTO {keyspace}.feature_ids (featureset, id, name, kind, carrier, scale, retired) "
             "VALUES (?, ?, ?, ?, ?, ?, false)"
         )
-        batch: list[tuple[str, Sequence[object]]] = [(claim, (max(assigned.values()) + 1, name, next_id))]
+        batch: list[tuple[str, Sequence[object]]] = [
+            (claim, (max(assigned.values()) + 1, name, next_id))
+        ]
         batch += [
             (insert, (name, assigned[item.name], item.name, item.kind, item.carrier, item.scale))
             for item in columns
@@ -241,7 +251,9 @@ class CqlRegistry:
 
     def _cut_parts(self, name: str, generation: int) -> Iterator[CutPart]:
         """Yield parts, newest label first; a statement a page, since most askers need the first few only."""
-        select = 'SELECT attempt, label, part, "of", positions, recorded_ms FROM {keyspace}.cuts WHERE '
+        select = (
+            'SELECT attempt, label, part, "of", positions, recorded_ms FROM {keyspace}.cuts WHERE '
+        )
         where = "featureset = ? AND generation = ?"
         rows = self._run(f"{select}{where} LIMIT {CUT_PARTS_PAGE}", name, generation)
         while rows:

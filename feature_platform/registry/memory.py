@@ -5,17 +5,15 @@ from collections.abc import Sequence
 
 from feature_platform.clock import Clock, to_iso
 from feature_platform.errors import LeaseHeldError
+from feature_platform.plan.ids import ColumnKey, FeatureId, assign_ids
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import (
     LEASE_TTL_S,
     Attempt,
-    ColumnKey,
     Cut,
     CutPart,
-    FeatureId,
     Generation,
     Lease,
-    assign_ids,
     newest_cut,
 )
 
@@ -100,7 +98,8 @@ class MemoryRegistry:
     def add_generation(self, name: str, generation: int, table: str, created_ms: int) -> None:
         """Note a generation; see `Registry`."""
         self._generations[name].setdefault(
-            generation, Generation(generation=generation, table=table, created_ms=created_ms, drop_after_ms=0)
+            generation,
+            Generation(generation=generation, table=table, created_ms=created_ms, drop_after_ms=0),
         )
 
     def expire_generation(self, name: str, generation: int, drop_after_ms: int) -> None:

@@ -97,11 +97,6 @@ class TileTables(Protocol):
         ...
 
 
-def table_name(featureset: str, generation: int) -> str:
-    """Return the name of a generation's table."""
-    return checked_identifier(f"tiles_{featureset}_g{generation}")
-
-
 def checked_identifier(name: str) -> str:
     """Return the name if it may stand in CQL unquoted; nothing unchecked ever does.
 

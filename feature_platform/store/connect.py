@@ -154,10 +154,15 @@ class Connection:
         with translating(doing):
             prepared = self._prepare(statement)
             outcomes = execute_concurrent_with_args(
-                self._session, prepared, values, concurrency=in_flight_max, raise_on_first_error=False
+                self._session,
+                prepared,
+                values,
+                concurrency=in_flight_max,
+                raise_on_first_error=False,
             )
             return [
-                list(answer) if success else translate(answer, doing) for success, answer in outcomes
+                list(answer) if success else translate(answer, doing)
+                for success, answer in outcomes
             ]
 
     def run_batch(self, statements: Sequence[tuple[str, Sequence[object]]]) -> bool:

@@ -26,7 +26,9 @@ class CqlTiles:
         self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
     ) -> list[list[StoredRow] | WorldError]:
         """Read some rows of many entities; see `TileReader`."""
-        statement = f"SELECT {_COLUMNS} FROM {self._table(table)} WHERE entity = ? AND (level, start) IN ?"
+        statement = (
+            f"SELECT {_COLUMNS} FROM {self._table(table)} WHERE entity = ? AND (level, start) IN ?"
+        )
         parts = [
             (number, (entity, keys[first : first + KEYS_PER_QUERY_MAX]))
             for number, (entity, keys) in enumerate(requests)
@@ -46,12 +48,24 @@ class CqlTiles:
 
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
         """Write an entity's rows in one batch; see `TileWriter`."""
-        insert = f"INSERT INTO {self._table(table)} (entity, level, start, payload) VALUES (?, ?, ?, ?)"
-        statements = {False: f"{insert} USING TIMESTAMP ?", True: f"{insert} USING TIMESTAMP ? AND TTL ?"}
+        insert = (
+            f"INSERT INTO {self._table(table)} (entity, level, start, payload) VALUES (?, ?, ?, ?)"
+        )
+        statements = {
+            False: f"{insert} USING TIMESTAMP ?",
+            True: f"{insert} USING TIMESTAMP ? AND TTL ?",
+        }
         batch: list[tuple[str, Sequence[object]]] = [
             (
                 statements[row.ttl_s > 0],
-                (entity, row.level, row.start_ms, row.payload, written, *([row.ttl_s] if row.ttl_s else [])),
+                (
+                    entity,
+                    row.level,
+                    row.start_ms,
+                    row.payload,
+                    written,
+                    *([row.ttl_s] if row.ttl_s else []),
+                ),
             )
             for row in rows
         ]

@@ -38,7 +38,11 @@ class MemoryTiles:
     ) -> list[list[StoredRow] | WorldError]:
         """Read some rows of many entities; see `TileReader`."""
         return [
-            [row for row in self.read_entity(table, entity) if (row.level, row.start_ms) in set(keys)]
+            [
+                row
+                for row in self.read_entity(table, entity)
+                if (row.level, row.start_ms) in set(keys)
+            ]
             for entity, keys in requests
         ]
 

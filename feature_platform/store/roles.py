@@ -19,7 +19,11 @@ JOB_TABLES = ("attempts", "cuts")
 
 
 def statements(
-    keyspace: str, passwords: Mapping[Role, str], *, local_dc: str = "datacenter1", replication: int = 1
+    keyspace: str,
+    passwords: Mapping[Role, str],
+    *,
+    local_dc: str = "datacenter1",
+    replication: int = 1,
 ) -> list[str]:
     """Return what a superuser runs once: keyspace, roles, rights. Running it again changes passwords only.
 
@@ -32,7 +36,9 @@ def statements(
     created = [keyspace_statement(keyspace, local_dc=local_dc, replication=replication)]
     for role in ("admin", *READERS):
         password = quoted(passwords[role])
-        created.append(f"CREATE ROLE IF NOT EXISTS fp_{role} WITH LOGIN = true AND PASSWORD = {password}")
+        created.append(
+            f"CREATE ROLE IF NOT EXISTS fp_{role} WITH LOGIN = true AND PASSWORD = {password}"
+        )
         created.append(f"ALTER ROLE fp_{role} WITH PASSWORD = {password}")
     created += [f"GRANT {right} ON KEYSPACE {keyspace} TO fp_admin" for right in ADMIN_RIGHTS]
     created += [f"GRANT SELECT ON KEYSPACE {keyspace} TO fp_{role}" for role in READERS]

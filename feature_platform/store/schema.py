@@ -58,7 +58,9 @@ def migrate(connection: Connection, clock: Clock) -> None:
     connection.run_ddl(_MIGRATIONS_TABLE.format(keyspace=keyspace))
     select = f"SELECT number FROM {keyspace}.migrations WHERE part = 'registry'"
     done = {row[0] for row in connection.run(select)}
-    insert = f"INSERT INTO {keyspace}.migrations (part, number, applied_ms) VALUES ('registry', ?, ?)"
+    insert = (
+        f"INSERT INTO {keyspace}.migrations (part, number, applied_ms) VALUES ('registry', ?, ?)"
+    )
     for number, migration in MIGRATIONS.items():
         if number not in done:
             for statement in migration(keyspace):

@@ -10,8 +10,9 @@ import pytest
 
 from feature_platform.clock import SystemClock
 from feature_platform.errors import LeaseHeldError
+from feature_platform.plan.ids import ColumnKey
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Attempt, ColumnKey, Cut, CutPart, Registry
+from feature_platform.registry.base import Attempt, Cut, CutPart, Registry
 from feature_platform.registry.cql import CqlRegistry
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.store.connect import Connection
@@ -45,8 +46,20 @@ class CqlJob:
             "deployment, kind, r_attempt, r_label, end_offsets, claimed_ms) VALUES (?,?,?,?,?,?,?,?,?,?) "
             "IF NOT EXISTS",
             (
-                *(name, generation, attempt.attempt, attempt.execution, attempt.deployment, attempt.kind),
-                *(attempt.r_attempt, attempt.r_label, json.dumps(attempt.end_offsets), attempt.claimed_ms),
+                *(
+                    name,
+                    generation,
+                    attempt.attempt,
+                    attempt.execution,
+                    attempt.deployment,
+                    attempt.kind,
+                ),
+                *(
+                    attempt.r_attempt,
+                    attempt.r_label,
+                    json.dumps(attempt.end_offsets),
+                    attempt.claimed_ms,
+                ),
             ),
         )
 
@@ -56,7 +69,16 @@ class CqlJob:
         self._connection.run(
             f"INSERT INTO {self._connection.keyspace}.cuts (featureset, generation, attempt, label, part, "
             '"of", positions, recorded_ms) VALUES (?,?,?,?,?,?,?,?)',
-            (name, generation, part.attempt, part.label, part.part, part.of, positions, part.recorded_ms),
+            (
+                name,
+                generation,
+                part.attempt,
+                part.label,
+                part.part,
+                part.of,
+                positions,
+                part.recorded_ms,
+            ),
         )
 
 
@@ -135,7 +157,12 @@ def test_ids_are_allocated_once(registry: Registry, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [column("views", kind="sum"), column("views", scale=2), replace(column("views"), carrier="real")]
+    "changed",
+    [
+        column("views", kind="sum"),
+        column("views", scale=2),
+        replace(column("views"), carrier="real"),
+    ],
 )
 def test_another_kind_or_scale_or_carrier_is_another_id(
     registry: Registry, name: str, changed: ColumnKey
@@ -149,7 +176,10 @@ def test_a_column_that_comes_back_gets_a_new_id(registry: Registry, name: str) -
     """A retired id has a hole in its counts."""
     registry.allocate_ids(name, [column("views"), column("likes")])
     registry.retire_ids(name, keep=frozenset({0, 2}))
-    assert registry.allocate_ids(name, [column("views"), column("likes")]) == {"views": 3, "likes": 2}
+    assert registry.allocate_ids(name, [column("views"), column("likes")]) == {
+        "views": 3,
+        "likes": 2,
+    }
     assert [item.id for item in registry.feature_ids(name) if item.retired] == [1]
 
 
@@ -183,7 +213,10 @@ def test_generations_are_kept_for_ever(registry: Registry, name: str) -> None:
     registry.add_generation(name, 1, "tiles_b_g1", 20)
     registry.add_generation(name, 2, "tiles_a_g2", 30)
     registry.expire_generation(name, 1, 99)
-    known = [(item.generation, item.table, item.created_ms, item.drop_after_ms) for item in registry.generations(name)]
+    known = [
+        (item.generation, item.table, item.created_ms, item.drop_after_ms)
+        for item in registry.generations(name)
+    ]
     assert known == [(1, "tiles_a_g1", 10, 99), (2, "tiles_a_g2", 30, 0)]
 
 
@@ -223,10 +256,14 @@ def test_attempts_are_read_in_order(world: World, name: str) -> None:
 def part(label: int, part: str, of: int = 1, attempt: int = 1, **positions: int) -> CutPart:
     """Make a part of a cut of topic `t`; `p0=5` is position 5 of partition 0."""
     written = {f"t/{key[1:]}": offset for key, offset in positions.items()}
-    return CutPart(attempt=attempt, label=label, part=part, of=of, positions=written, recorded_ms=label * 10)
+    return CutPart(
+        attempt=attempt, label=label, part=part, of=of, positions=written, recorded_ms=label * 10
+    )
 
 
-def test_a_cut_is_complete_when_all_subtasks_of_both_operators_recorded(world: World, name: str) -> None:
+def test_a_cut_is_complete_when_all_subtasks_of_both_operators_recorded(
+    world: World, name: str
+) -> None:
     """Each operator has a parallelism of its own; positions of the intake's subtasks are joined."""
     registry, job = world
     for item in (
@@ -253,7 +290,9 @@ def test_the_newest_complete_cut_counts(world: World, name: str) -> None:
         part(3, "kernel-0", attempt=2),
     ):
         job.add_cut_part(name, 1, item)
-    assert registry.last_cut(name, 1) == Cut(attempt=2, label=2, positions={"t/0": 9}, recorded_ms=20)
+    assert registry.last_cut(name, 1) == Cut(
+        attempt=2, label=2, positions={"t/0": 9}, recorded_ms=20
+    )
 
 
 def test_many_incomplete_cuts_are_passed_by(world: World, name: str) -> None:

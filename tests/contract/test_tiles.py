@@ -8,6 +8,7 @@ import pytest
 
 from feature_platform.clock import SystemClock
 from feature_platform.errors import CallerError, StoreUnavailableError, WorldError
+from feature_platform.plan.snapshot import table_name
 from feature_platform.store.base import (
     HEAD_LEVEL,
     RowWrite,
@@ -15,7 +16,6 @@ from feature_platform.store.base import (
     TileReader,
     TileTables,
     TileWriter,
-    table_name,
     write_timestamp,
     written_by,
 )
@@ -53,10 +53,15 @@ def row(level: int, start_ms: int, payload: bytes, written: int = W1) -> StoredR
     return StoredRow(level=level, start_ms=start_ms, payload=payload, written=written)
 
 
-def write(tiles: Tiles, table: str, payload: bytes, *, written: int = W1, level: int = 0, ttl_s: int = 0) -> None:
+def write(
+    tiles: Tiles, table: str, payload: bytes, *, written: int = W1, level: int = 0, ttl_s: int = 0
+) -> None:
     """Write one row of entity `e`, start 60000."""
     tiles.write(
-        table, "e", [RowWrite(level=level, start_ms=60_000, payload=payload, ttl_s=ttl_s)], written=written
+        table,
+        "e",
+        [RowWrite(level=level, start_ms=60_000, payload=payload, ttl_s=ttl_s)],
+        written=written,
     )
 
 
@@ -178,7 +183,9 @@ def test_roles_have_the_least_rights(
     CqlTiles(admin).drop_table(created)
 
 
-def test_an_entity_that_cannot_be_read_does_not_spoil_the_others(admin: Connection, name: str) -> None:
+def test_an_entity_that_cannot_be_read_does_not_spoil_the_others(
+    admin: Connection, name: str
+) -> None:
     """Each entity has an answer of its own; an error is one of them."""
     tiles = CqlTiles(admin)
     table = table_name(name, 1)

@@ -1,0 +1,215 @@
+"""Deciding what a change is: the wanted definition against the deployed snapshot. Pure; changes nothing.
+
+Per served name it says what becomes of its history; for the whole it says which kind of change this is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from feature_platform.definition.model import Feature, FeatureSet
+from feature_platform.plan.job import job_definition
+from feature_platform.plan.layout import answers_window, covers
+from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.tiles.grid import format_duration
+from feature_platform.tiles.layout import Layout
+
+Kind = Literal["none", "new", "metadata", "forward", "rebuild", "start", "restart", "removed"]
+Verdict = Literal["keeps history", "counts from now on", "recomputed from the log", "dropped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NameVerdict:
+    """What becomes of one served name."""
+
+    name: str
+    verdict: Verdict
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The difference between wanted and deployed."""
+
+    kind: Kind
+    reasons: tuple[str, ...]
+    """What differs, one short sentence each."""
+    verdicts: tuple[NameVerdict, ...]
+    edited: frozenset[str] = frozenset()
+    """Features whose present meaning begins with this change."""
+    added: frozenset[str] = frozenset()
+    """Served names that begin with this change although their feature is older."""
+
+
+def compare(wanted: FeatureSet, layout: Layout, deployed: Snapshot | None) -> Change:
+    """Compare a definition with what is deployed.
+
+    Args:
+        wanted: The definition.
+        layout: Its layout, with the ids that its columns would get.
+        deployed: What is deployed; None if nothing is.
+    """
+    if deployed is None:
+        names = [name for feature in wanted.features for name in feature.served_names]
+        verdicts = tuple(
+            NameVerdict(
+                name=name, verdict="counts from now on", why="from the first event of the topic"
+            )
+            for name in names
+        )
+        return Change(kind="new", reasons=("it is not deployed yet",), verdicts=verdicts)
+    breaking = _breaking(wanted, deployed)
+    job = _job_differences(wanted, layout, deployed)
+    metadata = _metadata_differences(wanted, deployed)
+    reasons = breaking or job or metadata
+    if breaking or (job and wanted.settings.on_change == "rebuild"):
+        return Change(kind="rebuild", reasons=reasons, verdicts=_recomputed(wanted, deployed))
+    verdicts, edited, added = _verdicts(wanted, layout, deployed)
+    kind: Kind = "forward" if job else "metadata" if metadata else "none"
+    return Change(kind=kind, reasons=reasons, verdicts=verdicts, edited=edited, added=added)
+
+
+def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
+    """Say what makes the stored rows useless."""
+    reasons = []
+    if wanted.entity != deployed.entity:
+        reasons.append(f"the entity is {wanted.entity}, was {deployed.entity}")
+    if wanted.grid != deployed.layout.grid:
+        levels = [
+            "/".join(format_duration(level) for level in grid.levels_ms)
+            for grid in (wanted.grid, deployed.layout.grid)
+        ]
+        reasons.append(f"the grid is {levels[0]}, was {levels[1]}")
+    old: dict[str, Any] = deployed.job.get("source", {})
+    new = job_definition(wanted, deployed.layout)["source"]
+    reasons += [
+        f"the source's {key} is {new[key]}, was {old[key]}"
+        for key in ("topic", "format", "event_time")
+        if old and new[key] != old[key]
+    ]
+    types = {column["name"]: column for column in old.get("columns", ())}
+    reasons += [
+        f"the source's column {column['name']} is {column['type']}, was {types[column['name']]['type']}"
+        for column in new["columns"]
+        if types.get(column["name"], column) != column
+    ]
+    return tuple(reasons)
+
+
+def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> tuple[str, ...]:
+    """Say why the running job cannot go on as it is."""
+    reasons = []
+    new, old = job_definition(wanted, layout), deployed.job
+    if new["sql"] != old.get("sql") or new["sql_fingerprint"] != old.get("sql_fingerprint"):
+        reasons.append("the query changed")
+    if not covers(deployed.layout, layout):
+        reasons.append("other columns, levels or keeping times are stored")
+    if new["source"] != old.get("source"):
+        reasons.append("the source changed")
+    before: Mapping[str, object] = old.get("settings", {})
+    reasons += [
+        f"{name.removesuffix('_ms')} is {value}, was {before.get(name)}"
+        for name, value in new["settings"].items()
+        if before.get(name) != value
+    ]
+    return tuple(reasons)
+
+
+def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
+    reasons = []
+    if {feature.name for feature in wanted.features} != {
+        item.name for item in deployed.features
+    } or any(
+        set(_served_names(old)) != set(feature.served_names)
+        for feature in wanted.features
+        for old in deployed.features
+        if old.name == feature.name
+    ):
+        reasons.append("other windows are served, from the tiles that are stored already")
+    if wanted.metadata_fingerprint != deployed.metadata_fingerprint and not reasons:
+        reasons.append("descriptions or owners changed")
+    if wanted.data_fingerprint != deployed.data_fingerprint and not reasons:
+        reasons.append("the definition changed in a way that changes no value")
+    return tuple(reasons)
+
+
+def _recomputed(wanted: FeatureSet, deployed: Snapshot) -> tuple[NameVerdict, ...]:
+    names = [name for feature in wanted.features for name in feature.served_names]
+    kept = tuple(NameVerdict(name=name, verdict="recomputed from the log") for name in names)
+    return kept + _dropped(names, deployed)
+
+
+def _dropped(names: list[str], deployed: Snapshot) -> tuple[NameVerdict, ...]:
+    return tuple(
+        NameVerdict(name=name, verdict="dropped")
+        for feature in deployed.features
+        for name in _served_names(feature)
+        if name not in names
+    )
+
+
+def _verdicts(
+    wanted: FeatureSet, layout: Layout, deployed: Snapshot
+) -> tuple[tuple[NameVerdict, ...], frozenset[str], frozenset[str]]:
+    """Judge every served name of a feature set whose rows stay."""
+    before = {feature.name: feature for feature in deployed.features}
+    verdicts: list[NameVerdict] = []
+    edited: set[str] = set()
+    added: set[str] = set()
+    for feature in wanted.features:
+        old = before.get(feature.name)
+        fresh = _fresh_reason(feature, layout, deployed, old)
+        reworded = bool(old and not fresh and feature.meaning != old.meaning)
+        if fresh or reworded:
+            edited.add(feature.name)
+        for name, late in _late_names(feature, deployed).items():
+            why = fresh or late
+            if late and not fresh:
+                added.add(name)
+            verdicts.append(
+                NameVerdict(name=name, verdict="counts from now on", why=why)
+                if why
+                else NameVerdict(
+                    name=name,
+                    verdict="keeps history",
+                    why="its new meaning counts from now on" if reworded else "",
+                )
+            )
+    names = [verdict.name for verdict in verdicts]
+    return (*verdicts, *_dropped(names, deployed)), frozenset(edited), frozenset(added)
+
+
+def _fresh_reason(
+    feature: Feature, layout: Layout, deployed: Snapshot, old: DeployedFeature | None
+) -> str:
+    """Say why a feature begins anew; empty if it goes on."""
+    if old is None:
+        return "a new feature"
+    known = {column.id for column in deployed.layout.columns}
+    if any(layout.column(name).id not in known for name in feature.columns):
+        return "another aggregate, type or scale"
+    return ""
+
+
+def _late_names(feature: Feature, deployed: Snapshot) -> dict[str, str]:
+    """Return each served name with the reason why what is stored cannot answer it yet; empty if it can."""
+    stored = [column for column in deployed.layout.columns if column.name in feature.columns]
+    late = {
+        name: ""
+        if all(answers_window(deployed.layout, column, window) for column in stored)
+        else "needs tiles that were not kept so far"
+        for name, window in zip(feature.served_names, feature.windows_ms, strict=False)
+    }
+    total = "" if all(column.lifetime for column in stored) else "its lifetime was not kept so far"
+    return late | dict.fromkeys(feature.served_names[len(feature.windows_ms) :], total)
+
+
+def _served_names(feature: DeployedFeature) -> tuple[str, ...]:
+    return Feature(
+        name=feature.name,
+        aggregate=feature.aggregate,
+        columns=feature.columns,
+        windows_ms=feature.windows_ms,
+        lifetime=feature.lifetime,
+        latest=feature.latest,
+    ).served_names

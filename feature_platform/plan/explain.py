@@ -1,0 +1,98 @@
+"""Printing a plan for people: what becomes of every feature, and the stages that `apply` would walk."""
+
+from itertools import groupby
+from typing import assert_never
+
+from feature_platform.plan.compare import Kind, NameVerdict
+from feature_platform.plan.planner import Plan
+from feature_platform.plan.stages import (
+    AllocateIds,
+    AwaitCheckpoint,
+    CheckSavepoint,
+    CreateTable,
+    CreateTopics,
+    OwnGeneration,
+    RecordDeleted,
+    RecordDeployed,
+    RecordMetadata,
+    RecordStopped,
+    ReleaseLease,
+    Stage,
+    StopWithSavepoint,
+    SubmitJob,
+    TakeLease,
+)
+from feature_platform.tiles.layout import EVENTS_COLUMN
+
+HEADLINES: dict[Kind, str] = {
+    "none": "no changes",
+    "new": "new feature set",
+    "metadata": "changes in the registry only, the job goes on",
+    "forward": "upgrade from a savepoint",
+    "rebuild": "needs a rebuild from the event log, which is not available yet",
+    "start": "start from its savepoint",
+    "restart": "start again from its newest checkpoint",
+    "removed": "to be removed",
+}
+
+
+def explain(plan: Plan) -> str:
+    """Return the plan as text, a line for each fact, without a line break at the end."""
+    lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
+    lines += [f"  because {reason}" for reason in plan.change.reasons]
+    if plan.change.kind not in ("none", "start", "restart"):
+        lines += _verdict_lines(plan.verdicts)
+    lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
+    return "\n".join(lines)
+
+
+def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each stage
+    """Return what a stage does, as a person would say it."""
+    match stage:
+        case TakeLease():
+            return "take the lease, so that nobody else changes it meanwhile"
+        case AllocateIds(ids=ids):
+            pairs = ", ".join(
+                f"{name}={number}" for name, number in ids.items() if name != EVENTS_COLUMN
+            )
+            return f"allocate feature ids: {pairs}"
+        case CreateTopics(topics=topics):
+            return f"create the topics that are missing of {', '.join(topics)}"
+        case CreateTable(table=table):
+            return f"create the empty table {table}"
+        case StopWithSavepoint(job_id=job_id):
+            return f"stop job {job_id} with a savepoint"
+        case CheckSavepoint():
+            return "check that the savepoint holds the state of intake and kernel"
+        case OwnGeneration(generation=generation):
+            return f"let only the new deployment write generation {generation}"
+        case SubmitJob(start="earliest"):
+            return "submit the job, reading its topic from the beginning"
+        case SubmitJob(start=start):
+            return f"submit the job from the {start}"
+        case AwaitCheckpoint():
+            return "wait for its first checkpoint; if it fails, bring the job before it back"
+        case RecordDeployed():
+            return "record what is deployed; readers follow"
+        case RecordMetadata():
+            return "record windows, descriptions and owners; readers follow"
+        case RecordStopped():
+            return "record that it is stopped on purpose"
+        case RecordDeleted(generation=generation):
+            return f"record that it is deleted; the table of generation {generation} goes after the grace time"
+        case ReleaseLease():
+            return "release the lease"
+        case _:
+            assert_never(stage)
+
+
+def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:
+    ordered = sorted(verdicts, key=_group)
+    return [
+        f"  {', '.join(item.name for item in items)}: {verdict}{f' ({why})' if why else ''}"
+        for (verdict, why), items in groupby(ordered, key=_group)
+    ]
+
+
+def _group(verdict: NameVerdict) -> tuple[str, str]:
+    return verdict.verdict, verdict.why

@@ -1,0 +1,54 @@
+"""What a job is told to compute, without where and from when: the part of the job spec that a definition decides.
+
+It is kept in the snapshot, so that a restart repeats what was deployed, whatever the files say by then.
+"""
+
+from typing import Any
+
+from feature_platform.definition.model import FeatureSet, Source
+from feature_platform.tiles.layout import Layout
+
+DEAD_LETTERS = "dead_letters"
+
+
+def dead_letter_topic(topic: str) -> str:
+    """Return the topic of events that could not be read."""
+    return f"{topic}.{DEAD_LETTERS}"
+
+
+def job_definition(featureset: FeatureSet, layout: Layout) -> dict[str, Any]:
+    """Return what the job of a feature set computes."""
+    settings = featureset.settings
+    return {
+        "featureset": featureset.name,
+        "entity": featureset.entity,
+        "sql": featureset.flink_sql,
+        "sql_fingerprint": featureset.sql_fingerprint,
+        "data_fingerprint": featureset.data_fingerprint,
+        "source": source_json(featureset.source),
+        "dead_letter_topic": dead_letter_topic(featureset.source.topic),
+        "layout": layout.to_json(),
+        "settings": {
+            "flush_interval_ms": settings.flush_interval_ms,
+            "state_ttl_ms": settings.state_ttl_ms,
+            "sql_state_ttl_ms": settings.sql_state_ttl_ms,
+            "checkpoint_interval_ms": settings.checkpoint_interval_ms,
+            "parallelism": settings.parallelism,
+        },
+    }
+
+
+def source_json(source: Source) -> dict[str, Any]:
+    """Return a source as the kernel's parser reads it."""
+    return {
+        "name": source.name,
+        "topic": source.topic,
+        "format": source.format,
+        "event_time": source.event_time,
+        "max_future_ms": source.max_future_ms,
+        "columns": [
+            {"name": name, "type": kind.name}
+            | ({"precision": kind.precision, "scale": kind.scale} if kind.name == "DECIMAL" else {})
+            for name, kind in source.columns
+        ],
+    }
