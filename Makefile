@@ -1,0 +1,59 @@
+# The one runner: people and continuous integration use these targets and nothing else.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check fmt golden bench up down clean java
+
+BIN := .venv/bin
+UV = $(or $(shell command -v uv),.tools/bin/uv)
+# Maven stays off the network once everything that the pom names was fetched.
+OFFLINE = $(shell [ kernel/target/.fetched -nt kernel/pom.xml ] && echo -o)
+MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B $(OFFLINE) -f kernel/pom.xml
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.synced ## install what is missing (git, JDK 17, Maven, uv) and all Python packages as locked
+
+.venv/.synced: pyproject.toml uv.lock
+	@scripts/setup
+	$(UV) sync --all-extras --locked
+	@touch $@
+
+demo: setup ## replay 336,776 real flights through the whole platform and watch features change
+	$(BIN)/fp demo $(ARGS)
+
+test: setup check java ## everything: checks, the kernel's tests, all tests on real servers
+	$(BIN)/pytest -m "integration or slow"
+
+check: setup ## what a pull request needs: lint, format, types, fast tests; no servers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/interrogate -q feature_platform tests
+	$(MVN) spotless:check
+	$(BIN)/pytest -m "not integration and not slow"
+
+java: setup ## build the kernel and run its tests
+	$(MVN) verify
+	@touch kernel/target/.fetched
+
+fmt: setup ## format all code and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(MVN) spotless:apply
+
+golden: setup ## renew the golden files; the diff is the review
+	GOLDEN=write $(BIN)/pytest tests/golden
+	git diff --stat tests/golden
+
+bench: setup ## events per second through the whole job, with the profile of where time goes
+	$(BIN)/python bench/stream.py
+
+up: setup ## start Kafka, Cassandra, Flink and Dagster on loopback
+	$(BIN)/fp up
+
+down: ## stop them; their data stays in .fp/
+	$(BIN)/fp down
+
+clean: down ## stop the servers and delete their data and everything built
+	rm -rf .fp .venv .tools kernel/target
