@@ -16,12 +16,13 @@ LAYERS = (
     ("definition",),
     ("rows",),
     ("plan",),
-    ("store",),
+    ("store", "broker"),
     ("registry",),
     ("serving",),
     ("deploy",),
     ("introspection", "checks", "testing"),
-    ("orchestration", "local", "demo"),
+    ("orchestration", "local"),
+    ("demo",),
     ("cli",),
 )
 """From the bottom up; names on one line do not import each other."""

@@ -16,7 +16,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from feature_platform.cli.sender import EventSender, Tally
+    from feature_platform.broker.sender import EventSender, Tally
     from feature_platform.definition.model import Source
 
 STDIN = "-"
@@ -34,18 +34,23 @@ def produce(
     context: typer.Context,
     source: Annotated[str, typer.Argument(help="Name of a source of featuresets/sources/.")],
     file: Annotated[Path, typer.Option(help="JSON lines; - is standard input.", allow_dash=True)],
-    rate: Annotated[float, typer.Option(min=0, help="Events per second; 0 is as fast as it goes.")] = 0,
+    rate: Annotated[
+        float, typer.Option(min=0, help="Events per second; 0 is as fast as it goes.")
+    ] = 0,
     shift_to_now: Annotated[
         bool, typer.Option("--shift-to-now", help="Move event times so that the last one is now.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print sent and refused as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print sent and refused as JSON.")
+    ] = False,
 ) -> None:
     """Send each line of a file as one event, as it is.
 
-    What a job cannot read becomes a dead letter there. Refused, and reported here, is what the broker does not
-    take, and with --shift-to-now a line whose event time cannot be read. Empty lines are left out.
+    What a job cannot read becomes a dead letter there. Refused, and reported here, is what the
+    broker does not take, and with --shift-to-now a line whose event time cannot be read. Empty
+    lines are left out.
     """
-    from feature_platform.cli.sender import EventSender
+    from feature_platform.broker.sender import EventSender
 
     settings: Settings = context.obj
     found = find_source(settings, source)
@@ -77,7 +82,8 @@ def find_source(settings: Settings, name: str) -> "Source":
         return project.sources[name]
     for problem in project.problems:
         message(str(problem))
-    raise typer.BadParameter(unknown("source", name, project.sources, where=f" in {settings.featuresets}"))
+    msg = unknown("source", name, project.sources, where=f" in {settings.featuresets}")
+    raise typer.BadParameter(msg)
 
 
 def open_lines(file: Path, *, again: bool) -> BinaryIO:
@@ -90,7 +96,8 @@ def open_lines(file: Path, *, again: bool) -> BinaryIO:
         try:
             return file.open("rb")
         except OSError as error:
-            raise typer.BadParameter(f"{file}: {error.strerror}", param_hint="--file") from error
+            msg = f"{file}: {error.strerror}"
+            raise typer.BadParameter(msg, param_hint="--file") from error
     if not again:
         return sys.stdin.buffer
     copy = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
@@ -100,7 +107,7 @@ def open_lines(file: Path, *, again: bool) -> BinaryIO:
 
 
 def _send(file: BinaryIO, sender: "EventSender", rate: float, moved_column: str | None) -> None:
-    from feature_platform.cli.sender import Pace
+    from feature_platform.broker.sender import Pace
 
     by_ms = 0
     if moved_column is not None:

@@ -21,7 +21,7 @@ Tile = tuple[int, int, bytes]
 
 
 def describe_rows(snapshot: Snapshot, stored: Sequence[StoredRow]) -> list[dict[str, Any]]:
-    """Return every tile of an entity as readers see it, by level and start: those in its head and those closed.
+    """Return every tile of an entity as readers see it, in its head or closed, by level and start.
 
     A closed row that the head holds again, as after a replay, is left out: the head wins.
 
@@ -62,7 +62,7 @@ def _head_tiles(payload: bytes) -> Iterator[Tile]:
 
 
 def _oldest_slots(snapshot: Snapshot, head: Sequence[Tile]) -> dict[int, int]:
-    """Return for each level the start of the oldest slot that the head holds; nothing without a head."""
+    """Return the start of the oldest slot that the head holds at each level, if there is a head."""
     levels = snapshot.layout.used_levels
     newest_ms = max((start for level, start, _ in head if level in levels[:1]), default=None)
     if newest_ms is None:

@@ -1,4 +1,4 @@
-"""Moves the event times of JSON lines so that the last one is now; all other bytes stay as they are."""
+"""Moves event times of JSON lines so that the last one is now; no other byte changes."""
 
 import json
 import re

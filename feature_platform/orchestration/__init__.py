@@ -1,0 +1,1 @@
+"""Dagster: feature sets as assets, a sensor that keeps their jobs running. Wiring only."""

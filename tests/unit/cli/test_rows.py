@@ -13,10 +13,14 @@ LIFETIME = GRID.lifetime_level
 NOON_MS = 12 * 60 * MINUTE_MS
 
 
-def _column(number: int, name: str, kind: Kind, *, levels: tuple[int, ...] = (), n: int = 0) -> LayoutColumn:
+def _column(
+    number: int, name: str, kind: Kind, *, levels: tuple[int, ...] = (), n: int = 0
+) -> LayoutColumn:
     carrier = "text" if kind in ("last", "last_n") else "int"
     lifetime = not levels or number == 0
-    return LayoutColumn(id=number, name=name, kind=kind, carrier=carrier, n=n, levels=levels, lifetime=lifetime)
+    return LayoutColumn(
+        id=number, name=name, kind=kind, carrier=carrier, n=n, levels=levels, lifetime=lifetime
+    )
 
 
 COLUMNS = (
@@ -29,7 +33,9 @@ COLUMNS = (
 )
 
 
-def _feature(name: str, aggregate: str, columns: tuple[str, ...], *, latest: bool) -> DeployedFeature:
+def _feature(
+    name: str, aggregate: str, columns: tuple[str, ...], *, latest: bool
+) -> DeployedFeature:
     return DeployedFeature(
         name=name,
         aggregate=aggregate,  # type: ignore[arg-type]  # drawn from the layout's kinds
@@ -82,12 +88,14 @@ def _stored(level: int, start_ms: int, payload: bytes) -> StoredRow:
 
 MINUTE = _row(events=2, delay_sum=9, delay_count=2, worst=7)
 FIVE = _row(events=2, delay_sum=9, delay_count=2)
-ALL = _row(events=3, city=(Item(5, 0, 1, "Rome"),), recent=(Item(5, 0, 1, "Rome"), Item(4, 0, 0, "Oslo")))
+ALL = _row(
+    events=3, city=(Item(5, 0, 1, "Rome"),), recent=(Item(5, 0, 1, "Rome"), Item(4, 0, 0, "Oslo"))
+)
 HEAD = encode_head({(0, NOON_MS): MINUTE, (1, NOON_MS): FIVE, (LIFETIME, 0): ALL})
 
 
 def test_the_head_is_shown_as_its_tiles() -> None:
-    """Each tile of the head has its level, start and own bytes, and only the features held there."""
+    """Each tile of the head has its own bytes, and only the features that are held there."""
     assert describe_rows(SNAPSHOT, [_stored(-1, 0, HEAD)]) == [
         {
             "level": "1m",
@@ -112,7 +120,10 @@ def test_the_head_is_shown_as_its_tiles() -> None:
 
 def test_closed_tiles_that_the_head_reaches_are_left_out() -> None:
     """The head holds two minutes: a closed row of 11:59 is stale, one of 11:58 is the tile."""
-    rows = [_stored(-1, 0, HEAD), *(_stored(0, NOON_MS - ago * MINUTE_MS, MINUTE) for ago in (2, 1))]
+    rows = [
+        _stored(-1, 0, HEAD),
+        *(_stored(0, NOON_MS - ago * MINUTE_MS, MINUTE) for ago in (2, 1)),
+    ]
     shown = [(tile["level"], tile["start"]) for tile in describe_rows(SNAPSHOT, rows)]
     assert shown[:2] == [("1m", "1970-01-01T11:58:00Z"), ("1m", "1970-01-01T12:00:00Z")]
 

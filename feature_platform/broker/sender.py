@@ -73,7 +73,10 @@ class EventSender:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         """Wait for the acknowledgements of what was handed over, also after Ctrl-C."""
         self.flush()
@@ -87,7 +90,11 @@ class EventSender:
         while True:
             try:
                 self._producer.produce(
-                    self._topic, value, partition=partition, timestamp=timestamp_ms, on_delivery=self._delivered
+                    self._topic,
+                    value,
+                    partition=partition,
+                    timestamp=timestamp_ms,
+                    on_delivery=self._delivered,
                 )
             except BufferError:
                 self._producer.poll(0.1)
@@ -105,7 +112,10 @@ class EventSender:
         """
         left = self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + REQUEST_TIMEOUT_S)
         if left:
-            msg = f"Kafka at {self._bootstrap} did not acknowledge {left} events in time; is it running (`fp status`)?"
+            msg = (
+                f"Kafka at {self._bootstrap} did not acknowledge {left} events in time; "
+                "is it running? See `fp status`"
+            )
             raise BrokerUnavailableError(msg)
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
@@ -160,7 +170,10 @@ def ensure_topic(settings: KafkaSettings, topic: str) -> int:
         admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
     except KafkaException as error:
         if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            msg = f"Kafka at {settings.bootstrap}: {_reason(error.args[0])}; is it running? `fp up` starts it"
+            msg = (
+                f"Kafka at {settings.bootstrap}: {_reason(error.args[0])}; "
+                "is it running? `fp up` starts it"
+            )
             raise BrokerUnavailableError(msg) from error
     return settings.partitions
 

@@ -1,6 +1,6 @@
 """The pace of a replay, on a clock that the test moves."""
 
-from feature_platform.cli.sender import Pace, Tally
+from feature_platform.broker.sender import Pace, Tally
 
 
 class _Clock:

@@ -1,0 +1,30 @@
+"""What Dagster loads: every feature set as assets, and the sensor that watches over their jobs."""
+
+import dagster as dg
+from feature_platform.orchestration.resources import Platform
+
+from feature_platform.orchestration.assets import (
+    broken_asset,
+    broken_check,
+    live_asset,
+    source_asset,
+    stream_asset,
+)
+from feature_platform.orchestration.loading import load
+from feature_platform.orchestration.sensors import jobs_sensor
+
+loaded = load()
+featuresets = loaded.project.featuresets.values()
+
+defs = dg.Definitions(
+    assets=[
+        *map(source_asset, loaded.project.sources.values()),
+        *map(stream_asset, featuresets),
+        *map(live_asset, featuresets),
+        *(broken_asset(name, problems) for name, problems in loaded.broken.items()),
+    ],
+    asset_checks=[broken_check(name) for name in loaded.broken],
+    sensors=[jobs_sensor(loaded.project.featuresets)],
+    resources={"platform": Platform(project=str(loaded.settings.project))},
+    executor=dg.in_process_executor,
+)

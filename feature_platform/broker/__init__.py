@@ -1,0 +1,1 @@
+"""Kafka as seen from the control plane: sending events, and what stands in topics."""

@@ -1,0 +1,117 @@
+"""What stands in the topics: their ends, and dead letters by feature set and reason."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from feature_platform.errors import BrokerUnavailableError
+from feature_platform.settings import KafkaSettings
+
+REQUEST_TIMEOUT_S = 10.0
+POLL_S = 5.0
+BATCH_MESSAGES_MAX = 10_000
+DEAD_LETTERS_READ_MAX = 100_000
+"""How many of the newest dead letters are looked at; older ones are left out of the counts."""
+
+Ends = dict[str, int]
+"""Next offset to be written for each "topic/partition"."""
+
+
+class Topics:
+    """Reads topics without leaving a trace on the broker."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        """Keep the address; every question opens a connection of its own."""
+        self._settings = settings
+
+    def ends(self, topic: str) -> Ends:
+        """Return the end of each partition; nothing if there is no such topic.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            return {
+                f"{topic}/{part}": bounds[1]
+                for part, bounds in self._bounds(consumer, topic).items()
+            }
+
+    def dead_letters(self, topic: str) -> dict[str, Counter[str]]:
+        """Count the dead letters in a topic by feature set and reason.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        counts: dict[str, Counter[str]] = {}
+        for message in self.messages(topic, DEAD_LETTERS_READ_MAX):
+            headers = {name: value.decode(errors="replace") for name, value in _headers(message)}
+            reasons = counts.setdefault(headers.get("featureset", ""), Counter())
+            reasons[headers.get("reason", "")] += 1
+        return counts
+
+    def messages(self, topic: str, newest_max: int) -> Iterator[Message]:
+        """Yield what a topic holds at the time of the call, at most so many of its newest messages.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            bounds = self._bounds(consumer, topic)
+            share = newest_max // max(len(bounds), 1)
+            starts = {part: max(low, high - share) for part, (low, high) in bounds.items()}
+            left = {part: high for part, (_, high) in bounds.items() if high > starts[part]}
+            consumer.assign([TopicPartition(topic, part, starts[part]) for part in left])
+            while left:
+                for message in self._poll(consumer):
+                    part, offset = message.partition() or 0, message.offset() or 0
+                    if not message.error() and offset < left.get(part, 0):
+                        yield message
+                    if message.error() or offset + 1 >= left.get(part, 0):
+                        left.pop(part, None)
+
+    def _poll(self, consumer: Consumer) -> list[Message]:
+        """Return the next messages; one with an error says that its partition has no more."""
+        messages = consumer.consume(BATCH_MESSAGES_MAX, timeout=POLL_S)
+        errors = [error for message in messages if (error := message.error())]
+        failed = [str(error) for error in errors if error.code() != KafkaError._PARTITION_EOF]  # noqa: SLF001
+        if failed or not messages:
+            raise BrokerUnavailableError(self._complaint(failed[0] if failed else "no answer"))
+        return messages
+
+    def _bounds(self, consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
+        try:
+            known = consumer.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+            if known.error is not None:
+                return {}
+            return {
+                part: consumer.get_watermark_offsets(
+                    TopicPartition(topic, part), timeout=REQUEST_TIMEOUT_S
+                )
+                for part in known.partitions
+            }
+        except KafkaException as error:
+            raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+
+    def _consumer(self) -> Consumer:
+        return Consumer(
+            {
+                "bootstrap.servers": self._settings.bootstrap,
+                "group.id": "fp-reader",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "log_level": 0,
+                **self._settings.properties,
+            }
+        )
+
+    def _complaint(self, reason: str) -> str:
+        return f"Kafka at {self._settings.bootstrap}: {reason}; is it running? `fp up` starts it"
+
+
+def _headers(message: Message) -> list[tuple[str, bytes]]:
+    headers: Any = message.headers()
+    return [(name, value) for name, value in headers or [] if isinstance(value, bytes)]

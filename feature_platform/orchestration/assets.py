@@ -1,0 +1,106 @@
+"""Assets: `stream/<fs>` deploys, `live/<fs>` shows how its job does, `broken/<file>` an error."""
+
+import re
+from collections.abc import Iterable, Sequence
+
+import dagster as dg
+
+from feature_platform.definition.model import FeatureSet, Source
+from feature_platform.errors import Problem
+from feature_platform.orchestration import metadata
+from feature_platform.orchestration.resources import Platform
+
+FEATURE_SET_TAG = "fp/featureset"
+RESTART_TAG = "fp/restart"
+BROKEN_GROUP = "broken_definitions"
+
+
+def stream_key(name: str) -> dg.AssetKey:
+    """Return the key of the asset that deploys a feature set."""
+    return dg.AssetKey(["stream", name])
+
+
+def live_key(name: str) -> dg.AssetKey:
+    """Return the key of the asset that shows how its job is doing."""
+    return dg.AssetKey(["live", name])
+
+
+def source_asset(source: Source) -> dg.AssetSpec:
+    """Describe a topic; nothing here writes it."""
+    return dg.AssetSpec(
+        dg.AssetKey(["source", source.name]),
+        description=source.description or f"Events of topic `{source.topic}`.",
+        group_name="sources",
+        kinds={"kafka"},
+        metadata=metadata.source(source),
+    )
+
+
+def stream_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
+    """Make the asset whose materialisation deploys a feature set."""
+
+    @dg.asset(
+        key=stream_key(featureset.name),
+        deps=[dg.AssetKey(["source", featureset.source.name])],
+        description=metadata.description(featureset),
+        group_name=featureset.name,
+        kinds={"flink", "cassandra"},
+        owners=_owners(featureset),
+        code_version=featureset.data_fingerprint,
+        metadata=metadata.definition(featureset),
+        pool=f"deploy_{featureset.name}",
+    )
+    def stream(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:
+        restart = context.run.tags.get(RESTART_TAG) is not None
+        deployed = platform.deploy(featureset.name, log=context.log.info, restart=restart)
+        return dg.MaterializeResult(metadata=metadata.deployed(deployed))
+
+    return stream
+
+
+def live_asset(featureset: FeatureSet) -> dg.AssetSpec:
+    """Describe the running job; the sensor `jobs` observes it."""
+    return dg.AssetSpec(
+        live_key(featureset.name),
+        deps=[stream_key(featureset.name)],
+        description="The running job as the servers see it: lag, rows per second, last cut.",
+        group_name=featureset.name,
+        kinds={"flink"},
+        owners=_owners(featureset),
+    )
+
+
+def broken_asset(name: str, problems: Sequence[Problem]) -> dg.AssetSpec:
+    """Describe a file that does not load; everything else stays usable."""
+    return dg.AssetSpec(
+        broken_key(name),
+        description="\n".join(["This file does not load:", "", "```", *map(str, problems), "```"]),
+        group_name=BROKEN_GROUP,
+        kinds={"yaml"},
+        metadata={"problems": len(problems), "file": problems[0].file},
+    )
+
+
+def broken_check(name: str) -> dg.AssetChecksDefinition:
+    """Make the check that is red until a broken file was mended."""
+
+    @dg.asset_check(
+        asset=broken_key(name), name="loads", description="The file's definition is valid."
+    )
+    def loads(platform: Platform) -> dg.AssetCheckResult:
+        problems = platform.load().broken.get(name, ())
+        return metadata.check_of(problems)
+
+    return loads
+
+
+def broken_key(name: str) -> dg.AssetKey:
+    """Return the key under which a broken file is shown."""
+    return dg.AssetKey(["broken", name])
+
+
+def _owners(featureset: FeatureSet) -> Iterable[str]:
+    if "@" in featureset.owner:
+        return [featureset.owner]
+    team = re.sub(r"[^A-Za-z0-9_-]+", "_", featureset.owner)
+    return [f"team:{team}"] if team else []

@@ -1,0 +1,101 @@
+"""What is known about a deployed feature set and what to do about it. Pure: asks no server."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from feature_platform.clock import to_iso
+from feature_platform.plan.snapshot import State
+from feature_platform.registry.base import Cut
+
+LIVING = frozenset(
+    {"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING"}
+)
+"""Flink's words for a job that runs or is about to run, or whose end is not yet decided."""
+
+UNKNOWN = "UNKNOWN"
+"""Flink does not know the job: it was cancelled and forgotten, or the cluster was started anew."""
+
+FIRST_RETRY_MS = 30_000
+LAST_RETRY_MS = 1_800_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Flink's newest completed checkpoint of a job."""
+
+    id: int
+    completed_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """One deployed feature set as the servers know it at one moment."""
+
+    featureset: str
+    wanted: State
+    generation: int
+    job_id: str
+    job_state: str
+    """Flink's word, or UNKNOWN."""
+    restarts: int
+    attempt: int
+    """The newest; 0 before the first."""
+    lag: int | None
+    """Events of the topic that the last cut does not hold; None before the first cut."""
+    checkpoint: Checkpoint | None
+    cut: Cut | None
+    rows_written: int
+    """By its job since that started."""
+    dead_letters: int
+    changed_by: str = ""
+    """Who is changing it right now."""
+
+    @property
+    def runs(self) -> bool:
+        """Tell whether its job lives."""
+        return self.job_state in LIVING
+
+    @property
+    def died(self) -> bool:
+        """Tell whether its job should run and does not, and nobody is about to change that."""
+        return self.wanted == "running" and not self.runs and not self.changed_by
+
+    @property
+    def consumed(self) -> int:
+        """How far the last cut is, as a number that only grows: the sum of its positions."""
+        return sum(self.cut.positions.values()) if self.cut else 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `fp status --json` prints."""
+        return {
+            "featureset": self.featureset,
+            "state": "failed" if self.died else self.wanted,
+            "generation": self.generation,
+            "job": {"id": self.job_id, "state": self.job_state, "restarts": self.restarts},
+            "attempt": self.attempt,
+            "lag": self.lag,
+            "rows_written": self.rows_written,
+            "last_checkpoint": self.checkpoint
+            and {"id": self.checkpoint.id, "completed": to_iso(self.checkpoint.completed_ms)},
+            "last_cut": self.cut
+            and {
+                "attempt": self.cut.attempt,
+                "label": self.cut.label,
+                "recorded": to_iso(self.cut.recorded_ms),
+                "positions": dict(sorted(self.cut.positions.items())),
+            },
+            "dead_letters": self.dead_letters,
+        }
+
+
+def in_words(health: Health) -> str:
+    """Say how a feature set is, as a person would."""
+    name = health.featureset
+    if health.changed_by:
+        return f"{name}: being changed by {health.changed_by}"
+    if health.died:
+        return f"{name}: job {health.job_id or '(none)'} is {health.job_state} but should run"
+    if health.wanted != "running":
+        return f"{name}: {health.wanted}"
+    behind = "no cut yet" if health.lag is None else f"{health.lag} events behind"
+    return f"{name}: {health.job_state.lower()}, {behind}"

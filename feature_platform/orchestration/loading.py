@@ -1,0 +1,41 @@
+"""Finds the project that Dagster works for. No server is asked: the UI loads without any."""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_platform.definition.loading import Project, load_project
+from feature_platform.errors import Problem
+from feature_platform.settings import REPOSITORY, Settings, load_settings
+
+PROJECT_VARIABLE = "FP_PROJECT"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A project's settings and definitions."""
+
+    settings: Settings
+    project: Project
+
+    @property
+    def broken(self) -> dict[str, tuple[Problem, ...]]:
+        """The mistakes of each file that has any, by a name made from the file's path."""
+        found: dict[str, tuple[Problem, ...]] = {}
+        for problem in self.project.problems:
+            path = Path(problem.file).with_suffix("")
+            name = re.sub(r"\W", "_", "_".join(path.parts[1:]), flags=re.ASCII)
+            found[name] = (*found.get(name, ()), problem)
+        return found
+
+
+def load() -> Loaded:
+    """Load the project of FP_PROJECT, or the clone itself.
+
+    Raises:
+        SettingsError: Its settings are wrong.
+    """
+    folder = Path(os.environ.get(PROJECT_VARIABLE, REPOSITORY))
+    settings = load_settings(folder)
+    return Loaded(settings=settings, project=load_project(settings.featuresets))

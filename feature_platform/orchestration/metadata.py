@@ -1,0 +1,106 @@
+"""What the Dagster UI shows about definitions, deployments and jobs."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+import yaml
+
+from feature_platform.definition.model import FeatureSet, Source
+from feature_platform.errors import Problem
+from feature_platform.orchestration.health import Health
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.tiles.grid import format_duration
+
+Metadata = Mapping[str, dg.MetadataValue]
+
+
+def source(source: Source) -> Metadata:
+    """Describe a topic's columns."""
+    columns = [
+        dg.TableColumn(name, type=str(kind), description=_time_note(source, name))
+        for name, kind in source.columns
+    ]
+    return {
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+        "topic": dg.MetadataValue.text(source.topic),
+    }
+
+
+def description(featureset: FeatureSet) -> str:
+    """Write the description and the query as Markdown."""
+    return f"{featureset.description}\n\n```sql\n{featureset.sql.strip()}\n```"
+
+
+def definition(featureset: FeatureSet) -> Metadata:
+    """Describe what is served and what it is computed from."""
+    served = [
+        dg.TableColumn(name, type=feature.aggregate, description=feature.description or None)
+        for feature in featureset.features
+        for name in feature.served_names
+    ]
+    return {
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(served)),
+        "entity": dg.MetadataValue.text(featureset.entity),
+        "file": dg.MetadataValue.text(featureset.file),
+        "fingerprint": dg.MetadataValue.text(featureset.data_fingerprint),
+    }
+
+
+def deployed(plan_text: str, snapshot: Snapshot, attempt: int, flink_url: str) -> Metadata:
+    """Describe a deployment that is done."""
+    return {
+        "plan": dg.MetadataValue.md(f"```\n{plan_text.strip()}\n```"),
+        "job": dg.MetadataValue.url(f"{flink_url}/#/job/running/{snapshot.job_id}/overview"),
+        "attempt": dg.MetadataValue.int(attempt),
+        "generation": dg.MetadataValue.int(snapshot.generation),
+        "fingerprint": dg.MetadataValue.text(snapshot.data_fingerprint),
+        "served": _served(snapshot),
+        "definition": dg.MetadataValue.md(f"```yaml\n{yaml.safe_dump(snapshot.definition)}```"),
+    }
+
+
+def live(health: Health, *, events_per_second: float, rows_per_second: float) -> Metadata:
+    """Describe a running job in numbers, which the UI plots over time."""
+    values: dict[str, dg.MetadataValue] = {
+        "job_state": dg.MetadataValue.text(health.job_state),
+        "attempt": dg.MetadataValue.int(health.attempt),
+        "events_per_second": dg.MetadataValue.float(round(events_per_second, 1)),
+        "rows_per_second": dg.MetadataValue.float(round(rows_per_second, 1)),
+        "dead_letters": dg.MetadataValue.int(health.dead_letters),
+        "restarts": dg.MetadataValue.int(health.restarts),
+    }
+    if health.lag is not None:
+        values["lag"] = dg.MetadataValue.int(health.lag)
+    if health.cut:
+        values["last_cut"] = dg.MetadataValue.timestamp(health.cut.recorded_ms / 1000)
+    return values
+
+
+def check_of(problems: Sequence[Problem]) -> dg.AssetCheckResult:
+    """Return the verdict on a file: red with its mistakes, or green."""
+    text = "\n".join(str(problem) for problem in problems)
+    return dg.AssetCheckResult(
+        passed=not problems,
+        description=text or "The file is valid now: reload the code location to see its asset.",
+        metadata={"problems": dg.MetadataValue.md(f"```\n{text}\n```")} if problems else {},
+    )
+
+
+def _served(snapshot: Snapshot) -> dg.TableMetadataValue:
+    records = [
+        dg.TableRecord(
+            {
+                "feature": feature.name,
+                "aggregate": feature.aggregate,
+                "windows": ", ".join(format_duration(window) for window in feature.windows_ms),
+                "lifetime": feature.lifetime or feature.latest,
+                "type": feature.value_type,
+            }
+        )
+        for feature in snapshot.features
+    ]
+    return dg.MetadataValue.table(records)
+
+
+def _time_note(source: Source, column: str) -> str | None:
+    return "event time" if column == source.event_time else None
