@@ -18,10 +18,10 @@ LAYERS = (
     ("plan",),
     ("store", "broker"),
     ("registry",),
-    ("serving",),
+    ("serving", "local"),
     ("deploy",),
     ("introspection", "checks", "testing"),
-    ("orchestration", "local"),
+    ("orchestration",),
     ("demo",),
     ("cli",),
 )

@@ -125,6 +125,8 @@ class Flink:
             "restart-strategy.exponential-delay.reset-backoff-threshold": "10 min",
             "restart-strategy.exponential-delay.attempts-before-reset-backoff": 20,
             "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+            # `flink run` plans a job's SQL in a JVM of its own, which lives for seconds.
+            "env.java.opts.client": "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
         }
 
     def _environment(self, java_home: Path) -> dict[str, str]:
