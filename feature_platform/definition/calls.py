@@ -43,4 +43,6 @@ def _fit(arg: Expression, parameter: Parameter) -> Expression:
     if not constant:
         msg = f"the {parameter} must be a constant of at least {least}"
         raise coerce.MismatchError(msg)
-    return coerce.retype(arg, BIGINT) if parameter == "divisor" else arg
+    if parameter == "divisor":  # as BIGINT: Flink's MOD has the type of its divisor
+        return Expression(op="cast", type=BIGINT, args=(arg,))
+    return arg

@@ -14,6 +14,7 @@ from feature_platform.definition.expression import (
     STRING,
     AggregateCall,
     Expression,
+    Op,
     Query,
     Rows,
 )
@@ -24,8 +25,21 @@ from feature_platform.definition.model import ColumnType, StoredColumn
 Dialect = Literal["flink", "spark"]
 HIDDEN = ("__ts", "__partition", "__offset")
 _ORDER = ", ".join(f"`{name}`" for name in HIDDEN)
-_INFIX = frozenset({"and", "or", "=", "<>", "<", "<=", ">", ">=", "+", "-", "*"})
-_UNBRACKETED = frozenset({"column", "literal", "null", "cast", "case"})
+_STRENGTHS: dict[Op, int] = {
+    "or": 1,
+    "and": 2,
+    "between": 2,
+    "not": 3,
+    **dict.fromkeys(("=", "<>", "<", "<=", ">", ">=", "in", "like", "is_null", "is_not_null"), 4),
+    "+": 5,
+    "-": 5,
+    "*": 6,
+    "negate": 7,
+}
+"""How closely operations hold together, for brackets; what is not here needs none."""
+_ATOM = 8
+_AND = 1
+"""Stronger than this needs no bracket in a chain of AND."""
 
 
 def render_query(
@@ -63,7 +77,7 @@ def render_query(
 def row_source(query: Query, dialect: Dialect = "flink") -> str:
     """Write FROM and WHERE of the outer SELECT: which rows all its aggregates see."""
     known = f"{quote(query.entity)} IS NOT NULL"
-    where = [known] if query.where is None else [_inner(query.where, dialect), known]
+    where = [known] if query.where is None else [_inner(query.where, dialect, _AND), known]
     return f"FROM {_origin(query.origin, dialect)}\nWHERE {' AND '.join(where)}"
 
 
@@ -91,15 +105,14 @@ def expression(node: Expression, dialect: Dialect) -> str:  # noqa: PLR0911 - on
             return _case(args, dialect)
         case "function":
             return _function(node, dialect)
-        case "not":
-            return f"NOT {_inner(args[0], dialect)}"
-        case "negate":
-            return f"-{_inner(args[0], dialect)}"
+        case "not" | "negate":
+            sign = "NOT " if node.op == "not" else "-"
+            return f"{sign}{_inner(args[0], dialect)}"
         case "is_null" | "is_not_null":
             suffix = "IS NULL" if node.op == "is_null" else "IS NOT NULL"
             return f"{_inner(args[0], dialect)} {suffix}"
         case _:
-            return _operation(node, [_inner(arg, dialect) for arg in args])
+            return _operation(node, dialect)
 
 
 def quote(name: str) -> str:
@@ -107,24 +120,34 @@ def quote(name: str) -> str:
     return f"`{name}`"
 
 
-def _operation(node: Expression, args: list[str]) -> str:
+def _operation(node: Expression, dialect: Dialect) -> str:
+    """Write what stands between its operands; all but the first bind closer than it."""
+    strength = _STRENGTHS[node.op]
+    chain = node.op in {"+", "-", "*"}
+    first = _inner(node.args[0], dialect, strength - 1 if chain else strength)
+    others = [_inner(arg, dialect, strength) for arg in node.args[1:]]
     match node.op:
         case "in":
-            return f"{args[0]} IN ({', '.join(args[1:])})"
+            return f"{first} IN ({', '.join(others)})"
         case "between":
-            return f"{args[0]} BETWEEN {args[1]} AND {args[2]}"
-        case "like":
-            return f"{args[0]} LIKE {args[1]}"
+            return f"{first} BETWEEN {' AND '.join(others)}"
         case _:
-            return f" {node.op.upper()} ".join(args)
+            return f" {node.op.upper()} ".join([first, *others])
 
 
-def _inner(node: Expression, dialect: Dialect) -> str:
-    """Write an operand, in brackets unless it is one word or call."""
+def _inner(node: Expression, dialect: Dialect, above: int = _ATOM - 1) -> str:
+    """Write an operand, in brackets unless it binds closer than what stands around it."""
     text = expression(node, dialect)
-    call = node.op == "function" and not FUNCTIONS[node.value].infix
-    negative = node.op == "literal" and text.startswith("-")
-    return text if (node.op in _UNBRACKETED or call) and not negative else f"({text})"
+    return text if _strength(node) > above else f"({text})"
+
+
+def _strength(node: Expression) -> int:
+    """Return how closely an expression's parts hold together."""
+    if node.op == "literal" and node.value.startswith("-"):
+        return _STRENGTHS["negate"]
+    if node.op == "function" and FUNCTIONS[node.value].infix:
+        return _STRENGTHS["+"]
+    return _STRENGTHS.get(node.op, _ATOM)
 
 
 def _case(args: tuple[Expression, ...], dialect: Dialect) -> str:
@@ -163,7 +186,7 @@ def _type(kind: ColumnType) -> str:
 def _origin(origin: Rows | str, dialect: Dialect) -> str:
     if isinstance(origin, str):
         return quote(origin)
-    lines = _rows(origin, dialect).splitlines()
+    lines = _rows(origin, dialect).split("\n")
     return "\n".join(["(", *(f"  {line}" for line in lines), ")"])
 
 

@@ -4,6 +4,7 @@ Refused with a position: anchors and aliases (and with them YAML bombs), tags, d
 several documents, too large or too deep files. Nothing is constructed but text, lists and mappings.
 """
 
+import re
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ FILE_BYTES_MAX = 262_144
 DEPTH_MAX = 20
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 _SHOWN_MAX = 40
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _PREFIX = "tag:yaml.org,2002:"
 
 
@@ -122,7 +124,7 @@ def read_yaml(data: bytes, problems: Problems) -> Mapping | None:
     node = _compose(text, problems)
     if node is None:
         return None
-    tree = _convert(node, text.splitlines(), problems)
+    tree = _convert(node, _LINE_BREAK.split(text), problems)
     if not isinstance(tree, Mapping):
         problems.add(tree, f"a definition is a mapping of `key: value` lines, not {describe(tree)}")
         return None

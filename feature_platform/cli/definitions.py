@@ -1,0 +1,134 @@
+"""`fp validate` and `fp new`: what a feature author needs before anything is deployed."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.table import Table
+
+from feature_platform.cli.output import EXIT_FAILED, console, message, print_json
+from feature_platform.errors import CallerError, DefinitionError
+from feature_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from feature_platform.definition.loading import Project
+    from feature_platform.definition.model import FeatureSet
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(validate)
+    app.command()(new)
+
+
+def validate(
+    context: typer.Context,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print feature sets and problems as JSON.")
+    ] = False,
+) -> None:
+    """Check all definitions: every mistake with its place, and what is served if there is none."""
+    from feature_platform.definition.loading import load_project
+
+    settings: Settings = context.obj
+    project = load_project(settings.featuresets)
+    if as_json:
+        print_json(_facts(project))
+    else:
+        _show(project, settings.featuresets)
+    if project.problems:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def new(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="Name of the new feature set.")],
+    source: Annotated[
+        str, typer.Option(help="The source it reads; written too if there is none of this name.")
+    ] = "events",
+) -> None:
+    """Write a commented feature set to start from, and its source if there is none."""
+    from feature_platform.definition.loading import SOURCES_FOLDER, load_project
+    from feature_platform.definition.scaffold import scaffold_featureset, scaffold_source
+
+    folder = context.obj.featuresets
+    _check_name(name, "feature set")
+    _check_name(source, "source")
+    target = folder / f"{name}.yaml"
+    project = load_project(folder)
+    if name in project.featuresets or target.exists():
+        msg = f"feature set `{name}` exists already in {target}; choose another name"
+        raise CallerError(msg)
+    if source not in project.sources:
+        source_file = folder / SOURCES_FOLDER / f"{source}.yaml"
+        if source_file.exists():
+            mistakes = tuple(p for p in project.problems if p.file.endswith(f"/{source_file.name}"))
+            raise DefinitionError(mistakes)
+        _write(source_file, scaffold_source(source))
+        project = load_project(folder)
+    _write(target, scaffold_featureset(name, project.sources[source]))
+    message("edit what was written, then check it: [bold]fp validate[/]")
+
+
+def _check_name(name: str, what: str) -> None:
+    from feature_platform.definition.names import check_name
+    from feature_platform.definition.problems import Problems
+    from feature_platform.definition.yaml_tree import Spot
+
+    problems = Problems("")
+    if not check_name(name, what, Spot(), problems):
+        raise CallerError(problems.found[0].message)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("x", encoding="utf-8") as file:
+        file.write(text)
+    message(f"wrote {path}")
+
+
+def _facts(project: "Project") -> dict[str, Any]:
+    return {
+        "sources": sorted(project.sources),
+        "featuresets": [
+            {
+                "name": featureset.name,
+                "file": featureset.file,
+                "source": featureset.source.name,
+                "entity": featureset.entity,
+                "served": _served(featureset),
+                "data_fingerprint": featureset.data_fingerprint,
+                "metadata_fingerprint": featureset.metadata_fingerprint,
+            }
+            for featureset in project.featuresets.values()
+        ],
+        "problems": [
+            {
+                "file": problem.file,
+                "line": problem.line,
+                "column": problem.column,
+                "message": problem.message,
+            }
+            for problem in project.problems
+        ],
+    }
+
+
+def _served(featureset: "FeatureSet") -> list[str]:
+    return [name for feature in featureset.features for name in feature.served_names]
+
+
+def _show(project: "Project", folder: Path) -> None:
+    for problem in project.problems:
+        console.print(str(problem), markup=False, soft_wrap=True)
+    if project.problems:
+        message(f"{len(project.problems)} to mend")
+        return
+    if not project.featuresets:
+        message(f"no feature set in {folder}; write one with [bold]fp new NAME[/]")
+        return
+    table = Table("feature set", "source", "entity", "served")
+    for featureset in project.featuresets.values():
+        served = ", ".join(_served(featureset))
+        table.add_row(featureset.name, featureset.source.name, featureset.entity, served)
+    console.print(table)

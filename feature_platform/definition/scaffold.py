@@ -1,0 +1,105 @@
+"""Writes definitions to start from: commented, and valid as they are."""
+
+from feature_platform.definition.featureset import ENTITY_TYPES
+from feature_platform.definition.model import Source
+from feature_platform.definition.names import RESERVED
+
+_SOURCE = """\
+# A source: a topic and the columns of its events, each event one JSON object.
+# Fields that are not listed here are ignored; a listed one that is missing is NULL.
+
+source: {name}
+description: What happens, and who sends it.
+topic: {name}              # of Kafka or Redpanda
+format: json
+event_time: ts             # the column that says when it happened
+max_future: 5m             # later than the broker's own time by more than this: dead letter
+
+# Types: BIGINT, INT, DOUBLE, 'DECIMAL(10,2)', STRING, BOOLEAN, TIMESTAMP.
+# A TIMESTAMP is sent as epoch milliseconds or as ISO-8601 text, '2026-01-31T15:00:00Z'.
+columns:
+  user_id: STRING
+  action: STRING
+  amount: BIGINT
+  ts: TIMESTAMP
+"""
+
+_FEATURESET = """\
+# A feature set: features of one kind of thing, its entity, computed by one query over one source.
+# Check it with `fp validate`, see what deploying it would do with `fp plan {name}`.
+
+featureset: {name}
+description: What these features tell about a {entity}.
+owner: your_team
+entity: {entity}
+source: {source}
+
+# One SELECT, grouped by the entity. Windows are not part of the query, they are asked for below.
+# Aggregates: COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, LAST_N(x, n), each with an optional
+# FILTER (WHERE ...). What may stand in expressions: docs/definitions.md.
+sql: |
+  SELECT {entity},
+{items}
+  FROM {source}
+  GROUP BY {entity}
+
+# One entry for each aggregate. Counters and extremes are asked for by window, by lifetime, or both;
+# properties (FIRST_VALUE, LAST_VALUE, LAST_N) are `latest`. `scale` says how many digits after the
+# point a SUM or AVG of DOUBLE or DECIMAL keeps.
+features:
+{features}
+
+# Everything below may be left out; these are the defaults.
+# grid: [1m, 5m, 30m, 3h, 1d, 5d]   # lengths of tiles, each a multiple of the one before
+settings:
+  parallelism: 1            # tasks of the job
+  checkpoint_interval: 30s  # how far back a crash goes
+  flush_interval: 1s        # how long a change may take to reach the store
+  state_ttl: 2h             # an entity without events leaves the job's memory after this
+  sql_state_ttl: 10m        # the same for the query's own memory
+  keep: 1h                  # how far back questions about a past instant may go
+  on_change: forward        # a changed query counts from now on; rebuild: recomputes from the log
+"""
+
+
+def scaffold_source(name: str) -> str:
+    """Return the YAML of a source to start from."""
+    return _SOURCE.format(name=name)
+
+
+def scaffold_featureset(name: str, source: Source) -> str:
+    """Return the YAML of a feature set over a source.
+
+    Raises:
+        ValueError: No column of the source can be an entity.
+    """
+    usable = [
+        (column, kind.name)
+        for column, kind in source.columns
+        if column.lower() not in RESERVED and column != source.event_time
+    ]
+    entity = next((column for column, kind in usable if kind in ENTITY_TYPES), None)
+    if entity is None:
+        msg = (
+            f"source `{source.name}` has no column of type {', '.join(ENTITY_TYPES)} for an entity"
+        )
+        raise ValueError(msg)
+    items = ["COUNT(*) AS events"]
+    features = ["  events: {windows: [30m, 1d], lifetime: true, description: How often.}"]
+    number = next(
+        (column for column, kind in usable if kind == "BIGINT" and column != entity), None
+    )
+    if number is not None:
+        items.append(f"SUM({number}) AS total_{number.lower()}")
+        features.append(f"  total_{number.lower()}: {{windows: [1d], lifetime: true}}")
+    text = next((column for column, kind in usable if kind == "STRING" and column != entity), None)
+    if text is not None:
+        items += [f"LAST_VALUE({text}) AS last_{text.lower()}"]
+        features += [f"  last_{text.lower()}: latest"]
+    return _FEATURESET.format(
+        name=name,
+        source=source.name,
+        entity=entity,
+        items=",\n".join(f"         {item}" for item in items),
+        features="\n".join(features),
+    )
