@@ -5,22 +5,16 @@ from pathlib import Path
 
 from feature_platform.settings import REPOSITORY, Settings
 
-FEATURE_SETS = ("airport_traffic", "carrier_punctuality", "aircraft_usage")
 SOURCE = "flights"
+FEATURE_SETS = ("airport_traffic", "carrier_punctuality", "aircraft_usage")
 
 UPGRADED = "airport_traffic"
 NEW_FEATURE = "very_late"
 _EDITS = (
-    (
-        "         SUM(distance) ",
-        "         COUNT(*) FILTER (WHERE arr_delay > 60)     AS very_late,\n         SUM(distance) ",
-    ),
-    (
-        "  miles:       {",
-        "  very_late:   {windows: [1d], lifetime: true, description: Arrived an hour late.}\n"
-        "  miles:       {",
-    ),
+    ("SUM(distance) ", "COUNT(*) FILTER (WHERE arr_delay > 60)     AS very_late,"),
+    ("miles:       {", "very_late:   {windows: [1d], lifetime: true, description: An hour late.}"),
 )
+"""How a line begins that stands there once, and what is inserted as a line before it."""
 
 
 def copy_definitions(settings: Settings) -> Path:
@@ -37,16 +31,13 @@ def add_column(folder: Path) -> Path:
     """Add a column to one feature set's query and serve it; return the edited file.
 
     Raises:
-        ValueError: The definition no longer has the lines that the edit stands beside.
+        ValueError: The definition has not exactly one line of each kind to insert before.
     """
     path = folder / f"{UPGRADED}.yaml"
-    text = path.read_text()
-    for before, after in _EDITS:
-        if text.count(before) != 1:
-            msg = (
-                f"{path} has {text.count(before)} lines with {before!r}, so the demo cannot edit it"
-            )
-            raise ValueError(msg)
-        text = text.replace(before, after)
-    path.write_text(text)
+    lines = path.read_text().splitlines()
+    for beginning, inserted in _EDITS:
+        (place,) = [at for at, line in enumerate(lines) if line.strip().startswith(beginning)]
+        indent = len(lines[place]) - len(lines[place].lstrip())
+        lines.insert(place, " " * indent + inserted)
+    path.write_text("\n".join(lines) + "\n")
     return path

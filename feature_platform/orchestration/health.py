@@ -1,30 +1,16 @@
 """What is known about a deployed feature set and what to do about it. Pure: asks no server."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from feature_platform.clock import to_iso
+from feature_platform.deploy.flink import LIVING, Checkpoint
 from feature_platform.plan.snapshot import State
 from feature_platform.registry.base import Cut
 
-LIVING = frozenset(
-    {"CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING"}
-)
-"""Flink's words for a job that runs or is about to run, or whose end is not yet decided."""
-
 UNKNOWN = "UNKNOWN"
 """Flink does not know the job: it was cancelled and forgotten, or the cluster was started anew."""
-
-FIRST_RETRY_MS = 30_000
-LAST_RETRY_MS = 1_800_000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Checkpoint:
-    """Flink's newest completed checkpoint of a job."""
-
-    id: int
-    completed_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +32,12 @@ class Health:
     cut: Cut | None
     rows_written: int
     """By its job since that started."""
-    dead_letters: int
+    dead_letters: Mapping[str, int]
+    """By reason."""
     changed_by: str = ""
     """Who is changing it right now."""
+    problem: str = ""
+    """Why its job failed the last time, if it ever did."""
 
     @property
     def runs(self) -> bool:
@@ -84,7 +73,10 @@ class Health:
                 "recorded": to_iso(self.cut.recorded_ms),
                 "positions": dict(sorted(self.cut.positions.items())),
             },
-            "dead_letters": self.dead_letters,
+            "dead_letters": sum(self.dead_letters.values()),
+            "dead_letter_reasons": dict(sorted(self.dead_letters.items())),
+            "changed_by": self.changed_by,
+            "problem": self.problem,
         }
 
 

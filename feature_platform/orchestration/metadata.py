@@ -66,7 +66,7 @@ def live(health: Health, *, events_per_second: float, rows_per_second: float) ->
         "attempt": dg.MetadataValue.int(health.attempt),
         "events_per_second": dg.MetadataValue.float(round(events_per_second, 1)),
         "rows_per_second": dg.MetadataValue.float(round(rows_per_second, 1)),
-        "dead_letters": dg.MetadataValue.int(health.dead_letters),
+        "dead_letters": dg.MetadataValue.int(sum(health.dead_letters.values())),
         "restarts": dg.MetadataValue.int(health.restarts),
     }
     if health.lag is not None:

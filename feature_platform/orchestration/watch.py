@@ -1,6 +1,7 @@
 """What the sensor does at a tick: what to write down, what to start again, and why. Pure.
 
-A dead job is started again at once, then after 30 s, each time waiting twice as long, up to half an hour.
+A dead job is started again at once, then after 30 s, then each time after twice as long, at most
+half an hour.
 """
 
 import json

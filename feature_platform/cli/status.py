@@ -1,0 +1,123 @@
+"""`fp status`: the servers, and of each feature set job, lag, checkpoint, cut and dead letters."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from feature_platform.cli.output import EXIT_FAILED, message, print_json
+from feature_platform.clock import SystemClock, to_iso
+from feature_platform.errors import FeaturePlatformError
+from feature_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from feature_platform.local.status import ServerStatus
+    from feature_platform.orchestration.health import Health
+
+HOUR_S = 3600
+COLOURS = {"up": "green", "running": "green", "dead": "bold red", "failed": "bold red"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(status)
+
+
+def status(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show what the servers and the jobs are doing.
+
+    The exit code is 1 if a server died, a job that should run does not, or servers are up but those
+    that know about the jobs do not answer.
+    """
+    from feature_platform.local.status import server_status
+
+    settings: Settings = context.obj
+    servers = server_status(settings)
+    healths, problem = _ask(settings)
+    if as_json:
+        print_json(
+            {
+                "servers": [_server(server) for server in servers],
+                "featuresets": [health.to_json() for health in healths],
+                "problem": problem,
+            }
+        )
+    else:
+        _show(servers, healths)
+        if problem:
+            message(problem)
+    dead = any(server.state == "dead" for server in servers)
+    silent = bool(problem) and any(server.state == "up" for server in servers)
+    if dead or silent or any(health.died for health in healths):
+        raise SystemExit(EXIT_FAILED)
+
+
+def _ask(settings: Settings) -> tuple[list["Health"], str]:
+    """Return how the jobs are doing, or why nobody can tell."""
+    from feature_platform.cli.reading import open_store
+    from feature_platform.deploy.flink import FlinkRest
+    from feature_platform.orchestration.observe import observe
+
+    try:
+        with open_store(settings) as (registry, _):
+            return observe(registry, FlinkRest(settings.flink.rest_url), settings.kafka), ""
+    except FeaturePlatformError as error:
+        return [], str(error)
+
+
+def _server(server: "ServerStatus") -> dict[str, Any]:
+    return {
+        "name": server.name,
+        "state": server.state,
+        "address": server.address,
+        "pid": server.pid,
+        "resident_bytes": server.resident_bytes,
+        "uptime_ms": server.uptime_ms,
+    }
+
+
+def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> None:
+    console = Console()
+    table = Table("server", "state", "address", "memory", "up for")
+    for server in servers:
+        memory = f"{server.resident_bytes / 1024**2:.0f} MiB" if server.pid else "-"
+        minutes = f"{server.uptime_ms / 60_000:.0f} min" if server.pid else "-"
+        table.add_row(server.name, _coloured(server.state), server.address, memory, minutes)
+    console.print(table)
+    jobs = Table(
+        "feature set", "state", "job", "attempt", "lag", "checkpoint", "cut", "dead letters"
+    )
+    for health in healths:
+        fact = health.to_json()
+        jobs.add_row(
+            health.featureset,
+            _coloured(fact["state"]),
+            health.job_state,
+            str(health.attempt),
+            "-" if health.lag is None else f"{health.lag:,}",
+            _ago(health.checkpoint.completed_ms if health.checkpoint else 0),
+            _ago(health.cut.recorded_ms if health.cut else 0),
+            ", ".join(f"{count:,} {reason}" for reason, count in health.dead_letters.items())
+            or "0",
+        )
+    if healths:
+        console.print(jobs)
+    for health in healths:
+        if health.problem:
+            console.print(f"{health.featureset} failed last with: {health.problem}", markup=False)
+
+
+def _coloured(state: str) -> str:
+    return f"[{COLOURS.get(state, 'yellow')}]{state}[/]"
+
+
+def _ago(time_ms: int) -> str:
+    if not time_ms:
+        return "-"
+    seconds = (SystemClock().now_ms() - time_ms) / 1000
+    return f"{seconds:.0f} s ago" if seconds < HOUR_S else to_iso(time_ms)

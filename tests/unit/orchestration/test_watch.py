@@ -1,0 +1,128 @@
+"""What the sensor does: it writes down what changed, and starts again what should run."""
+
+import json
+
+from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.watch import Tick, watch
+from feature_platform.plan.snapshot import State
+from feature_platform.registry.base import Cut
+
+NOON_MS = 43_200_000
+NAMES = frozenset({"posts"})
+
+
+def _health(
+    *,
+    job_state: str = "RUNNING",
+    wanted: State = "running",
+    job_id: str = "j1",
+    consumed: int = 0,
+    rows: int = 0,
+    changed_by: str = "",
+) -> Health:
+    return Health(
+        featureset="posts",
+        wanted=wanted,
+        generation=1,
+        job_id=job_id,
+        job_state=job_state,
+        restarts=0,
+        attempt=1,
+        lag=3,
+        checkpoint=None,
+        cut=Cut(attempt=1, label=1, positions={"posts/0": consumed}, recorded_ms=NOON_MS),
+        rows_written=rows,
+        dead_letters={},
+        changed_by=changed_by,
+    )
+
+
+def _tick(health: Health, before: Tick | None = None, *, after_s: float = 0) -> Tick:
+    return watch([health], before and before.cursor, NOON_MS + round(after_s * 1000), NAMES)
+
+
+def test_a_healthy_job_is_written_down_once_a_minute() -> None:
+    """The event log is never pruned, so what did not change is told rarely."""
+    first = _tick(_health())
+    second = _tick(_health(), first, after_s=30)
+    third = _tick(_health(), second, after_s=60)
+    assert [len(tick.observations) for tick in (first, second, third)] == [1, 0, 1]
+
+
+def test_a_changed_job_is_written_down_at_once() -> None:
+    """A job that falls into restarting is told at the next tick."""
+    first = _tick(_health())
+    assert len(_tick(_health(job_state="RESTARTING"), first, after_s=15).observations) == 1
+
+
+def test_rates_are_what_came_since_the_observation_before() -> None:
+    """Ticks in between, which wrote nothing down, do not shorten the time."""
+    first = _tick(_health())
+    second = _tick(_health(consumed=100, rows=10), first, after_s=30)
+    third = _tick(_health(consumed=600, rows=120), second, after_s=60)
+    (seen,) = third.observations
+    assert (seen.events_per_second, seen.rows_per_second) == (10.0, 2.0)
+
+
+def test_rates_of_another_job_start_from_zero() -> None:
+    """Counters of a new job say nothing together with those of the old one."""
+    first = _tick(_health(rows=500))
+    (seen,) = _tick(_health(job_id="j2", rows=10), first, after_s=60).observations
+    assert seen.rows_per_second == 0.0
+
+
+def test_an_idle_tick_says_how_everything_is() -> None:
+    """A person reads on the sensor's page why nothing was done."""
+    assert _tick(_health()).words == "posts: running, 3 events behind"
+    assert watch([], None, NOON_MS, NAMES).words.startswith("nothing is deployed")
+
+
+def test_a_dead_job_is_started_again_at_once() -> None:
+    """It should run, Flink says that it failed, and nobody is at it."""
+    (restart,) = _tick(_health(job_state="FAILED")).restarts
+    assert restart.run_key == "restart:posts:j1:1"
+
+
+def test_tries_are_farther_and_farther_apart() -> None:
+    """After the first try 30 s pass, then 60: tries at 0, 30 and 90 s."""
+    tick, tried = None, []
+    for second in range(0, 120, 15):
+        tick = _tick(_health(job_state="UNKNOWN"), tick, after_s=second)
+        tried += [second for _ in tick.restarts]
+    assert tried == [0, 30, 90]
+
+
+def test_every_try_has_a_run_key_of_its_own() -> None:
+    """Dagster starts nothing twice for one key, not even what failed."""
+    first = _tick(_health(job_state="FAILED"))
+    second = _tick(_health(job_state="FAILED"), first, after_s=30)
+    assert [restart.run_key[-1] for tick in (first, second) for restart in tick.restarts] == [
+        "1",
+        "2",
+    ]
+
+
+def test_a_new_job_that_dies_is_tried_at_once_again() -> None:
+    """Waiting is for a job that cannot be started, not for one that was."""
+    first = _tick(_health(job_state="FAILED"))
+    assert len(_tick(_health(job_state="FAILED", job_id="j2"), first, after_s=1).restarts) == 1
+
+
+def test_what_was_stopped_or_is_being_changed_stays_as_it_is() -> None:
+    """A stop on purpose and a deployment under way are no deaths."""
+    stopped = _tick(_health(job_state="FINISHED", wanted="stopped"))
+    changed = _tick(_health(job_state="UNKNOWN", changed_by="fp apply"))
+    assert (stopped.restarts, changed.restarts) == ((), ())
+    assert changed.words == "posts: being changed by fp apply"
+
+
+def test_a_job_without_a_valid_definition_is_told_about() -> None:
+    """There is no asset to start it with; the words say so."""
+    tick = watch([_health(job_state="FAILED")], None, NOON_MS, frozenset())
+    assert (tick.restarts, "no valid definition" in tick.words) == ((), True)
+
+
+def test_the_cursor_forgets_what_is_no_longer_deployed() -> None:
+    """It stays as small as what there is."""
+    first = _tick(_health())
+    assert json.loads(watch([], first.cursor, NOON_MS, NAMES).cursor) == {}
