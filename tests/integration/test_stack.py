@@ -49,7 +49,8 @@ def _processes(settings: Settings) -> list[psutil.Process]:
 
 
 def _fp(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
-    command = [Path(sys.executable).with_name("fp"), "--project", settings.project, *arguments]
+    fp = str(Path(sys.executable).with_name("fp"))
+    command = [fp, "--project", str(settings.project), *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
@@ -109,7 +110,7 @@ def test_a_dead_server_is_seen_and_started_again(settings: Settings) -> None:
 
 
 def test_a_port_in_use_is_named(settings: Settings) -> None:
-    """A port that somebody holds is told with the holder and the setting, before anything starts."""
+    """A port in use is told with its holder and the setting, before anything starts."""
     with socket.create_server(("127.0.0.1", settings.kafka.port)):
         with pytest.raises(ServerError) as caught:
             _kafka(settings).up()
