@@ -215,9 +215,7 @@ def decode_head(payload: bytes) -> tuple[tuple[int, int, Row], ...]:
     heads = decode_heads([payload])
     payloads = [
         heads.buffer[start:stop].tobytes()
-        for start, stop in zip(
-            heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True
-        )
+        for start, stop in zip(heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True)
     ]
     return tuple(
         (level, start_ms, decode_row(row))

@@ -146,10 +146,10 @@ def finish_average(total: int, count: int, scale: int) -> float | None:
 
 
 def finish_items(kind: Kind, value_type: str, scale: int, items: tuple[Item, ...]) -> Value:
-    """Turn merged items into what is served: the value or None, of LAST_N a list, newest first."""
+    """Turn merged items into what is served: the value, of LAST_N a list, newest first; None without any."""
     values = [_finish_scalar(value_type, scale, item.value) for item in items]
     if kind == "last_n":
-        return values  # type: ignore[return-value]  # one carrier, so one type throughout
+        return values or None  # type: ignore[return-value]  # one carrier, so one type throughout
     return values[0] if values else None
 
 

@@ -105,9 +105,7 @@ def read_fields(buffer: Bytes, spans: Spans, what: str) -> Fields:
     rounds: list[tuple[Ints, UInts, Ints, Ints, UInts]] = []
     while len(active):
         stops = spans.stops[active]
-        tags, begins = read_varints(
-            buffer, Spans(starts=positions[active], stops=stops), active
-        )
+        tags, begins = read_varints(buffer, Spans(starts=positions[active], stops=stops), active)
         wire_types = (tags & np.uint64(7)).astype(np.int64)
         begins, ends, varints = _contents(buffer, active, wire_types, begins, stops, what)
         rounds.append((active, tags, begins, ends, varints))

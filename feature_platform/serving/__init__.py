@@ -1,0 +1,7 @@
+"""Serving: features of entities, now or as of a past instant, from the tiles in the store."""
+
+from feature_platform.serving.client import FeatureClient, Limits, PreparedFeatures
+from feature_platform.serving.matrix import FeatureMatrix
+from feature_platform.serving.receipt import Receipt
+
+__all__ = ["FeatureClient", "FeatureMatrix", "Limits", "PreparedFeatures", "Receipt"]

@@ -144,7 +144,9 @@ class Oracle:
             for column in self.layout.columns
             if (column.lifetime if lifetime else level in column.levels)
         }
-        partials = {name: partial for name, partial in partials.items() if partial not in (None, ())}
+        partials = {
+            name: partial for name, partial in partials.items() if partial not in (None, ())
+        }
         by_id = {self.layout.column(name).id: partial for name, partial in partials.items()}
         return ExpectedTile(
             level=level,

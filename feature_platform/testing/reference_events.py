@@ -174,9 +174,7 @@ def _columns(source: Source, entity: str, data: dict[str, Any]) -> dict[str, Col
     return columns
 
 
-def _check(
-    source: Source, entity: str, columns: dict[str, ColumnValue], timestamp_ms: int
-) -> int:
+def _check(source: Source, entity: str, columns: dict[str, ColumnValue], timestamp_ms: int) -> int:
     key = columns[entity]
     if key is None:
         raise _Refused("missing_entity")

@@ -28,9 +28,7 @@ ROWS = st.builds(
     st.dictionaries(IDS, LONGS, max_size=8),
     st.dictionaries(IDS, st.binary(max_size=12), max_size=3),
 )
-ORDERS = st.tuples(
-    st.integers(0, 2**53), st.integers(0, 1000), st.integers(0, 2**62)
-)
+ORDERS = st.tuples(st.integers(0, 2**53), st.integers(0, 1000), st.integers(0, 2**62))
 
 
 def _sorted(row: Row) -> Row:
@@ -68,7 +66,9 @@ def test_encoded_features_are_found_by_id(rows: list[Row]) -> None:
 @given(
     heads=st.lists(
         st.dictionaries(
-            st.tuples(st.integers(0, 6), st.integers(0, 2**45)), ROWS.map(encode_decoded), max_size=6
+            st.tuples(st.integers(0, 6), st.integers(0, 2**45)),
+            ROWS.map(encode_decoded),
+            max_size=6,
         ),
         max_size=5,
     )

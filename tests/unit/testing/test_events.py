@@ -104,7 +104,13 @@ def test_times_are_read(text: str, expected: int) -> None:
 
 @pytest.mark.parametrize(
     ("number", "expected"),
-    [("1", "1.00"), ("0.005", "0.01"), ("-0.005", "-0.01"), ("1e-400", "0.00"), ("12345678", "12345678.00")],
+    [
+        ("1", "1.00"),
+        ("0.005", "0.01"),
+        ("-0.005", "-0.01"),
+        ("1e-400", "0.00"),
+        ("12345678", "12345678.00"),
+    ],
 )
 def test_decimals_are_rounded_half_up(number: str, expected: str) -> None:
     """A DECIMAL with more digits than its scale is rounded half up, away from zero."""

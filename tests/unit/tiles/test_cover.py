@@ -97,7 +97,9 @@ def _questions(draw: st.DrawFn) -> tuple[Grid, tuple[int, ...], int, int]:
         lengths.append(lengths[-1] * draw(st.integers(2, 12)))
     grid = Grid(levels_ms=tuple(lengths), depth=tuple(1 for _ in lengths))
     levels = draw(
-        st.sets(st.integers(0, len(lengths) - 1), min_size=1).map(lambda chosen: tuple(sorted(chosen)))
+        st.sets(st.integers(0, len(lengths) - 1), min_size=1).map(
+            lambda chosen: tuple(sorted(chosen))
+        )
     )
     window_ms = lengths[levels[0]] * draw(st.integers(1, 500)) + draw(st.integers(0, 999))
     return grid, levels, window_ms, draw(st.integers(0, 10**12))

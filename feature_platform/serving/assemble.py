@@ -1,0 +1,145 @@
+"""From decoded tiles to served values: merge over each cover, finish, one column per feature. Hot path, no I/O."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_platform.plan.snapshot import DeployedFeature
+from feature_platform.rows.codec import decode_items
+from feature_platform.rows.partials import (
+    LONG_MAX,
+    Item,
+    finish_average,
+    finish_items,
+    is_fixed_point,
+    merge_items,
+)
+from feature_platform.rows.wire import Ints, Mask
+from feature_platform.serving.matrix import Column
+from feature_platform.serving.read_plan import ReadPlan, Wanted
+from feature_platform.serving.tiles import Tiles, decode_tiles
+from feature_platform.store.base import StoredRow
+from feature_platform.tiles.layout import ADDITIVE, COUNTERS, LayoutColumn
+
+_EXACT_IN_DOUBLE = 2**53
+
+
+def assemble(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> tuple[Column, ...]:
+    """Return a column for each feature of a plan, an entity each.
+
+    Args:
+        plan: What was read.
+        rows: For each entity the rows that were read.
+
+    Raises:
+        CorruptRowError: A row is malformed.
+    """
+    layout = plan.group.snapshot.layout
+    columns = {column.id: column for wanted in plan.group.wanted for column in wanted.columns}
+    counter_ids = [key for key, column in columns.items() if column.kind in COUNTERS]
+    feature_ids = [key for key, column in columns.items() if column.kind not in COUNTERS]
+    tiles = decode_tiles(layout, rows, counter_ids, feature_ids)
+    members = {window: tiles.members(answer) for window, answer in plan.covers.items()}
+    members[0] = tiles.of_level(layout.grid.lifetime_level)
+    places = {key: place for place, key in enumerate(counter_ids)}
+    made = []
+    for wanted in plan.group.wanted:
+        if wanted.window_ms == 0 and plan.mode == "past":
+            made.append(nothing(wanted.feature, len(rows)))
+        else:
+            made.append(_column(tiles, wanted, members[wanted.window_ms], places))
+    return tuple(made)
+
+
+def nothing(feature: DeployedFeature, count: int) -> Column:
+    """Return a column without values, of the type that the feature has."""
+    return Column(
+        data=np.zeros(count, dtype=_data_type(feature)), present=np.zeros(count, dtype=np.bool_)
+    )
+
+
+def _data_type(feature: DeployedFeature) -> type[Any]:
+    if feature.aggregate == "last_n" or feature.carrier == "text":
+        return object
+    if feature.aggregate == "count":
+        return np.int64
+    if feature.aggregate == "avg" or is_fixed_point(feature.value_type):
+        return np.float64
+    return np.bool_ if feature.value_type == "BOOLEAN" else np.int64
+
+
+def _column(tiles: Tiles, wanted: Wanted, members: Ints, places: dict[int, int]) -> Column:
+    feature, stored = wanted.feature, wanted.columns[0]
+    if stored.kind not in COUNTERS:
+        return _items(tiles, wanted, members)
+    if stored.kind not in ADDITIVE:
+        merged, present = _extreme(tiles, stored, members, places[stored.id])
+        return Column(data=_finish(feature, stored, merged), present=present)
+    merged = _sum(tiles, members, places[stored.id])
+    if feature.aggregate == "avg":
+        counts = _sum(tiles, members, places[wanted.columns[1].id])
+        return Column(data=_average(merged, counts, feature.scale), present=counts != 0)
+    everywhere = np.ones(tiles.entity_count, dtype=np.bool_)
+    return Column(data=_finish(feature, stored, merged), present=everywhere)
+
+
+def _sum(tiles: Tiles, members: Ints, place: int) -> Ints:
+    """Add up per entity, as int64 wraps: differences of running sums are exact for all that."""
+    running = np.zeros(len(members) + 1, dtype=np.int64)
+    np.cumsum(tiles.counters[members, place], out=running[1:])
+    bounds = np.searchsorted(tiles.entities[members], np.arange(tiles.entity_count + 1))
+    return np.diff(running[bounds])
+
+
+def _extreme(tiles: Tiles, column: LayoutColumn, members: Ints, place: int) -> tuple[Ints, Mask]:
+    members = members[tiles.present[members, place]]
+    owners = tiles.entities[members]
+    smallest = column.kind == "min"
+    merged = np.full(tiles.entity_count, LONG_MAX if smallest else -LONG_MAX - 1)
+    merge: Callable[..., None] = np.minimum.at if smallest else np.maximum.at
+    merge(merged, owners, tiles.counters[members, place])
+    return merged, np.bincount(owners, minlength=tiles.entity_count) > 0
+
+
+def _finish(feature: DeployedFeature, column: LayoutColumn, merged: Ints) -> NDArray[Any]:
+    """Do to many counters what `rows.partials.finish_counter` does to one."""
+    if column.kind == "count":
+        return merged
+    if feature.value_type == "DOUBLE" and column.kind != "sum":
+        return np.where(merged >= 0, merged, merged ^ LONG_MAX).view(np.float64)
+    if is_fixed_point(feature.value_type):
+        return _divide(merged, np.full(len(merged), 1), feature.scale)
+    return merged.astype(np.bool_) if feature.value_type == "BOOLEAN" else merged
+
+
+def _average(totals: Ints, counts: Ints, scale: int) -> NDArray[np.float64]:
+    return _divide(totals, np.where(counts == 0, 1, counts), scale)
+
+
+def _divide(totals: Ints, counts: Ints, scale: int) -> NDArray[np.float64]:
+    """Divide by count and 10^scale, rounded once: by floats where they are exact, else by Python's integers."""
+    divisor = 10**scale
+    quotients = totals.astype(np.float64) / (counts.astype(np.float64) * divisor)
+    exact = _EXACT_IN_DOUBLE
+    large = (totals > exact) | (totals < -exact) | (counts > exact // divisor) | (counts < 0)
+    for place in np.flatnonzero(large).tolist():
+        value = finish_average(int(totals[place]), int(counts[place]), scale)
+        quotients[place] = np.nan if value is None else value
+    return quotients
+
+
+def _items(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
+    feature, column = wanted.feature, wanted.columns[0]
+    encoded = tiles.features[column.id]
+    found: dict[int, list[tuple[Item, ...]]] = {}
+    for tile, entity in zip(members.tolist(), tiles.entities[members].tolist(), strict=True):
+        if tile in encoded:
+            found.setdefault(entity, []).append(decode_items(encoded[tile], column.carrier))
+    made = nothing(feature, tiles.entity_count)
+    for entity, partials in found.items():
+        merged = partials[0] if len(partials) == 1 else merge_items(column.kind, column.n, partials)
+        made.data[entity] = finish_items(column.kind, feature.value_type, feature.scale, merged)
+        made.present[entity] = True
+    return made

@@ -1,0 +1,285 @@
+"""The client of rankers: prepare a list of features once, then ask for entities; one query per entity.
+
+Deciding and computing (`read_plan`, `assemble`) do no I/O; this module reads between the two.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from feature_platform.clock import Clock, SystemClock, from_iso
+from feature_platform.definition.problems import did_you_mean
+from feature_platform.errors import (
+    LimitExceededError,
+    StoreUnavailableError,
+    UnknownFeatureError,
+)
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import RegistryReader
+from feature_platform.serving.answer import Outcome, answer, answer_part, can_be_stored, joined
+from feature_platform.serving.matrix import FeatureMatrix
+from feature_platform.serving.read_plan import ReadPlan, plan_reads, resolve, served_names
+from feature_platform.settings import StoreSettings
+from feature_platform.store.base import TileReader
+from feature_platform.tiles.grid import parse_duration_ms
+
+if TYPE_CHECKING:
+    from feature_platform.store.connect import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one request may ask for; passing one is an error that names it."""
+
+    entities_max: int = 10_000
+    features_max: int = 2_000
+    tiles_max: int = 2_000
+    """Tiles of one entity, over all windows of one feature set."""
+    keys_per_read: int = 100
+    """ScyllaDB takes no more in one query; the head is in the first one, so no tile is missed between two."""
+
+
+class FeatureClient:
+    """Serves features from the store. Mutable: keeps what is deployed for a while. Safe for use by threads."""
+
+    def __init__(
+        self,
+        reader: TileReader,
+        registry: RegistryReader,
+        *,
+        clock: Clock | None = None,
+        limits: Limits | None = None,
+        refresh_ms: int = 5_000,
+        close: Callable[[], None] | None = None,
+    ) -> None:
+        """Serve from ports.
+
+        Args:
+            reader: Where the tiles are.
+            registry: What is deployed.
+            clock: What *now* means.
+            limits: What one request may ask for.
+            refresh_ms: How long a look at the registry is good for.
+            close: Called by `close`; without it the caller closes the ports.
+        """
+        self.clock = clock or SystemClock()
+        self.limits = limits or Limits()
+        self._reader = reader
+        self._registry = registry
+        self._refresh_ms = refresh_ms
+        self._close = close
+        self._lock = threading.Lock()
+        self._snapshots: tuple[Snapshot, ...] = ()
+        self._refreshed_ms: int | None = None
+
+    @classmethod
+    def connect(
+        cls,
+        contact_points: Sequence[str],
+        *,
+        user: str,
+        password: str,
+        keyspace: str = "fp",
+        local_dc: str = "datacenter1",
+        limits: Limits | None = None,
+    ) -> Self:
+        """Log in to the store. Blocks; close the client, or use it in a `with` statement.
+
+        Args:
+            contact_points: Addresses such as `10.0.0.1:9042`, tried in turn; the other nodes are found.
+            user: A role that may read, such as `fp_service`.
+            password: Its password.
+            keyspace: Where tiles and registry are.
+            local_dc: The data centre to read from.
+            limits: What one request may ask for.
+
+        Raises:
+            StoreUnavailableError: No contact point answers, or the store refuses the user.
+        """
+        from feature_platform.registry.cql import CqlRegistry
+        from feature_platform.store.cql import CqlTiles
+
+        addresses = [_settings(address, keyspace, local_dc) for address in contact_points]
+        connection = _connect_any(addresses, user, password)
+        return cls(
+            CqlTiles(connection),
+            CqlRegistry(connection),
+            limits=limits,
+            close=connection.close,
+        )
+
+    def __enter__(self) -> Self:
+        """Hand out itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection that `connect` made; twice is harmless."""
+        if self._close is not None:
+            self._close()
+
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Return what is deployed, at most `refresh_ms` old unless the registry does not answer.
+
+        Raises:
+            StoreUnavailableError: The registry has never answered.
+        """
+        with self._lock:
+            now_ms = self.clock.now_ms()
+            if self._refreshed_ms is None or now_ms - self._refreshed_ms >= self._refresh_ms:
+                self._refresh(now_ms)
+            return self._snapshots
+
+    def _refresh(self, now_ms: int) -> None:
+        """Ask the registry; what was deployed before goes on being served while it is down."""
+        try:
+            self._snapshots = tuple(self._registry.snapshots())
+        except StoreUnavailableError:
+            if self._refreshed_ms is None:
+                raise
+        self._refreshed_ms = now_ms
+
+    def features(self, featureset: str) -> tuple[str, ...]:
+        """Return the names that a feature set serves.
+
+        Raises:
+            UnknownFeatureError: It is not deployed.
+        """
+        deployed = {snapshot.featureset: snapshot for snapshot in self.snapshots()}
+        if featureset not in deployed:
+            msg = f"feature set {featureset!r} is not deployed{did_you_mean(featureset, deployed)}"
+            raise UnknownFeatureError(msg)
+        return tuple(served_names(deployed[featureset]))
+
+    def prepare(
+        self,
+        features: Sequence[str] | None = None,
+        *,
+        featureset: str | None = None,
+        edge: str | None = None,
+    ) -> "PreparedFeatures":
+        """Resolve a list of features once.
+
+        Args:
+            features: Names such as `post_engagement.views_30m`, or `views_30m` with `featureset`; with a
+                feature set alone, all it serves.
+            featureset: Where bare names come from.
+            edge: How much longer windows may become for fewer tiles, such as `5m`.
+
+        Raises:
+            UnknownFeatureError: A name is not served; the message says which come close.
+            LimitExceededError: More names than allowed.
+            CallerError: The features are about different entities.
+        """
+        if features is None:
+            features = self.features(featureset) if featureset else ()
+        if len(features) > self.limits.features_max:
+            msg = f"{len(features)} features asked for, features_max is {self.limits.features_max}"
+            raise LimitExceededError(msg)
+        full = tuple(f"{featureset}.{name}" if featureset else name for name in features)
+        resolve(self.snapshots(), full)
+        return PreparedFeatures(
+            client=self,
+            names=tuple(features),
+            full_names=full,
+            edge_ms=parse_duration_ms(edge) if edge else 0,
+        )
+
+    def read(self, plan: ReadPlan, entities: Sequence[str]) -> list[Outcome]:
+        """Read a plan's rows of each entity, the head first. Blocks; failures are answers."""
+        table, size = plan.group.snapshot.table, self.limits.keys_per_read
+        answers: dict[str, Outcome] = {entity: [] for entity in entities if can_be_stored(entity)}
+        for first in range(0, len(plan.keys), size):
+            keys = plan.keys[first : first + size]
+            try:
+                read = self._reader.read_tiles(table, [(entity, keys) for entity in answers])
+            except StoreUnavailableError as error:
+                read = [error for _ in answers]
+            for entity, more in zip(answers, read, strict=True):
+                answers[entity] = joined(answers[entity], more)
+        return [answers.get(entity, []) for entity in entities]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFeatures:
+    """A list of features to ask for; follows what is deployed."""
+
+    client: FeatureClient
+    names: tuple[str, ...]
+    full_names: tuple[str, ...]
+    edge_ms: int
+
+    def get(
+        self,
+        entities: Sequence[str | int],
+        *,
+        at: int | str | None = None,
+        explain: bool = False,
+    ) -> FeatureMatrix:
+        """Return the features of entities, in their order. Blocks.
+
+        Args:
+            entities: Keys; one that stands there twice is read once.
+            at: A past instant instead of now, epoch milliseconds or ISO-8601; lifetime features and
+                properties then have no value.
+            explain: Add what every value rests on.
+
+        Raises:
+            LimitExceededError: More entities, or more tiles of each, than allowed.
+            OutOfReachError: The instant is in the future, or needs tiles that are no longer kept.
+            UnknownFeatureError: A feature is not served any more.
+            ValueError: The instant is not ISO-8601.
+        """
+        keys = [str(entity) for entity in entities]
+        if len(keys) > self.client.limits.entities_max:
+            limit = self.client.limits.entities_max
+            msg = (
+                f"{len(keys)} entities asked for, entities_max is {limit}; ask in several requests"
+            )
+            raise LimitExceededError(msg)
+        plans = self._plans(at if at is None or isinstance(at, int) else from_iso(at))
+        unique = list(dict.fromkeys(keys))
+        parts = [answer_part(plan, self.client.read(plan, unique)) for plan in plans]
+        return answer(self.names, keys, unique, parts, explained=explain)
+
+    async def aget(
+        self,
+        entities: Sequence[str | int],
+        *,
+        at: int | str | None = None,
+        explain: bool = False,
+    ) -> FeatureMatrix:
+        """Do what `get` does, in a thread, without blocking the event loop."""
+        return await asyncio.to_thread(self.get, entities, at=at, explain=explain)
+
+    def _plans(self, at_ms: int | None) -> list[ReadPlan]:
+        groups = resolve(self.client.snapshots(), self.full_names)
+        now_ms = self.client.clock.now_ms()
+        tiles_max = self.client.limits.tiles_max
+        return [plan_reads(group, now_ms, at_ms, self.edge_ms, tiles_max) for group in groups]
+
+
+def _connect_any(addresses: Sequence[StoreSettings], user: str, password: str) -> "Connection":
+    """Connect to the first address that answers."""
+    from feature_platform.store.connect import connect
+
+    for number, address in enumerate(addresses, start=1):
+        try:
+            return connect(address, user, password)
+        except StoreUnavailableError:
+            if number == len(addresses):
+                raise
+    msg = "no contact point was given; name at least one, such as 127.0.0.1:9042"
+    raise StoreUnavailableError(msg)
+
+
+def _settings(address: str, keyspace: str, local_dc: str) -> StoreSettings:
+    host, _, port = address.rpartition(":")
+    if not host:
+        host, port = address, "9042"
+    return StoreSettings(host=host, port=int(port), keyspace=keyspace, local_dc=local_dc)

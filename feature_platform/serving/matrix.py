@@ -1,0 +1,98 @@
+"""The answer to a request: one row per entity, one column per feature, a status per entity."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_platform.rows.partials import Value
+from feature_platform.serving.receipt import Receipt
+
+Status = Literal["ok", "no_data", "unavailable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """The values of one feature, exact, an entity each."""
+
+    data: NDArray[Any]
+    """int64, bool, float64; object for texts and lists."""
+    present: NDArray[np.bool_]
+    """Where there is a value at all."""
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it can stand in a matrix of floats."""
+        return self.data.dtype != object
+
+    def take(self, indexes: NDArray[np.int64]) -> "Column":
+        """Return the values at these indexes."""
+        return Column(data=self.data[indexes], present=self.present[indexes])
+
+    def to_list(self) -> list[Value]:
+        """Return plain Python values, None where there is none."""
+        pairs = zip(self.data.tolist(), self.present.tolist(), strict=True)
+        return [value if present else None for value, present in pairs]
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureMatrix:
+    """Served values of a list of entities."""
+
+    names: tuple[str, ...]
+    """The features, in the order they were asked for."""
+    entities: tuple[str, ...]
+    status: tuple[Status, ...]
+    """ok; no_data: no row at all (counts and sums are 0); unavailable: the store failed for this entity."""
+    errors: dict[str, str]
+    """Why an unavailable entity is."""
+    columns: tuple[Column, ...]
+    receipts: tuple[Receipt, ...] | None = None
+    """With `explain`: what each entity's values rest on."""
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """A row per entity, a column per name; NaN for no value, and throughout for texts and lists."""
+        matrix = np.full((len(self.entities), len(self.names)), np.nan)
+        for place, column in enumerate(self.columns):
+            if column.is_numeric:
+                matrix[column.present, place] = column.data[column.present]
+        return matrix
+
+    @cached_property
+    def objects(self) -> dict[str, list[Value]]:
+        """Texts and lists, by name; None for no value."""
+        named = zip(self.names, self.columns, strict=True)
+        return {name: column.to_list() for name, column in named if not column.is_numeric}
+
+    def to_dicts(self, names: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """Return the form that is written as JSON: exact integers, None for no value.
+
+        Args:
+            names: Other names for the features, in their order.
+        """
+        shown = self.names if names is None else names
+        columns = [column.to_list() for column in self.columns]
+        rows = zip(*columns, strict=True) if columns else iter([()] * len(self.entities))
+        dicts: list[dict[str, Any]] = []
+        for index, (entity, status, row) in enumerate(
+            zip(self.entities, self.status, rows, strict=True)
+        ):
+            values = {name: _finite(value) for name, value in zip(shown, row, strict=True)}
+            dicts.append({"entity": entity, "status": status, "values": values})
+            if entity in self.errors:
+                dicts[-1]["error"] = self.errors[entity]
+            if self.receipts is not None:
+                dicts[-1]["receipt"] = self.receipts[index].to_dict()
+        return dicts
+
+
+def _finite(value: Value) -> Value:
+    """Return None for the infinities, which JSON cannot write."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,195 @@
+"""What has to be read for a list of features at an instant: names resolved, covers chosen. No I/O.
+
+The same keys are read for every entity: its head, and the union of all covers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from feature_platform.clock import to_iso
+from feature_platform.definition.problems import did_you_mean
+from feature_platform.errors import (
+    CallerError,
+    LimitExceededError,
+    OutOfReachError,
+    UnknownFeatureError,
+)
+from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.store.base import HEAD_LEVEL, TileKey
+from feature_platform.tiles.cover import Cover, Mode, cover
+from feature_platform.tiles.grid import format_duration
+from feature_platform.tiles.layout import LayoutColumn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One served name, resolved."""
+
+    name: str
+    """As it was asked for."""
+    valid_from_ms: int
+    """Since when its value counts."""
+    feature: DeployedFeature
+    window_ms: int
+    """0 for a lifetime feature or a property."""
+    columns: tuple[LayoutColumn, ...]
+    levels: tuple[int, ...]
+    """Levels that its cover may use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The wanted features of one feature set: what one query per entity answers."""
+
+    snapshot: Snapshot
+    wanted: tuple[Wanted, ...]
+    positions: tuple[int, ...]
+    """Where they stand in the list that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadPlan:
+    """What is read of one feature set, the same for each entity, and how windows are answered from it."""
+
+    group: Group
+    mode: Mode
+    covers: Mapping[int, Cover]
+    """By window."""
+    keys: tuple[TileKey, ...]
+
+
+def served_names(snapshot: Snapshot) -> dict[str, tuple[DeployedFeature, int]]:
+    """Return each name that a feature set serves, with its feature and window (0 for none)."""
+    names: dict[str, tuple[DeployedFeature, int]] = {}
+    for feature in snapshot.features:
+        for window_ms in feature.windows_ms:
+            names[f"{feature.name}_{format_duration(window_ms)}"] = feature, window_ms
+        if feature.lifetime:
+            names[f"{feature.name}_lifetime"] = feature, 0
+        if feature.latest:
+            names[feature.name] = feature, 0
+    return names
+
+
+def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group, ...]:
+    """Find the features behind names such as `post_engagement.views_30m`.
+
+    Raises:
+        UnknownFeatureError: A name is not served; the message says which come close.
+        CallerError: The features are about different entities.
+    """
+    deployed = {snapshot.featureset: snapshot for snapshot in snapshots}
+    members: dict[str, list[tuple[int, Wanted]]] = {}
+    for position, name in enumerate(names):
+        featureset, dot, served = name.partition(".")
+        if not dot:
+            msg = f"feature {name!r} has no feature set; write FEATURESET.{name}, or name it apart"
+            raise UnknownFeatureError(msg)
+        if featureset not in deployed:
+            hint = did_you_mean(featureset, deployed) or _listing(deployed)
+            msg = f"feature set {featureset!r} is not deployed{hint}"
+            raise UnknownFeatureError(msg)
+        wanted = _wanted(deployed[featureset], served, name)
+        members.setdefault(featureset, []).append((position, wanted))
+    groups = tuple(
+        Group(
+            snapshot=deployed[featureset],
+            wanted=tuple(wanted for _, wanted in found),
+            positions=tuple(position for position, _ in found),
+        )
+        for featureset, found in members.items()
+    )
+    _refuse_mixed(groups)
+    return groups
+
+
+def _wanted(snapshot: Snapshot, served: str, name: str) -> Wanted:
+    names = served_names(snapshot)
+    if served not in names:
+        hint = did_you_mean(served, names) or _listing(names)
+        msg = f"feature {served!r} is not served by {snapshot.featureset}{hint}"
+        raise UnknownFeatureError(msg)
+    feature, window_ms = names[served]
+    columns = tuple(snapshot.layout.column(column) for column in feature.columns)
+    levels = snapshot.layout.grid.levels_for_window(window_ms)
+    return Wanted(
+        name=name,
+        valid_from_ms=feature.from_ms(served),
+        feature=feature,
+        window_ms=window_ms,
+        columns=columns,
+        levels=tuple(level for level in levels if level in columns[0].levels),
+    )
+
+
+def _listing(names: Iterable[str]) -> str:
+    shown = ", ".join(sorted(names)[:12])
+    return f"; there are: {shown}" if shown else ""
+
+
+def _refuse_mixed(groups: tuple[Group, ...]) -> None:
+    entities = {group.snapshot.entity: group.snapshot.featureset for group in groups}
+    if len(entities) > 1:
+        about = ", ".join(f"{name} about {entity}" for entity, name in sorted(entities.items()))
+        msg = f"features of different entities cannot be asked for together: {about}; prepare each"
+        raise CallerError(msg)
+
+
+def plan_reads(
+    group: Group, now_ms: int, at_ms: int | None, edge_ms: int, tiles_max: int
+) -> ReadPlan:
+    """Choose covers and the keys to read.
+
+    Args:
+        group: The features.
+        now_ms: The present.
+        at_ms: A past instant instead of the present.
+        edge_ms: How much longer windows may become for fewer tiles.
+        tiles_max: Most tiles to read of one entity.
+
+    Raises:
+        OutOfReachError: The instant is in the future, or tiles that it needs are no longer kept.
+        LimitExceededError: The windows need more tiles than allowed.
+    """
+    mode: Mode = "now" if at_ms is None else "past"
+    instant_ms = now_ms if at_ms is None else at_ms
+    _refuse_out_of_reach(group, now_ms, instant_ms, edge_ms)
+    grid = group.snapshot.layout.grid
+    covers = {
+        wanted.window_ms: cover(
+            grid, wanted.levels, wanted.window_ms, instant_ms, mode, edge_ms=edge_ms
+        )
+        for wanted in group.wanted
+        if wanted.window_ms
+    }
+    tiles = sorted({tile for answer in covers.values() for tile in answer.tiles})
+    if len(tiles) > tiles_max:
+        msg = (
+            f"the windows need {len(tiles)} tiles of each entity, tiles_max is {tiles_max}; ask for "
+            f"fewer windows, or prepare with a coarser `edge`"
+        )
+        raise LimitExceededError(msg)
+    return ReadPlan(group=group, mode=mode, covers=covers, keys=((HEAD_LEVEL, 0), *tiles))
+
+
+def _refuse_out_of_reach(group: Group, now_ms: int, instant_ms: int, edge_ms: int) -> None:
+    if instant_ms > now_ms:
+        msg = f"{to_iso(instant_ms)} is in the future; the present is {to_iso(now_ms)}"
+        raise OutOfReachError(msg)
+    for wanted in group.wanted:
+        earliest_ms = now_ms - _reach_ms(group.snapshot, wanted, edge_ms)
+        if wanted.window_ms and instant_ms < earliest_ms:
+            msg = (
+                f"{wanted.name} cannot be answered as of {to_iso(instant_ms)}: tiles it needs are no "
+                f"longer kept; the earliest instant is {to_iso(earliest_ms)}, `keep` of the feature "
+                f"set's settings moves it"
+            )
+            raise OutOfReachError(msg)
+
+
+def _reach_ms(snapshot: Snapshot, wanted: Wanted, edge_ms: int) -> int:
+    """Return how far back an instant may lie: every tile of its cover ends after instant - window - edge."""
+    lengths = snapshot.layout.grid.levels_ms
+    edges = [lengths[level] for level in wanted.levels[1:] if lengths[level] <= edge_ms]
+    kept_ms = min((snapshot.layout.retention_ms[level] for level in wanted.levels), default=0)
+    return kept_ms - wanted.window_ms - max(edges, default=0)

@@ -1,0 +1,129 @@
+"""The tiles that were read for many entities, decoded together, each exactly once. Hot path, no I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from feature_platform.rows.codec import Rows, decode_heads, decode_rows
+from feature_platform.rows.wire import Ints, Mask, join
+from feature_platform.store.base import HEAD_LEVEL, StoredRow
+from feature_platform.tiles.cover import Cover
+from feature_platform.tiles.layout import Layout
+
+_NEVER = np.iinfo(np.int64).min
+_LEVELS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tiles:
+    """Tiles of all entities; those of one entity stand together."""
+
+    entity_count: int
+    entities: Ints
+    """Entity of each tile, ascending."""
+    levels: Ints
+    starts_ms: Ints
+    counters: Ints
+    """A row per tile, a column per counter id that was asked for."""
+    present: Mask
+    features: dict[int, dict[int, bytes]]
+    """By feature id: encoded value by tile."""
+
+    def members(self, answer: Cover) -> Ints:
+        """Return the tiles that belong to a cover."""
+        keys = np.sort(np.array([_key(*tile) for tile in answer.tiles], dtype=np.int64))
+        mine = self.starts_ms * _LEVELS + self.levels
+        places = np.minimum(np.searchsorted(keys, mine), len(keys) - 1)
+        return np.flatnonzero(keys[places] == mine) if len(keys) else np.zeros(0, dtype=np.int64)
+
+    def of_level(self, level: int) -> Ints:
+        """Return the tiles of one level."""
+        return np.flatnonzero(self.levels == level)
+
+
+def _key(level: int, start_ms: int) -> int:
+    return start_ms * _LEVELS + level
+
+
+def decode_tiles(
+    layout: Layout,
+    rows: Sequence[Sequence[StoredRow]],
+    counter_ids: Sequence[int],
+    feature_ids: Sequence[int],
+) -> Tiles:
+    """Decode the rows of many entities.
+
+    1. Heads are split into their tiles.
+    2. Rows of their own that a head holds again are left out, as after a replay: the head wins.
+    3. All are decoded together and brought into the order of entities.
+
+    Args:
+        layout: What the rows hold.
+        rows: For each entity the rows that were read.
+        counter_ids: Counters wanted, in the order of the columns of the result.
+        feature_ids: Features wanted.
+
+    Raises:
+        CorruptRowError: A row is malformed.
+    """
+    flat = [(entity, row) for entity, found in enumerate(rows) for row in found]
+    head_entities = _ints([entity for entity, row in flat if row.level == HEAD_LEVEL])
+    heads = decode_heads([row.payload for _, row in flat if row.level == HEAD_LEVEL])
+    owners = head_entities[heads.heads]
+    oldest_ms = _oldest(layout, len(rows), owners, heads.levels, heads.starts_ms)
+    closed = [
+        (entity, row)
+        for entity, row in flat
+        if 0 <= row.level < len(layout.grid.levels_ms)
+        and (row.start_ms < oldest_ms[entity, row.level] or oldest_ms[entity, row.level] == _NEVER)
+    ]
+    own = decode_rows(*join([row.payload for _, row in closed]))
+    parts = (decode_rows(heads.buffer, heads.spans), own)
+    entities = np.concatenate([owners, _ints([entity for entity, _ in closed])])
+    order = np.argsort(entities, kind="stable")
+    matrices = [part.counter_matrix(counter_ids) for part in parts]
+    return Tiles(
+        entity_count=len(rows),
+        entities=entities[order],
+        levels=np.concatenate([heads.levels, _ints([row.level for _, row in closed])])[order],
+        starts_ms=np.concatenate([heads.starts_ms, _ints([row.start_ms for _, row in closed])])[
+            order
+        ],
+        counters=np.concatenate([values for values, _ in matrices])[order],
+        present=np.concatenate([present for _, present in matrices])[order],
+        features={feature: _features(parts, feature, order) for feature in feature_ids},
+    )
+
+
+def _oldest(layout: Layout, count: int, owners: Ints, levels: Ints, starts_ms: Ints) -> Ints:
+    """Return for each entity and level the start of the oldest slot its head holds; never without a head."""
+    grid = layout.grid
+    oldest = np.full((count, len(grid.levels_ms)), _NEVER)
+    if not layout.used_levels:
+        return oldest
+    finest = levels == layout.used_levels[0]
+    newest = np.full(count, _NEVER)
+    np.maximum.at(newest, owners[finest], starts_ms[finest])
+    known = newest != _NEVER
+    for level, (length_ms, depth) in enumerate(zip(grid.levels_ms, grid.depth, strict=True)):
+        floor = newest[known] - newest[known] % length_ms
+        oldest[known, level] = floor - (depth - 1) * length_ms
+    return oldest
+
+
+def _features(parts: tuple[Rows, Rows], feature_id: int, order: Ints) -> dict[int, bytes]:
+    """Return the encoded values of a feature by place in the new order."""
+    places = np.empty_like(order)
+    places[order] = np.arange(len(order))
+    found: dict[int, bytes] = {}
+    offset = 0
+    for part in parts:
+        for row, value in part.encoded_features(feature_id):
+            found[int(places[offset + row])] = value
+        offset += part.count
+    return found
+
+
+def _ints(values: list[int]) -> Ints:
+    return np.array(values, dtype=np.int64)

@@ -1,0 +1,73 @@
+"""A feature set as if it were deployed and its job had counted all events: for readers' tests."""
+
+from feature_platform.definition.model import Feature, FeatureSet
+from feature_platform.plan.layout import build_layout
+from feature_platform.plan.snapshot import DeployedFeature, Snapshot, table_name
+from feature_platform.store.base import HEAD_LEVEL, RowWrite, TileWriter, write_timestamp
+from feature_platform.testing.reference import Oracle
+
+
+def snapshot_of(featureset: FeatureSet, *, generation: int = 1, valid_from_ms: int = 0) -> Snapshot:
+    """Return the snapshot that a first deployment makes; ids count up from 0."""
+    ids = {column.name: number for number, column in enumerate(featureset.columns)}
+    return Snapshot(
+        featureset=featureset.name,
+        generation=generation,
+        table=table_name(featureset.name, generation),
+        entity=featureset.entity,
+        source=featureset.source.name,
+        topic=featureset.source.topic,
+        layout=build_layout(featureset, ids),
+        features=tuple(
+            _feature(featureset, feature, valid_from_ms) for feature in featureset.features
+        ),
+        flink_sql=featureset.flink_sql,
+        data_fingerprint=featureset.data_fingerprint,
+        metadata_fingerprint=featureset.metadata_fingerprint,
+        deployment="test",
+        job_id="",
+        savepoint="",
+        state="running",
+        parallelism=featureset.settings.parallelism,
+        deployed_ms=0,
+        definition={},
+    )
+
+
+def _feature(featureset: FeatureSet, feature: Feature, valid_from_ms: int) -> DeployedFeature:
+    stored = next(column for column in featureset.columns if column.name == feature.columns[0])
+    return DeployedFeature(
+        name=feature.name,
+        aggregate=feature.aggregate,
+        columns=feature.columns,
+        windows_ms=feature.windows_ms,
+        lifetime=feature.lifetime,
+        latest=feature.latest,
+        carrier=stored.carrier,
+        value_type=str(stored.value_type),
+        scale=stored.scale,
+        valid_from_ms=valid_from_ms,
+        description=feature.description,
+        meaning=feature.meaning,
+    )
+
+
+def write_expected(
+    writer: TileWriter, table: str, oracle: Oracle, now_ms: int, *, attempt: int = 1, flush: int = 1
+) -> None:
+    """Write what the oracle expects, as the kernel would: heads for ever, closed tiles while they are kept."""
+    for entity in oracle.entities:
+        expected = oracle.entity(entity)
+        if expected is None:
+            continue
+        rows = [RowWrite(level=HEAD_LEVEL, start_ms=0, payload=expected.head)]
+        for tile in expected.closed:
+            left_ms = (tile.expires_ms or 0) - now_ms
+            if left_ms > 0:
+                ttl_s = -(-left_ms // 1000)
+                rows.append(
+                    RowWrite(
+                        level=tile.level, start_ms=tile.start_ms, payload=tile.payload, ttl_s=ttl_s
+                    )
+                )
+        writer.write(table, entity, rows, written=write_timestamp(attempt, flush))
