@@ -58,7 +58,7 @@ final class CqlRegistry implements Registry {
         session.prepare(
             "INSERT INTO "
                 + CqlNames.qualified(keyspace, "cuts")
-                + " (featureset, generation, attempt, label, part, of, positions, recorded_ms)"
+                + " (featureset, generation, attempt, label, part, \"of\", positions, recorded_ms)"
                 + " VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TTL "
                 + CUT_TTL_SECONDS);
   }
