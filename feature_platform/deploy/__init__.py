@@ -1,0 +1,1 @@
+"""Bringing plans about: the executor of stages, Flink's REST interface, savepoints, topics, status."""

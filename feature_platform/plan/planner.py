@@ -39,8 +39,8 @@ class Facts:
 
     ids: Sequence[FeatureId] = ()
     """All ids ever allocated to the feature set."""
-    last_generation: int = 0
-    """The highest number ever given to a generation of it."""
+    next_generation: int = 1
+    """The number of its next generation, if it gets one."""
     job_runs: bool = True
     """Whether the deployed job runs, or Flink is about to restart it."""
 
@@ -99,7 +99,7 @@ def plan(
     change = compare(wanted, layout, deployed)
     if deployed and change.kind in ("none", "metadata"):
         layout = deployed.layout  # it holds all that is wanted, and the job writes it
-    base = deployed or _blank(wanted, facts.last_generation + 1)
+    base = deployed or _blank(wanted, facts.next_generation)
     target = _target(wanted, layout, change, replace(base, definition=definition or {}))
     if deployed and change.kind == "none":
         change = _revival(change, deployed, facts)
@@ -158,7 +158,7 @@ def plan_delete(deployed: Snapshot) -> Plan:
 
 def plan_restart(deployed: Snapshot) -> Plan:
     """Plan to start again, as it was deployed, a job that should run and does not."""
-    change = Change(kind="restart", reasons=("the job should run and does not",), verdicts=())
+    change = _revival(Change(kind="none", reasons=(), verdicts=()), deployed, Facts(job_runs=False))
     stages = _stages(change, deployed, deployed, None)
     return Plan(
         featureset=deployed.featureset,
@@ -171,8 +171,9 @@ def plan_restart(deployed: Snapshot) -> Plan:
 
 def _revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
     """Nothing differs; but is there a job?"""
-    if deployed.state == "stopped":
-        return Change(kind="start", reasons=("it is stopped",), verdicts=change.verdicts)
+    if deployed.state != "running":
+        reason = "it is stopped" if deployed.state == "stopped" else "a deployment was broken off"
+        return Change(kind="start", reasons=(reason,), verdicts=change.verdicts)
     if not facts.job_runs:
         return Change(
             kind="restart", reasons=("the job should run and does not",), verdicts=change.verdicts

@@ -1,0 +1,47 @@
+"""Waiting for a new job's first checkpoint, and giving up in time when it cannot reach one."""
+
+import time
+
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError
+
+TIMEOUT_S = 300.0
+RESTARTS_MAX = 3
+"""Flink would restart a job for ever; one that failed so often while it is deployed is not going to run."""
+
+
+def await_checkpoint(world: World, job_id: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    """Return when a job has completed a checkpoint; asks for one as soon as the job takes it.
+
+    Raises:
+        JobFailedError: It ended, failed again and again, or took too long; says the root cause.
+        ServerError: Flink does not answer.
+    """
+    deadline = time.monotonic() + timeout_s
+    asked = False
+    while time.monotonic() < deadline:
+        if world.cluster.last_checkpoint(job_id):
+            return
+        job = world.cluster.job(job_id)
+        if job is None or not job.lives:
+            state = job.state if job else "unknown to Flink"
+            raise JobFailedError(_failure(world, job_id, f"is {state}"))
+        if world.cluster.restarts(job_id) >= RESTARTS_MAX:
+            raise JobFailedError(_failure(world, job_id, f"failed {RESTARTS_MAX} times"))
+        asked = asked or (job.state == "RUNNING" and _ask(world, job_id))
+        time.sleep(world.poll_s)
+    raise JobFailedError(_failure(world, job_id, f"made no checkpoint within {timeout_s:.0f} s"))
+
+
+def _ask(world: World, job_id: str) -> bool:
+    """Ask for a checkpoint; False if the job takes none yet because not all its tasks run."""
+    try:
+        world.cluster.trigger_checkpoint(job_id)
+    except JobFailedError:
+        return False
+    return True
+
+
+def _failure(world: World, job_id: str, what: str) -> str:
+    cause = world.cluster.root_exception(job_id)
+    return f"the new job {job_id} {what}: {cause or 'Flink names no cause; see its page'}"

@@ -1,0 +1,82 @@
+"""Waiting until everything sent so far is counted and written: `fp wait`."""
+
+import time
+from collections.abc import Mapping
+
+from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Cut
+
+ASK_AGAIN_S = 5.0
+DEFAULT_TIMEOUT_S = 300.0
+
+
+def wait(world: World, name: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cut:
+    """Return when the job has read to the topic's end offsets of now and written every row.
+
+    It asks the job for checkpoints: a cut of the present attempt with positions at or past the ends
+    is the proof, because a cut is recorded only after all writes before it were acknowledged.
+
+    Raises:
+        UnknownFeatureError: It is not deployed.
+        JobFailedError: The job does not run, or the time is over; the message says how far it is.
+        WorldError: A server did not answer.
+    """
+    deployed = deployed_snapshot(world, name)
+    ends = world.topics.end_offsets(deployed.topic)
+    deadline = time.monotonic() + timeout_s
+    asked_s = float("-inf")
+    while True:
+        cut = _present_cut(world, deployed)
+        if cut is not None and not behind(cut.positions, ends):
+            return cut
+        _check_job(world, deployed)
+        if time.monotonic() > deadline:
+            raise JobFailedError(_too_late(deployed, cut, ends, timeout_s))
+        if time.monotonic() - asked_s > ASK_AGAIN_S:
+            asked_s = time.monotonic()
+            _ask(world, deployed.job_id)
+        time.sleep(world.poll_s)
+
+
+def behind(positions: Mapping[str, int], ends: Mapping[str, int]) -> int:
+    """Return how many events of a topic are past the positions."""
+    return sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())
+
+
+def _present_cut(world: World, deployed: Snapshot) -> Cut | None:
+    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    cut = world.registry.last_cut(deployed.featureset, deployed.generation)
+    return cut if cut and attempts and cut.attempt == attempts[-1].attempt else None
+
+
+def _check_job(world: World, deployed: Snapshot) -> None:
+    job = world.cluster.job(deployed.job_id)
+    if job is None or not job.lives:
+        state = job.state if job else "unknown to Flink"
+        cause = world.cluster.root_exception(deployed.job_id)
+        msg = (
+            f"{deployed.featureset}: job {deployed.job_id} is {state} {cause and f'({cause})'}; "
+            f"fp apply {deployed.featureset} starts it"
+        )
+        raise JobFailedError(msg)
+
+
+def _ask(world: World, job_id: str) -> None:
+    """Ask for a checkpoint; one that is under way, or a job that is restarting, is waited for."""
+    try:
+        world.cluster.trigger_checkpoint(job_id)
+    except JobFailedError:
+        return
+
+
+def _too_late(
+    deployed: Snapshot, cut: Cut | None, ends: Mapping[str, int], timeout_s: float
+) -> str:
+    where = f"{behind(cut.positions, ends)} events behind" if cut else "without a cut"
+    return (
+        f"{deployed.featureset} is still {where} after {timeout_s:.0f} s; "
+        f"see `fp status` for its rate and wait again with a larger --timeout"
+    )

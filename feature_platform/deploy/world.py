@@ -1,0 +1,140 @@
+"""What deploying needs of the world, as narrow ports, and the real things behind them."""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from feature_platform.broker.sender import ensure_topic
+from feature_platform.broker.topics import Topics as TopicReader
+from feature_platform.clock import Clock, SystemClock
+from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
+from feature_platform.deploy.submit import FlinkCommand
+from feature_platform.registry.base import Registry
+from feature_platform.registry.cql import open_registry
+from feature_platform.settings import KafkaSettings, Settings, password
+from feature_platform.store.base import TileTables
+from feature_platform.store.connect import connect
+from feature_platform.store.cql import CqlTiles
+
+
+class Cluster(Protocol):
+    """Flink, as far as deploying needs it; see `flink.FlinkRest` for what each call promises."""
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs that the cluster remembers, newest first."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """Return one job; None if the cluster does not know it."""
+        ...
+
+    def last_checkpoint(self, job_id: str) -> Checkpoint | None:
+        """Return a job's newest completed checkpoint or savepoint."""
+        ...
+
+    def retained_checkpoint(self, job_id: str) -> str:
+        """Return the path of the newest checkpoint that a job left behind; empty if there is none."""
+        ...
+
+    def restarts(self, job_id: str) -> int:
+        """Return how often Flink has restarted a job by itself."""
+        ...
+
+    def root_exception(self, job_id: str) -> str:
+        """Return the innermost cause of a job's newest failure."""
+        ...
+
+    def counter(self, job_id: str, vertex: str, metric: str) -> int:
+        """Return the sum of an operator's counter over all subtasks."""
+        ...
+
+    def trigger_checkpoint(self, job_id: str) -> None:
+        """Ask for a checkpoint now."""
+        ...
+
+    def stop_with_savepoint(self, job_id: str) -> str:
+        """Stop a job and return its savepoint's path."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job and wait until it has ended."""
+        ...
+
+
+class Submitter(Protocol):
+    """Starts jobs; see `submit.FlinkCommand`."""
+
+    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+        """Submit a job under the id given."""
+        ...
+
+
+class Topics(Protocol):
+    """Kafka, as far as deploying needs it."""
+
+    def create(self, topics: Sequence[str]) -> None:
+        """Create the topics that are missing."""
+        ...
+
+    def end_offsets(self, topic: str) -> Mapping[str, int]:
+        """Return the next offset of every partition, by "topic/partition"."""
+        ...
+
+
+class KafkaTopics:
+    """Topics of the real broker."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        """Connect when asked."""
+        self._settings = settings
+
+    def create(self, topics: Sequence[str]) -> None:
+        """Create the topics that are missing, with the partitions of the settings."""
+        for topic in topics:
+            ensure_topic(self._settings, topic)
+
+    def end_offsets(self, topic: str) -> Mapping[str, int]:
+        """Return the next offset of every partition, by "topic/partition"."""
+        return TopicReader(self._settings).ends(topic)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that a deployment touches."""
+
+    settings: Settings
+    registry: Registry
+    tables: TileTables
+    topics: Topics
+    cluster: Cluster
+    submitter: Submitter
+    clock: Clock
+    holder: str
+    """Who holds the leases that are taken."""
+    poll_s: float = 0.5
+    """How long a wait sleeps between two looks."""
+
+
+@contextmanager
+def open_world(settings: Settings) -> Iterator[World]:
+    """Connect to the real servers as `fp_admin`, with the registry's tables brought up to date.
+
+    Raises:
+        SettingsError: The password of fp_admin is not known.
+        StoreUnavailableError: The store does not answer.
+    """
+    clock = SystemClock()
+    with connect(settings.store, "fp_admin", password(settings, "admin")) as connection:
+        yield World(
+            settings=settings,
+            registry=open_registry(connection, clock),
+            tables=CqlTiles(connection),
+            topics=KafkaTopics(settings.kafka),
+            cluster=FlinkRest(settings.flink.rest_url),
+            submitter=FlinkCommand(settings),
+            clock=clock,
+            holder=f"process {os.getpid()} on {socket.gethostname()}",
+        )
