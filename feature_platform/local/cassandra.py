@@ -149,7 +149,7 @@ class Cassandra:
             "-XX:+ExitOnOutOfMemoryError",
             *JVM_17,
             *SINGLE_NODE,
-            f"-Dcassandra.config=file://{yaml}",
+            f"-Dcassandra.config={yaml.as_uri()}",
             f"-Dcassandra.storagedir={self._folder}",
             f"-Dlogback.configurationFile={logback}",
             *("-cp", f"{jars}/*", "org.apache.cassandra.service.CassandraDaemon"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from feature_platform.errors import ServerError
 
 VERSION = 17
+USUAL_PLACES = Path("/usr/lib/jvm")
 INSTALL = "apt-get install -y openjdk-17-jdk-headless maven"
 
 
@@ -48,7 +49,7 @@ def _candidates() -> Iterator[Path]:
     on_path = shutil.which("java")
     if on_path:
         yield Path(on_path).resolve().parent.parent
-    yield from sorted(Path("/usr/lib/jvm").glob(f"*{VERSION}*"))
+    yield from sorted(USUAL_PLACES.glob(f"*{VERSION}*"))
 
 
 def _version(home: Path) -> int | None:

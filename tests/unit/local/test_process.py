@@ -1,0 +1,141 @@
+"""Children are found, judged and stopped by pid, and nobody else's process is ever touched."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from feature_platform.local.process import Command, Processes, resident_bytes
+
+SLEEP = "import time; time.sleep(60)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+PARENT = (
+    "import subprocess, sys, time; "
+    f"subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); print('ready', flush=True); time.sleep(60)"
+)
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Processes:
+    """The processes of an empty stack."""
+    return Processes(tmp_path)
+
+
+def _python(code: str, name: str = "child") -> Command:
+    return Command(name=name, arguments=(sys.executable, "-c", code))
+
+
+def _wait_until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_started_process_is_up(processes: Processes) -> None:
+    """A process that runs is found under its name, by anybody who looks into the same folder."""
+    started = processes.start(_python(SLEEP))
+    assert processes.find("child") == started
+    assert processes.state("child") == "up"
+    processes.stop("child")
+
+
+def test_a_stopped_process_is_down(processes: Processes) -> None:
+    """After a stop neither process nor pid file is left."""
+    started = processes.start(_python(SLEEP))
+    processes.stop("child")
+    assert processes.state("child") == "down"
+    assert not psutil.pid_exists(started.pid)
+
+
+def test_a_process_that_ended_is_dead(processes: Processes) -> None:
+    """A process that ended by itself is dead, not down."""
+    processes.start(_python("pass"))
+    _wait_until(lambda: processes.state("child") == "dead")
+
+
+def test_a_stubborn_process_is_killed(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that ignores SIGTERM is killed when the limit has passed."""
+    monkeypatch.setattr("feature_platform.local.process.STOP_TIMEOUT_S", 0.5)
+    started = processes.start(_python(STUBBORN))
+    processes.stop("child")
+    assert not psutil.pid_exists(started.pid)
+
+
+def test_what_a_process_started_ends_with_it(processes: Processes) -> None:
+    """Grandchildren are stopped, too."""
+    started = processes.start(_python(PARENT))
+    _wait_until(lambda: "ready" in processes.tail("child"))
+    (grandchild,) = started.children()
+    processes.stop("child")
+    assert not grandchild.is_running()
+
+
+def test_a_stray_is_stopped(processes: Processes) -> None:
+    """What outlived the process that had started it is found by its mark."""
+    started = processes.start(_python(PARENT))
+    _wait_until(lambda: "ready" in processes.tail("child"))
+    (grandchild,) = started.children()
+    started.kill()
+    started.wait()
+    processes.stop_strays()
+    assert not grandchild.is_running()
+
+
+@pytest.mark.parametrize("shift_s", [0.0, 3600.0])
+def test_a_strangers_process_is_never_touched(
+    processes: Processes, tmp_path: Path, shift_s: float
+) -> None:
+    """A stale pid file that names somebody else's process stops nothing, whatever it says."""
+    with subprocess.Popen([sys.executable, "-c", SLEEP]) as stranger:
+        record = {
+            "pid": stranger.pid,
+            "started": psutil.Process(stranger.pid).create_time() - shift_s,
+        }
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "child.json").write_text(json.dumps(record))
+        assert processes.state("child") == "dead"
+        processes.stop("child")
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+def test_another_stacks_process_is_never_touched(tmp_path: Path) -> None:
+    """The mark of a process names its own stack; another stack leaves it alone."""
+    ours, theirs = Processes(tmp_path / "ours"), Processes(tmp_path / "theirs")
+    started = theirs.start(_python(SLEEP))
+    ours.stop_strays()
+    assert started.is_running()
+    theirs.stop("child")
+
+
+def test_both_outputs_are_in_the_log(processes: Processes) -> None:
+    """Standard output and standard error end up in one log, whose end is shown."""
+    processes.start(_python("import sys; print('out', flush=True); sys.exit('err')"))
+    _wait_until(lambda: processes.state("child") == "dead")
+    assert processes.tail("child") == "out\nerr"
+
+
+def test_a_long_log_is_set_aside(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that has grown past the limit makes room when the process starts again."""
+    monkeypatch.setattr("feature_platform.local.process.LOG_BYTES_MAX", 3)
+    for text in ("first", "second"):
+        processes.start(_python(f"print({text!r})"))
+        _wait_until(lambda: processes.state("child") == "dead")
+    assert processes.tail("child") == "second"
+    assert processes.log("child").with_suffix(".log.1").read_text() == "first\n"
+
+
+def test_memory_counts_the_whole_family(processes: Processes) -> None:
+    """The resident memory of a process includes that of its children."""
+    started = processes.start(_python(PARENT))
+    _wait_until(lambda: "ready" in processes.tail("child"))
+    assert resident_bytes(started) > started.memory_info().rss
+    processes.stop("child")

@@ -1,0 +1,43 @@
+"""Settings come from a file, the environment wins, and mistakes are named."""
+
+from pathlib import Path
+
+import pytest
+
+from feature_platform.errors import SettingsError
+from feature_platform.settings import SETTINGS_FILE, load_settings
+
+
+def test_every_setting_has_a_default(tmp_path: Path) -> None:
+    """A project without a settings file works."""
+    assert load_settings(tmp_path, {}).kafka.bootstrap == "127.0.0.1:9092"
+
+
+def test_the_file_is_read(tmp_path: Path) -> None:
+    """A value in the file replaces the default, and its neighbours keep theirs."""
+    (tmp_path / SETTINGS_FILE).write_text("[kafka]\nport = 19092\n")
+    settings = load_settings(tmp_path, {})
+    assert (settings.kafka.port, settings.kafka.controller_port) == (19_092, 9093)
+
+
+def test_the_environment_wins(tmp_path: Path) -> None:
+    """FP_STORE__PORT replaces what the file says."""
+    (tmp_path / SETTINGS_FILE).write_text("[store]\nport = 1\n")
+    assert load_settings(tmp_path, {"FP_STORE__PORT": "19042"}).store.port == 19_042
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[kafka]\nprot = 1\n", "kafka.prot"),
+        ("[kafka]\nport = 70000\n", "kafka.port = 70000"),
+        ("[store]\nkeyspace = 'Robert; DROP'\n", "store.keyspace"),
+        ("[nothing]\n", "nothing"),
+        ("port: 1", "not TOML"),
+    ],
+)
+def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
+    """The message names the file and the setting."""
+    (tmp_path / SETTINGS_FILE).write_text(text)
+    with pytest.raises(SettingsError, match=rf"{SETTINGS_FILE}: .*{said}"):
+        load_settings(tmp_path, {})
