@@ -21,7 +21,6 @@ from feature_platform.registry.base import (
 )
 from feature_platform.registry.memory import lease_held
 from feature_platform.store.connect import Connection
-from feature_platform.store.roles import JOB_TABLES, writer_grant
 from feature_platform.store.schema import migrate
 
 ALLOCATE_TRIES_MAX = 20
@@ -277,8 +276,6 @@ def open_registry(connection: Connection, clock: Clock) -> CqlRegistry:
         StoreUnavailableError: The store did not answer or refused.
     """
     migrate(connection, clock)
-    for table in JOB_TABLES:
-        connection.run_ddl(writer_grant(connection.keyspace, table))
     return CqlRegistry(connection)
 
 

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from feature_platform.errors import StoreUnavailableError, WorldError
 from feature_platform.store.base import RowWrite, StoredRow, TileKey, checked_identifier
 from feature_platform.store.connect import Connection, Row
-from feature_platform.store.roles import writer_grant
-from feature_platform.store.schema import tiles_table
+from feature_platform.store.schema import tiles_table, writer_grant
 
 KEYS_PER_QUERY_MAX = 100
 """ScyllaDB refuses more clustering keys in one IN."""

@@ -9,13 +9,11 @@ fp_test    reads; load tests run as it, so that a store with service levels can 
 from collections.abc import Mapping
 
 from feature_platform.settings import Role
-from feature_platform.store.base import checked_identifier
 from feature_platform.store.connect import quoted
 from feature_platform.store.schema import keyspace_statement
 
 ADMIN_RIGHTS = ("CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE")
 READERS: tuple[Role, ...] = ("job", "service", "test")
-JOB_TABLES = ("attempts", "cuts")
 
 
 def statements(
@@ -43,8 +41,3 @@ def statements(
     created += [f"GRANT {right} ON KEYSPACE {keyspace} TO fp_admin" for right in ADMIN_RIGHTS]
     created += [f"GRANT SELECT ON KEYSPACE {keyspace} TO fp_{role}" for role in READERS]
     return created
-
-
-def writer_grant(keyspace: str, table: str) -> str:
-    """Return the statement that lets the job write a table; fp_admin runs it after creating one."""
-    return f"GRANT MODIFY ON TABLE {checked_identifier(keyspace)}.{checked_identifier(table)} TO fp_job"

@@ -9,21 +9,18 @@ from feature_platform.clock import Clock
 from feature_platform.store.base import checked_identifier
 from feature_platform.store.connect import Connection
 
-REGISTRY_TABLES = (
-    "featuresets",
-    "feature_ids",
-    "generations",
-    "attempts",
-    "cuts",
-    "leases",
-    "deployments",
-)
+JOB_TABLES = ("attempts", "cuts")
+"""Tables of the registry that jobs write."""
 CUT_TTL_S = 7 * 86_400
 GRACE_S = 86_400
 
 _MIGRATIONS_TABLE = """\
 CREATE TABLE IF NOT EXISTS {keyspace}.migrations (
   part text, number int, applied_ms bigint, PRIMARY KEY ((part), number))"""
+
+_FIND_MIGRATIONS = """\
+SELECT table_name FROM system_schema.tables
+  WHERE keyspace_name = ? AND table_name = 'migrations'"""
 
 
 def tiles_table(keyspace: str, table: str) -> str:
@@ -48,6 +45,12 @@ def keyspace_statement(keyspace: str, *, local_dc: str, replication: int) -> str
     )
 
 
+def writer_grant(keyspace: str, table: str) -> str:
+    """Return the statement that lets the job write a table; fp_admin runs it after creating one."""
+    qualified = f"{checked_identifier(keyspace)}.{checked_identifier(table)}"
+    return f"GRANT MODIFY ON TABLE {qualified} TO fp_job"
+
+
 def migrate(connection: Connection, clock: Clock) -> None:
     """Apply the migrations that the keyspace lacks, in order; a crash in between is continued.
 
@@ -55,7 +58,9 @@ def migrate(connection: Connection, clock: Clock) -> None:
         StoreUnavailableError: The store did not answer or refused.
     """
     keyspace = connection.keyspace
-    connection.run_ddl(_MIGRATIONS_TABLE.format(keyspace=keyspace))
+    found = connection.run(_FIND_MIGRATIONS, (keyspace,))
+    if not found:
+        connection.run_ddl(_MIGRATIONS_TABLE.format(keyspace=keyspace))
     select = f"SELECT number FROM {keyspace}.migrations WHERE part = 'registry'"
     done = {row[0] for row in connection.run(select)}
     insert = (
@@ -85,6 +90,7 @@ def _v0001(keyspace: str) -> tuple[str, ...]:
   WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC) AND default_time_to_live = {CUT_TTL_S}""",
         f"{prefix}.leases (name text PRIMARY KEY, holder text, since_ms bigint)",
         f"{prefix}.deployments (featureset text PRIMARY KEY, progress text)",
+        *(writer_grant(keyspace, table) for table in JOB_TABLES),
     )
 
 
