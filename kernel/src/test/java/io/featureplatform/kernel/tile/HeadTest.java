@@ -109,6 +109,31 @@ class HeadTest {
         keys(head.apply(changes, Map.of())));
   }
 
+  /** Several changed minutes of one closed tile ask for its row once. */
+  @Test
+  void touchedTileIsNamedOnce() {
+    Layout layout = Layouts.of(DEPTH, Layouts.counter(0, Kind.COUNT, 1));
+    Head head = Head.empty(layout);
+    head.apply(plus(layout, 100, 1L), Map.of());
+    Changes changes = plus(layout, 11, 1L);
+    add(changes, 12, 1L);
+    assertEquals(List.of(new TileKey(1, 10 * MINUTE)), head.closedTilesTouched(changes));
+  }
+
+  /** A row that had not to be read is not added, should a cache still offer it. */
+  @Test
+  void rowsThatNeedNoReadAreIgnored() {
+    Layout layout = Layouts.of(DEPTH, EVENTS);
+    Head head = Head.empty(layout);
+    head.apply(plus(layout, 10, 1L), Map.of());
+    Changes changes = plus(layout, 100, 1L);
+    add(changes, 50, 2L);
+    byte[] stale = {0x12, 1, 0, 0x1A, 1, 2};
+    List<ClosedTile> closed = head.apply(changes, Map.of(new TileKey(0, 50 * MINUTE), stale));
+    assertEquals(new TileKey(0, 50 * MINUTE), closed.get(1).key());
+    assertArrayEquals(new long[] {2}, RowDecoder.decodeTile(closed.get(1).row()).counters());
+  }
+
   /**
    * A column that the layout no longer knows keeps its numbers in head, lifetime and closed rows.
    */
