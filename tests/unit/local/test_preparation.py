@@ -43,7 +43,7 @@ def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("no_java")
 def test_a_missing_jdk_is_told_with_the_command() -> None:
     """Without a JDK the message says what to install, and how."""
-    with pytest.raises(ServerError, match="found: none.*apt-get install -y openjdk-17-jdk"):
+    with pytest.raises(ServerError, match=r"found: none.*apt-get install -y openjdk-17-jdk"):
         find_java_home()
 
 
@@ -73,7 +73,7 @@ def test_the_right_jdk_is_found_behind_a_wrong_one(
 def test_a_full_disk_stops_the_start(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Too little free space is told before anything is written."""
     monkeypatch.setattr(stack_module, "FREE_BYTES_MIN", 2**60)
-    with pytest.raises(ServerError, match="are free on the disk of .*: free some space"):
+    with pytest.raises(ServerError, match=r"are free on the disk of .*: free some space"):
         Stack(settings, servers=["kafka"]).up()
     assert not settings.secrets_file.exists()
 

@@ -16,7 +16,8 @@ SLEEP = "import time; time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
 PARENT = (
     "import subprocess, sys, time; "
-    f"subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); print('ready', flush=True); time.sleep(60)"
+    f"subprocess.Popen([sys.executable, '-c', {SLEEP!r}]); "
+    "print('ready', flush=True); time.sleep(60)"
 )
 
 
