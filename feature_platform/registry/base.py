@@ -103,6 +103,10 @@ class RegistryReader(Protocol):
         """Return the newest complete cut; None if there is none."""
         ...
 
+    def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
+        """Return the complete cut of one epoch, such as the R of an attempt; None if there is none."""
+        ...
+
     def lease(self, name: str) -> Lease | None:
         """Return who changes a feature set right now."""
         ...

@@ -94,6 +94,13 @@ class CqlRegistry:
                 return cut
         return None
 
+    def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
+        """Return the cut of one epoch; see `RegistryReader`."""
+        for epoch, parts in groupby(self._cut_parts(name, generation), key=_epoch):
+            if epoch == (attempt, label):
+                return newest_cut(list(parts))
+        return None
+
     def lease(self, name: str) -> Lease | None:
         """Return the lease; see `RegistryReader`."""
         rows = self._run("SELECT holder, since_ms FROM {keyspace}.leases WHERE name = ?", name)

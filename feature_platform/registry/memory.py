@@ -63,6 +63,11 @@ class MemoryRegistry:
         """Return the newest complete cut; see `RegistryReader`."""
         return newest_cut(self._parts[name, generation])
 
+    def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
+        """Return the cut of one epoch; see `RegistryReader`."""
+        parts = self._parts[name, generation]
+        return newest_cut([part for part in parts if (part.attempt, part.label) == (attempt, label)])
+
     def lease(self, name: str) -> Lease | None:
         """Return the lease; see `RegistryReader`."""
         lease, expires_ms = self._leases.get(name, (None, 0))

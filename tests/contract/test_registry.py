@@ -295,6 +295,23 @@ def test_the_newest_complete_cut_counts(world: World, name: str) -> None:
     )
 
 
+def test_the_cut_of_one_epoch_is_found(world: World, name: str) -> None:
+    """It is what an attempt started from, however many came after it; an incomplete one is none."""
+    registry, job = world
+    for item in (
+        part(8, "kernel-0"),
+        part(8, "intake-0", p0=8),
+        part(9, "kernel-0"),
+        part(9, "intake-0", p0=9),
+        part(10, "kernel-0"),
+    ):
+        job.add_cut_part(name, 1, item)
+    cut = registry.cut(name, 1, attempt=1, label=8)
+    assert cut is not None
+    assert cut.positions == {"t/0": 8}
+    assert registry.cut(name, 1, attempt=1, label=10) is None
+
+
 def test_many_incomplete_cuts_are_passed_by(world: World, name: str) -> None:
     """The newest complete one is found behind more rows than a page holds."""
     registry, job = world
