@@ -1,7 +1,6 @@
 """What Dagster loads: every feature set as assets, and the sensor that watches over their jobs."""
 
 import dagster as dg
-from feature_platform.orchestration.resources import Platform
 
 from feature_platform.orchestration.assets import (
     broken_asset,
@@ -11,6 +10,7 @@ from feature_platform.orchestration.assets import (
     stream_asset,
 )
 from feature_platform.orchestration.loading import load
+from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor
 
 loaded = load()

@@ -59,13 +59,12 @@ def status(
 
 def _ask(settings: Settings) -> tuple[list["Health"], str]:
     """Return how the jobs are doing, or why nobody can tell."""
-    from feature_platform.cli.reading import open_store
-    from feature_platform.deploy.flink import FlinkRest
+    from feature_platform.deploy.world import open_world
     from feature_platform.orchestration.observe import observe
 
     try:
-        with open_store(settings) as (registry, _):
-            return observe(registry, FlinkRest(settings.flink.rest_url), settings.kafka), ""
+        with open_world(settings) as world:
+            return observe(world), ""
     except FeaturePlatformError as error:
         return [], str(error)
 
@@ -107,9 +106,6 @@ def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> Non
         )
     if healths:
         console.print(jobs)
-    for health in healths:
-        if health.problem:
-            console.print(f"{health.featureset} failed last with: {health.problem}", markup=False)
 
 
 def _coloured(state: str) -> str:

@@ -1,7 +1,7 @@
 """Assets: `stream/<fs>` deploys, `live/<fs>` shows how its job does, `broken/<file>` an error."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 
@@ -50,10 +50,11 @@ def stream_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
         metadata=metadata.definition(featureset),
         pool=f"deploy_{featureset.name}",
     )
-    def stream(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult:
-        restart = context.run.tags.get(RESTART_TAG) is not None
-        deployed = platform.deploy(featureset.name, log=context.log.info, restart=restart)
-        return dg.MaterializeResult(metadata=metadata.deployed(deployed))
+    def stream(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
+        is_restart = RESTART_TAG in context.run.tags
+        bring_about = platform.restart if is_restart else platform.deploy
+        done = bring_about(featureset.name, context.log.info)
+        return dg.MaterializeResult(metadata=metadata.deployed(done))
 
     return stream
 
@@ -99,7 +100,7 @@ def broken_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(["broken", name])
 
 
-def _owners(featureset: FeatureSet) -> Iterable[str]:
+def _owners(featureset: FeatureSet) -> list[str]:
     if "@" in featureset.owner:
         return [featureset.owner]
     team = re.sub(r"[^A-Za-z0-9_-]+", "_", featureset.owner)

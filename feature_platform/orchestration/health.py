@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from feature_platform.clock import to_iso
 from feature_platform.deploy.flink import LIVING, Checkpoint
+from feature_platform.deploy.status import FeatureSetStatus
 from feature_platform.plan.snapshot import State
 from feature_platform.registry.base import Cut
-
-UNKNOWN = "UNKNOWN"
-"""Flink does not know the job: it was cancelled and forgotten, or the cluster was started anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,18 +34,31 @@ class Health:
     """By reason."""
     changed_by: str = ""
     """Who is changing it right now."""
-    problem: str = ""
-    """Why its job failed the last time, if it ever did."""
 
-    @property
-    def runs(self) -> bool:
-        """Tell whether its job lives."""
-        return self.job_state in LIVING
+    @classmethod
+    def of(cls, status: FeatureSetStatus, dead_letters: Mapping[str, int]) -> Self:
+        """Put together what registry and servers said."""
+        return cls(
+            featureset=status.snapshot.featureset,
+            wanted=status.snapshot.state,
+            generation=status.snapshot.generation,
+            job_id=status.snapshot.job_id,
+            job_state=status.job_state,
+            restarts=status.restarts,
+            attempt=status.attempt,
+            lag=sum(status.lag.values()) if status.cut else None,
+            checkpoint=status.checkpoint,
+            cut=status.cut,
+            rows_written=status.rows_written,
+            dead_letters=dict(dead_letters),
+            changed_by=status.changed_by,
+        )
 
     @property
     def died(self) -> bool:
         """Tell whether its job should run and does not, and nobody is about to change that."""
-        return self.wanted == "running" and not self.runs and not self.changed_by
+        should_run = self.wanted != "stopped" and not self.changed_by
+        return should_run and self.job_state not in LIVING
 
     @property
     def consumed(self) -> int:
@@ -76,7 +87,6 @@ class Health:
             "dead_letters": sum(self.dead_letters.values()),
             "dead_letter_reasons": dict(sorted(self.dead_letters.items())),
             "changed_by": self.changed_by,
-            "problem": self.problem,
         }
 
 

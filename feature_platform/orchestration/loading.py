@@ -30,12 +30,12 @@ class Loaded:
         return found
 
 
-def load() -> Loaded:
-    """Load the project of FP_PROJECT, or the clone itself.
+def load(project: str | Path | None = None) -> Loaded:
+    """Load a project: the one given, else the one of FP_PROJECT, else the clone itself.
 
     Raises:
         SettingsError: Its settings are wrong.
     """
-    folder = Path(os.environ.get(PROJECT_VARIABLE, REPOSITORY))
+    folder = Path(project or os.environ.get(PROJECT_VARIABLE) or REPOSITORY)
     settings = load_settings(folder)
     return Loaded(settings=settings, project=load_project(settings.featuresets))

@@ -8,6 +8,7 @@ import yaml
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.errors import Problem
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.resources import Deployment
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.tiles.grid import format_duration
 
@@ -46,12 +47,13 @@ def definition(featureset: FeatureSet) -> Metadata:
     }
 
 
-def deployed(plan_text: str, snapshot: Snapshot, attempt: int, flink_url: str) -> Metadata:
+def deployed(done: Deployment) -> Metadata:
     """Describe a deployment that is done."""
+    snapshot = done.snapshot
     return {
-        "plan": dg.MetadataValue.md(f"```\n{plan_text.strip()}\n```"),
-        "job": dg.MetadataValue.url(f"{flink_url}/#/job/running/{snapshot.job_id}/overview"),
-        "attempt": dg.MetadataValue.int(attempt),
+        "plan": dg.MetadataValue.md(f"```\n{done.plan}\n```"),
+        "job": dg.MetadataValue.url(f"{done.flink_url}/#/job/running/{snapshot.job_id}/overview"),
+        "attempt": dg.MetadataValue.int(done.attempt),
         "generation": dg.MetadataValue.int(snapshot.generation),
         "fingerprint": dg.MetadataValue.text(snapshot.data_fingerprint),
         "served": _served(snapshot),

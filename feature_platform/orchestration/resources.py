@@ -1,0 +1,71 @@
+"""The platform as Dagster's resource: what assets and the sensor call; it connects when used."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import dagster as dg
+
+from feature_platform.deploy.apply import make_plans
+from feature_platform.deploy.control import deployed_snapshot, ensure_running
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.world import World, open_world
+from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.loading import Loaded, load
+from feature_platform.orchestration.observe import observe
+from feature_platform.plan.explain import explain
+from feature_platform.plan.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """What was done, and what is deployed now."""
+
+    plan: str
+    """The plan as it was explained and executed."""
+    snapshot: Snapshot
+    attempt: int
+    flink_url: str
+
+
+class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
+    """One project and the servers behind it."""
+
+    project: str
+    """Its folder."""
+
+    def load(self) -> Loaded:
+        """Load settings and definitions as they are now."""
+        return load(self.project)
+
+    def deploy(self, name: str, log: Callable[[str], None]) -> Deployment:
+        """Bring a feature set to its definition; return when the job has its first checkpoint."""
+        loaded = self.load()
+        with open_world(loaded.settings) as world:
+            (plan,) = make_plans(world, loaded.project, [name])
+            text = explain(plan)
+            log(text)
+            execute(plan, world, log)
+            return _deployment(world, name, text)
+
+    def restart(self, name: str, log: Callable[[str], None]) -> Deployment:
+        """Start a dead job again as it was deployed, whatever its definition says by now."""
+        with open_world(self.load().settings) as world:
+            started = ensure_running(world, name, log)
+            text = "started again as it was deployed" if started else "it runs already"
+            return _deployment(world, name, text)
+
+    def observe(self) -> list[Health]:
+        """Ask the servers how every deployed feature set is doing."""
+        with open_world(self.load().settings) as world:
+            return observe(world)
+
+
+def _deployment(world: World, name: str, plan: str) -> Deployment:
+    snapshot = deployed_snapshot(world, name)
+    attempts = world.registry.attempts(name, snapshot.generation)
+    return Deployment(
+        plan=plan,
+        snapshot=snapshot,
+        attempt=attempts[-1].attempt if attempts else 0,
+        flink_url=world.settings.flink.rest_url,
+    )
