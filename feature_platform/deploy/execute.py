@@ -93,10 +93,14 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
             )
             raise PlanRefusedError(msg)
         execution = _Execution(plan, world, report)
-        for stage in plan.stages[1:]:
-            lease.check()
-            report(describe(stage))
-            execution.do(stage)
+        try:
+            for stage in plan.stages[1:]:
+                lease.check()
+                report(describe(stage))
+                execution.do(stage)
+        except JobFailedError as error:
+            msg = f"{plan.featureset}: {error}; {execution.roll_back()}"
+            raise JobFailedError(msg) from error
     return world.registry.snapshot(plan.featureset)
 
 
@@ -211,29 +215,24 @@ class _Execution:
         self._world.submitter.submit(spec, snapshot.job_id, path)
 
     def _await(self) -> None:
-        job_id = self._begun().deployment
-        try:
-            await_checkpoint(self._world, job_id)
-        except JobFailedError as error:
-            self._world.cluster.cancel(job_id)
-            msg = f"{self._name}: {error}; {self._roll_back()}"
-            raise JobFailedError(msg) from error
+        await_checkpoint(self._world, self._begun().deployment)
 
-    def _roll_back(self) -> str:
-        """Bring back what was deployed before; returns what runs now, in words."""
-        old, kind = self._snapshot, self._plan.change.kind
-        self._end_progress()
+    def roll_back(self) -> str:
+        """Undo what a failed walk has begun; returns what runs now, in words."""
+        old, begun = self._snapshot, self._progress
+        if begun:
+            self._world.cluster.cancel(begun.deployment)
+            self._end_progress()
         if old is None:
             self._world.registry.retire_ids(self._name, frozenset())
-            target = self._wanted()
-            self._world.tables.drop_table(target.table)
+            self._world.tables.drop_table(self._wanted().table)
             return "nothing is deployed; correct the cause and apply again"
         self._world.registry.retire_ids(self._name, _ids(old))
-        if kind != "forward":
-            return "its state is kept; correct the cause and apply again"
-        self._report("the new job failed: bring the one before it back from its savepoint")
+        if old.state != "deploying":
+            return "nothing else was changed; correct the cause and apply again"
+        self._report("it failed: bring the job before it back from its savepoint")
         self._revive(old, "savepoint")
-        return "the definition deployed before runs again, from its savepoint"
+        return "what was deployed before runs again, from its savepoint"
 
     def _revive(self, old: Snapshot, start: Start) -> None:
         """Start what was deployed as it was, under a new deployment."""

@@ -1,8 +1,8 @@
-"""Looking into a savepoint before it is relied upon: does it hold the state of these operators?
+"""Looking into a savepoint before it is relied upon: are these operators in it?
 
 With `-n` Flink drops state whose operator it does not find, silently, so a renamed uid would lose
 every count. This reads no state: it only looks for the operators' ids in the savepoint's `_metadata`
-file, 16 bytes each that cannot stand there by chance.
+file, 16 bytes each, which cannot stand there by chance. The kernel refuses an empty state itself.
 """
 
 from pathlib import Path
@@ -10,15 +10,15 @@ from urllib.parse import unquote, urlsplit
 
 from feature_platform.errors import JobFailedError
 
-STATEFUL_UIDS = ("source", "kernel")
-"""Uids that no change of a definition changes; the intake's own state is the positions it has seen."""
+STATEFUL_UIDS = ("source", "intake", "kernel")
+"""Uids that no change of a definition changes; the kernel's Java names the same."""
 
 _MASK = (1 << 64) - 1
 _C1, _C2 = 0x87C37B91114253D5, 0x4CF5AD432745937F
 
 
 def check_savepoint(path: str, uids: tuple[str, ...] = STATEFUL_UIDS) -> bool:
-    """Make sure that a savepoint holds state of every operator.
+    """Make sure that every operator is in a savepoint.
 
     Args:
         path: The savepoint's folder as Flink names it.
@@ -44,17 +44,17 @@ def check_savepoint(path: str, uids: tuple[str, ...] = STATEFUL_UIDS) -> bool:
     missing = [uid for uid in uids if operator_id(uid) not in content]
     if missing:
         msg = (
-            f"the savepoint {path} holds no state of {', '.join(missing)}: starting from it would "
-            f"lose counts; it is left as it is, and so is the stopped job"
+            f"the savepoint {path} holds no state of {', '.join(missing)}: starting from it "
+            f"would lose counts"
         )
         raise JobFailedError(msg)
     return True
 
 
 def operator_id(uid: str) -> bytes:
-    """Return an operator's id as it stands in `_metadata`: murmur3 of the uid, each half reversed."""
-    low, high = _murmur3_128(uid.encode())
-    return low.to_bytes(8, "big") + high.to_bytes(8, "big")
+    """Return the id that Flink gives to an operator with this uid: murmur3 of its 128 bits."""
+    first, second = _murmur3_128(uid.encode())
+    return first.to_bytes(8, "little") + second.to_bytes(8, "little")
 
 
 def _murmur3_128(data: bytes) -> tuple[int, int]:

@@ -17,7 +17,7 @@ from typing import Any
 from feature_platform.errors import JobFailedError, ServerError
 from feature_platform.settings import REPOSITORY, Settings
 
-SUBMIT_TIMEOUT_S = 180.0
+SUBMIT_TIMEOUT_S = 300.0
 OUTPUT_LINES_MAX = 12
 _JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 _PYTHON_ERROR = re.compile(r"^\S*(?:Error|Exception)\b.*")

@@ -15,7 +15,13 @@ from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import Layout
 
 Kind = Literal["none", "new", "metadata", "forward", "rebuild", "start", "restart", "removed"]
-Verdict = Literal["keeps history", "counts from now on", "recomputed from the log", "dropped"]
+Verdict = Literal[
+    "keeps history",
+    "counts from now on",
+    "counts from the first event on",
+    "recomputed from the log",
+    "dropped",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
