@@ -1,6 +1,6 @@
-"""Decodes rows of the store: counters of many rows at once, features lazily, heads into their tiles.
+"""Decodes rows of the store: counters of many rows at once, features lazily, heads into tiles.
 
-Rows are only ever written by the kernel; `testing.reference_rows` holds a plain encoder of the same bytes.
+Only the kernel writes rows; `testing.reference_rows` holds a plain encoder of the same bytes.
 `row_pb2.py` is generated from `row.proto` by `protoc` of grpcio-tools 1.71 (protobuf 5.29):
 `python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. feature_platform/rows/row.proto`.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from google.protobuf.message import DecodeError
+from numpy.typing import NDArray
 
 from feature_platform.errors import CorruptRowError
-from feature_platform.rows.partials import Item, Row
+from feature_platform.rows.partials import Item, Row, Scalar
 from feature_platform.rows.row_pb2 import FeatureValue
 from feature_platform.rows.wire import (
     LENGTH,
@@ -24,7 +24,6 @@ from feature_platform.rows.wire import (
     Ints,
     Mask,
     Spans,
-    UInts,
     check,
     join,
     read_fields,
@@ -54,7 +53,7 @@ class Rows:
     feature_spans: Spans
 
     def counter_matrix(self, ids: Sequence[int]) -> tuple[Ints, Mask]:
-        """Return counters as a matrix, a row each and a column for each id, and which were present."""
+        """Return counters as a matrix, a row each and a column per id, and which were present."""
         columns = np.full(max(ids, default=0) + 2, -1, dtype=np.int64)
         columns[list(ids)] = np.arange(len(ids))
         found = columns[np.minimum(self.counter_ids, len(columns) - 1)]
@@ -136,7 +135,7 @@ def decode_rows(buffer: Bytes, spans: Spans) -> Rows:
         count=len(spans),
         buffer=buffer,
         counter_rows=np.repeat(owners, per_row),
-        counter_ids=ids,
+        counter_ids=ids.astype(np.int64),
         counters=zigzag(counters),
         feature_rows=feature_rows,
         feature_ids=feature_ids,
@@ -252,7 +251,7 @@ def decode_items(payload: bytes, carrier: Carrier) -> tuple[Item, ...]:
     return tuple(items)
 
 
-def _carried(value: FeatureValue, carrier: Carrier) -> list[int] | list[float] | list[str]:
+def _carried(value: FeatureValue, carrier: Carrier) -> Sequence[Scalar]:
     match carrier:
         case "int":
             return list(value.integers)

@@ -1,6 +1,6 @@
 """The algebra of partials: merging them over tiles and finishing them to the value that is served.
 
-Every kind is a commutative monoid; additive ones (count, sum) are groups, the others are idempotent.
+Every kind is a commutative monoid; additive ones (count, sum) are groups, the others idempotent.
 Partials are never changed in place.
 """
 
@@ -35,7 +35,7 @@ class Item(NamedTuple):
 
 
 Partial = int | tuple[Item, ...] | None
-"""count, sum: an int. min, max: an int, None where nothing was seen. Others: items, newest first."""
+"""count, sum: an int. min, max: an int, None if nothing was seen. Others: items, newest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def retract(kind: Kind, partial: Partial, update: Partial) -> Partial:
 
 def to_sortable(value: float) -> int:
     """Map a double to an int64 of the same order; both zeros become one."""
-    (bits,) = struct.unpack("<q", struct.pack("<d", value + 0.0))
+    bits = int.from_bytes(struct.pack("<d", value + 0.0), "little", signed=True)
     return bits if bits >= 0 else bits ^ LONG_MAX
 
 
@@ -146,7 +146,7 @@ def finish_average(total: int, count: int, scale: int) -> float | None:
 
 
 def finish_items(kind: Kind, value_type: str, scale: int, items: tuple[Item, ...]) -> Value:
-    """Turn merged items into what is served: the value, of LAST_N a list, newest first; None without any."""
+    """Turn merged items into what is served: a value, of LAST_N a list, newest first; or None."""
     values = [_finish_scalar(value_type, scale, item.value) for item in items]
     if kind == "last_n":
         return values or None  # type: ignore[return-value]  # one carrier, so one type throughout

@@ -1,7 +1,7 @@
 """The protobuf wire format, read for many messages at once with numpy. Hot path.
 
-A *span* is a half-open piece `[start, stop)` of one joined buffer; arrays of starts and stops stand for many.
-Whatever the bytes are, the outcome is a value or `CorruptRowError`.
+A *span* is a half-open piece `[start, stop)` of one joined buffer; arrays of starts and stops stand
+for many. Whatever the bytes are, the outcome is a value or `CorruptRowError`.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ class Fields:
     """Value of a varint field; the length of a length-delimited one."""
 
     def select(self, number: int, wire_type: int, what: str) -> tuple[Ints, Spans, UInts]:
-        """Return messages, spans and varints of one field number, which must have this wire type."""
+        """Return messages, spans and varints of a field number, which must have this wire type."""
         mask = self.numbers == number
         check(mask & (self.wire_types != wire_type), self.messages, f"{what} has a wrong wire type")
         return self.messages[mask], self.spans[mask], self.varints[mask]
@@ -167,7 +167,7 @@ def _gather(rounds: list[tuple[Ints, UInts, Ints, Ints, UInts]], what: str) -> F
 def read_packed(
     buffer: Bytes, spans: Spans, messages: Ints, what: str
 ) -> tuple[NDArray[np.unsignedinteger[Any]], Ints]:
-    """Read packed varints of all spans; return them flat, as narrow as they fit, and how many each span has."""
+    """Read packed varints; return them flat, as narrow as they fit, and how many each span has."""
     octets = _joined(buffer, spans)
     lengths = spans.stops - spans.starts
     if not len(octets):

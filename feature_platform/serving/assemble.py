@@ -1,4 +1,4 @@
-"""From decoded tiles to served values: merge over each cover, finish, one column per feature. Hot path, no I/O."""
+"""From decoded tiles to served values: merged over covers and finished. Hot path, no I/O."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -119,9 +119,11 @@ def _average(totals: Ints, counts: Ints, scale: int) -> NDArray[np.float64]:
 
 
 def _divide(totals: Ints, counts: Ints, scale: int) -> NDArray[np.float64]:
-    """Divide by count and 10^scale, rounded once: by floats where they are exact, else by Python's integers."""
+    """Divide by count and 10^scale, rounded once: as floats where exact, else as integers."""
     divisor = 10**scale
-    quotients = totals.astype(np.float64) / (counts.astype(np.float64) * divisor)
+    quotients: NDArray[np.float64] = totals.astype(np.float64) / (
+        counts.astype(np.float64) * divisor
+    )
     exact = _EXACT_IN_DOUBLE
     large = (totals > exact) | (totals < -exact) | (counts > exact // divisor) | (counts < 0)
     for place in np.flatnonzero(large).tolist():

@@ -1,4 +1,4 @@
-"""The client of rankers: prepare a list of features once, then ask for entities; one query per entity.
+"""The client of rankers: prepare features once, then ask for entities; one query per entity.
 
 Deciding and computing (`read_plan`, `assemble`) do no I/O; this module reads between the two.
 """
@@ -38,11 +38,11 @@ class Limits:
     tiles_max: int = 2_000
     """Tiles of one entity, over all windows of one feature set."""
     keys_per_read: int = 100
-    """ScyllaDB takes no more in one query; the head is in the first one, so no tile is missed between two."""
+    """ScyllaDB takes no more in one query. The head is in the first: no tile is missed."""
 
 
 class FeatureClient:
-    """Serves features from the store. Mutable: keeps what is deployed for a while. Safe for use by threads."""
+    """Serves features. Mutable: keeps what is deployed for a while. Safe for use by threads."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class FeatureClient:
         """Log in to the store. Blocks; close the client, or use it in a `with` statement.
 
         Args:
-            contact_points: Addresses such as `10.0.0.1:9042`, tried in turn; the other nodes are found.
+            contact_points: Addresses such as `10.0.0.1:9042`, tried in turn; other nodes are found.
             user: A role that may read, such as `fp_service`.
             password: Its password.
             keyspace: Where tiles and registry are.
@@ -166,8 +166,8 @@ class FeatureClient:
         """Resolve a list of features once.
 
         Args:
-            features: Names such as `post_engagement.views_30m`, or `views_30m` with `featureset`; with a
-                feature set alone, all it serves.
+            features: Names such as `post_engagement.views_30m`, or `views_30m` with `featureset`;
+                with a feature set alone, all it serves.
             featureset: Where bare names come from.
             edge: How much longer windows may become for fewer tiles, such as `5m`.
 

@@ -47,7 +47,7 @@ class FeatureMatrix:
     """The features, in the order they were asked for."""
     entities: tuple[str, ...]
     status: tuple[Status, ...]
-    """ok; no_data: no row at all (counts and sums are 0); unavailable: the store failed for this entity."""
+    """no_data: no row at all, so counts and sums are 0. unavailable: the store failed for it."""
     errors: dict[str, str]
     """Why an unavailable entity is."""
     columns: tuple[Column, ...]
@@ -56,7 +56,7 @@ class FeatureMatrix:
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """A row per entity, a column per name; NaN for no value, and throughout for texts and lists."""
+        """A row per entity, a column per name; NaN for no value, and for all texts and lists."""
         matrix = np.full((len(self.entities), len(self.names)), np.nan)
         for place, column in enumerate(self.columns):
             if column.is_numeric:

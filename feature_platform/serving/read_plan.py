@@ -49,7 +49,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadPlan:
-    """What is read of one feature set, the same for each entity, and how windows are answered from it."""
+    """What is read of one feature set, for each entity alike, and how it answers windows."""
 
     group: Group
     mode: Mode
@@ -165,8 +165,8 @@ def plan_reads(
     tiles = sorted({tile for answer in covers.values() for tile in answer.tiles})
     if len(tiles) > tiles_max:
         msg = (
-            f"the windows need {len(tiles)} tiles of each entity, tiles_max is {tiles_max}; ask for "
-            f"fewer windows, or prepare with a coarser `edge`"
+            f"the windows need {len(tiles)} tiles of each entity, tiles_max is {tiles_max}; ask "
+            f"for fewer windows, or prepare with a coarser `edge`"
         )
         raise LimitExceededError(msg)
     return ReadPlan(group=group, mode=mode, covers=covers, keys=((HEAD_LEVEL, 0), *tiles))
@@ -180,15 +180,15 @@ def _refuse_out_of_reach(group: Group, now_ms: int, instant_ms: int, edge_ms: in
         earliest_ms = now_ms - _reach_ms(group.snapshot, wanted, edge_ms)
         if wanted.window_ms and instant_ms < earliest_ms:
             msg = (
-                f"{wanted.name} cannot be answered as of {to_iso(instant_ms)}: tiles it needs are no "
-                f"longer kept; the earliest instant is {to_iso(earliest_ms)}, `keep` of the feature "
-                f"set's settings moves it"
+                f"{wanted.name} cannot be answered as of {to_iso(instant_ms)}: tiles it needs "
+                f"are no longer kept; the earliest instant is {to_iso(earliest_ms)}; `keep` in the "
+                f"settings of the feature set decides it"
             )
             raise OutOfReachError(msg)
 
 
 def _reach_ms(snapshot: Snapshot, wanted: Wanted, edge_ms: int) -> int:
-    """Return how far back an instant may lie: every tile of its cover ends after instant - window - edge."""
+    """Return how far back an instant may lie: its tiles end after instant - window - edge."""
     lengths = snapshot.layout.grid.levels_ms
     edges = [lengths[level] for level in wanted.levels[1:] if lengths[level] <= edge_ms]
     kept_ms = min((snapshot.layout.retention_ms[level] for level in wanted.levels), default=0)

@@ -1,4 +1,4 @@
-"""The coverage receipt: for a served value its interval, tiles, rows and who wrote them. Cold path."""
+"""The coverage receipt: a served value's interval, tiles, rows and who wrote them. Cold path."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ class Receipt:
 
     features: tuple[FeatureReceipt, ...]
     newest_tile_ms: dict[str, int | None]
-    """By feature set: start of the finest tile with the newest event; None without rows or windows."""
+    """By feature set: start of the finest tile with the newest event; None without any."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the form that is written as JSON."""
@@ -131,7 +131,10 @@ def _receipt(
     keys = answer.tiles if answer else ((grid.lifetime_level, 0),)
     tiles = []
     for level, start_ms in keys:
-        place, writer = found.get((level, start_ms), ("absent", None))
+        place: Place = "absent"
+        writer: Writer | None = None
+        if (level, start_ms) in found:
+            place, writer = found[level, start_ms]
         tiles.append(
             TileReceipt(level=grid.level_name(level), start_ms=start_ms, place=place, writer=writer)
         )

@@ -1,4 +1,4 @@
-"""The tiles that were read for many entities, decoded together, each exactly once. Hot path, no I/O."""
+"""The tiles that were read of many entities, decoded together, each exactly once. Hot path."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -97,7 +97,7 @@ def decode_tiles(
 
 
 def _oldest(layout: Layout, count: int, owners: Ints, levels: Ints, starts_ms: Ints) -> Ints:
-    """Return for each entity and level the start of the oldest slot its head holds; never without a head."""
+    """Return by entity and level the start of its head's oldest slot; never without a head."""
     grid = layout.grid
     oldest = np.full((count, len(grid.levels_ms)), _NEVER)
     if not layout.used_levels:

@@ -55,7 +55,7 @@ def _feature(featureset: FeatureSet, feature: Feature, valid_from_ms: int) -> De
 def write_expected(
     writer: TileWriter, table: str, oracle: Oracle, now_ms: int, *, attempt: int = 1, flush: int = 1
 ) -> None:
-    """Write what the oracle expects, as the kernel would: heads for ever, closed tiles while they are kept."""
+    """Write what the oracle expects, as the kernel would: closed tiles only while they are kept."""
     for entity in oracle.entities:
         expected = oracle.entity(entity)
         if expected is None:

@@ -17,7 +17,8 @@ from feature_platform.testing.reference_events import (
 )
 
 REASONS: tuple[Reason, ...] = get_args(Reason)
-TOO_LARGE_EVENTS_MAX = 3
+LARGE_MAX = 3
+"""Most events that are refused for their size: each is a megabyte."""
 _WORDS = (
     "view",
     "like",
@@ -66,32 +67,31 @@ def generate_events(source: Source, entity: str, mix: Mix, *, seed: int) -> Iter
         mix: How many and of which sort.
         seed: The same seed gives the same events.
     """
-    chance = random.Random(seed)
+    chance = random.Random(seed)  # noqa: S311 - the same seed must give the same events
     offsets = [0] * mix.partitions
-    larges = 0
+    large = 0
     value: bytes | None = b""
     for index in range(mix.count):
         arrival_ms = mix.end_ms - mix.span_ms + mix.span_ms * (index + 1) // mix.count
-        if index == 0 or chance.random() >= mix.repeated:
+        if index == 0 or not _happens(chance, mix.repeated):
             fields = _good(source, entity, mix, arrival_ms, chance)
-            reason = chance.choice(REASONS) if chance.random() < mix.bad else None
-            larges += reason == "too_large"
-            spoiled = reason is not None and not (
-                reason == "too_large" and larges > TOO_LARGE_EVENTS_MAX
-            )
-            value = (
-                spoil(source, entity, fields, reason, arrival_ms, chance)
-                if spoiled and reason
-                else _write(fields)
-            )
+            value = _write(fields)
+            if _happens(chance, mix.bad):
+                reasons = [
+                    reason for reason in REASONS if reason != "too_large" or large < LARGE_MAX
+                ]
+                reason = chance.choice(reasons)
+                large += reason == "too_large"
+                value = spoil(source, entity, fields, reason, arrival_ms=arrival_ms, chance=chance)
         partition = chance.randrange(mix.partitions)
         yield RawEvent(
-            value=value,
-            partition=partition,
-            offset=offsets[partition],
-            timestamp_ms=arrival_ms,
+            value=value, partition=partition, offset=offsets[partition], timestamp_ms=arrival_ms
         )
         offsets[partition] += 1
+
+
+def _happens(chance: random.Random, share: float) -> bool:
+    return chance.random() < share
 
 
 def _good(source: Source, entity: str, mix: Mix, arrival_ms: int, chance: random.Random) -> _Fields:
@@ -101,12 +101,12 @@ def _good(source: Source, entity: str, mix: Mix, arrival_ms: int, chance: random
             fields[name] = _time(kind, _happened_ms(source, mix, arrival_ms, chance), chance)
         elif name == entity:
             fields[name] = _entity(kind, mix, chance)
-        elif chance.random() >= mix.absent:
-            extreme = chance.random() < mix.extreme
+        elif not _happens(chance, mix.absent):
+            extreme = _happens(chance, mix.extreme)
             fields[name] = (_EXTREMES if extreme else _VALUES)[kind.name](kind, chance)
-        elif chance.random() < 0.5:
+        elif _happens(chance, 0.5):
             fields[name] = None
-    if chance.random() < 0.1:
+    if _happens(chance, 0.1):
         fields["unknown"] = {"nested": [1, {"deeper": None}]}
     names = list(fields)
     chance.shuffle(names)
@@ -115,9 +115,9 @@ def _good(source: Source, entity: str, mix: Mix, arrival_ms: int, chance: random
 
 def _happened_ms(source: Source, mix: Mix, arrival_ms: int, chance: random.Random) -> int:
     start_ms = mix.end_ms - mix.span_ms
-    if chance.random() < mix.late:
+    if _happens(chance, mix.late):
         return chance.randint(start_ms, arrival_ms)
-    early_ms = chance.randint(-source.max_future_ms, 10_000) if chance.random() < 0.05 else 0
+    early_ms = chance.randint(-source.max_future_ms, 10_000) if _happens(chance, 0.05) else 0
     return max(start_ms, arrival_ms - max(early_ms, chance.randint(-500, 3_000)))
 
 
@@ -127,12 +127,12 @@ def _entity(kind: ColumnType, mix: Mix, chance: random.Random) -> int | str:
 
 
 def _time(kind: ColumnType, time_ms: int, chance: random.Random) -> int | str:
-    if kind.name != "TIMESTAMP" or chance.random() < 0.6:
+    if kind.name != "TIMESTAMP" or _happens(chance, 0.6):
         return time_ms
     zoned = to_iso(time_ms)
-    if chance.random() < 0.3:
+    if _happens(chance, 0.3):
         return to_iso(time_ms + 19_800_000).removesuffix("Z") + "+05:30"
-    return zoned.removesuffix("Z") if chance.random() < 0.3 else zoned
+    return zoned.removesuffix("Z") if _happens(chance, 0.3) else zoned
 
 
 def _small(kind: ColumnType, chance: random.Random) -> int:  # noqa: ARG001 - one shape
@@ -149,7 +149,7 @@ _VALUES: dict[str, Callable[[ColumnType, random.Random], Any]] = {
         chance.uniform(-1, 1) * 10 ** min(kind.precision - kind.scale - 1, 4), kind.scale + 1
     ),
     "STRING": lambda _, chance: chance.choice(_WORDS),
-    "BOOLEAN": lambda _, chance: chance.random() < 0.5,
+    "BOOLEAN": lambda _, chance: _happens(chance, 0.5),
     "TIMESTAMP": lambda kind, chance: _time(kind, chance.randint(0, 2 * 10**12), chance),
 }
 _EXTREMES: dict[str, Callable[[ColumnType, random.Random], Any]] = {
@@ -158,13 +158,9 @@ _EXTREMES: dict[str, Callable[[ColumnType, random.Random], Any]] = {
     "DOUBLE": lambda _, chance: chance.choice((1.7e308, -1.7e308, 5e-324, 9007199254740993)),
     "DECIMAL": lambda kind, _: 10 ** (kind.precision - kind.scale) - 1,
     "STRING": lambda _, chance: chance.choice(('\t\n"\\/', "\u2028", "\U0010ffff", "x" * 2000)),
-    "BOOLEAN": lambda _, chance: chance.random() < 0.5,
+    "BOOLEAN": lambda _, chance: _happens(chance, 0.5),
     "TIMESTAMP": lambda _, chance: chance.choice((0, -1, 253402300799999, "0001-01-01T00:00Z")),
 }
-
-
-def _write(fields: _Fields) -> bytes:
-    return json.dumps(fields, ensure_ascii=False).encode()
 
 
 def spoil(
@@ -172,57 +168,118 @@ def spoil(
     entity: str,
     fields: _Fields,
     reason: Reason,
+    *,
     arrival_ms: int,
     chance: random.Random,
 ) -> bytes | None:
     """Turn a good event into one that is refused for a reason.
 
-    A reason that the source's types leave no room for (a number is never a bad entity) becomes another one.
+    Where the source's types leave no room for it (a number is never a bad entity) the event time is
+    left out instead.
     """
-    plain = {name: kind for name, kind in source.columns if name not in (entity, source.event_time)}
-    types = dict(source.columns)
-    texts = [name for name, kind in plain.items() if kind.name == "STRING"]
-    fields = dict(fields)
-    match reason:
-        case "not_json":
-            return chance.choice(
-                (None, b"", b"{", b"[1, 2", b"no", b'{"a": NaN}', b"{} {}", b"\xef\xbb\xbf{}")
-            )
-        case "not_an_object":
-            return chance.choice((b"[1]", b'"text"', b"3", b"null", b"true"))
-        case "wrong_type":
-            wrong = chance.choice([*plain] or [entity])
-            fields[wrong] = chance.choice(_WRONG[types[wrong].name])
-        case "missing_entity":
-            del fields[entity]
-            fields |= {} if chance.random() < 0.5 else {entity: None}
-        case "bad_entity" if types[entity].name == "STRING":
-            fields[entity] = chance.choice(("", "x" * (ENTITY_BYTES_MAX + 1), "a\0b", "é" * 513))
-        case "missing_event_time" | "bad_entity":
-            del fields[source.event_time]
-            fields |= {} if chance.random() < 0.5 else {source.event_time: None}
-        case "bad_event_time":
-            fields[source.event_time] = chance.choice((-1, True, 1.5, [], 2**63, "yesterday"))
-        case "future_event_time":
-            late_ms = chance.choice((1, 1_000, 10**10))
-            fields[source.event_time] = arrival_ms + source.max_future_ms + late_ms
-        case "out_of_range":
-            return _out_of_range(plain | {entity: types[entity]}, fields, chance)
-        case "too_large":
-            return _write(fields | {"padding": "x" * EVENT_BYTES_MAX})
-        case "too_deep":
-            brackets = "[" * DEPTH_MAX + "]" * DEPTH_MAX
-            return _append(fields, f'"deep": {brackets}'.encode())
-        case "duplicate_key":
-            return _append(fields, f'"{entity}": null'.encode())
-        case "bad_text" if texts and chance.random() < 0.5:
-            fields[chance.choice(texts)] = chance.choice(("half \ud83d", "\udc00", "nul \0"))
-        case "bad_text":
-            return _append(fields, chance.choice((b'"t": "\xff"', b'"t": "\xc3("', b'"t": "\0"')))
-    return _write_escaped(fields)
+    spoilt = _Spoilt(
+        source=source, entity=entity, fields=dict(fields), arrival_ms=arrival_ms, chance=chance
+    )
+    return _SPOILERS[reason](spoilt)
 
 
-_WRONG: dict[str, tuple[Any, ...]] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Spoilt:
+    source: Source
+    entity: str
+    fields: _Fields
+    arrival_ms: int
+    chance: random.Random
+
+    def kind(self, name: str) -> ColumnType:
+        return dict(self.source.columns)[name]
+
+    def others(self, *types: str) -> list[str]:
+        """Return the columns of some types that are neither entity nor event time."""
+        taken = (self.entity, self.source.event_time)
+        return [
+            name for name, kind in self.source.columns if name not in taken and kind.name in types
+        ]
+
+    def with_field(self, name: str, *candidates: object) -> bytes:
+        """Write the event with another value of a field."""
+        return json.dumps(self.fields | {name: self.chance.choice(candidates)}).encode()
+
+    def without(self, name: str) -> bytes:
+        """Write the event with a field null or left out."""
+        if _happens(self.chance, 0.5):
+            return self.with_field(name, None)
+        return _write({key: value for key, value in self.fields.items() if key != name})
+
+    def with_text(self, name: str, *candidates: bytes) -> bytes:
+        """Write the event with one more field, its value as it is."""
+        written = _write({key: value for key, value in self.fields.items() if key != name})
+        comma = b"" if written == b"{}" else b", "
+        field = f'"{name}": '.encode() + self.chance.choice(candidates)
+        return written.removesuffix(b"}") + comma + field + b"}"
+
+
+def _write(fields: _Fields) -> bytes:
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def _wrong_type(event: _Spoilt) -> bytes:
+    name = event.chance.choice(event.others(*_WRONG) or [event.entity])
+    return event.with_field(name, *_WRONG[event.kind(name).name])
+
+
+def _bad_entity(event: _Spoilt) -> bytes:
+    if event.kind(event.entity).name != "STRING":
+        return event.without(event.source.event_time)
+    too_long = "x" * (ENTITY_BYTES_MAX + 1)
+    return event.with_field(event.entity, "", too_long, "a\0b", "é" * (ENTITY_BYTES_MAX // 2 + 1))
+
+
+def _out_of_range(event: _Spoilt) -> bytes:
+    fitting = event.others(*_TOO_BIG)
+    if event.kind(event.entity).name in _TOO_BIG:
+        fitting.append(event.entity)
+    if not fitting:
+        return event.without(event.source.event_time)
+    name = event.chance.choice(fitting)
+    return event.with_text(name, *_TOO_BIG[event.kind(name).name])
+
+
+def _bad_text(event: _Spoilt) -> bytes:
+    texts = event.others("STRING")
+    if texts and _happens(event.chance, 0.5):
+        return event.with_field(event.chance.choice(texts), "half \ud83d", "\udc00", "nul \0")
+    return event.with_text("unknown", b'"\xff"', b'"\xc3("', b'"\0"')
+
+
+def _duplicate_key(event: _Spoilt) -> bytes:
+    written = _write(event.fields | {"twice": 0})
+    return written.removesuffix(b"}") + b', "twice": 0}'
+
+
+_SPOILERS: dict[Reason, Callable[[_Spoilt], bytes | None]] = {
+    "not_json": lambda event: event.chance.choice(
+        (None, b"", b"{", b"[1, 2", b"no", b'{"a": NaN}', b"{} {}", b"\xef\xbb\xbf{}")
+    ),
+    "not_an_object": lambda event: event.chance.choice((b"[1]", b'"text"', b"3", b"null", b"true")),
+    "wrong_type": _wrong_type,
+    "missing_entity": lambda event: event.without(event.entity),
+    "bad_entity": _bad_entity,
+    "missing_event_time": lambda event: event.without(event.source.event_time),
+    "bad_event_time": lambda event: event.with_field(
+        event.source.event_time, -1, True, 1.5, [], 2**63, "yesterday"
+    ),
+    "future_event_time": lambda event: event.with_field(
+        event.source.event_time,
+        *(event.arrival_ms + event.source.max_future_ms + more for more in (1, 1_000, 10**10)),
+    ),
+    "out_of_range": _out_of_range,
+    "too_large": lambda event: event.with_field("padding", "x" * EVENT_BYTES_MAX),
+    "too_deep": lambda event: event.with_text("deep", b"[" * DEPTH_MAX + b"]" * DEPTH_MAX),
+    "duplicate_key": _duplicate_key,
+    "bad_text": _bad_text,
+}
+_WRONG: dict[str, tuple[object, ...]] = {
     "BIGINT": ("7", 1.0, True, []),
     "INT": ("7", 1.0, True, {}),
     "DOUBLE": ("1.5", False, []),
@@ -231,31 +288,10 @@ _WRONG: dict[str, tuple[Any, ...]] = {
     "BOOLEAN": ("true", 1, 0),
     "TIMESTAMP": ("soon", 1.5, True, "2024-02-30T00:00Z"),
 }
-
-
-def _out_of_range(columns: dict[str, ColumnType], fields: _Fields, chance: random.Random) -> bytes:
-    fitting = {name: kind for name, kind in columns.items() if kind.name in _TOO_BIG}
-    if not fitting:
-        return _append(fields, b"]")
-    name, kind = chance.choice(sorted(fitting.items(), key=lambda item: item[0]))
-    number = chance.choice(_TOO_BIG[kind.name])
-    fields.pop(name, None)
-    return _append(fields, f'"{name}": {number}'.encode())
-
-
-_TOO_BIG: dict[str, tuple[str, ...]] = {
-    "BIGINT": ("9223372036854775808", "-9223372036854775809", "1" * 50),
-    "INT": ("2147483648", "-2147483649"),
-    "DOUBLE": ("1e999", "-1e309"),
-    "DECIMAL": ("1e18", "-1e30", "9" * 19),
-    "TIMESTAMP": ("9223372036854775808",),
+_TOO_BIG: dict[str, tuple[bytes, ...]] = {
+    "BIGINT": (b"9223372036854775808", b"-9223372036854775809", b"1" * 50),
+    "INT": (b"2147483648", b"-2147483649"),
+    "DOUBLE": (b"1e999", b"-1e309"),
+    "DECIMAL": (b"1e18", b"-1e30", b"9" * 19),
+    "TIMESTAMP": (b"9223372036854775808",),
 }
-
-
-def _append(fields: _Fields, raw: bytes) -> bytes:
-    written = _write(fields).removesuffix(b"}")
-    return written + (b", " if fields else b"") + raw + b"}"
-
-
-def _write_escaped(fields: _Fields) -> bytes:
-    return json.dumps(fields).encode()

@@ -23,13 +23,10 @@ Evaluated = Any
 class _Fraction(float):
     """A constant with a point: a DOUBLE, unless it stands beside a DECIMAL."""
 
-    text: str
-
-    def __new__(cls, text: str) -> "_Fraction":
+    def __init__(self, text: str) -> None:
         """Keep how it was written."""
-        made = super().__new__(cls, text)
-        made.text = text
-        return made
+        super().__init__()
+        self.text = text
 
 
 def evaluate(node: exp.Expression, row: Row) -> Evaluated:
@@ -127,11 +124,11 @@ def _cast(node: exp.Expression, row: Row) -> Evaluated:
     return float(value) if target in ("DOUBLE", "FLOAT") else value
 
 
-def _trim(node: exp.Expression, row: Row) -> str | None:
+def _trim(node: exp.Expression, row: Row) -> Evaluated:
     return _call("TRIM", [evaluate(node.this, row)])
 
 
-def _substring(node: exp.Expression, row: Row) -> str | None:
+def _substring(node: exp.Expression, row: Row) -> Evaluated:
     parts = (node.this, node.args.get("start"), node.args.get("length"))
     return _call("SUBSTRING", [evaluate(part, row) for part in parts if part is not None])
 
@@ -201,7 +198,7 @@ def _compare(left: Evaluated, right: Evaluated) -> int:
         left, right = float(left), float(right)
     elif isinstance(left, str):
         left, right = left.encode(), right.encode()
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 def _exact(value: Evaluated) -> Decimal:

@@ -1,7 +1,7 @@
-"""The naive oracle: features by filtering events, in the plainest Python. Tiles, stream and serving must agree.
+"""The naive oracle: features by filtering events, in plain Python. All else must agree with it.
 
-It knows the definition (source, SQL text, features) and the layout; it shares no code with the kernel, and
-with serving only the cover (which has tests of its own) and the finishing of partials.
+It knows the definition (source, SQL text, features) and the layout. It shares no code with the
+kernel, and with serving only the cover (which has tests of its own) and the finishing of partials.
 """
 
 from collections import defaultdict
@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cached_property
-from typing import Literal
 
 import sqlglot
 from sqlglot import exp
@@ -36,11 +35,10 @@ from feature_platform.testing.reference_events import (
     judge,
 )
 from feature_platform.testing.reference_rows import encode_head, encode_row
-from feature_platform.tiles.cover import cover
+from feature_platform.tiles.cover import Mode, cover
 from feature_platform.tiles.layout import EVENTS_COLUMN, Layout
 
 _EXACT = Context(prec=2200, Emax=10**9, Emin=-(10**9))
-HEAD: Literal["head"] = "head"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,8 +194,9 @@ class Oracle:
             names = iter(feature.served_names)
             for window_ms in feature.windows_ms:
                 levels = grid.levels_for_window(window_ms)
-                at = (now_ms, "now") if at_ms is None else (at_ms, "past")
-                span = cover(grid, levels, window_ms, at[0], at[1], edge_ms=edge_ms)
+                mode: Mode = "now" if at_ms is None else "past"
+                instant_ms = now_ms if at_ms is None else at_ms
+                span = cover(grid, levels, window_ms, instant_ms, mode, edge_ms=edge_ms)
                 inside = [row for row in rows if span.lo_ms <= row.time_ms < span.hi_ms]
                 values[next(names)] = self.value(feature, inside)
             for name in names:
@@ -281,19 +280,21 @@ def _aggregate(
             return min((_comparable(column, value) for value in values), default=None)
         case "max":
             return max((_comparable(column, value) for value in values), default=None)
+        case "first" | "last" | "last_n":
+            return _items(column, entries)
+
+
+def _items(
+    column: StoredColumn, entries: list[tuple[tuple[int, int, int], ColumnValue]]
+) -> tuple[Item, ...]:
     newest_first = sorted(entries, reverse=True, key=lambda entry: entry[0])
-    items = [Item(*order, _carried(column, value)) for order, value in newest_first]
-    match column.kind:
-        case "first":
-            return tuple(items[-1:])
-        case "last":
-            return tuple(items[:1])
-        case "last_n":
-            return tuple(items[: column.n])
+    items = tuple(Item(*order, _carried(column, value)) for order, value in newest_first)
+    kept = {"first": items[-1:], "last": items[:1], "last_n": items[: column.n]}
+    return kept[column.kind]
 
 
 def _addend(column: StoredColumn, value: ColumnValue) -> int | None:
-    """Return what a value adds; None for a fixed-point one that BIGINT does not hold, as if it were NULL."""
+    """Return what a value adds; None for a fixed-point one that BIGINT does not hold."""
     if column.value_type.name not in ("DOUBLE", "DECIMAL"):
         return int(value or 0) if column.kind == "sum" else 1
     exact = Decimal(_double_or_decimal(column, value))

@@ -1,13 +1,14 @@
-"""A plain encoder of the store's rows: the canonical bytes, written so that they can be checked by eye."""
+"""A plain encoder of the store's rows: the canonical bytes, written to be checked by eye."""
 
 import struct
 from collections.abc import Iterable, Mapping
 
 from feature_platform.rows.partials import Item, Partial, Row
-from feature_platform.tiles.layout import ADDITIVE, COUNTERS, Carrier, Layout
+from feature_platform.tiles.layout import ADDITIVE, Carrier, Layout
 
 _LENGTH_DELIMITED = 2
 _VARINT = 0
+_MORE = 0x80
 
 
 def encode_row(layout: Layout, partials: Mapping[int, Partial]) -> bytes:
@@ -19,9 +20,8 @@ def encode_row(layout: Layout, partials: Mapping[int, Partial]) -> bytes:
         column = columns[column_id]
         if isinstance(partial, tuple) and partial:
             features[column_id] = encode_items(column.carrier, partial)
-        elif isinstance(partial, int) and column.kind in COUNTERS:
-            if partial != 0 or column.kind not in ADDITIVE:
-                counters[column_id] = partial
+        elif isinstance(partial, int) and (partial != 0 or column.kind not in ADDITIVE):
+            counters[column_id] = partial
     return encode_decoded(Row(counters=counters, features=features))
 
 
@@ -96,8 +96,8 @@ def _sint(value: int) -> bytes:
 
 def _varint(value: int) -> bytes:
     written = bytearray()
-    while value > 0x7F:
-        written.append(value & 0x7F | 0x80)
-        value >>= 7
+    while value >= _MORE:
+        written.append(value % _MORE + _MORE)
+        value //= _MORE
     written.append(value)
     return bytes(written)

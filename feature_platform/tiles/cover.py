@@ -1,6 +1,6 @@
 """Which tiles answer a window: the smallest exact set of aligned tiles between two instants.
 
-Pure arithmetic on the grid, decided once per request for all entities; it knows neither heads nor rows.
+Pure arithmetic on the grid, decided once per request for all entities; knows no heads or rows.
 """
 
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ def cover(
         levels: The levels that may be used, finest first, at least one.
         window_ms: Length of the window, no shorter than the finest of the levels.
         at_ms: The instant asked about.
-        mode: `now` takes the tile in progress too, as large as fits, so the interval ends after the instant;
-            `past` takes only tiles that ended by the instant.
+        mode: `now` takes the tile in progress too, as large as fits, so the interval ends after the
+            instant; `past` takes only tiles that ended by it.
         edge_ms: How much longer than asked the window may become for fewer tiles: its tail edge is
             floored to the largest level that is no longer than this.
 

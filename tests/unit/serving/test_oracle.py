@@ -45,7 +45,7 @@ def _events(draw: st.DrawFn) -> list[RawEvent]:
             value=json.dumps(event).encode(),
             partition=draw(st.integers(0, 2)),
             offset=offset,
-            timestamp_ms=event["ts"],
+            timestamp_ms=int(str(event["ts"])),
         )
         for offset, event in enumerate(drawn)
     ]
@@ -67,7 +67,7 @@ def test_served_values_equal_the_oracle(
     back_ms: int | None,
     edge: str | None,
 ) -> None:
-    """Every feature of every entity, now and as of a past instant, is what filtering the events gives."""
+    """Every feature of every entity, now and at a past instant, is what filtering events gives."""
     past = [event for event in events if event.timestamp_ms <= now_ms]
     world = make_world(past, now_ms, grid)
     at_ms = None

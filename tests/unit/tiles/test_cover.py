@@ -51,7 +51,7 @@ def _named(grid: Grid, answer: Cover) -> list[str]:
     ],
 )
 def test_15_37_the_last_two_hours(grid: Grid, expected: list[str]) -> None:
-    """At 15:37 the last two hours are whole half hours, an open one at the front, small tiles at the tail."""
+    """At 15:37 the last two hours are half hours, one open at the front, small tiles behind."""
     answer = cover(
         grid, grid.levels_for_window(2 * HOUR_MS), 2 * HOUR_MS, from_iso("2024-05-01T15:37"), "now"
     )
@@ -61,12 +61,12 @@ def test_15_37_the_last_two_hours(grid: Grid, expected: list[str]) -> None:
 
 
 def test_15_37_the_last_two_hours_as_of_then() -> None:
-    """The same question about a past instant ends at that instant and uses only tiles that ended."""
+    """The same question about a past instant ends there and uses only tiles that ended."""
     answer = cover(
         SIX, SIX.levels_for_window(2 * HOUR_MS), 2 * HOUR_MS, from_iso("2024-05-01T15:37"), "past"
     )
 
-    assert ["5m 15:30", "1m 15:35", "1m 15:36"] == _named(SIX, answer)[-3:]
+    assert _named(SIX, answer)[-3:] == ["5m 15:30", "1m 15:35", "1m 15:36"]
     assert from_iso("2024-05-01T15:37") == answer.hi_ms
 
 
@@ -81,7 +81,7 @@ def test_a_coarser_edge_needs_fewer_tiles() -> None:
         edge_ms=HOUR_MS // 2,
     )
 
-    assert ["30m 13:30", "30m 14:00", "30m 14:30", "30m 15:00", "30m 15:30"] == _named(SIX, answer)
+    assert _named(SIX, answer) == ["30m 13:30", "30m 14:00", "30m 14:30", "30m 15:00", "30m 15:30"]
 
 
 def test_a_window_shorter_than_the_finest_level_is_refused() -> None:
@@ -109,7 +109,7 @@ def _questions(draw: st.DrawFn) -> tuple[Grid, tuple[int, ...], int, int]:
 def test_a_cover_is_exact(
     question: tuple[Grid, tuple[int, ...], int, int], mode: Mode, edge_ms: int
 ) -> None:
-    """Tiles are aligned, of allowed levels, joined without gap or overlap, and hold or end by the instant."""
+    """Tiles are aligned, of allowed levels, without gap or overlap, and hold or end by then."""
     grid, levels, window_ms, at_ms = question
 
     answer = cover(grid, levels, window_ms, at_ms, mode, edge_ms=edge_ms)
