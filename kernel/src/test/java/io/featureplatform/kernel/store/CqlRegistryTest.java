@@ -1,0 +1,43 @@
+package io.featureplatform.kernel.store;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+
+class CqlRegistryTest extends RegistryContract {
+  private static TestCql cql;
+  private static int generation;
+  private Registry registry;
+
+  @BeforeAll
+  static void openStore() throws InterruptedException {
+    cql = new TestCql();
+  }
+
+  @AfterAll
+  static void closeStore() {
+    if (cql != null) {
+      cql.close();
+    }
+  }
+
+  @BeforeEach
+  void begin() {
+    generation++;
+    setOwner(OURS);
+    registry =
+        new CqlRegistry(cql.session, cql.keyspace, "test", generation, new ManualClock(5_000));
+  }
+
+  @Override
+  Registry registry() {
+    return registry;
+  }
+
+  @Override
+  void setOwner(String owner) {
+    cql.session.execute(
+        "UPDATE %s.attempts SET owner = '%s' WHERE featureset = 'test' AND generation = %d"
+            .formatted(cql.keyspace, owner, generation));
+  }
+}

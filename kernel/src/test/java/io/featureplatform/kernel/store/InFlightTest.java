@@ -1,0 +1,94 @@
+package io.featureplatform.kernel.store;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(20)
+class InFlightTest {
+  /** A submission above the limit waits for an earlier request to end. */
+  @Test
+  void waitsAtTheLimit() throws Exception {
+    InFlight inFlight = new InFlight(2);
+    List<CompletableFuture<Void>> requests = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      requests.add(new CompletableFuture<>());
+    }
+    Thread submitter =
+        new Thread(
+            () -> {
+              for (CompletableFuture<Void> request : requests) {
+                try {
+                  inFlight.submit(() -> request);
+                } catch (InterruptedException e) {
+                  return;
+                }
+              }
+            });
+    submitter.start();
+    submitter.join(200);
+    assertTrue(submitter.isAlive());
+    assertEquals(2, inFlight.count());
+    requests.get(1).complete(null);
+    submitter.join();
+    assertEquals(2, inFlight.count());
+  }
+
+  /** Waiting for all returns after the last request has ended. */
+  @Test
+  void awaitsAll() throws Exception {
+    InFlight inFlight = new InFlight(4);
+    AtomicBoolean ended = new AtomicBoolean();
+    inFlight.submit(
+        () ->
+            CompletableFuture.runAsync(
+                () -> ended.set(true),
+                CompletableFuture.delayedExecutor(50, TimeUnit.MILLISECONDS)));
+    inFlight.awaitAll();
+    assertTrue(ended.get());
+  }
+
+  /** A failed request fails the wait, and every submission after it. */
+  @Test
+  void failureIsTold() throws Exception {
+    InFlight inFlight = new InFlight(1);
+    inFlight.submit(() -> CompletableFuture.failedFuture(new IllegalArgumentException("no")));
+    Throwable told = assertThrows(IllegalStateException.class, inFlight::awaitAll);
+    assertEquals("no", told.getCause().getMessage());
+    assertThrows(
+        IllegalStateException.class,
+        () -> inFlight.submit(() -> CompletableFuture.completedFuture(null)));
+    assertEquals(0, inFlight.count());
+  }
+
+  /** A wait ends when its thread is interrupted, as a cancelled task's is. */
+  @Test
+  void waitCanBeInterrupted() throws Exception {
+    InFlight inFlight = new InFlight(1);
+    inFlight.submit(CompletableFuture<Void>::new);
+    AtomicBoolean returned = new AtomicBoolean();
+    Thread waiter =
+        new Thread(
+            () -> {
+              try {
+                inFlight.awaitAll();
+                returned.set(true);
+              } catch (InterruptedException expected) {
+                Thread.currentThread().interrupt();
+              }
+            });
+    waiter.start();
+    waiter.interrupt();
+    waiter.join();
+    assertFalse(returned.get());
+  }
+}

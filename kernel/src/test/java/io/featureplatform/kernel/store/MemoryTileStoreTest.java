@@ -1,0 +1,16 @@
+package io.featureplatform.kernel.store;
+
+class MemoryTileStoreTest extends TileStoreContract {
+  private final ManualClock clock = new ManualClock(1_000_000);
+  private final MemoryTileStore store = new MemoryTileStore(clock);
+
+  @Override
+  TileStore store() {
+    return store;
+  }
+
+  @Override
+  void pass(long ms) {
+    clock.advance(ms);
+  }
+}

@@ -1,0 +1,86 @@
+package io.featureplatform.kernel.store;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.featureplatform.kernel.tile.TileKey;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What every store promises. */
+@Timeout(60)
+abstract class TileStoreContract {
+  private static final TileKey CLOSED = new TileKey(0, 60_000);
+  private static final TileKey OTHER = new TileKey(1, 60_000);
+
+  private final String entity = "entity-" + UUID.randomUUID();
+
+  abstract TileStore store();
+
+  /** Lets so much time pass for TTLs. */
+  abstract void pass(long ms) throws InterruptedException;
+
+  /** Rows come back with bytes and write time; a key without a row is missing. */
+  @Test
+  void readsWhatWasWritten() throws Exception {
+    long time = WriteTime.of(3, 17);
+    write(time, RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600));
+    Map<TileKey, StoredRow> rows = read(TileStore.HEAD, CLOSED, OTHER);
+    assertEquals(Set.of(TileStore.HEAD, CLOSED), rows.keySet());
+    assertArrayEquals(bytes(1), rows.get(TileStore.HEAD).payload());
+    assertArrayEquals(bytes(2), rows.get(CLOSED).payload());
+    assertEquals(time, rows.get(CLOSED).writeTime());
+  }
+
+  /** Only the rows that were asked for come back, and those of the entity alone. */
+  @Test
+  void readsOnlyWhatIsAsked() throws Exception {
+    write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600));
+    assertEquals(Set.of(CLOSED), read(CLOSED).keySet());
+    assertEquals(
+        Map.of(), store().read(entity + "x", Set.of(CLOSED)).toCompletableFuture().get());
+  }
+
+  /** A write of an earlier attempt loses, however late it arrives. */
+  @Test
+  void largerTimestampWins() throws Exception {
+    write(WriteTime.of(2, 1), RowWrite.head(bytes(2)));
+    write(WriteTime.of(1, 999), RowWrite.head(bytes(1)));
+    assertArrayEquals(bytes(2), read(TileStore.HEAD).get(TileStore.HEAD).payload());
+    write(WriteTime.of(2, 2), RowWrite.head(bytes(3)));
+    assertArrayEquals(bytes(3), read(TileStore.HEAD).get(TileStore.HEAD).payload());
+  }
+
+  /** The same write twice is the same as once. */
+  @Test
+  void writesMayBeRepeated() throws Exception {
+    for (int i = 0; i < 2; i++) {
+      write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600));
+    }
+    assertEquals(2, read(TileStore.HEAD, CLOSED).size());
+  }
+
+  /** A closed tile expires after its TTL, the head of the same batch does not. */
+  @Test
+  void closedTilesExpire() throws Exception {
+    write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 1));
+    pass(2_100);
+    assertEquals(Set.of(TileStore.HEAD), read(TileStore.HEAD, CLOSED).keySet());
+  }
+
+  private static byte[] bytes(int value) {
+    return new byte[] {(byte) value, 0, (byte) -value};
+  }
+
+  private void write(long time, RowWrite... rows) throws Exception {
+    store().write(entity, List.of(rows), time).toCompletableFuture().get();
+  }
+
+  private Map<TileKey, StoredRow> read(TileKey... keys) throws Exception {
+    return store().read(entity, Set.of(keys)).toCompletableFuture().get();
+  }
+}
