@@ -8,11 +8,11 @@ from rich.table import Table
 
 from feature_platform.cli.output import EXIT_FAILED, console, message, print_json
 from feature_platform.errors import CallerError, DefinitionError
-from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
     from feature_platform.definition.loading import Project
     from feature_platform.definition.model import FeatureSet
+    from feature_platform.settings import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -127,8 +127,8 @@ def _show(project: "Project", folder: Path) -> None:
     if not project.featuresets:
         message(f"no feature set in {folder}; write one with [bold]fp new NAME[/]")
         return
-    table = Table("feature set", "source", "entity", "served")
+    table = Table("feature set", "source", "entity", "served", show_lines=True)
     for featureset in project.featuresets.values():
-        served = ", ".join(_served(featureset))
+        served = "\n".join(", ".join(feature.served_names) for feature in featureset.features)
         table.add_row(featureset.name, featureset.source.name, featureset.entity, served)
     console.print(table)

@@ -69,7 +69,7 @@ def aggregate_call(
     if isinstance(node, exp.Filter):
         call, condition = node.this, node.expression.this
     if not isinstance(call, exp.Anonymous) or _name(call) not in AGGREGATES:
-        return sql.refuse(node, _refusal(node, name))
+        return sql.refuse(node, _refusal(sql, node, name))
     kind = _KINDS[_name(call)]
     filter_ = None
     if condition is not None:
@@ -102,10 +102,10 @@ def value_type_of(call: AggregateCall) -> ColumnType:
     return call.argument.type
 
 
-def _refusal(node: exp.Expr, name: str) -> str:
+def _refusal(sql: SqlText, node: exp.Expr, name: str) -> str:
     """Return why an item of the outer SELECT is not an aggregate."""
     if isinstance(node, exp.Filter | exp.WithinGroup):
-        return _refusal(node.this, name)
+        return _refusal(sql, node.this, name)
     if holds_aggregate(node):
         known = isinstance(node, exp.Window | exp.IgnoreNulls | exp.RespectNulls)
         return refused_operation(node) if known else _OVER_AGGREGATES
@@ -116,7 +116,7 @@ def _refusal(node: exp.Expr, name: str) -> str:
     if type(node) in ALLOWED:
         value = node.name if isinstance(node, exp.Column) else "..."
         return f"this is not an aggregate; write LAST_VALUE({value}) AS {name}"
-    return refused_operation(node)
+    return refused_operation(node, sql.called(node))
 
 
 def _arguments(

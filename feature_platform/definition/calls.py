@@ -23,7 +23,7 @@ def apply_function(name: str, args: list[Expression]) -> Expression:
         if "any" in parameters:
             fitted = coerce.common(fitted)
     except coerce.MismatchError as error:
-        msg = f"{name}: {error}; write it like {function.example}"
+        msg = f"{name}: {error}"
         raise coerce.MismatchError(msg) from error
     result = {"string": STRING, "int": INT, "same": fitted[0].type}[function.result]
     return Expression(op="function", type=result, args=tuple(fitted), value=name)
@@ -41,7 +41,7 @@ def _fit(arg: Expression, parameter: Parameter) -> Expression:
     least = 0 if parameter == "length" else 1
     constant = arg.op == "literal" and arg.type.name in INTEGERS and int(arg.value) >= least
     if not constant:
-        msg = f"the {parameter} must be a constant of at least {least}"
+        msg = f"the {parameter} must be a constant whole number of at least {least}"
         raise coerce.MismatchError(msg)
     if parameter == "divisor":  # as BIGINT: Flink's MOD has the type of its divisor
         return Expression(op="cast", type=BIGINT, args=(arg,))

@@ -175,6 +175,8 @@ def _as_decimal(operand: Expression, kind: ColumnType) -> Expression:
         whole = kind.precision - kind.scale
         if exact.type.scale <= kind.scale and exact.type.precision - exact.type.scale <= whole:
             return Expression(op="cast", type=kind, args=(exact,))
+        msg = f"{operand.value} does not fit {kind}; use a constant of at most its digits"
+        raise MismatchError(msg)
     msg = f"{operand.type} does not go with {kind} without loss; write CAST(x AS DOUBLE) for both"
     raise MismatchError(msg)
 

@@ -63,7 +63,11 @@ class Checker:
         if type(node) in _ARITHMETIC:
             return self._arithmetic(node)
         rule = self.RULES.get(type(node))
-        return rule(self, node) if rule else self._refuse(node, refused_operation(node))
+        return (
+            rule(self, node)
+            if rule
+            else self._refuse(node, refused_operation(node, self.sql.called(node)))
+        )
 
     def value(self, node: exp.Expr) -> Expression | None:
         """Return an expression that stands where its value is kept: text constants are STRING."""
@@ -93,9 +97,9 @@ class Checker:
             shown = node.sql()
             return self._refuse(node, f"`{shown}`: columns come from `{self.table}` alone")
         if name not in self.columns:
-            return self._refuse(
-                node, unknown("column", name, self.columns, where=f" in {self.where}")
-            )
+            msg = unknown("column", name, self.columns, where=f" in {self.where}")
+            text = f"; a text constant is written '{name}'" if node.this.quoted else ""
+            return self._refuse(node, f"{msg}{text}")
         return Expression(op="column", type=self.columns[name], value=name)
 
     def _literal(self, node: exp.Expr) -> Expression | None:
@@ -143,6 +147,8 @@ class Checker:
         return Expression(op=op, type=BOOLEAN, args=args)
 
     def _in(self, node: exp.Expr) -> Expression | None:
+        if node.args.get("query"):
+            return self._refuse(node, refused_operation(node.args["query"]))
         items = node.args.get("expressions") or []
         if not items or not all(_is_constant(item) for item in items):
             return self._refuse(node, "IN takes a list of constants, such as IN ('a', 'b')")
@@ -226,6 +232,10 @@ class Checker:
         return [null if isinstance(branch, exp.Null) else next(values) for branch in nodes]
 
     def _cast(self, node: exp.Expr) -> Expression | None:
+        if set(node.args) - {"this", "to"} and any(
+            node.args[key] for key in set(node.args) - {"this", "to"}
+        ):
+            return self._refuse(node, "only plain CAST(x AS type)")
         target = node.args["to"].sql()
         if target.upper() in {"TIMESTAMP", "TIMESTAMPTZ"} and isinstance(node.this, exp.Literal):
             return self._timestamp(node)

@@ -14,7 +14,7 @@ from feature_platform.definition.expression import AggregateCall, Query
 from feature_platform.definition.fields import Fields
 from feature_platform.definition.names import check_name
 from feature_platform.definition.problems import Place, Problems, did_you_mean
-from feature_platform.definition.yaml_tree import Mapping, Node, Scalar, describe
+from feature_platform.definition.yaml_tree import Mapping, Node, Scalar, Spot, describe
 from feature_platform.tiles.grid import Grid, format_duration
 
 KEYS = ("windows", "lifetime", "latest", "scale", "description")
@@ -36,12 +36,15 @@ class Ask:
     description: str = ""
 
 
-def read_features(fields: Fields, query: Query | None, grid: Grid) -> dict[str, Ask]:
+def read_features(
+    fields: Fields, names: dict[str, Spot] | None, query: Query | None, grid: Grid
+) -> dict[str, Ask]:
     """Check `features:`; without a query only its form.
 
     Args:
         fields: The feature set's fields.
-        query: Its checked query, or None if that has mistakes.
+        names: The query's aggregates and where they stand, or None if it cannot be read.
+        query: The checked query, or None if it has mistakes.
         grid: Its grid.
 
     Returns:
@@ -59,18 +62,19 @@ def read_features(fields: Fields, query: Query | None, grid: Grid) -> dict[str, 
     for key, node in mapping.entries:
         before = len(fields.problems.found)
         ask = _read_ask(key, node, fields.problems, grid)
-        if query is not None and key.text not in calls:
-            hint = did_you_mean(key.text, calls) or "; add it there, or remove this entry"
+        if names is not None and key.text not in names:
+            hint = did_you_mean(key.text, names) or "; add it there, or remove this entry"
             msg = f"`{key.text}` is not a column of the query{hint}"
             fields.problems.add(key, msg)
-        elif query is not None and ask is not None and len(fields.problems.found) == before:
+        elif key.text in calls and ask is not None and len(fields.problems.found) == before:
             _check_fits(calls[key.text], ask, key, node, fields.problems)
         asks[key.text] = ask or Ask()
-    for call in calls.values():
-        if call.name not in asks:
-            like = "latest" if call.aggregate in PROPERTIES else "{windows: [30m], lifetime: true}"
-            msg = f"`{call.name}` has no entry under `features:`; add `{call.name}: {like}`"
-            fields.problems.add(call.spot, msg)
+    for name, spot in (names or {}).items():
+        if name not in asks:
+            latest = name in calls and calls[name].aggregate in PROPERTIES
+            like = "latest" if latest else "{windows: [30m], lifetime: true}"
+            msg = f"`{name}` has no entry under `features:`; add `{name}: {like}`"
+            fields.problems.add(spot, msg)
     _check_served_names(mapping, asks, fields.problems)
     return asks
 

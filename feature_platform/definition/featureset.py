@@ -11,7 +11,7 @@ from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Problems
 from feature_platform.definition.query import QueryReader
 from feature_platform.definition.sql_text import SqlText
-from feature_platform.definition.yaml_tree import Items, Mapping
+from feature_platform.definition.yaml_tree import Items, Mapping, Spot
 from feature_platform.tiles.grid import Grid, format_duration
 
 KEYS = (
@@ -52,10 +52,10 @@ def read_featureset(
     grid = _grid(fields)
     settings = _settings(fields)
     sql = fields.scalar("sql", example="|")
-    query = None
+    query, names = None, None
     if sql is not None and source is not None and entity:
-        query = _query(SqlText(sql, problems), source, entity)
-    asks = read_features(fields, query, grid)
+        query, names = _query(SqlText(sql, problems), source, entity)
+    asks = read_features(fields, names, query, grid)
     if len(problems.found) > before or query is None or source is None or not name or not sql:
         return None
     return assemble(
@@ -80,7 +80,7 @@ def _source(fields: Fields, sources: dict[str, Source | None]) -> Source | None:
         return None
     if named.text not in sources:
         msg = unknown("source", named.text, sources)
-        fields.problems.add(named, f"{msg}; sources stand in featuresets/sources/")
+        fields.problems.add(named, f"{msg} (sources stand in the folder `sources`)")
         return None
     source = sources[named.text]
     if source is None:
@@ -150,9 +150,13 @@ def _settings(fields: Fields) -> FeatureSetSettings:
     )
 
 
-def _query(sql: SqlText, source: Source, entity: str) -> Query | None:
+def _query(
+    sql: SqlText, source: Source, entity: str
+) -> tuple[Query | None, dict[str, Spot] | None]:
+    """Return the query, and its aggregates' names even if it has mistakes."""
+    reader = QueryReader(sql, source, entity)
     try:
-        return QueryReader(sql, source, entity).read()
+        return reader.read(), reader.names
     except RecursionError:
         sql.problems.add(sql.at(0), "the query is nested too deeply; use WITH parts or simplify it")
-        return None
+        return None, None

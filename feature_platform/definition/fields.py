@@ -97,7 +97,8 @@ class Fields:
         if value is None or value.text in choices:
             return default if value is None else value.text
         hint = did_you_mean(value.text, choices)
-        msg = f"`{name}`{self._within} is {listing(choices)} at choice, not `{value.text}`{hint}"
+        wanted = " or ".join(f"`{choice}`" for choice in choices)
+        msg = f"`{name}`{self._within} must be {wanted}, not `{value.text}`{hint}"
         self.problems.add(value, msg)
         return default
 

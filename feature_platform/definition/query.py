@@ -13,6 +13,7 @@ from feature_platform.definition.model import ColumnType, Source
 from feature_platform.definition.names import check_column, check_name, unknown
 from feature_platform.definition.refusals import CLAUSES
 from feature_platform.definition.sql_text import SqlText
+from feature_platform.definition.yaml_tree import Spot
 
 _SELECT_PARTS = frozenset({"kind", "expressions", "from_", "where", "group", "with_"})
 _TABLE_FUNCTION = (
@@ -46,6 +47,8 @@ class QueryReader:
         self.entity = entity
         self._parts: dict[str, Rows | None] = {}
         self._used: set[str] = set()
+        self.names: dict[str, Spot] | None = None
+        """The aggregates and where they stand, once all have been named."""
 
     def read(self) -> Query | None:
         """Return the checked query, or None if there was a mistake."""
@@ -64,6 +67,7 @@ class QueryReader:
         where = self._where(statement, checker)
         self._check_group(statement)
         calls = self._calls(statement, checker)
+        self._check_entities(statement, checker)
         self._refuse_unused(statement)
         if len(self.sql.problems.found) > before:
             return None
@@ -74,7 +78,7 @@ class QueryReader:
             msg = "UNION and the like are refused: filter by WHERE, or make two feature sets"
         else:
             msg = "a feature set's SQL is one SELECT ... FROM source GROUP BY entity"
-        self.sql.refuse(statement, msg)
+        self.sql.problems.add(self.sql.at(0), msg)
 
     def _refuse_clauses(self, select: exp.Expr) -> None:
         for key, value in select.args.items():
@@ -222,43 +226,45 @@ class QueryReader:
 
     def _calls(self, select: exp.Select, checker: Checker) -> tuple[AggregateCall, ...]:
         calls: dict[str, AggregateCall] = {}
-        names: set[str] = set()
-        has_entity = False
-        for item in select.expressions:
-            if _is_column(item, self.entity):
-                has_entity = True
-                continue
+        names: dict[str, Spot] = {}
+        items = [item for item in select.expressions if not _is_column(item, self.entity)]
+        for item in items:
             name = self._item_name(item)
-            if name is None:
-                continue
             if name in names:
                 self.sql.refuse(item, f"two aggregates are named `{name}`; rename one of them")
-                continue
-            names.add(name)
-            call = aggregate_call(self.sql, checker, item.unalias(), name)
-            if call is not None:
-                calls[name] = call
-        if not has_entity:
+            elif name is not None:
+                names[name] = self.sql.spot(item)
+                call = aggregate_call(self.sql, checker, item.unalias(), name)
+                calls |= {} if call is None else {name: call}
+        self.names = names if len(names) == len(items) else None
+        if len(items) == len(select.expressions) and not any(item.is_star for item in items):
             self.sql.refuse(select, f"select the entity too: SELECT {self.entity}, ...")
-        if not names:
+        if not items:
             self.sql.refuse(select, "there is no aggregate; add one, such as COUNT(*) AS events")
         return tuple(calls.values())
 
+    def _check_entities(self, select: exp.Select, checker: Checker) -> None:
+        """Check the table that stands before the entity, where one does."""
+        group = select.args.get("group")
+        for node in [*select.expressions, *(group.expressions if group else ())]:
+            if _is_column(node, self.entity):
+                checker.check(node)
+
     def _item_name(self, item: exp.Expr) -> str | None:
         if isinstance(item, exp.Alias):
-            name = item.alias
-            node = item.args["alias"]
-            allowed = check_name(name, "feature", self.sql.spot(node), self.sql.problems)
-            return name if allowed else None
-        if isinstance(item, exp.Column) and not isinstance(item.this, exp.Star):
+            place = self.sql.spot(item.args["alias"])
+            return (
+                item.alias if check_name(item.alias, "feature", place, self.sql.problems) else None
+            )
+        if item.is_star and not isinstance(item, exp.Anonymous | exp.Filter):
+            return self.sql.refuse(item, "`*` is refused; name the columns")
+        if isinstance(item, exp.Column):
             name = item.name
             msg = (
                 f"`{name}` is neither the entity `{self.entity}` nor an aggregate; "
                 f"write LAST_VALUE({name}) AS {name.lower()}, or drop it"
             )
             return self.sql.refuse(item, msg)
-        if isinstance(item, exp.Star | exp.Column):
-            return self.sql.refuse(item, "`*` is refused; name the columns")
         msg = f"this aggregate has no name; add AS {suggest_name(item)}"
         return self.sql.refuse(item, msg)
 

@@ -46,7 +46,7 @@ REFUSED: dict[str, str] = {
     "LCASE": "write LOWER(x)",
     "TRY_CAST": "write CAST(x AS type); only casts that cannot fail are allowed",
     "SAFE_CAST": "write CAST(x AS type); only casts that cannot fail are allowed",
-    "APPROX_COUNT_DISTINCT": f"APPROX_COUNT_DISTINCT {_SKETCH}",
+    "APPROX_COUNT_DISTINCT": f"it {_SKETCH}",
     "COUNT_IF": "write COUNT(*) FILTER (WHERE condition)",
     "COUNTIF": "write COUNT(*) FILTER (WHERE condition)",
     "SUM_IF": "write SUM(x) FILTER (WHERE condition)",
@@ -59,11 +59,11 @@ REFUSED: dict[str, str] = {
     "LISTAGG": "write LAST_N(x, n), which is bounded",
     "STRING_AGG": "write LAST_N(x, n), which is bounded",
     "GROUP_CONCAT": "write LAST_N(x, n), which is bounded",
-    "MAX_BY": f"MAX_BY {_BY_TIME}",
-    "MIN_BY": f"MIN_BY {_BY_TIME}",
+    "MAX_BY": f"it {_BY_TIME}",
+    "MIN_BY": f"it {_BY_TIME}",
     **dict.fromkeys(
         ("STDDEV", "STDDEV_POP", "STDDEV_SAMP", "VARIANCE", "VAR_POP", "VAR_SAMP"),
-        "is not available; keep COUNT(*), SUM(x) and SUM(x * x) and compute it from these",
+        "it is not available; keep COUNT(*), SUM(x) and SUM(x * x) and compute it from these",
     ),
     **dict.fromkeys(
         ("PERCENTILE", "MEDIAN", "PERCENTILE_CONT", "APPROX_PERCENTILE", "APPROX_QUANTILE"),
@@ -132,11 +132,12 @@ def refused_call(name: str) -> str:
     return f"function {name} is not in the list of what may be used ({ALLOW_LIST_PAGE}){hint}"
 
 
-def refused_operation(node: exp.Expr) -> str:
-    """Return why an operation may not stand in a row's expression."""
+def refused_operation(node: exp.Expr, called: str = "") -> str:
+    """Return why an operation, or a call by this name, may not stand in a row's expression."""
     if type(node) in OPERATIONS:
         return OPERATIONS[type(node)]
-    kind = type(node).__name__.upper()
-    name = node.sql_name() if isinstance(node, exp.Func) else kind
-    known = next((candidate for candidate in (name, kind) if candidate in REFUSED), name)
-    return refused_call(known)
+    if called:
+        return refused_call(called)
+    if not isinstance(node, exp.Func) or isinstance(node, exp.Binary):
+        return f"this is not in the list of what may be used ({ALLOW_LIST_PAGE})"
+    return refused_call(node.sql_name())

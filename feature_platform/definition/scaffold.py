@@ -35,8 +35,8 @@ entity: {entity}
 source: {source}
 
 # One SELECT, grouped by the entity. Windows are not part of the query, they are asked for below.
-# Aggregates: COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, LAST_N(x, n), each with an optional
-# FILTER (WHERE ...). What may stand in expressions: docs/definitions.md.
+# Aggregates: COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, LAST_N(x, n); each may be followed
+# by FILTER (WHERE ...). What may stand in expressions: docs/definitions.md.
 sql: |
   SELECT {entity},
 {items}
@@ -61,6 +61,9 @@ settings:
   on_change: forward        # a changed query counts from now on; rebuild: recomputes from the log
 """
 
+_NAME_LENGTH_MAX = 40
+"""Longer columns leave no room for a prefix in the name of a feature."""
+
 
 def scaffold_source(name: str) -> str:
     """Return the YAML of a source to start from."""
@@ -76,13 +79,14 @@ def scaffold_featureset(name: str, source: Source) -> str:
     usable = [
         (column, kind.name)
         for column, kind in source.columns
-        if column.lower() not in RESERVED and column != source.event_time
+        if column.lower() not in RESERVED
+        and column != source.event_time
+        and len(column) <= _NAME_LENGTH_MAX
     ]
     entity = next((column for column, kind in usable if kind in ENTITY_TYPES), None)
     if entity is None:
-        msg = (
-            f"source `{source.name}` has no column of type {', '.join(ENTITY_TYPES)} for an entity"
-        )
+        kinds = ", ".join(ENTITY_TYPES)
+        msg = f"source `{source.name}` has no column of type {kinds} to be the entity"
         raise ValueError(msg)
     items = ["COUNT(*) AS events"]
     features = ["  events: {windows: [30m, 1d], lifetime: true, description: How often.}"]

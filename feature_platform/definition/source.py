@@ -111,6 +111,8 @@ def _columns(fields: Fields) -> dict[str, ColumnType]:
         return columns
     lower: dict[str, str] = {}
     for key, node in mapping.entries:
+        if key.text.endswith(")") and isinstance(node, Scalar) and node.kind == "null":
+            continue  # the rest of a DECIMAL(10,2) that YAML cut at its comma, told already
         read = _type(node, key, fields)
         other = lower.setdefault(key.text.lower(), key.text)
         if other != key.text:

@@ -12,10 +12,27 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parser import Parser as BaseParser
 from sqlglot.tokens import Tokenizer as BaseTokenizer
 
-from feature_platform.definition.problems import Problems
+from feature_platform.definition.problems import Problems, did_you_mean
 from feature_platform.definition.yaml_tree import Scalar, Spot
 
 SQL_CHARACTERS_MAX = 65_536
+_CALL = re.compile(r"(\w+)\s*\(\s*(?:\w+\s+(?:FROM\s+)?)?$", re.IGNORECASE)
+_KEYWORDS: dict[type[exp.Expr], str] = {
+    exp.Select: "SELECT",
+    exp.With: "WITH",
+    exp.Group: "GROUP",
+    exp.Having: "HAVING",
+    exp.Order: "ORDER",
+    exp.Limit: "LIMIT",
+    exp.Case: "CASE",
+    exp.Cast: "CAST",
+    exp.Exists: "EXISTS",
+    exp.Interval: "INTERVAL",
+    exp.Not: "NOT",
+}
+"""Words that stand before the first part that sqlglot knows the place of."""
+_WORDS = ("SELECT", "FROM", "WHERE", "GROUP", "BY", "FILTER", "AS", "AND", "WITH", "CASE", "END")
+_WINDOWS = re.compile(r"\b(TUMBLE|HOP|SESSION|CUMULATE)\s*\(", re.IGNORECASE)
 _TOKEN = re.compile(r"<Token token_type: [\w.]+, text: (.*?), line: .*?>")
 
 
@@ -62,9 +79,26 @@ class SqlText:
         """Tell a mistake at a part of the query."""
         self.problems.add(self.spot(node), message)
 
+    def called(self, node: exp.Expr) -> str:
+        """Return the name that a call was written with, in capitals."""
+        if isinstance(node, exp.Anonymous):
+            return str(node.this).upper()
+        if not isinstance(node, exp.Func) or isinstance(node, exp.Binary):
+            return ""
+        before = _CALL.search(self.text, 0, self._first(node) or 0)
+        return before[1].upper() if before else ""
+
+    def offset(self, node: exp.Expr) -> int | None:
+        """Return where in the text a node starts, if sqlglot knows of any part of it."""
+        first = self._first(node.expressions[0] if isinstance(node, exp.Select) else node)
+        keyword = _KEYWORDS.get(type(node)) or self.called(node)
+        if first is None or not keyword or isinstance(node, exp.Anonymous):
+            return first
+        words = list(re.finditer(rf"\b{keyword}\b", self.text[:first], re.IGNORECASE))
+        return words[-1].start() if words else first
+
     @staticmethod
-    def offset(node: exp.Expr) -> int | None:
-        """Return where in the text a node starts, if sqlglot knows."""
+    def _first(node: exp.Expr) -> int | None:
         starts = [child.meta["start"] for child in node.walk() if "start" in child.meta]
         return min(starts, default=None)
 
@@ -78,20 +112,25 @@ class SqlText:
             msg = f"the query has {len(self.text)} characters, at most {SQL_CHARACTERS_MAX} may be"
             self.problems.add(self.scalar, msg)
             return None
+        statements = self._statements()
+        if len(statements) > 1:
+            msg = "a second statement starts here; a feature set has one SELECT"
+            self.refuse(statements[1], msg)
+        return statements[0] if len(statements) == 1 else None
+
+    def _statements(self) -> list[exp.Expr]:
         try:
-            statements = [s for s in sqlglot.parse(self.text, dialect=DefinitionDialect) if s]
+            found = [node for node in sqlglot.parse(self.text, dialect=DefinitionDialect) if node]
         except ParseError as error:
             self._explain(error)
-            return None
+            return []
         except TokenError:
             msg = "the query ends inside a quote or comment; close it"
             self.problems.add(self.at(self._unclosed()), msg)
-            return None
-        if len(statements) != 1:
-            place = statements[1] if statements else exp.Null()
-            self.refuse(place, f"a feature set has one SELECT, here are {len(statements)}")
-            return None
-        return statements[0]
+            return []
+        if not found:
+            self.problems.add(self.at(0), "the query is empty; write SELECT ... GROUP BY entity")
+        return found
 
     def _explain(self, error: ParseError) -> None:
         first = error.errors[0]
@@ -102,7 +141,12 @@ class SqlText:
         if what.startswith("Required keyword"):
             what = "something is missing"
         near = f" at `{token}`" if token else ""
-        msg = f"not SQL{near}: {what.rstrip('.')}; check commas, brackets and keywords before it"
+        known = token.upper() in _WORDS or not token.isalpha()
+        hint = "" if known else did_you_mean(token, _WORDS)
+        advice = hint or "; check commas, brackets and keywords before it"
+        msg = f"not SQL{near}: {what.rstrip('.').lower()}{advice}"
+        if _WINDOWS.search(self.text):
+            msg = f"{msg} (windows are not part of the query but asked for under `features:`)"
         self.problems.add(self.scalar.spot(line, column), msg)
 
     def _unclosed(self) -> int:

@@ -134,9 +134,9 @@ def read_yaml(data: bytes, problems: Problems) -> Mapping | None:
 def describe(node: Node) -> str:
     """Say what a node is, for messages."""
     if isinstance(node, Items):
-        return "a list"
+        return "a list" if node.items else "an empty list"
     if isinstance(node, Mapping):
-        return "a mapping"
+        return "a mapping" if node.entries else "an empty mapping"
     if node.kind == "null":
         return "nothing"
     shown = textwrap.shorten(node.text, _SHOWN_MAX, placeholder="...")
@@ -200,8 +200,9 @@ def _compose(text: str, problems: Problems) -> yaml.Node | None:
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         column = error.position - text.rfind("\n", 0, error.position)
-        shown = f"character U+{ord(str(error.character)):04X}"
-        problems.add(Spot(line=line, column=column), f"{shown} is not allowed in YAML; remove it")
+        shown = f"U+{ord(text[error.position]):04X}"
+        msg = f"character {shown} is not allowed in YAML; remove it"
+        problems.add(Spot(line=line, column=column), msg)
         return None
     except yaml.MarkedYAMLError as error:
         problems.add(_spot(error.problem_mark or error.context_mark), _explain(error))

@@ -1,0 +1,33 @@
+SELECT
+  CAST(`user_id` AS STRING) AS `__entity`,
+  `__ts` - MOD(`__ts`, 60000) AS `__tile`,
+  COUNT(*) AS `_events`,
+  COUNT(*) AS `rows_seen`,
+  COUNT(`language`) AS `languages`,
+  SUM(CAST(`watch_ms` AS BIGINT)) AS `sum_int`,
+  SUM(`post_id`) AS `sum_bigint`,
+  SUM(FP_FIXED(`score`, 3)) AS `sum_double`,
+  SUM(FP_FIXED(`price`, 2)) AS `sum_decimal`,
+  SUM(CAST(`watch_ms` AS BIGINT)) AS `avg_int#sum`,
+  COUNT(`watch_ms`) AS `avg_int#count`,
+  SUM(FP_FIXED(`score`, 6)) AS `avg_double#sum`,
+  COUNT(FP_FIXED(`score`, 6)) AS `avg_double#count`,
+  SUM(FP_FIXED(`price`, 0)) AS `avg_decimal#sum`,
+  COUNT(FP_FIXED(`price`, 0)) AS `avg_decimal#count`,
+  MIN(CAST(`watch_ms` AS BIGINT)) AS `min_int`,
+  MAX(FP_SORTABLE(`score`)) AS `max_double`,
+  MIN(FP_FIXED(`price`, 2)) AS `min_decimal`,
+  MAX(`ts`) AS `max_time`,
+  FP_FIRST_INT(`post_id`, `__ts`, `__partition`, `__offset`) AS `first_bigint`,
+  FP_FIRST_REAL(`score`, `__ts`, `__partition`, `__offset`) AS `first_double`,
+  FP_LAST_TEXT(`language`, `__ts`, `__partition`, `__offset`) AS `last_text`,
+  FP_LAST_INT(CAST(CASE WHEN `paid` THEN 1 WHEN NOT `paid` THEN 0 END AS BIGINT), `__ts`, `__partition`, `__offset`) AS `last_boolean`,
+  FP_LAST_INT(FP_FIXED(`price`, 2), `__ts`, `__partition`, `__offset`) AS `last_decimal`,
+  FP_LAST_INT(`ts`, `__ts`, `__partition`, `__offset`) AS `last_time`,
+  FP_LAST_N_INT(CAST(`watch_ms` AS BIGINT), 1, `__ts`, `__partition`, `__offset`) AS `last_ints`,
+  FP_LAST_N_REAL(`score`, 10, `__ts`, `__partition`, `__offset`) AS `last_doubles`,
+  FP_LAST_N_TEXT(`language`, 1000, `__ts`, `__partition`, `__offset`) FILTER (WHERE `paid`) AS `last_texts`,
+  FP_LAST_N_INT(FP_FIXED(`price`, 2), 3, `__ts`, `__partition`, `__offset`) AS `last_decimals`
+FROM `post_events`
+WHERE `user_id` IS NOT NULL
+GROUP BY `user_id`, `__ts` - MOD(`__ts`, 60000)
