@@ -14,7 +14,9 @@ from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import Layout
 
-Kind = Literal["none", "new", "metadata", "forward", "rebuild", "start", "restart", "removed"]
+Kind = Literal[
+    "none", "new", "metadata", "forward", "rebuild", "start", "restart", "stop", "removed"
+]
 Verdict = Literal[
     "keeps history",
     "counts from now on",
@@ -58,20 +60,16 @@ def compare(wanted: FeatureSet, layout: Layout, deployed: Snapshot | None) -> Ch
     if deployed is None:
         names = [name for feature in wanted.features for name in feature.served_names]
         verdicts = tuple(
-            NameVerdict(
-                name=name, verdict="counts from now on", why="from the first event of the topic"
-            )
-            for name in names
+            NameVerdict(name=name, verdict="counts from the first event on") for name in names
         )
         return Change(kind="new", reasons=("it is not deployed yet",), verdicts=verdicts)
     breaking = _breaking(wanted, deployed)
     job = _job_differences(wanted, layout, deployed)
-    metadata = _metadata_differences(wanted, deployed)
-    reasons = breaking or job or metadata
-    if breaking or (job and wanted.settings.on_change == "rebuild"):
-        return Change(kind="rebuild", reasons=reasons, verdicts=_recomputed(wanted, deployed))
+    reasons = breaking or job or _metadata_differences(wanted, deployed)
     verdicts, edited, added = _verdicts(wanted, layout, deployed)
-    kind: Kind = "forward" if job else "metadata" if metadata else "none"
+    if breaking or (wanted.settings.on_change == "rebuild" and (edited or added)):
+        return Change(kind="rebuild", reasons=reasons, verdicts=_recomputed(wanted, deployed))
+    kind: Kind = "forward" if job else "metadata" if reasons else "none"
     return Change(kind=kind, reasons=reasons, verdicts=verdicts, edited=edited, added=added)
 
 
@@ -106,19 +104,26 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
     """Say why the running job cannot go on as it is."""
     reasons = []
     new, old = job_definition(wanted, layout), deployed.job
-    if new["sql"] != old.get("sql") or new["sql_fingerprint"] != old.get("sql_fingerprint"):
+    if new["sql"] != old.get("sql"):
         reasons.append("the query changed")
     if not covers(deployed.layout, layout):
         reasons.append("other columns, levels or keeping times are stored")
     if new["source"] != old.get("source"):
         reasons.append("the source changed")
-    before: Mapping[str, object] = old.get("settings", {})
+    if new["sql_fingerprint"] != old.get("sql_fingerprint") and not reasons:
+        reasons.append("the query's own state would mean something else")
+    before: Mapping[str, int] = old.get("settings", {})
     reasons += [
-        f"{name.removesuffix('_ms')} is {value}, was {before.get(name)}"
+        f"{name.removesuffix('_ms')} is {_in_words(name, value)}, "
+        f"was {_in_words(name, before.get(name, 0))}"
         for name, value in new["settings"].items()
         if before.get(name) != value
     ]
     return tuple(reasons)
+
+
+def _in_words(setting: str, value: int) -> str:
+    return format_duration(value) if setting.endswith("_ms") and value else str(value)
 
 
 def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:

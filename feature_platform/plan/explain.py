@@ -32,6 +32,7 @@ HEADLINES: dict[Kind, str] = {
     "rebuild": "needs a rebuild from the event log, which is not available yet",
     "start": "start from its savepoint",
     "restart": "start again from its newest checkpoint",
+    "stop": "stop with a savepoint",
     "removed": "to be removed",
 }
 

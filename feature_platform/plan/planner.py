@@ -130,7 +130,7 @@ def plan_stop(deployed: Snapshot) -> Plan:
         ReleaseLease(),
     )
     stop = stages if deployed.state == "running" else ()
-    change = Change(kind="none", reasons=("asked to stop",), verdicts=())
+    change = Change(kind="stop", reasons=("asked to stop",), verdicts=())
     return Plan(
         featureset=deployed.featureset,
         change=change,
@@ -187,7 +187,7 @@ def _stages(
     own = OwnGeneration(generation=target.generation)
     launched: tuple[Stage, ...] = (AwaitCheckpoint(), RecordDeployed(), ReleaseLease())
     match change.kind:
-        case "none" | "removed" | "rebuild":
+        case "none" | "removed" | "rebuild" | "stop":
             return ()
         case "metadata":
             return (TakeLease(), RecordMetadata(), ReleaseLease())

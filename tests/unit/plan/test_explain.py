@@ -1,0 +1,128 @@
+"""Every kind of change as `fp plan` prints it, and as `fp apply` walks it: a reviewer reads the files."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feature_platform.plan.explain import describe, explain
+from feature_platform.plan.planner import (
+    Plan,
+    plan_delete,
+    plan_removed,
+    plan_restart,
+    plan_stop,
+)
+from feature_platform.plan.snapshot import Snapshot
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "plans"
+
+FORWARD: dict[str, tuple[tuple[str, str], ...]] = {
+    "unchanged": (),
+    "reformatted": (("SELECT post_id,\n        ", "SELECT post_id, "),),
+    "description": (("How people react", "How everybody reacts"),),
+    "owner": (("owner: ranking", "owner: growth"),),
+    "window_that_is_stored": (("[30m, 2h]", "[30m, 1h, 2h]"),),
+    "window_dropped": (("[30m, 2h]", "[30m]"),),
+    "window_that_needs_levels": (("[30m, 2h]", "[30m, 2h, 7d]"),),
+    "lifetime_added": (("watch_ms: {windows: [1d]}", "watch_ms: {windows: [1d], lifetime: true}"),),
+    "expression_edited": (("action = 'view'", "action IN ('view', 'replay')"),),
+    "filter_on_all_rows": (("FROM post_events", "FROM post_events WHERE language <> 'x'"),),
+    "kind_changed": (("SUM(watch_ms) AS watch_ms", "MAX(watch_ms) AS watch_ms"),),
+    "column_added": (
+        (
+            "LAST_VALUE(language) AS language",
+            "LAST_VALUE(language) AS language,\n  MIN(watch_ms) AS low",
+        ),
+        ("  language: latest", "  language: latest\n  low: {windows: [2h]}"),
+    ),
+    "column_removed": (
+        (",\n         LAST_VALUE(language) AS language", ""),
+        ("  language: latest\n", ""),
+    ),
+    "source_column_added": (("  language: STRING\n", "  language: STRING\n  city: STRING\n"),),
+    "job_settings": (("features:", "settings: {parallelism: 2, flush_interval: 5s}\nfeatures:"),),
+    "entity_changed": (
+        ("entity: post_id", "entity: user_id"),
+        ("SELECT post_id", "SELECT user_id"),
+        ("GROUP BY post_id", "GROUP BY user_id"),
+    ),
+    "topic_changed": (("topic: post_events", "topic: events"),),
+    "type_changed": (("  watch_ms: BIGINT\n", "  watch_ms: INT\n"),),
+    "wants_history": (
+        ("action = 'view'", "action = 'play'"),
+        ("features:", "settings: {on_change: rebuild}\nfeatures:"),
+    ),
+}
+
+
+def check_golden(name: str, text: str) -> None:
+    """Compare with the file; GOLDEN_WRITE=1 renews it first."""
+    path = GOLDEN / f"{name}.txt"
+    if os.environ.get("GOLDEN_WRITE") == "1":
+        path.write_text(text + "\n")
+    assert text + "\n" == path.read_text()
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_a_change_is_listed_as_in_its_file(name: str, upgrade: Callable[..., Plan]) -> None:
+    """What becomes of every served name, and the stages."""
+    check_golden(name, explain(upgrade(*FORWARD[name])))
+
+
+def test_a_new_feature_set_is_listed_as_in_its_file(
+    project: Callable[..., Any], make_plan: Callable[..., Plan]
+) -> None:
+    """From the beginning of its topic."""
+    check_golden("new", explain(make_plan(project(), None)))
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("removed", plan_removed),
+        ("stop", plan_stop),
+        ("delete", plan_delete),
+        ("restart", plan_restart),
+        ("delete_stopped", lambda old: plan_delete(replace(old, state="stopped", savepoint="/s"))),
+        ("stop_stopped", lambda old: plan_stop(replace(old, state="stopped", savepoint="/s"))),
+    ],
+)
+def test_what_needs_no_definition_is_listed_as_in_its_file(
+    name: str, make: Callable[[Snapshot], Plan], deployed: Snapshot
+) -> None:
+    """Stopping, deleting and reviving look at the registry alone."""
+    check_golden(name, explain(make(deployed)))
+
+
+def test_a_stopped_one_is_started_from_its_savepoint(
+    project: Callable[..., Any], make_plan: Callable[..., Plan], deployed: Snapshot
+) -> None:
+    """Applying the same definition again is how a stopped feature set is started."""
+    stopped = replace(deployed, state="stopped", savepoint="/s")
+    check_golden("start", explain(make_plan(project(), stopped)))
+
+
+def test_a_stopped_one_is_upgraded_without_a_stop(
+    project: Callable[..., Any], make_plan: Callable[..., Plan], deployed: Snapshot
+) -> None:
+    """Its savepoint is there already."""
+    stopped = replace(deployed, state="stopped", savepoint="/s")
+    changed = project(("action = 'view'", "action = 'play'"))
+    check_golden("forward_from_stopped", explain(make_plan(changed, stopped)))
+
+
+def test_a_dead_job_is_started_from_its_checkpoint(upgrade: Callable[..., Plan]) -> None:
+    """Nothing differs, but Flink has no such job."""
+    check_golden("dead", explain(upgrade(job_runs=False)))
+
+
+def test_every_stage_of_every_plan_has_words(upgrade: Callable[..., Plan]) -> None:
+    """Also as JSON, with the stage's name."""
+    item = upgrade(*FORWARD["column_added"])
+    assert all(describe(stage) for stage in item.stages)
+    names = [stage["stage"] for stage in item.to_json()["stages"]]
+    assert names == [type(stage).__name__ for stage in item.stages]
