@@ -1,0 +1,452 @@
+package io.featureplatform.kernel.flink;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.featureplatform.kernel.store.Attempt;
+import io.featureplatform.kernel.store.ClaimRefusedException;
+import io.featureplatform.kernel.store.CutPart;
+import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.RowWrite;
+import io.featureplatform.kernel.store.StoredRow;
+import io.featureplatform.kernel.store.TileStore;
+import io.featureplatform.kernel.store.WriteTime;
+import io.featureplatform.kernel.tile.Changes;
+import io.featureplatform.kernel.tile.Head;
+import io.featureplatform.kernel.tile.Layout;
+import io.featureplatform.kernel.tile.TileKey;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.types.Row;
+import org.apache.flink.types.RowKind;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class TileKernelOperatorTest {
+  private static final long MINUTE = 60_000;
+  private static final long T0 = World.START_MS;
+
+  private final World world = new World();
+  private final Recount recount = new Recount();
+
+  /** All that the entities should be, by one application of all commands. */
+  private static final class Recount {
+    final Layout layout = Layout.fromJson(Specs.LAYOUT);
+    final Map<String, Changes> changes = new HashMap<>();
+
+    void insert(String entity, long tileMs, long watchMs) {
+      Row row = Row.of(entity, tileMs, 1L, watchMs, null);
+      changes
+          .computeIfAbsent(entity, e -> new Changes(layout))
+          .add(true, tileMs, new RowValues().of(row));
+    }
+
+    void check(World world) {
+      assertEquals(changes.keySet(), Map.copyOf(toMap(world)).keySet());
+      changes.forEach((entity, all) -> check(world, entity, all));
+    }
+
+    private static Map<String, Boolean> toMap(World world) {
+      Map<String, Boolean> entities = new HashMap<>();
+      world.store.entities().forEach(entity -> entities.put(entity, true));
+      return entities;
+    }
+
+    private void check(World world, String entity, Changes all) {
+      Head head = Head.empty(layout);
+      Map<TileKey, byte[]> wanted = new HashMap<>();
+      head.apply(all, Map.of()).forEach(tile -> wanted.put(tile.key(), tile.row()));
+      wanted.put(TileStore.HEAD, head.encode());
+      Map<TileKey, StoredRow> rows = world.store.rows(entity);
+      wanted.forEach(
+          (key, row) -> {
+            boolean kept =
+                key.equals(TileStore.HEAD) || layout.ttlSeconds(key, world.clock.nowMs()) > 0;
+            if (kept) {
+              assertTrue(rows.containsKey(key), () -> entity + " lacks " + key);
+              assertArrayEquals(row, rows.get(key).payload(), () -> entity + " " + key);
+            }
+          });
+      assertTrue(wanted.keySet().containsAll(rows.keySet()));
+    }
+  }
+
+  private void insert(KernelRun run, String entity, long tileMs, long watchMs) throws Exception {
+    run.insert(entity, tileMs, watchMs);
+    recount.insert(entity, tileMs, watchMs);
+  }
+
+  /** Commands wait in heap; the schedule brings one batch per entity to the store. */
+  @Test
+  void flushesOnSchedule() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      insert(run, "a", T0, 6);
+      insert(run, "b", T0, 7);
+      assertEquals(0, world.store.batches());
+      run.pass(Specs.FLUSH_MS);
+      run.checkpoint(1);
+      assertEquals(2, world.store.batches());
+      recount.check(world);
+    }
+  }
+
+  /** A large bundle does not wait for the schedule. */
+  @Test
+  void flushesWhenLarge() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      for (int i = 0; i < Specs.CHANGES_MAX - 1; i++) {
+        insert(run, "a", T0, i);
+      }
+      assertEquals(0, world.store.batches());
+      insert(run, "a", T0, 100);
+      assertEquals(1, world.store.batches());
+    }
+  }
+
+  /** The barrier brings everything to the store and is recorded as a part of a cut. */
+  @Test
+  void flushesAtTheBarrier() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.checkpoint(41);
+      recount.check(world);
+    }
+    assertEquals(List.of(new CutPart(1, 41, "kernel-0", 1, null)), world.registry.parts());
+  }
+
+  /** The barrier does not pass before the store has acknowledged. */
+  @Test
+  void barrierWaitsForAcknowledgements() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      world.store.setHolding(true);
+      CompletableFuture<Boolean> acknowledged =
+          CompletableFuture.supplyAsync(
+              () -> {
+                boolean recorded = !world.registry.parts().isEmpty();
+                world.store.setHolding(false);
+                return recorded;
+              },
+              CompletableFuture.delayedExecutor(200, TimeUnit.MILLISECONDS));
+      run.preBarrier(1);
+      assertTrue(acknowledged.isDone());
+      assertFalse(acknowledged.get());
+    }
+  }
+
+  /** A cut that cannot be recorded fails nothing. */
+  @Test
+  void lostCutsAreTolerated() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      world.registry.setDown(true);
+      run.checkpoint(1);
+      recount.check(world);
+    }
+    assertEquals(List.of(), world.registry.parts());
+  }
+
+  /** Neither closing nor a job that is cancelled writes anything. */
+  @Test
+  void nothingIsWrittenOnClose() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+    }
+    assertEquals(List.of(), world.store.entities());
+  }
+
+  /** Between -U and +U an entity is not written, others are. */
+  @Test
+  void halfAnUpdateIsNotWritten() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      byte[] before = head("a");
+      run.command(RowKind.UPDATE_BEFORE, "a", T0, 1, 5L);
+      insert(run, "b", T0, 1);
+      run.pass(Specs.FLUSH_MS);
+      assertArrayEquals(before, head("a"));
+      assertEquals(List.of("a", "b"), world.store.entities());
+      run.command(RowKind.UPDATE_AFTER, "a", T0, 2, 11L);
+      recount.insert("a", T0, 6);
+      run.pass(Specs.FLUSH_MS);
+      recount.check(world);
+    }
+  }
+
+  /** Minus without plus, as a filter above the aggregate makes it, is written at the barrier. */
+  @Test
+  void barrierTakesHalfUpdatesToo() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.command(RowKind.INSERT, "a", T0, 1, 9L);
+      run.command(RowKind.UPDATE_BEFORE, "a", T0, 1, 9L);
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** Retractions of a query that lost its state only ever subtract what it had added. */
+  @Test
+  void deletesSubtract() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.command(RowKind.INSERT, "a", T0, 3, 30L);
+      run.pass(Specs.FLUSH_MS);
+      run.command(RowKind.DELETE, "a", T0, 3, 30L);
+      run.pass(Specs.FLUSH_MS);
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** What is in state is not read again; what is not is read back once. */
+  @Test
+  void readsBackOnMissAlone() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(1, world.store.reads());
+      insert(run, "a", T0 + MINUTE, 5);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(1, world.store.reads());
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** A job without state continues from the rows that are in the store. */
+  @Test
+  void continuesFromTheStore() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.checkpoint(1);
+    }
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0 + 7 * MINUTE, 6);
+      insert(run, "a", T0, 1);
+      run.checkpoint(2);
+      recount.check(world);
+    }
+  }
+
+  /** State that expired is read back: nothing is lost, nothing counted twice. */
+  @Test
+  void survivesExpiry() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      run.pass(Specs.STATE_TTL_MS + 1);
+      insert(run, "a", T0 + MINUTE, 6);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(2, world.store.reads());
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** Events older than the head change closed rows, which are read for it once. */
+  @Test
+  void lateEventsChangeClosedRows() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      for (int minute = 0; minute < 12; minute++) {
+        insert(run, "a", T0 + minute * MINUTE, minute);
+        run.pass(Specs.FLUSH_MS);
+      }
+      run.checkpoint(1);
+    }
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0 + 3 * MINUTE, 100);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(3, world.store.reads()); // The head once in each run, its late rows at once.
+      insert(run, "a", T0 + 3 * MINUTE, 200);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(3, world.store.reads());
+      run.checkpoint(2);
+      recount.check(world);
+    }
+  }
+
+  /** A closed tile that no window can reach any more is not written; TTL 0 would keep it. */
+  @Test
+  void unreachableTilesAreNotWritten() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0 - 90 * MINUTE, 5);
+      insert(run, "a", T0, 6);
+      run.checkpoint(1);
+    }
+    TileKey minute = new TileKey(0, T0 - 90 * MINUTE);
+    assertFalse(world.store.rows("a").containsKey(minute)); // Kept for 1 h.
+    assertTrue(
+        world.store.rows("a").keySet().stream().anyMatch(key -> key.level() == 1)); // For 2 h.
+    recount.check(world);
+  }
+
+  /** Closed rows expire when their time is over, the head stays. */
+  @Test
+  void closedRowsExpire() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      insert(run, "a", T0 + 10 * MINUTE, 5);
+      run.checkpoint(1);
+      assertEquals(3, world.store.rows("a").size());
+      run.pass(3 * 3_600_000);
+      assertEquals(List.of(TileStore.HEAD), List.copyOf(world.store.rows("a").keySet()));
+    }
+  }
+
+  /** After a restore the state is the checkpoint's, and a replay writes the same again. */
+  @Test
+  void restoresAndReplays() throws Exception {
+    OperatorSubtaskState state;
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      state = run.checkpoint(7);
+      run.insert("a", T0, 6); // Reaches the store, but no checkpoint.
+      run.pass(Specs.FLUSH_MS);
+    }
+    int reads = world.store.reads();
+    try (KernelRun run = KernelRun.restored(world, state, 7)) {
+      assertEquals(1, run.entitiesInState());
+      insert(run, "a", T0, 6);
+      run.checkpoint(8);
+      assertEquals(reads, world.store.reads());
+      recount.check(world);
+    }
+    assertEquals(new Epoch(1, 7), attempts().get(1).start());
+    assertEquals(2, WriteTime.attempt(world.store.rows("a").get(TileStore.HEAD).writeTime()));
+  }
+
+  /** A checkpoint holds what was, although flushes go on while it is written. */
+  @Test
+  void checkpointsAreNotChangedByLaterFlushes() throws Exception {
+    OperatorSubtaskState first;
+    try (KernelRun run = KernelRun.fresh(world)) {
+      run.insert("a", T0, 5);
+      first = run.checkpoint(1);
+      run.insert("a", T0, 6);
+      run.checkpoint(2);
+    }
+    World other = new World();
+    recount.insert("a", T0, 5);
+    try (KernelRun run = KernelRun.restored(other, first, 1)) {
+      insert(run, "a", T0, 8);
+      run.checkpoint(3);
+      recount.check(other);
+    }
+  }
+
+  /** Without restored state the attempt starts from the epoch that the spec names. */
+  @Test
+  void claimsWithTheSpecsStart() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      assertEquals(0, run.entitiesInState());
+    }
+    Attempt attempt = attempts().get(0);
+    assertEquals(new Epoch(4, 9), attempt.start());
+    assertEquals("{\"events/0\":12}", attempt.endOffsets());
+    assertEquals("stream", attempt.kind());
+  }
+
+  /** A start that should continue a savepoint, but got no state, is refused. */
+  @Test
+  void lostSavepointStateIsRefused() {
+    assertThrows(
+        IllegalStateException.class, () -> KernelRun.fresh(world, Specs.json("savepoint")));
+    assertEquals(List.of(), attempts());
+  }
+
+  /** A job whose generation was handed over does not start. */
+  @Test
+  void replacedJobIsFenced() {
+    world.registry.setOwner("deployment-b");
+    assertThrows(ClaimRefusedException.class, () -> KernelRun.fresh(world));
+  }
+
+  /** A job that finds rows of a later attempt has been replaced, and stops. */
+  @Test
+  void rowsOfALaterAttemptStopTheJob() throws Exception {
+    world.store.write("a", List.of(RowWrite.head(new byte[0])), WriteTime.of(2, 1));
+    try (KernelRun run = KernelRun.fresh(world)) {
+      run.insert("a", T0, 5);
+      Throwable told = assertThrows(IllegalStateException.class, () -> run.preBarrier(1));
+      assertTrue(told.getMessage().contains("attempt 2"), told.getMessage());
+    }
+  }
+
+  /** While the store is down the job waits; when it is back nothing is missing. */
+  @Test
+  void outlastsTheStore() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.checkpoint(1);
+      world.store.setDown(true);
+      insert(run, "a", T0, 6); // Written from state.
+      insert(run, "b", T0, 7); // Read back first.
+      CompletableFuture<Void> repaired =
+          CompletableFuture.runAsync(
+              () -> world.store.setDown(false),
+              CompletableFuture.delayedExecutor(300, TimeUnit.MILLISECONDS));
+      run.checkpoint(2);
+      assertTrue(repaired.isDone());
+      recount.check(world);
+    }
+  }
+
+  /** A store that stays down fails the task, for Flink to restart it. */
+  @Test
+  void givesUpOnTheStore() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      world.store.setDown(true);
+      CompletableFuture<Void> later =
+          CompletableFuture.runAsync(
+              () -> world.clock.advance(3_600_000),
+              CompletableFuture.delayedExecutor(200, TimeUnit.MILLISECONDS));
+      assertThrows(IllegalStateException.class, () -> run.preBarrier(1));
+      assertTrue(later.isDone());
+    }
+  }
+
+  /** Random events, late ones among them, through restarts with and without state. */
+  @Test
+  void equalsARecount() throws Exception {
+    Random chance = new Random(7);
+    OperatorSubtaskState state = null;
+    for (int start = 0; start < 12; start++) {
+      boolean fromState = state != null && chance.nextBoolean();
+      long checkpoint = 100L * start;
+      try (KernelRun run =
+          fromState ? KernelRun.restored(world, state, checkpoint) : KernelRun.fresh(world)) {
+        for (int i = 0; i < 400; i++) {
+          long minutes = chance.nextInt(5) == 0 ? chance.nextInt(40) : 0;
+          long tileMs = (world.clock.nowMs() / MINUTE - minutes) * MINUTE;
+          insert(run, "e" + chance.nextInt(20), tileMs, chance.nextInt(1000));
+          run.pass(chance.nextInt(2_000));
+        }
+        state = run.checkpoint(checkpoint + 100);
+      }
+    }
+    recount.check(world);
+  }
+
+  private byte[] head(String entity) {
+    return world.store.rows(entity).get(TileStore.HEAD).payload();
+  }
+
+  private List<Attempt> attempts() {
+    return new ArrayList<>(
+        world.registry.attempts().toCompletableFuture().join().claimed());
+  }
+}
