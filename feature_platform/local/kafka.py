@@ -124,7 +124,8 @@ class Kafka:
     def _format(self, tool: tuple[str, ...], properties: Path) -> None:
         digest = hashlib.sha256(str(self._folder).encode()).digest()[:16]
         cluster = urlsafe_b64encode(digest).decode().rstrip("=")
-        command = (*tool, "format", "-t", cluster, "-c", str(properties), "--standalone")
+        # With "=", because an id may begin with a dash.
+        command = (*tool, "format", f"--cluster-id={cluster}", "-c", str(properties), "--standalone")
         run = subprocess.run(command, capture_output=True, text=True, check=False)
         if run.returncode:
             msg = f"kafka: formatting {self._folder} failed:\n{run.stdout}{run.stderr}"
