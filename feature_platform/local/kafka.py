@@ -125,8 +125,10 @@ class Kafka:
         digest = hashlib.sha256(str(self._folder).encode()).digest()[:16]
         cluster = urlsafe_b64encode(digest).decode().rstrip("=")
         # With "=", because an id may begin with a dash.
-        command = (*tool, "format", f"--cluster-id={cluster}", "-c", str(properties), "--standalone")
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
+        options = (f"--cluster-id={cluster}", "--config", str(properties), "--standalone")
+        run = subprocess.run(
+            (*tool, "format", *options), capture_output=True, text=True, check=False
+        )
         if run.returncode:
             msg = f"kafka: formatting {self._folder} failed:\n{run.stdout}{run.stderr}"
             raise ServerError(msg)
