@@ -43,7 +43,8 @@ fmt: setup ## format all code and repair what can be repaired
 	$(MVN) spotless:apply
 
 golden: setup ## renew the golden files; the diff is the review
-	GOLDEN=write $(BIN)/pytest tests/golden
+	$(MVN) test -Dgolden.write=true -Dtest=GoldenRowsTest
+	GOLDEN_WRITE=1 $(BIN)/pytest tests/unit/definition tests/unit/plan
 	git diff --stat tests/golden
 
 bench: setup ## events per second through the whole job, with the profile of where time goes
