@@ -48,7 +48,8 @@ final class CutRecorder implements AutoCloseable {
                         recordedMs.set(ports.clock().nowMs());
                       } else {
                         failures.incrementAndGet();
-                        LOG.warn("Cut {} of attempt {} not recorded by {}", label, attempt, part, error);
+                        LOG.warn(
+                            "Cut {} of attempt {} not recorded by {}", label, attempt, part, error);
                       }
                       return done;
                     }));

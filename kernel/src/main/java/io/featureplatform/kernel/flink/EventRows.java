@@ -32,8 +32,7 @@ final class EventRows {
   private final Converter[] converters;
 
   EventRows(SourceSchema schema) {
-    this.converters =
-        schema.columns().stream().map(EventRows::converter).toArray(Converter[]::new);
+    this.converters = schema.columns().stream().map(EventRows::converter).toArray(Converter[]::new);
   }
 
   /** Returns the type of the rows. */

@@ -32,8 +32,8 @@ import org.apache.flink.metrics.MetricGroup;
  * </ol>
  *
  * To apply is to update state and to start one batch of all rows that the entity's changes touched.
- * All writes of a flush carry one timestamp. Runs on the task's thread, which waits when too much is
- * in flight.
+ * All writes of a flush carry one timestamp. Runs on the task's thread, which waits when too much
+ * is in flight.
  */
 final class Flush {
   private static final int CLOSED_ROWS_MAX = 20_000;
@@ -149,8 +149,7 @@ final class Flush {
     }
   }
 
-  private void apply(Bundle.Entry entry, Head head, Map<TileKey, byte[]> closed)
-      throws Exception {
+  private void apply(Bundle.Entry entry, Head head, Map<TileKey, byte[]> closed) throws Exception {
     String entity = entry.entity();
     List<ClosedTile> changed = head.apply(entry.changes(), closed);
     byte[] headRow = head.encode();

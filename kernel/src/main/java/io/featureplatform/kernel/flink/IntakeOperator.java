@@ -16,8 +16,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.table.data.RowData;
 
 /**
- * Parses events: good ones go on to the SQL, all others to the dead letters. Before every barrier it
- * records up to where it has read, which is the other half of a cut.
+ * Parses events: good ones go on to the SQL, all others to the dead letters. Before every barrier
+ * it records up to where it has read, which is the other half of a cut.
  */
 final class IntakeOperator extends AbstractStreamOperator<RowData>
     implements OneInputStreamOperator<RowData, RowData> {
@@ -56,8 +56,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
         new Positions(context.getOperatorStateStore(), spec.topic(), spec.start().offsets());
     ports = portsFactory.open(spec);
     retry = new Retry(spec.settings().storeRetryMs(), ports.clock());
-    attempt =
-        AttemptState.claim(context, getContainingTask().getEnvironment(), spec, ports, retry);
+    attempt = AttemptState.claim(context, getContainingTask().getEnvironment(), spec, ports, retry);
     cuts = new CutRecorder(ports, getMetricGroup(), "intake", getRuntimeContext().getTaskInfo());
     deadLetters = getMetricGroup().counter("dead_letters");
     deadLettersByReason = new EnumMap<>(Reason.class);
@@ -75,8 +74,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     positions.seen(partition, offset);
     byte[] value = RawRecords.bytes(raw, RawRecords.VALUE);
     if (parser.parse(value, raw.getLong(RawRecords.TIMESTAMP), values)) {
-      output.collect(
-          event.replace(rows.row(values, parser.eventTimeMs(), partition, offset)));
+      output.collect(event.replace(rows.row(values, parser.eventTimeMs(), partition, offset)));
     } else {
       refuse(raw);
     }

@@ -75,11 +75,7 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
 
     /** Called by the SQL for each event. */
     public void accumulate(
-        ItemsState state,
-        Long value,
-        Long timeMs,
-        Integer partition,
-        Long offset) {
+        ItemsState state, Long value, Long timeMs, Integer partition, Long offset) {
       addInt(state, value, 1, timeMs, partition, offset);
     }
   }
@@ -128,12 +124,7 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
 
     /** Called by the SQL for each event. */
     public void accumulate(
-        ItemsState state,
-        Long value,
-        Integer n,
-        Long timeMs,
-        Integer partition,
-        Long offset) {
+        ItemsState state, Long value, Integer n, Long timeMs, Integer partition, Long offset) {
       addInt(state, value, n, timeMs, partition, offset);
     }
   }

@@ -47,8 +47,8 @@ record JobSpec(
       String passwordEnv) {}
 
   /**
-   * Where the job begins if no state is restored: explicit offsets, the beginning for partitions not
-   * named.
+   * Where the job begins if no state is restored: explicit offsets, the beginning for partitions
+   * not named.
    *
    * @param offsets {@code "topic/partition"} to next offset
    * @param endOffsets the topic's ends when it was deployed

@@ -17,7 +17,9 @@ import java.util.List;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 
-/** Translates the driver's errors at the border, once: those of a store that is down, and the rest. */
+/**
+ * Translates the driver's errors at the border, once: those of a store that is down, and the rest.
+ */
 final class CqlErrors {
   private static final List<Class<? extends Exception>> DOWN =
       List.of(
@@ -46,7 +48,9 @@ final class CqlErrors {
   static CompletionException translate(Throwable error) {
     Throwable cause = error instanceof CompletionException ? error.getCause() : error;
     return new CompletionException(
-        isDown(cause) ? new StoreDownException("the store does not answer: " + cause, cause) : cause);
+        isDown(cause)
+            ? new StoreDownException("the store does not answer: " + cause, cause)
+            : cause);
   }
 
   private static boolean isDown(Throwable error) {

@@ -29,8 +29,7 @@ final class CqlRegistry implements Registry {
   private final PreparedStatement cut;
 
   /** Prepares the statements; blocks. The session stays the caller's. */
-  CqlRegistry(
-      CqlSession session, String keyspace, String featureset, int generation, Clock clock) {
+  CqlRegistry(CqlSession session, String keyspace, String featureset, int generation, Clock clock) {
     this.session = session;
     this.featureset = featureset;
     this.generation = generation;
@@ -71,7 +70,9 @@ final class CqlRegistry implements Registry {
             .setConsistencyLevel(DefaultConsistencyLevel.LOCAL_SERIAL)
             .setIdempotent(true);
     return CqlErrors.translate(
-        session.executeAsync(statement).thenCompose(page -> collect(page, null, new ArrayList<>())));
+        session
+            .executeAsync(statement)
+            .thenCompose(page -> collect(page, null, new ArrayList<>())));
   }
 
   @Override

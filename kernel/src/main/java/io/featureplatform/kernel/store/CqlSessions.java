@@ -16,8 +16,8 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Driver sessions, one for each address and class loader: the subtasks of a job in one process share
- * it. The last to release it closes it, so that no thread of the driver outlives the job.
+ * Driver sessions, one for each address and class loader: the subtasks of a job in one process
+ * share it. The last to release it closes it, so that no thread of the driver outlives the job.
  */
 final class CqlSessions {
   private static final class Shared {

@@ -11,8 +11,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Repeats what failed with {@link StoreDownException}, with growing pauses, until it succeeds or the
- * time is up. A store that is down thus stops progress instead of failing the job.
+ * Repeats what failed with {@link StoreDownException}, with growing pauses, until it succeeds or
+ * the time is up. A store that is down thus stops progress instead of failing the job.
  */
 public final class Retry implements AutoCloseable {
   /** Something that may be started again and again. */

@@ -22,8 +22,8 @@ public interface TileStore extends AutoCloseable {
   CompletionStage<Map<TileKey, StoredRow>> read(String entity, Collection<TileKey> keys);
 
   /**
-   * Writes rows of one entity in one batch. A write never overtakes one with a larger timestamp, and
-   * may be repeated with the same bytes and timestamp at will.
+   * Writes rows of one entity in one batch. A write never overtakes one with a larger timestamp,
+   * and may be repeated with the same bytes and timestamp at will.
    *
    * @param timestamp a {@link WriteTime}
    * @return completes when the store has acknowledged all of them

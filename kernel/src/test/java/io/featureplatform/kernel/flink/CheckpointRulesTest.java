@@ -26,15 +26,13 @@ class CheckpointRulesTest {
   void deviationsAreRefused(String option, String value) {
     Configuration config = Specs.checkpointing();
     config.setString(option, value);
-    Throwable told =
-        assertThrows(IllegalStateException.class, () -> CheckpointRules.check(config));
+    Throwable told = assertThrows(IllegalStateException.class, () -> CheckpointRules.check(config));
     assertTrue(told.getMessage().contains(option), told.getMessage());
   }
 
   /** Without checkpoints nothing would ever be exact. */
   @Test
   void checkpointingMustBeOn() {
-    assertThrows(
-        IllegalStateException.class, () -> CheckpointRules.check(new Configuration()));
+    assertThrows(IllegalStateException.class, () -> CheckpointRules.check(new Configuration()));
   }
 }

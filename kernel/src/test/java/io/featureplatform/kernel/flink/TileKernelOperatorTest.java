@@ -446,7 +446,6 @@ class TileKernelOperatorTest {
   }
 
   private List<Attempt> attempts() {
-    return new ArrayList<>(
-        world.registry.attempts().toCompletableFuture().join().claimed());
+    return new ArrayList<>(world.registry.attempts().toCompletableFuture().join().claimed());
   }
 }

@@ -93,8 +93,7 @@ abstract class RegistryContract {
   @Test
   void differentStartsAreRefused() throws Exception {
     claim("run/0", OURS, new Epoch(1, 7));
-    assertThrows(
-        ClaimRefusedException.class, () -> claim("run/0", OURS, new Epoch(1, 8)));
+    assertThrows(ClaimRefusedException.class, () -> claim("run/0", OURS, new Epoch(1, 8)));
   }
 
   /** A job whose deployment was replaced cannot claim, also when Flink restarts it. */
@@ -103,8 +102,7 @@ abstract class RegistryContract {
     claim("run/0", OURS, new Epoch(0, 0));
     setOwner(THEIRS);
     Throwable told =
-        assertThrows(
-            ClaimRefusedException.class, () -> claim("run/1", OURS, new Epoch(1, 3)));
+        assertThrows(ClaimRefusedException.class, () -> claim("run/1", OURS, new Epoch(1, 3)));
     assertTrue(told.getMessage().contains(THEIRS), told.getMessage());
     assertEquals(2, claim("new/0", THEIRS, new Epoch(1, 3)).number());
   }

@@ -13,10 +13,8 @@ class RowWriteTest {
   @Test
   void closedTilesNeedATtl() {
     assertEquals(RowWrite.TTL_NONE, RowWrite.head(new byte[0]).ttlSeconds());
-    assertThrows(
-        IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], 0));
-    assertThrows(
-        IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], -5));
+    assertThrows(IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], 0));
+    assertThrows(IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], -5));
   }
 
   /** A TTL longer than CQL takes is cut to the longest it does. */

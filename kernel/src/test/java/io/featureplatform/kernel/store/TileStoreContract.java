@@ -41,8 +41,7 @@ abstract class TileStoreContract {
   void readsOnlyWhatIsAsked() throws Exception {
     write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600));
     assertEquals(Set.of(CLOSED), read(CLOSED).keySet());
-    assertEquals(
-        Map.of(), store().read(entity + "x", Set.of(CLOSED)).toCompletableFuture().get());
+    assertEquals(Map.of(), store().read(entity + "x", Set.of(CLOSED)).toCompletableFuture().get());
   }
 
   /** A write of an earlier attempt loses, however late it arrives. */
