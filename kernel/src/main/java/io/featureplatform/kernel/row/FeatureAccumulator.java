@@ -119,7 +119,7 @@ public final class FeatureAccumulator {
     boolean full = to - from == limit;
     int position = position(timeMs, partition, offset);
     if (position > from && compare(position - 1, timeMs, partition, offset) == 0) {
-      keepGreater(position - 1, number, text);
+      keepGreater(position - 1, kind, number, text);
       return;
     }
     if (full && (mode == FeatureMode.FIRST ? position == to : position == from)) {
@@ -157,18 +157,15 @@ public final class FeatureAccumulator {
     return order == 0 ? Long.compare(offsets[index], offset) : order;
   }
 
-  private void keepGreater(int index, long number, byte[] text) {
-    if (carrier == Carrier.TEXT) {
-      if (Arrays.compareUnsigned(texts[index], text) < 0) {
+  private void keepGreater(int index, Carrier kind, long number, byte[] text) {
+    setCarrier(kind);
+    if (kind == Carrier.TEXT) {
+      if (FeatureItems.compareValues(kind, 0, texts[index], 0, text) < 0) {
         texts[index] = text;
       }
-    } else if (sortable(numbers[index]) < sortable(number)) {
+    } else if (FeatureItems.compareValues(kind, numbers[index], null, number, null) < 0) {
       numbers[index] = number;
     }
-  }
-
-  private long sortable(long number) {
-    return carrier == Carrier.REAL && number < 0 ? number ^ Long.MAX_VALUE : number;
   }
 
   /** Makes sure that one more item fits at the end; returns where the position is then. */

@@ -5,6 +5,7 @@ import static io.featureplatform.kernel.row.WireWriter.varintSize;
 import static io.featureplatform.kernel.row.WireWriter.zigzag;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -33,23 +34,111 @@ record FeatureItems(
   }
 
   byte[] encode() {
-    int keys =
-        1
-            + delimitedSize(differencesSize(timesMs))
-            + 1
-            + delimitedSize(partitionsSize())
-            + 1
-            + delimitedSize(differencesSize(offsets));
+    int times = differencesSize(timesMs);
+    int parts = partitionsSize();
+    int ordinals = differencesSize(offsets);
+    int keys = 3 + delimitedSize(times) + delimitedSize(parts) + delimitedSize(ordinals);
     WireWriter writer = new WireWriter(keys + valuesSize());
-    writeDifferences(writer, TIMES, timesMs);
+    writer.tag(TIMES);
+    writer.varint(times);
+    writeDifferences(writer, timesMs);
     writer.tag(PARTITIONS);
-    writer.varint(partitionsSize());
+    writer.varint(parts);
     for (int partition : partitions) {
       writer.varint(partition);
     }
-    writeDifferences(writer, OFFSETS, offsets);
+    writer.tag(OFFSETS);
+    writer.varint(ordinals);
+    writeDifferences(writer, offsets);
     writeValues(writer);
     return writer.finish();
+  }
+
+  /** Returns the newest items of both, at most so many; of two under one key the greater. */
+  FeatureItems merge(FeatureItems other, int limit) {
+    if (carrier != other.carrier) {
+      throw new RowFormatException("a feature holds " + carrier + " and " + other.carrier);
+    }
+    FeatureItems merged = allocate(carrier, Math.min(limit, size() + other.size()));
+    int mine = 0;
+    int theirs = 0;
+    int count = 0;
+    while (count < merged.size() && (mine < size() || theirs < other.size())) {
+      int order = compare(mine, other, theirs);
+      if (order == 0) {
+        order = compareValues(mine, other, theirs) < 0 ? -1 : 1;
+        mine += order < 0 ? 1 : 0;
+        theirs += order > 0 ? 1 : 0;
+      }
+      if (order > 0) {
+        merged.set(count++, this, mine++);
+      } else {
+        merged.set(count++, other, theirs++);
+      }
+    }
+    return count == merged.size() ? merged : merged.first(count);
+  }
+
+  /**
+   * Returns the place of a value among all of its carrier: the greater of two under one key wins.
+   */
+  static int compareValues(Carrier carrier, long number, byte[] text, long number2, byte[] text2) {
+    return switch (carrier) {
+      case INT -> Long.compare(number, number2);
+      case REAL ->
+          Double.compare(Double.longBitsToDouble(number), Double.longBitsToDouble(number2));
+      case TEXT -> Arrays.compareUnsigned(text, text2);
+    };
+  }
+
+  private static FeatureItems allocate(Carrier carrier, int size) {
+    boolean text = carrier == Carrier.TEXT;
+    return new FeatureItems(
+        carrier,
+        new long[size],
+        new int[size],
+        new long[size],
+        text ? null : new long[size],
+        text ? new byte[size][] : null);
+  }
+
+  private void set(int index, FeatureItems from, int at) {
+    timesMs[index] = from.timesMs[at];
+    partitions[index] = from.partitions[at];
+    offsets[index] = from.offsets[at];
+    if (texts == null) {
+      numbers[index] = from.numbers[at];
+    } else {
+      texts[index] = from.texts[at];
+    }
+  }
+
+  private FeatureItems first(int count) {
+    return new FeatureItems(
+        carrier,
+        Arrays.copyOf(timesMs, count),
+        Arrays.copyOf(partitions, count),
+        Arrays.copyOf(offsets, count),
+        numbers == null ? null : Arrays.copyOf(numbers, count),
+        texts == null ? null : Arrays.copyOf(texts, count));
+  }
+
+  /** Compares two items by their keys; one past the end is smaller than any. */
+  private int compare(int mine, FeatureItems other, int theirs) {
+    if (mine == size() || theirs == other.size()) {
+      return mine == size() ? -1 : 1;
+    }
+    int order = Long.compare(timesMs[mine], other.timesMs[theirs]);
+    if (order == 0) {
+      order = Integer.compare(partitions[mine], other.partitions[theirs]);
+    }
+    return order == 0 ? Long.compare(offsets[mine], other.offsets[theirs]) : order;
+  }
+
+  private int compareValues(int mine, FeatureItems other, int theirs) {
+    return texts == null
+        ? compareValues(carrier, numbers[mine], null, other.numbers[theirs], null)
+        : compareValues(carrier, 0, texts[mine], 0, other.texts[theirs]);
   }
 
   /**
@@ -128,9 +217,7 @@ record FeatureItems(
     return size;
   }
 
-  private static void writeDifferences(WireWriter writer, int tag, long[] values) {
-    writer.tag(tag);
-    writer.varint(differencesSize(values));
+  private static void writeDifferences(WireWriter writer, long[] values) {
     long before = 0;
     for (long value : values) {
       writer.varint(zigzag(value - before));

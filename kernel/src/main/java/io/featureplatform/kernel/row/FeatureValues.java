@@ -33,10 +33,8 @@ public final class FeatureValues {
         return (order > 0) == (mode == FeatureMode.LAST) ? left : right;
       }
     }
-    FeatureAccumulator accumulator = new FeatureAccumulator(mode, n);
-    accumulator.merge(left);
-    accumulator.merge(right);
-    return accumulator.toBytes();
+    int limit = mode == FeatureMode.LAST_N ? n : 1;
+    return FeatureItems.decode(left).merge(FeatureItems.decode(right), limit).encode();
   }
 
   /** Returns the partial of one value of carrier int. */

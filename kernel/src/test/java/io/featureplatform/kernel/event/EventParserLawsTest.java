@@ -100,7 +100,7 @@ class EventParserLawsTest {
   }
 
   /** Whatever is done to an event, the parser does not throw, and accepts strict JSON alone. */
-  @Property(tries = 20_000)
+  @Property(tries = 10_000)
   void damageIsRefusedOrHarmless(@ForAll Random random) throws IOException {
     byte[] value = damaged(event(random), random);
     if (parser.parse(value, Events.RECORD_MS, out)) {

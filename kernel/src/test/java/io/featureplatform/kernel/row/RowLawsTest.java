@@ -103,13 +103,13 @@ class RowLawsTest {
   }
 
   /** A row has the bytes that protobuf writes for it, ids ascending. */
-  @Property(tries = 500)
+  @Property(tries = 300)
   void tileEqualsProtobuf(@ForAll("contents") Content content) {
     assertArrayEquals(content.message().toByteArray(), RowEncoder.encode(content.row()));
   }
 
   /** What is decoded is what was encoded. */
-  @Property(tries = 500)
+  @Property(tries = 300)
   void tileRoundTrip(@ForAll("contents") Content content) {
     TileRow expected = content.row();
     TileRow actual = RowDecoder.decodeTile(RowEncoder.encode(expected));
@@ -120,7 +120,7 @@ class RowLawsTest {
   }
 
   /** A head has protobuf's bytes and decodes to the same tiles. */
-  @Property(tries = 200)
+  @Property(tries = 60)
   void headEqualsProtobufAndRoundTrips(@ForAll("heads") List<Placed> tiles) {
     var message = io.featureplatform.kernel.row.proto.HeadRow.newBuilder();
     for (Placed tile : tiles) {
@@ -144,7 +144,7 @@ class RowLawsTest {
   }
 
   /** The map, the list of entries and the list of encoded entries are the same bytes. */
-  @Property(tries = 500)
+  @Property(tries = 300)
   void threeReadingsOfTheLazyMapAreEqual(
       @ForAll("features") SortedMap<Integer, FeatureValue> features)
       throws InvalidProtocolBufferException {
@@ -180,7 +180,7 @@ class RowLawsTest {
   }
 
   /** Damaged rows are refused as such or read as another row; nothing else happens. */
-  @Property(tries = 2000)
+  @Property(tries = 300)
   void damagedRowsAreRefused(@ForAll("contents") Content content, @ForAll Random random) {
     byte[] bytes = RowEncoder.encode(content.row());
     byte[] damaged = Arrays.copyOf(bytes, random.nextInt(bytes.length + 1));
