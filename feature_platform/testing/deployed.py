@@ -1,10 +1,68 @@
 """A feature set as if it were deployed and its job had counted all events: for readers' tests."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.plan.layout import build_layout
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot, table_name
+from feature_platform.registry.memory import MemoryRegistry
+from feature_platform.serving import FeatureClient
 from feature_platform.store.base import HEAD_LEVEL, RowWrite, TileWriter, write_timestamp
+from feature_platform.store.memory import MemoryTiles
+from feature_platform.testing.clock import ManualClock
 from feature_platform.testing.reference import Oracle
+from feature_platform.testing.reference_events import RawEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A feature set that is served from memory, with the oracle of its events."""
+
+    featureset: FeatureSet
+    snapshot: Snapshot
+    oracle: Oracle
+    clock: ManualClock
+    tiles: MemoryTiles
+    registry: MemoryRegistry
+    client: FeatureClient
+
+
+def deploy_in_memory(
+    featureset: FeatureSet,
+    events: Iterable[RawEvent],
+    now_ms: int,
+    *,
+    valid_from_ms: int = 0,
+    attempt: int = 1,
+    flush: int = 1,
+) -> Deployed:
+    """Store what the oracle expects of the events and serve it.
+
+    Args:
+        featureset: The definition.
+        events: Records of its topic.
+        now_ms: The instant the clock stands at.
+        valid_from_ms: Since when the features count.
+        attempt: Who wrote the rows, with `flush`.
+        flush: Which of the writer's flushes.
+    """
+    clock = ManualClock(now_ms)
+    snapshot = snapshot_of(featureset, valid_from_ms=valid_from_ms)
+    tiles, registry = MemoryTiles(clock), MemoryRegistry(clock)
+    oracle = Oracle(featureset, snapshot.layout, events)
+    tiles.create_table(snapshot.table)
+    registry.save(snapshot)
+    write_expected(tiles, snapshot.table, oracle, now_ms, attempt=attempt, flush=flush)
+    return Deployed(
+        featureset=featureset,
+        snapshot=snapshot,
+        oracle=oracle,
+        clock=clock,
+        tiles=tiles,
+        registry=registry,
+        client=FeatureClient(tiles, registry, clock=clock),
+    )
 
 
 def snapshot_of(featureset: FeatureSet, *, generation: int = 1, valid_from_ms: int = 0) -> Snapshot:

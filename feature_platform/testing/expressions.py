@@ -29,51 +29,51 @@ class _Fraction(float):
         self.text = text
 
 
-def evaluate(node: exp.Expression, row: Row) -> Evaluated:
+def evaluate(node: exp.Expr, row: Row) -> Evaluated:
     """Return the value of an expression for one row."""
     return _RULES[type(node)](node, row)
 
 
-def is_true(node: exp.Expression | None, row: Row) -> bool:
+def is_true(node: exp.Expr | None, row: Row) -> bool:
     """Tell whether a condition holds; NULL does not, no condition does."""
     return node is None or evaluate(node, row) is True
 
 
-def _column(node: exp.Expression, row: Row) -> Evaluated:
+def _column(node: exp.Expr, row: Row) -> Evaluated:
     return row[node.name]
 
 
-def _literal(node: exp.Expression, row: Row) -> Evaluated:  # noqa: ARG001 - one shape
+def _literal(node: exp.Expr, row: Row) -> Evaluated:  # noqa: ARG001 - one shape
     text = node.this
     if node.is_string:
         return text
     return int(text) if text.isdecimal() else _Fraction(text)
 
 
-def _and(node: exp.Expression, row: Row) -> bool | None:
+def _and(node: exp.Expr, row: Row) -> bool | None:
     left, right = evaluate(node.this, row), evaluate(node.expression, row)
     if left is False or right is False:
         return False
     return None if left is None or right is None else True
 
 
-def _or(node: exp.Expression, row: Row) -> bool | None:
+def _or(node: exp.Expr, row: Row) -> bool | None:
     left, right = evaluate(node.this, row), evaluate(node.expression, row)
     if left is True or right is True:
         return True
     return None if left is None or right is None else False
 
 
-def _not(node: exp.Expression, row: Row) -> bool | None:
+def _not(node: exp.Expr, row: Row) -> bool | None:
     value = evaluate(node.this, row)
     return None if value is None else not value
 
 
-def _is(node: exp.Expression, row: Row) -> bool:
+def _is(node: exp.Expr, row: Row) -> bool:
     return evaluate(node.this, row) is None
 
 
-def _in(node: exp.Expression, row: Row) -> bool | None:
+def _in(node: exp.Expr, row: Row) -> bool | None:
     value = evaluate(node.this, row)
     if value is None:
         return None
@@ -81,7 +81,7 @@ def _in(node: exp.Expression, row: Row) -> bool | None:
     return any(_compare(value, item) == 0 for item in items)
 
 
-def _between(node: exp.Expression, row: Row) -> bool | None:
+def _between(node: exp.Expr, row: Row) -> bool | None:
     value = evaluate(node.this, row)
     low, high = evaluate(node.args["low"], row), evaluate(node.args["high"], row)
     above = None if None in (value, low) else _compare(value, low) >= 0
@@ -91,14 +91,14 @@ def _between(node: exp.Expression, row: Row) -> bool | None:
     return None if above is None or below is None else True
 
 
-def _like(node: exp.Expression, row: Row) -> bool | None:
+def _like(node: exp.Expr, row: Row) -> bool | None:
     value = evaluate(node.this, row)
     pattern = ".*".join(re.escape(part) for part in node.expression.this.split("%"))
     found = None if value is None else re.fullmatch(pattern, value, re.DOTALL) is not None
     return (not found) if node.args.get("negate") and found is not None else found
 
 
-def _case(node: exp.Expression, row: Row) -> Evaluated:
+def _case(node: exp.Expr, row: Row) -> Evaluated:
     subject = node.args.get("this")
     for branch in node.args["ifs"]:
         if subject is None:
@@ -112,7 +112,7 @@ def _case(node: exp.Expression, row: Row) -> Evaluated:
     return None if default is None else evaluate(default, row)
 
 
-def _cast(node: exp.Expression, row: Row) -> Evaluated:
+def _cast(node: exp.Expr, row: Row) -> Evaluated:
     value = evaluate(node.this, row)
     target = node.args["to"].sql().upper()
     if value is None:
@@ -124,16 +124,16 @@ def _cast(node: exp.Expression, row: Row) -> Evaluated:
     return float(value) if target in ("DOUBLE", "FLOAT") else value
 
 
-def _trim(node: exp.Expression, row: Row) -> Evaluated:
+def _trim(node: exp.Expr, row: Row) -> Evaluated:
     return _call("TRIM", [evaluate(node.this, row)])
 
 
-def _substring(node: exp.Expression, row: Row) -> Evaluated:
+def _substring(node: exp.Expr, row: Row) -> Evaluated:
     parts = (node.this, node.args.get("start"), node.args.get("length"))
     return _call("SUBSTRING", [evaluate(part, row) for part in parts if part is not None])
 
 
-def _anonymous(node: exp.Expression, row: Row) -> Evaluated:
+def _anonymous(node: exp.Expr, row: Row) -> Evaluated:
     return _call(str(node.this).upper(), [evaluate(arg, row) for arg in node.expressions])
 
 
@@ -169,8 +169,8 @@ _FUNCTIONS: dict[str, Callable[..., Evaluated]] = {
 
 def _arithmetic(
     operation: Callable[[Evaluated, Evaluated], Evaluated],
-) -> Callable[[exp.Expression, Row], Evaluated]:
-    def apply(node: exp.Expression, row: Row) -> Evaluated:
+) -> Callable[[exp.Expr, Row], Evaluated]:
+    def apply(node: exp.Expr, row: Row) -> Evaluated:
         left, right = evaluate(node.this, row), evaluate(node.expression, row)
         return None if left is None or right is None else _number(operation(left, right))
 
@@ -182,8 +182,8 @@ def _number(value: float) -> float:
     return wrap(value) if isinstance(value, int) else value
 
 
-def _comparison(holds: Callable[[int], bool]) -> Callable[[exp.Expression, Row], bool | None]:
-    def apply(node: exp.Expression, row: Row) -> bool | None:
+def _comparison(holds: Callable[[int], bool]) -> Callable[[exp.Expr, Row], bool | None]:
+    def apply(node: exp.Expr, row: Row) -> bool | None:
         left, right = evaluate(node.this, row), evaluate(node.expression, row)
         return None if left is None or right is None else holds(_compare(left, right))
 
@@ -205,7 +205,7 @@ def _exact(value: Evaluated) -> Decimal:
     return Decimal(value.text if isinstance(value, _Fraction) else value)
 
 
-_RULES: dict[type[exp.Expression], Callable[[Any, Row], Evaluated]] = {
+_RULES: dict[type[exp.Expr], Callable[[Any, Row], Evaluated]] = {
     exp.Paren: lambda node, row: evaluate(node.this, row),
     exp.Column: _column,
     exp.Literal: _literal,

@@ -219,12 +219,12 @@ class Oracle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    argument: exp.Expression
+    argument: exp.Expr
     star: bool
-    condition: exp.Expression | None
+    condition: exp.Expr | None
 
 
-def _call(node: exp.Expression) -> _Call:
+def _call(node: exp.Expr) -> _Call:
     condition = None
     if isinstance(node, exp.Filter):
         node, condition = node.this, node.expression.this
@@ -252,7 +252,7 @@ def _select_rows(query: exp.Select, event: Accepted) -> Accepted | None:
 
 
 def _from(
-    query: exp.Select, tables: dict[str, exp.Expression], columns: dict[str, ColumnValue]
+    query: exp.Select, tables: dict[str, exp.Expr], columns: dict[str, ColumnValue]
 ) -> dict[str, ColumnValue] | None:
     origin = query.args["from_"].this
     inner = origin.this if isinstance(origin, exp.Subquery) else tables.get(origin.name)

@@ -106,7 +106,7 @@ def _split(updates: list[Partial], count: int, data: st.DataObject) -> list[list
 @each_kind
 @given(data=st.data())
 def test_retracting_undoes_an_additive_update(kind: Kind, data: st.DataObject) -> None:
-    """Counts and sums forget an update that is taken back, also after an overflow; others keep it."""
+    """Counts and sums forget an update taken back, also after an overflow; others keep it."""
     before = merge_all(kind, N, data.draw(_updates(kind)))
     update = data.draw(_updates(kind).filter(bool))[0]
     after = merge(kind, N, before, update)

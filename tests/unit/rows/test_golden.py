@@ -36,8 +36,8 @@ def _encode_tile(tile: dict[str, Any]) -> bytes:
 
 def _items(feature: dict[str, Any]) -> tuple[Item, ...]:
     return tuple(
-        Item(*order, float(value) if feature["carrier"] == "real" else value)
-        for *order, value in feature["items"]
+        Item(time_ms, partition, offset, float(value) if feature["carrier"] == "real" else value)
+        for time_ms, partition, offset, value in feature["items"]
     )
 
 
@@ -83,7 +83,7 @@ def test_the_protobuf_library_reads_golden_rows(case: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("case", _cases("tiles.jsonl"))
 def test_the_three_readings_of_features_are_the_same_bytes(case: dict[str, Any]) -> None:
-    """A map, a list of entries and a list of encoded entries: written again, each gives equal bytes."""
+    """A map, a list of entries, a list of encoded entries: written again, all give equal bytes."""
     features = decode_row(bytes.fromhex(case["hex"])).features
     payload = encode_decoded(Row(counters={}, features=features))
 

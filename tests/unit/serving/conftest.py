@@ -1,22 +1,23 @@
 """One feature set with every kind of aggregate, loaded from YAML, served from memory."""
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
-from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.memory import MemoryRegistry
-from feature_platform.serving import FeatureClient
-from feature_platform.store.memory import MemoryTiles
-from feature_platform.testing import ManualClock, Oracle, RawEvent
-from feature_platform.testing.deployed import snapshot_of, write_expected
+from feature_platform.testing import Deployed, RawEvent, deploy_in_memory
 from feature_platform.tiles.grid import Grid
 
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
+
+MINUTE_MS = 60_000
+NOW_MS = 1_700_000_040_000  # 22:14, a whole minute
 SOURCE = """
 source: events
 topic: events
@@ -73,19 +74,6 @@ settings: {keep: 2h}
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """A feature set served from memory."""
-
-    featureset: FeatureSet
-    snapshot: Snapshot
-    oracle: Oracle
-    clock: ManualClock
-    tiles: MemoryTiles
-    registry: MemoryRegistry
-    client: FeatureClient
-
-
 @pytest.fixture(name="featureset", scope="session")
 def _featureset(tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
     folder: Path = tmp_path_factory.mktemp("project") / "featuresets"
@@ -95,31 +83,12 @@ def _featureset(tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
     return load_project(folder).checked().featuresets["posts"]
 
 
-@pytest.fixture(name="make_world", scope="session")
-def _make_world(featureset: FeatureSet) -> Callable[..., World]:
-    def make(events: Iterable[RawEvent], now_ms: int, grid: Grid | None = None) -> World:
-        used = featureset if grid is None else regrid(featureset, grid)
-        clock = ManualClock(now_ms)
-        snapshot = snapshot_of(used, valid_from_ms=17)
-        tiles, registry = MemoryTiles(clock), MemoryRegistry(clock)
-        oracle = Oracle(used, snapshot.layout, events)
-        tiles.create_table(snapshot.table)
-        registry.save(snapshot)
-        write_expected(tiles, snapshot.table, oracle, now_ms, attempt=3, flush=8)
-        return World(
-            featureset=used,
-            snapshot=snapshot,
-            oracle=oracle,
-            clock=clock,
-            tiles=tiles,
-            registry=registry,
-            client=FeatureClient(tiles, registry, clock=clock),
-        )
-
-    return make
+@pytest.fixture(name="regrid", scope="session")
+def _regrid(featureset: FeatureSet) -> Callable[[Grid], FeatureSet]:
+    return lambda grid: _with_grid(featureset, grid)
 
 
-def regrid(featureset: FeatureSet, grid: Grid) -> FeatureSet:
+def _with_grid(featureset: FeatureSet, grid: Grid) -> FeatureSet:
     """Return the feature set on another grid."""
     windows = {feature.name: feature.windows_ms for feature in featureset.features}
     everything = {window for each in windows.values() for window in each}
@@ -141,8 +110,20 @@ def regrid(featureset: FeatureSet, grid: Grid) -> FeatureSet:
     return replace(featureset, grid=grid, columns=columns)
 
 
-def event(post: object, ts: object, *, offset: int, **columns: object) -> RawEvent:
-    """Make an event that arrives when it happens."""
+def _event(post: str, minutes_ago: float, offset: int, **columns: object) -> RawEvent:
+    ts = NOW_MS - round(minutes_ago * MINUTE_MS)
     value = json.dumps({"post": post, "ts": ts, **columns}).encode()
-    timestamp_ms = ts if isinstance(ts, int) else 0
-    return RawEvent(value=value, partition=0, offset=offset, timestamp_ms=timestamp_ms)
+    return RawEvent(value=value, partition=0, offset=offset, timestamp_ms=ts)
+
+
+EVENTS = [
+    _event("a", 0.5, 0, action="view", watch=2**53 + 1, liked=True, score=0.5),
+    _event("a", 20, 1, action="view", watch=1, price=2.25),
+    _event("a", 100, 2, action="like", score=-2),
+    _event("b", 5, 3, action="view"),
+]
+
+
+@pytest.fixture(name="world")
+def _world(featureset: FeatureSet) -> Deployed:
+    return deploy_in_memory(featureset, EVENTS, NOW_MS, valid_from_ms=17, attempt=3, flush=8)

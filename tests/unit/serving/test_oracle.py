@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable
-from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_platform.testing import RawEvent
+from feature_platform.definition.model import FeatureSet
+from feature_platform.testing import RawEvent, deploy_in_memory
 from feature_platform.tiles.grid import DEFAULT_LEVELS, Grid
 
 MINUTE_MS = 60_000
@@ -51,7 +51,6 @@ def _events(draw: st.DrawFn) -> list[RawEvent]:
     ]
 
 
-@settings(deadline=None, max_examples=80)
 @given(
     events=_events(),
     grid=st.sampled_from(GRIDS),
@@ -60,7 +59,7 @@ def _events(draw: st.DrawFn) -> list[RawEvent]:
     edge=st.sampled_from([None, "1m", "10m"]),
 )
 def test_served_values_equal_the_oracle(
-    make_world: Callable[..., Any],
+    regrid: Callable[[Grid], FeatureSet],
     events: list[RawEvent],
     grid: Grid,
     now_ms: int,
@@ -69,7 +68,7 @@ def test_served_values_equal_the_oracle(
 ) -> None:
     """Every feature of every entity, now and at a past instant, is what filtering events gives."""
     past = [event for event in events if event.timestamp_ms <= now_ms]
-    world = make_world(past, now_ms, grid)
+    world = deploy_in_memory(regrid(grid), past, now_ms)
     at_ms = None
     if back_ms is not None:  # a coarser edge takes from how far back questions may go
         at_ms = now_ms - max(0, back_ms - 10 * MINUTE_MS)
