@@ -1,0 +1,240 @@
+"""A world in memory: the shipped fakes, and a cluster that a test can make fail."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feature_platform.definition.loading import Project, load_project
+from feature_platform.deploy.apply import Outcome, apply, make_plans
+from feature_platform.deploy.flink import Checkpoint, Job
+from feature_platform.deploy.savepoint import STATEFUL_UIDS, operator_id
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError
+from feature_platform.registry.base import Attempt, CutPart
+from feature_platform.registry.memory import MemoryRegistry
+from feature_platform.settings import load_settings
+from feature_platform.store.memory import MemoryTiles
+from feature_platform.testing.clock import ManualClock
+
+SOURCE = """\
+source: post_events
+topic: post_events
+format: json
+event_time: ts
+columns: {post_id: BIGINT, action: STRING, watch_ms: BIGINT, ts: TIMESTAMP}
+"""
+
+POSTS = """\
+featureset: posts
+entity: post_id
+source: post_events
+sql: |
+  SELECT post_id, COUNT(*) FILTER (WHERE action = 'view') AS views
+  FROM post_events
+  GROUP BY post_id
+features:
+  views: {windows: [2h], lifetime: true, description: Seen.}
+"""
+
+EDIT = ("action = 'view'", "action = 'play'")
+NOW_MS = 1_700_000_000_000
+
+
+@dataclass
+class FakeFlink:
+    """A cluster whose jobs do nothing. Mutable: a test sets what goes wrong."""
+
+    folder: Path
+    known: dict[str, Job] = field(default_factory=dict)
+    checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
+    specs: list[Mapping[str, Any]] = field(default_factory=list)
+    restored: list[str] = field(default_factory=list)
+    broken_sql: str = ""
+    """Jobs with this text in their SQL fail again and again."""
+    refused: bool = False
+    """Submissions are refused."""
+    unstoppable: bool = False
+    uids: Sequence[str] = STATEFUL_UIDS
+    on_submit: Callable[[], None] = lambda: None
+
+    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+        """Start a job."""
+        if self.refused:
+            msg = "flink run refused the job"
+            raise JobFailedError(msg)
+        self.specs.append(spec)
+        self.restored.append(restore_path)
+        name = f"{spec['featureset']}_g{spec['generation']}"
+        self.known[job_id] = Job(id=job_id, name=name, state="RUNNING", started_ms=len(self.specs))
+        self.on_submit()
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs."""
+        return sorted(self.known.values(), key=lambda job: -job.started_ms)
+
+    def job(self, job_id: str) -> Job | None:
+        """Return a job."""
+        return self.known.get(job_id)
+
+    @property
+    def running(self) -> list[str]:
+        """Ids of the jobs that run."""
+        return [job.id for job in self.jobs() if job.lives]
+
+    def last_checkpoint(self, job_id: str) -> Checkpoint | None:
+        """Return what `trigger_checkpoint` or a stop made."""
+        return self.checkpoints.get(job_id)
+
+    def retained_checkpoint(self, job_id: str) -> str:
+        """Return the last one's path."""
+        found = self.checkpoints.get(job_id)
+        return found.path if found else ""
+
+    def restarts(self, job_id: str) -> int:
+        """Count restarts of a broken job."""
+        return 9 if self._broken(job_id) else 0
+
+    def root_exception(self, job_id: str) -> str:
+        """Name the cause."""
+        return "java.lang.IllegalStateException: boom" if self._broken(job_id) else ""
+
+    def counter(self, job_id: str, vertex: str, metric: str) -> int:
+        """Count nothing."""
+        return len(f"{job_id}{vertex}{metric}") * 0
+
+    def trigger_checkpoint(self, job_id: str) -> None:
+        """Complete a checkpoint at once, unless the job is broken."""
+        if not self._broken(job_id):
+            self._complete(job_id, is_savepoint=False)
+
+    def stop_with_savepoint(self, job_id: str) -> str:
+        """Stop a job."""
+        if self.unstoppable:
+            msg = f"the savepoint of job {job_id} failed: no disk; the job goes on"
+            raise JobFailedError(msg)
+        self.known[job_id] = replace(self.known[job_id], state="FINISHED")
+        return self._complete(job_id, is_savepoint=True)
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job."""
+        if job_id in self.known and self.known[job_id].lives:
+            self.known[job_id] = replace(self.known[job_id], state="CANCELED")
+
+    def fail(self, job_id: str) -> None:
+        """Let a job die."""
+        self.known[job_id] = replace(self.known[job_id], state="FAILED")
+
+    def _broken(self, job_id: str) -> bool:
+        sql = next((spec["sql"] for spec in self.specs if spec["deployment"] == job_id), "")
+        return bool(self.broken_sql) and self.broken_sql in sql
+
+    def _complete(self, job_id: str, *, is_savepoint: bool) -> str:
+        number = len(self.checkpoints) + 1
+        path = self.folder / f"{'savepoint' if is_savepoint else 'chk'}-{number}"
+        path.mkdir(exist_ok=True)
+        (path / "_metadata").write_bytes(b"".join(operator_id(uid) for uid in self.uids))
+        self.checkpoints[job_id] = Checkpoint(
+            id=number, completed_ms=1, bytes=1, path=path.as_uri(), is_savepoint=is_savepoint
+        )
+        return path.as_uri()
+
+
+@dataclass
+class FakeTopics:
+    """Topics that hold what a test says."""
+
+    ends: dict[str, int] = field(default_factory=dict)
+    created: list[str] = field(default_factory=list)
+
+    def create(self, topics: Sequence[str]) -> None:
+        """Note them."""
+        self.created += topics
+
+    def end_offsets(self, topic: str) -> Mapping[str, int]:
+        """Return the topic's ends."""
+        return {name: end for name, end in self.ends.items() if name.startswith(f"{topic}/")}
+
+
+@dataclass
+class Stage:
+    """All that a test plays with."""
+
+    world: World
+    flink: FakeFlink
+    topics: FakeTopics
+    registry: MemoryRegistry
+    tiles: MemoryTiles
+    clock: ManualClock
+    folder: Path
+    said: list[str] = field(default_factory=list)
+
+    def define(self, *edits: tuple[str, str]) -> Project:
+        """Write and load the definitions with some texts replaced."""
+        texts = {"sources/post_events.yaml": SOURCE, "posts.yaml": POSTS}
+        for path, text in texts.items():
+            changed = text
+            for old, new in edits:
+                changed = changed.replace(old, new)
+            file = self.folder / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(changed)
+        return load_project(self.folder)
+
+    def apply(self, *edits: tuple[str, str]) -> Outcome:
+        """Apply the definitions with some texts replaced."""
+        plans = make_plans(self.world, self.define(*edits), ["posts"])
+        return apply(self.world, plans, self.said.append)[0]
+
+    def run_to(self, attempt: int, label: int, **positions: int) -> None:
+        """Let the job claim an attempt and record a complete cut; `p0=5` is position 5."""
+        self.registry.add_attempt(
+            "posts",
+            1,
+            Attempt(
+                attempt=attempt,
+                execution=f"x/{attempt}",
+                deployment="",
+                kind="stream",
+                r_attempt=0,
+                r_label=0,
+                end_offsets={},
+                claimed_ms=0,
+            ),
+        )
+        written = {f"post_events/{key[1:]}": offset for key, offset in positions.items()}
+        for part, its in (("kernel-0", {}), ("intake-0", written)):
+            cut = CutPart(
+                attempt=attempt, label=label, part=part, of=1, positions=its, recorded_ms=1
+            )
+            self.registry.add_cut_part("posts", 1, cut)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """An empty world."""
+    clock = ManualClock(NOW_MS)
+    registry, tiles = MemoryRegistry(clock), MemoryTiles(clock)
+    flink, topics = FakeFlink(tmp_path), FakeTopics()
+    world = World(
+        settings=load_settings(tmp_path, {}),
+        registry=registry,
+        tables=tiles,
+        topics=topics,
+        cluster=flink,
+        submitter=flink,
+        clock=clock,
+        holder="a test",
+        poll_s=0.001,
+    )
+    return Stage(
+        world=world,
+        flink=flink,
+        topics=topics,
+        registry=registry,
+        tiles=tiles,
+        clock=clock,
+        folder=tmp_path / "featuresets",
+    )
