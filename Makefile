@@ -29,7 +29,6 @@ check: setup ## what a pull request needs: lint, format, types, fast tests; no s
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/interrogate -q feature_platform tests
 	$(MVN) spotless:check
 	$(BIN)/pytest -m "not integration and not slow"
 
