@@ -1,0 +1,75 @@
+"""CPU seconds, memory and threads of processes: what the benchmarks print beside their figures."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+_THREAD_GROUPS = (
+    (re.compile(r"Source: .*"), "intake (source, parser)"),
+    (re.compile(r"Local.*|Global.*|Group.*|Calc.*|MiniB.*|Changelog.*|TableTo.*"), "SQL"),
+    (re.compile(r"Tile.*|tile.*|Kernel.*|kernel.*"), "tile kernel"),
+    (re.compile(r"s\d+-io-.*|s\d+-admin.*|s\d+-timer.*"), "CQL driver"),
+    (re.compile(r"GC .*|G1 .*|VM Thread|VM Periodic.*"), "garbage collector"),
+    (re.compile(r"C[12] Compiler.*"), "JIT compiler"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a process has used so far."""
+
+    cpu_s: float
+    peak_bytes: int
+
+
+def usage(pid: int) -> Usage:
+    """Read a process's CPU seconds and its peak resident memory, children included."""
+    process = psutil.Process(pid)
+    family = [process, *process.children(recursive=True)]
+    return Usage(
+        cpu_s=sum(member.cpu_times().user + member.cpu_times().system for member in family),
+        peak_bytes=sum(_peak_bytes(member.pid) for member in family),
+    )
+
+
+def thread_cpu_s(pid: int) -> dict[str, float]:
+    """Return CPU seconds of a Java process by what its threads are for (names are cut by the kernel to 15)."""
+    ticks = 100.0
+    groups: dict[str, float] = defaultdict(float)
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            text = (task / "stat").read_text()
+        except OSError:  # The thread ended meanwhile.
+            continue
+        name = text[text.index("(") + 1 : text.rindex(")")]
+        fields = text[text.rindex(")") + 2 :].split()
+        groups[_group(name)] += (int(fields[11]) + int(fields[12])) / ticks
+    return dict(groups)
+
+
+def difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
+    """Return what was used between two readings, largest first, without what is below 0.05 s."""
+    used = {name: after[name] - before.get(name, 0.0) for name in after}
+    return {
+        name: value
+        for name, value in sorted(used.items(), key=lambda item: -item[1])
+        if value >= 0.05
+    }
+
+
+def _group(name: str) -> str:
+    for pattern, group in _THREAD_GROUPS:
+        if pattern.fullmatch(name):
+            return group
+    return re.sub(r"[\d#-]+.*$", "", name).strip() or name
+
+
+def _peak_bytes(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    return 0

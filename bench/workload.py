@@ -1,0 +1,126 @@
+"""The load of the stream benchmark: JSON events of about 90 bytes, entities drawn from a Zipf law.
+
+Everything comes from a seed, so that what was produced can be recounted with numpy.
+"""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from confluent_kafka import Producer
+
+ENTITIES = 200_000
+ZIPF_EXPONENT = 1.1
+ACTIONS = ("view", "like", "share", "skip")
+ACTION_SHARES = (0.7, 0.15, 0.05, 0.1)
+CHUNK = 20_000
+QUEUE_MESSAGES_MAX = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Events as columns; row i of each array is event i."""
+
+    posts: npt.NDArray[np.int64]
+    actions: npt.NDArray[np.int64]
+    watch_ms: npt.NDArray[np.int64]
+
+    def lines(self, times_ms: npt.NDArray[np.int64]) -> list[bytes]:
+        """Write the events as JSON, with these event times."""
+        columns = zip(
+            self.posts.tolist(),
+            self.actions.tolist(),
+            self.watch_ms.tolist(),
+            times_ms.tolist(),
+            strict=True,
+        )
+        return [
+            b'{"post_id": %d, "action": "%s", "watch_ms": %d, "ts": %d, "session": "b7c1"}'
+            % (post, ACTIONS[action].encode(), watch, ts)
+            for post, action, watch, ts in columns
+        ]
+
+
+class Workload:
+    """Draws events; mutable: it holds the random generator and what was drawn so far."""
+
+    def __init__(self, seed: int) -> None:
+        """Start the generator from a seed."""
+        self._random = np.random.default_rng(seed)
+        weights = np.arange(1, ENTITIES + 1, dtype=np.float64) ** -ZIPF_EXPONENT
+        self._cumulative = np.cumsum(weights / weights.sum())
+        self.drawn: list[Batch] = []
+
+    def draw(self, count: int) -> Batch:
+        """Draw events and remember them for the recount."""
+        posts = np.searchsorted(self._cumulative, self._random.random(count)).clip(0, ENTITIES - 1)
+        batch = Batch(
+            posts=posts.astype(np.int64) + 1,
+            actions=self._random.choice(len(ACTIONS), size=count, p=ACTION_SHARES).astype(np.int64),
+            watch_ms=self._random.integers(0, 60_000, count),
+        )
+        self.drawn.append(batch)
+        return batch
+
+    def recount(self) -> dict[str, npt.NDArray[np.int64]]:
+        """Return lifetime values of everything drawn, by feature, indexed by post id."""
+        posts = np.concatenate([batch.posts for batch in self.drawn])
+        actions = np.concatenate([batch.actions for batch in self.drawn])
+        watch = np.concatenate([batch.watch_ms for batch in self.drawn])
+        size = ENTITIES + 1
+        counts = {
+            name: np.bincount(posts[actions == index], minlength=size)
+            for index, name in enumerate(("views", "likes", "shares"))
+        }
+        total = np.bincount(posts, weights=watch, minlength=size).astype(np.int64)
+        longest = np.full(size, -1, dtype=np.int64)
+        np.maximum.at(longest, posts, watch)
+        return {**counts, "watch_ms": total, "longest_watch_ms": longest}
+
+
+def producer(bootstrap: str) -> Producer:
+    """Return a producer that batches well and waits when its queue is full."""
+    return Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "linger.ms": 20,
+            "batch.num.messages": 20_000,
+            "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
+            "compression.type": "lz4",
+        }
+    )
+
+
+def send(client: Producer, topic: str, lines: list[bytes]) -> None:
+    """Hand lines to the producer, spread over the partitions, waiting while its queue is full."""
+    for line in lines:
+        while True:
+            try:
+                client.produce(topic, line)
+                break
+            except BufferError:
+                client.poll(0.1)
+    client.poll(0)
+
+
+def send_backlog(client: Producer, topic: str, workload: Workload, count: int, now_ms: int) -> None:
+    """Send events whose times are spread evenly over the hour before now."""
+    times = np.linspace(now_ms - 3_600_000, now_ms, count).astype(np.int64)
+    for start in range(0, count, CHUNK):
+        part = times[start : start + CHUNK]
+        send(client, topic, workload.draw(len(part)).lines(part))
+    client.flush()
+
+
+def send_live(client: Producer, topic: str, workload: Workload, rate: int, seconds: int) -> float:
+    """Send events of the present at a fixed rate; return the rate that was reached."""
+    ticks = seconds * 10
+    started = time.perf_counter()
+    for tick in range(ticks):
+        batch = workload.draw(rate // 10)
+        now_ms = time.time_ns() // 1_000_000
+        send(client, topic, batch.lines(np.full(len(batch.posts), now_ms, dtype=np.int64)))
+        time.sleep(max(0.0, started + (tick + 1) / 10 - time.perf_counter()))
+    client.flush()
+    return rate * seconds / (time.perf_counter() - started)

@@ -1,0 +1,142 @@
+"""Puts raw events through the real stack and compares what stands there with the oracle: all of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from feature_platform.broker.topics import Topics
+from feature_platform.clock import SystemClock
+from feature_platform.cli.reading import open_store
+from feature_platform.definition.loading import Project, load_project
+from feature_platform.deploy.apply import apply, make_plans
+from feature_platform.deploy.wait import wait
+from feature_platform.deploy.world import World
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.settings import Settings
+from feature_platform.store.base import HEAD_LEVEL
+from feature_platform.serving import FeatureClient
+from feature_platform.testing import ManualClock, Oracle, RawEvent
+from feature_platform.tiles.grid import MINUTE_MS
+
+WAIT_S = 300.0
+NOBODY = "nobody was ever called that"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One thing that is not as the oracle says."""
+
+    entity: str
+    what: str
+    expected: object
+    actual: object
+
+
+def load(settings: Settings) -> Project:
+    """Load the project's definitions, which must be without mistakes."""
+    return load_project(settings.featuresets).checked()
+
+
+def deploy(world: World, settings: Settings, name: str) -> Snapshot:
+    """Bring a feature set to its definition; return what is deployed."""
+    (outcome,) = apply(world, make_plans(world, load(settings), [name]))
+    if outcome.error:
+        raise outcome.error
+    assert outcome.snapshot is not None
+    return outcome.snapshot
+
+
+def produce(settings: Settings, topic: str, events: Iterable[RawEvent]) -> None:
+    """Send events to exactly the partitions that they name; offsets follow by themselves."""
+    failed: list[KafkaError] = []
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            failed.append(error)
+
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.kafka.bootstrap,
+            "enable.idempotence": True,
+            "message.max.bytes": 2_000_000,
+            "linger.ms": 20,
+        }
+    )
+    for event in events:
+        while True:
+            try:
+                producer.produce(
+                    topic,
+                    event.value,
+                    partition=event.partition,
+                    timestamp=event.timestamp_ms,
+                    on_delivery=delivered,
+                )
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    assert producer.flush(60) == 0
+    assert failed == []
+
+
+def differences(settings: Settings, world: World, oracle: Oracle, name: str) -> list[Difference]:
+    """Wait until everything sent is written, then compare every row, byte for byte, and every served value."""
+    wait(world, name, timeout_s=WAIT_S)
+    snapshot = world.registry.snapshot(name)
+    assert snapshot is not None
+    return [
+        *_rows(settings, snapshot, oracle),
+        *_served(settings, name, oracle),
+    ]
+
+
+def _rows(settings: Settings, snapshot: Snapshot, oracle: Oracle) -> Iterable[Difference]:
+    with open_store(settings) as (_, tiles):
+        for key in oracle.entities:
+            expected = oracle.entity(key)
+            assert expected is not None
+            rows = {(HEAD_LEVEL, 0): expected.head} | {
+                (tile.level, tile.start_ms): tile.payload for tile in expected.closed
+            }
+            stored = {
+                (row.level, row.start_ms): row.payload
+                for row in tiles.read_entity(snapshot.table, key)
+                if row.level >= HEAD_LEVEL
+            }
+            for place in sorted(rows.keys() | stored.keys()):
+                if rows.get(place) != stored.get(place):
+                    yield Difference(
+                        entity=key,
+                        what=f"row {place}",
+                        expected=rows.get(place),
+                        actual=stored.get(place),
+                    )
+
+
+def _served(settings: Settings, name: str, oracle: Oracle) -> Iterable[Difference]:
+    """Compare what is served now, and what was served at instants of the last hour; one clock for both."""
+    now_ms = SystemClock().now_ms()
+    with open_store(settings) as (registry, tiles):
+        client = FeatureClient(tiles, registry, clock=ManualClock(now_ms))
+        prepared = client.prepare(featureset=name)
+        for at_ms in (None, now_ms - 7 * MINUTE_MS, now_ms - 43 * MINUTE_MS):
+            answers = prepared.get([*oracle.entities, NOBODY], at=at_ms).to_dicts()
+            assert answers.pop()["status"] == "no_data"
+            for answer in answers:
+                expected = oracle.served(answer["entity"], now_ms, at_ms=at_ms)
+                actual = {"status": answer["status"], **answer["values"]}
+                for served, value in {"status": "ok", **expected}.items():
+                    if value != actual[served]:
+                        yield Difference(
+                            entity=answer["entity"],
+                            what=f"{served} at {at_ms}",
+                            expected=value,
+                            actual=actual[served],
+                        )
+
+
+def dead_letters(settings: Settings, topic: str) -> int:
+    """Count what stands in the topic of dead letters."""
+    return sum(Topics(settings.kafka).ends(f"{topic}.dead_letters").values())
