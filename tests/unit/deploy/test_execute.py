@@ -1,10 +1,12 @@
 """Walking plans: what is running, what is recorded, and what a failure or a crash leaves behind."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from feature_platform.clock import Clock
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import delete, drop_expired, ensure_running, stop
 from feature_platform.deploy.execute import GRACE_MS, execute
@@ -16,6 +18,7 @@ from feature_platform.errors import (
     UnknownFeatureError,
 )
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.store.base import RowWrite
 
 if TYPE_CHECKING:
@@ -33,6 +36,20 @@ class CrashError(Exception):
 def crash() -> None:
     """Die."""
     raise CrashError
+
+
+class FailingOwner(MemoryRegistry):
+    """Another's registry, with a store that is down when an owner is set."""
+
+    def __init__(self, clock: Clock, other: MemoryRegistry) -> None:
+        """Share everything with the other one."""
+        super().__init__(clock)
+        vars(self).update(vars(other))
+
+    def set_owner(self, name: str, generation: int, deployment: str) -> None:
+        """Fail."""
+        msg = f"setting the owner of {name} {generation} to {deployment} failed"
+        raise StoreUnavailableError(msg)
 
 
 def deployed(stage: Stage) -> Snapshot:
@@ -121,7 +138,8 @@ def test_a_failing_first_version_leaves_nothing_behind(stage: Stage) -> None:
     outcome = stage.apply()
     assert "nothing is deployed" in str(outcome.error)
     assert stage.registry.snapshot("posts") is None
-    assert (stage.flink.running, stage.tiles.tables) == ([], frozenset())
+    assert stage.flink.running == []
+    assert stage.tiles.tables == frozenset()
     stage.flink.broken_sql = ""
     assert stage.apply().error is None
     assert deployed(stage).table == "tiles_posts_g1"
@@ -320,7 +338,8 @@ def test_a_deleted_feature_set_is_unknown_and_its_table_goes_later(stage: Stage)
     stage.apply()
     delete(stage.world, "posts")
     assert stage.registry.snapshot("posts") is None
-    assert (stage.flink.running, stage.tiles.tables) == ([], {"tiles_posts_g1"})
+    assert stage.flink.running == []
+    assert stage.tiles.tables == {"tiles_posts_g1"}
     stage.apply()
     assert deployed(stage).table == "tiles_posts_g2"
     assert deployed(stage).layout.column("views").id == 2
@@ -330,11 +349,9 @@ def test_a_deleted_feature_set_is_unknown_and_its_table_goes_later(stage: Stage)
 
 
 @pytest.mark.parametrize("act", [stop, delete, ensure_running])
-def test_what_is_not_deployed_cannot_be_changed(
-    stage: Stage, act: Callable[..., object]
-) -> None:
+def test_what_is_not_deployed_cannot_be_changed(stage: Stage, act: Callable[..., object]) -> None:
     """The message says what is deployed and how to deploy it."""
-    with pytest.raises(UnknownFeatureError, match="'psots' is not deployed.*fp apply psots"):
+    with pytest.raises(UnknownFeatureError, match=r"'psots' is not deployed.*fp apply psots"):
         act(stage.world, "psots")
 
 
@@ -348,15 +365,10 @@ def test_every_stage_is_told_before_it_is_done(stage: Stage) -> None:
 def test_a_store_that_fails_in_the_middle_leaves_a_plan_to_continue(stage: Stage) -> None:
     """The error is the store's; the next apply does the rest."""
     stage.apply()
-    original = stage.registry.set_owner
-
-    def down(*_: object) -> None:
-        msg = "the store is down"
-        raise StoreUnavailableError(msg)
-
-    stage.registry.set_owner = down  # type: ignore[method-assign]
+    world = stage.world
+    stage.world = replace(world, registry=FailingOwner(stage.clock, stage.registry))
     assert isinstance(stage.apply(EDIT).error, StoreUnavailableError)
-    stage.registry.set_owner = original  # type: ignore[method-assign]
+    stage.world = world
     stage.clock.advance(61_000)
     assert stage.apply(EDIT).error is None
     assert stage.flink.running == [deployed(stage).job_id]

@@ -1,4 +1,4 @@
-"""Every kind of change as `fp plan` prints it, and as `fp apply` walks it: a reviewer reads the files."""
+"""Every kind of change as `fp plan` prints it and `fp apply` walks it: a reviewer reads the files."""
 
 import os
 from collections.abc import Callable

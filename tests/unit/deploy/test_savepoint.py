@@ -1,0 +1,51 @@
+"""Looking into a savepoint's metadata for operators."""
+
+from pathlib import Path
+
+import pytest
+
+from feature_platform.deploy.savepoint import STATEFUL_UIDS, check_savepoint, operator_id
+from feature_platform.errors import JobFailedError
+
+
+@pytest.mark.parametrize(
+    ("uid", "expected"),
+    [
+        ("source", "e5a72f353fc1e6bbf3bd96a41384998c"),
+        ("kernel", "cbd7fd81a31d8c5cf193799dbc11f9a5"),
+        ("sql-8e9f5e10233186d8-6_global-group-aggregate", "c2a2955e8bd6b74d21d4391fb554e80a"),
+    ],
+)
+def test_ids_are_those_that_flink_shows(uid: str, expected: str) -> None:
+    """Taken from a running job: a vertex's id is that of its first operator."""
+    assert operator_id(uid).hex() == expected
+
+
+def savepoint(folder: Path, *uids: str) -> str:
+    """Write the metadata of a savepoint with these operators."""
+    folder.mkdir(exist_ok=True)
+    content = b"I`g-" + b"\x00some bytes".join(operator_id(uid) for uid in uids)
+    (folder / "_metadata").write_bytes(content)
+    return folder.as_uri()
+
+
+def test_a_savepoint_with_all_operators_is_good(tmp_path: Path) -> None:
+    """Whatever else is in it, and also where the path has a blank."""
+    assert check_savepoint(savepoint(tmp_path / "a b", *STATEFUL_UIDS, "other"))
+
+
+def test_a_missing_operator_is_named(tmp_path: Path) -> None:
+    """Its state would be dropped silently."""
+    with pytest.raises(JobFailedError, match="no state of intake, kernel"):
+        check_savepoint(savepoint(tmp_path, "source"))
+
+
+def test_a_missing_savepoint_is_named(tmp_path: Path) -> None:
+    """With the file that was looked for."""
+    with pytest.raises(JobFailedError, match="_metadata is missing"):
+        check_savepoint(str(tmp_path / "gone"))
+
+
+def test_a_savepoint_elsewhere_cannot_be_checked_from_here() -> None:
+    """The kernel's own check remains."""
+    assert check_savepoint("s3://bucket/savepoint-1") is False
