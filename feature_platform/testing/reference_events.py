@@ -18,6 +18,7 @@ EVENT_BYTES_MAX = 1_000_000
 ENTITY_BYTES_MAX = 1024
 DEPTH_MAX = 64
 NUMBER_LENGTH_MAX = 1000
+EXPONENT_LIMIT = 2**31
 
 Reason = Literal[
     "not_json",
@@ -168,6 +169,8 @@ def _columns(source: Source, entity: str, data: dict[str, Any]) -> dict[str, Col
     for name, kind in source.columns:
         value = data.get(name)
         try:
+            if isinstance(value, _Number) and len(value) > NUMBER_LENGTH_MAX:
+                _refuse("out_of_range")
             columns[name] = None if value is None else _READERS[kind.name](value, kind)
         except _Refused as refused:
             if name == source.event_time:
@@ -198,7 +201,7 @@ def _whole(value: Any, kind: ColumnType) -> int:  # noqa: ANN401 - any JSON
     if not isinstance(value, _Whole):
         _refuse("wrong_type")
     limit = 2**31 if kind.name == "INT" else 2**63
-    if len(value) > NUMBER_LENGTH_MAX or not -limit <= int(value) < limit:
+    if not -limit <= int(value) < limit:
         _refuse("out_of_range")
     return int(value)
 
@@ -206,8 +209,6 @@ def _whole(value: Any, kind: ColumnType) -> int:  # noqa: ANN401 - any JSON
 def _number(value: Any) -> str:  # noqa: ANN401 - any JSON
     if not isinstance(value, _Number):
         _refuse("wrong_type")
-    if len(value) > NUMBER_LENGTH_MAX:
-        _refuse("out_of_range")
     return value
 
 
@@ -219,7 +220,10 @@ def _double(value: Any, kind: ColumnType) -> float:  # noqa: ANN401, ARG001 - an
 
 
 def _decimal(value: Any, kind: ColumnType) -> Decimal:  # noqa: ANN401 - any JSON
-    number = Decimal(_number(value))
+    text = _number(value)
+    if abs(int(text.lower().partition("e")[2] or 0)) >= EXPONENT_LIMIT:
+        _refuse("out_of_range")
+    number = Decimal(text)
     limit = kind.precision - kind.scale
     if number and number.adjusted() >= limit:
         _refuse("out_of_range")
