@@ -63,7 +63,10 @@ def new(
         source_file = folder / SOURCES_FOLDER / f"{source}.yaml"
         if source_file.exists():
             mistakes = tuple(p for p in project.problems if p.file.endswith(f"/{source_file.name}"))
-            raise DefinitionError(mistakes)
+            if mistakes:
+                raise DefinitionError(mistakes)
+            msg = f"{source_file} exists and holds another source; rename the file, or that source"
+            raise CallerError(msg)
         _write(source_file, scaffold_source(source))
         project = load_project(folder)
     _write(target, scaffold_featureset(name, project.sources[source]))

@@ -3,6 +3,7 @@
 from feature_platform.definition.featureset import ENTITY_TYPES
 from feature_platform.definition.model import Source
 from feature_platform.definition.names import RESERVED
+from feature_platform.errors import CallerError
 
 _SOURCE = """\
 # A source: a topic and the columns of its events, each event one JSON object.
@@ -74,7 +75,7 @@ def scaffold_featureset(name: str, source: Source) -> str:
     """Return the YAML of a feature set over a source.
 
     Raises:
-        ValueError: No column of the source can be an entity.
+        CallerError: No column of the source can be an entity.
     """
     usable = [
         (column, kind.name)
@@ -87,7 +88,7 @@ def scaffold_featureset(name: str, source: Source) -> str:
     if entity is None:
         kinds = ", ".join(ENTITY_TYPES)
         msg = f"source `{source.name}` has no column of type {kinds} to be the entity"
-        raise ValueError(msg)
+        raise CallerError(msg)
     items = ["COUNT(*) AS events"]
     features = ["  events: {windows: [30m, 1d], lifetime: true, description: How often.}"]
     number = next(

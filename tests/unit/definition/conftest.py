@@ -17,7 +17,7 @@ CompareGolden = Callable[[Path, str], None]
 
 @pytest.fixture
 def load(tmp_path: Path) -> LoadFiles:
-    """Load a project of these files (path below `featuresets/` -> text) and the source post_events."""
+    """Load a project of these files (path -> content) and the source post_events."""
 
     def make(files: Mapping[str, str | bytes]) -> Project:
         folder = tmp_path / "featuresets"

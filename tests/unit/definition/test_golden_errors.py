@@ -1,4 +1,4 @@
-"""Broken definitions and what their authors are told: one pair of files each in tests/golden/errors.
+"""Broken definitions and what authors are told: one pair of files each in tests/golden/errors.
 
 Renew the expected texts with `GOLDEN_WRITE=1 pytest tests/unit/definition`.
 """

@@ -1,0 +1,145 @@
+"""Loading a folder: every file is read, bad ones never stop good ones, names are unique."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from feature_platform.definition.loading import Project, load_project
+from feature_platform.errors import DefinitionError
+
+Load = Callable[[dict[str, str | bytes]], Project]
+
+VIEWS = """\
+featureset: {name}
+description: Views.
+entity: post_id
+source: post_events
+sql: SELECT post_id, COUNT(*) AS views FROM post_events GROUP BY post_id
+features: {{views: {{windows: [30m], lifetime: true}}}}
+"""
+GOOD = VIEWS.format(name="good")
+
+
+def _messages(project: Project) -> list[str]:
+    return [str(problem) for problem in project.problems]
+
+
+def test_a_missing_folder_is_an_empty_project(tmp_path: Path) -> None:
+    """A project without definitions has no mistakes."""
+    project = load_project(tmp_path / "featuresets")
+
+    assert Project(sources={}, featuresets={}, problems=(), raw={}) == project
+
+
+def test_a_bad_file_does_not_stop_the_good_ones(load: Load) -> None:
+    """Of two files one loads, and the other's mistake is told."""
+    project = load({"good.yaml": GOOD, "bad.yaml": "featureset: [", "none.txt": "ignored"})
+
+    assert list(project.featuresets) == ["good"]
+    assert [problem.file for problem in project.problems] == ["featuresets/bad.yaml"]
+
+
+def test_mistakes_of_all_files_are_told_at_once(load: Load) -> None:
+    """Problems of sources and feature sets come together, ordered by file and place."""
+    project = load(
+        {
+            "b.yaml": GOOD.replace("views:", "viewz:"),
+            "a.yml": GOOD.replace("name", "x").replace("COUNT(*)", "CONT(*)"),
+            "sources/s.yaml": "source: s\n",
+        }
+    )
+
+    files = [problem.file for problem in project.problems]
+    assert sorted(files) == files
+    assert {"featuresets/a.yml", "featuresets/b.yaml", "featuresets/sources/s.yaml"} == set(files)
+
+
+def test_two_files_with_one_name_are_both_refused(load: Load) -> None:
+    """Neither of two definitions of one name is guessed to be the right one."""
+    project = load({"one.yaml": GOOD, "two.yaml": GOOD})
+
+    assert project.featuresets == {}
+    told = "feature set `good` stands in featuresets/{} too; rename one, or remove it"
+    assert _messages(project) == [
+        f"featuresets/one.yaml:1:13: {told.format('two.yaml')}",
+        f"featuresets/two.yaml:1:13: {told.format('one.yaml')}",
+    ]
+
+
+def test_a_source_with_mistakes_is_named_where_it_is_used(load: Load) -> None:
+    """A feature set of a broken source says which source to mend."""
+    project = load({"sources/clicks.yaml": "source: clicks\n", "good.yaml": GOOD.replace(
+        "source: post_events", "source: clicks"
+    )})  # fmt: skip
+
+    expected = "featuresets/good.yaml:4:9: source `clicks` has mistakes of its own; mend it first"
+    assert expected in _messages(project)
+
+
+def test_a_folder_with_the_name_of_a_file_is_told(tmp_path: Path) -> None:
+    """What cannot be read as a file is a mistake like others."""
+    (tmp_path / "featuresets" / "odd.yaml").mkdir(parents=True)
+
+    project = load_project(tmp_path / "featuresets")
+
+    expected = "featuresets/odd.yaml:1:1: the file cannot be read: Is a directory"
+    assert _messages(project) == [expected]
+
+
+def test_a_file_that_is_too_large_is_refused(load: Load) -> None:
+    """A limit on the file's size keeps loading quick whatever the file holds."""
+    project = load({"large.yaml": b"# " + b"x" * 300_000})
+
+    size = "262145 bytes; a definition has at most 262144"
+    expected = f"the file has {size}: split it into several feature sets"
+    assert [expected] == [problem.message for problem in project.problems]
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_read(load: Load) -> None:
+    """A file saved on Windows loads, and its mistakes have the right place."""
+    broken = GOOD.replace("sql: SELECT", "sql: |\n  SELECT").replace("COUNT(*)", "CONT(*)")
+    project = load({"windows.yaml": b"\xef\xbb\xbf" + broken.replace("\n", "\r\n").encode()})
+
+    assert [(problem.line, problem.column) for problem in project.problems] == [(6, 19)]
+
+
+def test_the_raw_definition_holds_the_source(load: Load) -> None:
+    """What the registry keeps of a definition is its YAML and its source's as data."""
+    raw = load({"good.yaml": GOOD}).raw["good"]
+
+    assert raw["features"] == {"views": {"windows": ["30m"], "lifetime": True}}
+    assert raw["source"]["columns"]["price"] == "DECIMAL(10,2)"
+
+
+def test_checked_raises_all_problems(load: Load) -> None:
+    """A caller that needs all definitions gets all mistakes as one error."""
+    project = load({"bad.yaml": "featureset: [", "worse.yaml": ""})
+
+    with pytest.raises(DefinitionError) as caught:
+        project.checked()
+
+    assert project.problems == caught.value.problems
+    assert load({"bad.yaml": GOOD, "worse.yaml": VIEWS.format(name="other")}).checked().raw
+
+
+@pytest.mark.parametrize(
+    "where",
+    ["NOT " * 5_000 + "paid", "(" * 3_000 + "paid" + ")" * 3_000, "-" * 2 + " comment\n" + "paid"],
+    ids=["not", "brackets", "comment"],
+)
+def test_deep_queries_end_in_an_answer(load: Load, where: str) -> None:
+    """However deep a query is nested, it loads or is refused."""
+    sql = f"SELECT post_id, COUNT(*) FILTER (WHERE {where}) AS views"
+    text = GOOD.replace("sql: SELECT post_id, COUNT(*) AS views", f"sql: |\n  {sql}\n ")
+    project = load({"deep.yaml": text})
+
+    assert bool(project.featuresets) != bool(project.problems)
+
+
+def test_a_long_chain_of_or_is_read(load: Load) -> None:
+    """Many alternatives are not deep: a chain is read flat."""
+    chain = " OR ".join(f"user_id = {number}" for number in range(1_500))
+    text = GOOD.replace("COUNT(*) AS", f"COUNT(*) FILTER (WHERE {chain}) AS")
+
+    assert load({"long.yaml": text}).problems == ()
