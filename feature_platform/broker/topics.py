@@ -1,17 +1,22 @@
 """What stands in the topics: their ends, and dead letters by feature set and reason."""
 
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
+from feature_platform.broker.sender import client_properties
 from feature_platform.errors import BrokerUnavailableError
 from feature_platform.settings import KafkaSettings
 
 REQUEST_TIMEOUT_S = 10.0
 POLL_S = 5.0
+POLL_GONE_S = 0.2
+DELETE_TIMEOUT_S = 30.0
 BATCH_MESSAGES_MAX = 10_000
 DEAD_LETTERS_READ_MAX = 100_000
 """How many of the newest dead letters are looked at; older ones are left out of the counts."""
@@ -72,6 +77,28 @@ class Topics:
                     if message.error() or offset + 1 >= left.get(part, 0):
                         left.pop(part, None)
 
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics with all they hold; returns when the broker no longer knows them.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer, or keeps them.
+        """
+        admin = AdminClient(client_properties(self._settings))
+        deadline = time.monotonic() + DELETE_TIMEOUT_S
+        while time.monotonic() < deadline:
+            try:
+                known = admin.list_topics(timeout=REQUEST_TIMEOUT_S).topics
+                left = [topic for topic in topics if topic in known]
+                if not left:
+                    return
+                for future in admin.delete_topics(left).values():
+                    future.result(timeout=REQUEST_TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+            time.sleep(POLL_GONE_S)
+        raise BrokerUnavailableError(self._complaint(f"topics {', '.join(left)} do not go away"))
+
     def _poll(self, consumer: Consumer) -> list[Message]:
         """Return the next messages; one with an error says that its partition has no more."""
         messages = consumer.consume(BATCH_MESSAGES_MAX, timeout=POLL_S)
@@ -98,13 +125,11 @@ class Topics:
     def _consumer(self) -> Consumer:
         return Consumer(
             {
-                "bootstrap.servers": self._settings.bootstrap,
+                **client_properties(self._settings),
                 "group.id": "fp-reader",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
-                "log_level": 0,
-                **self._settings.properties,
             }
         )
 

@@ -1,0 +1,124 @@
+"""`fp demo`: a year of real flights through the whole platform, every served number recounted."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from feature_platform.cli.output import EXIT_CHECKS_RED, console, message
+from feature_platform.errors import FeaturePlatformError
+from feature_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from feature_platform.demo.recount import Verdict
+    from feature_platform.demo.story import Story
+
+REPLAY_S = 60.0
+WRONG_SHOWN_MAX = 10
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(
+    context: typer.Context,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1, help="Replay for so long, recount, and end; else go on until Ctrl-C."),
+    ] = None,
+) -> None:
+    """Replay a year of real flights, change a definition meanwhile, and recount every number.
+
+    Starts the servers that do not run, and stops what it started when it ends. The exit code is 0
+    only if every served number equals a recount of the raw events.
+    """
+    settings: Settings = context.obj
+    verdicts: list[Verdict] = []
+    try:
+        with _servers(settings), _story(settings) as story:
+            story.prepare()
+            story.play(seconds or REPLAY_S)
+            verdicts = story.judge()
+            _show(verdicts)
+            if seconds is None:
+                message(f"go on looking, also at {settings.dagster.url}; Ctrl-C ends the demo")
+                story.linger()
+    except KeyboardInterrupt:
+        if not verdicts:
+            raise
+    if not all(verdict.is_right for verdict in verdicts):
+        raise SystemExit(EXIT_CHECKS_RED)
+
+
+@contextmanager
+def _servers(settings: Settings) -> Iterator[None]:
+    """Start the servers that do not run; stop those again at the end, whatever happens."""
+    from feature_platform.cli.board import Board
+    from feature_platform.local.jars import build_kernel
+    from feature_platform.local.java import find_java_home
+    from feature_platform.local.stack import SERVERS, Stack
+
+    with console.status("building the kernel, if its sources changed"):
+        build_kernel(settings, find_java_home())
+    with Board(tuple(SERVERS)) as board:
+        started = tuple(Stack(settings, report=board.show).up())
+    try:
+        yield
+    finally:
+        if started:
+            with Board(started) as board:
+                Stack(settings, servers=started, report=board.show).down()
+
+
+@contextmanager
+def _story(settings: Settings) -> Iterator["Story"]:
+    """Open everything that the story needs; end its replay and its jobs, whatever happens."""
+    from feature_platform.demo.screen import Screen
+    from feature_platform.demo.served import open_served
+    from feature_platform.demo.story import Story
+    from feature_platform.deploy.world import open_world
+
+    with ExitStack() as stack:
+        world = stack.enter_context(open_world(settings))
+        served = stack.enter_context(open_served(settings))
+        title = f"feature platform, Dagster at {settings.dagster.url}"
+        screen = stack.enter_context(Screen(console=Console(highlight=False), title=title))
+        story = Story(settings=settings, world=world, served=served, screen=screen)
+        try:
+            yield story
+        finally:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            _end(story)
+
+
+def _end(story: "Story") -> None:
+    """End the story; a server that is gone by now is no reason not to stop the others."""
+    message("ending the demo")
+    try:
+        story.end()
+    except FeaturePlatformError as error:
+        console.print(str(error), markup=False)
+
+
+def _show(verdicts: "Sequence[Verdict]") -> None:
+    table = Table("feature set", "entities", "served values", "wrong", "dead letters", "verdict")
+    for verdict in verdicts:
+        table.add_row(
+            verdict.featureset,
+            f"{verdict.entities:,}",
+            f"{verdict.values:,}",
+            f"{len(verdict.wrong):,}",
+            " / ".join(f"{count:,}" for count in verdict.dead_letters),
+            "[green]equal[/]" if verdict.is_right else "[bold red]differs[/]",
+        )
+    out = Console(highlight=False)
+    out.print(table)
+    for verdict in verdicts:
+        for line in verdict.wrong[:WRONG_SHOWN_MAX]:
+            out.print(line, markup=False, soft_wrap=True)

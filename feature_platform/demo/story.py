@@ -1,0 +1,183 @@
+"""The demo's story: deploy, replay, upgrade while events flow, wait, recount."""
+
+import time
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from feature_platform.broker.sender import EventSender
+from feature_platform.broker.topics import Topics
+from feature_platform.clock import to_iso
+from feature_platform.definition.loading import Project, load_project
+from feature_platform.demo.flights import read_flights
+from feature_platform.demo.recount import Task, Verdict, compare, recount_all
+from feature_platform.demo.replay import Replay
+from feature_platform.demo.scratch import (
+    FEATURE_SETS,
+    NEW_FEATURE,
+    SOURCE,
+    UPGRADED,
+    add_column,
+    copy_definitions,
+)
+from feature_platform.demo.screen import Picture, Screen
+from feature_platform.demo.served import Served
+from feature_platform.demo.stage import clear_stage, stop_jobs
+from feature_platform.deploy.apply import apply, make_plans
+from feature_platform.deploy.status import statuses
+from feature_platform.deploy.wait import wait
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError
+from feature_platform.plan.explain import explain
+from feature_platform.plan.job import dead_letter_topic
+from feature_platform.registry.base import Positions
+from feature_platform.settings import Settings
+from feature_platform.testing.clock import ManualClock
+
+UPGRADE_AT = 0.35
+"""Share of the flights after which the definition is changed."""
+
+REFRESH_S = 1.0
+WAIT_TIMEOUT_S = 300.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Story:
+    """One run of the demo (mutable: it goes on)."""
+
+    settings: Settings
+    world: World
+    served: Served
+    screen: Screen
+    _folder: Path = field(init=False)
+    replay: Replay | None = field(default=None, init=False)
+
+    def prepare(self) -> None:
+        """Clear the stage, deploy the feature sets, read the flights."""
+        self._folder = copy_definitions(self.settings)
+        project = load_project(self._folder).checked()
+        source = project.sources[SOURCE]
+        clear_stage(self.world, source.topic, self.screen.say)
+        self.screen.say(f"deploying {', '.join(FEATURE_SETS)} from {self._folder}")
+        self._apply(project, FEATURE_SETS)
+        sender = EventSender(self.settings.kafka, source.topic)
+        flights = read_flights()
+        self.replay = Replay(flights, sender, source.event_time, self.world.clock)
+        self.screen.say(f"{len(flights):,} flights of 2013, shifted so that the last one is now")
+
+    def play(self, seconds: float) -> None:
+        """Replay the flights, and change a definition while they flow.
+
+        Raises:
+            WorldError: A server stopped answering, or the changed job failed.
+        """
+        replay = self._prepared()
+        replay.start(seconds)
+        upgrade: Future[None] | None = None
+        with ThreadPoolExecutor(max_workers=1) as background:
+            while not replay.ended:
+                self._show()
+                if upgrade is None and replay.done > UPGRADE_AT * replay.total:
+                    upgrade = background.submit(self._upgrade)
+                if upgrade is not None and upgrade.done():
+                    upgrade.result()
+                    replay.release()
+                time.sleep(REFRESH_S)
+        if replay.failure:
+            raise replay.failure
+
+    def judge(self) -> list[Verdict]:
+        """Wait until everything is written, then compare every served number with a recount.
+
+        Raises:
+            WorldError: A server stopped answering.
+        """
+        self.screen.say("waiting until every event is counted and written")
+        for name in FEATURE_SETS:
+            wait(self.world, name, timeout_s=WAIT_TIMEOUT_S)
+        self._show()
+        now = ManualClock(self.world.clock.now_ms())
+        self.screen.say(f"recounting everything from the raw events, as of {to_iso(now.now_ms())}")
+        tasks = [self._task(name, now) for name in FEATURE_SETS]
+        topic = dead_letter_topic(tasks[0].featureset.source.topic)
+        letters = Topics(self.settings.kafka).dead_letters(topic)
+        verdicts = []
+        for task, expected in zip(tasks, recount_all(self.settings.kafka, tasks), strict=True):
+            name = task.featureset.name
+            served = self.served.everything(name, list(expected.values), now)
+            verdicts.append(compare(name, expected, served, letters.get(name, Counter()).total()))
+        return verdicts
+
+    def linger(self) -> None:
+        """Go on with flights as they would leave now, until interrupted."""
+        self._prepared().start_live()
+        while True:
+            self._show()
+            time.sleep(REFRESH_S)
+
+    def end(self) -> None:
+        """Send nothing more, and end the jobs; what is stored stays.
+
+        Raises:
+            WorldError: A server does not answer.
+        """
+        if self.replay:
+            self.replay.stop()
+        stop_jobs(self.world)
+
+    def _prepared(self) -> Replay:
+        if self.replay is None:
+            msg = "the story is played before it was prepared"
+            raise RuntimeError(msg)
+        return self.replay
+
+    def _upgrade(self) -> None:
+        path = add_column(self._folder)
+        self.screen.say(f"changing {path}: adding {NEW_FEATURE}, while events flow")
+        self._apply(load_project(self._folder).checked(), [UPGRADED])
+        self.screen.say(f"{UPGRADED} was upgraded from its savepoint; its counts go on")
+
+    def _apply(self, project: Project, names: tuple[str, ...] | list[str]) -> None:
+        plans = make_plans(self.world, project, names)
+        for plan in plans:
+            self.screen.say(explain(plan))
+        for outcome in apply(self.world, plans, lambda text: self.screen.say(f"  {text}")):
+            if outcome.error:
+                raise outcome.error
+
+    def _task(self, name: str, now: ManualClock) -> Task:
+        snapshot = self.world.registry.snapshot(name)
+        if snapshot is None:
+            msg = f"{name} is not deployed any more; somebody deleted it while the demo ran"
+            raise JobFailedError(msg)
+        return Task(
+            featureset=load_project(self._folder).featuresets[name],
+            layout=snapshot.layout,
+            now_ms=now.now_ms(),
+            since={NEW_FEATURE: self._upgraded_at()} if name == UPGRADED else {},
+        )
+
+    def _upgraded_at(self) -> Positions:
+        """Return where the upgraded job began: the cut at its savepoint's barrier."""
+        registry = self.world.registry
+        generation = registry.generations(UPGRADED)[-1].generation
+        upgraded = registry.attempts(UPGRADED, generation)[-1]
+        cut = registry.cut(UPGRADED, generation, upgraded.r_attempt, upgraded.r_label)
+        if cut is None:
+            msg = f"{UPGRADED} has no cut at its savepoint {upgraded.r_attempt}/{upgraded.r_label}"
+            raise JobFailedError(msg)
+        return cut.positions
+
+    def _show(self) -> None:
+        replay = self._prepared()
+        day = datetime.fromtimestamp(replay.day_ms / 1000, tz=UTC).strftime("%d %B %Y")
+        headline = f"{replay.done:,} of {replay.total:,} flights, at {day}"
+        jobs = {
+            status.snapshot.featureset: (
+                f"{status.job_state.lower()}, {sum(status.lag.values()):,} behind"
+            )
+            for status in statuses(self.world)
+        }
+        self.screen.show(Picture(headline=headline, jobs=jobs, features=self.served.looks()))
