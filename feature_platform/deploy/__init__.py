@@ -1,1 +1,1 @@
-"""Bringing plans about: the executor of stages, Flink's REST interface, savepoints, topics, status."""
+"""Bringing plans about: walks stages, speaks to Flink, waits, stops, tells the status."""

@@ -7,7 +7,7 @@ from feature_platform.errors import JobFailedError
 
 TIMEOUT_S = 300.0
 RESTARTS_MAX = 3
-"""Flink would restart a job for ever; one that failed so often while it is deployed is not going to run."""
+"""Flink would restart it for ever; a new job that failed so often is not going to run."""
 
 
 def await_checkpoint(world: World, job_id: str, *, timeout_s: float = TIMEOUT_S) -> None:

@@ -85,6 +85,9 @@ def deployed_snapshot(world: World, name: str) -> Snapshot:
     deployed = world.registry.snapshot(name)
     if deployed is None:
         known = ", ".join(item.featureset for item in world.registry.snapshots()) or "nothing"
-        msg = f"feature set {name!r} is not deployed; deployed: {known}; to deploy it: fp apply {name}"
+        msg = (
+            f"feature set {name!r} is not deployed; deployed: {known}; "
+            f"to deploy it: fp apply {name}"
+        )
         raise UnknownFeatureError(msg)
     return deployed

@@ -1,8 +1,8 @@
 """Doing what a plan says: walks the list of stages that `explain` prints.
 
-Every stage may be repeated. What a crash leaves behind is this: the registry says where the old job's
-savepoint is, and which job was being started. The next execution adopts that job if it is what is
-wanted, and cancels it otherwise.
+Every stage may be repeated. What a crash leaves behind is this: the registry says where the old
+job's savepoint is, and which job was being started. The next execution adopts that job if it is
+what is wanted, and cancels it otherwise.
 """
 
 import hashlib
@@ -334,7 +334,8 @@ def _ids(snapshot: Snapshot) -> frozenset[int]:
 def _rebuild_refusal(plan: Plan) -> str:
     reasons = "; ".join(plan.change.reasons)
     return (
-        f"{plan.featureset} cannot be changed in place: {reasons}. It needs a rebuild from the event "
-        f"log, which is not available yet. Give the changed definition another name, or "
-        f"`fp delete {plan.featureset}` and apply it anew (its history is lost), or take the change back"
+        f"{plan.featureset} cannot be changed in place: {reasons}. It needs a rebuild from the "
+        f"event log, which is not available yet. Give the changed definition another name, or "
+        f"`fp delete {plan.featureset}` and apply it anew (its history is lost), or take the "
+        f"change back"
     )

@@ -132,7 +132,7 @@ class FlinkRest:
         return total
 
     def root_exception(self, job_id: str) -> str:
-        """Return the innermost cause of a job's newest failure in a line; empty if it never failed."""
+        """Return the innermost cause of a job's newest failure; empty if it never failed."""
         answer = self._find(f"/jobs/{job_id}/exceptions") or {}
         entries = (answer.get("exceptionHistory") or {}).get("entries") or ()
         return root_cause(entries[0]["stacktrace"]) if entries else ""

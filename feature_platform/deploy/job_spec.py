@@ -1,4 +1,4 @@
-"""The job spec: what a job computes (from the snapshot), where (from the settings) and from when."""
+"""The job spec: what a job computes (the snapshot's), where (the settings') and from when."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,8 +1,9 @@
 """Looking into a savepoint before it is relied upon: are these operators in it?
 
 With `-n` Flink drops state whose operator it does not find, silently, so a renamed uid would lose
-every count. This reads no state: it only looks for the operators' ids in the savepoint's `_metadata`
-file, 16 bytes each, which cannot stand there by chance. The kernel refuses an empty state itself.
+every count. This reads no state: it only looks for the operators' ids in the savepoint's file
+`_metadata`, 16 bytes each, which cannot stand there by chance. The kernel refuses an empty state
+itself.
 """
 
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Submitting a job with the wheel's own `flink run`: a fresh JVM builds the graph, so uids are stable.
+"""Submitting a job with the wheel's own `flink run`: in a fresh JVM the uids are stable.
 
 The job gets the id that the deployer chose: whether a submission succeeded can always be found out.
 """
@@ -90,7 +90,10 @@ class FlinkCommand:
                 env=environment,
             )
         except subprocess.TimeoutExpired as error:
-            msg = f"flink run did not end within {SUBMIT_TIMEOUT_S:.0f} s; is Flink up? See `fp status`"
+            msg = (
+                f"flink run did not end within {SUBMIT_TIMEOUT_S:.0f} s; "
+                f"is Flink up? See `fp status`"
+            )
             raise JobFailedError(msg) from error
         if run.returncode:
             msg = f"flink run refused the job: {_short(run.stdout)}"

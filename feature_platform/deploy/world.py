@@ -36,7 +36,7 @@ class Cluster(Protocol):
         ...
 
     def retained_checkpoint(self, job_id: str) -> str:
-        """Return the path of the newest checkpoint that a job left behind; empty if there is none."""
+        """Return the path of the newest checkpoint that a job left behind; empty for none."""
         ...
 
     def restarts(self, job_id: str) -> int:

@@ -1,1 +1,1 @@
-"""What would change, as data: compare, then a list of stages that is both explained and executed. Pure."""
+"""What would change, as data: a comparison, then stages that are explained and executed. Pure."""

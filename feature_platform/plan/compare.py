@@ -1,6 +1,6 @@
-"""Deciding what a change is: the wanted definition against the deployed snapshot. Pure; changes nothing.
+"""Deciding what a change is: the wanted definition against the deployed snapshot. Pure.
 
-Per served name it says what becomes of its history; for the whole it says which kind of change this is.
+For each served name it says what becomes of its history; for the whole, which kind of change it is.
 """
 
 from collections.abc import Mapping
@@ -93,7 +93,8 @@ def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
     ]
     types = {column["name"]: column for column in old.get("columns", ())}
     reasons += [
-        f"the source's column {column['name']} is {column['type']}, was {types[column['name']]['type']}"
+        f"the source's column {column['name']} is {column['type']}, "
+        f"was {types[column['name']]['type']}"
         for column in new["columns"]
         if types.get(column["name"], column) != column
     ]
@@ -203,7 +204,7 @@ def _fresh_reason(
 
 
 def _late_names(feature: Feature, deployed: Snapshot) -> dict[str, str]:
-    """Return each served name with the reason why what is stored cannot answer it yet; empty if it can."""
+    """Return for each served name why the stored tiles cannot answer it yet; empty if they can."""
     stored = [column for column in deployed.layout.columns if column.name in feature.columns]
     late = {
         name: ""

@@ -1,4 +1,4 @@
-"""Printing a plan for people: what becomes of every feature, and the stages that `apply` would walk."""
+"""Printing a plan for people: what becomes of every feature, and the stages of `apply`."""
 
 from itertools import groupby
 from typing import assert_never
@@ -80,7 +80,10 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
         case RecordStopped():
             return "record that it is stopped on purpose"
         case RecordDeleted(generation=generation):
-            return f"record that it is deleted; the table of generation {generation} goes after the grace time"
+            return (
+                f"record that it is deleted; the table of generation {generation} "
+                "goes after the grace time"
+            )
         case ReleaseLease():
             return "release the lease"
         case _:

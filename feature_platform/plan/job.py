@@ -1,6 +1,6 @@
-"""What a job is told to compute, without where and from when: the part of the job spec that a definition decides.
+"""What a job is told to compute: the part of the job spec that a definition decides.
 
-It is kept in the snapshot, so that a restart repeats what was deployed, whatever the files say by then.
+It is kept in the snapshot, so that a restart repeats what was deployed, whatever files say then.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""The layout of a feature set's rows: its columns under their ids, and how long tiles of each level are kept."""
+"""The layout of a feature set's rows: columns under their ids, and how long tiles are kept."""
 
 from collections.abc import Mapping
 
@@ -32,7 +32,7 @@ def build_layout(featureset: FeatureSet, ids: Mapping[str, int]) -> Layout:
 
 
 def _retention_ms(featureset: FeatureSet) -> tuple[int, ...]:
-    """A tile is kept until the longest window that uses its level has passed it, and `keep` longer."""
+    """A tile is kept until the longest window that uses its level has passed, and `keep` longer."""
     windows = {window for feature in featureset.features for window in feature.windows_ms}
     return tuple(
         max(
@@ -48,7 +48,7 @@ def _retention_ms(featureset: FeatureSet) -> tuple[int, ...]:
 
 
 def answers_window(layout: Layout, column: LayoutColumn, window_ms: int) -> bool:
-    """Tell whether the tiles that are stored of a column, and as long as they are kept, answer a window."""
+    """Tell whether the tiles that are stored of a column are kept long enough for a window."""
     return all(
         level in column.levels and layout.retention_ms[level] >= window_ms
         for level in layout.grid.levels_for_window(window_ms)
@@ -56,7 +56,7 @@ def answers_window(layout: Layout, column: LayoutColumn, window_ms: int) -> bool
 
 
 def covers(stored: Layout, wanted: Layout) -> bool:
-    """Tell whether rows as they are stored hold everything that is wanted, so that no job must change."""
+    """Tell whether rows as they are stored hold all that is wanted, so that no job must change."""
     if stored.grid != wanted.grid or len(stored.columns) != len(wanted.columns):
         return False
     kept = zip(stored.retention_ms, wanted.retention_ms, strict=True)

@@ -1,4 +1,4 @@
-"""Making plans: the list of stages that brings what is deployed to what is wanted, without side effects."""
+"""Making plans: the stages that bring what is deployed to what is wanted. No side effects."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -55,7 +55,7 @@ class Plan:
     deployed: Snapshot | None
     """What the plan starts from; it is refused if that has changed when it is executed."""
     target: Snapshot | None
-    """What is deployed afterwards; instants, job and deployment are filled in when it is executed."""
+    """What is deployed afterwards; instants, job and deployment are known when it is executed."""
 
     @property
     def verdicts(self) -> tuple[NameVerdict, ...]:
@@ -110,7 +110,7 @@ def plan(
 
 
 def plan_removed(deployed: Snapshot) -> Plan:
-    """Plan nothing for a feature set that is deployed but no longer defined; a person deletes it."""
+    """Plan nothing for what is deployed but no longer defined; a person deletes it."""
     change = Change(
         kind="removed",
         reasons=(f"deployed but no longer defined; to remove it: fp delete {deployed.featureset}",),
@@ -141,7 +141,7 @@ def plan_stop(deployed: Snapshot) -> Plan:
 
 
 def plan_delete(deployed: Snapshot) -> Plan:
-    """Plan to remove a feature set: readers answer "unknown feature", its table goes after the grace time."""
+    """Plan to remove a feature set: it is unknown to readers, its table goes after a grace time."""
     stop: tuple[Stage, ...] = (
         (StopWithSavepoint(job_id=deployed.job_id),) if deployed.state == "running" else ()
     )
@@ -232,7 +232,7 @@ def _target(wanted: FeatureSet, layout: Layout, change: Change, base: Snapshot) 
 def _deployed_feature(
     feature: Feature, wanted: FeatureSet, change: Change, base: Snapshot
 ) -> DeployedFeature:
-    """Return a feature as readers need it, with the instants that this change leaves as they are."""
+    """Return a feature as readers need it; instants that this change does not touch are kept."""
     column = next(column for column in wanted.columns if column.name == feature.columns[0])
     old = next((item for item in base.features if item.name == feature.name), None)
     valid_from_ms = old.valid_from_ms if old else 0

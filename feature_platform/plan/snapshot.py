@@ -32,7 +32,7 @@ class DeployedFeature:
     """Served names that are younger than the feature, and since when they count."""
 
     def from_ms(self, served_name: str) -> int:
-        """Return since when the value of a served name counts; 0: since the first event of the topic."""
+        """Return since when a served name counts; 0: since the first event of the topic."""
         return max(self.valid_from_ms, self.added_ms.get(served_name, 0))
 
 
@@ -62,7 +62,7 @@ class Snapshot:
     definition: dict[str, Any]
     """The YAML as data, source included: what an upgrade is explained by."""
     job: dict[str, Any] = field(default_factory=dict)
-    """What the running job was told to compute: an upgrade is compared with it, a restart repeats it."""
+    """What the job was told to compute: an upgrade is compared with it, a restart repeats it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the registry stores."""

@@ -48,7 +48,7 @@ class StopWithSavepoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckSavepoint:
-    """Make sure that the savepoint holds the state of intake and kernel before it is relied upon."""
+    """Make sure that the savepoint holds the state of intake and kernel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,1 +1,1 @@
-"""What is deployed: snapshots, ids, generations, attempts, cuts, leases; in memory and behind CQL."""
+"""What is deployed: snapshots, ids, generations, attempts, cuts, leases."""

@@ -73,7 +73,7 @@ class Lease:
 
 
 class RegistryReader(Protocol):
-    """Answers questions. Every method blocks and raises StoreUnavailableError if the store does not answer."""
+    """Answers questions. All methods block, and raise StoreUnavailableError without an answer."""
 
     def snapshots(self) -> list[Snapshot]:
         """Return what is deployed, by name; deleted feature sets are left out."""
@@ -104,7 +104,7 @@ class RegistryReader(Protocol):
         ...
 
     def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
-        """Return the complete cut of one epoch, such as the R of an attempt; None if there is none."""
+        """Return the complete cut of one epoch, such as an attempt's R; None if there is none."""
         ...
 
     def lease(self, name: str) -> Lease | None:
@@ -112,7 +112,7 @@ class RegistryReader(Protocol):
         ...
 
     def progress(self, name: str) -> str:
-        """Return how far a deployment has come, as `save_progress` was given it; empty if none is under way."""
+        """Return what `save_progress` was given; empty if no deployment is under way."""
         ...
 
 
@@ -124,11 +124,11 @@ class Registry(RegistryReader, Protocol):
         ...
 
     def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
-        """Return an id for each column: the one it has, or a new one. The same call gives the same ids.
+        """Return an id for each column: its own, or a new one. The same call gives the same ids.
 
         Args:
             name: The feature set.
-            columns: Columns with the meaning that decides whether an old id still fits; `_events` has id 0.
+            columns: Columns with what decides whether an old id fits; `_events` has id 0.
 
         Raises:
             LeaseHeldError: Somebody else allocates at the same moment again and again.
@@ -136,7 +136,7 @@ class Registry(RegistryReader, Protocol):
         ...
 
     def retire_ids(self, name: str, keep: frozenset[int]) -> None:
-        """Retire every id that is not kept: a column that comes back counts from zero under a new id."""
+        """Retire every id that is not kept: a column that comes back counts under a new one."""
         ...
 
     def add_generation(self, name: str, generation: int, table: str, created_ms: int) -> None:

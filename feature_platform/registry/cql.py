@@ -1,4 +1,4 @@
-"""The registry in the platform's keyspace. What two processes may race for is decided by compare-and-set."""
+"""The registry in the platform's keyspace; races are decided by compare-and-set."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ from feature_platform.registry.memory import lease_held
 from feature_platform.store.connect import Connection
 from feature_platform.store.schema import migrate
 
-ALLOCATE_TRIES_MAX = 20
+TRIES_MAX = 20
 CUT_PARTS_PAGE = 256
 
 
@@ -70,8 +70,8 @@ class CqlRegistry:
     def attempts(self, name: str, generation: int) -> list[Attempt]:
         """Return the attempts; see `RegistryReader`."""
         rows = self._run(
-            "SELECT attempt, execution, deployment, kind, r_attempt, r_label, end_offsets, claimed_ms "
-            "FROM {keyspace}.attempts WHERE featureset = ? AND generation = ?",
+            "SELECT attempt, execution, deployment, kind, r_attempt, r_label, end_offsets, "
+            "claimed_ms FROM {keyspace}.attempts WHERE featureset = ? AND generation = ?",
             name,
             generation,
         )
@@ -122,7 +122,7 @@ class CqlRegistry:
 
     def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
         """Return an id for each column; see `Registry`."""
-        for _ in range(ALLOCATE_TRIES_MAX):
+        for _ in range(TRIES_MAX):
             known, next_id = self._feature_ids(name)
             assigned = assign_ids(known, columns)
             numbers = {item.id for item in known} | {0}
@@ -139,7 +139,8 @@ class CqlRegistry:
         for item in self.feature_ids(name):
             if not item.retired and item.id not in keep:
                 self._lwt(
-                    "UPDATE {keyspace}.feature_ids SET retired = true WHERE featureset = ? AND id = ? IF EXISTS",
+                    "UPDATE {keyspace}.feature_ids SET retired = true "
+                    "WHERE featureset = ? AND id = ? IF EXISTS",
                     name,
                     item.id,
                 )
@@ -158,7 +159,8 @@ class CqlRegistry:
     def expire_generation(self, name: str, generation: int, drop_after_ms: int) -> None:
         """Note when a table may be dropped; see `Registry`."""
         self._lwt(
-            "UPDATE {keyspace}.generations SET drop_after_ms = ? WHERE featureset = ? AND generation = ? IF EXISTS",
+            "UPDATE {keyspace}.generations SET drop_after_ms = ? "
+            "WHERE featureset = ? AND generation = ? IF EXISTS",
             drop_after_ms,
             name,
             generation,
@@ -167,14 +169,21 @@ class CqlRegistry:
     def set_owner(self, name: str, generation: int, deployment: str) -> None:
         """Name the owner; see `Registry`.
 
-        Claims are conditional on `owner`, so it is set by compare-and-set, too: a plain write beside them
-        could be ordered before a claim that it should fence.
+        Claims are conditional on `owner`, so it is set by compare-and-set, too: a plain write
+        beside them could be ordered before a claim that it should fence.
         """
-        present = self.owner(name, generation)
-        while present != deployment:
-            statement = "UPDATE {keyspace}.attempts SET owner = ? WHERE featureset = ? AND generation = ? IF owner = ?"
-            self._lwt(statement, deployment, name, generation, present or None)
+        statement = (
+            "UPDATE {keyspace}.attempts SET owner = ? "
+            "WHERE featureset = ? AND generation = ? IF owner = ?"
+        )
+        for _ in range(TRIES_MAX):
             present = self.owner(name, generation)
+            if present == deployment or self._lwt(
+                statement, deployment, name, generation, present or None
+            ):
+                return
+        msg = f"generation {generation} of {name} gets other owners all the time; try again"
+        raise LeaseHeldError(msg)
 
     def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
         """Take or renew the lease; see `Registry`."""
@@ -243,8 +252,8 @@ class CqlRegistry:
         keyspace = self._keyspace
         claim = f"UPDATE {keyspace}.feature_ids SET next_id = ? WHERE featureset = ? IF next_id = ?"
         insert = (
-            f"INSERT INTO {keyspace}.feature_ids (featureset, id, name, kind, carrier, scale, retired) "
-            "VALUES (?, ?, ?, ?, ?, ?, false)"
+            f"INSERT INTO {keyspace}.feature_ids "
+            "(featureset, id, name, kind, carrier, scale, retired) VALUES (?, ?, ?, ?, ?, ?, false)"
         )
         batch: list[tuple[str, Sequence[object]]] = [
             (claim, (max(assigned.values()) + 1, name, next_id))
@@ -256,7 +265,7 @@ class CqlRegistry:
         return self._connection.run_batch(batch)
 
     def _cut_parts(self, name: str, generation: int) -> Iterator[CutPart]:
-        """Yield parts, newest label first; a statement a page, since most askers need the first few only."""
+        """Yield parts, newest label first, page by page: most askers need the first few."""
         select = (
             'SELECT attempt, label, part, "of", positions, recorded_ms FROM {keyspace}.cuts WHERE '
         )

@@ -66,7 +66,8 @@ class MemoryRegistry:
     def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
         """Return the cut of one epoch; see `RegistryReader`."""
         parts = self._parts[name, generation]
-        return newest_cut([part for part in parts if (part.attempt, part.label) == (attempt, label)])
+        wanted = (attempt, label)
+        return newest_cut([part for part in parts if (part.attempt, part.label) == wanted])
 
     def lease(self, name: str) -> Lease | None:
         """Return the lease; see `RegistryReader`."""
@@ -152,7 +153,8 @@ class MemoryRegistry:
 def lease_held(lease: Lease) -> LeaseHeldError:
     """Return the error that says who is in the way."""
     msg = (
-        f"feature set {lease.name} is being changed by {lease.holder} since {to_iso(lease.since_ms)}; "
-        f"wait for it, or, if that process is gone, {LEASE_TTL_S} seconds until its lease runs out"
+        f"feature set {lease.name} is being changed by {lease.holder} "
+        f"since {to_iso(lease.since_ms)}; wait for it, or, if that process is gone, "
+        f"{LEASE_TTL_S} seconds until its lease runs out"
     )
     return LeaseHeldError(msg)

@@ -1,1 +1,1 @@
-"""Where tiles live: narrow ports, the shipped in-memory store, and Cassandra or ScyllaDB behind CQL."""
+"""Where tiles live: narrow ports, the shipped fake, and Cassandra or ScyllaDB behind CQL."""

@@ -54,7 +54,7 @@ class TileReader(Protocol):
             requests: For each entity the keys wanted; absent rows are left out of the answer.
 
         Returns:
-            For each request, in order, its rows by (level, start), or why that entity failed. Blocks.
+            For each request, in order, its rows by (level, start), or why it failed. Blocks.
         """
         ...
 
@@ -80,7 +80,7 @@ class TileWriter(Protocol):
             written: The timestamp of every cell; a row with a larger one stays as it is.
 
         Raises:
-            StoreUnavailableError: It is unknown whether the rows were written; the same call may be repeated.
+            StoreUnavailableError: Unknown whether they were written; the call may be repeated.
         """
         ...
 
@@ -105,8 +105,8 @@ def checked_identifier(name: str) -> str:
     """
     if not _IDENTIFIER.fullmatch(name):
         msg = (
-            f"{name!r} cannot be a name in the store; use a lower-case letter, then lower-case letters, "
-            f"digits and underscores, 63 characters at most"
+            f"{name!r} cannot be a name in the store; use a lower-case letter, then lower-case "
+            f"letters, digits and underscores, 63 characters at most"
         )
         raise CallerError(msg)
     return name

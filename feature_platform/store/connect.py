@@ -1,4 +1,4 @@
-"""One connection to Cassandra or ScyllaDB: log in, run statements, translate every driver error once.
+"""A connection to Cassandra or ScyllaDB: log in, run statements, translate every error once.
 
 The only module besides `cql.py` and the registry's that touches the driver.
 """
@@ -74,7 +74,7 @@ def _remedy(error: Exception) -> str:
     if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
         return "the store refused the user or the password: check the FP_..._PASSWORD of this role"
     if isinstance(error, cassandra.Unauthorized):
-        return "the role may not do this: run it with the role that may, or run `fp up` to set the roles again"
+        return "the role may not do this: use the role that may, or let `fp up` set the roles again"
     if isinstance(error, (cassandra.InvalidRequest, ErrorMessage)):
         return "if a table is missing there, run `fp apply`, which creates what is missing"
     return "is the store up? See `fp status`"
@@ -94,7 +94,7 @@ def translating(doing: str) -> Iterator[None]:
 
 
 class Connection:
-    """A logged-in session on one keyspace; statements are prepared once. Safe for use by threads."""
+    """A session on one keyspace; statements are prepared once. Safe for use by threads."""
 
     def __init__(self, cluster: Cluster, session: Any, *, keyspace: str, address: str) -> None:  # noqa: ANN401 - the driver is untyped
         """Wrap what `connect` made."""
@@ -139,13 +139,13 @@ class Connection:
         Raises:
             StoreUnavailableError: The store did not answer or refused.
         """
-        with translating(f"{statement.split('(')[0].strip()} at {self.address}"):
+        with translating(f"{statement.partition('(')[0].strip()} at {self.address}"):
             self._session.execute(SimpleStatement(statement), timeout=REQUEST_TIMEOUT_S)
 
     def run_many(
         self, statement: str, values: Sequence[Sequence[object]], *, in_flight_max: int
     ) -> list[list[Row] | StoreUnavailableError]:
-        """Run one statement with many values, a bounded number at a time; errors are answers. Blocks.
+        """Run one statement with many values, so many at a time; errors are answers. Blocks.
 
         Raises:
             StoreUnavailableError: The statement itself could not be prepared.
@@ -166,7 +166,7 @@ class Connection:
             ]
 
     def run_batch(self, statements: Sequence[tuple[str, Sequence[object]]]) -> bool:
-        """Run statements on one partition as one unlogged batch; False if a condition in it did not hold.
+        """Run statements on one partition as one batch; False if a condition in it did not hold.
 
         Raises:
             StoreUnavailableError: It is unknown whether it was applied.
@@ -225,7 +225,7 @@ def _profile(settings: StoreSettings) -> ExecutionProfile:
 
 
 def quoted(text: str) -> str:
-    """Write a text as a CQL literal; for statements that take no bound values, such as CREATE ROLE."""
+    """Write a text as a CQL literal, for statements that take no bound values."""
     return "'" + text.replace("'", "''") + "'"
 
 

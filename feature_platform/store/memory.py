@@ -16,7 +16,7 @@ class _Cell:
     """Second of the expiry; 0 for never."""
 
     def rank(self) -> tuple[int, bool, int, bytes]:
-        """Order cells as the store does: timestamp, then a cell with expiry, the later expiry, the larger value."""
+        """Order cells as the store does: timestamp, any expiry, later expiry, larger value."""
         return self.written, self.expires_s > 0, self.expires_s, self.payload
 
 

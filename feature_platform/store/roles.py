@@ -1,7 +1,7 @@
 """The store's roles, each with the least rights its work needs, as CQL statements.
 
 fp_admin   tables of this keyspace: create, change, drop, read, write, and grant on them
-fp_job     reads the keyspace; writes attempts, cuts, and each tile table it is granted when that is made
+fp_job     reads the keyspace; writes attempts, cuts, and each tile table, granted when that is made
 fp_service reads
 fp_test    reads; load tests run as it, so that a store with service levels can hold them back
 """
@@ -23,7 +23,7 @@ def statements(
     local_dc: str = "datacenter1",
     replication: int = 1,
 ) -> list[str]:
-    """Return what a superuser runs once: keyspace, roles, rights. Running it again changes passwords only.
+    """Return what a superuser runs once: keyspace, roles, rights. Again, it sets passwords only.
 
     Args:
         keyspace: The platform's keyspace.

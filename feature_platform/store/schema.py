@@ -26,10 +26,10 @@ SELECT table_name FROM system_schema.tables
 def tiles_table(keyspace: str, table: str) -> str:
     """Return the statement that creates a generation's table.
 
-    Leveled compaction, because heads are overwritten all the time and a read should find one SSTable;
-    never time windows: they sort by write timestamp, and ours are made by hand.
-    Expired tiles need no grace (each replica expires them by itself); the deletes of a rollback do, for
-    as long as a node may be down before it is repaired: a day.
+    Leveled compaction, because heads are overwritten all the time and a read should find one
+    SSTable; never time windows: they sort by write timestamp, and ours are made by hand.
+    Expired tiles need no grace (each replica expires them by itself); the deletes of a rollback do,
+    for as long as a node may be down before it is repaired: a day.
     """
     return f"""\
 CREATE TABLE IF NOT EXISTS {checked_identifier(keyspace)}.{checked_identifier(table)} (
@@ -74,20 +74,22 @@ def migrate(connection: Connection, clock: Clock) -> None:
 
 
 def _v0001(keyspace: str) -> tuple[str, ...]:
-    """Create the registry: what is deployed, ids, generations, attempts, cuts, leases, deployments."""
+    """Create the registry's tables; the job may write its attempts and cuts."""
     prefix = f"CREATE TABLE IF NOT EXISTS {checked_identifier(keyspace)}"
     return (
         f"{prefix}.featuresets (name text PRIMARY KEY, snapshot text)",
-        f"""{prefix}.feature_ids (featureset text, id int, name text, kind text, carrier text, scale int,
-  retired boolean, next_id int STATIC, PRIMARY KEY ((featureset), id))""",
-        f"""{prefix}.generations (featureset text, generation int, table_name text, created_ms bigint,
-  drop_after_ms bigint, PRIMARY KEY ((featureset), generation))""",
+        f"""{prefix}.feature_ids (featureset text, id int, name text, kind text, carrier text,
+  scale int, retired boolean, next_id int STATIC, PRIMARY KEY ((featureset), id))""",
+        f"""{prefix}.generations (featureset text, generation int, table_name text,
+  created_ms bigint, drop_after_ms bigint, PRIMARY KEY ((featureset), generation))""",
         f"""{prefix}.attempts (featureset text, generation int, attempt int, owner text STATIC,
   execution text, deployment text, kind text, r_attempt int, r_label bigint, end_offsets text,
   claimed_ms bigint, PRIMARY KEY ((featureset, generation), attempt))""",
-        f"""{prefix}.cuts (featureset text, generation int, attempt int, label bigint, part text, "of" int,
-  positions text, recorded_ms bigint, PRIMARY KEY ((featureset, generation), attempt, label, part))
-  WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC) AND default_time_to_live = {CUT_TTL_S}""",
+        f"""{prefix}.cuts (featureset text, generation int, attempt int, label bigint, part text,
+  "of" int, positions text, recorded_ms bigint,
+  PRIMARY KEY ((featureset, generation), attempt, label, part))
+  WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC)
+  AND default_time_to_live = {CUT_TTL_S}""",
         f"{prefix}.leases (name text PRIMARY KEY, holder text, since_ms bigint)",
         f"{prefix}.deployments (featureset text PRIMARY KEY, progress text)",
         *(writer_grant(keyspace, table) for table in JOB_TABLES),

@@ -1,36 +1,36 @@
 """The same contracts run on the shipped fakes and on a real Cassandra."""
 
-import os
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from feature_platform.clock import SystemClock
+from feature_platform.local.cassandra_roles import secure
+from feature_platform.local.stack import Stack
 from feature_platform.registry.cql import open_registry
-from feature_platform.settings import Settings, load_settings, password
+from feature_platform.settings import Role, Settings, password
 from feature_platform.store.connect import Connection, connect
 
 
 @pytest.fixture(scope="session")
-def running(request: pytest.FixtureRequest) -> Settings:
-    """Settings of a running stack: the one of the project in TEST_STACK, else the tests' own."""
-    project = os.environ.get("TEST_STACK")
-    if project:
-        return load_settings(Path(project))
-    settings: Settings = request.getfixturevalue("stack")
+def running(stack: Stack) -> Settings:
+    """Settings of the running stack, with a keyspace of these tests' own."""
+    keyspace = f"c_{uuid.uuid4().hex[:12]}"
+    store = stack.settings.store.model_copy(update={"keyspace": keyspace})
+    settings = stack.settings.model_copy(update={"store": store})
+    assert secure(settings)
     return settings
 
 
 @pytest.fixture(scope="session")
-def login(running: Settings) -> Iterator[Callable[[str], Connection]]:
+def login(running: Settings) -> Iterator[Callable[[Role], Connection]]:
     """Log in as a role; all sessions are closed at the end."""
     connections: list[Connection] = []
 
-    def log_in(role: str) -> Connection:
+    def log_in(role: Role) -> Connection:
         user = "cassandra" if role == "superuser" else f"fp_{role}"
-        connection = connect(running.store, user, password(running, role))  # type: ignore[arg-type]
+        connection = connect(running.store, user, password(running, role))
         connections.append(connection)
         return connection
 
@@ -40,7 +40,7 @@ def login(running: Settings) -> Iterator[Callable[[str], Connection]]:
 
 
 @pytest.fixture(scope="session")
-def admin(login: Callable[[str], Connection]) -> Connection:
+def admin(login: Callable[[Role], Connection]) -> Connection:
     """A session as fp_admin, with the registry's tables in place."""
     connection = login("admin")
     open_registry(connection, SystemClock())

@@ -1,4 +1,4 @@
-"""What every registry promises; jobs' own writes to attempts and cuts are made as the kernel makes them."""
+"""What every registry promises; attempts and cuts are written as the kernel writes them."""
 
 import json
 import threading
@@ -15,6 +15,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, CutPart, Registry
 from feature_platform.registry.cql import CqlRegistry
 from feature_platform.registry.memory import MemoryRegistry
+from feature_platform.settings import Role
 from feature_platform.store.connect import Connection
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import Kind, Layout
@@ -42,9 +43,9 @@ class CqlJob:
     def add_attempt(self, name: str, generation: int, attempt: Attempt) -> None:
         """Note a start."""
         self._connection.run(
-            f"INSERT INTO {self._connection.keyspace}.attempts (featureset, generation, attempt, execution, "
-            "deployment, kind, r_attempt, r_label, end_offsets, claimed_ms) VALUES (?,?,?,?,?,?,?,?,?,?) "
-            "IF NOT EXISTS",
+            f"INSERT INTO {self._connection.keyspace}.attempts (featureset, generation, attempt, "
+            "execution, deployment, kind, r_attempt, r_label, end_offsets, claimed_ms) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?) IF NOT EXISTS",
             (
                 *(
                     name,
@@ -67,8 +68,8 @@ class CqlJob:
         """Note a part of a cut."""
         positions = json.dumps(part.positions) if part.positions else None
         self._connection.run(
-            f"INSERT INTO {self._connection.keyspace}.cuts (featureset, generation, attempt, label, part, "
-            '"of", positions, recorded_ms) VALUES (?,?,?,?,?,?,?,?)',
+            f"INSERT INTO {self._connection.keyspace}.cuts (featureset, generation, attempt, "
+            'label, part, "of", positions, recorded_ms) VALUES (?,?,?,?,?,?,?,?)',
             (
                 name,
                 generation,
@@ -92,7 +93,7 @@ def world(request: pytest.FixtureRequest) -> World:
         memory = MemoryRegistry(SystemClock())
         return memory, memory
     admin: Connection = request.getfixturevalue("admin")
-    login: Callable[[str], Connection] = request.getfixturevalue("login")
+    login: Callable[[Role], Connection] = request.getfixturevalue("login")
     return CqlRegistry(admin), CqlJob(login("job"))
 
 

@@ -1,7 +1,7 @@
-"""What every tile store promises: the largest timestamp wins, rows expire, readers get rows in order."""
+"""What every tile store promises: the largest timestamp wins, rows expire and come in order."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from feature_platform.clock import SystemClock
 from feature_platform.errors import CallerError, StoreUnavailableError, WorldError
 from feature_platform.plan.snapshot import table_name
+from feature_platform.settings import Role
 from feature_platform.store.base import (
     HEAD_LEVEL,
     RowWrite,
@@ -40,12 +41,12 @@ def tiles(request: pytest.FixtureRequest) -> Tiles:
 
 
 @pytest.fixture
-def table(tiles: Tiles, name: str, request: pytest.FixtureRequest) -> str:
+def table(tiles: Tiles, name: str) -> Iterator[str]:
     """A new table, dropped afterwards."""
     created = table_name(name, 1)
     tiles.create_table(created)
-    request.addfinalizer(lambda: tiles.drop_table(created))
-    return created
+    yield created
+    tiles.drop_table(created)
 
 
 def row(level: int, start_ms: int, payload: bytes, written: int = W1) -> StoredRow:
@@ -155,7 +156,7 @@ def test_a_name_that_could_change_a_statement_is_refused(tiles: Tiles, table: st
 
 
 def test_a_timestamp_tells_who_wrote() -> None:
-    """Attempt and flush come back out of it, and a later attempt is larger than any flush of an earlier one."""
+    """Attempt and flush come back; a later attempt is above every flush of an earlier one."""
     assert written_by(write_timestamp(7, 12)) == (7, 12)
     assert write_timestamp(2, 1) > write_timestamp(1, (1 << 30) - 1)
 
@@ -164,7 +165,12 @@ def test_a_timestamp_tells_who_wrote() -> None:
     ("role", "may_write"), [("job", True), ("service", False), ("test", False)]
 )
 def test_roles_have_the_least_rights(
-    login: Callable[[str], Connection], admin: Connection, name: str, role: str, *, may_write: bool
+    login: Callable[[Role], Connection],
+    admin: Connection,
+    name: str,
+    role: Role,
+    *,
+    may_write: bool,
 ) -> None:
     """All read; only the job writes tiles, and it writes no snapshot and drops no table."""
     created = table_name(name, 1)
@@ -179,7 +185,7 @@ def test_roles_have_the_least_rights(
     with pytest.raises(StoreUnavailableError, match="the role may not do this"):
         tiles.drop_table(created)
     with pytest.raises(StoreUnavailableError, match="the role may not do this"):
-        tiles._connection.run(f"INSERT INTO {admin.keyspace}.featuresets (name) VALUES ('x')")  # noqa: SLF001
+        tiles._connection.run(f"INSERT INTO {admin.keyspace}.featuresets (name) VALUES ('x')")
     CqlTiles(admin).drop_table(created)
 
 

@@ -1,4 +1,4 @@
-"""Every kind of change as `fp plan` prints it and `fp apply` walks it: a reviewer reads the files."""
+"""Every kind of change as `fp plan` prints it and `fp apply` walks it: files for a reviewer."""
 
 import os
 from collections.abc import Callable

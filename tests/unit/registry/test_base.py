@@ -1,0 +1,53 @@
+"""When a cut is complete; the registries' own promises are in tests/contract."""
+
+import pytest
+
+from feature_platform.registry.base import CutPart, is_complete, newest_cut
+
+
+def part(name: str, of: int = 1, label: int = 1, attempt: int = 1, **positions: int) -> CutPart:
+    """Make a part of a cut."""
+    return CutPart(
+        attempt=attempt, label=label, part=name, of=of, positions=positions, recorded_ms=label
+    )
+
+
+@pytest.mark.parametrize(
+    ("parts", "complete"),
+    [
+        ([], False),
+        ([part("kernel-0")], False),
+        ([part("intake-0")], False),
+        ([part("kernel-0"), part("intake-0")], True),
+        ([part("kernel-0", 2), part("intake-0")], False),
+        ([part("kernel-0", 2), part("kernel-1", 2), part("intake-0")], True),
+        ([part("kernel-0"), part("intake-0", 2)], False),
+    ],
+)
+def test_all_subtasks_of_both_operators_make_a_cut(parts: list[CutPart], *, complete: bool) -> None:
+    """Parallelism is each operator's own."""
+    assert is_complete(parts) is complete
+
+
+def test_positions_are_joined_and_the_last_record_dates_it() -> None:
+    """A cut is of the moment when its last part was recorded."""
+    parts = [
+        part("kernel-0", label=4),
+        part("intake-0", 2, label=4, a=1),
+        part("intake-1", 2, label=4, b=2),
+    ]
+    cut = newest_cut(parts)
+    assert cut is not None
+    assert (cut.positions, cut.recorded_ms) == ({"a": 1, "b": 2}, 4)
+
+
+def test_a_later_attempt_is_newer_whatever_its_label() -> None:
+    """Labels go on from a checkpoint that may be older than the last cut."""
+    parts = [
+        part(name, label=label, attempt=attempt)
+        for attempt, label in ((1, 9), (2, 3))
+        for name in ("kernel-0", "intake-0")
+    ]
+    cut = newest_cut(parts)
+    assert cut is not None
+    assert (cut.attempt, cut.label) == (2, 3)

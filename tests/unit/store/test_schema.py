@@ -1,0 +1,74 @@
+"""Statements that create tables and roles; names and passwords cannot change them."""
+
+import inspect
+
+import pytest
+
+from feature_platform.errors import CallerError
+from feature_platform.settings import Role
+from feature_platform.store.roles import statements
+from feature_platform.store.schema import MIGRATIONS, keyspace_statement, tiles_table, writer_grant
+
+PASSWORDS: dict[Role, str] = {"admin": "a", "job": "j'; DROP", "service": "s", "test": "t"}
+
+
+def test_migrations_are_numbered_without_gaps() -> None:
+    """And each says in a sentence what it does."""
+    assert list(MIGRATIONS) == list(range(1, len(MIGRATIONS) + 1))
+    for migration in MIGRATIONS.values():
+        text = inspect.getdoc(migration) or ""
+        assert text.endswith(".")
+        assert "\n" not in text
+
+
+def test_migrations_can_be_repeated() -> None:
+    """A crash in the middle of one is continued."""
+    created = [text for migration in MIGRATIONS.values() for text in migration("fp")]
+    assert all(text.startswith(("CREATE TABLE IF NOT EXISTS fp.", "GRANT ")) for text in created)
+
+
+def test_tiles_are_never_compacted_by_time_window() -> None:
+    """Their write timestamps are made by hand."""
+    text = tiles_table("fp", "tiles_posts_g1")
+    assert "PRIMARY KEY ((entity), level, start)" in text
+    assert "LeveledCompactionStrategy" in text
+
+
+@pytest.mark.parametrize("name", ["a.b", "A", "a b", "", "1a", "a" * 64, "a'"])
+def test_bad_names_never_reach_a_statement(name: str) -> None:
+    """Neither as keyspace nor as table."""
+    with pytest.raises(CallerError):
+        tiles_table("fp", name)
+    with pytest.raises(CallerError):
+        tiles_table(name, "t")
+    with pytest.raises(CallerError):
+        writer_grant("fp", name)
+    with pytest.raises(CallerError):
+        keyspace_statement(name, local_dc="dc", replication=1)
+
+
+def test_roles_have_the_least_rights() -> None:
+    """Only fp_admin may do more than read the keyspace."""
+    grants = [text for text in statements("fp", PASSWORDS) if text.startswith("GRANT")]
+    assert grants == [
+        "GRANT CREATE ON KEYSPACE fp TO fp_admin",
+        "GRANT ALTER ON KEYSPACE fp TO fp_admin",
+        "GRANT DROP ON KEYSPACE fp TO fp_admin",
+        "GRANT SELECT ON KEYSPACE fp TO fp_admin",
+        "GRANT MODIFY ON KEYSPACE fp TO fp_admin",
+        "GRANT AUTHORIZE ON KEYSPACE fp TO fp_admin",
+        "GRANT SELECT ON KEYSPACE fp TO fp_job",
+        "GRANT SELECT ON KEYSPACE fp TO fp_service",
+        "GRANT SELECT ON KEYSPACE fp TO fp_test",
+    ]
+
+
+def test_passwords_are_quoted() -> None:
+    """A quote in one does not end the statement."""
+    assert "ALTER ROLE fp_job WITH PASSWORD = 'j''; DROP'" in statements("fp", PASSWORDS)
+
+
+def test_replication_is_as_configured() -> None:
+    """In the data centre of the settings."""
+    text = statements("fp", PASSWORDS, local_dc="eu", replication=3)[0]
+    assert "{'class': 'NetworkTopologyStrategy', 'eu': 3}" in text
