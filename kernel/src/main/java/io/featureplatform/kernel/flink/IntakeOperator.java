@@ -53,7 +53,12 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     values = new Object[schema.columns().size()];
     event = new StreamRecord<>(null);
     positions =
-        new Positions(context.getOperatorStateStore(), spec.topic(), spec.start().offsets());
+        new Positions(
+            context.getOperatorStateStore(),
+            context.isRestored(),
+            spec.topic(),
+            spec.start().offsets(),
+            getRuntimeContext().getTaskInfo());
     ports = portsFactory.open(spec);
     retry = new Retry(spec.settings().storeRetryMs(), ports.clock());
     attempt = AttemptState.claim(context, getContainingTask().getEnvironment(), spec, ports, retry);

@@ -5,6 +5,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.OperatorStateStore;
@@ -12,32 +13,44 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple2;
 
 /**
- * The next offset of every partition that this or any subtask has seen, idle ones included.
+ * The next offset of every partition that this subtask knows, idle ones included.
  *
- * <p>All subtasks are restored with the positions of all, so a partition may be told by several:
- * the largest is right, for only its present owner goes on.
+ * <p>Restored positions come back to the subtask that had them, as the source's splits do. After a
+ * rescale, and for the offsets a job was started with, one may stand at a subtask that does not
+ * read the partition: then two tell it, and the larger is right.
  */
 final class Positions {
   private final String topic;
   private final ListState<Tuple2<Integer, Long>> state;
   private final Map<Integer, Long> next = new HashMap<>();
 
-  /** Registers the state and restores it. */
-  Positions(OperatorStateStore store, String topic, Map<String, Long> startOffsets)
+  /** Registers the state and restores it, or else begins at the offsets the job starts with. */
+  Positions(
+      OperatorStateStore store,
+      boolean restored,
+      String topic,
+      Map<String, Long> startOffsets,
+      TaskInfo task)
       throws Exception {
     this.topic = topic;
     this.state =
-        store.getUnionListState(
+        store.getListState(
             new ListStateDescriptor<>("positions", Types.TUPLE(Types.INT, Types.LONG)));
-    startOffsets.forEach(
-        (name, offset) -> {
-          int slash = name.lastIndexOf('/');
-          if (name.substring(0, slash).equals(topic)) {
-            next.put(Integer.parseInt(name.substring(slash + 1)), offset);
-          }
-        });
-    for (Tuple2<Integer, Long> restored : state.get()) {
-      next.merge(restored.f0, restored.f1, Math::max);
+    if (restored) {
+      for (Tuple2<Integer, Long> position : state.get()) {
+        next.put(position.f0, position.f1);
+      }
+    } else {
+      startOffsets.forEach((name, offset) -> start(name, offset, task));
+    }
+  }
+
+  private void start(String name, long offset, TaskInfo task) {
+    int slash = name.lastIndexOf('/');
+    int partition = Integer.parseInt(name.substring(slash + 1));
+    boolean ours = partition % task.getNumberOfParallelSubtasks() == task.getIndexOfThisSubtask();
+    if (ours && name.substring(0, slash).equals(topic)) {
+      next.put(partition, offset);
     }
   }
 

@@ -1,0 +1,169 @@
+package io.featureplatform.kernel.flink;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+
+import io.featureplatform.kernel.event.SourceSchema;
+import io.featureplatform.kernel.store.CutPart;
+import io.featureplatform.kernel.store.Epoch;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import org.apache.flink.table.data.GenericRowData;
+import org.apache.flink.table.data.RowData;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+@Timeout(60)
+class IntakeOperatorTest {
+  private static final long T0 = World.START_MS;
+  private static final String GOOD =
+      "{\"post_id\": 5, \"action\": \"vi\\u00e9w\", \"price\": 1.25, \"ts\": " + T0 + "}";
+
+  private final World world = new World();
+
+  /** An event that parses becomes a row of the source's columns and the hidden ones. */
+  @Test
+  void goodEventsBecomeRows() throws Exception {
+    try (Harness intake = new Harness(null, 0)) {
+      intake.process(GOOD, 3, 17);
+      RowData row = intake.rows().get(0);
+      assertEquals(5, row.getLong(0));
+      assertEquals("viéw", row.getString(1).toString());
+      assertEquals("1.25", row.getDecimal(2, 10, 2).toString());
+      assertEquals(T0, row.getLong(3));
+      assertEquals(T0, row.getLong(4));
+      assertEquals(3, row.getInt(5));
+      assertEquals(17, row.getLong(6));
+    }
+  }
+
+  /** The type of the rows names them as the SQL does. */
+  @Test
+  void rowsAreNamed() {
+    SourceSchema schema = SourceSchema.fromJson(JobSpec.parse(Specs.json()).source());
+    assertEquals(
+        List.of("post_id", "action", "price", "ts", "__ts", "__partition", "__offset"),
+        List.of(EventRows.type(schema).toRowFieldNames()));
+  }
+
+  /** A bad event becomes a dead letter with its own bytes, and says why and where it stood. */
+  @Test
+  void badEventsBecomeDeadLetters() throws Exception {
+    try (Harness intake = new Harness(null, 0)) {
+      intake.process("{\"post_id\": null}", 3, 17);
+      assertEquals(List.of(), intake.rows());
+      ProducerRecord<byte[], byte[]> record = intake.letters().get(0);
+      assertEquals("events.dead_letters", record.topic());
+      assertArrayEquals("key".getBytes(UTF_8), record.key());
+      assertEquals("{\"post_id\": null}", new String(record.value(), UTF_8));
+      Map<String, String> headers = new TreeMap<>();
+      record.headers().forEach(h -> headers.put(h.key(), new String(h.value(), UTF_8)));
+      assertEquals("missing_entity", headers.get("reason"));
+      assertEquals("posts", headers.get("featureset"));
+      assertEquals("events", headers.get("source_topic"));
+      assertEquals("3", headers.get("partition"));
+      assertEquals("17", headers.get("offset"));
+      assertEquals(Long.toString(T0), headers.get("record_timestamp"));
+      assertEquals(7, headers.size());
+    }
+  }
+
+  /** A record without a value is a dead letter without one. */
+  @Test
+  void tombstonesAreDeadLetters() throws Exception {
+    try (Harness intake = new Harness(null, 0)) {
+      intake.process(null, 0, 0);
+      assertNull(intake.letters().get(0).value());
+    }
+  }
+
+  /** At a barrier the next offsets are recorded, of bad events and of partitions not read too. */
+  @Test
+  void recordsPositions() throws Exception {
+    try (Harness intake = new Harness(null, 0)) {
+      intake.process(GOOD, 0, 10);
+      intake.process("bad", 0, 11);
+      intake.harness.prepareSnapshotPreBarrier(4);
+    }
+    String positions = "{\"events/0\":12,\"events/1\":7}"; // 7: where the spec starts partition 1.
+    assertEquals(List.of(new CutPart(1, 4, "intake-0", 1, positions)), world.registry.parts());
+  }
+
+  /** Restored positions are recorded although nothing more is read; the start's are over. */
+  @Test
+  void remembersPositions() throws Exception {
+    OperatorSubtaskState state;
+    try (Harness intake = new Harness(null, 0)) {
+      intake.process(GOOD, 0, 10);
+      intake.process(GOOD, 1, 90);
+      state = intake.harness.snapshot(4, T0);
+    }
+    try (Harness intake = new Harness(state, 4)) {
+      intake.harness.prepareSnapshotPreBarrier(5);
+    }
+    assertEquals(
+        List.of(new CutPart(2, 5, "intake-0", 1, "{\"events/0\":11,\"events/1\":91}")),
+        world.registry.parts());
+    assertEquals(
+        new Epoch(1, 4),
+        world.registry.attempts().toCompletableFuture().join().claimed().get(1).start());
+  }
+
+  /** A checkpoint without the intake's state is refused. */
+  @Test
+  void lostStateIsRefused() throws Exception {
+    OperatorSubtaskState empty = OperatorSubtaskState.builder().build();
+    assertThrows(IllegalStateException.class, () -> new Harness(empty, 4));
+  }
+
+  private static final class Harness implements AutoCloseable {
+    final OneInputStreamOperatorTestHarness<RowData, RowData> harness;
+
+    Harness(OperatorSubtaskState state, long checkpoint) throws Exception {
+      harness =
+          new OneInputStreamOperatorTestHarness<>(
+              new IntakeOperator(Specs.json(), World::ports), 128, 1, 0);
+      SourceSchema schema = SourceSchema.fromJson(JobSpec.parse(Specs.json()).source());
+      harness.setup(EventRows.type(schema).toSerializer());
+      if (state != null) {
+        harness.setRestoredCheckpointId(checkpoint);
+        harness.initializeState(state);
+      }
+      harness.open();
+    }
+
+    void process(String value, int partition, long offset) throws Exception {
+      byte[] bytes = value == null ? null : value.getBytes(UTF_8);
+      harness.processElement(
+          new StreamRecord<>(
+              GenericRowData.of("key".getBytes(UTF_8), bytes, partition, offset, T0)));
+    }
+
+    List<RowData> rows() {
+      return harness.extractOutputValues();
+    }
+
+    List<ProducerRecord<byte[], byte[]>> letters() {
+      DeadLetters serializer = new DeadLetters("posts", "events", "events.dead_letters");
+      List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
+      harness
+          .getSideOutput(DeadLetters.TAG)
+          .forEach(letter -> records.add(serializer.serialize(letter.getValue(), null, null)));
+      return records;
+    }
+
+    @Override
+    public void close() throws Exception {
+      harness.close();
+    }
+  }
+}
