@@ -19,8 +19,8 @@ from feature_platform.settings import Settings, load_settings
 
 SERVERS = ("kafka", "cassandra", "flink")
 INTEGRATION = Path(__file__).parent / "integration"
-RUNNING = "FP_TEST_PROJECT"
-"""Environment variable: a project whose servers are used and left running, instead of fresh ones."""
+RUNNING = "TEST_STACK"
+"""Environment variable: a project whose servers are used, and left running."""
 
 
 class MakeProject(Protocol):
@@ -32,10 +32,18 @@ class MakeProject(Protocol):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in tests/integration."""
+    """Mark what stands in tests/integration, or runs on a real server elsewhere."""
     for item in items:
-        if INTEGRATION in item.path.parents:
+        if INTEGRATION in item.path.parents or _needs_servers(item):
             item.add_marker("integration")
+
+
+def _needs_servers(item: pytest.Item) -> bool:
+    """Tell whether a test uses the servers, by a fixture or as one case of a contract."""
+    case = getattr(item, "callspec", None)
+    values = case.params.values() if case else ()
+    named = any(isinstance(value, str) and value in SERVERS for value in values)
+    return named or "stack" in getattr(item, "fixturenames", ())
 
 
 def write_settings(settings: Settings) -> None:
