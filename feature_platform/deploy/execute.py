@@ -13,6 +13,7 @@ from typing import assert_never
 from uuid import uuid4
 
 from feature_platform.deploy.await_checkpoint import await_checkpoint
+from feature_platform.deploy.flink import Job
 from feature_platform.deploy.job_spec import job_spec
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.savepoint import check_savepoint
@@ -129,7 +130,7 @@ class _Execution:
             case StopWithSavepoint(job_id=job_id):
                 self._stop(job_id)
             case CheckSavepoint():
-                check_savepoint(self._deployed().savepoint)
+                check_savepoint(restore_path(self._world, self._deployed(), "savepoint"))
             case OwnGeneration(generation=generation):
                 self._own(generation)
             case SubmitJob(start=start):
@@ -180,17 +181,23 @@ class _Execution:
 
     def _stop(self, job_id: str) -> None:
         job = self._world.cluster.job(job_id)
-        if job is None or not (job.lives or job.state == "FINISHED"):
-            self._report("its job does not run: start it again first, so that nothing is lost")
-            self._revive(self._deployed(), "checkpoint")
-            job_id = self._deployed().job_id
-            job = self._world.cluster.job(job_id)
-        if job and job.state == "FINISHED":  # a stop that nobody noted
-            last = self._world.cluster.last_checkpoint(job_id)
-            path = last.path if last else ""
+        if self._plan.change.kind != "forward":
+            path = self._halt(job, job_id)
+        elif job and job.state == "FINISHED":  # a stop that nobody noted
+            path = self._world.cluster.retained_checkpoint(job_id)
         else:
-            path = self._world.cluster.stop_with_savepoint(job_id)
+            if job is None or not job.lives:
+                self._report("its job does not run: start it first, so that nothing is lost")
+                self._revive(self._deployed(), "checkpoint")
+            path = self._world.cluster.stop_with_savepoint(self._deployed().job_id)
         self._save(replace(self._deployed(), state="deploying", savepoint=path))
+
+    def _halt(self, job: Job | None, job_id: str) -> str:
+        """Stop a job for good, in whatever state it is; returns what it can go on from."""
+        if job and job.state == "RUNNING":
+            return self._world.cluster.stop_with_savepoint(job_id)
+        self._world.cluster.cancel(job_id)
+        return self._world.cluster.retained_checkpoint(job_id)
 
     def _own(self, generation: int) -> None:
         if self._progress:
@@ -231,7 +238,13 @@ class _Execution:
         if old.state != "deploying":
             return "nothing else was changed; correct the cause and apply again"
         self._report("it failed: bring the job before it back from its savepoint")
-        self._revive(old, "savepoint")
+        try:
+            self._revive(old, "savepoint")
+        except JobFailedError as error:
+            return (
+                f"bringing back the job before it failed, too: {error}; its savepoint "
+                f"{old.savepoint} is kept: `fp apply {self._name}` goes on from it"
+            )
         return "what was deployed before runs again, from its savepoint"
 
     def _revive(self, old: Snapshot, start: Start) -> None:

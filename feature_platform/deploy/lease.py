@@ -4,6 +4,7 @@ import threading
 import time
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from feature_platform.clock import Clock
 from feature_platform.errors import LeaseHeldError, StoreUnavailableError
@@ -21,10 +22,11 @@ class HeldLease:
         Raises:
             LeaseHeldError: Someone else holds it.
         """
-        self._registry, self._clock, self._name, self._holder = registry, clock, name, holder
+        self._registry, self._clock, self._name = registry, clock, name
+        self._holder = f"{holder}, walk {uuid4().hex[:8]}"  # two threads are two holders
         self._left = threading.Event()
         self._renewed_s = time.monotonic()
-        self._registry.take_lease(name, holder, clock.now_ms())
+        self._registry.take_lease(name, self._holder, clock.now_ms())
         self._thread = threading.Thread(target=self._renew, name=f"lease-{name}", daemon=True)
 
     def __enter__(self) -> Self:

@@ -150,7 +150,7 @@ def test_a_refused_submission_brings_the_old_job_back_when_it_can(stage: Stage) 
     stage.apply()
     old = deployed(stage)
     stage.flink.refused = True
-    assert isinstance(stage.apply(EDIT).error, JobFailedError)
+    assert "bringing back the job before it failed, too" in str(stage.apply(EDIT).error)
     assert deployed(stage).state == "deploying"
     stage.flink.refused = False
     assert stage.apply(EDIT).error is None
@@ -293,6 +293,23 @@ def test_stopping_twice_is_harmless(stage: Stage) -> None:
     """The savepoint of the first stop stays."""
     stage.apply()
     assert stop(stage.world, "posts") == stop(stage.world, "posts")
+
+
+@pytest.mark.parametrize("state", ["RESTARTING", "FAILED"])
+def test_a_job_that_fails_all_the_time_can_be_stopped_and_deleted(stage: Stage, state: str) -> None:
+    """Without a savepoint it goes on from its newest checkpoint."""
+    stage.apply()
+    job = deployed(stage).job_id
+    checkpoint = stage.flink.checkpoints[job].path
+    stage.flink.known[job] = replace(stage.flink.known[job], state=state)
+    assert stop(stage.world, "posts").savepoint == checkpoint
+    assert stage.flink.running == []
+    assert stage.apply().error is None
+    assert stage.flink.restored[-1] == checkpoint
+    job = deployed(stage).job_id
+    stage.flink.known[job] = replace(stage.flink.known[job], state=state)
+    delete(stage.world, "posts")
+    assert stage.flink.running == []
 
 
 def test_a_job_that_runs_is_left_alone(stage: Stage) -> None:
