@@ -1,1 +1,1 @@
-"""The PyFlink shell: builds the graph of one job and submits it; no Python runs in the job itself."""
+"""The PyFlink shell: builds the graph of one job and submits it; no Python runs in the job."""

@@ -1,8 +1,8 @@
 """The whole graph of a job on one page.
 
-Kafka -> intake (Java: parses, dead letters) -> SQL (Flink, from the definition) -> changelog -> kernel
-(Java: tiles, state, rows) -> store. The uids of source, intake and kernel never change, those of the SQL
-change with the data fingerprint: so an edited query starts empty while all else continues.
+Kafka -> intake (Java: parses, dead letters) -> SQL (Flink, from the definition) -> changelog
+-> kernel (Java: tiles, state, rows) -> store. The uids of source, intake and kernel never change,
+those of the SQL change with the data fingerprint: an edited query starts empty, all else goes on.
 """
 
 import json
@@ -12,8 +12,6 @@ from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
 from streaming.sql import environment, table_environment
-
-KERNEL = "io.featureplatform.kernel.flink"
 
 
 def submit(spec_json: str) -> None:
@@ -26,17 +24,10 @@ def submit(spec_json: str) -> None:
 
 def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str) -> None:
     """Add the graph to an environment."""
-    java = _kernel()
-    events = DataStream(java.Intake.attach(env._j_stream_execution_environment, spec_json))
+    java = get_gateway().jvm.io.featureplatform.kernel.flink
+    events = DataStream(java.Intake.attach(env._j_stream_execution_environment, spec_json))  # noqa: SLF001 - the bridge to Java
     tables = table_environment(env, spec)
-    java.SqlFunctions.register(tables._j_tenv)
+    java.SqlFunctions.register(tables._j_tenv)  # noqa: SLF001
     tables.create_temporary_view(spec["source"]["name"], events)
     changelog = tables.to_changelog_stream(tables.sql_query(spec["sql"]))
-    java.Kernel.attach(changelog._j_data_stream, spec_json)
-
-
-def _kernel() -> Any:  # noqa: ANN401 - a Java package
-    package = get_gateway().jvm
-    for name in KERNEL.split("."):
-        package = getattr(package, name)
-    return package
+    java.Kernel.attach(changelog._j_data_stream, spec_json)  # noqa: SLF001

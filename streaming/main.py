@@ -1,4 +1,4 @@
-"""Entry of a job: `flink run -py streaming/main.py -- --spec FILE`. Builds the graph and submits it."""
+"""Entry of a job: `flink run -py streaming/main.py -- --spec FILE` builds and submits the graph."""
 
 import argparse
 import sys
@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from streaming.job import submit  # noqa: E402 - found by the line above
+from streaming.job import submit
 
 
 def main() -> None:

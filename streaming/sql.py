@@ -36,8 +36,9 @@ def environment(spec: dict[str, Any]) -> StreamExecutionEnvironment:
 def table_environment(
     env: StreamExecutionEnvironment, spec: dict[str, Any]
 ) -> StreamTableEnvironment:
-    """Return the SQL environment: its operators' uids hold the data fingerprint, so that a changed
-    query never meets the state of another.
+    """Return the SQL environment.
+
+    Its operators' uids hold the data fingerprint: a changed query never meets another's state.
     """
     settings = spec["settings"]
     tables = StreamTableEnvironment.create(env, EnvironmentSettings.in_streaming_mode())
