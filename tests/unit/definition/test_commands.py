@@ -21,7 +21,7 @@ def _fp(project: Path, *words: str) -> tuple[int, str]:
 
 
 def test_the_demo_is_valid() -> None:
-    """The feature sets that come with the project have no mistake and show all kinds of features."""
+    """The feature sets of the demo have no mistake and show all kinds of features."""
     code, output = _fp(ROOT, "validate", "--json")
 
     assert code == 0
