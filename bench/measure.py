@@ -37,7 +37,10 @@ def usage(pid: int) -> Usage:
 
 
 def thread_cpu_s(pid: int) -> dict[str, float]:
-    """Return CPU seconds of a Java process by what its threads are for (names are cut by the kernel to 15)."""
+    """Return CPU seconds of a Java process by what its threads are for.
+
+    The operating system keeps 15 characters of their names.
+    """
     ticks = 100.0
     groups: dict[str, float] = defaultdict(float)
     for task in Path(f"/proc/{pid}/task").iterdir():

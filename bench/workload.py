@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from confluent_kafka import Producer
 
+from feature_platform.clock import SystemClock
+
 ENTITIES = 200_000
 ZIPF_EXPONENT = 1.1
 ACTIONS = ("view", "like", "share", "skip")
@@ -119,7 +121,7 @@ def send_live(client: Producer, topic: str, workload: Workload, rate: int, secon
     started = time.perf_counter()
     for tick in range(ticks):
         batch = workload.draw(rate // 10)
-        now_ms = time.time_ns() // 1_000_000
+        now_ms = SystemClock().now_ms()
         send(client, topic, batch.lines(np.full(len(batch.posts), now_ms, dtype=np.int64)))
         time.sleep(max(0.0, started + (tick + 1) / 10 - time.perf_counter()))
     client.flush()

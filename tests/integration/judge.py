@@ -1,4 +1,4 @@
-"""Puts raw events through the real stack and compares what stands there with the oracle: all of it."""
+"""Puts raw events through the real stack and compares all that stands there with the oracle."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError, Message, Producer
 
 from feature_platform.broker.topics import Topics
-from feature_platform.clock import SystemClock
 from feature_platform.cli.reading import open_store
+from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.serving import FeatureClient
 from feature_platform.settings import Settings
 from feature_platform.store.base import HEAD_LEVEL
-from feature_platform.serving import FeatureClient
 from feature_platform.testing import ManualClock, Oracle, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
 
@@ -82,7 +82,7 @@ def produce(settings: Settings, topic: str, events: Iterable[RawEvent]) -> None:
 
 
 def differences(settings: Settings, world: World, oracle: Oracle, name: str) -> list[Difference]:
-    """Wait until everything sent is written, then compare every row, byte for byte, and every served value."""
+    """Wait until all that was sent is written, then compare every row and every served value."""
     wait(world, name, timeout_s=WAIT_S)
     snapshot = world.registry.snapshot(name)
     assert snapshot is not None
@@ -116,7 +116,7 @@ def _rows(settings: Settings, snapshot: Snapshot, oracle: Oracle) -> Iterable[Di
 
 
 def _served(settings: Settings, name: str, oracle: Oracle) -> Iterable[Difference]:
-    """Compare what is served now, and what was served at instants of the last hour; one clock for both."""
+    """Compare what is served for now and for instants of the last hour, all by one clock."""
     now_ms = SystemClock().now_ms()
     with open_store(settings) as (registry, tiles):
         client = FeatureClient(tiles, registry, clock=ManualClock(now_ms))
