@@ -89,6 +89,7 @@ class Oracle:
         self.rows: dict[str, list[Accepted]] = defaultdict(list)
         """Rows that are aggregated, by entity: accepted events after inner selects and WHERE."""
         self._query = _parse(featureset.sql)
+        self._inputs: dict[str, dict[tuple[int, int, int], ColumnValue]] = defaultdict(dict)
         self.add(events)
 
     def add(self, events: Iterable[RawEvent]) -> None:
@@ -159,14 +160,20 @@ class Oracle:
         """Aggregate rows into the partial of one stored column."""
         if column == EVENTS_COLUMN:
             return len(rows)
-        stored = self._stored[column]
-        call = self._calls[column.partition("#")[0]]
-        entries = [
-            (row.order, 1 if call.star else evaluate(call.argument, row.columns))
-            for row in rows
-            if is_true(call.condition, row.columns)
-        ]
-        return _aggregate(stored, [entry for entry in entries if entry[1] is not None])
+        name = column.partition("#")[0]
+        entries = [(row.order, self._input(name, row)) for row in rows]
+        counted = [entry for entry in entries if entry[1] is not None]
+        return _aggregate(self._stored[column], counted)
+
+    def _input(self, name: str, row: Accepted) -> ColumnValue:
+        """Return what an aggregate takes in of a row, worked out once; None if nothing."""
+        known = self._inputs[name]
+        if row.order not in known:
+            call = self._calls[name]
+            counts = is_true(call.condition, row.columns)
+            value = 1 if call.star else evaluate(call.argument, row.columns)
+            known[row.order] = value if counts else None
+        return known[row.order]
 
     @cached_property
     def _stored(self) -> dict[str, StoredColumn]:
