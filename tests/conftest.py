@@ -18,6 +18,8 @@ from feature_platform.local.stack import Progress, Stack
 from feature_platform.settings import Settings, load_settings
 
 SERVERS = ("kafka", "cassandra", "flink")
+TIMEOUT_S = 1200
+"""Of a test on real servers; the first one waits for their start."""
 INTEGRATION = Path(__file__).parent / "integration"
 RUNNING = "TEST_STACK"
 """Environment variable: a project whose servers are used, and left running."""
@@ -36,6 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if INTEGRATION in item.path.parents or _needs_servers(item):
             item.add_marker("integration")
+            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 def _needs_servers(item: pytest.Item) -> bool:

@@ -110,7 +110,7 @@ class Cassandra:
     """The store of the embedded stack."""
 
     name = "cassandra"
-    start_timeout_s = 240.0
+    start_timeout_s = 300.0
     process_names: tuple[str, ...] = ("cassandra",)
 
     def __init__(self, settings: Settings) -> None:

@@ -29,7 +29,7 @@ class Dagster:
     """The control plane of the embedded stack."""
 
     name = "dagster"
-    start_timeout_s = 180.0
+    start_timeout_s = 300.0
     process_names: tuple[str, ...] = ("dagster-code", "dagster-webserver", "dagster-daemon")
 
     def __init__(self, settings: Settings) -> None:

@@ -23,7 +23,7 @@ class Flink:
     """The session cluster of the embedded stack."""
 
     name = "flink"
-    start_timeout_s = 120.0
+    start_timeout_s = 240.0
     process_names: tuple[str, ...] = ("flink-jobmanager", "flink-taskmanager")
 
     def __init__(self, settings: Settings) -> None:

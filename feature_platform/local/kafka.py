@@ -36,7 +36,7 @@ class Kafka:
     """The broker of the embedded stack."""
 
     name = "kafka"
-    start_timeout_s = 90.0
+    start_timeout_s = 180.0
     process_names: tuple[str, ...] = ("kafka",)
 
     def __init__(self, settings: Settings) -> None:

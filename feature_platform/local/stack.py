@@ -94,19 +94,24 @@ class Stack:
             ServerError: One cannot start; all that this call started is stopped again.
         """
         with locked(self.settings.data / "lock"):
-            # 1. What runs and answers stays as it is.
-            wanted = [server for server in self._servers if not self._runs(server)]
-            if not wanted:
+            self._cancelled.clear()
+            self._started.clear()
+            # 1. What runs stays as it is; it may be slow to answer, which is no reason to stop it.
+            missing = [server for server in self._servers if not self._runs(server)]
+            for server in self._servers:
+                if server not in missing:
+                    self._await(server, server.answers, _deadline(server))
+            if not missing:
                 return {}
             # 2. What would fail later fails now, in one line.
             java_home = find_java_home()
             _check_disk(self.settings.data)
-            for server in wanted:
+            for server in missing:
                 self._processes.stop(*reversed(server.process_names))
                 check_free(server.name, server.ports)
             generate_passwords(self.settings)
             # 3. All start at once.
-            return self._start_all(wanted, java_home)
+            return self._start_all(missing, java_home)
 
     def down(self) -> None:
         """Stop the servers with everything that they started; their data stays.
@@ -120,12 +125,9 @@ class Stack:
                 self._processes.stop_strays()
 
     def _runs(self, server: Server) -> bool:
-        states = {self._processes.state(name) for name in server.process_names}
-        return states == {"up"} and server.answers()
+        return all(self._processes.find(name) for name in server.process_names)
 
     def _start_all(self, servers: list[Server], java_home: Path) -> dict[str, float]:
-        self._cancelled.clear()
-        self._started.clear()
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
             starts = {
                 pool.submit(self._start, server, java_home): server.name for server in servers
@@ -142,7 +144,7 @@ class Stack:
 
     def _start(self, server: Server, java_home: Path) -> float:
         started = time.monotonic()
-        deadline = started + server.start_timeout_s
+        deadline = _deadline(server)
         try:
             self._report(Progress(server=server.name, phase="preparing"))
             commands = server.prepare(java_home)
@@ -195,6 +197,10 @@ class Stack:
         self._report(Progress(server=server.name, phase="stopping"))
         self._processes.stop(*reversed(server.process_names))
         self._report(Progress(server=server.name, phase="stopped"))
+
+
+def _deadline(server: Server) -> float:
+    return time.monotonic() + server.start_timeout_s
 
 
 def _check_disk(data: Path) -> None:

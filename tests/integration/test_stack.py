@@ -22,7 +22,7 @@ from feature_platform.local.status import server_status
 from feature_platform.settings import Settings
 
 RESIDENT_BYTES_MAX = 6 * 1024**3
-PATIENCE_S = 60
+PATIENCE_S = 180
 
 
 @pytest.fixture
