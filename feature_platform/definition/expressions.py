@@ -77,9 +77,13 @@ class Checker:
     def condition(self, node: exp.Expr) -> Expression | None:
         """Return an expression that must be true or false."""
         checked = self.check(node)
-        if checked is None or checked.type == BOOLEAN:
-            return checked
-        return self._refuse(node, f"a condition is BOOLEAN, this is {checked.type}; compare it")
+        if checked is None:
+            return None
+        if checked.type != BOOLEAN:
+            return self._refuse(node, f"a condition is BOOLEAN, this is {checked.type}; compare it")
+        if not _reads_columns(checked):
+            return self._refuse(node, "this condition is the same for every row; remove it")
+        return checked
 
     def _refuse(self, node: exp.Expr, message: str) -> None:
         self.sql.refuse(node, message)
@@ -310,6 +314,10 @@ class Checker:
 
 ALLOWED = frozenset(Checker.RULES) | frozenset(_COMPARISONS) | frozenset(_ARITHMETIC)
 """What may stand in an expression, by what sqlglot takes it for."""
+
+
+def _reads_columns(expression: Expression) -> bool:
+    return expression.op == "column" or any(_reads_columns(arg) for arg in expression.args)
 
 
 def _negation(operand: Expression) -> Expression:

@@ -109,17 +109,14 @@ def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> Ask | 
         return None
     fields = Fields(node, KEYS, problems, within=f" of feature `{key.text}`")
     windows = fields.durations("windows", WINDOWS_MAX) or ()
-    good = [
-        window
-        for window, place in windows
-        if _check_window(key.text, window, place, grid, problems)
-    ]
+    good: list[int] = []
     for window, place in windows:
-        if good.count(window) > 1 and place is not windows[0][1]:
+        if window in good:
             problems.add(place, f"window {format_duration(window)} stands twice; keep one")
-            break
+        elif _check_window(key.text, window, place, grid, problems):
+            good.append(window)
     return Ask(
-        windows_ms=tuple(sorted(set(good))),
+        windows_ms=tuple(sorted(good)),
         lifetime=fields.boolean("lifetime"),
         latest=fields.boolean("latest"),
         scale=fields.integer("scale", 0, SCALE_MAX),

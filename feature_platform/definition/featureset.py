@@ -36,12 +36,11 @@ def read_featureset(
     Args:
         tree: The file.
         sources: The project's sources by name; None for one that has mistakes of its own.
-        problems: Told about every mistake.
+        problems: Told about every mistake; may know some of the file's form already.
 
     Returns:
         The feature set, or None if there was a mistake.
     """
-    before = len(problems.found)
     fields = Fields(tree, KEYS, problems)
     name = fields.scalar("featureset", example="post_engagement")
     if name is not None:
@@ -56,7 +55,7 @@ def read_featureset(
     if sql is not None and source is not None and entity:
         query, names = _query(SqlText(sql, problems), source, entity)
     asks = read_features(fields, names, query, grid)
-    if len(problems.found) > before or query is None or source is None or not name or not sql:
+    if problems.found or query is None or source is None or not name or not sql:
         return None
     return assemble(
         Checked(

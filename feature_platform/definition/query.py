@@ -15,7 +15,8 @@ from feature_platform.definition.refusals import CLAUSES
 from feature_platform.definition.sql_text import SqlText
 from feature_platform.definition.yaml_tree import Spot
 
-_SELECT_PARTS = frozenset({"kind", "expressions", "from_", "where", "group", "with_"})
+_SELECT_PARTS = frozenset({"expressions", "from_", "where", "group", "with_"})
+_NAMED_COLUMNS = "name columns by AS in the SELECT, not after the table's name"
 _TABLE_FUNCTION = (
     "table functions such as TUMBLE are refused: windows are asked for under `features:`"
 )
@@ -99,6 +100,8 @@ class QueryReader:
             name = part.alias
             if name in self._parts or name == self.source.name:
                 self.sql.refuse(part, f"`{name}` is already the name of something; choose another")
+            if part.args["alias"].columns:
+                self.sql.refuse(part, _NAMED_COLUMNS)
             self._parts[name] = self._rows(part.this, part)
 
     def _refuse_unused(self, select: exp.Select) -> None:
@@ -115,7 +118,7 @@ class QueryReader:
         node = from_.this
         alias_node = node.args.get("alias")
         if isinstance(alias_node, exp.TableAlias) and alias_node.columns:
-            self.sql.refuse(alias_node, "name columns by AS in the SELECT, not after the table")
+            self.sql.refuse(alias_node, _NAMED_COLUMNS)
         for key in ("joins", "pivots", "sample", "laterals"):
             if node.args.get(key):
                 self.sql.refuse(node, CLAUSES[key])

@@ -106,6 +106,7 @@ CLAUSES: dict[str, str] = {
     "second feature set",
     "laterals": "LATERAL is refused: one event is one row; send one event per item instead",
     "having": "HAVING is refused: every entity is kept; filter rows in WHERE",
+    "kind": "AS STRUCT is refused: write the columns",
     "distinct": "DISTINCT is refused: count rows by COUNT(*) FILTER (WHERE ...)",
     "order": "ORDER BY is refused: rows have no order; LAST_N(x, n) keeps the newest",
     "limit": "LIMIT is refused: every entity is kept; LAST_N(x, n) keeps the newest n of an entity",

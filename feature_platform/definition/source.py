@@ -36,12 +36,11 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
 
     Args:
         tree: The file.
-        problems: Told about every mistake.
+        problems: Told about every mistake; may know some of the file's form already.
 
     Returns:
         The source, or None if there was a mistake.
     """
-    before = len(problems.found)
     fields = Fields(tree, KEYS, problems)
     name = fields.scalar("source", example="post_events")
     if name is not None:
@@ -57,7 +56,7 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
     event_time = _event_time(fields, columns)
     future = fields.duration_ms("max_future", MAX_FUTURE_MS, _SECOND_MS, _MAX_FUTURE_MS_MAX)
     description = fields.text("description")
-    if len(problems.found) > before or name is None or topic is None:
+    if problems.found or name is None or topic is None:
         return None
     return Source(
         name=name.text,

@@ -6,7 +6,7 @@ The dialect knows no functions at all, so that each call keeps the name it was w
 import re
 
 import sqlglot
-from sqlglot import exp
+from sqlglot import TokenType, exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.parser import Parser as BaseParser
@@ -32,6 +32,9 @@ _KEYWORDS: dict[type[exp.Expr], str] = {
 }
 """Words that stand before the first part that sqlglot knows the place of."""
 _WORDS = ("SELECT", "FROM", "WHERE", "GROUP", "BY", "FILTER", "AS", "AND", "WITH", "CASE", "END")
+_QUOTED = frozenset({TokenType.STRING, TokenType.IDENTIFIER})
+_STRANGE = re.compile(r"[@?:{}]|\$.*")
+"""Parameters and templates; sqlglot takes some of them for names."""
 _WINDOWS = re.compile(r"\b(TUMBLE|HOP|SESSION|CUMULATE)\s*\(", re.IGNORECASE)
 _TOKEN = re.compile(r"<Token token_type: [\w.]+, text: (.*?), line: .*?>")
 
@@ -120,6 +123,11 @@ class SqlText:
 
     def _statements(self) -> list[exp.Expr]:
         try:
+            for token in sqlglot.tokenize(self.text, dialect=DefinitionDialect):
+                if _STRANGE.fullmatch(token.text) and token.token_type not in _QUOTED:
+                    msg = f"`{token.text}` is refused: parameters and templates are not filled in"
+                    self.problems.add(self.at(token.start), f"{msg}; write the value")
+                    return []
             found = [node for node in sqlglot.parse(self.text, dialect=DefinitionDialect) if node]
         except ParseError as error:
             self._explain(error)

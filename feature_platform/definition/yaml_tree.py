@@ -17,6 +17,7 @@ FILE_BYTES_MAX = 262_144
 DEPTH_MAX = 20
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 _SHOWN_MAX = 40
+_NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _PREFIX = "tag:yaml.org,2002:"
 
@@ -207,6 +208,9 @@ def _compose(text: str, problems: Problems) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         problems.add(_spot(error.problem_mark or error.context_mark), _explain(error))
         return None
+    except (ValueError, OverflowError):  # what PyYAML lets through of "\UFFFFFFFF"
+        problems.add(Spot(), "a \\U in a quoted text names no character; correct it")
+        return None
     finally:
         if loader is not None:
             loader.dispose()
@@ -240,6 +244,9 @@ def _convert(node: yaml.Node, lines: list[str], problems: Problems) -> Node:
         items = tuple(_convert(item, lines, problems) for item in node.value)
         return Items(items=items, line=spot.line, column=spot.column)
     style = str(getattr(node, "style", None) or "")
+    if _NO_TEXT.search(node.value):
+        msg = "the text holds a control character or half a character (\\0, \\ud800); remove it"
+        problems.add(spot, msg)
     return Scalar(
         text=node.value,
         kind=node.tag.removeprefix(_PREFIX) if node.tag in _PLAIN_TAGS else "str",

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.errors import DefinitionError
@@ -143,3 +145,38 @@ def test_a_long_chain_of_or_is_read(load: Load) -> None:
     text = GOOD.replace("COUNT(*) AS", f"COUNT(*) FILTER (WHERE {chain}) AS")
 
     assert load({"long.yaml": text}).problems == ()
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.floats(0, 1),
+        st.integers(0, 9),
+        st.sampled_from(
+            ["", "(", "'", '"', ",", "{", "]", ":", "&a", "*a", "|", "\t", "--", "/*", " CASE ", "\\",
+             " AS ", " NULL ", " OVER (", "::", "%", " (SELECT 1) ", "1e999", "@x", "?", "\udcff"]
+        ),
+    ),
+    min_size=1,
+    max_size=4,
+)  # fmt: skip
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(edits=EDITS)
+def test_whatever_the_file_holds_loading_ends_in_an_answer(
+    load: Load, edits: list[tuple[float, int, str]]
+) -> None:
+    """A damaged definition either loads or has mistakes in its lines; nothing is raised."""
+    text = GOOD
+    for share, cut, put in edits:
+        place = int(share * len(text))
+        text = text[:place] + put + text[place + cut :]
+    data = text.encode("utf-8", "surrogateescape")
+
+    project = load({"damaged.yaml": data})
+
+    assert bool(project.featuresets) != bool(project.problems)
+    lines = range(1, data.count(b"\n") + 2)
+    assert all(problem.line in lines for problem in project.problems)
