@@ -1,0 +1,1 @@
+"""The command line `fp`: one module per command group."""
