@@ -2,9 +2,10 @@
 
 import signal
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
+import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -52,6 +53,8 @@ def demo(
     except KeyboardInterrupt:
         if not verdicts:
             raise
+    finally:
+        _end_helpers()
     if not all(verdict.is_right for verdict in verdicts):
         raise SystemExit(EXIT_CHECKS_RED)
 
@@ -95,6 +98,13 @@ def _story(settings: Settings) -> Iterator["Story"]:
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             _end(story)
+
+
+def _end_helpers() -> None:
+    """End what an interrupted step may have left, such as Flink's client."""
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
 
 
 def _end(story: "Story") -> None:

@@ -1,5 +1,6 @@
 """Shows the demo: a live table of features changing at a terminal, plain lines elsewhere."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -13,8 +14,8 @@ from rich.text import Text
 
 from feature_platform.rows.partials import Value
 
-PLAIN_EVERY = 5
-"""Without a terminal, every so many pictures become a line."""
+PLAIN_EVERY_S = 5.0
+"""Without a terminal, a picture becomes a line at most so often."""
 
 LIST_ITEMS_MAX = 4
 
@@ -38,7 +39,7 @@ class Screen:
     console: Console
     title: str
     _live: Live | None = None
-    _shown: int = 0
+    _next_line_s: float = 0.0
     _before: Picture | None = None
 
     def __enter__(self) -> Self:
@@ -60,15 +61,15 @@ class Screen:
 
     def say(self, text: str) -> None:
         """Say something that stays readable above the pictures."""
-        self.console.print(text, markup=False, highlight=False)
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, picture: Picture) -> None:
         """Show the next picture; values that changed stand out."""
         if self._live:
             self._live.update(_render(self.title, picture, self._before), refresh=True)
-        elif self._shown % PLAIN_EVERY == 0:
+        elif time.monotonic() >= self._next_line_s:
+            self._next_line_s = time.monotonic() + PLAIN_EVERY_S
             self.say(_line(picture))
-        self._shown += 1
         self._before = picture
 
 

@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from feature_platform.broker.sender import EventSender
 from feature_platform.broker.topics import Topics
 from feature_platform.clock import to_iso
 from feature_platform.definition.loading import Project, load_project
+from feature_platform.demo.background import Background
 from feature_platform.demo.flights import read_flights
 from feature_platform.demo.recount import Task, Verdict, compare, recount_all
 from feature_platform.demo.replay import Replay
@@ -32,6 +32,7 @@ from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
 from feature_platform.plan.explain import explain
 from feature_platform.plan.job import dead_letter_topic
+from feature_platform.plan.planner import Plan
 from feature_platform.registry.base import Positions
 from feature_platform.settings import Settings
 from feature_platform.testing.clock import ManualClock
@@ -60,8 +61,9 @@ class Story:
         project = load_project(self._folder).checked()
         source = project.sources[SOURCE]
         clear_stage(self.world, source.topic, self.screen.say)
-        self.screen.say(f"deploying {', '.join(FEATURE_SETS)} from {self._folder}")
-        self._apply(project, FEATURE_SETS)
+        for name in FEATURE_SETS:
+            self.screen.say(f"deploying {name} of {self._folder}")
+            self._apply(self._plan(project, name))
         sender = EventSender(self.settings.kafka, source.topic)
         flights = read_flights()
         self.replay = Replay(flights, sender, source.event_time, self.world.clock)
@@ -75,16 +77,14 @@ class Story:
         """
         replay = self._prepared()
         replay.start(seconds)
-        upgrade: Future[None] | None = None
-        with ThreadPoolExecutor(max_workers=1) as background:
-            while not replay.ended:
-                self._show()
-                if upgrade is None and replay.done > UPGRADE_AT * replay.total:
-                    upgrade = background.submit(self._upgrade)
-                if upgrade is not None and upgrade.done():
-                    upgrade.result()
-                    replay.release()
-                time.sleep(REFRESH_S)
+        upgrade: Background | None = None
+        while not replay.ended:
+            self._show()
+            if upgrade is None and replay.done > UPGRADE_AT * replay.total:
+                upgrade = Background(self._upgrade)
+            if upgrade is not None and upgrade.is_done():
+                replay.release()
+            time.sleep(REFRESH_S)
         if replay.failure:
             raise replay.failure
 
@@ -136,16 +136,19 @@ class Story:
     def _upgrade(self) -> None:
         path = add_column(self._folder)
         self.screen.say(f"changing {path}: adding {NEW_FEATURE}, while events flow")
-        self._apply(load_project(self._folder).checked(), [UPGRADED])
+        plan = self._plan(load_project(self._folder).checked(), UPGRADED)
+        self.screen.say(explain(plan))
+        self._apply(plan)
         self.screen.say(f"{UPGRADED} was upgraded from its savepoint; its counts go on")
 
-    def _apply(self, project: Project, names: tuple[str, ...] | list[str]) -> None:
-        plans = make_plans(self.world, project, names)
-        for plan in plans:
-            self.screen.say(explain(plan))
-        for outcome in apply(self.world, plans, lambda text: self.screen.say(f"  {text}")):
-            if outcome.error:
-                raise outcome.error
+    def _plan(self, project: Project, name: str) -> Plan:
+        (plan,) = make_plans(self.world, project, [name])
+        return plan
+
+    def _apply(self, plan: Plan) -> None:
+        (outcome,) = apply(self.world, [plan])
+        if outcome.error:
+            raise outcome.error
 
     def _task(self, name: str, now: ManualClock) -> Task:
         snapshot = self.world.registry.snapshot(name)

@@ -1,6 +1,7 @@
 """What the Dagster UI shows about definitions, deployments and jobs."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import dagster as dg
 import yaml
@@ -57,7 +58,7 @@ def deployed(done: Deployment) -> Metadata:
         "generation": dg.MetadataValue.int(snapshot.generation),
         "fingerprint": dg.MetadataValue.text(snapshot.data_fingerprint),
         "served": _served(snapshot),
-        "definition": dg.MetadataValue.md(f"```yaml\n{yaml.safe_dump(snapshot.definition)}```"),
+        "definition": dg.MetadataValue.md(f"```yaml\n{_as_yaml(snapshot.definition)}```"),
     }
 
 
@@ -102,6 +103,22 @@ def _served(snapshot: Snapshot) -> dg.TableMetadataValue:
         for feature in snapshot.features
     ]
     return dg.MetadataValue.table(records)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes SQL as lines, and keys in the order of the file."""
+
+
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
+
+
+def _as_yaml(definition: Mapping[str, Any]) -> str:
+    return yaml.dump(definition, Dumper=_Dumper, sort_keys=False)
 
 
 def _time_note(source: Source, column: str) -> str | None:
