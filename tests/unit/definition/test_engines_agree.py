@@ -81,10 +81,11 @@ i + j | i * i | j * 3 | j - i | j + j | -j | -i | ABS(j) | ABS(i) | MOD(j, 10) |
 2147483647 + i | j + 9223372036854775807 | i - (j - 1) * 2 | i - j - 1
 i = j | i < d | j >= d | i BETWEEN -1 AND 7 | j NOT BETWEEN i AND 5 | i IN (1, -1)
 CAST(i AS STRING) | CAST(j AS STRING) | CAST(j AS DOUBLE) | CAST(i AS DOUBLE) * d
-NOT (i IN (1, 2)) | CAST(b AS STRING) | COALESCE(i, j) | COALESCE(i, 0) | NULLIF(i, 0) | NULLIF(j, i)
-CASE WHEN b THEN i ELSE j END | CASE WHEN b THEN 1 ELSE 2.5 END | CASE WHEN b THEN i ELSE d END | CASE WHEN b THEN c END
-d + e | d * e | d - e | -d | ABS(d) | d = e | d < e | d <> 0.1 | d IN (1.5, 0) | d BETWEEN 0 AND 1.5
-d + 0.1 | d * i | d = 0 OR d = 1.5 | d > 1e99
+NOT (i IN (1, 2)) | CAST(b AS STRING) | COALESCE(i, j) | COALESCE(i, 0) | NULLIF(i, 0)
+NULLIF(j, i) | CASE WHEN b THEN i ELSE j END | CASE WHEN b THEN 1 ELSE 2.5 END
+CASE WHEN b THEN i ELSE d END | CASE WHEN b THEN c END
+d + e | d * e | d - e | -d | ABS(d) | d = e | d < e | d <> 0.1 | d IN (1.5, 0)
+d BETWEEN 0 AND 1.5 | d + 0.1 | d * i | d = 0 OR d = 1.5 | d > 1e99
 p > 1.5 | p = 1.50 | p IN (1.5, 0.1, 2) | p < i | p BETWEEN 0 AND 2.25 | CAST(p AS DOUBLE) * d
 COALESCE(p, 0) | COALESCE(p, 1.5) | NULLIF(p, 0) | CASE WHEN b THEN p ELSE 3 END
 b AND c | b OR c | NOT b | b = c | b <> c | b IS NULL | b IS NOT NULL | (i > 1) = b | b IN (TRUE)
