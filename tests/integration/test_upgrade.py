@@ -1,6 +1,7 @@
 """An upgrade while events flow: old columns stay exact, a new one counts from the cut on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from uuid import uuid4
 
 import pytest
 from judge import deploy, differences, load, produce
@@ -17,7 +18,7 @@ from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
 from feature_platform.testing.reference_events import Accepted
 from feature_platform.tiles.layout import Layout
 
-NAME = "upgraded"
+NAME = f"upgraded_{uuid4().hex[:6]}"
 EVENTS = 9_000
 SEED = 7
 
@@ -73,7 +74,7 @@ class UpgradedOracle(Oracle):
     def partial(self, column: str, rows: Sequence[Accepted]) -> Partial:
         """Aggregate the rows that count for the column."""
         first = self._since.get(column, {})
-        counted = [row for row in rows if row.offset >= first.get(row.partition, 0)]
+        counted = [row for row in rows if row.order[2] >= first.get(row.order[1], 0)]
         return super().partial(column, counted)
 
 
