@@ -217,7 +217,7 @@ def _conditions() -> str:
         f"Flink {version('apache-flink')}, Kafka 4.1.0, Cassandra 5.0.6. "
         "One slot, Zipf 1.1 over 200,000 entities, 5 counters, 4 windows and lifetime, "
         "events of about 85 bytes, flush every second, checkpoint every 30 s. "
-        "The time of the backlog includes the last checkpoint, that of the live phase the wait for it."
+        "Both times include the last checkpoint."
     )
 
 

@@ -1,6 +1,7 @@
 """The tile grid: ascending levels, UTC-aligned half-open tiles. The only `floor` of the project.
 
-Levels are numbered from 0, the finest. `lifetime` is numbered after the last one and has one tile, start 0.
+Levels are numbered from 0, the finest. `lifetime` is numbered after the last one; its one tile
+starts at 0.
 """
 
 import re
@@ -21,7 +22,8 @@ def parse_duration_ms(text: str) -> int:
     match = _DURATION.fullmatch(text.strip())
     value = int(match[1]) * _UNITS_MS[match[2]] if match else 0
     if value == 0:
-        msg = f"{text!r} is not a duration; write a number above 0 and a unit, such as 90s, 30m, 2h or 5d"
+        remedy = "write a number above 0 and a unit, such as 90s, 30m, 2h or 5d"
+        msg = f"{text!r} is not a duration; {remedy}"
         raise ValueError(msg)
     return value
 
@@ -71,7 +73,7 @@ class Grid:
 
     @classmethod
     def of(cls, levels: tuple[str, ...] = DEFAULT_LEVELS, *, finest_depth: int = 3) -> "Grid":
-        """Make a grid from written durations; the head holds `finest_depth` finest tiles, one of each other level."""
+        """Make a grid whose heads hold `finest_depth` finest tiles, and one of each other level."""
         lengths = tuple(parse_duration_ms(level) for level in levels)
         return cls(levels_ms=lengths, depth=(finest_depth, *(1 for _ in lengths[1:])))
 
@@ -82,7 +84,9 @@ class Grid:
 
     def level_name(self, level: int) -> str:
         """Write a level as people do: `1m`, `5d`, `lifetime`."""
-        return "lifetime" if level == self.lifetime_level else format_duration(self.levels_ms[level])
+        if level == self.lifetime_level:
+            return "lifetime"
+        return format_duration(self.levels_ms[level])
 
     def floor(self, time_ms: int, level: int) -> int:
         """Return the start of the level's tile that holds the instant."""

@@ -1,6 +1,6 @@
 """What the rows of one deployed feature set hold: the fact that kernel, serving and oracle share.
 
-A `Layout` is plain data that goes to the kernel as JSON in the job spec and to readers in the registry.
+A `Layout` is plain data: JSON in the kernel's job spec, and in the registry for readers.
 """
 
 from dataclasses import asdict, dataclass
@@ -38,7 +38,7 @@ class Layout:
 
     grid: Grid
     retention_ms: tuple[int, ...]
-    """For each level, how long after its end a closed tile is kept; 0 where the level is not used."""
+    """By level, how long after its end a closed tile is kept; 0 where the level is not used."""
     columns: tuple[LayoutColumn, ...]
 
     @property
@@ -63,7 +63,9 @@ class Layout:
             "levels_ms": list(self.grid.levels_ms),
             "depth": list(self.grid.depth),
             "retention_ms": list(self.retention_ms),
-            "columns": [asdict(column) | {"levels": list(column.levels)} for column in self.columns],
+            "columns": [
+                asdict(column) | {"levels": list(column.levels)} for column in self.columns
+            ],
         }
 
     @classmethod
