@@ -1,4 +1,4 @@
-"""Features for ML rankers: a readable SQL query, computed by Flink, stored as tiles, served fast."""
+"""Features for ML rankers: readable SQL, computed by Flink, stored as tiles, served in no time."""
 
 from importlib.metadata import version
 
