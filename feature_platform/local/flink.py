@@ -56,7 +56,13 @@ class Flink:
             (conf / name).write_text((shipped / name).read_text())
         opens = yaml.safe_load((shipped / "config.yaml").read_text())["env"]["java"]["opts"]["all"]
         (conf / "config.yaml").write_text(
-            yaml.safe_dump({**self._configuration(), "env.java.opts.all": opens})
+            yaml.safe_dump(
+                {
+                    **self._configuration(),
+                    "env.java.opts.all": opens,
+                    "env.java.home": str(java_home),  # For `flink run`, too.
+                }
+            )
         )
         environment = {
             **self._environment(java_home),
