@@ -52,18 +52,29 @@ class Rows:
     feature_ids: Ints
     feature_spans: Spans
 
-    def counter_matrix(self, ids: Sequence[int]) -> tuple[Ints, Mask]:
-        """Return counters as a matrix, a row each and a column per id, and which were present."""
-        columns = np.full(max(ids, default=0) + 2, -1, dtype=np.int64)
-        columns[list(ids)] = np.arange(len(ids))
-        found = columns[np.minimum(self.counter_ids, len(columns) - 1)]
-        wanted = np.flatnonzero(found >= 0)
-        cells = self.counter_rows[wanted] * len(ids) + found[wanted]
-        values = np.zeros((self.count, len(ids)), dtype=np.int64)
-        present = np.zeros((self.count, len(ids)), dtype=np.bool_)
-        values.ravel()[cells] = self.counters[wanted]
+    def counter_matrix(self, ids: Sequence[int]) -> Ints:
+        """Return a line per id with each row's counter in it; 0 where there is none."""
+        values = np.zeros((len(ids), self.count), dtype=np.int64)
+        cells, chosen = self._cells(ids)
+        values.ravel()[cells] = self.counters[chosen]
+        return values
+
+    def counter_presence(self, ids: Sequence[int]) -> Mask:
+        """Tell where the matrix of these ids holds a counter that is there, if only as 0."""
+        present = np.zeros((len(ids), self.count), dtype=np.bool_)
+        cells, _ = self._cells(ids)
         present.ravel()[cells] = True
-        return values, present
+        return present
+
+    def _cells(self, ids: Sequence[int]) -> tuple[Ints, Ints | slice]:
+        """Return the places in a flat matrix of these ids, and the counters that go there."""
+        lines = np.full(max(ids, default=0) + 2, -1, dtype=np.int64)
+        lines[list(ids)] = np.arange(len(ids)) * self.count
+        found = lines.take(self.counter_ids, mode="clip")
+        if len(found) and found.min() >= 0:
+            return found + self.counter_rows, slice(None)
+        wanted = np.flatnonzero(found >= 0)
+        return found[wanted] + self.counter_rows[wanted], wanted
 
     def encoded_features(self, feature_id: int) -> Iterator[tuple[int, bytes]]:
         """Yield row and encoded `FeatureValue` of one feature."""
@@ -112,7 +123,8 @@ def decode_heads(payloads: list[bytes]) -> Heads:
     rows.starts[places] = pieces.starts
     rows.stops[places] = pieces.stops
     check((levels < 0) | (levels > LEVEL_MAX), owners, "a tile's level is out of range")
-    check(abs(starts_ms) > START_MS_MAX, owners, "a tile's start is out of range")
+    beyond = (starts_ms < -START_MS_MAX) | (starts_ms > START_MS_MAX)
+    check(beyond, owners, "a tile's start is out of range")
     return Heads(buffer=buffer, heads=owners, levels=levels, starts_ms=starts_ms, spans=rows)
 
 
@@ -173,7 +185,8 @@ def _entries(buffer: Bytes, owners: Ints, entries: Spans) -> tuple[Ints, Spans]:
     everyone = np.arange(len(entries))
     for found, what in ((keys, "id"), (places, "value")):
         _refuse_twice(found, owners[found], f"a feature's {what}")
-        check(~np.isin(everyone, found), owners, f"a feature has no {what}")
+        if len(found) < len(entries):
+            check(~np.isin(everyone, found), owners, f"a feature has no {what}")
     check(ids > np.uint64(ID_MAX), owners, "a feature id is out of range")
     feature_ids = ids.astype(np.int64)
     disorder = (np.diff(feature_ids) <= 0) & (np.diff(owners) == 0)

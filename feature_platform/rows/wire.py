@@ -20,6 +20,7 @@ Mask = NDArray[np.bool_]
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
 VARINT_BYTES_MAX = 10
 PADDING = bytes(VARINT_BYTES_MAX)
+_KNOWN = np.array([number in (VARINT, FIXED64, LENGTH, FIXED32) for number in range(8)])
 _CONTINUES = 0x80
 _PAYLOAD = 0x7F
 _NARROW_BYTES_MAX = 4
@@ -94,7 +95,7 @@ def read_varints(buffer: Bytes, spans: Spans, messages: Ints) -> tuple[UInts, In
         ends[longer] += 1
         longer = longer[(octets & _CONTINUES) != 0]
     check(ends > spans.stops, messages, "ends inside a number")
-    check(np.isin(np.arange(len(ends)), longer), messages, "a number is longer than 10 bytes")
+    check(longer >= 0, messages[longer], "a number is longer than 10 bytes")
     return values, ends
 
 
@@ -117,8 +118,7 @@ def read_fields(buffer: Bytes, spans: Spans, what: str) -> Fields:
 def _contents(
     buffer: Bytes, active: Ints, wire_types: Ints, begins: Ints, stops: Ints, what: str
 ) -> tuple[Ints, Ints, UInts]:
-    known = np.isin(wire_types, (VARINT, FIXED64, LENGTH, FIXED32))
-    check(~known, active, f"{what} has a field of an unknown wire type")
+    check(~_KNOWN[wire_types], active, f"{what} has a field of an unknown wire type")
     varints = np.zeros(len(active), dtype=np.uint64)
     ends = begins + np.where(wire_types == FIXED64, 8, 4)
     numeric = np.flatnonzero((wire_types == VARINT) | (wire_types == LENGTH))

@@ -39,17 +39,17 @@ def assemble(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> tuple[Colum
     layout = plan.group.snapshot.layout
     columns = {column.id: column for wanted in plan.group.wanted for column in wanted.columns}
     counter_ids = [key for key, column in columns.items() if column.kind in COUNTERS]
+    extreme_ids = [key for key in counter_ids if columns[key].kind not in ADDITIVE]
     feature_ids = [key for key, column in columns.items() if column.kind not in COUNTERS]
-    tiles = decode_tiles(layout, rows, counter_ids, feature_ids)
+    tiles = decode_tiles(layout, rows, counter_ids, extreme_ids, feature_ids)
     members = {window: tiles.members(answer) for window, answer in plan.covers.items()}
     members[0] = tiles.of_level(layout.grid.lifetime_level)
-    places = {key: place for place, key in enumerate(counter_ids)}
     made = []
     for wanted in plan.group.wanted:
         if wanted.window_ms == 0 and plan.mode == "past":
             made.append(nothing(wanted.feature, len(rows)))
         else:
-            made.append(_column(tiles, wanted, members[wanted.window_ms], places))
+            made.append(_column(tiles, wanted, members[wanted.window_ms]))
     return tuple(made)
 
 
@@ -70,36 +70,36 @@ def _data_type(feature: DeployedFeature) -> type[Any]:
     return np.bool_ if feature.value_type == "BOOLEAN" else np.int64
 
 
-def _column(tiles: Tiles, wanted: Wanted, members: Ints, places: dict[int, int]) -> Column:
+def _column(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
     feature, stored = wanted.feature, wanted.columns[0]
     if stored.kind not in COUNTERS:
         return _items(tiles, wanted, members)
     if stored.kind not in ADDITIVE:
-        merged, present = _extreme(tiles, stored, members, places[stored.id])
+        merged, present = _extreme(tiles, stored, members)
         return Column(data=_finish(feature, stored, merged), present=present)
-    merged = _sum(tiles, members, places[stored.id])
+    merged = _sum(tiles, stored, members)
     if feature.aggregate == "avg":
-        counts = _sum(tiles, members, places[wanted.columns[1].id])
+        counts = _sum(tiles, wanted.columns[1], members)
         return Column(data=_average(merged, counts, feature.scale), present=counts != 0)
     everywhere = np.ones(tiles.entity_count, dtype=np.bool_)
     return Column(data=_finish(feature, stored, merged), present=everywhere)
 
 
-def _sum(tiles: Tiles, members: Ints, place: int) -> Ints:
+def _sum(tiles: Tiles, column: LayoutColumn, members: Ints) -> Ints:
     """Add up per entity, as int64 wraps: differences of running sums are exact for all that."""
     running = np.zeros(len(members) + 1, dtype=np.int64)
-    np.cumsum(tiles.counters[members, place], out=running[1:])
+    np.cumsum(tiles.counters[column.id][members], out=running[1:])
     bounds = np.searchsorted(tiles.entities[members], np.arange(tiles.entity_count + 1))
     return np.diff(running[bounds])
 
 
-def _extreme(tiles: Tiles, column: LayoutColumn, members: Ints, place: int) -> tuple[Ints, Mask]:
-    members = members[tiles.present[members, place]]
+def _extreme(tiles: Tiles, column: LayoutColumn, members: Ints) -> tuple[Ints, Mask]:
+    members = members[tiles.present[column.id][members]]
     owners = tiles.entities[members]
     smallest = column.kind == "min"
     merged = np.full(tiles.entity_count, LONG_MAX if smallest else -LONG_MAX - 1)
     merge: Callable[..., None] = np.minimum.at if smallest else np.maximum.at
-    merge(merged, owners, tiles.counters[members, place])
+    merge(merged, owners, tiles.counters[column.id][members])
     return merged, np.bincount(owners, minlength=tiles.entity_count) > 0
 
 

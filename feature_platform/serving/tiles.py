@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from feature_platform.rows.codec import Rows, decode_heads, decode_rows
 from feature_platform.rows.wire import Ints, Mask, join
@@ -13,6 +15,7 @@ from feature_platform.tiles.layout import Layout
 
 _NEVER = np.iinfo(np.int64).min
 _LEVELS = 64
+_Cell = TypeVar("_Cell", np.int64, np.bool_)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +27,10 @@ class Tiles:
     """Entity of each tile, ascending."""
     levels: Ints
     starts_ms: Ints
-    counters: Ints
-    """A row per tile, a column per counter id that was asked for."""
-    present: Mask
+    counters: dict[int, Ints]
+    """By counter id: the counter of each tile, 0 where there is none."""
+    present: dict[int, Mask]
+    """By id of a minimum or maximum: which tiles have one."""
     features: dict[int, dict[int, bytes]]
     """By feature id: encoded value by tile."""
 
@@ -50,6 +54,7 @@ def decode_tiles(
     layout: Layout,
     rows: Sequence[Sequence[StoredRow]],
     counter_ids: Sequence[int],
+    extreme_ids: Sequence[int],
     feature_ids: Sequence[int],
 ) -> Tiles:
     """Decode the rows of many entities.
@@ -61,7 +66,8 @@ def decode_tiles(
     Args:
         layout: What the rows hold.
         rows: For each entity the rows that were read.
-        counter_ids: Counters wanted, in the order of the columns of the result.
+        counter_ids: Counters wanted.
+        extreme_ids: Minima and maxima among them.
         feature_ids: Features wanted.
 
     Raises:
@@ -82,7 +88,6 @@ def decode_tiles(
     parts = (decode_rows(heads.buffer, heads.spans), own)
     entities = np.concatenate([owners, _ints([entity for entity, _ in closed])])
     order = np.argsort(entities, kind="stable")
-    matrices = [part.counter_matrix(counter_ids) for part in parts]
     return Tiles(
         entity_count=len(rows),
         entities=entities[order],
@@ -90,8 +95,8 @@ def decode_tiles(
         starts_ms=np.concatenate([heads.starts_ms, _ints([row.start_ms for _, row in closed])])[
             order
         ],
-        counters=np.concatenate([values for values, _ in matrices])[order],
-        present=np.concatenate([present for _, present in matrices])[order],
+        counters=_lines(counter_ids, [part.counter_matrix(counter_ids) for part in parts], order),
+        present=_lines(extreme_ids, [part.counter_presence(extreme_ids) for part in parts], order),
         features={feature: _features(parts, feature, order) for feature in feature_ids},
     )
 
@@ -110,6 +115,13 @@ def _oldest(layout: Layout, count: int, owners: Ints, levels: Ints, starts_ms: I
         floor = newest[known] - newest[known] % length_ms
         oldest[known, level] = floor - (depth - 1) * length_ms
     return oldest
+
+
+def _lines(
+    ids: Sequence[int], parts: list[NDArray[_Cell]], order: Ints
+) -> dict[int, NDArray[_Cell]]:
+    """Return the parts' lines by id, their tiles in the new order."""
+    return dict(zip(ids, np.concatenate(parts, axis=1)[:, order], strict=True))
 
 
 def _features(parts: tuple[Rows, Rows], feature_id: int, order: Ints) -> dict[int, bytes]:

@@ -6,7 +6,7 @@ kernel, and with serving only the cover (which has tests of its own) and the fin
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cached_property
 
@@ -90,6 +90,7 @@ class Oracle:
         """Rows that are aggregated, by entity: accepted events after inner selects and WHERE."""
         self._query = _parse(featureset.sql)
         self._inputs: dict[str, dict[tuple[int, int, int], ColumnValue]] = defaultdict(dict)
+        """What each aggregate takes in of each row: worked out once."""
         self.add(events)
 
     def add(self, events: Iterable[RawEvent]) -> None:
@@ -161,19 +162,21 @@ class Oracle:
         if column == EVENTS_COLUMN:
             return len(rows)
         name = column.partition("#")[0]
-        entries = [(row.order, self._input(name, row)) for row in rows]
-        counted = [entry for entry in entries if entry[1] is not None]
-        return _aggregate(self._stored[column], counted)
+        known = self._inputs[name]
+        for row in rows:
+            if row.order not in known:
+                known[row.order] = self._input(name, row)
+        entries = [(row.order, known[row.order]) for row in rows]
+        return _aggregate(
+            self._stored[column], [entry for entry in entries if entry[1] is not None]
+        )
 
     def _input(self, name: str, row: Accepted) -> ColumnValue:
-        """Return what an aggregate takes in of a row, worked out once; None if nothing."""
-        known = self._inputs[name]
-        if row.order not in known:
-            call = self._calls[name]
-            counts = is_true(call.condition, row.columns)
-            value = 1 if call.star else evaluate(call.argument, row.columns)
-            known[row.order] = value if counts else None
-        return known[row.order]
+        """Return what an aggregate takes in of a row; None if nothing."""
+        call = self._calls[name]
+        if not is_true(call.condition, row.columns):
+            return None
+        return 1 if call.star else evaluate(call.argument, row.columns)
 
     @cached_property
     def _stored(self) -> dict[str, StoredColumn]:
@@ -251,11 +254,7 @@ def _select_rows(query: exp.Select, event: Accepted) -> Accepted | None:
     """Run the FROM and WHERE of a query on one event."""
     tables = {cte.alias: cte.this for cte in query.ctes}
     columns = _from(query, tables, event.columns)
-    if columns is None:
-        return None
-    return Accepted(
-        time_ms=event.time_ms, partition=event.partition, offset=event.offset, columns=columns
-    )
+    return None if columns is None else replace(event, columns=columns)
 
 
 def _from(

@@ -59,14 +59,19 @@ class Accepted:
     """An event that counts."""
 
     time_ms: int
-    partition: int
-    offset: int
+    order: tuple[int, int, int]
+    """What FIRST and LAST go by: time, partition, offset."""
     columns: dict[str, ColumnValue]
 
     @property
-    def order(self) -> tuple[int, int, int]:
-        """What FIRST and LAST go by."""
-        return self.time_ms, self.partition, self.offset
+    def partition(self) -> int:
+        """Where it was read."""
+        return self.order[1]
+
+    @property
+    def offset(self) -> int:
+        """Where in the partition."""
+        return self.order[2]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,9 +118,8 @@ def judge(source: Source, entity: str, event: RawEvent) -> Accepted | DeadLetter
         time_ms = _check(source, entity, columns, event.timestamp_ms)
     except _Refused as refused:
         return DeadLetter(partition=event.partition, offset=event.offset, reason=refused.reason)
-    return Accepted(
-        time_ms=time_ms, partition=event.partition, offset=event.offset, columns=columns
-    )
+    order = (time_ms, event.partition, event.offset)
+    return Accepted(time_ms=time_ms, order=order, columns=columns)
 
 
 def _read(value: bytes | None) -> dict[str, Any]:

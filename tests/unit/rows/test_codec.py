@@ -43,10 +43,11 @@ def test_rows_come_back(rows: list[Row]) -> None:
     payloads = [encode_decoded(row) for row in rows]
 
     assert [_sorted(row) for row in rows] == [decode_row(payload) for payload in payloads]
-    values, present = decode_rows(*join(payloads)).counter_matrix([7, 3])
-    expected = [[row.counters.get(7, 0), row.counters.get(3, 0)] for row in rows]
-    assert expected == values.tolist()
-    assert [[7 in row.counters, 3 in row.counters] for row in rows] == present.tolist()
+    decoded = decode_rows(*join(payloads))
+    expected = [[row.counters.get(key, 0) for row in rows] for key in (7, 3)]
+    assert expected == decoded.counter_matrix([7, 3]).tolist()
+    present = [[key in row.counters for row in rows] for key in (7, 3)]
+    assert present == decoded.counter_presence([7, 3]).tolist()
 
 
 @given(rows=st.lists(ROWS, max_size=5))
@@ -209,7 +210,12 @@ def test_unknown_fields_are_skipped() -> None:
 
 def test_a_head_says_what_is_wrong_with_it() -> None:
     """Levels and starts out of range are refused."""
-    head = HeadRow(tiles=[{"level": -1}]).SerializeToString()
-
-    with pytest.raises(CorruptRowError, match="level is out of range"):
-        decode_heads([head])
+    for tile, problem in (
+        ({"level": -1}, "level is out of range"),
+        ({"level": 64}, "level is out of range"),
+        ({"start_ms": -(2**63)}, "start is out of range"),
+        ({"start_ms": 2**60}, "start is out of range"),
+    ):
+        head = HeadRow(tiles=[tile]).SerializeToString()
+        with pytest.raises(CorruptRowError, match=problem):
+            decode_heads([head])
