@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.ClaimRefusedException;
 import io.featureplatform.kernel.store.Clock;
 import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.RowWrite;
@@ -19,6 +20,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 
 /**
  * Brings the changes of a bundle to state and store.
@@ -140,13 +142,21 @@ final class Flush {
   }
 
   private void applyOrRead(Bundle.Entry entry, Head head) throws Exception {
-    List<TileKey> late = head.closedTilesTouched(entry.changes());
+    List<TileKey> late = kept(head.closedTilesTouched(entry.changes()));
     Map<TileKey, byte[]> known = closedRows.find(entry.entity(), late);
     if (known == null) {
       read(entry, head, late);
     } else {
       apply(entry, head, known);
     }
+  }
+
+  /** Leaves out tiles past their time: no row of theirs can be there, and none will be written. */
+  private List<TileKey> kept(List<TileKey> tiles) {
+    if (!tiles.isEmpty()) {
+      tiles.removeIf(key -> layout.ttlSeconds(key, nowMs) <= 0);
+    }
+    return tiles;
   }
 
   private void apply(Bundle.Entry entry, Head head, Map<TileKey, byte[]> closed) throws Exception {
@@ -158,8 +168,8 @@ final class Flush {
     rows.add(RowWrite.head(headRow));
     for (ClosedTile tile : changed) {
       long secondsLeft = layout.ttlSeconds(tile.key(), nowMs);
-      closedRows.put(entity, tile.key(), tile.row());
       if (secondsLeft > 0) { // Else no window can reach it (rule 13).
+        closedRows.put(entity, tile.key(), tile.row());
         rows.add(RowWrite.closed(tile.key(), tile.row(), secondsLeft));
       }
     }
@@ -180,9 +190,10 @@ final class Flush {
     for (StoredRow row : answer.rows().values()) {
       long writer = WriteTime.attempt(row.writeTime());
       if (writer > attempt) {
-        throw new IllegalStateException(
-            "entity %s was written by attempt %d; this is attempt %d, which has been replaced"
-                .formatted(answer.entry().entity(), writer, attempt));
+        throw new SuppressRestartsException(
+            new ClaimRefusedException(
+                "entity %s was written by attempt %d; this is attempt %d, which has been replaced"
+                    .formatted(answer.entry().entity(), writer, attempt)));
       }
     }
   }
