@@ -1,8 +1,9 @@
 """Recounts every served number from the raw events in the broker, in processes of its own."""
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 
 from feature_platform.broker.topics import Topics
@@ -58,14 +59,14 @@ class Verdict:
         return not self.wrong and self.dead_letters[0] == self.dead_letters[1] and self.values > 0
 
 
-def recount_all(kafka: KafkaSettings, tasks: Sequence[Task]) -> list[Expected]:
-    """Recount feature sets in parallel.
+def recount_all(kafka: KafkaSettings, tasks: Sequence[Task]) -> Iterator[Expected]:
+    """Recount feature sets in parallel; yields in the order of the tasks.
 
     Raises:
         BrokerUnavailableError: The events cannot be read.
     """
     with get_context("spawn").Pool(PROCESSES, initializer=_leave_interrupts_alone) as pool:
-        return pool.starmap(recount, [(kafka, task) for task in tasks], chunksize=1)
+        yield from pool.imap(partial(recount, kafka), tasks)
 
 
 def recount(kafka: KafkaSettings, task: Task) -> Expected:
