@@ -2,6 +2,7 @@ package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.store.Attempt;
 import io.featureplatform.kernel.store.Claim;
+import io.featureplatform.kernel.store.ClaimRefusedException;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.Retry;
@@ -11,6 +12,7 @@ import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.execution.Environment;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.runtime.state.StateInitializationContext;
 
 /**
@@ -29,7 +31,11 @@ final class AttemptState {
     this.attempt = attempt;
   }
 
-  /** Claims the attempt; blocks until the registry answers. */
+  /**
+   * Claims the attempt; blocks until the registry answers.
+   *
+   * @throws SuppressRestartsException this job must not write, and restarting would not change it
+   */
   static AttemptState claim(
       StateInitializationContext context,
       Environment environment,
@@ -41,17 +47,21 @@ final class AttemptState {
         context
             .getOperatorStateStore()
             .getUnionListState(new ListStateDescriptor<>("attempt", Types.INT));
-    Attempt request =
-        new Attempt(
-            0,
-            execution(environment),
-            spec.deployment(),
-            KIND,
-            start(state.get(), context.getRestoredCheckpointId(), spec.start()),
-            JobSpec.offsetsJson(spec.start().endOffsets()),
-            0);
-    Attempt claimed = new Claim(ports.registry(), retry, ports.clock()).claim(request);
-    return new AttemptState(state, claimed.number());
+    try {
+      Attempt request =
+          new Attempt(
+              0,
+              execution(environment),
+              spec.deployment(),
+              KIND,
+              start(state.get(), context.getRestoredCheckpointId(), spec.start()),
+              JobSpec.offsetsJson(spec.start().endOffsets()),
+              0);
+      Attempt claimed = new Claim(ports.registry(), retry, ports.clock()).claim(request);
+      return new AttemptState(state, claimed.number());
+    } catch (ClaimRefusedException e) {
+      throw new SuppressRestartsException(e);
+    }
   }
 
   int number() {
@@ -68,7 +78,7 @@ final class AttemptState {
     Integer attempt = null;
     for (Integer one : restored) {
       if (attempt != null && !attempt.equals(one)) {
-        throw new IllegalStateException(
+        throw new ClaimRefusedException(
             "the checkpoint was written by two attempts, " + attempt + " and " + one);
       }
       attempt = one;
@@ -77,7 +87,7 @@ final class AttemptState {
       return new Epoch(attempt, checkpoint.orElseThrow());
     }
     if (checkpoint.isPresent() || start.from().equals(JobSpec.FROM_SAVEPOINT)) {
-      throw new IllegalStateException(
+      throw new ClaimRefusedException(
           "the restored checkpoint holds no state of this operator: was its uid changed?");
     }
     return new Epoch(start.rAttempt(), start.rLabel());

@@ -3,6 +3,7 @@ package io.featureplatform.kernel.flink;
 import org.apache.flink.configuration.CheckpointingOptions;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.CheckpointingMode;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 
 /** The only checkpointing under which rows stay exact (rule 12 of exactness). */
 final class CheckpointRules {
@@ -11,7 +12,7 @@ final class CheckpointRules {
   /**
    * Checks a job's configuration.
    *
-   * @throws IllegalStateException a barrier could overtake changes, or two be under way
+   * @throws SuppressRestartsException a barrier could overtake changes, or two be under way
    */
   static void check(Configuration config) {
     require(
@@ -33,7 +34,8 @@ final class CheckpointRules {
 
   private static void require(boolean holds, String rule) {
     if (!holds) {
-      throw new IllegalStateException("this job would not count exactly: " + rule);
+      throw new SuppressRestartsException(
+          new IllegalStateException("this job would not count exactly: " + rule));
     }
   }
 }

@@ -1,7 +1,8 @@
 package io.featureplatform.kernel.store;
 
 /**
- * This job may not write: another deployment owns the generation, or it starts from another epoch.
+ * This job must not write: it was replaced, or it is not known from which epoch it starts. Trying
+ * again changes nothing.
  */
 public final class ClaimRefusedException extends RuntimeException {
   private static final long serialVersionUID = 1L;

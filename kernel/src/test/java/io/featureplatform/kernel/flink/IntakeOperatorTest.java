@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import org.apache.flink.table.data.GenericRowData;
@@ -122,7 +123,7 @@ class IntakeOperatorTest {
   @Test
   void lostStateIsRefused() throws Exception {
     OperatorSubtaskState empty = OperatorSubtaskState.builder().build();
-    assertThrows(IllegalStateException.class, () -> new Harness(empty, 4));
+    assertThrows(SuppressRestartsException.class, () -> new Harness(empty, 4));
   }
 
   private static final class Harness implements AutoCloseable {
