@@ -33,7 +33,9 @@ def register(app: typer.Typer) -> None:
 def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     context: typer.Context,
     featureset: Annotated[str, typer.Argument(help="Name of a deployed feature set.")],
-    more: Annotated[list[str] | None, typer.Argument(metavar="[K]...", hidden=True)] = None,
+    more: Annotated[
+        list[str] | None, typer.Argument(metavar="[K]...", help="More keys of entities.")
+    ] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Key of an entity; repeatable.")] = None,
     entities_file: Annotated[
         Path | None, typer.Option(help="Keys, one a line; - is standard input.", allow_dash=True)

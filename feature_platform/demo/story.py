@@ -41,7 +41,7 @@ UPGRADE_AT = 0.35
 """Share of the flights after which the definition is changed."""
 
 REFRESH_S = 1.0
-WAIT_TIMEOUT_S = 300.0
+WAIT_TIMEOUT_S = 900.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,8 +95,10 @@ class Story:
             WorldError: A server stopped answering.
         """
         self.screen.say("waiting until every event is counted and written")
-        for name in FEATURE_SETS:
-            wait(self.world, name, timeout_s=WAIT_TIMEOUT_S)
+        waiting = Background(self._await_all)
+        while not waiting.is_done():
+            self._show()
+            time.sleep(REFRESH_S)
         self._show()
         now = ManualClock(self.world.clock.now_ms())
         self.screen.say(f"recounting everything from the raw events, as of {to_iso(now.now_ms())}")
@@ -129,6 +131,10 @@ class Story:
         if self.replay:
             self.replay.stop()
         stop_jobs(self.world)
+
+    def _await_all(self) -> None:
+        for name in FEATURE_SETS:
+            wait(self.world, name, timeout_s=WAIT_TIMEOUT_S)
 
     def _prepared(self) -> Replay:
         if self.replay is None:
