@@ -51,7 +51,7 @@ final class CutRecorder implements AutoCloseable {
                         LOG.warn(
                             "Cut {} of attempt {} not recorded by {}", label, attempt, part, error);
                       }
-                      return done;
+                      return null;
                     }));
   }
 

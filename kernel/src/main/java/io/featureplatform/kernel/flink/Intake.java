@@ -23,6 +23,7 @@ public final class Intake {
   public static final String DEAD_LETTERS_UID = "dead-letters";
 
   private static final String DISCOVERY_MS = "60000";
+  private static final String LETTER_BYTES_MAX = "67108864";
 
   private Intake() {}
 
@@ -63,8 +64,14 @@ public final class Intake {
   }
 
   private static KafkaSink<RowData> deadLetters(JobSpec spec) {
+    Properties producer = new Properties();
+    // The brokers decide what is too large, and gzip brings headers and event below it.
+    producer.setProperty("max.request.size", LETTER_BYTES_MAX);
+    producer.setProperty("buffer.memory", LETTER_BYTES_MAX);
+    producer.setProperty("compression.type", "gzip");
+    producer.putAll(properties(spec));
     return KafkaSink.<RowData>builder()
-        .setKafkaProducerConfig(properties(spec))
+        .setKafkaProducerConfig(producer)
         .setBootstrapServers(spec.kafka().bootstrap())
         .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
         .setRecordSerializer(

@@ -2,6 +2,7 @@ package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.row.FeatureMode;
 import java.io.IOException;
+import java.util.List;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.base.TypeSerializerSingleton;
@@ -11,7 +12,10 @@ import org.apache.flink.core.memory.DataOutputView;
 /** Writes an {@link ItemsState}: mode, n, the length of its bytes plus 1 (0: none), then they. */
 public final class ItemsSerializer extends TypeSerializerSingleton<ItemsState> {
   private static final long serialVersionUID = 1L;
-  private static final FeatureMode[] MODES = FeatureMode.values();
+
+  /** A mode is written as its place here. */
+  private static final List<FeatureMode> MODES =
+      List.of(FeatureMode.FIRST, FeatureMode.LAST, FeatureMode.LAST_N);
 
   @Override
   public boolean isImmutableType() {
@@ -41,7 +45,7 @@ public final class ItemsSerializer extends TypeSerializerSingleton<ItemsState> {
   @Override
   public void serialize(ItemsState state, DataOutputView target) throws IOException {
     byte[] bytes = state.bytes();
-    target.writeByte(state.mode().ordinal());
+    target.writeByte(MODES.indexOf(state.mode()));
     target.writeInt(state.n());
     target.writeInt(bytes == null ? 0 : bytes.length + 1);
     if (bytes != null) {
@@ -51,7 +55,7 @@ public final class ItemsSerializer extends TypeSerializerSingleton<ItemsState> {
 
   @Override
   public ItemsState deserialize(DataInputView source) throws IOException {
-    FeatureMode mode = MODES[source.readByte()];
+    FeatureMode mode = MODES.get(source.readByte());
     int n = source.readInt();
     int length = source.readInt() - 1;
     byte[] bytes = length < 0 ? null : new byte[length];

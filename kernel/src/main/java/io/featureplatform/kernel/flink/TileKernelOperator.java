@@ -120,6 +120,6 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
   }
 
   private void armTimer(long nowMs) {
-    getProcessingTimeService().registerTimer(schedule.after(nowMs), this::onTime);
+    var unused = getProcessingTimeService().registerTimer(schedule.after(nowMs), this::onTime);
   }
 }

@@ -79,7 +79,7 @@ final class CqlSessions {
           "the store at %s did not answer for %d ms".formatted(address, limitMs), e);
     } finally {
       if (!opening.isDone() || opening.isCompletedExceptionally()) {
-        opening.thenAccept(CqlSession::forceCloseAsync);
+        var unused = opening.thenAccept(CqlSession::forceCloseAsync);
       }
     }
   }

@@ -16,6 +16,7 @@ import java.util.concurrent.CompletionStage;
  * the given clock. For tests; it can be taken down, and hold back its acknowledgements.
  */
 public final class MemoryTileStore implements TileStore {
+  @SuppressWarnings("ArrayRecordComponent")
   private record Cell(byte[] payload, long writeTime, long expiresMs) {}
 
   private static final long NEVER = Long.MAX_VALUE;
