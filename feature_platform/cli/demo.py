@@ -46,15 +46,15 @@ def demo(
             story.prepare()
             story.play(seconds or REPLAY_S)
             verdicts = story.judge()
-            _show(verdicts)
             if seconds is None:
-                message(f"go on looking, also at {settings.dagster.url}; Ctrl-C ends the demo")
+                story.screen.say(f"go on looking, also at {settings.dagster.url}; Ctrl-C ends it")
                 story.linger()
     except KeyboardInterrupt:
         if not verdicts:
             raise
     finally:
         _end_helpers()
+    _show(verdicts)
     if not all(verdict.is_right for verdict in verdicts):
         raise SystemExit(EXIT_CHECKS_RED)
 

@@ -6,7 +6,7 @@ from feature_platform.rows.partials import Item, Partial
 from feature_platform.store.base import StoredRow
 from feature_platform.testing.reference_rows import encode_head, encode_row
 from feature_platform.tiles.grid import MINUTE_MS, Grid
-from feature_platform.tiles.layout import Kind, Layout, LayoutColumn
+from feature_platform.tiles.layout import Carrier, Kind, Layout, LayoutColumn
 
 GRID = Grid.of(("1m", "5m"), finest_depth=2)
 LIFETIME = GRID.lifetime_level
@@ -16,7 +16,7 @@ NOON_MS = 12 * 60 * MINUTE_MS
 def _column(
     number: int, name: str, kind: Kind, *, levels: tuple[int, ...] = (), n: int = 0
 ) -> LayoutColumn:
-    carrier = "text" if kind in ("last", "last_n") else "int"
+    carrier: Carrier = "text" if kind in ("last", "last_n") else "int"
     lifetime = not levels or number == 0
     return LayoutColumn(
         id=number, name=name, kind=kind, carrier=carrier, n=n, levels=levels, lifetime=lifetime

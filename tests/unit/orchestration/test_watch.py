@@ -38,7 +38,9 @@ def _health(
 
 
 def _tick(health: Health, before: Tick | None = None, *, after_s: float = 0) -> Tick:
-    return watch([health], before and before.cursor, NOON_MS + round(after_s * 1000), NAMES)
+    return watch(
+        [health], before.cursor if before else None, NOON_MS + round(after_s * 1000), NAMES
+    )
 
 
 def test_a_healthy_job_is_written_down_once_a_minute() -> None:

@@ -1,0 +1,109 @@
+"""A project on disk, and a platform that only remembers what it was asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from feature_platform.definition.loading import load_project
+from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.resources import Deployment, Platform
+from feature_platform.plan.planner import Facts, plan
+from feature_platform.plan.snapshot import Snapshot
+
+SOURCE = """\
+source: posts
+topic: posts
+format: json
+event_time: ts
+columns: {post_id: BIGINT, action: STRING, ts: TIMESTAMP}
+"""
+GOOD = """\
+featureset: engagement
+description: How people react to a post.
+owner: ranking & feed
+entity: post_id
+source: posts
+sql: |
+  SELECT post_id, COUNT(*) AS views
+  FROM posts
+  GROUP BY post_id
+features:
+  views: {windows: [30m], lifetime: true}
+"""
+BROKEN = GOOD.replace("engagement", "reactions").replace("COUNT(*)", "MEDIAN(action)")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A project with a good feature set."""
+    (tmp_path / "featuresets" / "sources").mkdir(parents=True)
+    (tmp_path / "featuresets" / "sources" / "posts.yaml").write_text(SOURCE)
+    (tmp_path / "featuresets" / "engagement.yaml").write_text(GOOD)
+    return tmp_path
+
+
+@pytest.fixture
+def snapshot(folder: Path) -> Snapshot:
+    """What is deployed once the good feature set is."""
+    project = load_project(folder / "featuresets").checked()
+    made = plan(
+        project.featuresets["engagement"], None, Facts(), definition=project.raw["engagement"]
+    )
+    assert made.target is not None
+    return replace(made.target, job_id="j1", deployment="j1", state="running")
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """What a fake platform answers, and what it was asked (mutable)."""
+
+    snapshot: Snapshot
+    healths: list[Health] = field(default_factory=list)
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def resource(self) -> Platform:
+        """The platform to hand to Dagster, which copies it."""
+        WORLDS[id(self)] = self
+        return _FakePlatform(project=str(id(self)))
+
+
+WORLDS: dict[int, World] = {}
+
+
+class _FakePlatform(Platform):
+    def deploy(self, name: str, log: Callable[[str], None]) -> Deployment:
+        return self._answer("deploy", name, log)
+
+    def restart(self, name: str, log: Callable[[str], None]) -> Deployment:
+        return self._answer("restart", name, log)
+
+    def observe(self) -> list[Health]:
+        return WORLDS[int(self.project)].healths
+
+    def _answer(self, call: str, name: str, log: Callable[[str], None]) -> Deployment:
+        world = WORLDS[int(self.project)]
+        world.calls.append((call, name))
+        log(f"{call} {name}")
+        return Deployment(
+            plan="engagement: new feature set",
+            snapshot=world.snapshot,
+            attempt=3,
+            flink_url="http://127.0.0.1:8081",
+        )
+
+
+@pytest.fixture
+def world(snapshot: Snapshot) -> World:
+    """A fake, with the good feature set deployed."""
+    return World(snapshot=snapshot)
+
+
+@pytest.fixture
+def broken(folder: Path) -> Path:
+    """A second feature set in the project, which does not load."""
+    path = folder / "featuresets" / "reactions.yaml"
+    path.write_text(BROKEN)
+    return path

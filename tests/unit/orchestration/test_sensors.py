@@ -1,0 +1,76 @@
+"""The sensor as Dagster runs it: observations, words, and runs that restart."""
+
+from typing import Protocol
+
+import dagster as dg
+from dagster._core.definitions.sensor_definition import SensorExecutionData
+
+from feature_platform.orchestration.assets import RESTART_TAG
+from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.resources import Platform
+from feature_platform.orchestration.sensors import jobs_sensor
+
+
+def _health(job_state: str) -> Health:
+    return Health(
+        featureset="engagement",
+        wanted="running",
+        generation=1,
+        job_id="j1",
+        job_state=job_state,
+        restarts=0,
+        attempt=1,
+        lag=5,
+        checkpoint=None,
+        cut=None,
+        rows_written=7,
+        dead_letters={"not_json": 2},
+    )
+
+
+class World(Protocol):
+    """See conftest."""
+
+    healths: list[Health]
+
+    @property
+    def resource(self) -> Platform:
+        """The platform to hand to Dagster."""
+        ...
+
+
+def _tick(world: World, *healths: Health, cursor: str | None = None) -> SensorExecutionData:
+    world.healths = list(healths)
+    context = dg.build_sensor_context(cursor=cursor, resources={"platform": world.resource})
+    return jobs_sensor(["engagement"]).evaluate_tick(context)
+
+
+def test_a_healthy_job_is_observed(world: World) -> None:
+    """Numbers are numbers, so that the page can plot them."""
+    tick = _tick(world, _health("RUNNING"))
+    (observation,) = tick.asset_events
+    assert observation.asset_key == dg.AssetKey(["live", "engagement"])
+    assert observation.metadata["lag"] == dg.MetadataValue.int(5)
+    assert observation.metadata["dead_letters"] == dg.MetadataValue.int(2)
+
+
+def test_an_idle_tick_says_why(world: World) -> None:
+    """The words stand on the sensor's page."""
+    assert (_tick(world).skip_message or "").startswith("nothing is deployed")
+    tick = _tick(world, _health("RUNNING"))
+    assert tick.skip_message == "engagement: running, 5 events behind"
+
+
+def test_a_dead_job_is_started_again(world: World) -> None:
+    """The run is of its stream asset, and tagged with the reason."""
+    (request,) = _tick(world, _health("FAILED")).run_requests or ()
+    assert request.asset_selection == [dg.AssetKey(["stream", "engagement"])]
+    assert "is FAILED but should run" in request.tags[RESTART_TAG]
+
+
+def test_the_next_tick_remembers(world: World) -> None:
+    """A job that was just tried is left alone for a while, and the words say until when."""
+    first = _tick(world, _health("FAILED"))
+    second = _tick(world, _health("FAILED"), cursor=first.cursor)
+    assert second.run_requests == []
+    assert "next try at" in (second.skip_message or "")
