@@ -174,14 +174,22 @@ def newest_cut(parts: Sequence[CutPart]) -> Cut | None:
     for attempt, label in labels:
         members = [part for part in parts if (part.attempt, part.label) == (attempt, label)]
         if is_complete(members):
-            positions = {key: offset for part in members for key, offset in part.positions.items()}
             return Cut(
                 attempt=attempt,
                 label=label,
-                positions=positions,
+                positions=_farthest(members),
                 recorded_ms=max(part.recorded_ms for part in members),
             )
     return None
+
+
+def _farthest(parts: Sequence[CutPart]) -> dict[str, int]:
+    """Join positions; after a rescale two subtasks may name a partition, and one has left it."""
+    positions: dict[str, int] = {}
+    for part in parts:
+        for partition, offset in part.positions.items():
+            positions[partition] = max(offset, positions.get(partition, 0))
+    return positions
 
 
 def is_complete(parts: Sequence[CutPart]) -> bool:

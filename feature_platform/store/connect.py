@@ -70,7 +70,7 @@ def translate(error: Exception, doing: str) -> StoreUnavailableError:
 
 
 def _remedy(error: Exception) -> str:
-    causes = list(error.errors.values()) if isinstance(error, NoHostAvailable) else [error]
+    causes = _causes(error)
     if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
         return "the store refused the user or the password: check the FP_..._PASSWORD of this role"
     if isinstance(error, cassandra.Unauthorized):
@@ -78,6 +78,13 @@ def _remedy(error: Exception) -> str:
     if isinstance(error, (cassandra.InvalidRequest, ErrorMessage)):
         return "if a table is missing there, run `fp apply`, which creates what is missing"
     return "is the store up? See `fp status`"
+
+
+def _causes(error: Exception) -> list[object]:
+    """Return what went wrong at each node; the driver has a list instead where it knew none."""
+    if not isinstance(error, NoHostAvailable):
+        return [error]
+    return list(error.errors.values() if isinstance(error.errors, dict) else error.errors)
 
 
 @contextmanager

@@ -51,3 +51,15 @@ def test_a_later_attempt_is_newer_whatever_its_label() -> None:
     cut = newest_cut(parts)
     assert cut is not None
     assert (cut.attempt, cut.label) == (2, 3)
+
+
+def test_the_farthest_position_of_a_partition_counts() -> None:
+    """After a rescale the subtask that a partition has left still names where it was."""
+    parts = [
+        part("kernel-0"),
+        part("intake-0", 2, a=7, b=9),
+        part("intake-1", 2, b=4),
+    ]
+    cut = newest_cut(parts)
+    assert cut is not None
+    assert cut.positions == {"a": 7, "b": 9}
