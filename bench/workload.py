@@ -106,9 +106,11 @@ def send(client: Producer, topic: str, lines: list[bytes]) -> None:
     client.poll(0)
 
 
-def send_backlog(client: Producer, topic: str, workload: Workload, count: int, now_ms: int) -> None:
-    """Send events whose times are spread evenly over the hour before now."""
-    times = np.linspace(now_ms - 3_600_000, now_ms, count).astype(np.int64)
+def send_backlog(
+    client: Producer, topic: str, workload: Workload, count: int, *, rate: int, now_ms: int
+) -> None:
+    """Send what an outage leaves behind: events of the time before now, so many a second."""
+    times = np.linspace(now_ms - count * 1_000 // rate, now_ms, count).astype(np.int64)
     for start in range(0, count, CHUNK):
         part = times[start : start + CHUNK]
         send(client, topic, workload.draw(len(part)).lines(part))
