@@ -58,7 +58,8 @@ def main() -> NoReturn:
     A request to end counts as Ctrl-C, so that a command stops what it started.
     With FP_DEBUG=1 an error keeps its traceback.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
+        signal.signal(number, signal.default_int_handler)
     try:
         build()()
     except FeaturePlatformError as error:
