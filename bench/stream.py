@@ -10,10 +10,12 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ from feature_platform.cli.reading import open_store
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.apply import apply, make_plans
+from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import World, open_world
 from feature_platform.local.jars import build_kernel
@@ -50,6 +53,20 @@ SAMPLE = 5_000
 PATIENCE_S = 900.0
 THREADS_SHOWN = 12
 METRICS_LAG_S = 11.0
+KEPT_UP_S = 6.0
+"""A checkpoint that is asked for, and its flush."""
+CONDITIONS = f"""
+{psutil.cpu_count()} cores for all servers and the producer, \
+{psutil.virtual_memory().total / 2**30:.0f} GiB; \
+Flink {version("apache-flink")}, Kafka 4.1.0, Cassandra 5.0.6.
+One slot, Zipf 1.1 over 200,000 entities, 5 counters, 4 windows and lifetime, \
+events of about 85 bytes, flush every second, checkpoint every 30 s.
+A backlog is what an outage at the live rate leaves behind, \
+timed from the job's claim of its attempt to the cut that holds all of it.
+Cold start: fresh servers, no entity known.
+Live: at a fixed rate.
+Backlog: the job was stopped with a savepoint, events went on, and it starts again.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,76 +95,100 @@ class Meter:
         found = {name: processes.find(name) for name in SERVERS}
         self._pids = {name: process.pid for name, process in found.items() if process}
         self._world = world
-        self._rows = self._bytes = 0
+        self._written_before = Counter[str]()
         self.restart()
 
     def restart(self) -> None:
         """Begin a phase now."""
         self._before = self._read()
 
-    def phase(self, events: int, start_ms: int, cut: Cut, job: str) -> Phase:
+    def phase(self, events: int, started_ms: int, cut: Cut, snapshot: Snapshot) -> Phase:
         """Return what was used since the phase began; its last write is in the cut."""
         used, threads = self._read()
         before, threads_before = self._before
-        self._written(job, "rows")
-        time.sleep(METRICS_LAG_S)  # The question makes Flink fetch what the next answer tells.
-        rows, row_bytes = self._written(job, "rows"), self._written(job, "bytes")
-        phase = Phase(
+        rows, row_bytes = self._written(snapshot.job_id)
+        return Phase(
             events=events,
-            seconds=(cut.recorded_ms - start_ms) / 1000,
-            rows=rows - self._rows,
-            row_bytes=row_bytes - self._bytes,
+            seconds=(cut.recorded_ms - started_ms) / 1000,
+            rows=rows,
+            row_bytes=row_bytes,
             used={
                 name: Usage(cpu_s=item.cpu_s - before[name].cpu_s, peak_bytes=item.peak_bytes)
                 for name, item in used.items()
             },
             threads=difference(threads, threads_before),
         )
-        self._rows, self._bytes = rows, row_bytes
-        return phase
 
     def _read(self) -> tuple[dict[str, Usage], dict[str, float]]:
         used = {name: usage(pid) for name, pid in self._pids.items()}
         return used, thread_cpu_s(_java(self._pids["flink-taskmanager"]))
 
-    def _written(self, job: str, what: str) -> int:
-        return self._world.cluster.counter(job, "kernel", f"kernel.written_{what}")
+    def _written(self, job: str) -> tuple[int, int]:
+        """Return rows and bytes that a job has written since it was last asked."""
+        counters = [f"kernel.written_{what}" for what in ("rows", "bytes")]
+        self._world.cluster.counter(job, "kernel", counters[0])
+        time.sleep(METRICS_LAG_S)  # The question makes Flink fetch what the next answer tells.
+        now = Counter(
+            {f"{job} {name}": self._world.cluster.counter(job, "kernel", name) for name in counters}
+        )
+        rows, row_bytes = (
+            now[f"{job} {name}"] - self._written_before[f"{job} {name}"] for name in counters
+        )
+        self._written_before |= now
+        return rows, row_bytes
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--backlog", type=int, default=6_000_000, help="events of the backlog")
+    parser.add_argument("--backlog", type=int, default=6_000_000, help="events of a backlog")
     parser.add_argument("--live-seconds", type=int, default=60, help="length of the live phase")
     options = parser.parse_args()
     with _stack() as settings, open_world(settings) as world:
-        backlog, live, reached = _run(settings, world, options.backlog, options.live_seconds)
-    _report(backlog, live, reached)
+        bench = Bench(settings, world)
+        cold = bench.backlog(options.backlog // 2)
+        live, reached = bench.live(options.live_seconds)
+        stop(world, NAME)
+        warm = bench.backlog(options.backlog)
+    _report({"cold start": cold, "live": live, "backlog": warm}, reached)
 
 
-def _run(
-    settings: Settings, world: World, events: int, live_seconds: int
-) -> tuple[Phase, Phase, float]:
-    workload, client = Workload(seed=1), producer(settings.kafka.bootstrap)
-    ensure_topic(settings.kafka, TOPIC)
-    _say(f"producing a backlog of {events:,} events")
-    now_ms = SystemClock().now_ms()
-    send_backlog(client, TOPIC, workload, events, rate=LIVE_GOAL, now_ms=now_ms)
-    _say("draining it")
-    meter = Meter(settings, world)
-    snapshot = _deploy(settings, world)
-    cut = wait(world, NAME, timeout_s=PATIENCE_S)
-    started_ms = world.registry.attempts(NAME, snapshot.generation)[-1].claimed_ms
-    backlog = meter.phase(events, started_ms, cut, snapshot.job_id)
-    _check(settings, workload)
-    _say(f"drained in {backlog.seconds:.1f} s; now {LIVE_GOAL:,} events/s for {live_seconds} s")
-    meter.restart()
-    started_ms = SystemClock().now_ms()
-    reached = send_live(client, TOPIC, workload, LIVE_GOAL, live_seconds)
-    cut = wait(world, NAME, timeout_s=PATIENCE_S)
-    live = meter.phase(LIVE_GOAL * live_seconds, started_ms, cut, snapshot.job_id)
-    _check(settings, workload)
-    return backlog, live, reached
+class Bench:
+    """The phases, on servers that stay up; every phase ends with a check against the recount."""
+
+    def __init__(self, settings: Settings, world: World) -> None:
+        """Create the topic."""
+        self._settings, self._world = settings, world
+        self._workload, self._client = Workload(seed=1), producer(settings.kafka.bootstrap)
+        self._meter = Meter(settings, world)
+        ensure_topic(settings.kafka, TOPIC)
+
+    def backlog(self, events: int) -> Phase:
+        """Send what an outage leaves behind, then start the job and drain it."""
+        _say(f"producing a backlog of {events:,} events, then draining it")
+        now_ms = SystemClock().now_ms()
+        send_backlog(self._client, TOPIC, self._workload, events, rate=LIVE_GOAL, now_ms=now_ms)
+        self._meter.restart()
+        snapshot = _deploy(self._settings, self._world)
+        cut = wait(self._world, NAME, timeout_s=PATIENCE_S)
+        attempts = self._world.registry.attempts(NAME, snapshot.generation)
+        return self._checked(events, attempts[-1].claimed_ms, cut, snapshot)
+
+    def live(self, seconds: int) -> tuple[Phase, float]:
+        """Send events of the present at a fixed rate; also return the rate reached."""
+        _say(f"sending {LIVE_GOAL:,} events/s for {seconds} s")
+        snapshot = deployed_snapshot(self._world, NAME)
+        self._meter.restart()
+        started_ms = SystemClock().now_ms()
+        reached = send_live(self._client, TOPIC, self._workload, LIVE_GOAL, seconds)
+        cut = wait(self._world, NAME, timeout_s=PATIENCE_S)
+        return self._checked(LIVE_GOAL * seconds, started_ms, cut, snapshot), reached
+
+    def _checked(self, events: int, started_ms: int, cut: Cut, snapshot: Snapshot) -> Phase:
+        phase = self._meter.phase(events, started_ms, cut, snapshot)
+        _say(f"took {phase.seconds:.1f} s")
+        _check(self._settings, self._workload)
+        return phase
 
 
 @contextmanager
@@ -194,78 +235,76 @@ def _java(pid: int) -> int:
     return next(member.pid for member in family if member.name() == "java")
 
 
-def _report(backlog: Phase, live: Phase, reached: float) -> None:
-    rate = backlog.events / backlog.seconds
-    text = "\n".join(
-        [
-            f"# Stream benchmark, {datetime.now(UTC):%Y-%m-%d}",
-            "",
-            _conditions(),
-            "",
-            *_table(backlog, live),
-            "",
-            "CPU seconds of the task manager by what its threads do:",
-            "",
-            *_threads(backlog, live),
-            "",
-        ]
-    )
-    path = HERE / "results" / f"{datetime.now(UTC):%Y-%m-%d}-stream.md"
-    path.write_text(text)
+def _report(phases: Mapping[str, Phase], reached: float) -> None:
+    date = f"{datetime.now(UTC):%Y-%m-%d}"
+    lines = [f"# Stream benchmark, {date}", CONDITIONS, *_table(phases), ""]
+    lines += ["CPU seconds of the task manager by what its threads do:", "", *_threads(phases), ""]
+    text = "\n".join(lines)
+    (HERE / "results" / f"{date}-stream.md").write_text(text)
     print(text)
+    backlog, live = phases["backlog"], phases["live"]
     goals: list[dict[str, Any]] = [
-        _goal("backlog events/s", rate, BACKLOG_GOAL),
-        _goal("live events/s", min(reached, live.events / live.seconds), LIVE_GOAL * 0.95),
+        _goal("backlog events/s", backlog.events / backlog.seconds, BACKLOG_GOAL),
+        _goal("live events/s sent and kept up with", _kept_up(live, reached), LIVE_GOAL),
     ]
     print(json.dumps({"goals": goals}))
 
 
-def _conditions() -> str:
-    return (
-        f"{psutil.cpu_count()} cores for all servers and the producer; "
-        f"{psutil.virtual_memory().total / 2**30:.0f} GiB. "
-        f"Flink {version('apache-flink')}, Kafka 4.1.0, Cassandra 5.0.6. "
-        "One slot, Zipf 1.1 over 200,000 entities, 5 counters, 4 windows and lifetime, "
-        "events of about 85 bytes, flush every second, checkpoint every 30 s. "
-        "The backlog is what an outage at the live rate leaves behind; it is timed from the claim "
-        "of the attempt to the cut that holds all of it, from a cold start of the job."
-    )
+def _kept_up(live: Phase, reached: float) -> float:
+    """Return the rate sent if the last event was in a cut soon after, else the rate counted."""
+    late_s = live.seconds - live.events / reached
+    return reached if late_s < KEPT_UP_S else live.events / live.seconds
 
 
 def _goal(name: str, value: float, goal: float) -> dict[str, Any]:
-    return {"name": name, "value": round(value), "goal": round(goal), "met": value >= goal}
+    return {"name": name, "value": round(value), "goal": goal, "met": round(value) >= goal}
 
 
-def _table(backlog: Phase, live: Phase) -> list[str]:
-    phases = (backlog, live)
-    rows: list[tuple[str, list[str]]] = [
-        ("events", [f"{phase.events:,}" for phase in phases]),
-        ("seconds", [f"{phase.seconds:.1f}" for phase in phases]),
-        ("events/s", [f"{phase.events / phase.seconds:,.0f}" for phase in phases]),
-        ("events per CPU second, all servers", [f"{p.events / p.cpu_s:,.0f}" for p in phases]),
-        ("rows written/s", [f"{phase.rows / phase.seconds:,.0f}" for phase in phases]),
-        ("rows per event", [f"{phase.rows / phase.events:.3f}" for phase in phases]),
-        ("bytes per row", [f"{phase.row_bytes / max(1, phase.rows):.0f}" for phase in phases]),
-    ]
-    rows += [
-        (f"CPU s {name}", [f"{phase.used[name].cpu_s:.1f}" for phase in phases]) for name in SERVERS
-    ]
-    rows += [
-        (f"peak MiB {name}", [f"{phase.used[name].peak_bytes / 2**20:,.0f}" for phase in phases])
-        for name in SERVERS
-    ]
-    lines = ["| | backlog | live |", "|---|---|---|"]
-    return lines + [f"| {name} | {cells[0]} | {cells[1]} |" for name, cells in rows]
+def _table(phases: Mapping[str, Phase]) -> list[str]:
+    figures: dict[str, Callable[[Phase], str]] = {
+        "events": lambda phase: f"{phase.events:,}",
+        "seconds": lambda phase: f"{phase.seconds:.1f}",
+        "events/s": lambda phase: f"{phase.events / phase.seconds:,.0f}",
+        "events per CPU second, all servers": lambda phase: f"{phase.events / phase.cpu_s:,.0f}",
+        "cores busy with it": lambda phase: f"{phase.cpu_s / phase.seconds:.2f}",
+        "rows written/s": lambda phase: f"{phase.rows / phase.seconds:,.0f}",
+        "rows per event": lambda phase: f"{phase.rows / phase.events:.3f}",
+        "bytes per row": lambda phase: f"{phase.row_bytes / max(1, phase.rows):.0f}",
+    }
+    for name in SERVERS:
+        figures[f"CPU s {name}"] = partial(_cpu, name)
+        figures[f"peak MiB {name}"] = partial(_peak, name)
+    return _markdown(phases, figures)
 
 
-def _threads(backlog: Phase, live: Phase) -> list[str]:
-    largest = sorted(backlog.threads, key=lambda item: -backlog.threads[item])[:THREADS_SHOWN]
+def _cpu(server: str, phase: Phase) -> str:
+    return f"{phase.used[server].cpu_s:.1f}"
+
+
+def _peak(server: str, phase: Phase) -> str:
+    return f"{phase.used[server].peak_bytes / 2**20:,.0f}"
+
+
+def _threads(phases: Mapping[str, Phase]) -> list[str]:
+    threads = phases["backlog"].threads
+    largest = sorted(threads, key=lambda item: -threads[item])[:THREADS_SHOWN]
+    return _markdown(phases, {name: partial(_thread_cpu, name) for name in largest})
+
+
+def _thread_cpu(group: str, phase: Phase) -> str:
+    return f"{phase.threads.get(group, 0.0):.1f}"
+
+
+def _markdown(
+    phases: Mapping[str, Phase], figures: Mapping[str, Callable[[Phase], str]]
+) -> list[str]:
+    """Write a table: a line per figure, a column per phase."""
     return [
-        "| threads | backlog | live |",
-        "|---|---|---|",
+        f"| | {' | '.join(phases)} |",
+        f"|---|{'---|' * len(phases)}",
         *(
-            f"| {name} | {backlog.threads[name]:.1f} | {live.threads.get(name, 0.0):.1f} |"
-            for name in largest
+            f"| {name} | {' | '.join(figure(phase) for phase in phases.values())} |"
+            for name, figure in figures.items()
         ),
     ]
 
