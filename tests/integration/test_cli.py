@@ -42,6 +42,30 @@ features:
   buyers:  latest
 """
 MINUTE_MS = 60_000
+SERVED = [
+    {
+        "entity": "pen",
+        "status": "ok",
+        "values": {
+            "sold_30m": 3,
+            "sold_lifetime": 3,
+            "price_30m": 2.0,
+            "dearest_1d": 2.5,
+            "buyers": [9, 8],
+        },
+    },
+    {
+        "entity": "cap",
+        "status": "no_data",
+        "values": {
+            "sold_30m": 0,
+            "sold_lifetime": 0,
+            "price_30m": None,
+            "dearest_1d": None,
+            "buyers": None,
+        },
+    },
+]
 
 
 @pytest.fixture
@@ -79,30 +103,7 @@ def test_from_events_to_numbers(shop: Path) -> None:
     waited = fp(shop, "wait", NAME, "--json")
     assert (waited.code, sum(waited.facts["positions"].values())) == (0, 5)
     asked = fp(shop, "get", NAME, "--entity", "pen", "--entity", "cap", "--json")
-    assert asked.facts == [
-        {
-            "entity": "pen",
-            "status": "ok",
-            "values": {
-                "sold_30m": 3,
-                "sold_lifetime": 3,
-                "price_30m": 2.0,
-                "dearest_1d": 2.5,
-                "buyers": [9, 8],
-            },
-        },
-        {
-            "entity": "cap",
-            "status": "no_data",
-            "values": {
-                "sold_30m": 0,
-                "sold_lifetime": 0,
-                "price_30m": None,
-                "dearest_1d": None,
-                "buyers": None,
-            },
-        },
-    ]
+    assert asked.facts == SERVED
     # 5. The rows behind them: three minutes in the head, and lifetime.
     tiles = fp(shop, "rows", NAME, "--entity", "pen", "--json").facts
     minutes = [tile["values"]["sold"] for tile in tiles if tile["level"] == "1m"]
