@@ -1,16 +1,23 @@
-"""The demo's stage: its feature sets and topics, empty at the start, whatever was there before."""
+"""The demo's stage: feature sets, jobs and topics, empty at the start whatever was there before."""
 
+import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from feature_platform.broker.topics import Topics
 from feature_platform.demo.scratch import FEATURE_SETS
 from feature_platform.deploy.control import delete, drop_expired
 from feature_platform.deploy.world import World
+from feature_platform.errors import LeaseHeldError
 from feature_platform.plan.job import dead_letter_topic
-from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import LEASE_TTL_S
 
 Say = Callable[[str], None]
+
+JOB_NAME = re.compile(rf"({'|'.join(FEATURE_SETS)})_g\d+")
+ASK_AGAIN_S = 2.0
 
 
 def clear_stage(world: World, topic: str, say: Say) -> None:
@@ -19,16 +26,21 @@ def clear_stage(world: World, topic: str, say: Say) -> None:
     Raises:
         WorldError: A server did not answer.
     """
+    end_jobs(world)
     for name in FEATURE_SETS:
-        snapshot = world.registry.snapshot(name)
-        if snapshot is not None:
+        if world.registry.snapshot(name) is not None:
             say(f"removing {name} of an earlier demo")
-            _remove(world, snapshot)
+            patiently(partial(delete, world, name), say)
+        for generation in world.registry.generations(name):
+            if generation.drop_after_ms > 0:  # its time of grace ends now
+                now_ms = world.clock.now_ms()
+                world.registry.expire_generation(name, generation.generation, now_ms)
+        drop_expired(world, name)
     Topics(world.settings.kafka).delete([topic, dead_letter_topic(topic)])
 
 
-def stop_jobs(world: World) -> None:
-    """Cancel the demo's jobs; their numbers stay and can be asked for.
+def end_jobs(world: World) -> None:
+    """Cancel the demo's jobs, also one that was being started; what they wrote stays.
 
     Raises:
         WorldError: A server did not answer.
@@ -36,20 +48,26 @@ def stop_jobs(world: World) -> None:
     for name in FEATURE_SETS:
         snapshot = world.registry.snapshot(name)
         if snapshot is not None:
-            _cancel(world, snapshot)
+            world.registry.save(replace(snapshot, state="stopped"))
+    for job in world.cluster.jobs():
+        if job.lives and JOB_NAME.fullmatch(job.name):
+            world.cluster.cancel(job.id)
 
 
-def _remove(world: World, snapshot: Snapshot) -> None:
-    """Delete a feature set without its savepoint and without the time of grace."""
-    _cancel(world, snapshot)
-    delete(world, snapshot.featureset)
-    for generation in world.registry.generations(snapshot.featureset):
-        if generation.drop_after_ms > 0:
-            now_ms = world.clock.now_ms()
-            world.registry.expire_generation(snapshot.featureset, generation.generation, now_ms)
-    drop_expired(world, snapshot.featureset)
+def patiently(change: Callable[[], None], say: Say) -> None:
+    """Change something, after waiting for the lease that an interrupted demo may have left.
 
-
-def _cancel(world: World, snapshot: Snapshot) -> None:
-    world.registry.save(replace(snapshot, state="stopped"))
-    world.cluster.cancel(snapshot.job_id)
+    Raises:
+        LeaseHeldError: Somebody else really is at it.
+    """
+    tries = round(LEASE_TTL_S / ASK_AGAIN_S) + 1
+    for left in reversed(range(tries)):
+        try:
+            return change()
+        except LeaseHeldError as error:
+            if not left:
+                raise
+            if left == tries - 1:
+                say(f"waiting: {error}")
+        time.sleep(ASK_AGAIN_S)
+    return None

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from feature_platform.broker.sender import EventSender
@@ -24,7 +25,7 @@ from feature_platform.demo.scratch import (
 )
 from feature_platform.demo.screen import Picture, Screen
 from feature_platform.demo.served import Served
-from feature_platform.demo.stage import clear_stage, stop_jobs
+from feature_platform.demo.stage import clear_stage, end_jobs, patiently
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.status import statuses
 from feature_platform.deploy.wait import wait
@@ -63,7 +64,7 @@ class Story:
         clear_stage(self.world, source.topic, self.screen.say)
         for name in FEATURE_SETS:
             self.screen.say(f"deploying {name} of {self._folder}")
-            self._apply(self._plan(project, name))
+            patiently(partial(self._deploy, project, name), self.screen.say)
         sender = EventSender(self.settings.kafka, source.topic)
         flights = read_flights()
         self.replay = Replay(flights, sender, source.event_time, self.world.clock)
@@ -130,7 +131,7 @@ class Story:
         """
         if self.replay:
             self.replay.stop()
-        stop_jobs(self.world)
+        end_jobs(self.world)
 
     def _await_all(self) -> None:
         for name in FEATURE_SETS:
@@ -149,6 +150,9 @@ class Story:
         self.screen.say(explain(plan))
         self._apply(plan)
         self.screen.say(f"{UPGRADED} was upgraded from its savepoint; its counts go on")
+
+    def _deploy(self, project: Project, name: str) -> None:
+        self._apply(self._plan(project, name))
 
     def _plan(self, project: Project, name: str) -> Plan:
         (plan,) = make_plans(self.world, project, [name])
