@@ -1,11 +1,15 @@
 """Runs `fp` as a person does: a process, its exit code, what it printed."""
 
 import json
+import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from feature_platform.settings import Settings
 
 FP = Path(sys.executable).with_name("fp")
 TIMEOUT_S = 280
@@ -25,14 +29,32 @@ class Ran:
         return json.loads(self.out)
 
 
-def fp(project: Path, *arguments: str, given: str = "") -> Ran:
+def fp(
+    project: Path,
+    *arguments: str,
+    given: str = "",
+    timeout_s: float = TIMEOUT_S,
+    environment: Mapping[str, str] | None = None,
+) -> Ran:
     """Run `fp` on a project; standard input holds what is given and is no terminal."""
     run = subprocess.run(
         [FP, "--project", project, *arguments],
         input=given,
+        env={**os.environ, **(environment or {})},
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=timeout_s,
         check=False,
     )
     return Ran(code=run.returncode, out=run.stdout, messages=run.stderr)
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """Return settings as the environment variables that override a project's file."""
+    sections = settings.model_dump(exclude={"project", "cache"}).items()
+    return {
+        f"FP_{section}__{name}".upper(): str(value)
+        for section, values in sections
+        for name, value in values.items()
+        if not isinstance(value, dict)
+    }

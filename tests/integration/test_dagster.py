@@ -1,4 +1,4 @@
-"""Dagster on real servers: materialising deploys, a dead job comes back, a broken file is an error."""
+"""Dagster on real servers: it deploys, revives dead jobs, and shows a broken file as an error."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
@@ -41,6 +41,7 @@ features:
   views: {{windows: [30m], lifetime: true}}
 settings: {{checkpoint_interval: 5s}}
 """
+Found = TypeVar("Found")
 DONE = ("SUCCESS", "FAILURE", "CANCELED")
 TIMEOUT_S = 180.0
 
@@ -114,7 +115,84 @@ def until(look: Callable[[], Found]) -> Found:
 
 @pytest.fixture
 def page(project: Callable[[dict[str, str]], Settings]) -> Iterator[Page]:
-    """A project with one feature set, and Dagster on it."""
+    """A project with one feature set, and a Dagster of its own on the shared servers."""
     files = {f"featuresets/sources/{NAME}.yaml": SOURCE, f"featuresets/{NAME}.yaml": FEATURE_SET}
-    settings = with_free_ports(project(files)).dagster
-    raise NotImplementedError(settings)
+    shared = project(files)
+    _give_own_dagster_home(shared.data)
+    settings = shared.model_copy(update={"dagster": with_free_ports(shared).dagster})
+    with Stack(settings, servers=("dagster",)):
+        yield Page(settings=settings)
+    with open_world(settings) as world:
+        for job in world.cluster.jobs():
+            if job.lives and job.name.startswith(NAME):
+                world.cluster.cancel(job.id)
+
+
+def _give_own_dagster_home(data: Path) -> None:
+    """Link what the servers need, not the whole folder: another Dagster may run in that."""
+    shared = data.resolve()
+    data.unlink()
+    data.mkdir()
+    for entry in shared.iterdir():
+        if entry.name not in ("dagster", "run", "lock", "logs"):
+            (data / entry.name).symlink_to(entry)
+
+
+def _deployed(settings: Settings) -> Snapshot | None:
+    with open_world(settings) as world:
+        return world.registry.snapshot(NAME)
+
+
+def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
+    """Materialised, it runs; killed, it comes back; a broken file beside it changes nothing."""
+    # 1. The button deploys; the run ends, the job goes on, and the page shows what was done.
+    assert page.materialise(NAME) == "SUCCESS"
+    first = _deployed(page.settings)
+    assert first is not None
+    shown = page.entries("assetMaterializations", "stream", NAME)
+    assert f"{NAME}: new feature set" in shown["plan"]["mdStr"]
+    assert shown["job"]["url"].endswith(f"/#/job/running/{first.job_id}/overview")
+    assert shown["attempt"]["intValue"] == 1
+    # 2. The sensor observes it.
+    seen = until(lambda: page.entries("assetObservations", "live", NAME))
+    assert (seen["attempt"]["intValue"], seen["dead_letters"]["intValue"]) == (1, 0)
+    # 3. Somebody cancels the job: the sensor starts it again, as a new attempt.
+    flink = FlinkRest(page.settings.flink.rest_url)
+    flink.cancel(first.job_id)
+    second = until(lambda: _other_job(page.settings, first.job_id))
+    job = flink.job(second)
+    assert job is not None
+    assert job.lives
+    # 4. A broken file is an error of its own, the rest stays.
+    broken = FEATURE_SET.replace(NAME, "broken_one").replace("COUNT(*)", "MEDIAN(page)")
+    (page.settings.featuresets / "broken_one.yaml").write_text(broken)
+    page.ask(RELOAD)
+    nodes = page.ask(NODES)["assetNodes"]
+    told = {"/".join(node["assetKey"]["path"]): node["description"] for node in nodes}
+    assert f"stream/{NAME}" in told
+    assert "featuresets/broken_one.yaml:" in told["broken/broken_one"]
+
+
+def test_materialising_from_the_command_line(page: Page) -> None:
+    """The same asset, the same deployment, without the web server's help."""
+    command = ("dagster", "asset", "materialize", "-f", str(REPOSITORY / "definitions.py"))
+    run = subprocess.run(
+        [Path(sys.executable).with_name(command[0]), *command[1:], "--select", f"stream/{NAME}"],
+        env={**os.environ, "FP_PROJECT": str(page.settings.project), "DAGSTER_HOME": ""},
+        cwd=page.settings.project,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-2000:]
+    snapshot = _deployed(page.settings)
+    assert snapshot is not None
+    assert snapshot.state == "running"
+
+
+def _other_job(settings: Settings, before: str) -> str:
+    """Return the id of the job that runs instead; empty while there is none."""
+    snapshot = _deployed(settings)
+    is_new = snapshot is not None and snapshot.job_id != before and snapshot.state == "running"
+    return snapshot.job_id if snapshot and is_new else ""
