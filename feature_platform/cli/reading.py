@@ -156,7 +156,8 @@ def _show_answers(answers: Sequence[dict[str, Any]]) -> None:
         if "error" in answer:
             console.print(f"{answer['entity']}: {answer['error']}", markup=False)
         for name, receipt in answer.get("receipt", {}).get("features", {}).items():
-            console.print(_receipt_line(answer["entity"], name, receipt), markup=False)
+            line = _receipt_line(answer["entity"], name, receipt)
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _cell(value: object) -> str:
@@ -167,7 +168,7 @@ def _cell(value: object) -> str:
 
 def _receipt_line(entity: str, name: str, receipt: dict[str, Any]) -> str:
     span = f"[{receipt['from']}, {receipt['to']})" if receipt["from"] else "all of time"
-    tiles = ", ".join(
-        f"{tile['level']} {tile['start']} {tile['place']}" for tile in receipt["tiles"]
-    )
-    return f"{entity} {name}: {span}, valid from {receipt['valid_from']}; tiles: {tiles}"
+    found = [tile for tile in receipt["tiles"] if tile["place"] != "absent"]
+    tiles = ", ".join(f"{tile['level']} {tile['start']} ({tile['place']})" for tile in found)
+    empty = len(receipt["tiles"]) - len(found)
+    return f"{entity} {name}: {span} of tiles {tiles or 'none'}; {empty} more without events"

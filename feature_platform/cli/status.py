@@ -88,15 +88,12 @@ def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> Non
         minutes = f"{server.uptime_ms / 60_000:.0f} min" if server.pid else "-"
         table.add_row(server.name, _coloured(server.state), server.address, memory, minutes)
     console.print(table)
-    jobs = Table(
-        "feature set", "state", "job", "attempt", "lag", "checkpoint", "cut", "dead letters"
-    )
+    jobs = Table("feature set", "state", "attempt", "lag", "checkpoint", "cut", "dead letters")
     for health in healths:
         fact = health.to_json()
         jobs.add_row(
             health.featureset,
-            _coloured(fact["state"]),
-            health.job_state,
+            _coloured(fact["state"]) + (f" ({health.job_state})" if health.died else ""),
             str(health.attempt),
             "-" if health.lag is None else f"{health.lag:,}",
             _ago(health.checkpoint.completed_ms if health.checkpoint else 0),

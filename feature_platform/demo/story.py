@@ -61,12 +61,12 @@ class Story:
         self._folder = copy_definitions(self.settings)
         project = load_project(self._folder).checked()
         source = project.sources[SOURCE]
+        flights = read_flights()
         clear_stage(self.world, source.topic, self.screen.say)
         for name in FEATURE_SETS:
             self.screen.say(f"deploying {name} of {self._folder}")
             patiently(partial(self._deploy, project, name), self.screen.say)
         sender = EventSender(self.settings.kafka, source.topic)
-        flights = read_flights()
         self.replay = Replay(flights, sender, source.event_time, self.world.clock)
         self.screen.say(f"{len(flights):,} flights of 2013, shifted so that the last one is now")
 
