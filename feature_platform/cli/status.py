@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from feature_platform.cli.output import EXIT_FAILED, message, print_json
 from feature_platform.clock import SystemClock, to_iso
@@ -81,28 +81,37 @@ def _server(server: "ServerStatus") -> dict[str, Any]:
 
 
 def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> None:
-    console = Console()
+    console = Console(highlight=False)
     table = Table("server", "state", "address", "memory", "up for")
     for server in servers:
         memory = f"{server.resident_bytes / 1024**2:.0f} MiB" if server.pid else "-"
         minutes = f"{server.uptime_ms / 60_000:.0f} min" if server.pid else "-"
         table.add_row(server.name, _coloured(server.state), server.address, memory, minutes)
     console.print(table)
-    jobs = Table("feature set", "state", "attempt", "lag", "checkpoint", "cut", "dead letters")
+    if healths:
+        console.print(_jobs(healths))
     for health in healths:
-        fact = health.to_json()
-        jobs.add_row(
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in health.dead_letters.items())
+        if reasons:
+            console.print(f"dead letters of {health.featureset}: {reasons}", soft_wrap=True)
+
+
+def _jobs(healths: Sequence["Health"]) -> Table:
+    table = Table(
+        Column("feature set", no_wrap=True), "state", "attempt", "lag", "checkpoint", "cut"
+    )
+    for health in healths:
+        table.add_row(
             health.featureset,
-            _coloured(fact["state"]) + (f" ({health.job_state})" if health.died else ""),
+            _coloured("failed") + f" ({health.job_state})"
+            if health.died
+            else _coloured(health.wanted),
             str(health.attempt),
             "-" if health.lag is None else f"{health.lag:,}",
             _ago(health.checkpoint.completed_ms if health.checkpoint else 0),
             _ago(health.cut.recorded_ms if health.cut else 0),
-            ", ".join(f"{count:,} {reason}" for reason, count in health.dead_letters.items())
-            or "0",
         )
-    if healths:
-        console.print(jobs)
+    return table
 
 
 def _coloured(state: str) -> str:
