@@ -90,6 +90,7 @@ def producer(bootstrap: str) -> Producer:
             "batch.num.messages": 20_000,
             "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
             "compression.type": "lz4",
+            "log_level": 0,
         }
     )
 
