@@ -43,6 +43,7 @@ def demo(
     verdicts: list[Verdict] = []
     try:
         with _servers(settings), _story(settings) as story:
+            story.screen.say(f"Dagster: {settings.dagster.url}")
             story.prepare()
             story.play(seconds or REPLAY_S)
             verdicts = story.judge()
