@@ -22,7 +22,7 @@ def print_json(value: object) -> None:
 
 def message(text: str) -> None:
     """Tell a person something; never a fact that a program would look for."""
-    console.print(text)
+    console.print(text, soft_wrap=True)
 
 
 def fail(error: FeaturePlatformError) -> NoReturn:
