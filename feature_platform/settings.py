@@ -66,7 +66,11 @@ class FlinkSettings(_Section):
     port: int = Field(default=8081, ge=1, le=65_535)
     rpc_port: int = Field(default=6123, ge=1, le=65_535)
     slots: int = Field(default=8, ge=1)
-    task_manager_memory: str = "2000m"
+    task_manager_memory: str = "2200m"
+    state_backend: Literal["rocksdb", "hashmap"] = "rocksdb"
+    """The heap is faster, but a replay of old events may not fit into it."""
+    rocksdb_memory: str = "256m"
+    """Write buffers and block cache of all jobs of a task manager together; the rest is on disk."""
     job_manager_memory: str = "900m"
     max_parallelism: int = Field(default=128, ge=1, le=32_768)
     """Fixed for the life of all state; never change it."""

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from feature_platform.deploy.flink import FlinkRest
 from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.jars import build_kernel
 from feature_platform.local.java import find_java_home
@@ -85,9 +86,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 
 
 @pytest.fixture
-def project(stack: Stack, tmp_path: Path) -> MakeProject:
-    """A factory of projects on the shared servers."""
+def project(stack: Stack, tmp_path: Path) -> Iterator[MakeProject]:
+    """A factory of projects on the shared servers; jobs that the test left running end with it."""
     numbers = count()
+    cluster = FlinkRest(stack.settings.flink.rest_url)
+    before = {job.id for job in cluster.jobs()}
 
     def make(files: Mapping[str, str] | None = None) -> Settings:
         folder = tmp_path / f"project{next(numbers)}"
@@ -103,7 +106,10 @@ def project(stack: Stack, tmp_path: Path) -> MakeProject:
         assert secure(settings)
         return settings
 
-    return make
+    yield make
+    for job in cluster.jobs():
+        if job.lives and job.id not in before:
+            cluster.cancel(job.id)
 
 
 def _print(progress: Progress) -> None:

@@ -115,12 +115,15 @@ class Flink:
             "taskmanager.numberOfTaskSlots": flink.slots,
             "taskmanager.memory.process.size": flink.task_manager_memory,
             "taskmanager.memory.jvm-metaspace.size": "512m",
-            # Nothing in a job uses managed memory: its state is on the heap.
+            # RocksDB's memory is one pool for all slots, outside of what Flink divides among them.
             "taskmanager.memory.managed.size": "16m",
+            "taskmanager.memory.task.off-heap.size": flink.rocksdb_memory,
+            "state.backend.rocksdb.memory.fixed-per-tm": flink.rocksdb_memory,
+            "execution.checkpointing.incremental": True,
             "taskmanager.memory.network.min": "96m",
             "taskmanager.memory.network.max": "96m",
             "io.tmp.dirs": str(self._folder / "tmp"),
-            "state.backend.type": "hashmap",
+            "state.backend.type": flink.state_backend,
             "execution.checkpointing.dir": (self._folder / "checkpoints").as_uri(),
             "execution.checkpointing.savepoint-dir": (self._folder / "savepoints").as_uri(),
             "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",

@@ -122,10 +122,6 @@ def page(project: Callable[[dict[str, str]], Settings]) -> Iterator[Page]:
     settings = shared.model_copy(update={"dagster": with_free_ports(shared).dagster})
     with Stack(settings, servers=("dagster",)):
         yield Page(settings=settings)
-    with open_world(settings) as world:
-        for job in world.cluster.jobs():
-            if job.lives and job.name.startswith(NAME):
-                world.cluster.cancel(job.id)
 
 
 def _give_own_dagster_home(data: Path) -> None:
