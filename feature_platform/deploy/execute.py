@@ -20,7 +20,7 @@ from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError
 from feature_platform.plan.explain import describe
-from feature_platform.plan.planner import Plan, settled
+from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
     AllocateIds,
@@ -40,6 +40,7 @@ from feature_platform.plan.stages import (
     SubmitJob,
     TakeLease,
 )
+from feature_platform.plan.target import settled
 
 GRACE_MS = 7 * 86_400_000
 """How long the table of a deleted feature set is kept."""
@@ -163,7 +164,9 @@ class _Execution:
         return None
 
     def _allocate(self, stage: AllocateIds) -> None:
-        allocated = self._world.registry.allocate_ids(self._name, stage.columns)
+        allocated = self._world.registry.allocate_ids(
+            self._name, stage.columns, deployed=stage.deployed, reset=stage.reset
+        )
         if allocated != stage.ids:
             msg = f"feature ids of {self._name} changed after this plan was made; apply again"
             raise PlanRefusedError(msg)

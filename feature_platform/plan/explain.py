@@ -3,7 +3,9 @@
 from itertools import groupby
 from typing import assert_never
 
-from feature_platform.plan.compare import Kind, NameVerdict
+from feature_platform.clock import to_iso
+from feature_platform.plan.compare import NOW_MS, Kind, NameVerdict
+from feature_platform.plan.costs import Costs
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.stages import (
     AllocateIds,
@@ -29,7 +31,7 @@ HEADLINES: dict[Kind, str] = {
     "new": "new feature set",
     "metadata": "changes in the registry only, the job goes on",
     "forward": "upgrade from a savepoint",
-    "rebuild": "needs a rebuild from the event log, which is not available yet",
+    "rebuild": "a new generation, which starts empty: there is no backfill yet",
     "start": "start from its savepoint",
     "restart": "start again from its newest checkpoint",
     "stop": "stop with a savepoint",
@@ -43,6 +45,7 @@ def explain(plan: Plan) -> str:
     lines += [f"  because {reason}" for reason in plan.change.reasons]
     if plan.change.kind not in ("none", "start", "restart"):
         lines += _verdict_lines(plan.verdicts)
+    lines += _cost_lines(plan.costs) if plan.costs else []
     lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
     return "\n".join(lines)
 
@@ -93,10 +96,35 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
 def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:
     ordered = sorted(verdicts, key=_group)
     return [
-        f"  {', '.join(item.name for item in items)}: {verdict}{f' ({why})' if why else ''}"
-        for (verdict, why), items in groupby(ordered, key=_group)
+        f"  {', '.join(item.name for item in items)}: {verdict}{_since(since_ms)}"
+        f"{f' ({why})' if why else ''}"
+        for (verdict, since_ms, why), items in groupby(ordered, key=_group)
     ]
 
 
-def _group(verdict: NameVerdict) -> tuple[str, str]:
-    return verdict.verdict, verdict.why
+def _since(since_ms: int) -> str:
+    return "" if since_ms in (0, NOW_MS) else f" since {to_iso(since_ms)}"
+
+
+def _group(verdict: NameVerdict) -> tuple[str, int, str]:
+    return verdict.verdict, verdict.since_ms, verdict.why
+
+
+def _cost_lines(costs: Costs) -> list[str]:
+    time = f"about {costs.downtime_ms / 1000:.0f} s" if costs.downtime_ms else "no time"
+    rows = _before(str(costs.rows_before), str(costs.rows_after), known=costs.rows_before > 0)
+    before, after = _kilobytes(costs.bytes_before), _kilobytes(costs.bytes_after)
+    size = _before(before, after, known=costs.bytes_before > 0)
+    return [
+        f"  costs {time} without new rows ({costs.downtime_basis})",
+        f"  costs up to {costs.rows_after} rows for a request of everything{rows}",
+        f"  costs up to {after} for an entity{size}",
+    ]
+
+
+def _before(before: str, after: str, *, known: bool) -> str:
+    return f", was {before}" if known and before != after else ""
+
+
+def _kilobytes(count: int) -> str:
+    return f"{count / 1000:.1f} kB"

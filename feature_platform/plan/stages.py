@@ -22,6 +22,10 @@ class AllocateIds:
 
     columns: tuple[ColumnKey, ...]
     ids: dict[str, int]
+    deployed: tuple[int, ...] = ()
+    """Ids of what is deployed, which go on."""
+    reset: tuple[str, ...] = ()
+    """Columns that do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

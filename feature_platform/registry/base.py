@@ -3,7 +3,7 @@
 Attempts and cuts are written by the jobs; Python reads them and names the owner of a generation.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -123,12 +123,21 @@ class Registry(RegistryReader, Protocol):
         """Store a snapshot in place of the one before."""
         ...
 
-    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+    def allocate_ids(
+        self,
+        name: str,
+        columns: Sequence[ColumnKey],
+        *,
+        deployed: Collection[int] = (),
+        reset: Collection[str] = (),
+    ) -> dict[str, int]:
         """Return an id for each column: its own, or a new one. The same call gives the same ids.
 
         Args:
             name: The feature set.
             columns: Columns with what decides whether an old id fits; `_events` has id 0.
+            deployed: The ids that are deployed, see `plan.ids.assign_ids`.
+            reset: Columns that are to get another than their deployed id.
 
         Raises:
             LeaseHeldError: Somebody else allocates at the same moment again and again.

@@ -1,7 +1,7 @@
 """The registry in the platform's keyspace; races are decided by compare-and-set."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -120,11 +120,18 @@ class CqlRegistry:
             text,
         )
 
-    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+    def allocate_ids(
+        self,
+        name: str,
+        columns: Sequence[ColumnKey],
+        *,
+        deployed: Collection[int] = (),
+        reset: Collection[str] = (),
+    ) -> dict[str, int]:
         """Return an id for each column; see `Registry`."""
         for _ in range(TRIES_MAX):
             known, next_id = self._feature_ids(name)
-            assigned = assign_ids(known, columns)
+            assigned = assign_ids(known, columns, deployed=deployed, reset=reset)
             numbers = {item.id for item in known} | {0}
             fresh = [column for column in columns if assigned[column.name] not in numbers]
             if not fresh or self._insert_ids(name, fresh, assigned, next_id):

@@ -1,7 +1,7 @@
 """The shipped fake: the registry of one process."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from feature_platform.clock import Clock, to_iso
 from feature_platform.errors import LeaseHeldError
@@ -82,10 +82,17 @@ class MemoryRegistry:
         """Store a snapshot; see `Registry`."""
         self._snapshots[snapshot.featureset] = snapshot
 
-    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+    def allocate_ids(
+        self,
+        name: str,
+        columns: Sequence[ColumnKey],
+        *,
+        deployed: Collection[int] = (),
+        reset: Collection[str] = (),
+    ) -> dict[str, int]:
         """Return an id for each column; see `Registry`."""
         known = self._ids[name]
-        assigned = assign_ids(known, columns)
+        assigned = assign_ids(known, columns, deployed=deployed, reset=reset)
         numbers = {item.id for item in known} | {0}
         known += [
             FeatureId(id=assigned[column.name], column=column)
