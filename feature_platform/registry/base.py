@@ -15,6 +15,9 @@ LEASE_TTL_S = 60
 Positions = Mapping[str, int]
 """Next offset to read for each "topic/partition"."""
 
+Epoch = tuple[int, int]
+"""Attempt and label."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -24,10 +27,22 @@ class Attempt:
     execution: str
     deployment: str
     kind: str
+    """stream, sweep, backfill or repair."""
     r_attempt: int
     r_label: int
     end_offsets: Positions
     claimed_ms: int
+    base_label: int = 0
+    """Id of the Flink checkpoint that it restored, 0 for none: its first label is one more."""
+    dirty_since_ms: int = 0
+    """Since when rows may hold what a dead attempt wrote, as of its R."""
+    clean: bool = False
+    """Whether its R is the last thing that its predecessor did."""
+
+    @property
+    def r(self) -> Epoch:
+        """The epoch that it starts from."""
+        return self.r_attempt, self.r_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
