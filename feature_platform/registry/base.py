@@ -3,8 +3,9 @@
 Attempts and cuts are written by the jobs; Python reads them and names the owner of a generation.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Protocol
 
 from feature_platform.plan.ids import ColumnKey, FeatureId
@@ -118,6 +119,10 @@ class RegistryReader(Protocol):
         """Return the newest complete cut; None if there is none."""
         ...
 
+    def cuts(self, name: str, generation: int) -> Iterator[Cut]:
+        """Yield the complete cuts, newest first; they are read while they are asked for."""
+        ...
+
     def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
         """Return the complete cut of one epoch, such as an attempt's R; None if there is none."""
         ...
@@ -163,6 +168,10 @@ class Registry(RegistryReader, Protocol):
         """Retire every id that is not kept: a column that comes back counts under a new one."""
         ...
 
+    def revive_ids(self, name: str, ids: frozenset[int]) -> None:
+        """Take back that ids were retired: the rows are again as they were before."""
+        ...
+
     def add_generation(self, name: str, generation: int, table: str, created_ms: int) -> None:
         """Note a generation before its table is created; twice is harmless."""
         ...
@@ -173,6 +182,27 @@ class Registry(RegistryReader, Protocol):
 
     def set_owner(self, name: str, generation: int, deployment: str) -> None:
         """Let only this deployment claim attempts from now on; all others are fenced off."""
+        ...
+
+    def claim_attempt(self, name: str, generation: int, request: Attempt) -> Attempt:
+        """Claim the next number for a writer that is no job: a sweep, a backfill, a repair.
+
+        A writer that was interrupted asks again with the same `execution` and keeps its number.
+
+        Args:
+            name: The feature set.
+            generation: Whose rows it writes.
+            request: What to claim; its number is ignored.
+
+        Raises:
+            PlanRefusedError: Another deployment owns the generation, or R is not in the history of
+                the newest attempt.
+            LeaseHeldError: Others claim all the time.
+        """
+        ...
+
+    def record_cut(self, name: str, generation: int, cut: Cut) -> None:
+        """Note a complete cut of a writer that is no job; twice is harmless."""
         ...
 
     def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
@@ -192,19 +222,34 @@ class Registry(RegistryReader, Protocol):
         ...
 
 
-def newest_cut(parts: Sequence[CutPart]) -> Cut | None:
-    """Return the newest complete cut of some parts; None if none is complete."""
-    labels = sorted({(part.attempt, part.label) for part in parts}, reverse=True)
-    for attempt, label in labels:
-        members = [part for part in parts if (part.attempt, part.label) == (attempt, label)]
+def complete_cuts(parts: Iterable[CutPart]) -> Iterator[Cut]:
+    """Yield the complete cuts of parts that come newest label first."""
+    for (attempt, label), group in groupby(parts, key=_epoch):
+        members = list(group)
         if is_complete(members):
-            return Cut(
+            yield Cut(
                 attempt=attempt,
                 label=label,
                 positions=_farthest(members),
                 recorded_ms=max(part.recorded_ms for part in members),
             )
-    return None
+
+
+def parts_of(cut: Cut) -> tuple[CutPart, CutPart]:
+    """Return a cut as the parts of two writers that stand for all."""
+    kernel = CutPart(
+        attempt=cut.attempt,
+        label=cut.label,
+        part="kernel-0",
+        of=1,
+        positions={},
+        recorded_ms=cut.recorded_ms,
+    )
+    return kernel, replace(kernel, part="intake-0", positions=cut.positions)
+
+
+def _epoch(part: CutPart) -> Epoch:
+    return part.attempt, part.label
 
 
 def _farthest(parts: Sequence[CutPart]) -> dict[str, int]:
