@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from feature_platform.definition.loading import Project
 from feature_platform.definition.model import FeatureSet
-from feature_platform.deploy.execute import Report, execute, silent
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
 from feature_platform.plan.compare import Kind

@@ -78,12 +78,27 @@ def line_of(attempts: Sequence[Attempt]) -> History:
 def newest_cut(cuts: Iterable[Cut], attempts: Sequence[Attempt]) -> Cut | None:
     """Return the newest cut that may be started from; those that a start has passed by are dead.
 
+    A sweep, backfill or repair writes without undo rows, so none before it can be gone back to.
+    Without any cut the empty table is one, at the beginning of the topic.
+
     Args:
         cuts: Complete cuts, newest first; read until one is found.
         attempts: All attempts of the generation.
     """
     line = line_of(attempts)
-    return next((cut for cut in cuts if holds(line, (cut.attempt, cut.label))), None)
+    rewritten = [
+        item.attempt for item in attempts if item.kind != "stream" and item.attempt in line
+    ]
+    first = max(rewritten, default=GENESIS[0])
+    for cut in cuts:
+        if cut.attempt < first:
+            return None
+        if holds(line, (cut.attempt, cut.label)):
+            return cut
+    if first or not attempts:
+        return None
+    began_ms = min(item.claimed_ms for item in attempts)
+    return Cut(attempt=GENESIS[0], label=GENESIS[1], positions={}, recorded_ms=began_ms)
 
 
 def may_have_left(attempts: Sequence[Attempt], cut: Cut) -> list[int]:

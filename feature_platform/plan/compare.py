@@ -15,7 +15,18 @@ from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import Layout
 
 Kind = Literal[
-    "none", "new", "metadata", "forward", "rebuild", "start", "restart", "stop", "removed"
+    "none",
+    "new",
+    "metadata",
+    "forward",
+    "rebuild",
+    "start",
+    "restart",
+    "recover",
+    "rollback",
+    "sweep",
+    "stop",
+    "removed",
 ]
 Verdict = Literal[
     "keeps history",
@@ -156,7 +167,7 @@ def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, 
     if {feature.name for feature in wanted.features} != {
         item.name for item in deployed.features
     } or any(
-        set(_served_names(old)) != set(feature.served_names)
+        set(served_names(old)) != set(feature.served_names)
         for feature in wanted.features
         for old in deployed.features
         if old.name == feature.name
@@ -179,7 +190,7 @@ def _dropped(names: list[str], deployed: Snapshot) -> tuple[NameVerdict, ...]:
     return tuple(
         NameVerdict(name=name, verdict="dropped")
         for feature in deployed.features
-        for name in _served_names(feature)
+        for name in served_names(feature)
         if name not in names
     )
 
@@ -247,7 +258,8 @@ def _late_names(feature: Feature, deployed: Snapshot) -> dict[str, str]:
     return late | dict.fromkeys(feature.served_names[len(feature.windows_ms) :], total)
 
 
-def _served_names(feature: DeployedFeature) -> tuple[str, ...]:
+def served_names(feature: DeployedFeature) -> tuple[str, ...]:
+    """Return the names under which a deployed feature is served."""
     return Feature(
         name=feature.name,
         aggregate=feature.aggregate,

@@ -10,7 +10,10 @@ from feature_platform.plan.planner import Plan
 from feature_platform.plan.stages import (
     AllocateIds,
     AwaitCheckpoint,
+    AwaitGrace,
+    AwaitRecovered,
     CheckSavepoint,
+    ClaimSweep,
     CreateTable,
     CreateTopics,
     OwnGeneration,
@@ -18,10 +21,13 @@ from feature_platform.plan.stages import (
     RecordDeployed,
     RecordMetadata,
     RecordStopped,
+    RecordSwept,
     ReleaseLease,
     Stage,
+    StopJob,
     StopWithSavepoint,
     SubmitJob,
+    Sweep,
     TakeLease,
 )
 from feature_platform.tiles.layout import EVENTS_COLUMN
@@ -34,6 +40,9 @@ HEADLINES: dict[Kind, str] = {
     "rebuild": "a new generation, which starts empty: there is no backfill yet",
     "start": "start from its savepoint",
     "restart": "start again from its newest checkpoint",
+    "recover": "start again",
+    "rollback": "back to what was deployed before the last upgrade",
+    "sweep": "finish what was begun: write back what an undone version wrote",
     "stop": "stop with a savepoint",
     "removed": "to be removed",
 }
@@ -43,7 +52,7 @@ def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
     lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
     lines += [f"  because {reason}" for reason in plan.change.reasons]
-    if plan.change.kind not in ("none", "start", "restart"):
+    if plan.change.kind not in ("none", "start", "restart", "recover", "sweep"):
         lines += _verdict_lines(plan.verdicts)
     lines += _cost_lines(plan.costs) if plan.costs else []
     lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
@@ -64,14 +73,29 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"create the topics that are missing of {', '.join(topics)}"
         case CreateTable(table=table):
             return f"create the empty table {table}"
+        case AwaitRecovered():
+            return "wait until all that was counted before the last failure is counted again"
+        case AwaitGrace():
+            return "wait until no task of a job that failed can be writing any more"
         case StopWithSavepoint(job_id=job_id):
             return f"stop job {job_id} with a savepoint"
+        case StopJob(job_id=job_id):
+            return f"cancel job {job_id or '(none)'}, if it is there"
         case CheckSavepoint():
             return "check that the savepoint holds the state of intake and kernel"
         case OwnGeneration(generation=generation):
             return f"let only the new deployment write generation {generation}"
+        case ClaimSweep():
+            return "declare void what was written after the savepoint"
+        case Sweep(table=table):
+            return f"write back the rows of {table} that were changed after the savepoint"
+        case RecordSwept():
+            return "record that all rows are written back"
         case SubmitJob(start="earliest"):
             return "submit the job, reading its topic from the beginning"
+        case SubmitJob(start="store", accept_age=accept_age):
+            asked = ", with rows that may be wrong" if accept_age else ""
+            return f"submit the job with empty state, from the last cut of the store{asked}"
         case SubmitJob(start=start):
             return f"submit the job from the {start}"
         case AwaitCheckpoint():

@@ -16,7 +16,10 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
     AllocateIds,
     AwaitCheckpoint,
+    AwaitGrace,
+    AwaitRecovered,
     CheckSavepoint,
+    ClaimSweep,
     CreateTable,
     CreateTopics,
     OwnGeneration,
@@ -24,10 +27,12 @@ from feature_platform.plan.stages import (
     RecordDeployed,
     RecordMetadata,
     RecordStopped,
+    RecordSwept,
     ReleaseLease,
     Stage,
     StopWithSavepoint,
     SubmitJob,
+    Sweep,
     TakeLease,
 )
 from feature_platform.plan.target import blank, target_of
@@ -113,11 +118,11 @@ def plan(
     base = deployed or blank(wanted, facts.next_generation)
     target = target_of(wanted, layout, change, replace(base, definition=definition or {}))
     if deployed and change.kind == "none":
-        change = _revival(change, deployed, facts)
+        change = revival(change, deployed, facts)
     return Plan(
         featureset=wanted.name,
         change=change,
-        stages=_stages(change, target, deployed, allocate),
+        stages=stages_of(change, target, deployed, allocate),
         deployed=deployed,
         target=target,
         costs=costs_of(change.kind, deployed, target, facts.downtime_ms),
@@ -187,20 +192,7 @@ def plan_delete(deployed: Snapshot) -> Plan:
     )
 
 
-def plan_restart(deployed: Snapshot) -> Plan:
-    """Plan to start again, as it was deployed, a job that should run and does not."""
-    change = _revival(Change(kind="none", reasons=(), verdicts=()), deployed, Facts(job_runs=False))
-    stages = _stages(change, deployed, deployed, None)
-    return Plan(
-        featureset=deployed.featureset,
-        change=change,
-        stages=stages,
-        deployed=deployed,
-        target=deployed,
-    )
-
-
-def _revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
+def revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
     """Nothing differs; but is there a job?"""
     if deployed.state != "running":
         reason = "it is stopped" if deployed.state == "stopped" else "a deployment was broken off"
@@ -212,20 +204,27 @@ def _revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
     return change
 
 
-def _stages(
+def stages_of(
     change: Change, target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
 ) -> tuple[Stage, ...]:
+    """Return what brings a change about; none for kinds that are planned elsewhere."""
     own = OwnGeneration(generation=target.generation)
     launched: tuple[Stage, ...] = (AwaitCheckpoint(), RecordDeployed(), ReleaseLease())
+    if deployed and deployed.unswept and change.kind in ("start", "restart"):
+        launched = (AwaitCheckpoint(), RecordDeployed(), *sweep_of(deployed), ReleaseLease())
+        own_and_claim: tuple[Stage, ...] = (own, ClaimSweep())
+    else:
+        own_and_claim = (own,)
     match change.kind:
-        case "none" | "removed" | "rebuild" | "stop":
+        case "none" | "removed" | "rebuild" | "stop" | "recover" | "rollback" | "sweep":
             return ()
         case "metadata":
             return (TakeLease(), RecordMetadata(), ReleaseLease())
         case "start":
-            return (TakeLease(), CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
+            begin = (TakeLease(), CheckSavepoint(), *own_and_claim)
+            return (*begin, SubmitJob(start="savepoint"), *launched)
         case "restart":
-            return (TakeLease(), own, SubmitJob(start="checkpoint"), *launched)
+            return (TakeLease(), *own_and_claim, SubmitJob(start="checkpoint"), *launched)
         case "new":
             topics = (target.topic, dead_letter_topic(target.topic))
             made: tuple[Stage, ...] = (
@@ -237,5 +236,15 @@ def _stages(
         case "forward":
             running = deployed is not None and deployed.state == "running"
             stop = [StopWithSavepoint(job_id=deployed.job_id)] if deployed and running else []
-            before = (TakeLease(), *([allocate] if allocate else []), *stop, CheckSavepoint())
+            begun: tuple[Stage, ...] = (
+                TakeLease(),
+                *([allocate] if allocate else []),
+                AwaitRecovered(),
+            )
+            before = (*begun, *stop, CheckSavepoint())
             return (*before, own, SubmitJob(start="savepoint"), *launched)
+
+
+def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:
+    """Return the stages that write back what an undone version wrote; a job may run meanwhile."""
+    return (AwaitGrace(), Sweep(table=deployed.table), RecordSwept())

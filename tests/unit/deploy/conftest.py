@@ -1,5 +1,6 @@
 """A world in memory: the shipped fakes, and a cluster that a test can make fail."""
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from feature_platform.deploy.flink import Checkpoint, Job
 from feature_platform.deploy.savepoint import STATEFUL_UIDS, operator_id
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
-from feature_platform.registry.base import Attempt, CutPart
+from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import load_settings
 from feature_platform.store.memory import MemoryTiles
@@ -54,6 +55,8 @@ class FakeFlink:
     restored: list[str] = field(default_factory=list)
     broken_sql: str = ""
     """Jobs with this text in their SQL fail again and again."""
+    restore_fails: bool = False
+    """Broken jobs fail because they cannot read what they are to go on from."""
     refused: bool = False
     """Submissions are refused."""
     unstoppable: bool = False
@@ -101,6 +104,10 @@ class FakeFlink:
         """Name the cause."""
         return "java.lang.IllegalStateException: boom" if self._broken(job_id) else ""
 
+    def failed_to_restore(self, job_id: str) -> bool:
+        """Tell whether a broken job is one that cannot restore."""
+        return self.restore_fails and self._broken(job_id)
+
     def counter(self, job_id: str, vertex: str, metric: str) -> int:
         """Count nothing."""
         return len(f"{job_id}{vertex}{metric}") * 0
@@ -135,7 +142,8 @@ class FakeFlink:
         number = len(self.checkpoints) + 1
         path = self.folder / f"{'savepoint' if is_savepoint else 'chk'}-{number}"
         path.mkdir(exist_ok=True)
-        (path / "_metadata").write_bytes(b"".join(operator_id(uid) for uid in self.uids))
+        head = struct.pack(">iiq", 0x4960672D, 4, number)
+        (path / "_metadata").write_bytes(head + b"".join(map(operator_id, self.uids)))
         self.checkpoints[job_id] = Checkpoint(
             id=number, completed_ms=1, bytes=1, path=path.as_uri(), is_savepoint=is_savepoint
         )
@@ -147,6 +155,7 @@ class FakeTopics:
     """Topics that hold what a test says."""
 
     ends: dict[str, int] = field(default_factory=dict)
+    begins: dict[str, int] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
 
     def create(self, topics: Sequence[str]) -> None:
@@ -156,6 +165,12 @@ class FakeTopics:
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the topic's ends."""
         return {name: end for name, end in self.ends.items() if name.startswith(f"{topic}/")}
+
+    def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
+        """Return first offsets, 0 where a test says nothing, and ends."""
+        return {
+            name: (self.begins.get(name, 0), end) for name, end in self.end_offsets(topic).items()
+        }
 
 
 @dataclass
@@ -188,28 +203,31 @@ class Stage:
         plans = make_plans(self.world, self.define(*edits), ["posts"])
         return apply(self.world, plans, self.said.append)[0]
 
+    def claim(self, attempt: int, r: Epoch = (0, 0), **more: Any) -> None:  # noqa: ANN401 (fields)
+        """Let the deployed job claim an attempt, now."""
+        deployed = self.registry.snapshot("posts")
+        made = Attempt(
+            attempt=attempt,
+            execution=f"x/{attempt}",
+            deployment=deployed.deployment if deployed else "",
+            kind="stream",
+            r_attempt=r[0],
+            r_label=r[1],
+            end_offsets={},
+            claimed_ms=self.clock.now_ms(),
+        )
+        self.registry.add_attempt("posts", 1, replace(made, **more))
+
+    def cut(self, attempt: int, label: int, **positions: int) -> None:
+        """Let the job record a complete cut, now; `p0=5` is position 5."""
+        written = {f"post_events/{key[1:]}": offset for key, offset in positions.items()}
+        cut = Cut(attempt=attempt, label=label, positions=written, recorded_ms=self.clock.now_ms())
+        self.registry.record_cut("posts", 1, cut)
+
     def run_to(self, attempt: int, label: int, **positions: int) -> None:
         """Let the job claim an attempt and record a complete cut; `p0=5` is position 5."""
-        self.registry.add_attempt(
-            "posts",
-            1,
-            Attempt(
-                attempt=attempt,
-                execution=f"x/{attempt}",
-                deployment="",
-                kind="stream",
-                r_attempt=0,
-                r_label=0,
-                end_offsets={},
-                claimed_ms=0,
-            ),
-        )
-        written = {f"post_events/{key[1:]}": offset for key, offset in positions.items()}
-        for part, its in (("kernel-0", {}), ("intake-0", written)):
-            cut = CutPart(
-                attempt=attempt, label=label, part=part, of=1, positions=its, recorded_ms=1
-            )
-            self.registry.add_cut_part("posts", 1, cut)
+        self.claim(attempt)
+        self.cut(attempt, label, **positions)
 
 
 @pytest.fixture
@@ -222,6 +240,7 @@ def stage(tmp_path: Path) -> Stage:
         settings=load_settings(tmp_path, {}),
         registry=registry,
         tables=tiles,
+        tiles=tiles,
         topics=topics,
         cluster=flink,
         submitter=flink,

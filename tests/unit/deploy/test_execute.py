@@ -8,8 +8,9 @@ import pytest
 
 from feature_platform.clock import Clock
 from feature_platform.deploy.apply import make_plans
-from feature_platform.deploy.control import delete, drop_expired, ensure_running, stop
+from feature_platform.deploy.control import delete, drop_expired, stop
 from feature_platform.deploy.execute import GRACE_MS, execute
+from feature_platform.deploy.recover import ensure_running
 from feature_platform.errors import (
     JobFailedError,
     LeaseHeldError,
@@ -158,11 +159,15 @@ def test_a_refused_submission_brings_the_old_job_back_when_it_can(stage: Stage) 
 
 
 def test_a_savepoint_without_the_kernel_is_not_relied_upon(stage: Stage) -> None:
-    """The upgrade stops there, and the old job is brought back."""
+    """The upgrade stops there, and the old job is brought back from the store."""
+    stage.topics.ends = {"post_events/0": 9}
     stage.apply()
+    stage.run_to(1, 3, p0=5)
     stage.flink.uids = ("source", "intake")
     outcome = stage.apply(EDIT)
     assert "holds no state of kernel" in str(outcome.error)
+    assert "runs again, from the store" in str(outcome.error)
+    assert stage.flink.specs[-1]["start"]["offsets"] == {"post_events/0": 5}
     assert deployed(stage).state == "running"
     assert stage.flink.running == [deployed(stage).job_id]
 
@@ -328,16 +333,6 @@ def test_a_dead_job_is_started_from_its_newest_checkpoint(stage: Stage) -> None:
     assert stage.flink.restored[-1] == stage.flink.checkpoints[dead.job_id].path
     assert deployed(stage).features == dead.features
     assert stage.flink.running == [deployed(stage).job_id]
-
-
-def test_a_job_without_any_checkpoint_says_what_can_be_done(stage: Stage) -> None:
-    """Starting anew would lose counts, so a person decides."""
-    stage.apply()
-    dead = deployed(stage).job_id
-    stage.flink.known.clear()
-    stage.flink.checkpoints.clear()
-    with pytest.raises(JobFailedError, match=f"job {dead} left no checkpoint.*fp delete posts"):
-        ensure_running(stage.world, "posts")
 
 
 def test_a_broken_off_deployment_is_revived_from_its_savepoint(stage: Stage) -> None:

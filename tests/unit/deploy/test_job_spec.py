@@ -1,20 +1,25 @@
 """The job spec: what the definition, the settings and the start put into it."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from feature_platform.deploy.job_spec import job_spec
+from feature_platform.deploy.job_spec import StartFields, job_spec
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
 else:
     Stage = object
 
+START = StartFields(start="earliest", end_offsets={})
+
 
 def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
     """Every key of the contract with the kernel."""
     snapshot = stage.apply().snapshot
     assert snapshot is not None
-    spec = job_spec(snapshot, stage.world.settings, start="earliest", end_offsets={"t/0": 3})
+    spec = job_spec(
+        snapshot, stage.world.settings, StartFields(start="earliest", end_offsets={"t/0": 3})
+    )
     assert set(spec) == {
         *("featureset", "generation", "deployment", "data_fingerprint", "sql_fingerprint"),
         *("entity", "sql", "source", "dead_letter_topic", "layout", "settings"),
@@ -25,6 +30,7 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
         *("checkpoint_interval_ms", "parallelism", "max_parallelism"),
         *("mini_batch_ms", "mini_batch_size"),
         *("reads_in_flight_max", "writes_in_flight_max", "store_retry_ms"),
+        "undo_ttl_ms",
     }
     assert spec["deployment"] == snapshot.deployment
     assert spec["source"]["columns"][0] == {"name": "post_id", "type": "BIGINT"}
@@ -42,7 +48,12 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
         "offsets": {},
         "r_attempt": 0,
         "r_label": 0,
+        "restored_attempt": 0,
+        "restored_label": 0,
+        "dirty_since_ms": 0,
         "end_offsets": {"t/0": 3},
+        "clean": False,
+        "accept_age": False,
     }
 
 
@@ -50,15 +61,30 @@ def test_the_sqls_uids_hold_what_its_state_means(stage: Stage) -> None:
     """A wider window alone restores the SQL's state, too."""
     snapshot = stage.apply().snapshot
     assert snapshot is not None
-    spec = job_spec(snapshot, stage.world.settings, start="checkpoint", end_offsets={})
+    spec = job_spec(snapshot, stage.world.settings, START)
     assert spec["data_fingerprint"] == snapshot.job["sql_fingerprint"]
-    assert spec["start"]["from"] == "savepoint"
+
+
+def test_a_start_says_all_that_the_kernel_asks_for(stage: Stage) -> None:
+    """R, and the savepoint that it stands for."""
+    snapshot = stage.apply().snapshot
+    assert snapshot is not None
+    start = replace(START, start="store", r=(3, 1), restored=(2, 7), offsets={"t/0": 1})
+    assert job_spec(snapshot, stage.world.settings, start)["start"] == {
+        **job_spec(snapshot, stage.world.settings, START)["start"],
+        "from": "store",
+        "offsets": {"t/0": 1},
+        "r_attempt": 3,
+        "r_label": 1,
+        "restored_attempt": 2,
+        "restored_label": 7,
+    }
 
 
 def test_no_secret_stands_in_a_spec(stage: Stage) -> None:
     """Only the name of the variable that holds the password."""
     snapshot = stage.apply().snapshot
     assert snapshot is not None
-    text = str(job_spec(snapshot, stage.world.settings, start="earliest", end_offsets={}))
+    text = str(job_spec(snapshot, stage.world.settings, START))
     assert "FP_JOB_PASSWORD" in text
     assert "password'" not in text

@@ -1,5 +1,7 @@
 """Which attempts are recovered, since when rows may be dirty, and which cuts are alive."""
 
+from dataclasses import replace
+
 from feature_platform.deploy.recovered import (
     dirty_since_ms,
     is_recovered,
@@ -91,7 +93,24 @@ def test_the_cut_of_an_aborted_checkpoint_that_a_start_has_passed_by_is_dead() -
     cuts = [cut(1, 5, 50), cut(1, 4, 40)]
     assert newest_cut(cuts, attempts) == cuts[1]
     assert newest_cut(cuts, attempts[:1]) == cuts[0]
+    assert newest_cut([], []) is None
+
+
+def test_without_a_cut_the_empty_table_is_one() -> None:
+    """As old as the first start."""
+    found = newest_cut([], [attempt(1), attempt(2)])
+    assert found == Cut(attempt=0, label=0, positions={}, recorded_ms=100)
+
+
+def test_nothing_before_a_sweep_can_be_gone_back_to() -> None:
+    """It writes without undo rows; its own cut can, and those after it."""
+    sweep = replace(attempt(2, (1, 4)), kind="sweep")
+    attempts = [attempt(1), sweep, attempt(3, (2, 1))]
+    before = [cut(1, 4, 40)]
+    assert newest_cut(before, attempts) is None
     assert newest_cut([], attempts) is None
+    assert newest_cut([cut(2, 1, 40), *before], attempts) == cut(2, 1, 40)
+    assert newest_cut([cut(3, 1, 50), *before], attempts) == cut(3, 1, 50)
 
 
 def test_a_cut_of_a_dead_attempt_is_dead_although_it_is_the_newest() -> None:

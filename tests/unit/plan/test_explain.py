@@ -13,9 +13,9 @@ from feature_platform.plan.planner import (
     Plan,
     plan_delete,
     plan_removed,
-    plan_restart,
     plan_stop,
 )
+from feature_platform.plan.recovery import plan_restart
 from feature_platform.plan.snapshot import Snapshot
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "plans"
