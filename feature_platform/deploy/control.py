@@ -7,9 +7,6 @@ from feature_platform.errors import UnknownFeatureError
 from feature_platform.plan.planner import Plan, plan_delete, plan_stop
 from feature_platform.plan.snapshot import Snapshot
 
-DROPPED_MS = -1
-"""Stands in a generation's `drop_after_ms` once its table is gone."""
-
 
 def stop(world: World, name: str, report: Report = silent) -> Snapshot:
     """Stop a feature set's job with a savepoint; `fp apply` starts it again from there.
@@ -44,15 +41,6 @@ def delete(world: World, name: str, report: Report = silent) -> None:
         WorldError: A server did not answer, or the savepoint failed: the job goes on.
     """
     execute(make_delete_plan(world, name), world, report)
-    drop_expired(world, name)
-
-
-def drop_expired(world: World, name: str) -> None:
-    """Drop the tables of a feature set's old generations whose grace time is over."""
-    for generation in world.registry.generations(name):
-        if 0 < generation.drop_after_ms <= world.clock.now_ms():
-            world.tables.drop_table(generation.table)
-            world.registry.expire_generation(name, generation.generation, DROPPED_MS)
 
 
 def deployed_snapshot(world: World, name: str) -> Snapshot:

@@ -11,6 +11,13 @@ from typing import assert_never
 
 from feature_platform.deploy.await_checkpoint import await_checkpoint
 from feature_platform.deploy.await_recovered import await_grace
+from feature_platform.deploy.consent import require_consent
+from feature_platform.deploy.generation import (
+    GRACE_MS,
+    drop_abandoned,
+    drop_expired,
+    retire_replaced,
+)
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.start import restore_path
@@ -29,6 +36,7 @@ from feature_platform.plan.stages import (
     ClaimSweep,
     CreateTable,
     CreateTopics,
+    DropAbandoned,
     OwnGeneration,
     RecordDeleted,
     RecordDeployed,
@@ -36,6 +44,7 @@ from feature_platform.plan.stages import (
     RecordStopped,
     RecordSwept,
     ReleaseLease,
+    RetireGeneration,
     Stage,
     StopJob,
     StopWithSavepoint,
@@ -44,10 +53,6 @@ from feature_platform.plan.stages import (
     TakeLease,
 )
 from feature_platform.plan.target import settled
-
-GRACE_MS = 7 * 86_400_000
-"""How long the table of a deleted feature set is kept."""
-
 
 JobStage = (
     AwaitRecovered
@@ -64,13 +69,16 @@ JobStage = (
 """Stages that touch jobs or rows."""
 
 
-def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | None:
+def execute(
+    plan: Plan, world: World, report: Report = silent, *, start_empty: bool = False
+) -> Snapshot | None:
     """Walk a plan's stages.
 
     Args:
         plan: What to do.
         world: What to do it with.
         report: Told each stage before it is done.
+        start_empty: A person agreed that the plan loses history, if it does.
 
     Returns:
         What is deployed now; None if nothing is.
@@ -81,8 +89,7 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
         JobFailedError: The new job failed; the message says why and what runs now.
         WorldError: A server did not answer; apply again when it does.
     """
-    if plan.change.kind == "rebuild":
-        raise PlanRefusedError(_rebuild_refusal(plan))
+    require_consent(plan, start_empty=start_empty)
     if not plan.stages:
         return plan.deployed
     report(describe(plan.stages[0]))
@@ -102,6 +109,7 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
         except JobFailedError as error:
             msg = f"{plan.featureset}: {error}; {execution.roll_back()}"
             raise type(error)(msg) from error
+        drop_expired(world, plan.featureset)
     return world.registry.snapshot(plan.featureset)
 
 
@@ -135,8 +143,8 @@ class _Execution:
                 walk.save(replace(walk.deployed(), state="stopped"))
             case RecordSwept():
                 walk.save(replace(walk.deployed(), unswept=False))
-            case RecordDeleted(generation=generation):
-                self._delete(generation)
+            case RecordDeleted() | RetireGeneration() | DropAbandoned():
+                self._end(stage)
             case _:
                 self._do_with_jobs(stage)
 
@@ -166,6 +174,19 @@ class _Execution:
             case _:
                 assert_never(stage)
 
+    def _end(self, stage: RecordDeleted | RetireGeneration | DropAbandoned) -> None:
+        walk = self._walk
+        match stage:
+            case RecordDeleted(generation=generation):
+                self._delete(generation)
+            case RetireGeneration():
+                walk.snapshot = retire_replaced(self._world, walk.deployed())
+            case DropAbandoned():
+                drop_abandoned(self._world, self._name, walk.snapshot)
+                walk.end_progress()
+            case _:
+                assert_never(stage)
+
     def _allocate(self, stage: AllocateIds) -> None:
         allocated = self._world.registry.allocate_ids(
             self._name, stage.columns, deployed=stage.deployed, reset=stage.reset
@@ -178,6 +199,7 @@ class _Execution:
         if self._walk.progress:
             return  # the adopted job writes it already
         registry, tables = self._world.registry, self._world.tables
+        drop_abandoned(self._world, self._name, self._walk.snapshot, keep=stage.generation)
         registry.add_generation(
             self._name, stage.generation, stage.table, self._world.clock.now_ms()
         )
@@ -207,9 +229,10 @@ class _Execution:
             walk.end_progress()
         if walk.snapshot is None:
             self._world.registry.retire_ids(self._name, frozenset())
-            self._world.tables.drop_table(self._wanted().table)
+            drop_abandoned(self._world, self._name, None)
             return "nothing is deployed; correct the cause and apply again"
         self._world.registry.retire_ids(self._name, _ids(walk.snapshot))
+        drop_abandoned(self._world, self._name, walk.snapshot)
         if walk.snapshot.state != "deploying":
             return "nothing else was changed; correct the cause and apply again"
         kind = self._plan.change.kind
@@ -234,6 +257,8 @@ class _Execution:
             self._walk.finish_sweep()
 
     def _delete(self, generation: int) -> None:
+        self._walk.snapshot = retire_replaced(self._world, self._walk.deployed())
+        drop_abandoned(self._world, self._name, self._walk.deployed())
         drop_after_ms = self._world.clock.now_ms() + GRACE_MS
         self._world.registry.expire_generation(self._name, generation, drop_after_ms)
         self._world.registry.set_owner(self._name, generation, "deleted")
@@ -273,13 +298,3 @@ class _Execution:
 
 def _ids(snapshot: Snapshot) -> frozenset[int]:
     return frozenset(column.id for column in snapshot.layout.columns)
-
-
-def _rebuild_refusal(plan: Plan) -> str:
-    reasons = "; ".join(plan.change.reasons)
-    return (
-        f"{plan.featureset} cannot be changed in place: {reasons}. It needs a rebuild from the "
-        f"event log, which is not available yet. Give the changed definition another name, or "
-        f"`fp delete {plan.featureset}` and apply it anew (its history is lost), or take the "
-        f"change back"
-    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from feature_platform.definition.fingerprint import digest
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Epoch
 from feature_platform.settings import Settings, password_variable
@@ -58,8 +59,7 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
     return job | {
         "generation": snapshot.generation,
         "deployment": snapshot.deployment,
-        # The uids of the SQL's operators hold it: state of another query is never met.
-        "data_fingerprint": job["sql_fingerprint"],
+        "data_fingerprint": sql_state_key(job),
         "settings": job["settings"]
         | {
             "flush_changes_max": flink.flush_changes_max,
@@ -85,3 +85,16 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
         },
         "start": start.to_json(),
     }
+
+
+def sql_state_key(job: Mapping[str, Any]) -> str:
+    """Return what stands in the uids of the SQL's operators: state of another query is never met.
+
+    Nor is it where a column begins anew under another id, or at more levels: the SQL would go on
+    with a minute's maximum or last items, and what happened before would be in what counts from
+    now on. Without state it begins with the next event.
+    """
+    columns = [
+        [column["id"], column["levels"], column["lifetime"]] for column in job["layout"]["columns"]
+    ]
+    return digest([job["sql_fingerprint"], columns])

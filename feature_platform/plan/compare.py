@@ -27,6 +27,7 @@ Kind = Literal[
     "sweep",
     "stop",
     "removed",
+    "finish",
 ]
 Verdict = Literal[
     "keeps history",

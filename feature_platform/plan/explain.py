@@ -16,6 +16,7 @@ from feature_platform.plan.stages import (
     ClaimSweep,
     CreateTable,
     CreateTopics,
+    DropAbandoned,
     OwnGeneration,
     RecordDeleted,
     RecordDeployed,
@@ -23,6 +24,7 @@ from feature_platform.plan.stages import (
     RecordStopped,
     RecordSwept,
     ReleaseLease,
+    RetireGeneration,
     Stage,
     StopJob,
     StopWithSavepoint,
@@ -45,6 +47,7 @@ HEADLINES: dict[Kind, str] = {
     "sweep": "finish what was begun: write back what an undone version wrote",
     "stop": "stop with a savepoint",
     "removed": "to be removed",
+    "finish": "as defined, but a change was broken off",
 }
 
 
@@ -98,6 +101,8 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"submit the job with empty state, from the last cut of the store{asked}"
         case SubmitJob(start=start):
             return f"submit the job from the {start}"
+        case AwaitCheckpoint(beside=True):
+            return "wait for its first checkpoint; if it fails, the job before it simply goes on"
         case AwaitCheckpoint():
             return "wait for its first checkpoint; if it fails, bring the job before it back"
         case RecordDeployed():
@@ -111,6 +116,14 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
                 f"record that it is deleted; the table of generation {generation} "
                 "goes after the grace time"
             )
+        case RetireGeneration(generation=generation, job_id=job_id):
+            return (
+                f"stop job {job_id} with a savepoint; the table of generation {generation} goes "
+                "after the grace time"
+            )
+        case DropAbandoned(generations=generations):
+            numbers = ", ".join(map(str, generations))
+            return f"remove what a broken-off change has begun: generation {numbers}"
         case ReleaseLease():
             return "release the lease"
         case _:

@@ -22,6 +22,7 @@ from feature_platform.plan.stages import (
     ClaimSweep,
     CreateTable,
     CreateTopics,
+    DropAbandoned,
     OwnGeneration,
     RecordDeleted,
     RecordDeployed,
@@ -29,6 +30,7 @@ from feature_platform.plan.stages import (
     RecordStopped,
     RecordSwept,
     ReleaseLease,
+    RetireGeneration,
     Stage,
     StopWithSavepoint,
     SubmitJob,
@@ -48,6 +50,10 @@ class Facts:
     """The number of its next generation, if it gets one."""
     job_runs: bool = True
     """Whether the deployed job runs, or Flink is about to restart it."""
+    abandoned: tuple[int, ...] = ()
+    """Generations that a broken-off change has begun."""
+    lingering: bool = False
+    """Whether the generation before the deployed one was replaced and not yet retired."""
     downtime_ms: int | None = None
     """How long the last upgrade stopped the feature set's rows; None if that is not known."""
 
@@ -115,18 +121,47 @@ def plan(
     change = compare(wanted, layout, deployed, fresh)
     if deployed and change.kind in ("none", "metadata"):
         layout = deployed.layout  # it holds all that is wanted, and the job writes it
-    base = deployed or blank(wanted, facts.next_generation)
+    base = _base(wanted, change, deployed, facts)
     target = target_of(wanted, layout, change, replace(base, definition=definition or {}))
     if deployed and change.kind == "none":
         change = revival(change, deployed, facts)
+    tidying = _tidying(change, deployed, facts)
+    if tidying and change.kind == "none":
+        change = replace(change, kind="finish", reasons=("a change was broken off",))
     return Plan(
         featureset=wanted.name,
         change=change,
-        stages=stages_of(change, target, deployed, allocate),
+        stages=_with(tidying, stages_of(change, target, deployed, allocate)),
         deployed=deployed,
         target=target,
         costs=costs_of(change.kind, deployed, target, facts.downtime_ms),
     )
+
+
+def _base(wanted: FeatureSet, change: Change, deployed: Snapshot | None, facts: Facts) -> Snapshot:
+    """Return what a target is made from: what is deployed, or a new generation."""
+    if deployed and change.kind != "rebuild":
+        return deployed
+    before = replace(deployed, previous={}, older={}).to_json() if deployed else {}
+    return replace(blank(wanted, facts.next_generation), older=before)
+
+
+def _tidying(change: Change, deployed: Snapshot | None, facts: Facts) -> tuple[Stage, ...]:
+    """Return what finishes or removes what an earlier, broken-off change has left."""
+    stages: list[Stage] = []
+    before = deployed.replaced if deployed else None
+    if before and facts.lingering:
+        stages.append(RetireGeneration(generation=before.generation, job_id=before.job_id))
+    if deployed and facts.abandoned and change.kind != "rebuild":  # which may adopt or replace it
+        stages.append(DropAbandoned(generations=facts.abandoned))
+    return tuple(stages)
+
+
+def _with(tidying: tuple[Stage, ...], stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    if not tidying:
+        return stages
+    lease, *others = stages or (TakeLease(), ReleaseLease())
+    return (lease, *tidying, *others)
 
 
 def _allocation(
@@ -216,7 +251,7 @@ def stages_of(
     else:
         own_and_claim = (own,)
     match change.kind:
-        case "none" | "removed" | "rebuild" | "stop" | "recover" | "rollback" | "sweep":
+        case "none" | "removed" | "stop" | "recover" | "rollback" | "sweep" | "finish":
             return ()
         case "metadata":
             return (TakeLease(), RecordMetadata(), ReleaseLease())
@@ -225,14 +260,8 @@ def stages_of(
             return (*begin, SubmitJob(start="savepoint"), *launched)
         case "restart":
             return (TakeLease(), *own_and_claim, SubmitJob(start="checkpoint"), *launched)
-        case "new":
-            topics = (target.topic, dead_letter_topic(target.topic))
-            made: tuple[Stage, ...] = (
-                CreateTopics(topics=topics),
-                CreateTable(generation=target.generation, table=target.table),
-            )
-            before = (TakeLease(), *([allocate] if allocate else []), *made)
-            return (*before, own, SubmitJob(start="earliest"), *launched)
+        case "new" | "rebuild":
+            return _generation_stages(target, deployed, allocate)
         case "forward":
             running = deployed is not None and deployed.state == "running"
             stop = [StopWithSavepoint(job_id=deployed.job_id)] if deployed and running else []
@@ -241,10 +270,30 @@ def stages_of(
                 *([allocate] if allocate else []),
                 AwaitRecovered(),
             )
-            before = (*begun, *stop, CheckSavepoint())
-            return (*before, own, SubmitJob(start="savepoint"), *launched)
+            return (*begun, *stop, CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
 
 
 def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:
     """Return the stages that write back what an undone version wrote; a job may run meanwhile."""
     return (AwaitGrace(), Sweep(table=deployed.table), RecordSwept())
+
+
+def _generation_stages(
+    target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
+) -> tuple[Stage, ...]:
+    """Return how a generation begins, empty; the one before goes on until readers have left it."""
+    old: tuple[Stage, ...] = ()
+    if deployed:
+        old = (RetireGeneration(generation=deployed.generation, job_id=deployed.job_id),)
+    return (
+        TakeLease(),
+        *([allocate] if allocate else []),
+        CreateTopics(topics=(target.topic, dead_letter_topic(target.topic))),
+        CreateTable(generation=target.generation, table=target.table),
+        OwnGeneration(generation=target.generation),
+        SubmitJob(start="earliest"),
+        AwaitCheckpoint(beside=bool(old)),
+        RecordDeployed(),
+        *old,
+        ReleaseLease(),
+    )

@@ -94,6 +94,13 @@ class Snapshot:
     """What was deployed before the last upgrade, as JSON: what `fp rollback` goes back to."""
     tried: tuple[Tried, ...] = ()
     """What failed since the job died; empty once one runs again."""
+    older: dict[str, Any] = field(default_factory=dict)
+    """What the generation before was, as JSON; kept over upgrades, empty if there is none."""
+
+    @property
+    def replaced(self) -> "Snapshot | None":
+        """What this generation has replaced."""
+        return Snapshot.from_json(self.older) if self.older else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the registry stores."""

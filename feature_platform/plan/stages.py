@@ -113,6 +113,9 @@ class SubmitJob:
 class AwaitCheckpoint:
     """Wait for the new job's first checkpoint; bring the old one back if it does not come."""
 
+    beside: bool = False
+    """The old job goes on meanwhile, so it need not be brought back."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordDeployed:
@@ -134,6 +137,21 @@ class RecordDeleted:
     """Note that readers are to answer "unknown feature"; the table is kept for the grace time."""
 
     generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetireGeneration:
+    """Stop the job of the generation that was replaced; its table is kept for the grace time."""
+
+    generation: int
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropAbandoned:
+    """Remove generations that a broken-off change has begun."""
+
+    generations: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,5 +179,7 @@ Stage = (
     | RecordMetadata
     | RecordStopped
     | RecordDeleted
+    | RetireGeneration
+    | DropAbandoned
     | ReleaseLease
 )

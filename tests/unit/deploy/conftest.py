@@ -173,6 +173,10 @@ class FakeTopics:
         }
 
 
+class CrashError(Exception):
+    """The process dies here."""
+
+
 @dataclass
 class Stage:
     """All that a test plays with."""
@@ -184,6 +188,8 @@ class Stage:
     tiles: MemoryTiles
     clock: ManualClock
     folder: Path
+    crash_before: str = ""
+    """The process dies when a stage with this text is told."""
     said: list[str] = field(default_factory=list)
 
     def define(self, *edits: tuple[str, str]) -> Project:
@@ -198,12 +204,27 @@ class Stage:
             file.write_text(changed)
         return load_project(self.folder)
 
-    def apply(self, *edits: tuple[str, str]) -> Outcome:
+    def apply(
+        self, *edits: tuple[str, str], reset: Sequence[str] = (), start_empty: bool = False
+    ) -> Outcome:
         """Apply the definitions with some texts replaced."""
-        plans = make_plans(self.world, self.define(*edits), ["posts"])
-        return apply(self.world, plans, self.said.append)[0]
+        plans = make_plans(self.world, self.define(*edits), ["posts"], reset=reset)
+        return apply(self.world, plans, self.tell, start_empty=start_empty)[0]
 
-    def claim(self, attempt: int, r: Epoch = (0, 0), **more: Any) -> None:  # noqa: ANN401 (fields)
+    def tell(self, text: str) -> None:
+        """Take note of a stage; die if a test wants that before it."""
+        if self.crash_before and self.crash_before in text:
+            raise CrashError
+        self.said.append(text)
+
+    def claim(
+        self,
+        attempt: int,
+        r: Epoch = (0, 0),
+        *,
+        generation: int = 1,
+        **more: Any,  # noqa: ANN401 (fields)
+    ) -> None:
         """Let the deployed job claim an attempt, now."""
         deployed = self.registry.snapshot("posts")
         made = Attempt(
@@ -216,7 +237,7 @@ class Stage:
             end_offsets={},
             claimed_ms=self.clock.now_ms(),
         )
-        self.registry.add_attempt("posts", 1, replace(made, **more))
+        self.registry.add_attempt("posts", generation, replace(made, **more))
 
     def cut(self, attempt: int, label: int, **positions: int) -> None:
         """Let the job record a complete cut, now; `p0=5` is position 5."""

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from feature_platform.deploy.job_spec import StartFields, job_spec
+from feature_platform.deploy.job_spec import StartFields, job_spec, sql_state_key
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
@@ -11,6 +11,7 @@ else:
     Stage = object
 
 START = StartFields(start="earliest", end_offsets={})
+EDIT = ("action = 'view'", "action = 'play'")
 
 
 def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
@@ -57,14 +58,6 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
     }
 
 
-def test_the_sqls_uids_hold_what_its_state_means(stage: Stage) -> None:
-    """A wider window alone restores the SQL's state, too."""
-    snapshot = stage.apply().snapshot
-    assert snapshot is not None
-    spec = job_spec(snapshot, stage.world.settings, START)
-    assert spec["data_fingerprint"] == snapshot.job["sql_fingerprint"]
-
-
 def test_a_start_says_all_that_the_kernel_asks_for(stage: Stage) -> None:
     """R, and the savepoint that it stands for."""
     snapshot = stage.apply().snapshot
@@ -79,6 +72,21 @@ def test_a_start_says_all_that_the_kernel_asks_for(stage: Stage) -> None:
         "restored_attempt": 2,
         "restored_label": 7,
     }
+
+
+def test_the_sqls_state_lives_as_long_as_it_means_the_same(stage: Stage) -> None:
+    """Another parallelism restores it; a query, an id or a level that begins anew does not."""
+    first = stage.apply().snapshot
+    again = stage.apply(("features:", "settings: {parallelism: 2}\nfeatures:")).snapshot
+    reset = stage.apply(reset=["views"]).snapshot
+    wider = stage.apply(("[2h]", "[2h, 7d]")).snapshot
+    edited = stage.apply(EDIT).snapshot
+    assert first and again and reset and wider and edited  # noqa: PT018 (for mypy)
+    keys = [sql_state_key(item.job) for item in (first, again, reset, wider, edited)]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 4
+    spec = job_spec(first, stage.world.settings, START)
+    assert spec["data_fingerprint"] == keys[0]
 
 
 def test_no_secret_stands_in_a_spec(stage: Stage) -> None:

@@ -92,7 +92,9 @@ def upgrade(project: MakeProject, deployed: Snapshot) -> MakePlan:
         deployed: Snapshot = deployed,
         **facts: Any,  # noqa: ANN401
     ) -> Plan:
-        return _make_plan(project(*edits), deployed, reset, **{"ids": ids, **facts})
+        return _make_plan(
+            project(*edits), deployed, reset, **{"ids": ids, "next_generation": 2, **facts}
+        )
 
     return make
 
