@@ -7,13 +7,18 @@ START_EMPTY = "--start-empty"
 NAMES_MAX = 8
 
 
+def consented(plan: Plan, *, start_empty: bool) -> bool:
+    """Tell whether a plan loses nothing, or whether that was agreed to."""
+    return start_empty or plan.change.kind != "rebuild"
+
+
 def require_consent(plan: Plan, *, start_empty: bool) -> None:
     """Return if the plan loses nothing, or if that was agreed to.
 
     Raises:
         PlanRefusedError: It loses history; the message says whose, and how to agree.
     """
-    if plan.change.kind != "rebuild" or start_empty:
+    if consented(plan, start_empty=start_empty):
         return
     reasons = "; ".join(plan.change.reasons)
     names = [verdict.name for verdict in plan.verdicts]
