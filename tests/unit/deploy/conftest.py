@@ -62,6 +62,7 @@ class FakeFlink:
     unstoppable: bool = False
     uids: Sequence[str] = STATEFUL_UIDS
     on_submit: Callable[[], None] = lambda: None
+    now_ms: Callable[[], int] = lambda: 1
 
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Start a job."""
@@ -145,7 +146,11 @@ class FakeFlink:
         head = struct.pack(">iiq", 0x4960672D, 4, number)
         (path / "_metadata").write_bytes(head + b"".join(map(operator_id, self.uids)))
         self.checkpoints[job_id] = Checkpoint(
-            id=number, completed_ms=1, bytes=1, path=path.as_uri(), is_savepoint=is_savepoint
+            id=number,
+            completed_ms=self.now_ms(),
+            bytes=1,
+            path=path.as_uri(),
+            is_savepoint=is_savepoint,
         )
         return path.as_uri()
 
@@ -256,7 +261,7 @@ def stage(tmp_path: Path) -> Stage:
     """An empty world."""
     clock = ManualClock(NOW_MS)
     registry, tiles = MemoryRegistry(clock), MemoryTiles(clock)
-    flink, topics = FakeFlink(tmp_path), FakeTopics()
+    flink, topics = FakeFlink(tmp_path, now_ms=clock.now_ms), FakeTopics()
     world = World(
         settings=load_settings(tmp_path, {}),
         registry=registry,
