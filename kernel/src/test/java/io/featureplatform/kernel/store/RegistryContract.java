@@ -128,10 +128,12 @@ abstract class RegistryContract {
     assertEquals(Optional.empty(), newestCut(3));
     record(new CutPart(3, 9, "intake-1", 2, at(4, 2)));
     assertEquals(Optional.of(new Cut(9, at(5, 2))), newestCut(3));
-    record(new CutPart(3, 11, "intake-0", 2, at(8, 8)), new CutPart(3, 11, "intake-1", 2, at(8, 8)));
+    record(
+        new CutPart(3, 11, "intake-0", 2, at(8, 8)), new CutPart(3, 11, "intake-1", 2, at(8, 8)));
     record(new CutPart(4, 12, "intake-0", 1, at(9, 9)), new CutPart(4, 12, "kernel-0", 1, null));
     assertEquals(Optional.of(new Cut(9, at(5, 2))), newestCut(3));
-    record(new CutPart(3, 10, "intake-0", 2, at(7, 0)), new CutPart(3, 10, "intake-1", 2, at(0, 7)));
+    record(
+        new CutPart(3, 10, "intake-0", 2, at(7, 0)), new CutPart(3, 10, "intake-1", 2, at(0, 7)));
     record(new CutPart(3, 10, "kernel-0", 1, null));
     assertEquals(Optional.of(new Cut(10, at(7, 7))), newestCut(3));
   }

@@ -93,8 +93,7 @@ abstract class TileStoreContract {
   /** Undo rows expire. */
   @Test
   void undoRowsExpire() throws Exception {
-    write(
-        WriteTime.of(1, 1), RowWrite.undo(UndoKey.of(new Epoch(1, 7), 1), bytes(1), 1_000));
+    write(WriteTime.of(1, 1), RowWrite.undo(UndoKey.of(new Epoch(1, 7), 1), bytes(1), 1_000));
     pass(2_100);
     assertEquals(List.of(), undo(0, Long.MAX_VALUE, 10));
   }
