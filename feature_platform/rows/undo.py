@@ -5,6 +5,7 @@ written by its tests.
 """
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -58,7 +59,7 @@ def decode_undo(payload: bytes) -> dict[RowKey, bytes | None]:
         msg = f"an undo row of {len(payload)} bytes is no UndoRow: {error}"
         raise CorruptRowError(msg) from error
     keys = [RowKey(entry.level, entry.start_ms) for entry in message.entries]
-    if any(key >= following for key, following in zip(keys, keys[1:], strict=False)):
+    if any(key >= following for key, following in pairwise(keys)):
         msg = f"an undo row's entries do not ascend: {keys}"
         raise CorruptRowError(msg)
     return {
