@@ -43,7 +43,7 @@ fmt: setup ## format all code and repair what can be repaired
 
 golden: setup ## renew the golden files; the diff is the review
 	$(MVN) test -Dgolden.write=true -Dtest=GoldenRowsTest
-	GOLDEN_WRITE=1 $(BIN)/pytest -m "not slow" tests/unit/definition tests/unit/plan
+	GOLDEN_WRITE=1 $(BIN)/pytest -m "not slow" tests/unit/definition tests/unit/plan tests/unit/registry
 	git diff --stat tests/golden
 
 bench: setup ## events per second through the whole job, with the profile of where time goes

@@ -13,6 +13,7 @@ FeaturePlatformError
     ├── StoreUnavailableError   Cassandra or ScyllaDB did not answer
     ├── BrokerUnavailableError  Kafka did not answer
     ├── JobFailedError          a Flink job failed or did not reach its checkpoint
+    │   └── RestoreFailedError  it cannot go on from its checkpoint: the store is left
     ├── LeaseHeldError          someone else deploys this feature set right now
     └── CorruptRowError         stored bytes that cannot be decoded
 
@@ -96,6 +97,10 @@ class BrokerUnavailableError(WorldError):
 
 class JobFailedError(WorldError):
     """A Flink job failed, or did not reach its checkpoint in time."""
+
+
+class RestoreFailedError(JobFailedError):
+    """A Flink job's checkpoint or savepoint is missing, corrupt, or void."""
 
 
 class LeaseHeldError(WorldError):

@@ -57,6 +57,10 @@ class StoreSettings(_Section):
     writes_in_flight_max: int = Field(default=512, ge=1)
     retry_ms: int = Field(default=600_000, ge=0)
     """How long a job retries against a store that is down before its task fails and restarts."""
+    undo_ttl_ms: int = Field(default=43_200_000, ge=1)
+    """How long undo rows are kept: an outage, or a way back, that is longer asks a person."""
+    zombie_grace_ms: int = Field(default=90_000, ge=0)
+    """How long a task of a failed job may still write: heartbeat, write timeout and hints."""
 
 
 class FlinkSettings(_Section):
@@ -77,6 +81,8 @@ class FlinkSettings(_Section):
     mini_batch_ms: int = Field(default=1_000, ge=0)
     mini_batch_size: int = Field(default=20_000, ge=1)
     flush_changes_max: int = Field(default=100_000, ge=1)
+    store_starts_max: int = Field(default=3, ge=0)
+    """How often a job that cannot restore is started from the store before a person is asked."""
 
     @property
     def rest_url(self) -> str:

@@ -44,6 +44,17 @@ class Topics:
                 for part, bounds in self._bounds(consumer, topic).items()
             }
 
+    def bounds(self, topic: str) -> dict[str, tuple[int, int]]:
+        """Return the first offset that is kept, and the end, of each "topic/partition".
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            return {
+                f"{topic}/{part}": bounds for part, bounds in self._bounds(consumer, topic).items()
+            }
+
     def dead_letters(self, topic: str) -> dict[str, Counter[str]]:
         """Count the dead letters in a topic by feature set and reason.
 

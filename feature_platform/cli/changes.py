@@ -1,7 +1,7 @@
 """`fp plan`, `apply`, `wait`, `stop`, `delete`: what would change, and changing it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -21,6 +21,13 @@ Names = Annotated[
 ]
 Name = Annotated[str, typer.Argument(metavar="FS", help="Name of a deployed feature set.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Reset = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="A feature that is to count from now on; repeatable."),
+]
+StartEmpty = Annotated[
+    bool, typer.Option("--start-empty", help="Agree that an incompatible change loses history.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -30,14 +37,17 @@ def register(app: typer.Typer) -> None:
         app.command()(command)
 
 
-def plan(context: typer.Context, names: Names = None, *, as_json: Json = False) -> None:
+def plan(
+    context: typer.Context, names: Names = None, *, reset: Reset = None, as_json: Json = False
+) -> None:
     """Show what would change, and change nothing."""
     from feature_platform.deploy.apply import make_plans
     from feature_platform.plan.explain import explain
 
+    _check_reset(names, reset)
     project = _load(context.obj)
     with _open(context.obj) as world:
-        plans = make_plans(world, project, names or ())
+        plans = make_plans(world, project, names or (), reset=reset or ())
     if as_json:
         print_json([item.to_json() for item in plans])
     else:
@@ -46,21 +56,31 @@ def plan(context: typer.Context, names: Names = None, *, as_json: Json = False) 
 
 
 def apply(
-    context: typer.Context, names: Names = None, *, yes: Yes = False, as_json: Json = False
+    context: typer.Context,
+    names: Names = None,
+    *,
+    reset: Reset = None,
+    start_empty: StartEmpty = False,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Do what `fp plan` shows; return when every new job's first checkpoint is complete."""
     from feature_platform.deploy.apply import apply as execute_all
     from feature_platform.deploy.apply import make_plans
+    from feature_platform.deploy.consent import consented
     from feature_platform.plan.explain import explain
 
+    _check_reset(names, reset)
     project = _load(context.obj)
     with _open(context.obj) as world:
-        plans = make_plans(world, project, names or ())
+        plans = make_plans(world, project, names or (), reset=reset or ())
         for item in plans:
             _tell(explain(item))
-        if any(item.stages for item in plans):
+        if any(item.stages and consented(item, start_empty=start_empty) for item in plans):
             _ask("Apply this?", yes=yes)
-        outcomes = execute_all(world, plans, lambda text: _tell(f"  {text}"))
+        outcomes = execute_all(
+            world, plans, lambda text: _tell(f"  {text}"), start_empty=start_empty
+        )
     if as_json:
         print_json([_outcome(outcome) for outcome in outcomes])
     for outcome in outcomes:
@@ -125,6 +145,17 @@ def delete(context: typer.Context, name: Name, *, yes: Yes = False, as_json: Jso
         print_json({"featureset": name, "state": "deleted"})
     else:
         typer.echo(f"{name}: deleted")
+
+
+def _check_reset(names: Sequence[str] | None, reset: Sequence[str] | None) -> None:
+    """Refuse a reset that does not say whose column it is.
+
+    Raises:
+        typer.BadParameter: Not exactly one feature set is named.
+    """
+    if reset and len(names or ()) != 1:
+        msg = "name the one feature set whose column is meant: fp apply FS --reset COLUMN"
+        raise typer.BadParameter(msg, param_hint="--reset")
 
 
 def _load(settings: Settings) -> "Project":

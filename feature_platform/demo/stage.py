@@ -8,7 +8,8 @@ from functools import partial
 
 from feature_platform.broker.topics import Topics
 from feature_platform.demo.scratch import FEATURE_SETS
-from feature_platform.deploy.control import delete, drop_expired
+from feature_platform.deploy.control import delete
+from feature_platform.deploy.generation import drop_expired
 from feature_platform.deploy.world import World
 from feature_platform.errors import LeaseHeldError
 from feature_platform.plan.job import dead_letter_topic

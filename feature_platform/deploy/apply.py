@@ -1,18 +1,20 @@
 """From a project's definitions to plans, and from plans to deployments: `fp plan`, `fp apply`."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from feature_platform.definition.loading import Project
 from feature_platform.definition.model import FeatureSet
-from feature_platform.deploy.execute import Report, execute, silent
+from feature_platform.deploy.downtime import measured_downtime_ms
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.generation import abandoned, drop_expired, lingering, next_generation
+from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
 from feature_platform.plan.compare import Kind
 from feature_platform.plan.planner import Facts, Plan, plan, plan_removed
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import RegistryReader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,51 +28,64 @@ class Outcome:
     error: FeaturePlatformError | None = None
 
 
-def make_plans(world: World, project: Project, names: Iterable[str] = ()) -> list[Plan]:
+def make_plans(
+    world: World, project: Project, names: Iterable[str] = (), *, reset: Sequence[str] = ()
+) -> list[Plan]:
     """Plan feature sets; changes nothing.
 
     Args:
         world: Asked what is deployed and what runs.
         project: The wanted definitions.
         names: The feature sets; without any, all that are defined or deployed.
+        reset: Features or stored columns of these feature sets that are to count from now on.
 
     Raises:
-        UnknownFeatureError: A name is neither defined nor deployed.
+        UnknownFeatureError: A name is neither defined nor deployed, or there is no such column.
+        PlanRefusedError: A column cannot be reset.
         DefinitionError: A feature set that was named does not load.
         WorldError: A server did not answer.
     """
     deployed = {snapshot.featureset: snapshot for snapshot in world.registry.snapshots()}
     wanted = list(names) or sorted(project.featuresets.keys() | _removable(project, deployed))
-    return [_plan(world, project, name, deployed.get(name)) for name in wanted]
+    return [_plan(world, project, name, deployed.get(name), reset) for name in wanted]
 
 
-def apply(world: World, plans: Iterable[Plan], report: Report = silent) -> list[Outcome]:
+def apply(
+    world: World, plans: Iterable[Plan], report: Report = silent, *, start_empty: bool = False
+) -> list[Outcome]:
     """Execute plans one after the other; one that fails does not stop the others.
 
     Args:
         world: What to do it with.
         plans: What to do, as `make_plans` made them.
         report: Told each stage before it is done.
+        start_empty: A person agreed that those plans lose history which need that.
 
     Returns:
         What became of each plan, in order; errors are in it, not raised.
     """
-    return [_outcome(world, item, report) for item in plans]
+    return [_outcome(world, item, report, start_empty=start_empty) for item in plans]
 
 
-def _outcome(world: World, item: Plan, report: Report) -> Outcome:
+def _outcome(world: World, item: Plan, report: Report, *, start_empty: bool) -> Outcome:
+    def tell(text: str) -> None:
+        report(f"{item.featureset}: {text}")
+
     try:
-        snapshot = execute(item, world, lambda text: report(f"{item.featureset}: {text}"))
+        snapshot = execute(item, world, tell, start_empty=start_empty)
+        drop_expired(world, item.featureset)
     except FeaturePlatformError as error:
         return Outcome(featureset=item.featureset, change=item.change.kind, error=error)
     return Outcome(featureset=item.featureset, change=item.change.kind, snapshot=snapshot)
 
 
-def _plan(world: World, project: Project, name: str, deployed: Snapshot | None) -> Plan:
+def _plan(
+    world: World, project: Project, name: str, deployed: Snapshot | None, reset: Sequence[str]
+) -> Plan:
     wanted = project.featuresets.get(name)
     if wanted is not None:
         facts = _facts(world, wanted, deployed)
-        return plan(wanted, deployed, facts, definition=project.raw[name])
+        return plan(wanted, deployed, facts, definition=project.raw[name], reset=reset)
     if project.problems:
         raise DefinitionError(project.problems)
     if deployed is not None:
@@ -83,20 +98,15 @@ def _facts(world: World, wanted: FeatureSet, deployed: Snapshot | None) -> Facts
     if deployed and deployed.state == "running":
         job = world.cluster.job(deployed.job_id)
         runs = job is not None and job.lives
+    known = world.registry.generations(wanted.name)
     return Facts(
         ids=world.registry.feature_ids(wanted.name),
-        next_generation=_next_generation(world.registry, wanted.name),
+        next_generation=next_generation(world, wanted.name, deployed),
         job_runs=runs,
+        abandoned=abandoned(deployed, known),
+        lingering=bool(deployed and lingering(deployed, known)),
+        downtime_ms=measured_downtime_ms(world.registry, deployed) if deployed else None,
     )
-
-
-def _next_generation(registry: RegistryReader, name: str) -> int:
-    """A generation that was begun and never deployed is begun again; any other is never reused."""
-    known = registry.generations(name)
-    if not known:
-        return 1
-    begun = registry.snapshot(name) is None and known[-1].drop_after_ms == 0
-    return known[-1].generation + (0 if begun else 1)
 
 
 def _removable(project: Project, deployed: dict[str, Snapshot]) -> set[str]:

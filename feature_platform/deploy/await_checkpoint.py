@@ -3,7 +3,7 @@
 import time
 
 from feature_platform.deploy.world import World
-from feature_platform.errors import JobFailedError
+from feature_platform.errors import JobFailedError, RestoreFailedError
 
 TIMEOUT_S = 300.0
 RESTARTS_MAX = 3
@@ -14,6 +14,7 @@ def await_checkpoint(world: World, job_id: str, *, timeout_s: float = TIMEOUT_S)
     """Return when a job has completed a checkpoint; asks for one as soon as the job takes it.
 
     Raises:
+        RestoreFailedError: It cannot read what it was to go on from; told at its first failure.
         JobFailedError: It ended, failed again and again, or took too long; says the root cause.
         ServerError: Flink does not answer.
     """
@@ -23,10 +24,14 @@ def await_checkpoint(world: World, job_id: str, *, timeout_s: float = TIMEOUT_S)
         if world.cluster.last_checkpoint(job_id):
             return
         job = world.cluster.job(job_id)
-        if job is None or not job.lives:
+        restarts = world.cluster.restarts(job_id)
+        lives = job is not None and job.lives
+        if (restarts or not lives) and world.cluster.failed_to_restore(job_id):
+            raise RestoreFailedError(_failure(world, job_id, "cannot restore its checkpoint"))
+        if job is None or not lives:
             state = job.state if job else "unknown to Flink"
             raise JobFailedError(_failure(world, job_id, f"is {state}"))
-        if world.cluster.restarts(job_id) >= RESTARTS_MAX:
+        if restarts >= RESTARTS_MAX:
             raise JobFailedError(_failure(world, job_id, f"failed {RESTARTS_MAX} times"))
         asked = asked or (job.state == "RUNNING" and _ask(world, job_id))
         time.sleep(world.poll_s)

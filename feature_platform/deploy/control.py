@@ -1,13 +1,11 @@
-"""Stopping, deleting and reviving what is deployed, without looking at any definition."""
+"""Stopping and deleting what is deployed, without looking at any definition."""
 
-from feature_platform.deploy.execute import Report, execute, silent
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.errors import UnknownFeatureError
-from feature_platform.plan.planner import Plan, plan_delete, plan_restart, plan_stop
+from feature_platform.plan.planner import Plan, plan_delete, plan_stop
 from feature_platform.plan.snapshot import Snapshot
-
-DROPPED_MS = -1
-"""Stands in a generation's `drop_after_ms` once its table is gone."""
 
 
 def stop(world: World, name: str, report: Report = silent) -> Snapshot:
@@ -43,37 +41,6 @@ def delete(world: World, name: str, report: Report = silent) -> None:
         WorldError: A server did not answer, or the savepoint failed: the job goes on.
     """
     execute(make_delete_plan(world, name), world, report)
-    drop_expired(world, name)
-
-
-def drop_expired(world: World, name: str) -> None:
-    """Drop the tables of a feature set's old generations whose grace time is over."""
-    for generation in world.registry.generations(name):
-        if 0 < generation.drop_after_ms <= world.clock.now_ms():
-            world.tables.drop_table(generation.table)
-            world.registry.expire_generation(name, generation.generation, DROPPED_MS)
-
-
-def ensure_running(world: World, name: str, report: Report = silent) -> bool:
-    """Start a job that should run and does not, as it was deployed, from its newest checkpoint.
-
-    Returns:
-        Whether it had to be started; False if it runs, or is stopped on purpose.
-
-    Raises:
-        UnknownFeatureError: It is not deployed.
-        LeaseHeldError: Someone else changes it, so it is in good hands.
-        JobFailedError: It does not start; the message says why.
-        WorldError: A server did not answer.
-    """
-    deployed = deployed_snapshot(world, name)
-    if deployed.state == "stopped":
-        return False
-    job = world.cluster.job(deployed.job_id)
-    if deployed.state == "running" and job is not None and job.lives:
-        return False
-    execute(plan_restart(deployed), world, report)
-    return True
 
 
 def deployed_snapshot(world: World, name: str) -> Snapshot:

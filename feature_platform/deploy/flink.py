@@ -12,6 +12,7 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
+from feature_platform.deploy.restore import failed_to_restore
 from feature_platform.errors import JobFailedError, ServerError
 
 REQUEST_TIMEOUT_S = 15.0
@@ -133,9 +134,11 @@ class FlinkRest:
 
     def root_exception(self, job_id: str) -> str:
         """Return the innermost cause of a job's newest failure; empty if it never failed."""
-        answer = self._find(f"/jobs/{job_id}/exceptions") or {}
-        entries = (answer.get("exceptionHistory") or {}).get("entries") or ()
-        return root_cause(entries[0]["stacktrace"]) if entries else ""
+        return root_cause(self._trace(job_id))
+
+    def failed_to_restore(self, job_id: str) -> bool:
+        """Tell whether a job's newest failure was that it could not read its checkpoint."""
+        return failed_to_restore(self._trace(job_id))
 
     def trigger_checkpoint(self, job_id: str) -> None:
         """Ask for a checkpoint now; it is under way when this returns.
@@ -199,6 +202,12 @@ class FlinkRest:
             time.sleep(POLL_S)
         msg = f"job {job_id} was cancelled but does not end; look at it on the Flink page"
         raise JobFailedError(msg)
+
+    def _trace(self, job_id: str) -> str:
+        """Return the stack trace of a job's newest failure; empty if it never failed."""
+        answer = self._find(f"/jobs/{job_id}/exceptions") or {}
+        entries = (answer.get("exceptionHistory") or {}).get("entries") or ()
+        return str(entries[0]["stacktrace"]) if entries else ""
 
     def _get(self, path: str) -> Any:  # noqa: ANN401 - JSON
         try:

@@ -1,31 +1,65 @@
 """The job spec: what a job computes (the snapshot's), where (the settings') and from when."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from feature_platform.definition.fingerprint import digest
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.plan.stages import Start
+from feature_platform.registry.base import Epoch
 from feature_platform.settings import Settings, password_variable
 
 
-def job_spec(
-    snapshot: Snapshot, settings: Settings, *, start: Start, end_offsets: Mapping[str, int]
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartFields:
+    """What a job goes on from; the kernel's `JobSpec` reads the same names."""
+
+    start: Literal["earliest", "savepoint", "store"]
+    end_offsets: Mapping[str, int]
+    """The topic's end offsets now, by "topic/partition"."""
+    offsets: Mapping[str, int] = field(default_factory=dict)
+    """First offsets to read, where a cut says them; the state of a savepoint says its own."""
+    r: Epoch = (0, 0)
+    """R: of `store` the cut; of `savepoint` (0, 0) for what its state says, else a sweep."""
+    restored: Epoch = (0, 0)
+    """With R of a sweep: the savepoint's own epoch, which that R stands for."""
+    dirty_since_ms: int = 0
+    """Since when rows may hold what a dead attempt wrote; of `store`."""
+    clean: bool = False
+    """Whether R is the last thing that any writer did."""
+    accept_age: bool = False
+    """Whether a person has accepted that rows may be wrong."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that stands in the job spec."""
+        return {
+            "from": self.start,
+            "offsets": dict(self.offsets),
+            "r_attempt": self.r[0],
+            "r_label": self.r[1],
+            "restored_attempt": self.restored[0],
+            "restored_label": self.restored[1],
+            "dirty_since_ms": self.dirty_since_ms,
+            "end_offsets": dict(self.end_offsets),
+            "clean": self.clean,
+            "accept_age": self.accept_age,
+        }
+
+
+def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict[str, Any]:
     """Return what the deployer hands to `streaming/main.py`.
 
     Args:
         snapshot: What to run; its `deployment` is the id that claims attempts.
         settings: Where Kafka and the store are, and the limits of a job.
-        start: From the beginning of the topic, or from the state of a savepoint or checkpoint.
-        end_offsets: The topic's end offsets now, by "topic/partition".
+        start: What it goes on from.
     """
     job = dict(snapshot.job)
     flink, store = settings.flink, settings.store
     return job | {
         "generation": snapshot.generation,
         "deployment": snapshot.deployment,
-        # The uids of the SQL's operators hold it: state of another query is never met.
-        "data_fingerprint": job["sql_fingerprint"],
+        "data_fingerprint": sql_state_key(job),
         "settings": job["settings"]
         | {
             "flush_changes_max": flink.flush_changes_max,
@@ -35,6 +69,7 @@ def job_spec(
             "reads_in_flight_max": store.reads_in_flight_max,
             "writes_in_flight_max": store.writes_in_flight_max,
             "store_retry_ms": store.retry_ms,
+            "undo_ttl_ms": store.undo_ttl_ms,
         },
         "kafka": {
             "bootstrap": settings.kafka.bootstrap,
@@ -48,11 +83,18 @@ def job_spec(
             "user": "fp_job",
             "password_env": password_variable("job"),
         },
-        "start": {
-            "from": "earliest" if start == "earliest" else "savepoint",
-            "offsets": {},
-            "r_attempt": 0,
-            "r_label": 0,
-            "end_offsets": dict(end_offsets),
-        },
+        "start": start.to_json(),
     }
+
+
+def sql_state_key(job: Mapping[str, Any]) -> str:
+    """Return what stands in the uids of the SQL's operators: state of another query is never met.
+
+    Nor is it where a column begins anew under another id, or at more levels: the SQL would go on
+    with a minute's maximum or last items, and what happened before would be in what counts from
+    now on. Without state it begins with the next event.
+    """
+    columns = [
+        [column["id"], column["levels"], column["lifetime"]] for column in job["layout"]["columns"]
+    ]
+    return digest([job["sql_fingerprint"], columns])

@@ -6,13 +6,18 @@ every count. This reads no state: it only looks for the operators' ids in the sa
 itself.
 """
 
+import struct
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from feature_platform.errors import JobFailedError
+from feature_platform.errors import RestoreFailedError
 
 STATEFUL_UIDS = ("source", "intake", "kernel")
 """Uids that no change of a definition changes; the kernel's Java names the same."""
+
+_HEAD = struct.Struct(">iiq")
+_MAGIC = 0x4960672D
+"""Flink's metadata begins with magic number, version and checkpoint id."""
 
 _MASK = (1 << 64) - 1
 _C1, _C2 = 0x87C37B91114253D5, 0x4CF5AD432745937F
@@ -29,27 +34,51 @@ def check_savepoint(path: str, uids: tuple[str, ...] = STATEFUL_UIDS) -> bool:
         False if it cannot be looked into from here, because it is not on a local file system.
 
     Raises:
-        JobFailedError: It is not there, or an operator is missing.
+        RestoreFailedError: It is not there, or damaged, or an operator is missing.
     """
-    parts = urlsplit(path)
-    if parts.scheme not in ("", "file"):
+    metadata = _metadata(path)
+    if metadata is None:
         return False
-    metadata = Path(unquote(parts.path)) / "_metadata"
     if not metadata.is_file():
         msg = (
             f"there is no savepoint at {path}: {metadata} is missing; was the folder moved? "
-            f"Put it back, or start the feature set anew with `fp delete` and `fp apply`"
+            f"Put it back, or go on from what stands in the store with `fp recover`"
         )
-        raise JobFailedError(msg)
+        raise RestoreFailedError(msg)
     content = metadata.read_bytes()
+    if not checkpoint_id(path):
+        msg = (
+            f"{metadata} of {len(content)} bytes is no checkpoint's metadata: it is damaged; "
+            f"go on from what stands in the store with `fp recover`"
+        )
+        raise RestoreFailedError(msg)
     missing = [uid for uid in uids if operator_id(uid) not in content]
     if missing:
         msg = (
             f"the savepoint {path} holds no state of {', '.join(missing)}: starting from it "
-            f"would lose counts"
+            f"would lose counts; go on from what stands in the store with `fp recover`"
         )
-        raise JobFailedError(msg)
+        raise RestoreFailedError(msg)
     return True
+
+
+def checkpoint_id(path: str) -> int:
+    """Return the id in a checkpoint's metadata; 0 if it cannot be read from here, or is damaged."""
+    metadata = _metadata(path)
+    if metadata is None or not metadata.is_file():
+        return 0
+    with metadata.open("rb") as file:
+        head = file.read(_HEAD.size)
+    magic, _, number = _HEAD.unpack(head) if len(head) == _HEAD.size else (0, 0, 0)
+    return int(number) if magic == _MAGIC else 0
+
+
+def _metadata(path: str) -> Path | None:
+    """Return the metadata file of a checkpoint; None if it is not on a local file system."""
+    parts = urlsplit(path)
+    if not path or parts.scheme not in ("", "file"):
+        return None
+    return Path(unquote(parts.path)) / "_metadata"
 
 
 def operator_id(uid: str) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from feature_platform.deploy.flink import Checkpoint
-from feature_platform.deploy.wait import behind
+from feature_platform.deploy.recovered import behind
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from feature_platform.errors import JobFailedError, ServerError
+from feature_platform.deploy.restore import failed_to_restore
+from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError
 from feature_platform.settings import REPOSITORY, Settings
 
 SUBMIT_TIMEOUT_S = 300.0
@@ -40,6 +41,7 @@ class FlinkCommand:
 
         Raises:
             JobFailedError: The graph cannot be built, or the cluster refuses it.
+            RestoreFailedError: What it is to restore cannot be read.
             ServerError: The Flink distribution or a JDK is missing.
         """
         with tempfile.TemporaryDirectory(prefix="fp-job-") as folder:
@@ -97,7 +99,7 @@ class FlinkCommand:
             raise JobFailedError(msg) from error
         if run.returncode:
             msg = f"flink run refused the job: {_short(run.stdout)}"
-            raise JobFailedError(msg)
+            raise (RestoreFailedError if failed_to_restore(run.stdout) else JobFailedError)(msg)
         return run.stdout
 
 

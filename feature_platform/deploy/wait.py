@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.recovered import behind
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
 from feature_platform.plan.snapshot import Snapshot
@@ -39,11 +40,6 @@ def wait(world: World, name: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cu
             asked_s = time.monotonic()
             _ask(world, deployed.job_id)
         time.sleep(world.poll_s)
-
-
-def behind(positions: Mapping[str, int], ends: Mapping[str, int]) -> int:
-    """Return how many events of a topic are past the positions."""
-    return sum(max(0, end - positions.get(partition, 0)) for partition, end in ends.items())
 
 
 def _present_cut(world: World, deployed: Snapshot) -> Cut | None:

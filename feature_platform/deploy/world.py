@@ -15,7 +15,7 @@ from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
 from feature_platform.settings import KafkaSettings, Settings, password
-from feature_platform.store.base import TileTables
+from feature_platform.store.base import TileReader, TileTables, TileWriter, UndoReader
 from feature_platform.store.connect import connect
 from feature_platform.store.cql import CqlTiles
 
@@ -45,6 +45,10 @@ class Cluster(Protocol):
 
     def root_exception(self, job_id: str) -> str:
         """Return the innermost cause of a job's newest failure."""
+        ...
+
+    def failed_to_restore(self, job_id: str) -> bool:
+        """Tell whether a job's newest failure was that it could not read its checkpoint."""
         ...
 
     def counter(self, job_id: str, vertex: str, metric: str) -> int:
@@ -83,6 +87,10 @@ class Topics(Protocol):
         """Return the next offset of every partition, by "topic/partition"."""
         ...
 
+    def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
+        """Return the first kept and the next offset of every partition, by "topic/partition"."""
+        ...
+
 
 class KafkaTopics:
     """Topics of the real broker."""
@@ -100,6 +108,14 @@ class KafkaTopics:
         """Return the next offset of every partition, by "topic/partition"."""
         return TopicReader(self._settings).ends(topic)
 
+    def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
+        """Return the first kept and the next offset of every partition, by "topic/partition"."""
+        return TopicReader(self._settings).bounds(topic)
+
+
+class Tiles(TileReader, TileWriter, UndoReader, Protocol):
+    """Rows, as a sweep reads and writes them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -108,6 +124,7 @@ class World:
     settings: Settings
     registry: Registry
     tables: TileTables
+    tiles: Tiles
     topics: Topics
     cluster: Cluster
     submitter: Submitter
@@ -128,10 +145,12 @@ def open_world(settings: Settings) -> Iterator[World]:
     """
     clock = SystemClock()
     with connect(settings.store, "fp_admin", password(settings, "admin")) as connection:
+        tiles = CqlTiles(connection)
         yield World(
             settings=settings,
             registry=open_registry(connection, clock),
-            tables=CqlTiles(connection),
+            tables=tiles,
+            tiles=tiles,
             topics=KafkaTopics(settings.kafka),
             cluster=FlinkRest(settings.flink.rest_url),
             submitter=FlinkCommand(settings),

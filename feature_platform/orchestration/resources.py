@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import dagster as dg
 
 from feature_platform.deploy.apply import make_plans
-from feature_platform.deploy.control import deployed_snapshot, ensure_running
+from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
+from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.world import World, open_world
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.loading import Loaded, load

@@ -3,7 +3,7 @@
 For each served name it says what becomes of its history; for the whole, which kind of change it is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,15 +15,31 @@ from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import Layout
 
 Kind = Literal[
-    "none", "new", "metadata", "forward", "rebuild", "start", "restart", "stop", "removed"
+    "none",
+    "new",
+    "metadata",
+    "forward",
+    "rebuild",
+    "start",
+    "restart",
+    "recover",
+    "rollback",
+    "sweep",
+    "stop",
+    "removed",
+    "finish",
 ]
 Verdict = Literal[
     "keeps history",
     "counts from now on",
     "counts from the first event on",
-    "recomputed from the log",
+    "starts empty",
     "dropped",
 ]
+
+NOW_MS = -1
+"""Stands for an instant that is known only when the plan is executed."""
+FROM_TOPIC = "recomputed from the first event still in the topic on"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +49,8 @@ class NameVerdict:
     name: str
     verdict: Verdict
     why: str = ""
+    since_ms: int = 0
+    """Since when it counts; 0: since the first event of the topic; NOW_MS: from this change on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +67,19 @@ class Change:
     """Served names that begin with this change although their feature is older."""
 
 
-def compare(wanted: FeatureSet, layout: Layout, deployed: Snapshot | None) -> Change:
+def compare(
+    wanted: FeatureSet,
+    layout: Layout,
+    deployed: Snapshot | None,
+    reset: Collection[str] = (),
+) -> Change:
     """Compare a definition with what is deployed.
 
     Args:
         wanted: The definition.
         layout: Its layout, with the ids that its columns would get.
         deployed: What is deployed; None if nothing is.
+        reset: Stored columns that a person wants to count from now on.
     """
     if deployed is None:
         names = [name for feature in wanted.features for name in feature.served_names]
@@ -64,13 +88,25 @@ def compare(wanted: FeatureSet, layout: Layout, deployed: Snapshot | None) -> Ch
         )
         return Change(kind="new", reasons=("it is not deployed yet",), verdicts=verdicts)
     breaking = _breaking(wanted, deployed)
-    job = _job_differences(wanted, layout, deployed)
+    job = (*_asked(reset), *_job_differences(wanted, layout, deployed))
     reasons = breaking or job or _metadata_differences(wanted, deployed)
-    verdicts, edited, added = _verdicts(wanted, layout, deployed)
-    if breaking or (wanted.settings.on_change == "rebuild" and (edited or added)):
-        return Change(kind="rebuild", reasons=reasons, verdicts=_recomputed(wanted, deployed))
+    verdicts, edited, added = _verdicts(wanted, layout, deployed, reset)
+    if breaking or _wants_history(wanted, edited, added, reset):
+        return Change(kind="rebuild", reasons=reasons, verdicts=_emptied(wanted, deployed))
     kind: Kind = "forward" if job else "metadata" if reasons else "none"
     return Change(kind=kind, reasons=reasons, verdicts=verdicts, edited=edited, added=added)
+
+
+def _asked(reset: Collection[str]) -> tuple[str, ...]:
+    return (f"asked to reset {', '.join(sorted(reset))}",) if reset else ()
+
+
+def _wants_history(
+    wanted: FeatureSet, edited: frozenset[str], added: frozenset[str], reset: Collection[str]
+) -> bool:
+    """Tell whether a change begins something that is to have a history; a reset is not."""
+    asked = {feature.name for feature in wanted.features if set(feature.columns) & set(reset)}
+    return wanted.settings.on_change == "rebuild" and bool(edited - asked or added)
 
 
 def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
@@ -132,7 +168,7 @@ def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, 
     if {feature.name for feature in wanted.features} != {
         item.name for item in deployed.features
     } or any(
-        set(_served_names(old)) != set(feature.served_names)
+        set(served_names(old)) != set(feature.served_names)
         for feature in wanted.features
         for old in deployed.features
         if old.name == feature.name
@@ -145,23 +181,23 @@ def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, 
     return tuple(reasons)
 
 
-def _recomputed(wanted: FeatureSet, deployed: Snapshot) -> tuple[NameVerdict, ...]:
+def _emptied(wanted: FeatureSet, deployed: Snapshot) -> tuple[NameVerdict, ...]:
     names = [name for feature in wanted.features for name in feature.served_names]
-    kept = tuple(NameVerdict(name=name, verdict="recomputed from the log") for name in names)
-    return kept + _dropped(names, deployed)
+    begun = tuple(NameVerdict(name=name, verdict="starts empty", why=FROM_TOPIC) for name in names)
+    return begun + _dropped(names, deployed)
 
 
 def _dropped(names: list[str], deployed: Snapshot) -> tuple[NameVerdict, ...]:
     return tuple(
         NameVerdict(name=name, verdict="dropped")
         for feature in deployed.features
-        for name in _served_names(feature)
+        for name in served_names(feature)
         if name not in names
     )
 
 
 def _verdicts(
-    wanted: FeatureSet, layout: Layout, deployed: Snapshot
+    wanted: FeatureSet, layout: Layout, deployed: Snapshot, reset: Collection[str]
 ) -> tuple[tuple[NameVerdict, ...], frozenset[str], frozenset[str]]:
     """Judge every served name of a feature set whose rows stay."""
     before = {feature.name: feature for feature in deployed.features}
@@ -170,7 +206,7 @@ def _verdicts(
     added: set[str] = set()
     for feature in wanted.features:
         old = before.get(feature.name)
-        fresh = _fresh_reason(feature, layout, deployed, old)
+        fresh = _fresh_reason(feature, layout, deployed, old, reset)
         reworded = bool(old and not fresh and feature.meaning != old.meaning)
         if fresh or reworded:
             edited.add(feature.name)
@@ -179,12 +215,13 @@ def _verdicts(
             if late and not fresh:
                 added.add(name)
             verdicts.append(
-                NameVerdict(name=name, verdict="counts from now on", why=why)
+                NameVerdict(name=name, verdict="counts from now on", why=why, since_ms=NOW_MS)
                 if why
                 else NameVerdict(
                     name=name,
                     verdict="keeps history",
                     why="its new meaning counts from now on" if reworded else "",
+                    since_ms=old.from_ms(name) if old else 0,
                 )
             )
     names = [verdict.name for verdict in verdicts]
@@ -192,11 +229,17 @@ def _verdicts(
 
 
 def _fresh_reason(
-    feature: Feature, layout: Layout, deployed: Snapshot, old: DeployedFeature | None
+    feature: Feature,
+    layout: Layout,
+    deployed: Snapshot,
+    old: DeployedFeature | None,
+    reset: Collection[str],
 ) -> str:
     """Say why a feature begins anew; empty if it goes on."""
     if old is None:
         return "a new feature"
+    if set(feature.columns) & set(reset):
+        return "reset"
     known = {column.id for column in deployed.layout.columns}
     if any(layout.column(name).id not in known for name in feature.columns):
         return "another aggregate, type or scale"
@@ -216,7 +259,8 @@ def _late_names(feature: Feature, deployed: Snapshot) -> dict[str, str]:
     return late | dict.fromkeys(feature.served_names[len(feature.windows_ms) :], total)
 
 
-def _served_names(feature: DeployedFeature) -> tuple[str, ...]:
+def served_names(feature: DeployedFeature) -> tuple[str, ...]:
+    """Return the names under which a deployed feature is served."""
     return Feature(
         name=feature.name,
         aggregate=feature.aggregate,

@@ -3,23 +3,33 @@
 from itertools import groupby
 from typing import assert_never
 
-from feature_platform.plan.compare import Kind, NameVerdict
+from feature_platform.clock import to_iso
+from feature_platform.plan.compare import NOW_MS, Kind, NameVerdict
+from feature_platform.plan.costs import Costs
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.stages import (
     AllocateIds,
     AwaitCheckpoint,
+    AwaitGrace,
+    AwaitRecovered,
     CheckSavepoint,
+    ClaimSweep,
     CreateTable,
     CreateTopics,
+    DropAbandoned,
     OwnGeneration,
     RecordDeleted,
     RecordDeployed,
     RecordMetadata,
     RecordStopped,
+    RecordSwept,
     ReleaseLease,
+    RetireGeneration,
     Stage,
+    StopJob,
     StopWithSavepoint,
     SubmitJob,
+    Sweep,
     TakeLease,
 )
 from feature_platform.tiles.layout import EVENTS_COLUMN
@@ -29,11 +39,15 @@ HEADLINES: dict[Kind, str] = {
     "new": "new feature set",
     "metadata": "changes in the registry only, the job goes on",
     "forward": "upgrade from a savepoint",
-    "rebuild": "needs a rebuild from the event log, which is not available yet",
+    "rebuild": "a new generation, which starts empty: there is no backfill yet",
     "start": "start from its savepoint",
     "restart": "start again from its newest checkpoint",
+    "recover": "start again",
+    "rollback": "back to what was deployed before the last upgrade",
+    "sweep": "finish what was begun: write back what an undone version wrote",
     "stop": "stop with a savepoint",
     "removed": "to be removed",
+    "finish": "as defined, but a change was broken off",
 }
 
 
@@ -41,8 +55,9 @@ def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
     lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
     lines += [f"  because {reason}" for reason in plan.change.reasons]
-    if plan.change.kind not in ("none", "start", "restart"):
+    if plan.change.kind not in ("none", "start", "restart", "recover", "sweep"):
         lines += _verdict_lines(plan.verdicts)
+    lines += _cost_lines(plan.costs) if plan.costs else []
     lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
     return "\n".join(lines)
 
@@ -61,16 +76,33 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"create the topics that are missing of {', '.join(topics)}"
         case CreateTable(table=table):
             return f"create the empty table {table}"
+        case AwaitRecovered():
+            return "wait until all that was counted before the last failure is counted again"
+        case AwaitGrace():
+            return "wait until no task of a job that failed can be writing any more"
         case StopWithSavepoint(job_id=job_id):
             return f"stop job {job_id} with a savepoint"
+        case StopJob(job_id=job_id):
+            return f"cancel job {job_id or '(none)'}, if it is there"
         case CheckSavepoint():
             return "check that the savepoint holds the state of intake and kernel"
         case OwnGeneration(generation=generation):
             return f"let only the new deployment write generation {generation}"
+        case ClaimSweep():
+            return "declare void what was written after the savepoint"
+        case Sweep(table=table):
+            return f"write back the rows of {table} that were changed after the savepoint"
+        case RecordSwept():
+            return "record that all rows are written back"
         case SubmitJob(start="earliest"):
             return "submit the job, reading its topic from the beginning"
+        case SubmitJob(start="store", accept_age=accept_age):
+            asked = ", with rows that may be wrong" if accept_age else ""
+            return f"submit the job with empty state, from the last cut of the store{asked}"
         case SubmitJob(start=start):
             return f"submit the job from the {start}"
+        case AwaitCheckpoint(beside=True):
+            return "wait for its first checkpoint; if it fails, the job before it simply goes on"
         case AwaitCheckpoint():
             return "wait for its first checkpoint; if it fails, bring the job before it back"
         case RecordDeployed():
@@ -84,6 +116,14 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
                 f"record that it is deleted; the table of generation {generation} "
                 "goes after the grace time"
             )
+        case RetireGeneration(generation=generation, job_id=job_id):
+            return (
+                f"stop job {job_id} with a savepoint; the table of generation {generation} goes "
+                "after the grace time"
+            )
+        case DropAbandoned(generations=generations):
+            numbers = ", ".join(map(str, generations))
+            return f"remove what a broken-off change has begun: generation {numbers}"
         case ReleaseLease():
             return "release the lease"
         case _:
@@ -93,10 +133,35 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
 def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:
     ordered = sorted(verdicts, key=_group)
     return [
-        f"  {', '.join(item.name for item in items)}: {verdict}{f' ({why})' if why else ''}"
-        for (verdict, why), items in groupby(ordered, key=_group)
+        f"  {', '.join(item.name for item in items)}: {verdict}{_since(since_ms)}"
+        f"{f' ({why})' if why else ''}"
+        for (verdict, since_ms, why), items in groupby(ordered, key=_group)
     ]
 
 
-def _group(verdict: NameVerdict) -> tuple[str, str]:
-    return verdict.verdict, verdict.why
+def _since(since_ms: int) -> str:
+    return "" if since_ms in (0, NOW_MS) else f" since {to_iso(since_ms)}"
+
+
+def _group(verdict: NameVerdict) -> tuple[str, int, str]:
+    return verdict.verdict, verdict.since_ms, verdict.why
+
+
+def _cost_lines(costs: Costs) -> list[str]:
+    time = f"about {costs.downtime_ms / 1000:.0f} s" if costs.downtime_ms else "no time"
+    rows = _before(str(costs.rows_before), str(costs.rows_after), known=costs.rows_before > 0)
+    before, after = _kilobytes(costs.bytes_before), _kilobytes(costs.bytes_after)
+    size = _before(before, after, known=costs.bytes_before > 0)
+    return [
+        f"  costs {time} without new rows ({costs.downtime_basis})",
+        f"  costs up to {costs.rows_after} rows for a request of everything{rows}",
+        f"  costs up to {after} for an entity{size}",
+    ]
+
+
+def _before(before: str, after: str, *, known: bool) -> str:
+    return f", was {before}" if known and before != after else ""
+
+
+def _kilobytes(count: int) -> str:
+    return f"{count / 1000:.1f} kB"

@@ -1,6 +1,6 @@
 """Feature ids: what each stands for, and the one rule by which columns get theirs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from feature_platform.definition.model import FeatureSet
@@ -34,12 +34,30 @@ def column_keys(featureset: FeatureSet) -> tuple[ColumnKey, ...]:
     )
 
 
-def assign_ids(known: Sequence[FeatureId], columns: Sequence[ColumnKey]) -> dict[str, int]:
+def assign_ids(
+    known: Sequence[FeatureId],
+    columns: Sequence[ColumnKey],
+    *,
+    deployed: Collection[int] = (),
+    reset: Collection[str] = (),
+) -> dict[str, int]:
     """Return the id of each column: its living one, else the next free; `_events` has 0.
 
-    Planning asks what would happen and the registry makes it so, by the same rule.
+    Planning asks what would happen and the registry makes it so, by the same rule. While a reset is
+    under way a column has two living ids: the deployed one and the one it is going to have. So a
+    reset that crashed and is repeated finds the id that it has allocated, and whoever does not
+    ask for the reset any more keeps the deployed one.
+
+    Args:
+        known: All ids ever allocated.
+        columns: What is asked for.
+        deployed: The ids that are deployed.
+        reset: Names of the columns that are not to go on under their deployed id.
     """
-    living = {item.column: item.id for item in known if not item.retired}
+    living: dict[ColumnKey, int] = {}
+    for item in sorted(known, key=lambda item: (item.id in deployed, item.id)):
+        if not item.retired and not (item.column.name in reset and item.id in deployed):
+            living[item.column] = item.id
     free = max((item.id for item in known), default=EVENTS_ID) + 1
     assigned: dict[str, int] = {}
     for column in columns:

@@ -1,36 +1,43 @@
 """Making plans: the stages that bring what is deployed to what is wanted. No side effects."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from feature_platform.definition.model import Feature, FeatureSet
-from feature_platform.plan.compare import Change, NameVerdict, compare
+from feature_platform.clock import to_iso
+from feature_platform.definition.model import FeatureSet
+from feature_platform.plan.compare import NOW_MS, Change, NameVerdict, compare
+from feature_platform.plan.costs import Costs, costs_of
 from feature_platform.plan.ids import FeatureId, assign_ids, column_keys
-from feature_platform.plan.job import dead_letter_topic, job_definition
+from feature_platform.plan.job import dead_letter_topic
 from feature_platform.plan.layout import build_layout
-from feature_platform.plan.snapshot import DeployedFeature, Snapshot, table_name
+from feature_platform.plan.reset import reset_columns
+from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
     AllocateIds,
     AwaitCheckpoint,
+    AwaitGrace,
+    AwaitRecovered,
     CheckSavepoint,
+    ClaimSweep,
     CreateTable,
     CreateTopics,
+    DropAbandoned,
     OwnGeneration,
     RecordDeleted,
     RecordDeployed,
     RecordMetadata,
     RecordStopped,
+    RecordSwept,
     ReleaseLease,
+    RetireGeneration,
     Stage,
     StopWithSavepoint,
     SubmitJob,
+    Sweep,
     TakeLease,
 )
-from feature_platform.tiles.layout import Layout
-
-NOW_MS = -1
-"""In a plan's target: an instant that is known only when the plan is executed."""
+from feature_platform.plan.target import blank, target_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,12 @@ class Facts:
     """The number of its next generation, if it gets one."""
     job_runs: bool = True
     """Whether the deployed job runs, or Flink is about to restart it."""
+    abandoned: tuple[int, ...] = ()
+    """Generations that a broken-off change has begun."""
+    lingering: bool = False
+    """Whether the generation before the deployed one was replaced and not yet retired."""
+    downtime_ms: int | None = None
+    """How long the last upgrade stopped the feature set's rows; None if that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +69,8 @@ class Plan:
     """What the plan starts from; it is refused if that has changed when it is executed."""
     target: Snapshot | None
     """What is deployed afterwards; instants, job and deployment are known when it is executed."""
+    costs: Costs | None = None
+    """What the change costs; None if it changes no definition."""
 
     @property
     def verdicts(self) -> tuple[NameVerdict, ...]:
@@ -73,7 +88,8 @@ class Plan:
             "featureset": self.featureset,
             "change": self.change.kind,
             "reasons": list(self.change.reasons),
-            "features": [asdict(verdict) for verdict in self.verdicts],
+            "features": [_verdict_json(verdict) for verdict in self.verdicts],
+            "costs": asdict(self.costs) if self.costs else None,
             "stages": [{"stage": type(stage).__name__, **asdict(stage)} for stage in self.stages],
         }
 
@@ -84,6 +100,7 @@ def plan(
     facts: Facts,
     *,
     definition: dict[str, Any] | None = None,
+    reset: Iterable[str] = (),
 ) -> Plan:
     """Plan what brings a feature set to its definition.
 
@@ -92,21 +109,75 @@ def plan(
         deployed: What is deployed; None if nothing is.
         facts: Ids, generations, whether the job runs.
         definition: The YAML as data, kept in the snapshot.
+        reset: Names of features or stored columns that are to count from now on.
+
+    Raises:
+        UnknownFeatureError: There is no such feature to reset.
+        PlanRefusedError: It cannot be reset.
     """
-    columns = column_keys(wanted)
-    ids = assign_ids(facts.ids, columns)
-    layout = build_layout(wanted, ids)
-    change = compare(wanted, layout, deployed)
+    fresh = reset_columns(wanted, deployed, reset)
+    allocate = _allocation(wanted, deployed, facts, fresh)
+    layout = build_layout(wanted, allocate.ids)
+    change = compare(wanted, layout, deployed, fresh)
     if deployed and change.kind in ("none", "metadata"):
         layout = deployed.layout  # it holds all that is wanted, and the job writes it
-    base = deployed or _blank(wanted, facts.next_generation)
-    target = _target(wanted, layout, change, replace(base, definition=definition or {}))
+    base = _base(wanted, change, deployed, facts)
+    target = target_of(wanted, layout, change, replace(base, definition=definition or {}))
     if deployed and change.kind == "none":
-        change = _revival(change, deployed, facts)
-    stages = _stages(change, target, deployed, AllocateIds(columns=columns, ids=ids))
+        change = revival(change, deployed, facts)
+    tidying = _tidying(change, deployed, facts)
+    if tidying and change.kind == "none":
+        change = replace(change, kind="finish", reasons=("a change was broken off",))
     return Plan(
-        featureset=wanted.name, change=change, stages=stages, deployed=deployed, target=target
+        featureset=wanted.name,
+        change=change,
+        stages=_with(tidying, stages_of(change, target, deployed, allocate)),
+        deployed=deployed,
+        target=target,
+        costs=costs_of(change.kind, deployed, target, facts.downtime_ms),
     )
+
+
+def _base(wanted: FeatureSet, change: Change, deployed: Snapshot | None, facts: Facts) -> Snapshot:
+    """Return what a target is made from: what is deployed, or a new generation."""
+    if deployed and change.kind != "rebuild":
+        return deployed
+    before = replace(deployed, previous={}, older={}).to_json() if deployed else {}
+    return replace(blank(wanted, facts.next_generation), older=before)
+
+
+def _tidying(change: Change, deployed: Snapshot | None, facts: Facts) -> tuple[Stage, ...]:
+    """Return what finishes or removes what an earlier, broken-off change has left."""
+    stages: list[Stage] = []
+    before = deployed.replaced if deployed else None
+    if before and facts.lingering:
+        stages.append(RetireGeneration(generation=before.generation, job_id=before.job_id))
+    if deployed and facts.abandoned and change.kind != "rebuild":  # which may adopt or replace it
+        stages.append(DropAbandoned(generations=facts.abandoned))
+    return tuple(stages)
+
+
+def _with(tidying: tuple[Stage, ...], stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+    if not tidying:
+        return stages
+    lease, *others = stages or (TakeLease(), ReleaseLease())
+    return (lease, *tidying, *others)
+
+
+def _allocation(
+    wanted: FeatureSet, deployed: Snapshot | None, facts: Facts, reset: frozenset[str]
+) -> AllocateIds:
+    columns = column_keys(wanted)
+    known = tuple(column.id for column in deployed.layout.columns) if deployed else ()
+    ids = assign_ids(facts.ids, columns, deployed=known, reset=reset)
+    return AllocateIds(columns=columns, ids=ids, deployed=known, reset=tuple(sorted(reset)))
+
+
+def _verdict_json(verdict: NameVerdict) -> dict[str, Any]:
+    since = {0: None, NOW_MS: "now"}.get(verdict.since_ms, to_iso(max(verdict.since_ms, 0)))
+    data = asdict(verdict) | {"since": since}
+    del data["since_ms"]
+    return data
 
 
 def plan_removed(deployed: Snapshot) -> Plan:
@@ -156,20 +227,7 @@ def plan_delete(deployed: Snapshot) -> Plan:
     )
 
 
-def plan_restart(deployed: Snapshot) -> Plan:
-    """Plan to start again, as it was deployed, a job that should run and does not."""
-    change = _revival(Change(kind="none", reasons=(), verdicts=()), deployed, Facts(job_runs=False))
-    stages = _stages(change, deployed, deployed, None)
-    return Plan(
-        featureset=deployed.featureset,
-        change=change,
-        stages=stages,
-        deployed=deployed,
-        target=deployed,
-    )
-
-
-def _revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
+def revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
     """Nothing differs; but is there a job?"""
     if deployed.state != "running":
         reason = "it is stopped" if deployed.state == "stopped" else "a deployment was broken off"
@@ -181,121 +239,61 @@ def _revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
     return change
 
 
-def _stages(
+def stages_of(
     change: Change, target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
 ) -> tuple[Stage, ...]:
+    """Return what brings a change about; none for kinds that are planned elsewhere."""
     own = OwnGeneration(generation=target.generation)
     launched: tuple[Stage, ...] = (AwaitCheckpoint(), RecordDeployed(), ReleaseLease())
+    if deployed and deployed.unswept and change.kind in ("start", "restart"):
+        launched = (AwaitCheckpoint(), RecordDeployed(), *sweep_of(deployed), ReleaseLease())
+        own_and_claim: tuple[Stage, ...] = (own, ClaimSweep())
+    else:
+        own_and_claim = (own,)
     match change.kind:
-        case "none" | "removed" | "rebuild" | "stop":
+        case "none" | "removed" | "stop" | "recover" | "rollback" | "sweep" | "finish":
             return ()
         case "metadata":
             return (TakeLease(), RecordMetadata(), ReleaseLease())
         case "start":
-            return (TakeLease(), CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
+            begin = (TakeLease(), CheckSavepoint(), *own_and_claim)
+            return (*begin, SubmitJob(start="savepoint"), *launched)
         case "restart":
-            return (TakeLease(), own, SubmitJob(start="checkpoint"), *launched)
-        case "new":
-            topics = (target.topic, dead_letter_topic(target.topic))
-            made: tuple[Stage, ...] = (
-                CreateTopics(topics=topics),
-                CreateTable(generation=target.generation, table=target.table),
-            )
-            before = (TakeLease(), *([allocate] if allocate else []), *made)
-            return (*before, own, SubmitJob(start="earliest"), *launched)
+            return (TakeLease(), *own_and_claim, SubmitJob(start="checkpoint"), *launched)
+        case "new" | "rebuild":
+            return _generation_stages(target, deployed, allocate)
         case "forward":
             running = deployed is not None and deployed.state == "running"
             stop = [StopWithSavepoint(job_id=deployed.job_id)] if deployed and running else []
-            before = (TakeLease(), *([allocate] if allocate else []), *stop, CheckSavepoint())
-            return (*before, own, SubmitJob(start="savepoint"), *launched)
-
-
-def _target(wanted: FeatureSet, layout: Layout, change: Change, base: Snapshot) -> Snapshot:
-    """Return what is deployed afterwards; `base` has what the definition does not decide."""
-    return replace(
-        base,
-        entity=wanted.entity,
-        source=wanted.source.name,
-        topic=wanted.source.topic,
-        layout=layout,
-        features=tuple(
-            _deployed_feature(feature, wanted, change, base) for feature in wanted.features
-        ),
-        flink_sql=wanted.flink_sql,
-        data_fingerprint=wanted.data_fingerprint,
-        metadata_fingerprint=wanted.metadata_fingerprint,
-        parallelism=wanted.settings.parallelism,
-        job=job_definition(wanted, layout),
-    )
-
-
-def _deployed_feature(
-    feature: Feature, wanted: FeatureSet, change: Change, base: Snapshot
-) -> DeployedFeature:
-    """Return a feature as readers need it; instants that this change does not touch are kept."""
-    column = next(column for column in wanted.columns if column.name == feature.columns[0])
-    old = next((item for item in base.features if item.name == feature.name), None)
-    valid_from_ms = old.valid_from_ms if old else 0
-    added_ms = {
-        name: NOW_MS if name in change.added else old.added_ms[name] if old else 0
-        for name in feature.served_names
-        if name in change.added or (old and name in old.added_ms)
-    }
-    edited = feature.name in change.edited
-    return DeployedFeature(
-        name=feature.name,
-        aggregate=feature.aggregate,
-        columns=feature.columns,
-        windows_ms=feature.windows_ms,
-        lifetime=feature.lifetime,
-        latest=feature.latest,
-        carrier=column.carrier,
-        value_type=str(column.value_type),
-        scale=column.scale,
-        valid_from_ms=NOW_MS if edited else valid_from_ms,
-        description=feature.description,
-        meaning=feature.meaning,
-        added_ms={} if edited else added_ms,
-    )
-
-
-def _blank(wanted: FeatureSet, generation: int) -> Snapshot:
-    """Return a snapshot that has nothing yet but its generation."""
-    return Snapshot(
-        featureset=wanted.name,
-        generation=generation,
-        table=table_name(wanted.name, generation),
-        entity="",
-        source="",
-        topic="",
-        layout=Layout(grid=wanted.grid, retention_ms=(), columns=()),
-        features=(),
-        flink_sql="",
-        data_fingerprint="",
-        metadata_fingerprint="",
-        deployment="",
-        job_id="",
-        savepoint="",
-        state="deploying",
-        parallelism=0,
-        deployed_ms=0,
-        definition={},
-    )
-
-
-def settled(target: Snapshot, now_ms: int) -> Snapshot:
-    """Return a plan's target with the present in place of `NOW_MS`."""
-    return replace(
-        target,
-        features=tuple(
-            replace(
-                feature,
-                valid_from_ms=now_ms if feature.valid_from_ms == NOW_MS else feature.valid_from_ms,
-                added_ms={
-                    name: now_ms if since_ms == NOW_MS else since_ms
-                    for name, since_ms in feature.added_ms.items()
-                },
+            begun: tuple[Stage, ...] = (
+                TakeLease(),
+                *([allocate] if allocate else []),
+                AwaitRecovered(),
             )
-            for feature in target.features
-        ),
+            return (*begun, *stop, CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
+
+
+def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:
+    """Return the stages that write back what an undone version wrote; a job may run meanwhile."""
+    return (AwaitGrace(), Sweep(table=deployed.table), RecordSwept())
+
+
+def _generation_stages(
+    target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
+) -> tuple[Stage, ...]:
+    """Return how a generation begins, empty; the one before goes on until readers have left it."""
+    old: tuple[Stage, ...] = ()
+    if deployed:
+        old = (RetireGeneration(generation=deployed.generation, job_id=deployed.job_id),)
+    return (
+        TakeLease(),
+        *([allocate] if allocate else []),
+        CreateTopics(topics=(target.topic, dead_letter_topic(target.topic))),
+        CreateTable(generation=target.generation, table=target.table),
+        OwnGeneration(generation=target.generation),
+        SubmitJob(start="earliest"),
+        AwaitCheckpoint(beside=bool(old)),
+        RecordDeployed(),
+        *old,
+        ReleaseLease(),
     )

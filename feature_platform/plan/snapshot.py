@@ -37,6 +37,29 @@ class DeployedFeature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """How a job ended, and what can be gone on from."""
+
+    path: str
+    """Of the savepoint, or of the checkpoint that it left."""
+    attempt: int
+    """With `label`: the epoch that the state is of; 0 if nobody knows any more."""
+    label: int
+    taken_ms: int
+    clean: bool
+    """Whether it stopped with this savepoint; else it may have written more after it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """A start that failed while a dead job was being brought back."""
+
+    start: str
+    at_ms: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One feature set as deployed."""
 
@@ -55,7 +78,7 @@ class Snapshot:
     """Id of the deployment that owns the generation; claims of attempts name it."""
     job_id: str
     savepoint: str
-    """Path of the savepoint the last stop made; empty while running."""
+    """Path of the savepoint to go on from; empty while running."""
     state: State
     parallelism: int
     deployed_ms: int
@@ -63,6 +86,21 @@ class Snapshot:
     """The YAML as data, source included: what an upgrade is explained by."""
     job: dict[str, Any] = field(default_factory=dict)
     """What the job was told to compute: an upgrade is compared with it, a restart repeats it."""
+    stop: Stop | None = None
+    """The last stop, also while a job runs that went on from it."""
+    unswept: bool = False
+    """Rows may still hold what an undone version wrote after `stop`: a sweep is due."""
+    previous: dict[str, Any] = field(default_factory=dict)
+    """What was deployed before the last upgrade, as JSON: what `fp rollback` goes back to."""
+    tried: tuple[Tried, ...] = ()
+    """What failed since the job died; empty once one runs again."""
+    older: dict[str, Any] = field(default_factory=dict)
+    """What the generation before was, as JSON; kept over upgrades, empty if there is none."""
+
+    @property
+    def replaced(self) -> "Snapshot | None":
+        """What this generation has replaced."""
+        return Snapshot.from_json(self.older) if self.older else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the registry stores."""
@@ -84,7 +122,15 @@ class Snapshot:
             )
             for feature in data["features"]
         )
-        return cls(**{**data, "layout": Layout.from_json(data["layout"]), "features": features})
+        stop = data.get("stop")
+        values = {
+            **data,
+            "layout": Layout.from_json(data["layout"]),
+            "features": features,
+            "stop": Stop(**stop) if stop else None,
+            "tried": tuple(Tried(**item) for item in data.get("tried", ())),
+        }
+        return cls(**values)
 
 
 def table_name(featureset: str, generation: int) -> str:

@@ -8,7 +8,8 @@ from typing import Literal
 
 from feature_platform.plan.ids import ColumnKey
 
-Start = Literal["earliest", "savepoint", "checkpoint"]
+Start = Literal["earliest", "savepoint", "checkpoint", "store"]
+"""What a job goes on from; `store`: a cut, with the rows and undo rows that stand there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,10 @@ class AllocateIds:
 
     columns: tuple[ColumnKey, ...]
     ids: dict[str, int]
+    deployed: tuple[int, ...] = ()
+    """Ids of what is deployed, which go on."""
+    reset: tuple[str, ...] = ()
+    """Columns that do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +45,28 @@ class CreateTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitRecovered:
+    """Wait until the running job has counted again what a dead attempt may have counted.
+
+    What a new version never touches would keep the dead attempt's counts for ever.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitGrace:
+    """Wait until no task of a job that ended uncleanly can be writing any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopWithSavepoint:
     """Stop the running job; its savepoint holds everything it has counted."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopJob:
+    """Cancel the job, whatever state it is in: another takes its place."""
 
     job_id: str
 
@@ -59,15 +84,37 @@ class OwnGeneration:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimSweep:
+    """Let everything written after the savepoint be dead: the way back is the only one now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """Write back every row that a dead attempt has touched."""
+
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordSwept:
+    """Note that no row holds anything of the undone version any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitJob:
     """Start the new job."""
 
     start: Start
+    accept_age: bool = False
+    """Go on although rows may be wrong that can no longer be put right."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitCheckpoint:
     """Wait for the new job's first checkpoint; bring the old one back if it does not come."""
+
+    beside: bool = False
+    """The old job goes on meanwhile, so it need not be brought back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +140,21 @@ class RecordDeleted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetireGeneration:
+    """Stop the job of the generation that was replaced; its table is kept for the grace time."""
+
+    generation: int
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropAbandoned:
+    """Remove generations that a broken-off change has begun."""
+
+    generations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLease:
     """Let others change the feature set again."""
 
@@ -102,14 +164,22 @@ Stage = (
     | AllocateIds
     | CreateTopics
     | CreateTable
+    | AwaitRecovered
+    | AwaitGrace
     | StopWithSavepoint
+    | StopJob
     | CheckSavepoint
     | OwnGeneration
+    | ClaimSweep
+    | Sweep
+    | RecordSwept
     | SubmitJob
     | AwaitCheckpoint
     | RecordDeployed
     | RecordMetadata
     | RecordStopped
     | RecordDeleted
+    | RetireGeneration
+    | DropAbandoned
     | ReleaseLease
 )

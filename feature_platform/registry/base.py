@@ -3,8 +3,9 @@
 Attempts and cuts are written by the jobs; Python reads them and names the owner of a generation.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import Protocol
 
 from feature_platform.plan.ids import ColumnKey, FeatureId
@@ -15,6 +16,9 @@ LEASE_TTL_S = 60
 Positions = Mapping[str, int]
 """Next offset to read for each "topic/partition"."""
 
+Epoch = tuple[int, int]
+"""Attempt and label."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
@@ -24,10 +28,22 @@ class Attempt:
     execution: str
     deployment: str
     kind: str
+    """stream, sweep, backfill or repair."""
     r_attempt: int
     r_label: int
     end_offsets: Positions
     claimed_ms: int
+    base_label: int = 0
+    """Id of the Flink checkpoint that it restored, 0 for none: its first label is one more."""
+    dirty_since_ms: int = 0
+    """Since when rows may hold what a dead attempt wrote, as of its R."""
+    clean: bool = False
+    """Whether its R is the last thing that its predecessor did."""
+
+    @property
+    def r(self) -> Epoch:
+        """The epoch that it starts from."""
+        return self.r_attempt, self.r_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +119,10 @@ class RegistryReader(Protocol):
         """Return the newest complete cut; None if there is none."""
         ...
 
+    def cuts(self, name: str, generation: int) -> Iterator[Cut]:
+        """Yield the complete cuts, newest first; they are read while they are asked for."""
+        ...
+
     def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
         """Return the complete cut of one epoch, such as an attempt's R; None if there is none."""
         ...
@@ -123,12 +143,21 @@ class Registry(RegistryReader, Protocol):
         """Store a snapshot in place of the one before."""
         ...
 
-    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+    def allocate_ids(
+        self,
+        name: str,
+        columns: Sequence[ColumnKey],
+        *,
+        deployed: Collection[int] = (),
+        reset: Collection[str] = (),
+    ) -> dict[str, int]:
         """Return an id for each column: its own, or a new one. The same call gives the same ids.
 
         Args:
             name: The feature set.
             columns: Columns with what decides whether an old id fits; `_events` has id 0.
+            deployed: The ids that are deployed, see `plan.ids.assign_ids`.
+            reset: Columns that are to get another than their deployed id.
 
         Raises:
             LeaseHeldError: Somebody else allocates at the same moment again and again.
@@ -137,6 +166,10 @@ class Registry(RegistryReader, Protocol):
 
     def retire_ids(self, name: str, keep: frozenset[int]) -> None:
         """Retire every id that is not kept: a column that comes back counts under a new one."""
+        ...
+
+    def revive_ids(self, name: str, ids: frozenset[int]) -> None:
+        """Take back that ids were retired: the rows are again as they were before."""
         ...
 
     def add_generation(self, name: str, generation: int, table: str, created_ms: int) -> None:
@@ -149,6 +182,27 @@ class Registry(RegistryReader, Protocol):
 
     def set_owner(self, name: str, generation: int, deployment: str) -> None:
         """Let only this deployment claim attempts from now on; all others are fenced off."""
+        ...
+
+    def claim_attempt(self, name: str, generation: int, request: Attempt) -> Attempt:
+        """Claim the next number for a writer that is no job: a sweep, a backfill, a repair.
+
+        A writer that was interrupted asks again with the same `execution` and keeps its number.
+
+        Args:
+            name: The feature set.
+            generation: Whose rows it writes.
+            request: What to claim; its number is ignored.
+
+        Raises:
+            PlanRefusedError: Another deployment owns the generation, or R is not in the history of
+                the newest attempt.
+            LeaseHeldError: Others claim all the time.
+        """
+        ...
+
+    def record_cut(self, name: str, generation: int, cut: Cut) -> None:
+        """Note a complete cut of a writer that is no job; twice is harmless."""
         ...
 
     def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
@@ -168,19 +222,34 @@ class Registry(RegistryReader, Protocol):
         ...
 
 
-def newest_cut(parts: Sequence[CutPart]) -> Cut | None:
-    """Return the newest complete cut of some parts; None if none is complete."""
-    labels = sorted({(part.attempt, part.label) for part in parts}, reverse=True)
-    for attempt, label in labels:
-        members = [part for part in parts if (part.attempt, part.label) == (attempt, label)]
+def complete_cuts(parts: Iterable[CutPart]) -> Iterator[Cut]:
+    """Yield the complete cuts of parts that come newest label first."""
+    for (attempt, label), group in groupby(parts, key=_epoch):
+        members = list(group)
         if is_complete(members):
-            return Cut(
+            yield Cut(
                 attempt=attempt,
                 label=label,
                 positions=_farthest(members),
                 recorded_ms=max(part.recorded_ms for part in members),
             )
-    return None
+
+
+def parts_of(cut: Cut) -> tuple[CutPart, CutPart]:
+    """Return a cut as the parts of two writers that stand for all."""
+    kernel = CutPart(
+        attempt=cut.attempt,
+        label=cut.label,
+        part="kernel-0",
+        of=1,
+        positions={},
+        recorded_ms=cut.recorded_ms,
+    )
+    return kernel, replace(kernel, part="intake-0", positions=cut.positions)
+
+
+def _epoch(part: CutPart) -> Epoch:
+    return part.attempt, part.label
 
 
 def _farthest(parts: Sequence[CutPart]) -> dict[str, int]:

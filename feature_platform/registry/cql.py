@@ -1,8 +1,7 @@
 """The registry in the platform's keyspace; races are decided by compare-and-set."""
 
 import json
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from feature_platform.clock import Clock
@@ -16,8 +15,16 @@ from feature_platform.registry.base import (
     CutPart,
     Generation,
     Lease,
-    Positions,
-    newest_cut,
+    complete_cuts,
+    parts_of,
+)
+from feature_platform.registry.claim import next_attempt
+from feature_platform.registry.cql_rows import (
+    ATTEMPT_COLUMNS,
+    CUT_COLUMNS,
+    attempt_of,
+    cut_part_of,
+    snapshot_of,
 )
 from feature_platform.registry.memory import lease_held
 from feature_platform.store.connect import Connection
@@ -39,14 +46,14 @@ class CqlRegistry:
         """Return what is deployed; see `RegistryReader`."""
         rows = self._run("SELECT snapshot FROM {keyspace}.featuresets")
         found = sorted(
-            (_snapshot(row[0]) for row in rows), key=lambda snapshot: snapshot.featureset
+            (snapshot_of(row[0]) for row in rows), key=lambda snapshot: snapshot.featureset
         )
         return [snapshot for snapshot in found if snapshot.state != "deleted"]
 
     def snapshot(self, name: str) -> Snapshot | None:
         """Return what is deployed of one; see `RegistryReader`."""
         rows = self._run("SELECT snapshot FROM {keyspace}.featuresets WHERE name = ?", name)
-        found = _snapshot(rows[0][0]) if rows else None
+        found = snapshot_of(rows[0][0]) if rows else None
         return found if found and found.state != "deleted" else None
 
     def feature_ids(self, name: str) -> list[FeatureId]:
@@ -70,12 +77,12 @@ class CqlRegistry:
     def attempts(self, name: str, generation: int) -> list[Attempt]:
         """Return the attempts; see `RegistryReader`."""
         rows = self._run(
-            "SELECT attempt, execution, deployment, kind, r_attempt, r_label, end_offsets, "
-            "claimed_ms FROM {keyspace}.attempts WHERE featureset = ? AND generation = ?",
+            f"SELECT {ATTEMPT_COLUMNS} FROM {{keyspace}}.attempts "
+            "WHERE featureset = ? AND generation = ?",
             name,
             generation,
         )
-        return [_attempt(row) for row in rows if row[0] is not None]
+        return [attempt_of(row) for row in rows if row[0] is not None]
 
     def owner(self, name: str, generation: int) -> str:
         """Return the owner; see `RegistryReader`."""
@@ -88,18 +95,20 @@ class CqlRegistry:
 
     def last_cut(self, name: str, generation: int) -> Cut | None:
         """Return the newest complete cut; see `RegistryReader`."""
-        for _, parts in groupby(self._cut_parts(name, generation), key=_epoch):
-            cut = newest_cut(list(parts))
-            if cut:
-                return cut
-        return None
+        return next(self.cuts(name, generation), None)
+
+    def cuts(self, name: str, generation: int) -> Iterator[Cut]:
+        """Yield the complete cuts; see `RegistryReader`."""
+        return complete_cuts(self._cut_parts(name, generation))
 
     def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
         """Return the cut of one epoch; see `RegistryReader`."""
-        for epoch, parts in groupby(self._cut_parts(name, generation), key=_epoch):
-            if epoch == (attempt, label):
-                return newest_cut(list(parts))
-        return None
+        rows = self._run(
+            f"SELECT {CUT_COLUMNS} FROM {{keyspace}}.cuts "
+            "WHERE featureset = ? AND generation = ? AND attempt = ? AND label = ?",
+            *(name, generation, attempt, label),
+        )
+        return next(complete_cuts(map(cut_part_of, rows)), None)
 
     def lease(self, name: str) -> Lease | None:
         """Return the lease; see `RegistryReader`."""
@@ -120,11 +129,18 @@ class CqlRegistry:
             text,
         )
 
-    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+    def allocate_ids(
+        self,
+        name: str,
+        columns: Sequence[ColumnKey],
+        *,
+        deployed: Collection[int] = (),
+        reset: Collection[str] = (),
+    ) -> dict[str, int]:
         """Return an id for each column; see `Registry`."""
         for _ in range(TRIES_MAX):
             known, next_id = self._feature_ids(name)
-            assigned = assign_ids(known, columns)
+            assigned = assign_ids(known, columns, deployed=deployed, reset=reset)
             numbers = {item.id for item in known} | {0}
             fresh = [column for column in columns if assigned[column.name] not in numbers]
             if not fresh or self._insert_ids(name, fresh, assigned, next_id):
@@ -140,6 +156,17 @@ class CqlRegistry:
             if not item.retired and item.id not in keep:
                 self._lwt(
                     "UPDATE {keyspace}.feature_ids SET retired = true "
+                    "WHERE featureset = ? AND id = ? IF EXISTS",
+                    name,
+                    item.id,
+                )
+
+    def revive_ids(self, name: str, ids: frozenset[int]) -> None:
+        """Take back that ids were retired; see `Registry`."""
+        for item in self.feature_ids(name):
+            if item.retired and item.id in ids:
+                self._lwt(
+                    "UPDATE {keyspace}.feature_ids SET retired = false "
                     "WHERE featureset = ? AND id = ? IF EXISTS",
                     name,
                     item.id,
@@ -184,6 +211,33 @@ class CqlRegistry:
                 return
         msg = f"generation {generation} of {name} gets other owners all the time; try again"
         raise LeaseHeldError(msg)
+
+    def claim_attempt(self, name: str, generation: int, request: Attempt) -> Attempt:
+        """Claim the next number, if it is still free and the owner the same; see `Registry`."""
+        for _ in range(TRIES_MAX):
+            attempts = self.attempts(name, generation)
+            claimed = next_attempt(attempts, self.owner(name, generation), request)
+            if claimed in attempts or self._insert_attempt(name, generation, claimed):
+                return claimed
+        msg = (
+            f"attempts of generation {generation} of {name} are claimed by others all the time; "
+            f"stop its job, then try again"
+        )
+        raise LeaseHeldError(msg)
+
+    def record_cut(self, name: str, generation: int, cut: Cut) -> None:
+        """Note a cut; see `Registry`."""
+        insert = (
+            f"INSERT INTO {{keyspace}}.cuts (featureset, generation, {CUT_COLUMNS}) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+        )
+        for part in parts_of(cut):
+            positions = json.dumps(dict(part.positions)) if part.positions else None
+            self._run(
+                insert,
+                *(name, generation, part.attempt, part.label, part.part, part.of),
+                *(positions, part.recorded_ms),
+            )
 
     def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
         """Take or renew the lease; see `Registry`."""
@@ -264,21 +318,40 @@ class CqlRegistry:
         ]
         return self._connection.run_batch(batch)
 
+    def _insert_attempt(self, name: str, generation: int, attempt: Attempt) -> bool:
+        keyspace = self._keyspace
+        values = (
+            *(name, generation, attempt.attempt, attempt.execution, attempt.deployment),
+            *(attempt.kind, attempt.r_attempt, attempt.r_label),
+            *(json.dumps(dict(attempt.end_offsets)), attempt.claimed_ms, attempt.base_label),
+            *(attempt.dirty_since_ms, attempt.clean),
+        )
+        insert = (
+            f"INSERT INTO {keyspace}.attempts (featureset, generation, {ATTEMPT_COLUMNS}) "
+            f"VALUES ({', '.join('?' * len(values))}) IF NOT EXISTS"
+        )
+        own = (
+            f"UPDATE {keyspace}.attempts SET owner = ? "
+            "WHERE featureset = ? AND generation = ? IF owner = ?"
+        )
+        owner = attempt.deployment
+        return self._connection.run_batch(
+            [(insert, values), (own, (owner, name, generation, owner))]
+        )
+
     def _cut_parts(self, name: str, generation: int) -> Iterator[CutPart]:
         """Yield parts, newest label first, page by page: most askers need the first few."""
-        select = (
-            'SELECT attempt, label, part, "of", positions, recorded_ms FROM {keyspace}.cuts WHERE '
-        )
+        select = f"SELECT {CUT_COLUMNS} FROM {{keyspace}}.cuts WHERE "
         where = "featureset = ? AND generation = ?"
         rows = self._run(f"{select}{where} LIMIT {CUT_PARTS_PAGE}", name, generation)
         while rows:
-            yield from map(_cut_part, rows)
+            yield from map(cut_part_of, rows)
             attempt, label, part = rows[-1][:3]
             rest = self._run(
                 f"{select}{where} AND attempt = ? AND label = ? AND part > ?",
                 *(name, generation, attempt, label, part),
             )
-            yield from map(_cut_part, rest)
+            yield from map(cut_part_of, rest)
             rows = self._run(
                 f"{select}{where} AND (attempt, label) < (?, ?) LIMIT {CUT_PARTS_PAGE}",
                 *(name, generation, attempt, label),
@@ -293,40 +366,3 @@ def open_registry(connection: Connection, clock: Clock) -> CqlRegistry:
     """
     migrate(connection, clock)
     return CqlRegistry(connection)
-
-
-def _snapshot(text: str) -> Snapshot:
-    return Snapshot.from_json(json.loads(text))
-
-
-def _positions(text: str | None) -> Positions:
-    return dict(json.loads(text)) if text else {}
-
-
-def _attempt(row: tuple[Any, ...]) -> Attempt:
-    return Attempt(
-        attempt=row[0],
-        execution=row[1] or "",
-        deployment=row[2] or "",
-        kind=row[3] or "",
-        r_attempt=row[4] or 0,
-        r_label=row[5] or 0,
-        end_offsets=_positions(row[6]),
-        claimed_ms=row[7] or 0,
-    )
-
-
-def _cut_part(row: tuple[Any, ...]) -> CutPart:
-    attempt, label, part, of, positions, recorded_ms = row
-    return CutPart(
-        attempt=attempt,
-        label=label,
-        part=part,
-        of=of,
-        positions=_positions(positions),
-        recorded_ms=recorded_ms,
-    )
-
-
-def _epoch(part: CutPart) -> tuple[int, int]:
-    return part.attempt, part.label

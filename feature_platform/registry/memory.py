@@ -1,7 +1,7 @@
 """The shipped fake: the registry of one process."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from feature_platform.clock import Clock, to_iso
 from feature_platform.errors import LeaseHeldError
@@ -14,8 +14,10 @@ from feature_platform.registry.base import (
     CutPart,
     Generation,
     Lease,
-    newest_cut,
+    complete_cuts,
+    parts_of,
 )
+from feature_platform.registry.claim import next_attempt
 
 
 class MemoryRegistry:
@@ -61,13 +63,20 @@ class MemoryRegistry:
 
     def last_cut(self, name: str, generation: int) -> Cut | None:
         """Return the newest complete cut; see `RegistryReader`."""
-        return newest_cut(self._parts[name, generation])
+        return next(self.cuts(name, generation), None)
+
+    def cuts(self, name: str, generation: int) -> Iterator[Cut]:
+        """Yield the complete cuts; see `RegistryReader`."""
+        parts = sorted(
+            self._parts[name, generation], key=lambda part: (-part.attempt, -part.label, part.part)
+        )
+        return complete_cuts(parts)
 
     def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
         """Return the cut of one epoch; see `RegistryReader`."""
-        parts = self._parts[name, generation]
         wanted = (attempt, label)
-        return newest_cut([part for part in parts if (part.attempt, part.label) == wanted])
+        found = self.cuts(name, generation)
+        return next((cut for cut in found if (cut.attempt, cut.label) == wanted), None)
 
     def lease(self, name: str) -> Lease | None:
         """Return the lease; see `RegistryReader`."""
@@ -82,10 +91,17 @@ class MemoryRegistry:
         """Store a snapshot; see `Registry`."""
         self._snapshots[snapshot.featureset] = snapshot
 
-    def allocate_ids(self, name: str, columns: Sequence[ColumnKey]) -> dict[str, int]:
+    def allocate_ids(
+        self,
+        name: str,
+        columns: Sequence[ColumnKey],
+        *,
+        deployed: Collection[int] = (),
+        reset: Collection[str] = (),
+    ) -> dict[str, int]:
         """Return an id for each column; see `Registry`."""
         known = self._ids[name]
-        assigned = assign_ids(known, columns)
+        assigned = assign_ids(known, columns, deployed=deployed, reset=reset)
         numbers = {item.id for item in known} | {0}
         known += [
             FeatureId(id=assigned[column.name], column=column)
@@ -98,6 +114,13 @@ class MemoryRegistry:
         """Retire ids; see `Registry`."""
         self._ids[name] = [
             item if item.id in keep else FeatureId(id=item.id, column=item.column, retired=True)
+            for item in self._ids[name]
+        ]
+
+    def revive_ids(self, name: str, ids: frozenset[int]) -> None:
+        """Take back that ids were retired; see `Registry`."""
+        self._ids[name] = [
+            FeatureId(id=item.id, column=item.column) if item.id in ids else item
             for item in self._ids[name]
         ]
 
@@ -121,6 +144,19 @@ class MemoryRegistry:
     def set_owner(self, name: str, generation: int, deployment: str) -> None:
         """Name the owner; see `Registry`."""
         self._owners[name, generation] = deployment
+
+    def claim_attempt(self, name: str, generation: int, request: Attempt) -> Attempt:
+        """Claim the next number; see `Registry`."""
+        attempts = self.attempts(name, generation)
+        claimed = next_attempt(attempts, self.owner(name, generation), request)
+        if claimed not in attempts:
+            self.add_attempt(name, generation, claimed)
+        return claimed
+
+    def record_cut(self, name: str, generation: int, cut: Cut) -> None:
+        """Note a cut; see `Registry`."""
+        for part in parts_of(cut):
+            self.add_cut_part(name, generation, part)
 
     def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:
         """Take or renew the lease; see `Registry`."""
@@ -147,7 +183,10 @@ class MemoryRegistry:
 
     def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
         """Note what a subtask recorded at a barrier, as jobs do."""
-        self._parts[name, generation].append(part)
+        parts = self._parts[name, generation]
+        key = (part.attempt, part.label, part.part)
+        parts[:] = [old for old in parts if (old.attempt, old.label, old.part) != key]
+        parts.append(part)
 
 
 def lease_held(lease: Lease) -> LeaseHeldError:

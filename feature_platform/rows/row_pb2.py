@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x65\x61ture_platform/rows/row.proto\x12\x15\x66\x65\x61ture_platform.rows\"\xc6\x01\n\x07TileRow\x12>\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32,.feature_platform.rows.TileRow.FeaturesEntry\x12\x13\n\x0b\x63ounter_ids\x18\x02 \x03(\r\x12\x10\n\x08\x63ounters\x18\x03 \x03(\x12\x1aT\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.feature_platform.rows.FeatureValue:\x02\x38\x01\"5\n\x07HeadRow\x12*\n\x05tiles\x18\x01 \x03(\x0b\x32\x1b.feature_platform.rows.Tile\"4\n\x04Tile\x12\r\n\x05level\x18\x01 \x01(\x11\x12\x10\n\x08start_ms\x18\x02 \x01(\x12\x12\x0b\n\x03row\x18\x03 \x01(\x0c\"\x85\x01\n\x0c\x46\x65\x61tureValue\x12\x10\n\x08times_ms\x18\x01 \x03(\x12\x12\x12\n\npartitions\x18\x02 \x03(\r\x12\x0f\n\x07offsets\x18\x03 \x03(\x12\x12\x10\n\x08integers\x18\x04 \x03(\x12\x12\r\n\x05reals\x18\x05 \x03(\x01\x12\r\n\x05texts\x18\x06 \x03(\x0c\x12\x0e\n\x06sketch\x18\x07 \x01(\x0c\"\xb1\x01\n\x10\x46\x65\x61turesCombined\x12G\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x35.feature_platform.rows.FeaturesCombined.FeaturesEntry\x1aT\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.feature_platform.rows.FeatureValue:\x02\x38\x01\"S\n\x1a\x46\x65\x61turesCombinedCompatible\x12\x35\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32#.feature_platform.rows.FeatureEntry\"\\\n\x0c\x46\x65\x61tureEntry\x12\x10\n\x03key\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.feature_platform.rows.FeatureValueB\x06\n\x04_key\"(\n\x14\x46\x65\x61turesCombinedLazy\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0c\x42\'\n#io.featureplatform.kernel.row.protoP\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x66\x65\x61ture_platform/rows/row.proto\x12\x15\x66\x65\x61ture_platform.rows\"\xc6\x01\n\x07TileRow\x12>\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32,.feature_platform.rows.TileRow.FeaturesEntry\x12\x13\n\x0b\x63ounter_ids\x18\x02 \x03(\r\x12\x10\n\x08\x63ounters\x18\x03 \x03(\x12\x1aT\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.feature_platform.rows.FeatureValue:\x02\x38\x01\"5\n\x07HeadRow\x12*\n\x05tiles\x18\x01 \x03(\x0b\x32\x1b.feature_platform.rows.Tile\"4\n\x04Tile\x12\r\n\x05level\x18\x01 \x01(\x11\x12\x10\n\x08start_ms\x18\x02 \x01(\x12\x12\x0b\n\x03row\x18\x03 \x01(\x0c\"\x85\x01\n\x0c\x46\x65\x61tureValue\x12\x10\n\x08times_ms\x18\x01 \x03(\x12\x12\x12\n\npartitions\x18\x02 \x03(\r\x12\x0f\n\x07offsets\x18\x03 \x03(\x12\x12\x10\n\x08integers\x18\x04 \x03(\x12\x12\r\n\x05reals\x18\x05 \x03(\x01\x12\r\n\x05texts\x18\x06 \x03(\x0c\x12\x0e\n\x06sketch\x18\x07 \x01(\x0c\"<\n\x07UndoRow\x12\x31\n\x07\x65ntries\x18\x01 \x03(\x0b\x32 .feature_platform.rows.UndoEntry\"F\n\tUndoEntry\x12\r\n\x05level\x18\x01 \x01(\x11\x12\x10\n\x08start_ms\x18\x02 \x01(\x12\x12\x10\n\x03row\x18\x03 \x01(\x0cH\x00\x88\x01\x01\x42\x06\n\x04_row\"\xb1\x01\n\x10\x46\x65\x61turesCombined\x12G\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32\x35.feature_platform.rows.FeaturesCombined.FeaturesEntry\x1aT\n\rFeaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.feature_platform.rows.FeatureValue:\x02\x38\x01\"S\n\x1a\x46\x65\x61turesCombinedCompatible\x12\x35\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0b\x32#.feature_platform.rows.FeatureEntry\"\\\n\x0c\x46\x65\x61tureEntry\x12\x10\n\x03key\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x32\n\x05value\x18\x02 \x01(\x0b\x32#.feature_platform.rows.FeatureValueB\x06\n\x04_key\"(\n\x14\x46\x65\x61turesCombinedLazy\x12\x10\n\x08\x66\x65\x61tures\x18\x01 \x03(\x0c\x42\'\n#io.featureplatform.kernel.row.protoP\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,14 +46,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TILE']._serialized_end=366
   _globals['_FEATUREVALUE']._serialized_start=369
   _globals['_FEATUREVALUE']._serialized_end=502
-  _globals['_FEATURESCOMBINED']._serialized_start=505
-  _globals['_FEATURESCOMBINED']._serialized_end=682
+  _globals['_UNDOROW']._serialized_start=504
+  _globals['_UNDOROW']._serialized_end=564
+  _globals['_UNDOENTRY']._serialized_start=566
+  _globals['_UNDOENTRY']._serialized_end=636
+  _globals['_FEATURESCOMBINED']._serialized_start=639
+  _globals['_FEATURESCOMBINED']._serialized_end=816
   _globals['_FEATURESCOMBINED_FEATURESENTRY']._serialized_start=173
   _globals['_FEATURESCOMBINED_FEATURESENTRY']._serialized_end=257
-  _globals['_FEATURESCOMBINEDCOMPATIBLE']._serialized_start=684
-  _globals['_FEATURESCOMBINEDCOMPATIBLE']._serialized_end=767
-  _globals['_FEATUREENTRY']._serialized_start=769
-  _globals['_FEATUREENTRY']._serialized_end=861
-  _globals['_FEATURESCOMBINEDLAZY']._serialized_start=863
-  _globals['_FEATURESCOMBINEDLAZY']._serialized_end=903
+  _globals['_FEATURESCOMBINEDCOMPATIBLE']._serialized_start=818
+  _globals['_FEATURESCOMBINEDCOMPATIBLE']._serialized_end=901
+  _globals['_FEATUREENTRY']._serialized_start=903
+  _globals['_FEATUREENTRY']._serialized_end=995
+  _globals['_FEATURESCOMBINEDLAZY']._serialized_start=997
+  _globals['_FEATURESCOMBINEDLAZY']._serialized_end=1037
 # @@protoc_insertion_point(module_scope)

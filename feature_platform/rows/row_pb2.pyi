@@ -56,6 +56,22 @@ class FeatureValue(_message.Message):
     sketch: bytes
     def __init__(self, times_ms: _Optional[_Iterable[int]] = ..., partitions: _Optional[_Iterable[int]] = ..., offsets: _Optional[_Iterable[int]] = ..., integers: _Optional[_Iterable[int]] = ..., reals: _Optional[_Iterable[float]] = ..., texts: _Optional[_Iterable[bytes]] = ..., sketch: _Optional[bytes] = ...) -> None: ...
 
+class UndoRow(_message.Message):
+    __slots__ = ("entries",)
+    ENTRIES_FIELD_NUMBER: _ClassVar[int]
+    entries: _containers.RepeatedCompositeFieldContainer[UndoEntry]
+    def __init__(self, entries: _Optional[_Iterable[_Union[UndoEntry, _Mapping]]] = ...) -> None: ...
+
+class UndoEntry(_message.Message):
+    __slots__ = ("level", "start_ms", "row")
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    START_MS_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    level: int
+    start_ms: int
+    row: bytes
+    def __init__(self, level: _Optional[int] = ..., start_ms: _Optional[int] = ..., row: _Optional[bytes] = ...) -> None: ...
+
 class FeaturesCombined(_message.Message):
     __slots__ = ("features",)
     class FeaturesEntry(_message.Message):

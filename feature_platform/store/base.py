@@ -5,7 +5,7 @@ table, entity, level and start; level -1 is an entity's head, levels from 0 are 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,8 +37,29 @@ class RowWrite:
 
     level: int
     start_ms: int
-    payload: bytes
+    payload: bytes | None
+    """None deletes the row, whoever wrote it with a timestamp that is not larger."""
     ttl_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredUndo:
+    """An undo row as the store keeps it: what an entity's rows were before a flush."""
+
+    entity: str
+    start: int
+    """Attempt, label and sequence of the flush; see `rows.undo`."""
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UndoPage:
+    """One step of a walk over all undo rows of a table."""
+
+    rows: tuple[StoredUndo, ...]
+    """All undo rows of some entities: an entity is never on two pages."""
+    done: float
+    """How much of the table has been walked: 1.0 on the last page."""
 
 
 class TileReader(Protocol):
@@ -67,11 +88,23 @@ class TileReader(Protocol):
         ...
 
 
+class UndoReader(Protocol):
+    """Walks the undo rows of a table; needs the administrator's patience, not its role."""
+
+    def undo_pages(self, table: str) -> Iterator[UndoPage]:
+        """Yield all undo rows that have not expired, some entities at a time. Blocks.
+
+        Raises:
+            StoreUnavailableError: The store did not answer; the walk must begin again.
+        """
+        ...
+
+
 class TileWriter(Protocol):
-    """Writes rows the way the kernel does; for repair tools and tests."""
+    """Writes rows the way the kernel does; for sweeps, repair tools and tests."""
 
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
-        """Write an entity's rows in one batch; returns when a quorum has acknowledged it.
+        """Write or delete rows of an entity in one batch; returns when a quorum has them.
 
         Args:
             table: The generation's table.

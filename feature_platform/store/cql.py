@@ -1,14 +1,28 @@
 """Tiles in Cassandra or ScyllaDB: prepared statements, LOCAL_QUORUM, a bounded number in flight."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from feature_platform.errors import StoreUnavailableError, WorldError
-from feature_platform.store.base import RowWrite, StoredRow, TileKey, checked_identifier
+from feature_platform.store.base import (
+    UNDO_LEVEL,
+    RowWrite,
+    StoredRow,
+    StoredUndo,
+    TileKey,
+    UndoPage,
+    checked_identifier,
+)
 from feature_platform.store.connect import Connection, Row
 from feature_platform.store.schema import tiles_table, writer_grant
 
 KEYS_PER_QUERY_MAX = 100
 """ScyllaDB refuses more clustering keys in one IN."""
+
+TOKEN_MIN, TOKENS = -(2**63), 2**64
+"""The ring of Murmur3Partitioner, of Cassandra and ScyllaDB alike."""
+SCAN_RANGES = 256
+"""Pieces that a walk over a whole table is made of: each is read in one query, page by page."""
 
 _COLUMNS = "level, start, payload, WRITETIME(payload)"
 
@@ -46,29 +60,43 @@ class CqlTiles:
         return _rows(self._connection.run(statement, (entity,)))
 
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
-        """Write an entity's rows in one batch; see `TileWriter`."""
-        insert = (
-            f"INSERT INTO {self._table(table)} (entity, level, start, payload) VALUES (?, ?, ?, ?)"
+        """Write or delete rows of an entity in one batch; see `TileWriter`."""
+        name = self._table(table)
+        insert = f"INSERT INTO {name} (entity, level, start, payload) VALUES (?, ?, ?, ?)"
+        delete = (
+            f"DELETE FROM {name} USING TIMESTAMP ? WHERE entity = ? AND level = ? AND start = ?"
         )
-        statements = {
-            False: f"{insert} USING TIMESTAMP ?",
-            True: f"{insert} USING TIMESTAMP ? AND TTL ?",
-        }
-        batch: list[tuple[str, Sequence[object]]] = [
-            (
-                statements[row.ttl_s > 0],
-                (
-                    entity,
-                    row.level,
-                    row.start_ms,
-                    row.payload,
-                    written,
-                    *([row.ttl_s] if row.ttl_s else []),
-                ),
-            )
-            for row in rows
-        ]
+        batch: list[tuple[str, Sequence[object]]] = []
+        for row in rows:
+            key = (entity, row.level, row.start_ms)
+            if row.payload is None:
+                batch.append((delete, (written, *key)))
+            elif row.ttl_s:
+                values = (*key, row.payload, written, row.ttl_s)
+                batch.append((f"{insert} USING TIMESTAMP ? AND TTL ?", values))
+            else:
+                batch.append((f"{insert} USING TIMESTAMP ?", (*key, row.payload, written)))
         self._connection.run_batch(batch)
+
+    def undo_pages(self, table: str) -> Iterator[UndoPage]:
+        """Yield all undo rows, by ranges of the ring; see `UndoReader`."""
+        # The level narrows what is read of each partition; it cannot be narrowed by an index.
+        statement = (
+            f"SELECT entity, start, payload FROM {self._table(table)} WHERE token(entity) >= ? "
+            f"AND token(entity) <= ? AND level = {UNDO_LEVEL} ALLOW FILTERING"
+        )
+        bounds = [TOKEN_MIN + number * (TOKENS // SCAN_RANGES) for number in range(SCAN_RANGES)] + [
+            TOKEN_MIN + TOKENS
+        ]
+        for number, (first, after) in enumerate(pairwise(bounds), 1):
+            rows = self._connection.run(statement, (first, after - 1))
+            yield UndoPage(
+                rows=tuple(
+                    StoredUndo(entity=entity, start=start, payload=payload)
+                    for entity, start, payload in rows
+                ),
+                done=number / SCAN_RANGES,
+            )
 
     def create_table(self, table: str) -> None:
         """Create the table if it is missing and let the job write it; see `TileTables`."""

@@ -1,23 +1,33 @@
 """The shipped fake: tiles in a dict, with the store's rules for write timestamps and expiry."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from feature_platform.clock import Clock
 from feature_platform.errors import StoreUnavailableError, WorldError
-from feature_platform.store.base import RowWrite, StoredRow, TileKey, checked_identifier
+from feature_platform.store.base import (
+    UNDO_LEVEL,
+    RowWrite,
+    StoredRow,
+    StoredUndo,
+    TileKey,
+    UndoPage,
+    checked_identifier,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Cell:
-    payload: bytes
+    payload: bytes | None
+    """None if the row was deleted."""
     written: int
     expires_s: int
     """Second of the expiry; 0 for never."""
 
-    def rank(self) -> tuple[int, bool, int, bytes]:
-        """Order cells as the store does: timestamp, any expiry, later expiry, larger value."""
-        return self.written, self.expires_s > 0, self.expires_s, self.payload
+    def rank(self) -> tuple[int, bool, bool, int, bytes]:
+        """Order cells as the store does: time, deleted, any expiry, later expiry, larger value."""
+        deleted = self.payload is None
+        return self.written, deleted, self.expires_s > 0, self.expires_s, self.payload or b""
 
 
 class MemoryTiles:
@@ -53,11 +63,24 @@ class MemoryTiles:
         return [
             StoredRow(level=level, start_ms=start_ms, payload=cell.payload, written=cell.written)
             for (level, start_ms), cell in cells
-            if not cell.expires_s or cell.expires_s > now_s
+            if cell.payload is not None and (not cell.expires_s or cell.expires_s > now_s)
         ]
 
+    def undo_pages(self, table: str) -> Iterator[UndoPage]:
+        """Yield all undo rows, an entity at a time; see `UndoReader`."""
+        entities = sorted(self._partitions(table))
+        for number, entity in enumerate(entities, 1):
+            rows = [row for row in self.read_entity(table, entity) if row.level == UNDO_LEVEL]
+            yield UndoPage(
+                rows=tuple(
+                    StoredUndo(entity=entity, start=row.start_ms, payload=row.payload)
+                    for row in rows
+                ),
+                done=number / len(entities),
+            )
+
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
-        """Write an entity's rows; the largest timestamp wins, row by row; see `TileWriter`."""
+        """Write or delete rows; the largest timestamp wins, row by row; see `TileWriter`."""
         cells = self._partitions(table).setdefault(entity, {})
         now_s = self._clock.now_ms() // 1000
         for row in rows:

@@ -3,6 +3,7 @@
 A migration, once released, is never edited: the next change is the next number.
 """
 
+import re
 from collections.abc import Callable
 
 from feature_platform.clock import Clock
@@ -21,6 +22,11 @@ CREATE TABLE IF NOT EXISTS {keyspace}.migrations (
 _FIND_MIGRATIONS = """\
 SELECT table_name FROM system_schema.tables
   WHERE keyspace_name = ? AND table_name = 'migrations'"""
+
+_COLUMNS = """\
+SELECT column_name FROM system_schema.columns WHERE keyspace_name = ? AND table_name = ?"""
+
+_ADDS = re.compile(r"ALTER TABLE (\w+)\.(\w+) ADD \((\w+) ")
 
 
 def tiles_table(keyspace: str, table: str) -> str:
@@ -69,8 +75,18 @@ def migrate(connection: Connection, clock: Clock) -> None:
     for number, migration in MIGRATIONS.items():
         if number not in done:
             for statement in migration(keyspace):
-                connection.run_ddl(statement)
+                if not _is_done(connection, statement):
+                    connection.run_ddl(statement)
             connection.run(insert, (number, clock.now_ms()))
+
+
+def _is_done(connection: Connection, statement: str) -> bool:
+    """Tell whether the statement added columns before a crash (Scylla has no ADD IF NOT EXISTS)."""
+    adding = _ADDS.match(statement)
+    if adding is None:
+        return False
+    keyspace, table, column = adding.groups()
+    return any(row[0] == column for row in connection.run(_COLUMNS, (keyspace, table)))
 
 
 def _v0001(keyspace: str) -> tuple[str, ...]:
@@ -96,4 +112,10 @@ def _v0001(keyspace: str) -> tuple[str, ...]:
     )
 
 
-MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {1: _v0001}
+def _v0002(keyspace: str) -> tuple[str, ...]:
+    """Add to an attempt the restored checkpoint, since when rows may be dirty, and clean starts."""
+    columns = "base_label bigint, dirty_since_ms bigint, clean boolean"
+    return (f"ALTER TABLE {checked_identifier(keyspace)}.attempts ADD ({columns})",)
+
+
+MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {1: _v0001, 2: _v0002}

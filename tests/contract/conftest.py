@@ -1,14 +1,18 @@
 """The same contracts run on the shipped fakes and on a real Cassandra."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import pytest
 
 from feature_platform.clock import SystemClock
 from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.stack import Stack
-from feature_platform.registry.cql import open_registry
+from feature_platform.registry.base import Attempt, CutPart, Registry
+from feature_platform.registry.cql import CqlRegistry, open_registry
+from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import Role, Settings, password
 from feature_platform.store.connect import Connection, connect
 
@@ -51,3 +55,87 @@ def admin(login: Callable[[Role], Connection]) -> Connection:
 def name() -> str:
     """A feature set's name that no other test uses."""
     return f"t{uuid.uuid4().hex[:12]}"
+
+
+class Job(Protocol):
+    """What a job writes."""
+
+    def add_attempt(self, name: str, generation: int, attempt: Attempt) -> None:
+        """Note a start."""
+        ...
+
+    def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
+        """Note a part of a cut."""
+        ...
+
+
+class CqlJob:
+    """Writes attempts and cuts with the kernel's statements."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Use the job's session."""
+        self._connection = connection
+
+    def add_attempt(self, name: str, generation: int, attempt: Attempt) -> None:
+        """Note a start."""
+        self._connection.run(
+            f"INSERT INTO {self._connection.keyspace}.attempts (featureset, generation, attempt, "
+            "execution, deployment, kind, r_attempt, r_label, end_offsets, claimed_ms, "
+            "base_label, dirty_since_ms, clean) "
+            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) IF NOT EXISTS",
+            (
+                *(
+                    name,
+                    generation,
+                    attempt.attempt,
+                    attempt.execution,
+                    attempt.deployment,
+                    attempt.kind,
+                ),
+                *(
+                    attempt.r_attempt,
+                    attempt.r_label,
+                    json.dumps(attempt.end_offsets),
+                    attempt.claimed_ms,
+                ),
+                *(attempt.base_label, attempt.dirty_since_ms, attempt.clean),
+            ),
+        )
+
+    def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
+        """Note a part of a cut."""
+        positions = json.dumps(part.positions) if part.positions else None
+        self._connection.run(
+            f"INSERT INTO {self._connection.keyspace}.cuts (featureset, generation, attempt, "
+            'label, part, "of", positions, recorded_ms) VALUES (?,?,?,?,?,?,?,?)',
+            (
+                name,
+                generation,
+                part.attempt,
+                part.label,
+                part.part,
+                part.of,
+                positions,
+                part.recorded_ms,
+            ),
+        )
+
+
+World = tuple[Registry, Job]
+
+
+@pytest.fixture(params=["memory", "cassandra"])
+def world(request: pytest.FixtureRequest) -> World:
+    """Each implementation in turn, with a job beside it."""
+    if request.param == "memory":
+        memory = MemoryRegistry(SystemClock())
+        return memory, memory
+    admin: Connection = request.getfixturevalue("admin")
+    login: Callable[[Role], Connection] = request.getfixturevalue("login")
+    return CqlRegistry(admin), CqlJob(login("job"))
+
+
+@pytest.fixture
+def registry(world: World) -> Registry:
+    """The registry alone."""
+    return world[0]

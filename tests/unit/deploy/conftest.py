@@ -1,5 +1,6 @@
 """A world in memory: the shipped fakes, and a cluster that a test can make fail."""
 
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from feature_platform.deploy.flink import Checkpoint, Job
 from feature_platform.deploy.savepoint import STATEFUL_UIDS, operator_id
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
-from feature_platform.registry.base import Attempt, CutPart
+from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import load_settings
 from feature_platform.store.memory import MemoryTiles
@@ -54,11 +55,14 @@ class FakeFlink:
     restored: list[str] = field(default_factory=list)
     broken_sql: str = ""
     """Jobs with this text in their SQL fail again and again."""
+    restore_fails: bool = False
+    """Broken jobs fail because they cannot read what they are to go on from."""
     refused: bool = False
     """Submissions are refused."""
     unstoppable: bool = False
     uids: Sequence[str] = STATEFUL_UIDS
     on_submit: Callable[[], None] = lambda: None
+    now_ms: Callable[[], int] = lambda: 1
 
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Start a job."""
@@ -101,6 +105,10 @@ class FakeFlink:
         """Name the cause."""
         return "java.lang.IllegalStateException: boom" if self._broken(job_id) else ""
 
+    def failed_to_restore(self, job_id: str) -> bool:
+        """Tell whether a broken job is one that cannot restore."""
+        return self.restore_fails and self._broken(job_id)
+
     def counter(self, job_id: str, vertex: str, metric: str) -> int:
         """Count nothing."""
         return len(f"{job_id}{vertex}{metric}") * 0
@@ -135,9 +143,14 @@ class FakeFlink:
         number = len(self.checkpoints) + 1
         path = self.folder / f"{'savepoint' if is_savepoint else 'chk'}-{number}"
         path.mkdir(exist_ok=True)
-        (path / "_metadata").write_bytes(b"".join(operator_id(uid) for uid in self.uids))
+        head = struct.pack(">iiq", 0x4960672D, 4, number)
+        (path / "_metadata").write_bytes(head + b"".join(map(operator_id, self.uids)))
         self.checkpoints[job_id] = Checkpoint(
-            id=number, completed_ms=1, bytes=1, path=path.as_uri(), is_savepoint=is_savepoint
+            id=number,
+            completed_ms=self.now_ms(),
+            bytes=1,
+            path=path.as_uri(),
+            is_savepoint=is_savepoint,
         )
         return path.as_uri()
 
@@ -147,6 +160,7 @@ class FakeTopics:
     """Topics that hold what a test says."""
 
     ends: dict[str, int] = field(default_factory=dict)
+    begins: dict[str, int] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
 
     def create(self, topics: Sequence[str]) -> None:
@@ -156,6 +170,16 @@ class FakeTopics:
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the topic's ends."""
         return {name: end for name, end in self.ends.items() if name.startswith(f"{topic}/")}
+
+    def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
+        """Return first offsets, 0 where a test says nothing, and ends."""
+        return {
+            name: (self.begins.get(name, 0), end) for name, end in self.end_offsets(topic).items()
+        }
+
+
+class CrashError(Exception):
+    """The process dies here."""
 
 
 @dataclass
@@ -169,6 +193,8 @@ class Stage:
     tiles: MemoryTiles
     clock: ManualClock
     folder: Path
+    crash_before: str = ""
+    """The process dies when a stage with this text is told."""
     said: list[str] = field(default_factory=list)
 
     def define(self, *edits: tuple[str, str]) -> Project:
@@ -183,33 +209,51 @@ class Stage:
             file.write_text(changed)
         return load_project(self.folder)
 
-    def apply(self, *edits: tuple[str, str]) -> Outcome:
+    def apply(
+        self, *edits: tuple[str, str], reset: Sequence[str] = (), start_empty: bool = False
+    ) -> Outcome:
         """Apply the definitions with some texts replaced."""
-        plans = make_plans(self.world, self.define(*edits), ["posts"])
-        return apply(self.world, plans, self.said.append)[0]
+        plans = make_plans(self.world, self.define(*edits), ["posts"], reset=reset)
+        return apply(self.world, plans, self.tell, start_empty=start_empty)[0]
+
+    def tell(self, text: str) -> None:
+        """Take note of a stage; die if a test wants that before it."""
+        if self.crash_before and self.crash_before in text:
+            raise CrashError
+        self.said.append(text)
+
+    def claim(
+        self,
+        attempt: int,
+        r: Epoch = (0, 0),
+        *,
+        generation: int = 1,
+        **more: Any,  # noqa: ANN401 (fields)
+    ) -> None:
+        """Let the deployed job claim an attempt, now."""
+        deployed = self.registry.snapshot("posts")
+        made = Attempt(
+            attempt=attempt,
+            execution=f"x/{attempt}",
+            deployment=deployed.deployment if deployed else "",
+            kind="stream",
+            r_attempt=r[0],
+            r_label=r[1],
+            end_offsets={},
+            claimed_ms=self.clock.now_ms(),
+        )
+        self.registry.add_attempt("posts", generation, replace(made, **more))
+
+    def cut(self, attempt: int, label: int, **positions: int) -> None:
+        """Let the job record a complete cut, now; `p0=5` is position 5."""
+        written = {f"post_events/{key[1:]}": offset for key, offset in positions.items()}
+        cut = Cut(attempt=attempt, label=label, positions=written, recorded_ms=self.clock.now_ms())
+        self.registry.record_cut("posts", 1, cut)
 
     def run_to(self, attempt: int, label: int, **positions: int) -> None:
         """Let the job claim an attempt and record a complete cut; `p0=5` is position 5."""
-        self.registry.add_attempt(
-            "posts",
-            1,
-            Attempt(
-                attempt=attempt,
-                execution=f"x/{attempt}",
-                deployment="",
-                kind="stream",
-                r_attempt=0,
-                r_label=0,
-                end_offsets={},
-                claimed_ms=0,
-            ),
-        )
-        written = {f"post_events/{key[1:]}": offset for key, offset in positions.items()}
-        for part, its in (("kernel-0", {}), ("intake-0", written)):
-            cut = CutPart(
-                attempt=attempt, label=label, part=part, of=1, positions=its, recorded_ms=1
-            )
-            self.registry.add_cut_part("posts", 1, cut)
+        self.claim(attempt)
+        self.cut(attempt, label, **positions)
 
 
 @pytest.fixture
@@ -217,11 +261,12 @@ def stage(tmp_path: Path) -> Stage:
     """An empty world."""
     clock = ManualClock(NOW_MS)
     registry, tiles = MemoryRegistry(clock), MemoryTiles(clock)
-    flink, topics = FakeFlink(tmp_path), FakeTopics()
+    flink, topics = FakeFlink(tmp_path, now_ms=clock.now_ms), FakeTopics()
     world = World(
         settings=load_settings(tmp_path, {}),
         registry=registry,
         tables=tiles,
+        tiles=tiles,
         topics=topics,
         cluster=flink,
         submitter=flink,

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from feature_platform.deploy.recovered import behind
 from feature_platform.deploy.status import statuses
-from feature_platform.deploy.wait import behind, wait
+from feature_platform.deploy.wait import wait
 from feature_platform.errors import JobFailedError, UnknownFeatureError
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Definitions as authors write them, changed a little for each test."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,9 @@ import pytest
 
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.plan.ids import FeatureId, assign_ids, column_keys
-from feature_platform.plan.planner import Facts, Plan, plan, settled
+from feature_platform.plan.planner import Facts, Plan, plan
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.plan.target import settled
 
 SOURCE = """\
 source: post_events
@@ -85,8 +86,15 @@ def upgrade(project: MakeProject, deployed: Snapshot) -> MakePlan:
     """Plan the definition with some texts replaced against the unchanged deployed one."""
     ids = _known_ids(project())
 
-    def make(*edits: Edit, **facts: Any) -> Plan:  # noqa: ANN401
-        return _make_plan(project(*edits), deployed, **{"ids": ids, **facts})
+    def make(
+        *edits: Edit,
+        reset: Sequence[str] = (),
+        deployed: Snapshot = deployed,
+        **facts: Any,  # noqa: ANN401
+    ) -> Plan:
+        return _make_plan(
+            project(*edits), deployed, reset, **{"ids": ids, "next_generation": 2, **facts}
+        )
 
     return make
 
@@ -110,10 +118,15 @@ def _known_ids(project: Project) -> list[FeatureId]:
     return [FeatureId(id=ids[key.name], column=key) for key in keys if ids[key.name]]
 
 
-def _make_plan(project: Project, deployed: Snapshot | None, **facts: Any) -> Plan:  # noqa: ANN401
+def _make_plan(
+    project: Project,
+    deployed: Snapshot | None,
+    reset: Sequence[str] = (),
+    **facts: Any,  # noqa: ANN401
+) -> Plan:
     """Plan the feature set of a project."""
     wanted = project.featuresets["posts"]
-    return plan(wanted, deployed, Facts(**facts), definition=project.raw["posts"])
+    return plan(wanted, deployed, Facts(**facts), definition=project.raw["posts"], reset=reset)
 
 
 def _deployed_by(item: Plan) -> Snapshot:

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from feature_platform.plan.compare import NOW_MS
 from feature_platform.plan.ids import ColumnKey, FeatureId, assign_ids, column_keys
-from feature_platform.plan.planner import NOW_MS, Plan, settled
+from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.plan.target import settled
 from feature_platform.tiles.grid import MINUTE_MS
 
 Upgrade = Callable[..., Plan]

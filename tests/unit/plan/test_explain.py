@@ -13,9 +13,9 @@ from feature_platform.plan.planner import (
     Plan,
     plan_delete,
     plan_removed,
-    plan_restart,
     plan_stop,
 )
+from feature_platform.plan.recovery import plan_restart
 from feature_platform.plan.snapshot import Snapshot
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "plans"
@@ -50,6 +50,8 @@ FORWARD: dict[str, tuple[tuple[str, str], ...]] = {
         ("SELECT post_id", "SELECT user_id"),
         ("GROUP BY post_id", "GROUP BY user_id"),
     ),
+    "grid_changed": (("entity: post_id", "entity: post_id\ngrid: [1m, 30m, 1d, 5d]"),),
+    "column_renamed": (("AS watch_ms", "AS watched"), ("\n  watch_ms: {", "\n  watched: {")),
     "topic_changed": (("topic: post_events", "topic: events"),),
     "type_changed": (("  watch_ms: BIGINT\n", "  watch_ms: INT\n"),),
     "wants_history": (
@@ -65,6 +67,34 @@ def check_golden(name: str, text: str) -> None:
     if os.environ.get("GOLDEN_WRITE") == "1":
         path.write_text(text + "\n")
     assert text + "\n" == path.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "edits", "reset"),
+    [
+        ("reset", (), ["views"]),
+        ("reset_average", (), ["mean_watch_ms#sum"]),
+        ("reset_and_edited", FORWARD["expression_edited"], ["views", "language"]),
+    ],
+)
+def test_a_reset_is_listed_as_in_its_file(
+    name: str, edits: tuple[tuple[str, str], ...], reset: list[str], upgrade: Callable[..., Plan]
+) -> None:
+    """The column counts from now on under another id, all else goes on."""
+    check_golden(name, explain(upgrade(*edits, reset=reset)))
+
+
+def test_late_names_say_since_when_they_count(
+    upgrade: Callable[..., Plan], deployed: Snapshot
+) -> None:
+    """What an earlier change began keeps its instant, in words and as JSON."""
+    views, *others = deployed.features
+    late = replace(views, valid_from_ms=1_790_000_000_000, added_ms={"views_2h": 1_790_000_060_000})
+    item = upgrade(*FORWARD["description"], deployed=replace(deployed, features=(late, *others)))
+    check_golden("late", explain(item))
+    since = {verdict["name"]: verdict["since"] for verdict in item.to_json()["features"]}
+    assert since["views_2h"] == "2026-09-21T14:14:20Z"
+    assert since["language"] is None
 
 
 @pytest.mark.parametrize("name", FORWARD)

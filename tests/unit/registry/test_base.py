@@ -2,7 +2,7 @@
 
 import pytest
 
-from feature_platform.registry.base import CutPart, is_complete, newest_cut
+from feature_platform.registry.base import CutPart, complete_cuts, is_complete, parts_of
 
 
 def part(name: str, of: int = 1, label: int = 1, attempt: int = 1, **positions: int) -> CutPart:
@@ -36,21 +36,27 @@ def test_positions_are_joined_and_the_last_record_dates_it() -> None:
         part("intake-0", 2, label=4, a=1),
         part("intake-1", 2, label=4, b=2),
     ]
-    cut = newest_cut(parts)
-    assert cut is not None
+    (cut,) = complete_cuts(parts)
     assert (cut.positions, cut.recorded_ms) == ({"a": 1, "b": 2}, 4)
 
 
-def test_a_later_attempt_is_newer_whatever_its_label() -> None:
-    """Labels go on from a checkpoint that may be older than the last cut."""
+def test_incomplete_cuts_are_left_out() -> None:
+    """The others keep their order."""
     parts = [
-        part(name, label=label, attempt=attempt)
-        for attempt, label in ((1, 9), (2, 3))
-        for name in ("kernel-0", "intake-0")
+        part("kernel-0", label=9),
+        part("kernel-0", label=8),
+        part("intake-0", label=8),
+        part("intake-0", label=7),
+        part("kernel-0", label=6),
+        part("intake-0", label=6),
     ]
-    cut = newest_cut(parts)
-    assert cut is not None
-    assert (cut.attempt, cut.label) == (2, 3)
+    assert [cut.label for cut in complete_cuts(parts)] == [8, 6]
+
+
+def test_a_cut_can_be_taken_apart() -> None:
+    """For writers that have no subtasks."""
+    (cut,) = complete_cuts([part("kernel-0", label=4), part("intake-0", label=4, a=1)])
+    assert list(complete_cuts(parts_of(cut))) == [cut]
 
 
 def test_the_farthest_position_of_a_partition_counts() -> None:
@@ -60,6 +66,5 @@ def test_the_farthest_position_of_a_partition_counts() -> None:
         part("intake-0", 2, a=7, b=9),
         part("intake-1", 2, b=4),
     ]
-    cut = newest_cut(parts)
-    assert cut is not None
+    (cut,) = complete_cuts(parts)
     assert cut.positions == {"a": 7, "b": 9}

@@ -1,12 +1,13 @@
 package io.featureplatform.kernel.flink;
 
-import io.featureplatform.kernel.store.Attempt;
 import io.featureplatform.kernel.store.Claim;
 import io.featureplatform.kernel.store.ClaimRefusedException;
+import io.featureplatform.kernel.store.Claimed;
 import io.featureplatform.kernel.store.Epoch;
-import io.featureplatform.kernel.store.Ports;
-import io.featureplatform.kernel.store.Retry;
+import io.featureplatform.kernel.store.Offsets;
+import io.featureplatform.kernel.store.Origin;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -16,67 +17,87 @@ import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.runtime.state.StateInitializationContext;
 
 /**
- * The attempt of this run of the job, claimed in the registry before anything is written, and kept
- * in operator state: restored, it says with the checkpoint's id which epoch the next run starts
- * from.
+ * The attempt of this run of the job, in operator state: restored, it says with the checkpoint's id
+ * which epoch the next run starts from. An intake claims it in the registry, a kernel waits for
+ * that; neither writes before.
  */
 final class AttemptState {
-  private static final String KIND = "stream";
-
   private final ListState<Integer> state;
-  private final int attempt;
+  private final JobSpec.Start start;
+  private final OptionalLong checkpoint;
+  private Claimed claimed;
 
-  private AttemptState(ListState<Integer> state, int attempt) {
-    this.state = state;
-    this.attempt = attempt;
-  }
-
-  /**
-   * Claims the attempt; blocks until the registry answers.
-   *
-   * @throws SuppressRestartsException this job must not write, and restarting would not change it
-   */
-  static AttemptState claim(
-      StateInitializationContext context,
-      Environment environment,
-      JobSpec spec,
-      Ports ports,
-      Retry retry)
-      throws Exception {
-    ListState<Integer> state =
+  AttemptState(StateInitializationContext context, JobSpec.Start start) throws Exception {
+    this.state =
         context
             .getOperatorStateStore()
             .getUnionListState(new ListStateDescriptor<>("attempt", Types.INT));
+    this.start = start;
+    this.checkpoint = context.getRestoredCheckpointId();
+  }
+
+  /**
+   * Claims the attempt, unless another intake has; blocks until the registry answers.
+   *
+   * @throws SuppressRestartsException this job must not write, and restarting would not change it
+   */
+  void claim(Claim claim, JobSpec spec, String execution, OriginState origin, Claim.Ends ends)
+      throws Exception {
     try {
-      Attempt request =
-          new Attempt(
-              0,
-              execution(environment),
-              spec.deployment(),
-              KIND,
-              start(state.get(), context.getRestoredCheckpointId(), spec.start()),
-              JobSpec.offsetsJson(spec.start().endOffsets()),
-              0);
-      Attempt claimed = new Claim(ports.registry(), retry, ports.clock()).claim(request);
-      return new AttemptState(state, claimed.number());
+      Optional<Epoch> restored = restored(state.get(), checkpoint, start);
+      claimed =
+          claim.claim(
+              new Claim.Request(
+                  spec.featureset(),
+                  execution,
+                  spec.deployment(),
+                  restored.isPresent()
+                      ? origin.restored(restored.get(), start.after(restored.get()))
+                      : unrestored(start),
+                  start.clean(),
+                  spec.age(),
+                  ends));
     } catch (ClaimRefusedException e) {
       throw new SuppressRestartsException(e);
     }
   }
 
+  /**
+   * Waits for the attempt that an intake claims.
+   *
+   * @throws SuppressRestartsException this subtask was restored from elsewhere
+   */
+  void await(Claim claim, String execution) throws Exception {
+    try {
+      Optional<Epoch> restored = restored(state.get(), checkpoint, start);
+      Origin origin =
+          restored.isPresent()
+              ? Origin.restored(restored.get(), start.after(restored.get()), 0, Offsets.NONE)
+              : unrestored(start);
+      claimed = claim.await(execution, origin);
+    } catch (ClaimRefusedException e) {
+      throw new SuppressRestartsException(e);
+    }
+  }
+
+  Claimed claimed() {
+    return claimed;
+  }
+
   int number() {
-    return attempt;
+    return claimed.attempt().number();
   }
 
   /** Puts the attempt into the checkpoint. */
   void snapshot() throws Exception {
-    state.update(List.of(attempt));
+    state.update(List.of(number()));
   }
 
-  /** Returns the epoch this run starts from. */
-  static Epoch start(Iterable<Integer> restored, OptionalLong checkpoint, JobSpec.Start start) {
+  /** Returns the epoch of the state that was restored, if any was. */
+  static Optional<Epoch> restored(
+      Iterable<Integer> attempts, OptionalLong checkpoint, JobSpec.Start start) {
     Integer attempt = null;
-    for (Integer one : restored) {
+    for (Integer one : attempts) {
       if (attempt != null && !attempt.equals(one)) {
         throw new ClaimRefusedException(
             "the checkpoint was written by two attempts, " + attempt + " and " + one);
@@ -84,18 +105,24 @@ final class AttemptState {
       attempt = one;
     }
     if (attempt != null) {
-      return new Epoch(attempt, checkpoint.orElseThrow());
+      return Optional.of(new Epoch(attempt, checkpoint.orElseThrow()));
     }
     if (checkpoint.isPresent() || start.from().equals(JobSpec.FROM_SAVEPOINT)) {
       throw new ClaimRefusedException(
           "the restored checkpoint holds no state of this operator: was its uid changed?");
     }
-    return new Epoch(start.rAttempt(), start.rLabel());
+    return Optional.empty();
   }
 
   /** Returns what all subtasks of one run share: the execution graph's id and Flink's attempt. */
   static String execution(Environment environment) {
     String text = environment.getExecutionId().toString();
     return text.substring(0, text.indexOf('_')) + "/" + text.substring(text.lastIndexOf('_') + 1);
+  }
+
+  private static Origin unrestored(JobSpec.Start start) {
+    return start.named().equals(Epoch.GENESIS)
+        ? Origin.genesis()
+        : Origin.cut(start.named(), start.dirtySinceMs());
   }
 }

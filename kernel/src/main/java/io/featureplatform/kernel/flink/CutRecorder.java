@@ -2,8 +2,12 @@ package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.InFlight;
+import io.featureplatform.kernel.store.Offsets;
 import io.featureplatform.kernel.store.Ports;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
@@ -35,7 +39,13 @@ final class CutRecorder implements AutoCloseable {
   }
 
   /** Starts recording; {@code positions} as {@link CutPart} wants them. */
-  void record(int attempt, long label, String positions) throws InterruptedException {
+  void record(int attempt, long label, Offsets positions) throws InterruptedException {
+    record(attempt, label, positions, () -> CompletableFuture.completedFuture(null));
+  }
+
+  /** Starts recording; afterwards does something else with the registry, which may fail as well. */
+  void record(int attempt, long label, Offsets positions, Supplier<CompletionStage<?>> afterwards)
+      throws InterruptedException {
     CutPart cut = new CutPart(attempt, label, part, of, positions);
     inFlight.submit(
         () ->
@@ -52,7 +62,9 @@ final class CutRecorder implements AutoCloseable {
                             "Cut {} of attempt {} not recorded by {}", label, attempt, part, error);
                       }
                       return null;
-                    }));
+                    })
+                .thenCompose(done -> afterwards.get())
+                .handle((done, error) -> null)); // It is asked for again at the next barrier.
   }
 
   /** Waits for what is under way: the last cut is that of the barrier before a stop. */

@@ -2,9 +2,9 @@ package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.store.ClaimRefusedException;
 import io.featureplatform.kernel.store.Clock;
-import io.featureplatform.kernel.store.InFlight;
+import io.featureplatform.kernel.store.FlushNumbers;
+import io.featureplatform.kernel.store.ReadBack;
 import io.featureplatform.kernel.store.RowWrite;
-import io.featureplatform.kernel.store.StoredRow;
 import io.featureplatform.kernel.store.TileStore;
 import io.featureplatform.kernel.store.WriteTime;
 import io.featureplatform.kernel.tile.ClosedTile;
@@ -13,10 +13,10 @@ import io.featureplatform.kernel.tile.Layout;
 import io.featureplatform.kernel.tile.TileKey;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
@@ -27,78 +27,111 @@ import org.apache.flink.runtime.execution.SuppressRestartsException;
  *
  * <ol>
  *   <li>Wait until the previous flush is acknowledged: what is read now must show it, and state may
- *       be evicted only after it.
+ *       be evicted only after it (rule 11 of exactness).
  *   <li>Apply the changes of entities whose head is in state, and ask the store for missing heads.
  *   <li>Apply the changes of those read back. An entity with events older than its head needs the
  *       closed rows that change, in a second round.
  * </ol>
  *
- * To apply is to update state and to start one batch of all rows that the entity's changes touched.
- * All writes of a flush carry one timestamp. Runs on the task's thread, which waits when too much
- * is in flight.
+ * To apply is to update state and to start one batch of all rows that the entity's changes touched,
+ * after the undo row that tells what they were (rule 3), if one is due. All writes of a flush carry
+ * one timestamp. Runs on the task's thread, which waits when too much is in flight.
  */
 final class Flush {
   private static final int CLOSED_ROWS_MAX = 20_000;
   private static final Set<TileKey> HEAD_ALONE = Set.of(TileStore.HEAD);
 
-  /** Rows that the store answered for an entity; without a head they are those of the head. */
-  private record Answer(Bundle.Entry entry, Head head, Map<TileKey, StoredRow> rows) {}
+  /** An entity whose changes are to be applied; {@code headRow} is null if it has no row. */
+  @SuppressWarnings("ArrayRecordComponent")
+  private record Subject(Bundle.Entry entry, byte[] headRow, Head head) {
+    String entity() {
+      return entry.entity();
+    }
+  }
+
+  /** Rows that the store answered for an entity; without a subject they are those of the head. */
+  private record Answer(Bundle.Entry entry, Subject subject, ReadBack.Found found) {}
 
   private final Layout layout;
-  private final TileStore store;
+  private final StoreAccess access;
   private final Clock clock;
   private final int attempt;
-  private final HeadState heads;
+  private final FlushNumbers numbers;
+  private final UndoLog undoLog;
+  private final Heads heads;
   private final KernelMetrics metrics;
-  private final InFlight reads;
-  private final InFlight writes;
   private final ClosedRows closedRows = new ClosedRows(CLOSED_ROWS_MAX);
   private final ConcurrentLinkedQueue<Answer> answers = new ConcurrentLinkedQueue<>();
-  private long number;
   private long writeTime;
   private long nowMs;
 
+  /**
+   * Makes the flushes of one attempt.
+   *
+   * @param undoLog null: without undo, which is for benchmarks alone
+   */
   Flush(
-      JobSpec.Settings settings,
       Layout layout,
-      TileStore store,
+      StoreAccess access,
       Clock clock,
       int attempt,
-      HeadState heads,
+      FlushNumbers numbers,
+      UndoLog undoLog,
+      Heads heads,
       MetricGroup metrics) {
     this.layout = layout;
-    this.store = store;
+    this.access = access;
     this.clock = clock;
     this.attempt = attempt;
+    this.numbers = numbers;
+    this.undoLog = undoLog;
     this.heads = heads;
     this.metrics = new KernelMetrics(metrics);
-    this.reads = new InFlight(settings.readsInFlightMax());
-    this.writes = new InFlight(settings.writesInFlightMax());
-    metrics.gauge("reads_in_flight", (Gauge<Integer>) reads::count);
-    metrics.gauge("writes_in_flight", (Gauge<Integer>) writes::count);
+    metrics.gauge("reads_in_flight", (Gauge<Integer>) access.reads()::count);
+    metrics.gauge("reads_in_flight_limit", (Gauge<Integer>) access.reads()::limit);
+    metrics.gauge("writes_in_flight", (Gauge<Integer>) access.writes()::count);
   }
 
   /** Waits until every write so far is acknowledged. */
   void awaitAcknowledged() throws InterruptedException {
-    writes.awaitAll();
+    access.writes().awaitAll();
   }
 
-  /** Flushes what was taken from the bundle; returns when all its writes are started. */
-  void run(Bundle.Taken taken) throws Exception {
+  /**
+   * Flushes what was taken from the bundle; returns when all its writes are started.
+   *
+   * @throws SuppressRestartsException this job must not go on: it was replaced, or what a dead
+   *     attempt wrote cannot be undone
+   */
+  void run(Bundle.Taken taken, long label) throws Exception {
     if (taken.entries().isEmpty()) {
       return;
     }
+    try {
+      flush(taken, label);
+    } catch (ClaimRefusedException e) {
+      if (e instanceof ReadBack.FencedException) {
+        metrics.fenced.inc();
+      }
+      throw new SuppressRestartsException(e);
+    }
+  }
+
+  private void flush(Bundle.Taken taken, long label) throws Exception {
     awaitAcknowledged(); // 1
     nowMs = clock.nowMs();
-    writeTime = WriteTime.of(attempt, ++number);
+    writeTime = WriteTime.of(attempt, numbers.next(label));
+    if (undoLog != null) {
+      undoLog.begin();
+    }
     for (Bundle.Entry entry : taken.entries()) { // 2
-      Head head = heads.get(entry.entity());
-      if (head == null) {
+      byte[] headRow = heads.get(entry.entity());
+      if (headRow == null) {
         metrics.stateMisses.inc();
         read(entry, null, HEAD_ALONE);
       } else {
         metrics.stateHits.inc();
-        applyOrRead(entry, head);
+        applyOrRead(subject(entry, headRow));
       }
     }
     for (List<Answer> some = answers(); !some.isEmpty(); some = answers()) { // 3
@@ -109,17 +142,20 @@ final class Flush {
     metrics.flushed(taken.commands(), taken.entries().size(), clock.nowMs() - nowMs);
   }
 
-  private void read(Bundle.Entry entry, Head head, Collection<TileKey> keys)
+  private void read(Bundle.Entry entry, Subject subject, Collection<TileKey> keys)
       throws InterruptedException {
-    reads.submit(
-        () ->
-            store
-                .read(entry.entity(), keys)
-                .thenAccept(rows -> answers.add(new Answer(entry, head, rows))));
+    access
+        .reads()
+        .submit(
+            () ->
+                access
+                    .readBack()
+                    .read(entry.entity(), keys)
+                    .thenAccept(found -> answers.add(new Answer(entry, subject, found))));
   }
 
   private List<Answer> answers() throws InterruptedException {
-    reads.awaitAll();
+    access.reads().awaitAll();
     List<Answer> all = new ArrayList<>();
     for (Answer answer = answers.poll(); answer != null; answer = answers.poll()) {
       all.add(answer);
@@ -127,27 +163,29 @@ final class Flush {
     return all;
   }
 
-  private void goOn(Answer answer) throws Exception {
-    checkWriters(answer);
-    metrics.readBackRows.inc(answer.rows().size());
-    Bundle.Entry entry = answer.entry();
-    if (answer.head() == null) {
-      StoredRow row = answer.rows().get(TileStore.HEAD);
-      applyOrRead(entry, row == null ? Head.empty(layout) : Head.decode(layout, row.payload()));
-      return;
-    }
-    Map<TileKey, byte[]> closed = new HashMap<>();
-    answer.rows().forEach((key, row) -> closed.put(key, row.payload()));
-    apply(entry, answer.head(), closed);
+  private Subject subject(Bundle.Entry entry, byte[] headRow) {
+    return new Subject(
+        entry, headRow, headRow == null ? Head.empty(layout) : Head.decode(layout, headRow));
   }
 
-  private void applyOrRead(Bundle.Entry entry, Head head) throws Exception {
-    List<TileKey> late = kept(head.closedTilesTouched(entry.changes()));
-    Map<TileKey, byte[]> known = closedRows.find(entry.entity(), late);
-    if (known == null) {
-      read(entry, head, late);
+  private void goOn(Answer answer) throws Exception {
+    metrics.readBackRows.inc(answer.found().rows().size());
+    metrics.undoneRows.inc(answer.found().undone());
+    metrics.unresolvedRows.inc(answer.found().unresolved());
+    if (answer.subject() == null) {
+      applyOrRead(subject(answer.entry(), answer.found().rows().get(TileStore.HEAD)));
     } else {
-      apply(entry, head, known);
+      apply(answer.subject(), answer.found().rows());
+    }
+  }
+
+  private void applyOrRead(Subject subject) throws Exception {
+    List<TileKey> late = kept(subject.head().closedTilesTouched(subject.entry().changes()));
+    Map<TileKey, byte[]> known = closedRows.find(subject.entity(), late);
+    if (known == null) {
+      read(subject.entry(), subject, late);
+    } else {
+      apply(subject, known);
     }
   }
 
@@ -159,10 +197,10 @@ final class Flush {
     return tiles;
   }
 
-  private void apply(Bundle.Entry entry, Head head, Map<TileKey, byte[]> closed) throws Exception {
-    String entity = entry.entity();
-    List<ClosedTile> changed = head.apply(entry.changes(), closed);
-    byte[] headRow = head.encode();
+  private void apply(Subject subject, Map<TileKey, byte[]> closed) throws Exception {
+    String entity = subject.entity();
+    List<ClosedTile> changed = subject.head().apply(subject.entry().changes(), closed);
+    byte[] headRow = subject.head().encode();
     heads.put(entity, headRow);
     List<RowWrite> rows = new ArrayList<>(1 + changed.size());
     rows.add(RowWrite.head(headRow));
@@ -173,28 +211,38 @@ final class Flush {
         rows.add(RowWrite.closed(tile.key(), tile.row(), secondsLeft));
       }
     }
-    write(entity, rows);
+    write(entity, undo(subject, closed, rows), rows);
   }
 
-  private void write(String entity, List<RowWrite> rows) throws InterruptedException {
+  /** A tile that leaves the head now is not among the closed ones: it had no row of its own. */
+  private RowWrite undo(Subject subject, Map<TileKey, byte[]> closed, List<RowWrite> rows) {
+    return undoLog == null
+        ? null
+        : undoLog.before(
+            subject.entity(),
+            rows,
+            key -> key.equals(TileStore.HEAD) ? subject.headRow() : closed.get(key));
+  }
+
+  private void write(String entity, RowWrite undo, List<RowWrite> rows)
+      throws InterruptedException {
     long timestamp = writeTime; // Later flushes must not change that of a retry.
-    writes.submit(() -> store.write(entity, rows, timestamp));
+    access.writes().submit(() -> send(entity, undo, rows, timestamp));
     metrics.writtenRows.inc(rows.size());
     for (RowWrite row : rows) {
       metrics.writtenBytes.inc(row.payload().length);
     }
   }
 
-  /** Stops a job that was replaced: a later attempt has written here (rule 4). */
-  private void checkWriters(Answer answer) {
-    for (StoredRow row : answer.rows().values()) {
-      long writer = WriteTime.attempt(row.writeTime());
-      if (writer > attempt) {
-        throw new SuppressRestartsException(
-            new ClaimRefusedException(
-                "entity %s was written by attempt %d; this is attempt %d, which has been replaced"
-                    .formatted(answer.entry().entity(), writer, attempt)));
-      }
+  private CompletionStage<Void> send(
+      String entity, RowWrite undo, List<RowWrite> rows, long timestamp) {
+    TileStore store = access.store();
+    if (undo == null) {
+      return store.write(entity, rows, timestamp);
     }
+    metrics.undoRowsWritten.inc();
+    return store
+        .write(entity, List.of(undo), timestamp)
+        .thenCompose(acknowledged -> store.write(entity, rows, timestamp));
   }
 }

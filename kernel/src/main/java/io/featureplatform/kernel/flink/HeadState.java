@@ -1,7 +1,5 @@
 package io.featureplatform.kernel.flink;
 
-import io.featureplatform.kernel.tile.Head;
-import io.featureplatform.kernel.tile.Layout;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.function.Consumer;
@@ -17,7 +15,7 @@ import org.apache.flink.api.common.typeutils.base.array.BytePrimitiveArraySerial
  * <p>The bytes are never changed once they are here, so a checkpoint may hold them while the next
  * flush makes new ones; and any reader of a savepoint can decode them.
  */
-final class HeadState {
+final class HeadState implements Heads {
   /** The only version so far; the head row itself may grow fields under it. */
   static final byte VERSION = 1;
 
@@ -25,7 +23,6 @@ final class HeadState {
 
   private final ValueState<byte[]> state;
   private final Consumer<String> setKey;
-  private final Layout layout;
 
   /**
    * Registers the state.
@@ -33,7 +30,7 @@ final class HeadState {
    * @param setKey makes an entity the current key
    * @param ttlMs how long after its last change an entity stays; 0: for ever
    */
-  HeadState(KeyedStateStore store, Consumer<String> setKey, Layout layout, long ttlMs) {
+  HeadState(KeyedStateStore store, Consumer<String> setKey, long ttlMs) {
     ValueStateDescriptor<byte[]> descriptor =
         new ValueStateDescriptor<>(NAME, BytePrimitiveArraySerializer.INSTANCE);
     if (ttlMs > 0) {
@@ -45,11 +42,10 @@ final class HeadState {
     }
     this.state = store.getState(descriptor);
     this.setKey = setKey;
-    this.layout = layout;
   }
 
-  /** Returns an entity's head; null: it is not here, the store must be asked. */
-  Head get(String entity) throws Exception {
+  @Override
+  public byte[] get(String entity) throws Exception {
     setKey.accept(entity);
     byte[] bytes = state.value();
     if (bytes == null) {
@@ -60,11 +56,11 @@ final class HeadState {
           "the state of entity %s has version %s; this kernel reads version %d"
               .formatted(entity, bytes.length == 0 ? "none" : bytes[0], VERSION));
     }
-    return Head.decode(layout, Arrays.copyOfRange(bytes, 1, bytes.length));
+    return Arrays.copyOfRange(bytes, 1, bytes.length);
   }
 
-  /** Puts an entity's head row. */
-  void put(String entity, byte[] headRow) throws Exception {
+  @Override
+  public void put(String entity, byte[] headRow) throws Exception {
     byte[] bytes = new byte[1 + headRow.length];
     bytes[0] = VERSION;
     System.arraycopy(headRow, 0, bytes, 1, headRow.length);

@@ -40,7 +40,9 @@ public final class Intake {
         env.fromSource(source(spec), WatermarkStrategy.noWatermarks(), "source")
             .uid(SOURCE_UID)
             .transform(
-                "intake", EventRows.type(schema), new IntakeOperator(specJson, PortsFactory::cql))
+                "intake",
+                EventRows.type(schema),
+                new IntakeOperator(specJson, PortsFactory::cql, EndOffsets::kafka))
             .uid(UID);
     events
         .getSideOutput(DeadLetters.TAG)

@@ -3,6 +3,7 @@ package io.featureplatform.kernel.flink;
 import io.featureplatform.kernel.event.EventParser;
 import io.featureplatform.kernel.event.Reason;
 import io.featureplatform.kernel.event.SourceSchema;
+import io.featureplatform.kernel.store.Claim;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.Retry;
 import java.util.EnumMap;
@@ -25,10 +26,12 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
 
   private final String specJson;
   private final PortsFactory portsFactory;
+  private final EndOffsets endOffsets;
 
   private transient Ports ports;
   private transient Retry retry;
   private transient AttemptState attempt;
+  private transient OriginState origin;
   private transient CutRecorder cuts;
   private transient Positions positions;
   private transient EventParser parser;
@@ -38,11 +41,13 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   private transient Counter deadLetters;
   private transient Map<Reason, Counter> deadLettersByReason;
 
-  IntakeOperator(String specJson, PortsFactory portsFactory) {
+  IntakeOperator(String specJson, PortsFactory portsFactory, EndOffsets endOffsets) {
     this.specJson = specJson;
     this.portsFactory = portsFactory;
+    this.endOffsets = endOffsets;
   }
 
+  /** Claims the attempt of this run: before this no subtask writes. */
   @Override
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
@@ -61,7 +66,14 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
             getRuntimeContext().getTaskInfo());
     ports = portsFactory.open(spec);
     retry = new Retry(spec.settings().storeRetryMs(), ports.clock());
-    attempt = AttemptState.claim(context, getContainingTask().getEnvironment(), spec, ports, retry);
+    attempt = new AttemptState(context, spec.start());
+    origin = new OriginState(context.getOperatorStateStore());
+    attempt.claim(
+        new Claim(ports.registry(), retry, ports.clock()),
+        spec,
+        AttemptState.execution(getContainingTask().getEnvironment()),
+        origin,
+        () -> endOffsets.read(spec));
     cuts = new CutRecorder(ports, getMetricGroup(), "intake", getRuntimeContext().getTaskInfo());
     deadLetters = getMetricGroup().counter("dead_letters");
     deadLettersByReason = new EnumMap<>(Reason.class);
@@ -87,7 +99,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
 
   @Override
   public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
-    cuts.record(attempt.number(), checkpointId, positions.toJson());
+    cuts.record(attempt.number(), checkpointId, positions.offsets());
   }
 
   @Override
@@ -95,6 +107,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     super.snapshotState(context);
     attempt.snapshot();
     positions.snapshot();
+    origin.snapshot(ports.clock().nowMs(), positions.offsets());
   }
 
   @Override

@@ -6,6 +6,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.featureplatform.kernel.store.Age;
+import io.featureplatform.kernel.store.Epoch;
 import java.util.List;
 import java.util.Map;
 
@@ -24,7 +26,15 @@ record JobSpec(
     Settings settings,
     Kafka kafka,
     Store store,
-    Start start) {
+    Start start,
+    Boolean benchWithoutUndo) {
+  private static final long UNDO_TTL_MS = 43_200_000;
+
+  /** Counts with undo rows, unless a benchmark asks what they cost. */
+  JobSpec {
+    benchWithoutUndo = benchWithoutUndo != null && benchWithoutUndo;
+  }
+
   /** The start that continues the state of a savepoint. */
   static final String FROM_SAVEPOINT = "savepoint";
 
@@ -34,7 +44,12 @@ record JobSpec(
       long stateTtlMs,
       int readsInFlightMax,
       int writesInFlightMax,
-      long storeRetryMs) {}
+      long storeRetryMs,
+      Long undoTtlMs) {
+    Settings {
+      undoTtlMs = undoTtlMs == null ? UNDO_TTL_MS : undoTtlMs;
+    }
+  }
 
   record Kafka(String bootstrap, Map<String, String> properties) {}
 
@@ -51,14 +66,43 @@ record JobSpec(
    * not named.
    *
    * @param offsets {@code "topic/partition"} to next offset
-   * @param endOffsets the topic's ends when it was deployed
+   * @param rAttempt of the cut; or of the sweep that went back to the savepoint of {@code
+   *     restoredAttempt} and {@code restoredLabel}
+   * @param dirtySinceMs of the cut
+   * @param clean whether the start is the last thing that was done before
+   * @param acceptAge whether a person has accepted that rows may be off
    */
   record Start(
       String from,
       Map<String, Long> offsets,
-      int rAttempt,
-      long rLabel,
-      Map<String, Long> endOffsets) {}
+      Integer rAttempt,
+      Long rLabel,
+      Integer restoredAttempt,
+      Long restoredLabel,
+      Long dirtySinceMs,
+      Boolean clean,
+      Boolean acceptAge) {
+    Start {
+      rAttempt = rAttempt == null ? 0 : rAttempt;
+      rLabel = rLabel == null ? 0 : rLabel;
+      restoredAttempt = restoredAttempt == null ? 0 : restoredAttempt;
+      restoredLabel = restoredLabel == null ? 0 : restoredLabel;
+      dirtySinceMs = dirtySinceMs == null ? 0 : dirtySinceMs;
+      clean = clean != null && clean;
+      acceptAge = acceptAge != null && acceptAge;
+    }
+
+    /** Returns the epoch that the deployer names. */
+    Epoch named() {
+      return new Epoch(rAttempt, rLabel);
+    }
+
+    /** Returns from which epoch a restored state goes on: its own, or the sweep back to it. */
+    Epoch after(Epoch state) {
+      boolean swept = rAttempt != 0 && state.equals(new Epoch(restoredAttempt, restoredLabel));
+      return swept ? named() : state;
+    }
+  }
 
   private static final ObjectMapper MAPPER =
       JsonMapper.builder()
@@ -84,12 +128,8 @@ record JobSpec(
     return source.get("topic").textValue();
   }
 
-  /** Writes offsets as they stand in the registry. */
-  static String offsetsJson(Map<String, Long> offsets) {
-    try {
-      return MAPPER.writeValueAsString(offsets);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
-    }
+  /** Returns how old what must be undone may be. */
+  Age age() {
+    return new Age(settings.undoTtlMs(), start.acceptAge());
   }
 }

@@ -11,6 +11,10 @@ final class KernelMetrics {
   final Counter writtenRows;
   final Counter writtenBytes;
   final Counter readBackRows;
+  final Counter undoRowsWritten;
+  final Counter undoneRows;
+  final Counter unresolvedRows;
+  final Counter fenced;
   final Counter stateHits;
   final Counter stateMisses;
   private volatile long entities;
@@ -22,6 +26,10 @@ final class KernelMetrics {
     writtenRows = group.counter("written_rows");
     writtenBytes = group.counter("written_bytes");
     readBackRows = group.counter("read_back_rows");
+    undoRowsWritten = group.counter("undo_rows_written");
+    undoneRows = group.counter("undone_rows");
+    unresolvedRows = group.counter("unresolved_rows");
+    fenced = group.counter("fenced");
     stateHits = group.counter("state_hits");
     stateMisses = group.counter("state_misses");
     group.gauge("flush_entities", (Gauge<Long>) () -> entities);

@@ -1,10 +1,10 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.Offsets;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -66,10 +66,10 @@ final class Positions {
     state.update(all);
   }
 
-  /** Writes them as they stand in a cut. */
-  String toJson() {
-    Map<String, Long> named = new TreeMap<>();
+  /** Returns them as they stand in a cut. */
+  Offsets offsets() {
+    Map<String, Long> named = new HashMap<>();
     next.forEach((partition, offset) -> named.put(topic + "/" + partition, offset));
-    return JobSpec.offsetsJson(named);
+    return new Offsets(named);
   }
 }

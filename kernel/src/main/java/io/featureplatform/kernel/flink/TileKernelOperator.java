@@ -1,8 +1,14 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.Claim;
+import io.featureplatform.kernel.store.CutPart;
+import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.Ports;
+import io.featureplatform.kernel.store.ReadBack;
+import io.featureplatform.kernel.store.Recovery;
 import io.featureplatform.kernel.store.Retry;
 import io.featureplatform.kernel.store.RetryingTileStore;
+import io.featureplatform.kernel.store.TileStore;
 import io.featureplatform.kernel.tile.Layout;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.runtime.state.StateInitializationContext;
@@ -13,8 +19,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.types.Row;
 
 /**
- * Turns the changelog of the SQL into rows in the store: collects commands in a {@link Bundle} and
- * gives it to the {@link Flush} on a fixed schedule, when it is large, and before every barrier.
+ * Turns the changelog of the SQL into rows in the store: drives a {@link KernelCore} by Flink's
+ * elements, timers and barriers, and keeps its state.
  *
  * <p>When a barrier passes, the store has acknowledged every change before it. Nothing is written
  * after the last barrier: neither finishing nor closing flushes.
@@ -26,14 +32,14 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
   private final String specJson;
   private final PortsFactory portsFactory;
 
-  private transient JobSpec.Settings settings;
   private transient Ports ports;
   private transient Retry retry;
   private transient AttemptState attempt;
+  private transient Recovery recovery;
   private transient CutRecorder cuts;
-  private transient Bundle bundle;
   private transient RowValues values;
-  private transient Flush flush;
+  private transient KernelCore core;
+  private transient long flushIntervalMs;
   private transient FlushSchedule schedule;
 
   TileKernelOperator(String specJson, PortsFactory portsFactory) {
@@ -41,32 +47,33 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
     this.portsFactory = portsFactory;
   }
 
-  /** Claims the attempt: before this the job must not write, and does not start. */
+  /** Waits for the attempt that the intake claims: before this the job does not start. */
   @Override
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
     var environment = getContainingTask().getEnvironment();
     CheckpointRules.check(environment.getJobConfiguration());
     JobSpec spec = JobSpec.parse(specJson);
-    Layout layout = Layout.fromJson(spec.layout());
-    settings = spec.settings();
+    flushIntervalMs = spec.settings().flushIntervalMs();
     ports = portsFactory.open(spec);
-    retry = new Retry(settings.storeRetryMs(), ports.clock());
-    attempt = AttemptState.claim(context, environment, spec, ports, retry);
-    cuts = new CutRecorder(ports, getMetricGroup(), "kernel", getRuntimeContext().getTaskInfo());
-    bundle = new Bundle(layout);
-    values = new RowValues();
-    flush =
-        new Flush(
-            settings,
-            layout,
-            new RetryingTileStore(ports.tiles(), retry),
+    retry = new Retry(spec.settings().storeRetryMs(), ports.clock());
+    attempt = new AttemptState(context, spec.start());
+    attempt.await(
+        new Claim(ports.registry(), retry, ports.clock()), AttemptState.execution(environment));
+    recovery =
+        new Recovery(
+            ports.registry(),
+            retry,
             ports.clock(),
-            attempt.number(),
-            new HeadState(
-                context.getKeyedStateStore(), this::setCurrentKey, layout, settings.stateTtlMs()),
-            getMetricGroup());
+            spec.featureset(),
+            attempt.claimed().attempt(),
+            spec.age());
+    cuts =
+        new CutRecorder(ports, getMetricGroup(), CutPart.KERNEL, getRuntimeContext().getTaskInfo());
+    values = new RowValues();
+    core = core(spec, context);
     getMetricGroup().gauge("attempt", (Gauge<Integer>) attempt::number);
+    getMetricGroup().gauge("recovered", (Gauge<Integer>) () -> recovery.isRecovered() ? 1 : 0);
     getMetricGroup().gauge("store_retries", (Gauge<Long>) retry::retries);
   }
 
@@ -74,29 +81,24 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
   public void open() throws Exception {
     super.open();
     long now = getProcessingTimeService().getCurrentProcessingTime();
-    schedule = new FlushSchedule(now, settings.flushIntervalMs());
+    schedule = new FlushSchedule(now, flushIntervalMs);
     armTimer(now);
   }
 
   @Override
   public void processElement(StreamRecord<Row> element) throws Exception {
     Row row = element.getValue();
-    bundle.add(
-        (String) row.getField(RowValues.ENTITY),
+    core.change(
         row.getKind(),
+        (String) row.getField(RowValues.ENTITY),
         (Long) row.getField(RowValues.TILE),
         values.of(row));
-    if (bundle.commands() >= settings.flushChangesMax()) {
-      flush.run(bundle.takeWhole());
-    }
   }
 
-  /** Flushes and waits for the store, so that the barrier covers written rows alone (rule 12). */
   @Override
   public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
-    flush.run(bundle.takeAll());
-    flush.awaitAcknowledged();
-    cuts.record(attempt.number(), checkpointId, null);
+    core.beforeBarrier(checkpointId);
+    cuts.record(attempt.number(), checkpointId, null, recovery::refresh);
   }
 
   @Override
@@ -114,8 +116,25 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
     }
   }
 
+  private KernelCore core(JobSpec spec, StateInitializationContext context) {
+    TileStore store = new RetryingTileStore(ports.tiles(), retry);
+    return new KernelCore(
+        spec,
+        Layout.fromJson(spec.layout()),
+        new StoreAccess(
+            store,
+            new ReadBack(store, attempt.claimed(), recovery),
+            new InFlight(spec.settings().readsInFlightMax()),
+            new InFlight(spec.settings().writesInFlightMax())),
+        ports.clock(),
+        attempt.claimed(),
+        new HeadState(
+            context.getKeyedStateStore(), this::setCurrentKey, spec.settings().stateTtlMs()),
+        getMetricGroup());
+  }
+
   private void onTime(long scheduledMs) throws Exception {
-    flush.run(bundle.takeWhole());
+    core.flush();
     armTimer(Math.max(scheduledMs, getProcessingTimeService().getCurrentProcessingTime()));
   }
 

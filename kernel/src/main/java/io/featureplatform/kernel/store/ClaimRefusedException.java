@@ -4,7 +4,7 @@ package io.featureplatform.kernel.store;
  * This job must not write: it was replaced, or it is not known from which epoch it starts. Trying
  * again changes nothing.
  */
-public final class ClaimRefusedException extends RuntimeException {
+public class ClaimRefusedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   public ClaimRefusedException(String message) {

@@ -9,6 +9,7 @@ import com.datastax.oss.driver.api.core.cql.PreparedStatement;
 import com.datastax.oss.driver.api.core.cql.Row;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -19,6 +20,9 @@ import java.util.concurrent.CompletionStage;
 final class CqlRegistry implements Registry {
   private static final int CUT_TTL_SECONDS = 7 * 24 * 3600;
 
+  /** How many parts are looked at for a complete cut; a job has two for each slot and barrier. */
+  private static final int CUT_PARTS_MAX = 10_000;
+
   private final CqlSession session;
   private final String featureset;
   private final int generation;
@@ -26,6 +30,7 @@ final class CqlRegistry implements Registry {
   private final PreparedStatement select;
   private final PreparedStatement insert;
   private final PreparedStatement own;
+  private final PreparedStatement selectCuts;
   private final PreparedStatement cut;
 
   /** Prepares the statements; blocks. The session stays the caller's. */
@@ -38,7 +43,7 @@ final class CqlRegistry implements Registry {
     this.select =
         session.prepare(
             "SELECT owner, attempt, execution, deployment, kind, r_attempt, r_label, end_offsets,"
-                + " claimed_ms FROM "
+                + " claimed_ms, base_label, dirty_since_ms, clean FROM "
                 + attempts
                 + " WHERE featureset = ? AND generation = ?");
     this.insert =
@@ -46,13 +51,21 @@ final class CqlRegistry implements Registry {
             "INSERT INTO "
                 + attempts
                 + " (featureset, generation, attempt, execution, deployment, kind, r_attempt,"
-                + " r_label, end_offsets, claimed_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                + " r_label, end_offsets, claimed_ms, base_label, dirty_since_ms, clean)"
+                + " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 + " IF NOT EXISTS");
     this.own =
         session.prepare(
             "UPDATE "
                 + attempts
                 + " SET owner = ? WHERE featureset = ? AND generation = ? IF owner = ?");
+    this.selectCuts =
+        session.prepare(
+            "SELECT attempt, label, part, \"of\", positions FROM "
+                + CqlNames.qualified(keyspace, "cuts")
+                + " WHERE featureset = ? AND generation = ? AND attempt = ?"
+                + " ORDER BY attempt DESC, label DESC LIMIT "
+                + CUT_PARTS_MAX);
     this.cut =
         session.prepare(
             "INSERT INTO "
@@ -89,13 +102,23 @@ final class CqlRegistry implements Registry {
                     attempt.kind(),
                     attempt.start().attempt(),
                     attempt.start().label(),
-                    attempt.endOffsets(),
-                    attempt.claimedMs()))
+                    attempt.endOffsets().toJson(),
+                    attempt.claimedMs(),
+                    attempt.baseLabel(),
+                    attempt.dirtySinceMs(),
+                    attempt.clean()))
             .addStatement(
                 own.bind(attempt.deployment(), featureset, generation, attempt.deployment()))
             .setIdempotence(false)
             .build();
     return CqlErrors.translate(session.executeAsync(batch).thenApply(AsyncResultSet::wasApplied));
+  }
+
+  @Override
+  public CompletionStage<Optional<Cut>> newestCut(int attempt) {
+    var statement = selectCuts.bind(featureset, generation, attempt).setIdempotent(true);
+    return CqlErrors.translate(
+        session.executeAsync(statement).thenCompose(page -> search(page, new Cut.Search())));
   }
 
   @Override
@@ -108,7 +131,7 @@ final class CqlRegistry implements Registry {
                 part.label(),
                 part.part(),
                 part.of(),
-                part.positions(),
+                part.positions() == null ? null : part.positions().toJson(),
                 clock.nowMs())
             .setIdempotent(true);
     return CqlErrors.translate(session.executeAsync(statement).thenApply(done -> null));
@@ -135,6 +158,22 @@ final class CqlRegistry implements Registry {
     return page.fetchNextPage().thenCompose(next -> collect(next, last, attempts));
   }
 
+  /** Reads on only while no complete cut was found: the newest is nearly always among the first. */
+  private static CompletionStage<Optional<Cut>> search(AsyncResultSet page, Cut.Search search) {
+    for (Row row : page.currentPage()) {
+      search.add(
+          new CutPart(
+              row.getInt(0),
+              row.getLong(1),
+              row.getString(2),
+              row.getInt(3),
+              row.isNull(4) ? null : Offsets.parse(row.getString(4))));
+    }
+    return search.found().isEmpty() && page.hasMorePages()
+        ? page.fetchNextPage().thenCompose(next -> search(next, search))
+        : CompletableFuture.completedFuture(search.found());
+  }
+
   private static Attempt attempt(Row row) {
     return new Attempt(
         row.getInt(1),
@@ -142,7 +181,10 @@ final class CqlRegistry implements Registry {
         row.getString(3),
         row.getString(4),
         new Epoch(row.getInt(5), row.getLong(6)),
-        row.getString(7),
-        row.getLong(8));
+        Offsets.parse(row.getString(7)),
+        row.getLong(8),
+        row.isNull(9) ? Attempt.BASE_UNKNOWN : row.getLong(9),
+        row.isNull(10) ? row.getLong(8) : row.getLong(10),
+        row.getBoolean(11));
   }
 }

@@ -15,6 +15,7 @@ import com.datastax.oss.driver.api.core.type.TupleType;
 import com.datastax.oss.protocol.internal.util.Bytes;
 import io.featureplatform.kernel.tile.TileKey;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
@@ -26,6 +27,7 @@ import java.util.concurrent.CompletionStage;
 final class CqlTileStore implements TileStore {
   private final CqlSession session;
   private final PreparedStatement select;
+  private final PreparedStatement selectUndo;
   private final PreparedStatement insert;
   private final TupleType clustering;
 
@@ -38,6 +40,11 @@ final class CqlTileStore implements TileStore {
             "SELECT level, start, payload, WRITETIME(payload) FROM "
                 + name
                 + " WHERE entity = ? AND (level, start) IN ?");
+    this.selectUndo =
+        session.prepare(
+            "SELECT start, payload FROM %s WHERE entity = ? AND level = %d AND start >= ?"
+                    .formatted(name, UndoKey.LEVEL)
+                + " AND start <= ? LIMIT ?");
     this.insert =
         session.prepare(
             "INSERT INTO "
@@ -55,6 +62,15 @@ final class CqlTileStore implements TileStore {
     Statement<?> statement = select.bind(entity, wanted).setIdempotent(true);
     return CqlErrors.translate(
         session.executeAsync(statement).thenCompose(page -> collect(page, new HashMap<>())));
+  }
+
+  @Override
+  public CompletionStage<List<Undo>> undo(String entity, long from, long to, int limit) {
+    Statement<?> statement = selectUndo.bind(entity, from, to, limit).setIdempotent(true);
+    return CqlErrors.translate(
+        session
+            .executeAsync(statement)
+            .thenCompose(page -> collectUndo(page, new ArrayList<>(page.remaining()))));
   }
 
   @Override
@@ -102,5 +118,14 @@ final class CqlTileStore implements TileStore {
     return page.hasMorePages()
         ? page.fetchNextPage().thenCompose(next -> collect(next, rows))
         : CompletableFuture.completedFuture(rows);
+  }
+
+  private static CompletionStage<List<Undo>> collectUndo(AsyncResultSet page, List<Undo> undo) {
+    for (Row row : page.currentPage()) {
+      undo.add(new Undo(row.getLong(0), Bytes.getArray(row.getByteBuffer(1))));
+    }
+    return page.hasMorePages()
+        ? page.fetchNextPage().thenCompose(next -> collectUndo(next, undo))
+        : CompletableFuture.completedFuture(undo);
   }
 }

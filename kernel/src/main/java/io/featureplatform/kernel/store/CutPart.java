@@ -7,7 +7,13 @@ package io.featureplatform.kernel.store;
  * @param label the checkpoint whose barrier it is
  * @param part {@code kernel-<subtask>} or {@code intake-<subtask>}
  * @param of how many such parts there are
- * @param positions of an intake, the next offsets as JSON {@code {"topic/partition": offset}}; null
- *     of a kernel. A partition named by several parts stands at the largest
+ * @param positions of an intake, the next offsets; null of a kernel. A partition named by several
+ *     parts stands at the largest
  */
-public record CutPart(int attempt, long label, String part, int of, String positions) {}
+public record CutPart(int attempt, long label, String part, int of, Offsets positions) {
+  /** What the name of an intake's part begins with. */
+  public static final String INTAKE = "intake";
+
+  /** What the name of a kernel's part begins with. */
+  public static final String KERNEL = "kernel";
+}

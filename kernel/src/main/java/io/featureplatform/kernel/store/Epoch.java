@@ -1,4 +1,7 @@
 package io.featureplatform.kernel.store;
 
 /** A point in the history of a generation's writers: what an attempt had done by one barrier. */
-public record Epoch(int attempt, long label) {}
+public record Epoch(int attempt, long label) {
+  /** Where every history begins: the empty table. */
+  public static final Epoch GENESIS = new Epoch(0, 0);
+}

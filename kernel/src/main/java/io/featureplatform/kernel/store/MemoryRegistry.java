@@ -1,7 +1,9 @@
 package io.featureplatform.kernel.store;
 
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 
@@ -50,6 +52,19 @@ public final class MemoryRegistry implements Registry {
       attempts.add(attempt);
     }
     return CompletableFuture.completedFuture(inserted);
+  }
+
+  @Override
+  public synchronized CompletionStage<Optional<Cut>> newestCut(int attempt) {
+    if (down) {
+      return CompletableFuture.failedFuture(isDown());
+    }
+    Cut.Search search = new Cut.Search();
+    parts.stream()
+        .filter(part -> part.attempt() == attempt)
+        .sorted(Comparator.comparingLong(CutPart::label).reversed())
+        .forEach(search::add);
+    return CompletableFuture.completedFuture(search.found());
   }
 
   @Override

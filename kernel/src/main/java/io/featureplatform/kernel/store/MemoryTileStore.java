@@ -28,6 +28,7 @@ public final class MemoryTileStore implements TileStore {
   private boolean holding;
   private int reads;
   private int batches;
+  private int undoReads;
 
   public MemoryTileStore(Clock clock) {
     this.clock = clock;
@@ -47,9 +48,15 @@ public final class MemoryTileStore implements TileStore {
     }
   }
 
-  /** Returns the rows of an entity that have not expired. */
+  /** Returns the rows of an entity that have not expired, but not its undo rows. */
   public synchronized Map<TileKey, StoredRow> rows(String entity) {
-    Map<TileKey, StoredRow> rows = new HashMap<>();
+    Map<TileKey, StoredRow> rows = alive(entity);
+    rows.keySet().removeIf(key -> key.level() == UndoKey.LEVEL);
+    return rows;
+  }
+
+  private Map<TileKey, StoredRow> alive(String entity) {
+    Map<TileKey, StoredRow> rows = new TreeMap<>();
     entities
         .getOrDefault(entity, Map.of())
         .forEach(
@@ -71,7 +78,12 @@ public final class MemoryTileStore implements TileStore {
     return reads;
   }
 
-  /** Returns how many batches were written. */
+  /** Returns how many reads of undo rows were answered. */
+  public synchronized int undoReads() {
+    return undoReads;
+  }
+
+  /** Returns how many batches were written, those of undo rows not counted. */
   public synchronized int batches() {
     return batches;
   }
@@ -89,12 +101,31 @@ public final class MemoryTileStore implements TileStore {
   }
 
   @Override
+  public synchronized CompletionStage<List<Undo>> undo(
+      String entity, long from, long to, int limit) {
+    if (down) {
+      return CompletableFuture.failedFuture(isDown());
+    }
+    undoReads++;
+    List<Undo> found = new ArrayList<>();
+    alive(entity)
+        .forEach(
+            (key, row) -> {
+              boolean wanted = key.startMs() >= from && key.startMs() <= to;
+              if (key.level() == UndoKey.LEVEL && wanted && found.size() < limit) {
+                found.add(new Undo(key.startMs(), row.payload()));
+              }
+            });
+    return CompletableFuture.completedFuture(found);
+  }
+
+  @Override
   public synchronized CompletionStage<Void> write(
       String entity, List<RowWrite> rows, long timestamp) {
     if (down) {
       return CompletableFuture.failedFuture(isDown());
     }
-    batches++;
+    batches += rows.get(0).key().level() == UndoKey.LEVEL ? 0 : 1;
     Map<TileKey, Cell> cells = entities.computeIfAbsent(entity, e -> new HashMap<>());
     for (RowWrite row : rows) {
       long expiresMs =

@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.store;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -25,6 +26,13 @@ public interface Registry extends AutoCloseable {
    * @return whether it was inserted by this call
    */
   CompletionStage<Boolean> insert(Attempt attempt);
+
+  /**
+   * Returns the newest cut of an attempt of which all parts are recorded.
+   *
+   * @return empty if there is none so far
+   */
+  CompletionStage<Optional<Cut>> newestCut(int attempt);
 
   /** Records one part of a cut; it stays for seven days. */
   CompletionStage<Void> record(CutPart part);

@@ -22,6 +22,11 @@ public final class RetryingTileStore implements TileStore {
   }
 
   @Override
+  public CompletionStage<List<Undo>> undo(String entity, long from, long to, int limit) {
+    return retry.run(() -> store.undo(entity, from, to, limit));
+  }
+
+  @Override
   public CompletionStage<Void> write(String entity, List<RowWrite> rows, long timestamp) {
     return retry.run(() -> store.write(entity, rows, timestamp));
   }

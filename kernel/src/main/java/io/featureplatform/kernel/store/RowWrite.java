@@ -5,7 +5,7 @@ import io.featureplatform.kernel.tile.TileKey;
 /**
  * One row to be written: all of an entity's go in one batch.
  *
- * @param key {@link TileStore#HEAD} or a closed tile
+ * @param key {@link TileStore#HEAD}, a closed tile, or an undo row's
  * @param payload its bytes, frozen: a retry sends the same
  * @param ttlSeconds how long the store keeps it; {@link #TTL_NONE} is for the head alone
  */
@@ -28,6 +28,15 @@ public record RowWrite(TileKey key, byte[] payload, int ttlSeconds) {
   /** Makes the write of a head, which has no TTL. */
   public static RowWrite head(byte[] payload) {
     return new RowWrite(TileStore.HEAD, payload, TTL_NONE);
+  }
+
+  /**
+   * Makes the write of an undo row.
+   *
+   * @param key as {@link UndoKey} makes it
+   */
+  public static RowWrite undo(TileKey key, byte[] payload, long ttlMs) {
+    return new RowWrite(key, payload, (int) Math.min((ttlMs + 999) / 1000, TTL_SECONDS_MAX));
   }
 
   /**

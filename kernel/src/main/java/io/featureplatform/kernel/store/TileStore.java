@@ -15,11 +15,30 @@ public interface TileStore extends AutoCloseable {
   TileKey HEAD = new TileKey(-1, 0);
 
   /**
+   * An undo row as it stands in the store.
+   *
+   * @param start its place, as {@link UndoKey} makes it
+   * @param payload an encoded {@link io.featureplatform.kernel.row.UndoRow}
+   */
+  @SuppressWarnings("ArrayRecordComponent")
+  record Undo(long start, byte[] payload) {}
+
+  /**
    * Reads rows of one entity, with the consistency of the writes: it sees every acknowledged one.
    *
    * @return the rows that exist; a key without a row is missing from the map
    */
   CompletionStage<Map<TileKey, StoredRow>> read(String entity, Collection<TileKey> keys);
+
+  /**
+   * Reads undo rows of one entity, with the consistency of the writes.
+   *
+   * @param from the first start that is wanted
+   * @param to the last start that is
+   * @param limit how many at most
+   * @return ascending; fewer than the limit: there are no more
+   */
+  CompletionStage<List<Undo>> undo(String entity, long from, long to, int limit);
 
   /**
    * Writes rows of one entity in one batch. A write never overtakes one with a larger timestamp,

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.featureplatform.kernel.event.SourceSchema;
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.Offsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -95,7 +96,9 @@ class IntakeOperatorTest {
       intake.process("bad", 0, 11);
       intake.harness.prepareSnapshotPreBarrier(4);
     }
-    String positions = "{\"events/0\":12,\"events/1\":7}"; // 7: where the spec starts partition 1.
+    Offsets positions =
+        new Offsets(
+            Map.of("events/0", 12L, "events/1", 7L)); // 7: where the spec starts partition 1.
     assertEquals(List.of(new CutPart(1, 4, "intake-0", 1, positions)), world.registry.parts());
   }
 
@@ -111,12 +114,9 @@ class IntakeOperatorTest {
     try (Harness intake = new Harness(state, 4)) {
       intake.harness.prepareSnapshotPreBarrier(5);
     }
-    assertEquals(
-        List.of(new CutPart(2, 5, "intake-0", 1, "{\"events/0\":11,\"events/1\":91}")),
-        world.registry.parts());
-    assertEquals(
-        new Epoch(1, 4),
-        world.registry.attempts().toCompletableFuture().join().claimed().get(1).start());
+    Offsets positions = new Offsets(Map.of("events/0", 11L, "events/1", 91L));
+    assertEquals(List.of(new CutPart(2, 5, "intake-0", 1, positions)), world.registry.parts());
+    assertEquals(new Epoch(1, 4), world.attempts().get(1).start());
   }
 
   /** A checkpoint without the intake's state is refused. */
@@ -130,9 +130,13 @@ class IntakeOperatorTest {
     final OneInputStreamOperatorTestHarness<RowData, RowData> harness;
 
     Harness(OperatorSubtaskState state, long checkpoint) throws Exception {
+      this(state, checkpoint, Specs.json());
+    }
+
+    Harness(OperatorSubtaskState state, long checkpoint, String specJson) throws Exception {
       harness =
           new OneInputStreamOperatorTestHarness<>(
-              new IntakeOperator(Specs.json(), World::ports), 128, 1, 0);
+              new IntakeOperator(specJson, World::ports, World::ends), 128, 1, 0);
       SourceSchema schema = SourceSchema.fromJson(JobSpec.parse(Specs.json()).source());
       harness.setup(EventRows.type(schema).toSerializer());
       if (state != null) {

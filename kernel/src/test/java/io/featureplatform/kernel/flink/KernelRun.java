@@ -1,5 +1,11 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.Claim;
+import io.featureplatform.kernel.store.Claimed;
+import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.Offsets;
+import io.featureplatform.kernel.store.Origin;
+import io.featureplatform.kernel.store.Retry;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.operators.testutils.MockEnvironment;
@@ -14,6 +20,7 @@ import org.apache.flink.types.RowKind;
 final class KernelRun implements AutoCloseable {
   private final World world;
   private final MockEnvironment environment;
+  private int attempt;
   private final KeyedOneInputStreamOperatorTestHarness<String, Row, Void> harness;
 
   private KernelRun(World world, String specJson) throws Exception {
@@ -31,25 +38,61 @@ final class KernelRun implements AutoCloseable {
     harness.setup();
   }
 
-  /** Starts without state. */
+  /** Starts without state, from the newest cut. */
   static KernelRun fresh(World world) throws Exception {
-    return fresh(world, Specs.json());
+    return fresh(world, world.fromStore());
   }
 
   static KernelRun fresh(World world, String specJson) throws Exception {
     KernelRun run = new KernelRun(world, specJson);
+    JobSpec.Start start = JobSpec.parse(specJson).start();
+    run.claim(
+        specJson,
+        start.named().equals(Epoch.GENESIS)
+            ? Origin.genesis()
+            : Origin.cut(start.named(), start.dirtySinceMs()));
     run.harness.open();
     return run;
+  }
+
+  /** Does what the intake of the same run does. */
+  private void claim(String specJson, Origin origin) throws Exception {
+    JobSpec spec = JobSpec.parse(specJson);
+    try (Retry retry = new Retry(1_000, world.clock)) {
+      Claimed claimed =
+          new Claim(world.registry, retry, world.clock)
+              .claim(
+                  new Claim.Request(
+                      spec.featureset(),
+                      AttemptState.execution(environment),
+                      spec.deployment(),
+                      origin,
+                      spec.start().clean(),
+                      spec.age(),
+                      () -> world.ends));
+      attempt = claimed.attempt().number();
+    }
   }
 
   /** Starts from a checkpoint. */
   static KernelRun restored(World world, OperatorSubtaskState state, long checkpoint)
       throws Exception {
     KernelRun run = new KernelRun(world, Specs.json());
+    Epoch epoch = new Epoch(attemptOf(world, checkpoint), checkpoint);
+    run.claim(Specs.json(), Origin.restored(epoch, epoch, world.clock.nowMs(), Offsets.NONE));
     run.harness.setRestoredCheckpointId(checkpoint);
     run.harness.initializeState(state);
     run.harness.open();
     return run;
+  }
+
+  /** Checkpoints of the tests have ids of their own. */
+  private static int attemptOf(World world, long checkpoint) {
+    return world.checkpoints.get(checkpoint);
+  }
+
+  int attempt() {
+    return attempt;
   }
 
   void command(RowKind kind, String entity, long tileMs, long events, Long watchMs)
@@ -71,12 +114,16 @@ final class KernelRun implements AutoCloseable {
 
   /** Does what Flink does at a barrier. */
   OperatorSubtaskState checkpoint(long id) throws Exception {
-    harness.prepareSnapshotPreBarrier(id);
+    preBarrier(id);
+    world.checkpoints.put(id, attempt);
     return snapshot(id);
   }
 
+  /** Does what happens before the barrier; a cut is taken to be complete. */
   void preBarrier(long id) throws Exception {
     harness.prepareSnapshotPreBarrier(id);
+    world.cut = new Epoch(attempt, id);
+    world.dirtySinceMs = world.clock.nowMs();
   }
 
   OperatorSubtaskState snapshot(long id) throws Exception {

@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.Epoch;
 import org.apache.flink.configuration.Configuration;
 
 /** Job specs and settings for the tests. */
@@ -38,8 +39,9 @@ final class Specs {
        "kafka": {"bootstrap": "127.0.0.1:1", "properties": {}},
        "store": {"contact_points": ["127.0.0.1:1"], "local_dc": "datacenter1", "keyspace": "fp",
         "table": "tiles_posts_g1", "user": "", "password_env": ""},
-       "start": {"from": "%s", "offsets": {"events/1": 7}, "r_attempt": 4, "r_label": 9,
-        "end_offsets": {"events/0": 12}}}""";
+       "start": {"from": "%s", "offsets": {"events/1": 7}, "r_attempt": %d, "r_label": %d,
+        "restored_attempt": 1, "restored_label": 77, "dirty_since_ms": %d, "clean": true,
+        "accept_age": %s}}""";
 
   private Specs() {}
 
@@ -48,7 +50,12 @@ final class Specs {
   }
 
   static String json(String from) {
-    return SPEC.formatted(DEPLOYMENT, LAYOUT, from);
+    return json(from, Epoch.GENESIS, 0, false);
+  }
+
+  static String json(String from, Epoch start, long dirtySinceMs, boolean acceptAge) {
+    return SPEC.formatted(
+        DEPLOYMENT, LAYOUT, from, start.attempt(), start.label(), dirtySinceMs, acceptAge);
   }
 
   /** The checkpointing that the kernel wants. */

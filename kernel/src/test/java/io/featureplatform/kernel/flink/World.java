@@ -1,9 +1,15 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.Attempt;
+import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.ManualClock;
 import io.featureplatform.kernel.store.MemoryRegistry;
 import io.featureplatform.kernel.store.MemoryTileStore;
+import io.featureplatform.kernel.store.Offsets;
 import io.featureplatform.kernel.store.Ports;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
 
 /** What is outside a job under test, and outlives it. */
 final class World {
@@ -16,8 +22,33 @@ final class World {
   final MemoryTileStore store = new MemoryTileStore(clock);
   final MemoryRegistry registry = new MemoryRegistry(Specs.DEPLOYMENT);
 
+  /** Where a start from the store begins: the newest cut of the tests. */
+  Epoch cut = Epoch.GENESIS;
+
+  /** The attempts that wrote the tests' checkpoints, by id. */
+  final Map<Long, Integer> checkpoints = new HashMap<>();
+
+  /** Since when rows may be dirty there. */
+  long dirtySinceMs = START_MS;
+
+  /** What Kafka says when asked where the topic ends. */
+  Offsets ends = new Offsets(Map.of("events/0", 12L));
+
   World() {
     current = this;
+  }
+
+  /** The spec of a start from the store. */
+  String fromStore() {
+    return Specs.json("store", cut, dirtySinceMs, false);
+  }
+
+  List<Attempt> attempts() {
+    return registry.attempts().toCompletableFuture().join().claimed();
+  }
+
+  static Offsets ends(JobSpec spec) {
+    return current.ends;
   }
 
   static Ports ports(JobSpec spec) {

@@ -89,6 +89,45 @@ final class GoldenCases {
     return cases;
   }
 
+  /** Each with the key that its place in the store gives; rows as hex, null for absent. */
+  static List<ObjectNode> undo() {
+    List<ObjectNode> cases = new ArrayList<>();
+    cases.add(undo("nothing", 1, 1, 1));
+    cases.add(undo("the entity was new", 1, 1, 1, before(-1, 0, null)));
+    cases.add(undo("an empty row is a row", 1, 2, 1, before(-1, 0, "")));
+    cases.add(
+        undo(
+            "a tile left the head",
+            3,
+            17,
+            2,
+            before(-1, 0, "0a021206"),
+            before(0, TIME_MS - 120_000, null),
+            before(5, TIME_MS, "0a")));
+    cases.add(undo("level and start of zero", 4, 1, 9, before(0, 0, "ff")));
+    cases.add(
+        undo(
+            "the largest key",
+            (1 << 20) - 1,
+            (1 << 27) - 1,
+            (1 << 16) - 1,
+            before(6, -(1L << 53), "00"),
+            before(6, 1L << 53, null)));
+    return cases;
+  }
+
+  private static ObjectNode undo(
+      String name, int attempt, long label, int sequence, ObjectNode... entries) {
+    ObjectNode line = JSON.createObjectNode().put("name", name).put("attempt", attempt);
+    line.put("label", label).put("sequence", sequence);
+    line.set("entries", JSON.createArrayNode().addAll(List.of(entries)));
+    return line;
+  }
+
+  private static ObjectNode before(int level, long startMs, String row) {
+    return JSON.createObjectNode().put("level", level).put("start_ms", startMs).put("row", row);
+  }
+
   private static ObjectNode tile(String name, ObjectNode content) {
     ObjectNode line = JSON.createObjectNode().put("name", name);
     line.set("tile", content);

@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.UndoKey;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -44,6 +46,36 @@ class GoldenRowsTest {
       byte[] bytes = HexFormat.of().parseHex(line.get("hex").textValue());
       assertArrayEquals(bytes, RowEncoder.encode(RowDecoder.decodeHead(bytes)));
     }
+  }
+
+  /** Every undo row of the golden file has the bytes written beside it, and none is missing. */
+  @Test
+  void undoRowsHaveTheGoldenBytes() throws IOException {
+    List<ObjectNode> cases = GoldenCases.undo();
+    for (ObjectNode line : cases) {
+      Epoch epoch = new Epoch(line.get("attempt").intValue(), line.get("label").longValue());
+      line.put("start", UndoKey.start(epoch, line.get("sequence").intValue()));
+    }
+    check("undo.jsonl", cases, GoldenRowsTest::encodeUndo);
+    for (ObjectNode line : cases) {
+      byte[] bytes = HexFormat.of().parseHex(line.get("hex").textValue());
+      assertArrayEquals(bytes, UndoRowCodec.encode(UndoRowCodec.decode(bytes)));
+    }
+  }
+
+  private static byte[] encodeUndo(JsonNode line) {
+    JsonNode entries = line.get("entries");
+    int[] levels = new int[entries.size()];
+    long[] startsMs = new long[entries.size()];
+    byte[][] rows = new byte[entries.size()][];
+    for (int i = 0; i < rows.length; i++) {
+      JsonNode entry = entries.get(i);
+      levels[i] = entry.get("level").intValue();
+      startsMs[i] = entry.get("start_ms").longValue();
+      rows[i] =
+          entry.get("row").isNull() ? null : HexFormat.of().parseHex(entry.get("row").textValue());
+    }
+    return UndoRowCodec.encode(new UndoRow(levels, startsMs, rows));
   }
 
   private interface Encoding {

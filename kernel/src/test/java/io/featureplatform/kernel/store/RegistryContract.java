@@ -6,6 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -92,8 +94,9 @@ abstract class RegistryContract {
   /** A subtask that was restored from elsewhere than its siblings must not start. */
   @Test
   void differentStartsAreRefused() throws Exception {
-    claim("run/0", OURS, new Epoch(1, 7));
-    assertThrows(ClaimRefusedException.class, () -> claim("run/0", OURS, new Epoch(1, 8)));
+    claim("run/0", OURS, new Epoch(0, 0));
+    claim("run/1", OURS, new Epoch(1, 7));
+    assertThrows(ClaimRefusedException.class, () -> claim("run/1", OURS, new Epoch(1, 8)));
   }
 
   /** A job whose deployment was replaced cannot claim, also when Flink restarts it. */
@@ -110,20 +113,63 @@ abstract class RegistryContract {
   /** Parts of cuts are taken, with and without positions, and may be repeated. */
   @Test
   void recordsCuts() throws Exception {
-    CutPart intake = new CutPart(1, 9, "intake-0", 1, "{\"t/0\":5}");
+    CutPart intake = new CutPart(1, 9, "intake-0", 1, at(5, 0));
     CutPart kernel = new CutPart(1, 9, "kernel-0", 1, null);
     for (CutPart part : List.of(intake, kernel, kernel)) {
       registry().record(part).toCompletableFuture().get();
     }
   }
 
+  /** The newest cut is the newest label of which every subtask has recorded its part. */
+  @Test
+  void findsTheNewestCompleteCut() throws Exception {
+    assertEquals(Optional.empty(), newestCut(3));
+    record(new CutPart(3, 9, "intake-0", 2, at(5, 1)), new CutPart(3, 9, "kernel-0", 1, null));
+    assertEquals(Optional.empty(), newestCut(3));
+    record(new CutPart(3, 9, "intake-1", 2, at(4, 2)));
+    assertEquals(Optional.of(new Cut(9, at(5, 2))), newestCut(3));
+    record(
+        new CutPart(3, 11, "intake-0", 2, at(8, 8)), new CutPart(3, 11, "intake-1", 2, at(8, 8)));
+    record(new CutPart(4, 12, "intake-0", 1, at(9, 9)), new CutPart(4, 12, "kernel-0", 1, null));
+    assertEquals(Optional.of(new Cut(9, at(5, 2))), newestCut(3));
+    record(
+        new CutPart(3, 10, "intake-0", 2, at(7, 0)), new CutPart(3, 10, "intake-1", 2, at(0, 7)));
+    record(new CutPart(3, 10, "kernel-0", 1, null));
+    assertEquals(Optional.of(new Cut(10, at(7, 7))), newestCut(3));
+  }
+
+  private void record(CutPart... parts) throws Exception {
+    for (CutPart part : parts) {
+      registry().record(part).toCompletableFuture().get();
+    }
+  }
+
+  private Optional<Cut> newestCut(int attempt) throws Exception {
+    return registry().newestCut(attempt).toCompletableFuture().get();
+  }
+
   private static Attempt attempt(int number, String execution, String deployment, Epoch start) {
-    return new Attempt(number, execution, deployment, "stream", start, "{\"t/0\":12}", 77);
+    return new Attempt(
+        number, execution, deployment, "stream", start, at(12, 0), 77, start.label(), 66, true);
+  }
+
+  private static Offsets at(long first, long second) {
+    return new Offsets(Map.of("t/0", first, "t/1", second));
   }
 
   private Attempt claim(String execution, String deployment, Epoch start)
       throws InterruptedException {
-    return new Claim(registry(), retry, clock).claim(attempt(0, execution, deployment, start));
+    return new Claim(registry(), retry, clock)
+        .claim(
+            new Claim.Request(
+                "posts",
+                execution,
+                deployment,
+                Origin.cut(start, clock.nowMs()),
+                false,
+                new Age(43_200_000, false),
+                () -> at(12, 0)))
+        .attempt();
   }
 
   private Registry.Attempts attempts() throws Exception {

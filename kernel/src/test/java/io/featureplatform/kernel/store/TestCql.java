@@ -40,12 +40,14 @@ final class TestCql implements AutoCloseable {
         ("CREATE TABLE %s.attempts (featureset text, generation int, attempt int,"
                 + " owner text STATIC, execution text, deployment text, kind text, r_attempt int,"
                 + " r_label bigint, end_offsets text, claimed_ms bigint,"
+                + " base_label bigint, dirty_since_ms bigint, clean boolean,"
                 + " PRIMARY KEY ((featureset, generation), attempt))")
             .formatted(keyspace));
     session.execute(
         ("CREATE TABLE %s.cuts (featureset text, generation int, attempt int, label bigint,"
                 + " part text, \"of\" int, positions text, recorded_ms bigint,"
-                + " PRIMARY KEY ((featureset, generation), attempt, label, part))")
+                + " PRIMARY KEY ((featureset, generation), attempt, label, part))"
+                + " WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC)")
             .formatted(keyspace));
   }
 

@@ -71,6 +71,39 @@ abstract class TileStoreContract {
     assertEquals(Set.of(TileStore.HEAD), read(TileStore.HEAD, CLOSED).keySet());
   }
 
+  /** Undo rows come back ascending, by range and up to a limit, and are no rows of the entity. */
+  @Test
+  void readsUndoRows() throws Exception {
+    write(WriteTime.of(1, 1), RowWrite.head(bytes(1)));
+    for (int sequence : new int[] {3, 1, 2}) {
+      TileKey key = UndoKey.of(new Epoch(1, 7), sequence);
+      write(WriteTime.of(1, sequence), RowWrite.undo(key, bytes(sequence), 600_000));
+    }
+    TileKey later = UndoKey.of(new Epoch(2, 1), 0);
+    write(WriteTime.of(2, 1), RowWrite.undo(later, bytes(9), 600_000));
+    assertEquals(List.of(1, 2, 3, 9), undo(0, Long.MAX_VALUE, 10));
+    assertEquals(List.of(1, 2), undo(0, Long.MAX_VALUE, 2));
+    assertEquals(
+        List.of(2, 3),
+        undo(UndoKey.start(new Epoch(1, 7), 2), UndoKey.start(new Epoch(1, 7), 3), 10));
+    assertEquals(List.of(9), undo(later.startMs(), later.startMs(), 10));
+    assertEquals(Set.of(TileStore.HEAD), read(TileStore.HEAD, CLOSED).keySet());
+  }
+
+  /** Undo rows expire. */
+  @Test
+  void undoRowsExpire() throws Exception {
+    write(WriteTime.of(1, 1), RowWrite.undo(UndoKey.of(new Epoch(1, 7), 1), bytes(1), 1_000));
+    pass(2_100);
+    assertEquals(List.of(), undo(0, Long.MAX_VALUE, 10));
+  }
+
+  private List<Integer> undo(long from, long to, int limit) throws Exception {
+    return store().undo(entity, from, to, limit).toCompletableFuture().get().stream()
+        .map(undo -> (int) undo.payload()[0])
+        .toList();
+  }
+
   private static byte[] bytes(int value) {
     return new byte[] {(byte) value, 0, (byte) -value};
   }

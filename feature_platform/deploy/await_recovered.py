@@ -1,0 +1,109 @@
+"""Waiting until rows hold nothing of dead attempts, and until no dead task can write any more.
+
+What a new version of a feature set never touches would otherwise keep a dead attempt's counts.
+"""
+
+import time
+from collections.abc import Callable
+
+from feature_platform.deploy.recovered import last_unclean_end_ms, left_to_recover, newest
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError
+from feature_platform.plan.snapshot import Snapshot
+
+TIMEOUT_S = 3600.0
+"""A job that has not caught up by then needs a person; waiting again is harmless."""
+REPORT_EVERY_S = 10.0
+ASK_EVERY_S = 5.0
+
+
+def await_recovered(
+    world: World, running: Snapshot, report: Callable[[str], None], *, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Return when the running job has counted again all that any attempt before it has counted.
+
+    Args:
+        world: Asked for attempts and cuts; the job is asked for checkpoints.
+        running: What is deployed; its job lives.
+        report: Told what is waited for, now and then.
+        timeout_s: How long to wait at most.
+
+    Raises:
+        JobFailedError: The job does not run, or the time is over.
+        WorldError: A server did not answer.
+    """
+    name, generation = running.featureset, running.generation
+    asked_s = float("-inf")
+
+    def left() -> str:
+        nonlocal asked_s
+        last = newest(world.registry.attempts(name, generation))
+        events = left_to_recover(last, world.registry.cuts(name, generation)) if last else 0
+        if not events:
+            return ""
+        _check_job(world, running)
+        if time.monotonic() - asked_s > ASK_EVERY_S:
+            asked_s = time.monotonic()
+            _ask(world, running.job_id)
+        return f"{events} events that were read before the last failure are to be counted again"
+
+    _await(world, name, left, report, timeout_s)
+
+
+def await_grace(
+    world: World, deployed: Snapshot, report: Callable[[str], None], *, timeout_s: float = TIMEOUT_S
+) -> None:
+    """Return when no task of a job that ended uncleanly can be writing any more.
+
+    Raises:
+        JobFailedError: The time is over; the grace time of the settings is longer.
+        WorldError: A server did not answer.
+    """
+    name, generation = deployed.featureset, deployed.generation
+
+    def left() -> str:
+        ended_ms = last_unclean_end_ms(world.registry.attempts(name, generation))
+        over_ms = ended_ms + world.settings.store.zombie_grace_ms
+        left_ms = over_ms - world.clock.now_ms() if ended_ms else 0
+        return f"{left_ms / 1000:.0f} s until no failed task can be writing" if left_ms > 0 else ""
+
+    _await(world, name, left, report, timeout_s)
+
+
+def _await(
+    world: World,
+    name: str,
+    left: Callable[[], str],
+    report: Callable[[str], None],
+    timeout_s: float,
+) -> None:
+    began_s = time.monotonic()
+    reported_s = float("-inf")
+    while words := left():
+        now_s = time.monotonic()
+        if now_s - began_s > timeout_s:
+            msg = f"{name}: still {words} after {timeout_s:.0f} s; see `fp status`, then try again"
+            raise JobFailedError(msg)
+        if now_s - reported_s > REPORT_EVERY_S:
+            reported_s = now_s
+            report(f"waiting: {words}")
+        time.sleep(world.poll_s)
+
+
+def _check_job(world: World, running: Snapshot) -> None:
+    job = world.cluster.job(running.job_id)
+    if job is None or not job.lives:
+        state = job.state if job else "unknown to Flink"
+        msg = (
+            f"{running.featureset}: job {running.job_id} is {state} before it has caught up; "
+            f"start it first: fp recover {running.featureset}"
+        )
+        raise JobFailedError(msg)
+
+
+def _ask(world: World, job_id: str) -> None:
+    """Ask for a checkpoint; one that is under way, or a job that is restarting, is waited for."""
+    try:
+        world.cluster.trigger_checkpoint(job_id)
+    except JobFailedError:
+        return

@@ -1,0 +1,29 @@
+"""How long a feature set's last upgrade stopped its rows, as the registry remembers it."""
+
+from itertools import pairwise
+
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import RegistryReader
+
+ATTEMPTS_LOOKED_AT = 8
+UPGRADE_MS_MAX = 300_000
+"""A longer gap was no upgrade: somebody had stopped the job, or servers were down."""
+
+
+def measured_downtime_ms(registry: RegistryReader, deployed: Snapshot) -> int | None:
+    """Return how long its newest upgrade took; None if none is known any more.
+
+    From the cut at the barrier of the old job's savepoint, after which it wrote nothing, until the
+    new deployment claimed its attempt; its first rows come one flush later.
+    """
+    name, generation = deployed.featureset, deployed.generation
+    attempts = registry.attempts(name, generation)[-ATTEMPTS_LOOKED_AT:]
+    for before, attempt in reversed(list(pairwise(attempts))):
+        if attempt.deployment == before.deployment:
+            continue  # Flink's own restart
+        cut = registry.cut(name, generation, attempt.r_attempt, attempt.r_label)
+        took_ms = attempt.claimed_ms - cut.recorded_ms if cut else 0
+        if 0 < took_ms <= UPGRADE_MS_MAX:
+            flush_ms: int = deployed.job.get("settings", {}).get("flush_interval_ms", 0)
+            return took_ms + flush_ms
+    return None

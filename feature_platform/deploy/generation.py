@@ -1,0 +1,138 @@
+"""Generations that come and go: the one before is kept for its grace time, abandoned ones go.
+
+A new generation begins beside the old one and readers switch when its job has a first checkpoint.
+So there are three kinds of others: *replaced* by the deployed one and kept, so that one can go
+back; *abandoned*, begun by a change that was broken off; and those whose time is over.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from feature_platform.deploy.start import stopped_at
+from feature_platform.deploy.world import World
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Generation
+
+GRACE_MS = 7 * 86_400_000
+"""How long the table of a deleted feature set or of a replaced generation is kept."""
+
+DROPPED_MS = -1
+"""Stands in a generation's `drop_after_ms` once its table is gone."""
+
+NOBODY = "replaced"
+"""Owns a generation that no job may write any more."""
+
+
+def replaced(world: World, deployed: Snapshot) -> Snapshot | None:
+    """Return what was deployed as the generation before, stopped; None once its table may go.
+
+    A rollback to it takes its grace time back (`expire_generation(..., 0)`), owns it again and
+    starts its job from `savepoint`.
+    """
+    before = deployed.replaced
+    kept = [item for item in _replaced(world, before) if item.drop_after_ms > world.clock.now_ms()]
+    return before if kept else None
+
+
+def lingering(deployed: Snapshot, known: Sequence[Generation]) -> Snapshot | None:
+    """Return the replaced snapshot if nobody has retired its generation yet: a crash in between."""
+    before = deployed.replaced
+    if before is None:
+        return None
+    alive = {item.generation for item in known if item.drop_after_ms == 0}
+    return before if before.generation in alive else None
+
+
+def abandoned(deployed: Snapshot | None, known: Sequence[Generation]) -> tuple[int, ...]:
+    """Return the generations that were begun after the deployed one and never deployed."""
+    newest = deployed.generation if deployed else 0
+    return tuple(
+        item.generation for item in known if item.generation > newest and item.drop_after_ms == 0
+    )
+
+
+def next_generation(world: World, name: str, deployed: Snapshot | None) -> int:
+    """Return the number of the next generation; one is used again only if nobody wrote it.
+
+    A generation that was begun and not deployed is begun again if no job has claimed it, or if
+    that job still runs and may be adopted. Any other number is never used again: a late write of
+    the earlier job would be taken for one of the new.
+    """
+    known = world.registry.generations(name)
+    begun = abandoned(deployed, known)
+    if begun and begun[-1] == known[-1].generation and _is_fit(world, name, begun[-1]):
+        return begun[-1]
+    return known[-1].generation + 1 if known else 1
+
+
+def _is_fit(world: World, name: str, generation: int) -> bool:
+    owner = world.cluster.job(world.registry.owner(name, generation))
+    lives = owner is not None and owner.lives
+    return lives or not world.registry.attempts(name, generation)
+
+
+def retire_replaced(world: World, deployed: Snapshot) -> Snapshot:
+    """Stop the job of the generation before, which readers have left; its table goes later.
+
+    May be repeated; does nothing once it is done.
+
+    1. The job is stopped with a savepoint, or cancelled if it does not run; what one can go on
+       from is noted.
+    2. Nobody may write it.
+    3. Its time begins to run: that is how a repeated call knows that all is done.
+
+    Args:
+        world: Where it is.
+        deployed: What has replaced it.
+
+    Returns:
+        The deployed snapshot, which knows the savepoint.
+    """
+    name = deployed.featureset
+    before = lingering(deployed, world.registry.generations(name))
+    if before is None:
+        return deployed
+    path, clean = _halt(world, before.job_id)
+    stop = stopped_at(world, before, path, clean=clean) if path else before.stop
+    stopped = replace(before, state="stopped", savepoint=path or before.savepoint, stop=stop)
+    noted = replace(deployed, older=stopped.to_json())
+    world.registry.save(noted)
+    world.registry.set_owner(name, before.generation, NOBODY)
+    drop_after_ms = world.clock.now_ms() + GRACE_MS
+    world.registry.expire_generation(name, before.generation, drop_after_ms)
+    return noted
+
+
+def _halt(world: World, job_id: str) -> tuple[str, bool]:
+    """Stop a job for good; returns what it left, and whether that is the last thing it did."""
+    job = world.cluster.job(job_id)
+    if job and job.state == "RUNNING":
+        return world.cluster.stop_with_savepoint(job_id), True
+    world.cluster.cancel(job_id)
+    return world.cluster.retained_checkpoint(job_id), bool(job and job.state == "FINISHED")
+
+
+def drop_abandoned(world: World, name: str, deployed: Snapshot | None, *, keep: int = 0) -> None:
+    """Drop the tables of generations that were never deployed; their jobs are cancelled already."""
+    known = world.registry.generations(name)
+    gone = {number for number in abandoned(deployed, known) if number != keep}
+    for item in known:
+        if item.generation in gone:
+            world.registry.set_owner(name, item.generation, NOBODY)
+            world.tables.drop_table(item.table)
+            world.registry.expire_generation(name, item.generation, DROPPED_MS)
+
+
+def drop_expired(world: World, name: str) -> None:
+    """Drop the tables of a feature set's old generations whose grace time is over."""
+    for generation in world.registry.generations(name):
+        if 0 < generation.drop_after_ms <= world.clock.now_ms():
+            world.tables.drop_table(generation.table)
+            world.registry.expire_generation(name, generation.generation, DROPPED_MS)
+
+
+def _replaced(world: World, before: Snapshot | None) -> list[Generation]:
+    if before is None:
+        return []
+    known = world.registry.generations(before.featureset)
+    return [item for item in known if item.generation == before.generation]

@@ -1,0 +1,177 @@
+"""Bringing back what is deployed: without a person where that is exact, else as a person says."""
+
+from dataclasses import replace
+
+from feature_platform.clock import to_iso
+from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.recovered import passed_by
+from feature_platform.deploy.start import (
+    age_limit_ms,
+    begin,
+    check_alive,
+    check_offsets,
+    epoch_of,
+)
+from feature_platform.deploy.walk import Report, silent
+from feature_platform.deploy.world import World
+from feature_platform.errors import (
+    JobFailedError,
+    PlanRefusedError,
+    RestoreFailedError,
+)
+from feature_platform.plan.planner import Plan
+from feature_platform.plan.recovery import plan_recover, plan_restart, plan_rollback, plan_sweep
+from feature_platform.plan.snapshot import Snapshot, Tried
+from feature_platform.plan.stages import Start
+from feature_platform.registry.history import GENESIS
+from feature_platform.tiles.grid import format_duration
+
+TRIED_MAX = 20
+"""Failed starts that are remembered; the oldest go first."""
+
+
+def ensure_running(world: World, name: str, report: Report = silent) -> bool:
+    """Start a job that should run and does not, as it was deployed: checkpoint, then store.
+
+    The store is tried only where a checkpoint cannot be gone on from, and so many times at most as
+    the settings say; after that a person is needed.
+
+    Returns:
+        Whether it had to be started; False if it runs, or is stopped on purpose.
+
+    Raises:
+        UnknownFeatureError: It is not deployed.
+        LeaseHeldError: Someone else changes it, so it is in good hands.
+        JobFailedError: It does not start; the message says why, and what was tried.
+        PlanRefusedError: Only a person can decide how it goes on; it says what is at stake.
+        WorldError: A server did not answer.
+    """
+    deployed = deployed_snapshot(world, name)
+    if deployed.state == "stopped":
+        return False
+    job = world.cluster.job(deployed.job_id)
+    if deployed.state == "running" and job is not None and job.lives:
+        if deployed.unswept:
+            execute(plan_sweep(deployed), world, report)
+        return deployed.unswept
+    if gave_up(deployed, world.settings.flink.store_starts_max):
+        raise JobFailedError(_surrender(deployed))
+    try:
+        execute(plan_restart(deployed), world, report)
+    except RestoreFailedError as error:
+        _from_store(world, name, error, report)
+    return True
+
+
+def gave_up(deployed: Snapshot, store_starts_max: int) -> bool:
+    """Tell whether starting from the store has failed so often that a person is needed."""
+    return sum(item.start == "store" for item in deployed.tried) >= store_starts_max
+
+
+def make_recover_plan(
+    world: World, name: str, start: Start | None = None, *, accept_age: bool = False
+) -> Plan:
+    """Plan to start a feature set's job again; what makes it impossible is found here.
+
+    Args:
+        world: Asked what there is to go on from; nothing is changed.
+        name: The feature set.
+        start: Where from; None for its newest checkpoint, else the store, if it does not run.
+        accept_age: Whether a person has accepted that rows may be wrong.
+
+    Raises:
+        UnknownFeatureError: It is not deployed.
+        PlanRefusedError: What was asked for is void or too old, or Kafka lacks events.
+        JobFailedError: There is nothing to go on from.
+        WorldError: A server did not answer.
+    """
+    deployed = deployed_snapshot(world, name)
+    job = world.cluster.job(deployed.job_id)
+    if start is None and job is not None and job.lives and deployed.state == "running":
+        msg = (
+            f"{name} runs as job {job.id} ({job.state}); to start it again all the same, say what "
+            f"from: fp recover {name} --from checkpoint|savepoint|store"
+        )
+        raise PlanRefusedError(msg)
+    chosen, reason = (start, "asked for") if start else _choice(world, deployed)
+    begin(world, deployed, chosen, accept_age=accept_age)
+    return plan_recover(deployed, chosen, reason, accept_age=accept_age)
+
+
+def make_rollback_plan(world: World, name: str) -> Plan:
+    """Plan to go back to the savepoint before the last upgrade.
+
+    Raises:
+        UnknownFeatureError: It is not deployed.
+        PlanRefusedError: There is nothing to go back to, or it is too old, void, or Kafka lacks
+            what came after it.
+        WorldError: A server did not answer.
+    """
+    deployed = deployed_snapshot(world, name)
+    if deployed.unswept:
+        job = world.cluster.job(deployed.job_id)
+        lives = deployed.state == "running" and job is not None and job.lives
+        return plan_sweep(deployed) if lives else plan_restart(deployed)
+    previous = Snapshot.from_json(deployed.previous) if deployed.previous else None
+    if previous is None or previous.stop is None or epoch_of(previous.stop) == GENESIS:
+        msg = (
+            f"{name} has no upgrade that could be undone: nothing is known of a version before "
+            f"generation {deployed.generation} as it is deployed; to change it: fp apply {name}"
+        )
+        raise PlanRefusedError(msg)
+    epoch = epoch_of(previous.stop)
+    age_ms = world.clock.now_ms() - previous.stop.taken_ms
+    limit_ms = age_limit_ms(world.settings.store.undo_ttl_ms)
+    if age_ms > limit_ms:
+        msg = (
+            f"{name} was upgraded at {to_iso(previous.stop.taken_ms)}: what a rollback needs is "
+            f"kept for {format_duration(world.settings.store.undo_ttl_ms)} only. Write the old "
+            f"definition and fp apply {name}: changed columns count from then on"
+        )
+        raise PlanRefusedError(msg)
+    attempts = world.registry.attempts(name, deployed.generation)
+    check_alive(name, attempts, epoch, "the savepoint before the last upgrade")
+    cut = world.registry.cut(name, deployed.generation, *epoch)
+    if cut:
+        check_offsets(name, cut.positions, world.topics.bounds(deployed.topic))
+    return plan_rollback(deployed)
+
+
+def _choice(world: World, deployed: Snapshot) -> tuple[Start, str]:
+    """Return what a dead job goes on from if nobody says, and why."""
+    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    if deployed.state != "running" and deployed.savepoint:
+        if not deployed.unswept and passed_by(attempts, epoch_of(deployed.stop)):
+            return "savepoint", "it is not running, and what came after its savepoint is void"
+        return "savepoint", f"it is {deployed.state}"
+    if world.cluster.retained_checkpoint(deployed.job_id):
+        return "checkpoint", "its job does not run"
+    return "store", "its job does not run and left no checkpoint"
+
+
+def _from_store(world: World, name: str, cause: RestoreFailedError, report: Report) -> None:
+    deployed = _remember(world, name, "checkpoint", cause)
+    report(f"it cannot go on from its checkpoint ({cause}): start it from the store")
+    plan = plan_recover(deployed, "store", "its checkpoint cannot be gone on from")
+    try:
+        execute(plan, world, report)
+    except (JobFailedError, PlanRefusedError) as error:
+        _remember(world, name, "store", error)
+        raise
+
+
+def _remember(world: World, name: str, start: str, error: Exception) -> Snapshot:
+    deployed = deployed_snapshot(world, name)
+    tried = Tried(start=start, at_ms=world.clock.now_ms(), error=str(error))
+    remembered = replace(deployed, tried=(*deployed.tried, tried)[-TRIED_MAX:])
+    world.registry.save(remembered)
+    return remembered
+
+
+def _surrender(deployed: Snapshot) -> str:
+    lines = [f"{to_iso(item.at_ms)} from {item.start}: {item.error}" for item in deployed.tried]
+    return (
+        f"{deployed.featureset} does not start, and is not tried any more without a person. "
+        f"Tried: {'; '.join(lines)}. Correct the cause, then: fp recover {deployed.featureset}"
+    )

@@ -1,0 +1,241 @@
+"""What a job goes on from: which savepoint, checkpoint or cut, and whether that is still possible.
+
+Everything that makes a start impossible, or that a person must decide, is found here, before a job
+that runs is touched.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from feature_platform.clock import to_iso
+from feature_platform.deploy.job_spec import StartFields
+from feature_platform.deploy.recovered import (
+    behind,
+    dirty_since_ms,
+    line_of,
+    may_have_left,
+    newest,
+    newest_cut,
+    passed_by,
+)
+from feature_platform.deploy.savepoint import checkpoint_id
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
+from feature_platform.plan.snapshot import Snapshot, Stop
+from feature_platform.plan.stages import Start
+from feature_platform.registry.base import Attempt, Cut, Epoch
+from feature_platform.registry.history import GENESIS, holds
+from feature_platform.tiles.grid import format_duration
+
+MARGIN_SHARE = 12
+"""One such part of the undo time is kept in reserve: clocks differ, reading takes time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """A start that was found possible."""
+
+    fields: StartFields
+    path: str = ""
+    """Of a savepoint or checkpoint that Flink restores."""
+
+
+def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = False) -> Begin:
+    """Return what a job of a feature set goes on from.
+
+    Args:
+        world: Asked for attempts, cuts and offsets.
+        deployed: What is deployed, or was last.
+        start: Where from.
+        accept_age: Whether a person has accepted that rows may be wrong.
+
+    Raises:
+        RestoreFailedError: There is no checkpoint.
+        JobFailedError: There is no savepoint or cut.
+        PlanRefusedError: It is dead, or too old, or Kafka no longer holds what came after it.
+        WorldError: A server did not answer.
+    """
+    ends = world.topics.end_offsets(deployed.topic)
+    match start:
+        case "earliest":
+            return Begin(fields=StartFields(start="earliest", end_offsets=ends, clean=True))
+        case "checkpoint":
+            path = retained(world, deployed)
+            fields = StartFields(start="savepoint", end_offsets=ends, accept_age=accept_age)
+            return Begin(fields=fields, path=path)
+        case "savepoint":
+            return _savepoint(world, deployed, ends, accept_age=accept_age)
+        case "store":
+            return Begin(fields=_store(world, deployed, accept_age=accept_age))
+
+
+def restore_path(world: World, deployed: Snapshot) -> str:
+    """Return the savepoint that a feature set goes on from, or what stands for it.
+
+    Raises:
+        JobFailedError: There is none.
+    """
+    path = deployed.savepoint or (deployed.stop.path if deployed.stop else "")
+    return path or retained(world, deployed)
+
+
+def retained(world: World, deployed: Snapshot) -> str:
+    """Return the newest checkpoint that the job has left.
+
+    Raises:
+        RestoreFailedError: It left none.
+    """
+    path = world.cluster.retained_checkpoint(deployed.job_id)
+    if not path:
+        msg = (
+            f"{deployed.featureset}: job {deployed.job_id} left no checkpoint to go on from; "
+            f"to go on from what stands in the store: fp recover {deployed.featureset}"
+        )
+        raise RestoreFailedError(msg)
+    return path
+
+
+def stopped_at(world: World, deployed: Snapshot, path: str, *, clean: bool) -> Stop:
+    """Return what is known of a savepoint, or checkpoint, that a job has just left.
+
+    Its attempt is the newest of its deployment that had begun before it: a restart begins from the
+    newest checkpoint that was complete.
+    """
+    known = world.cluster.last_checkpoint(deployed.job_id)
+    label = known.id if known and known.path == path else checkpoint_id(path)
+    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    own = [
+        item.attempt
+        for item in attempts
+        if item.deployment == deployed.deployment and item.base_label < label
+    ]
+    return Stop(
+        path=path,
+        attempt=max(own, default=0),
+        label=label,
+        taken_ms=known.completed_ms if known and known.path == path else world.clock.now_ms(),
+        clean=clean,
+    )
+
+
+def age_limit_ms(undo_ttl_ms: int) -> int:
+    """Return how old the oldest dirty row may be when a start, or a way back, relies on undo."""
+    return undo_ttl_ms - undo_ttl_ms // MARGIN_SHARE
+
+
+def epoch_of(stop: Stop | None) -> Epoch:
+    """Return the epoch of a stop; the empty table's if it is not known."""
+    return (stop.attempt, stop.label) if stop and stop.attempt else GENESIS
+
+
+def check_alive(name: str, attempts: Sequence[Attempt], epoch: Epoch, what: str) -> None:
+    """Make sure that no later start has passed an epoch by.
+
+    Raises:
+        PlanRefusedError: One has; going on from it would lose or repeat events.
+    """
+    if not holds(line_of(attempts), epoch):
+        last = newest(attempts)
+        msg = (
+            f"{name}: {what} is of attempt {epoch[0]}, checkpoint {epoch[1]}, and "
+            f"attempt {last.attempt if last else 0} was started from something older: what came "
+            f"after that is void. To go on from what is valid: fp recover {name} --from store"
+        )
+        raise PlanRefusedError(msg)
+
+
+def check_offsets(
+    name: str, positions: Mapping[str, int], bounds: Mapping[str, tuple[int, int]]
+) -> None:
+    """Make sure that Kafka still holds everything after some positions.
+
+    Raises:
+        PlanRefusedError: Events are gone, or the topic was made anew; says which offsets of which
+            partitions.
+    """
+    gone = [
+        f"{part}: offsets {positions.get(part, 0)} to {first - 1} are gone"
+        for part, (first, _) in sorted(bounds.items())
+        if positions.get(part, 0) < first
+    ]
+    anew = [
+        f"{part}: it ends at {bounds.get(part, (0, 0))[1]}, {position} were read"
+        for part, position in sorted(positions.items())
+        if position > bounds.get(part, (0, 0))[1]
+    ]
+    if gone or anew:
+        why = "its topic was truncated or made anew" if anew else "Kafka has deleted events"
+        msg = (
+            f"{name} cannot go on from there: {why}: {'; '.join(gone + anew)}. Its rows stay as "
+            f"they are; to count anew from what Kafka holds: fp delete {name}, then fp apply {name}"
+        )
+        raise PlanRefusedError(msg)
+
+
+def _savepoint(
+    world: World, deployed: Snapshot, ends: Mapping[str, int], *, accept_age: bool
+) -> Begin:
+    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    epoch = epoch_of(deployed.stop)
+    check_alive(deployed.featureset, attempts, epoch, "the last savepoint")
+    sweep = next((item for item in attempts if item.kind == "sweep" and item.r == epoch), None)
+    swept = sweep is not None and epoch != GENESIS
+    r = (sweep.attempt, 1) if sweep and swept else GENESIS
+    clean = bool(deployed.stop and deployed.stop.clean) or swept
+    fields = StartFields(
+        start="savepoint",
+        end_offsets=ends,
+        r=r,
+        restored=epoch if swept else GENESIS,
+        clean=clean and not passed_by(attempts, r if swept else epoch),
+        accept_age=accept_age,
+    )
+    return Begin(fields=fields, path=restore_path(world, deployed))
+
+
+def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields:
+    registry, name, generation = world.registry, deployed.featureset, deployed.generation
+    attempts = registry.attempts(name, generation)
+    bounds = world.topics.bounds(deployed.topic)
+    cut = newest_cut(registry.cuts(name, generation), attempts)
+    since_ms = dirty_since_ms(cut, attempts) if cut else 0
+    age_ms = world.clock.now_ms() - since_ms
+    is_old = age_ms > age_limit_ms(world.settings.store.undo_ttl_ms)
+    if cut is None or (is_old and (cut.attempt, cut.label) == GENESIS):
+        msg = (
+            f"{name}: no complete cut is known that it could go on from; to count again from the "
+            f"beginning of its topic: fp delete {name}, then fp apply {name}"
+        )
+        raise JobFailedError(msg)
+    check_offsets(name, cut.positions, bounds)
+    ends = {part: end for part, (_, end) in bounds.items()}
+    if is_old and not accept_age:
+        raise PlanRefusedError(
+            _too_old(world, deployed, cut, attempts, behind(cut.positions, ends))
+        )
+    last = newest(attempts)
+    return StartFields(
+        start="store",
+        end_offsets=ends,
+        offsets=cut.positions,
+        r=(cut.attempt, cut.label),
+        dirty_since_ms=since_ms,
+        clean=last is not None and last.attempt == cut.attempt and last.kind != "stream",
+        accept_age=accept_age,
+    )
+
+
+def _too_old(
+    world: World, deployed: Snapshot, cut: Cut, attempts: Sequence[Attempt], events: int
+) -> str:
+    name = deployed.featureset
+    numbers = ", ".join(str(number) for number in may_have_left(attempts, cut)) or "none known"
+    keeps = format_duration(world.settings.store.undo_ttl_ms)
+    return (
+        f"{name}: its rows may be wrong. Since {to_iso(dirty_since_ms(cut, attempts))} attempts "
+        f"({numbers}) may have written rows that must be taken back, and what that needs is kept "
+        f"for {keeps}. Features of entities whose rows they touched would count some of the "
+        f"{events} events after cut {cut.attempt}/{cut.label} twice; all others stay exact. To "
+        f"accept that: fp recover {name} --from store --accept-age; "
+        f"to count anew instead: fp delete {name}, then fp apply {name}"
+    )

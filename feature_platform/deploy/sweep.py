@@ -1,0 +1,188 @@
+"""The sweep of a rollback: every row that a dead attempt touched is written as it was at R.
+
+Its rows are decided by `swept`, from undo rows alone: also rows that look absent or unchanged are
+written, because a dead write may still be on its way to a replica. It may be repeated, and a job
+that started from it may run beside it: its writes are older than the job's.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from math import ceil
+
+from feature_platform.deploy.world import World
+from feature_platform.errors import CorruptRowError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Attempt, Cut
+from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.history import History, history, holds
+from feature_platform.rows.undo import RowKey, UndoKey, decode_undo, undo_key
+from feature_platform.store.base import (
+    UNDO_LEVEL,
+    RowWrite,
+    StoredRow,
+    StoredUndo,
+    write_timestamp,
+    written_by,
+)
+from feature_platform.tiles.layout import Layout
+
+BATCH_BYTES_MAX = 1 << 20
+"""Of the rows that are written at once; an entity with more has several batches."""
+REPORT_EVERY = 0.1
+"""How much of the table is walked between two reports."""
+
+Undo = Mapping[UndoKey, Mapping[RowKey, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What a sweep judges rows by."""
+
+    attempts: tuple[Attempt, ...]
+    sweep: Attempt
+    of_r: History
+    """The history of the sweep's R: all epochs off it are dead."""
+
+    @classmethod
+    def of(cls, attempts: Sequence[Attempt], sweep: Attempt) -> "Line":
+        """Work it out once for all entities."""
+        of_r = history(attempts, sweep.r_attempt, sweep.r_label)
+        return cls(attempts=tuple(attempts), sweep=sweep, of_r=of_r)
+
+
+def sweep(world: World, deployed: Snapshot, line: Line, report: Callable[[str], None]) -> int:
+    """Walk all undo rows of a table and write back what they name.
+
+    Args:
+        world: Whose rows.
+        deployed: Its table, and how long tiles are kept.
+        line: The sweep's attempt and those before it.
+        report: Told how far it is.
+
+    Returns:
+        How many rows were written or deleted.
+
+    Raises:
+        CorruptRowError: A dead attempt's row has no undo row: it cannot be put right.
+        StoreUnavailableError: The store did not answer; begin again.
+    """
+    written, told = 0, 0.0
+    for page in world.tiles.undo_pages(deployed.table):
+        for entity, undo in groupby(page.rows, key=lambda row: row.entity):
+            written += _sweep_entity(world, deployed, line, entity, _decoded(undo))
+        if page.done - told >= REPORT_EVERY or page.done == 1.0:
+            told = page.done
+            report(f"{told:.0%} of {deployed.table} walked, {written} rows written back")
+    return written
+
+
+def cut_of(line: Line, r: Cut, now_ms: int) -> Cut:
+    """Return the cut that a finished sweep is: the rows of R under a number of its own."""
+    return Cut(
+        attempt=line.sweep.attempt, label=FIRST_LABEL, positions=r.positions, recorded_ms=now_ms
+    )
+
+
+def swept(
+    line: Line, undo: Undo, rows: Mapping[RowKey, StoredRow], layout: Layout, now_ms: int
+) -> list[RowWrite]:
+    """Return what is to be written of one entity, ascending.
+
+    Args:
+        line: The sweep's attempt and those before it.
+        undo: The entity's undo rows.
+        rows: Its rows as they stand in the store.
+        layout: How long tiles are kept.
+        now_ms: The present.
+
+    Raises:
+        CorruptRowError: A row was written by a dead attempt and no undo row says what it was.
+    """
+    dead = {
+        key
+        for flush, before in undo.items()
+        if not holds(line.of_r, (flush.attempt, flush.label))
+        for key in before
+    }
+    writes = []
+    for key in sorted(dead):
+        row = rows.get(key)
+        if row is None:
+            writes.append(RowWrite(level=key.level, start_ms=key.start_ms, payload=None))
+        elif written_by(row.written)[0] < line.sweep.attempt:
+            value = _value_at_r(line, undo, key, row)
+            writes.append(_write(key, value, layout, now_ms))
+    return writes
+
+
+def _value_at_r(line: Line, undo: Undo, key: RowKey, row: StoredRow) -> bytes | None:
+    """Return a row's payload at R: the oldest undo entry between R and the row's writer.
+
+    A row without one is as it was, if its writer is alive at R.
+    """
+    writer, _ = written_by(row.written)
+    of_writer = history(line.attempts, writer)
+    between = [
+        flush
+        for flush, before in undo.items()
+        if key in before
+        and holds(of_writer, (flush.attempt, flush.label))
+        and not holds(line.of_r, (flush.attempt, flush.label))
+    ]
+    if between:
+        return undo[min(between)][key]
+    if writer not in line.of_r:
+        msg = (
+            f"row {tuple(key)} was written by attempt {writer}, which is void, and no undo row "
+            f"says what it was before: the undo time has passed, or undo rows were lost; to count "
+            f"anew: fp delete, then fp apply"
+        )
+        raise CorruptRowError(msg)
+    return row.payload
+
+
+def _write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) -> RowWrite:
+    """Give a closed tile the time that it has left; one that has none is deleted."""
+    ttl_s = 0
+    if key.level >= 0:
+        end_ms = key.start_ms + layout.grid.levels_ms[key.level]
+        ttl_s = ceil((end_ms + layout.retention_ms[key.level] - now_ms) / 1000)
+    kept = payload if key.level < 0 or ttl_s > 0 else None
+    return RowWrite(
+        level=key.level, start_ms=key.start_ms, payload=kept, ttl_s=ttl_s if kept is not None else 0
+    )
+
+
+def _sweep_entity(world: World, deployed: Snapshot, line: Line, entity: str, undo: Undo) -> int:
+    found = {
+        RowKey(row.level, row.start_ms): row
+        for row in world.tiles.read_entity(deployed.table, entity)
+        if row.level > UNDO_LEVEL
+    }
+    try:
+        writes = swept(line, undo, found, deployed.layout, world.clock.now_ms())
+    except CorruptRowError as error:
+        msg = f"{deployed.table}, entity {entity!r}: {error}"
+        raise CorruptRowError(msg) from error
+    stamp = write_timestamp(line.sweep.attempt, FIRST_LABEL)
+    for batch in _batches(writes):
+        world.tiles.write(deployed.table, entity, batch, written=stamp)
+    return len(writes)
+
+
+def _decoded(rows: Iterable[StoredUndo]) -> Undo:
+    return {undo_key(row.start): decode_undo(row.payload) for row in rows}
+
+
+def _batches(writes: Sequence[RowWrite]) -> Iterator[list[RowWrite]]:
+    batch: list[RowWrite] = []
+    size = 0
+    for write in writes:
+        if batch and size + len(write.payload or b"") > BATCH_BYTES_MAX:
+            yield batch
+            batch, size = [], 0
+        batch.append(write)
+        size += len(write.payload or b"")
+    if batch:
+        yield batch

@@ -1,0 +1,278 @@
+"""What walking a plan does to jobs, and what it remembers from one stage to the next."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from uuid import uuid4
+
+from feature_platform.deploy.await_checkpoint import await_checkpoint
+from feature_platform.deploy.await_recovered import await_grace, await_recovered
+from feature_platform.deploy.flink import Job
+from feature_platform.deploy.job_spec import job_spec
+from feature_platform.deploy.recovered import dirty_since_ms, passed_by, recovered_at
+from feature_platform.deploy.savepoint import check_savepoint
+from feature_platform.deploy.start import begin, epoch_of, stopped_at
+from feature_platform.deploy.sweep import Line, cut_of, sweep
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.plan.stages import Start
+from feature_platform.registry.base import Attempt
+from feature_platform.registry.history import GENESIS
+
+Report = Callable[[str], None]
+"""Told each stage in words before it is done."""
+
+
+def silent(_: str) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """What the registry keeps while a job is being started."""
+
+    deployment: str
+    """Its id, and that of its job."""
+    digest: str
+    """Of what the job computes."""
+    since_ms: int
+    """From when features count that begin with this deployment."""
+
+
+class Walk:
+    """One feature set while it is changed. Mutable: learns savepoints and new jobs on the way."""
+
+    def __init__(self, world: World, name: str, snapshot: Snapshot | None, report: Report) -> None:
+        """Begin with what is deployed."""
+        self.world = world
+        self.name = name
+        self.snapshot = snapshot
+        self.report = report
+        self.progress: Progress | None = None
+        self._stopped_cleanly = False
+
+    def adopt(self, target: Snapshot | None) -> None:
+        """Take over the job that a crashed walk was starting, if it is what is wanted now."""
+        text = self.world.registry.progress(self.name)
+        if not text:
+            return
+        left = Progress(**json.loads(text))
+        job = self.world.cluster.job(left.deployment)
+        alive = job is not None and job.lives
+        if alive and target and left.digest == digest(target):
+            self.progress = left
+        elif alive and not (self.snapshot and self.snapshot.job_id == left.deployment):
+            self.world.cluster.cancel(left.deployment)
+
+    def deployed(self) -> Snapshot:
+        """Return what is deployed by now."""
+        if self.snapshot is None:
+            msg = f"{self.name} is not deployed; see `fp plan {self.name}`"
+            raise PlanRefusedError(msg)
+        return self.snapshot
+
+    def begun(self) -> Progress:
+        """Return the deployment that was begun."""
+        if self.progress is None:
+            msg = f"the plan of {self.name} starts a job that owns nothing; plan again"
+            raise PlanRefusedError(msg)
+        return self.progress
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Record what is deployed."""
+        self.world.registry.save(snapshot)
+        self.snapshot = snapshot
+
+    def own(self, wanted: Snapshot) -> None:
+        """Begin a deployment: from now on only its job may claim attempts."""
+        self.progress = Progress(
+            deployment=uuid4().hex, digest=digest(wanted), since_ms=self.world.clock.now_ms()
+        )
+        self.world.registry.save_progress(self.name, json.dumps(asdict(self.progress)))
+        self.world.registry.set_owner(self.name, wanted.generation, self.progress.deployment)
+
+    def end_progress(self) -> None:
+        """Note that nothing is being started any more."""
+        self.world.registry.save_progress(self.name, "")
+        self.progress = None
+
+    def launch(self, snapshot: Snapshot, start: Start, *, accept_age: bool = False) -> None:
+        """Submit a job, after a look at what it is to go on from: Flink would take its time."""
+        if start == "savepoint":
+            self._void_what_came_after()
+        begun = begin(self.world, self.snapshot or snapshot, start, accept_age=accept_age)
+        if begun.path:
+            check_savepoint(begun.path)
+        spec = job_spec(snapshot, self.world.settings, begun.fields)
+        self.world.submitter.submit(spec, snapshot.job_id, begun.path)
+
+    def revive(self, start: Start) -> None:
+        """Start what is deployed as it was, under a new deployment."""
+        old = self.deployed()
+        self.own(old)
+        if old.unswept:
+            self.claim_sweep()
+        if start == "store":
+            self.finish_sweep()  # the swept rows are the only cut that is left
+            old = self.deployed()
+        deployment = self.begun().deployment
+        running = replace(
+            old, deployment=deployment, job_id=deployment, state="running", savepoint="", tried=()
+        )
+        self.launch(running, start)
+        await_checkpoint(self.world, deployment)
+        self.save(replace(running, unswept=self.deployed().unswept))
+        self.end_progress()
+        self.finish_sweep()
+
+    def stop(self, job_id: str, *, gently: bool) -> None:
+        """Stop the job and record what can be gone on from.
+
+        Args:
+            job_id: As the plan knew it.
+            gently: It must have a savepoint; else it is stopped in whatever state it is.
+        """
+        job = self.world.cluster.job(job_id)
+        if not gently:
+            path = self._halt(job, job_id)
+        elif job and job.state == "FINISHED":  # a stop that nobody noted
+            path, self._stopped_cleanly = self.world.cluster.retained_checkpoint(job_id), True
+        else:
+            self.start_if_dead()
+            path = self.world.cluster.stop_with_savepoint(self.deployed().job_id)
+            self._stopped_cleanly = True
+        stop = stopped_at(self.world, self.deployed(), path, clean=self._stopped_cleanly)
+        self.save(replace(self.deployed(), state="deploying", savepoint=path, stop=stop))
+
+    def start_if_dead(self) -> None:
+        """Revive a job that should run, so that nothing it has counted is lost."""
+        job = self.world.cluster.job(self.deployed().job_id)
+        if job is None or not job.lives:
+            self.report("its job does not run: start it first, so that nothing is lost")
+            self.revive("checkpoint")
+
+    def recover(self) -> None:
+        """Let what is deployed catch up with its dead attempts, before a new version counts."""
+        if self.progress:
+            return  # the new version's job runs already
+        state = self.deployed().state
+        if state == "running":
+            self.start_if_dead()
+        elif not self._stopped_recovered():
+            self.report("what is deployed has not caught up: start it first")
+            self.revive("savepoint")
+        self.finish_sweep()
+        if self.deployed().state == "running":
+            await_recovered(self.world, self.deployed(), self.report)
+        await_grace(self.world, self.deployed(), self.report)
+        if state != "running" and self.deployed().state == "running":
+            self.stop(self.deployed().job_id, gently=True)
+
+    def claim_sweep(self) -> Attempt:
+        """Claim the sweep that goes back to the last stop; again, it is the same one."""
+        deployed = self.deployed()
+        epoch = epoch_of(deployed.stop)
+        if epoch == GENESIS:
+            msg = f"{self.name}: nobody knows any more which checkpoint its savepoint is of"
+            raise PlanRefusedError(msg)
+        registry, generation = self.world.registry, deployed.generation
+        cut = registry.cut(self.name, generation, *epoch)
+        now_ms = self.world.clock.now_ms()
+        since_ms = dirty_since_ms(cut, registry.attempts(self.name, generation)) if cut else now_ms
+        request = Attempt(
+            attempt=0,
+            execution=f"sweep/{epoch[0]}/{epoch[1]}",
+            deployment=self.progress.deployment if self.progress else deployed.deployment,
+            kind="sweep",
+            r_attempt=epoch[0],
+            r_label=epoch[1],
+            end_offsets=cut.positions if cut else {},
+            claimed_ms=now_ms,
+            dirty_since_ms=since_ms,
+            clean=self._stopped_cleanly,
+        )
+        return registry.claim_attempt(self.name, generation, request)
+
+    def sweep(self) -> None:
+        """Write back every row that a dead attempt touched; the sweep is a cut afterwards."""
+        deployed, registry = self.deployed(), self.world.registry
+        claimed = self.claim_sweep()
+        line = Line.of(registry.attempts(self.name, deployed.generation), claimed)
+        sweep(self.world, deployed, line, self.report)
+        cut = registry.cut(self.name, deployed.generation, *claimed.r)
+        if cut:
+            swept = cut_of(line, cut, self.world.clock.now_ms())
+            registry.record_cut(self.name, deployed.generation, swept)
+
+    def finish_sweep(self) -> None:
+        """Do a sweep that is due, if one is."""
+        if self.deployed().unswept:
+            self.report("write back what an undone version wrote")
+            await_grace(self.world, self.deployed(), self.report)
+            self.sweep()
+            self.save(replace(self.deployed(), unswept=False))
+
+    def bring_back(self) -> str:
+        """Start what a failed upgrade has stopped; returns what runs now, in words."""
+        old = self.deployed()
+        self.report("it failed: bring the job before it back from its savepoint")
+        try:
+            return self._bring_back_from("savepoint")
+        except RestoreFailedError as error:
+            self.report(f"it cannot go on from there ({error}): start it from the store")
+        except JobFailedError as error:
+            return self._left_down(old, error)
+        try:
+            return self._bring_back_from("store")
+        except (JobFailedError, PlanRefusedError) as error:
+            return self._left_down(old, error)
+
+    def _bring_back_from(self, start: Start) -> str:
+        self.revive(start)
+        where = "its savepoint" if start == "savepoint" else "the store"
+        return f"what was deployed before runs again, from {where}"
+
+    def _left_down(self, old: Snapshot, error: Exception) -> str:
+        return (
+            f"bringing back the job before it failed, too: {error}; its savepoint "
+            f"{old.savepoint} is kept: `fp apply {self.name}` goes on from it"
+        )
+
+    def _halt(self, job: Job | None, job_id: str) -> str:
+        """Stop a job for good, in whatever state it is; returns what it can go on from."""
+        if job and job.state == "RUNNING":
+            path = self.world.cluster.stop_with_savepoint(job_id)
+            self._stopped_cleanly = True
+            return path
+        self.world.cluster.cancel(job_id)
+        return self.world.cluster.retained_checkpoint(job_id)
+
+    def _stopped_recovered(self) -> bool:
+        """Tell whether the last stop is the last word of an attempt that had caught up."""
+        deployed, registry = self.deployed(), self.world.registry
+        epoch = epoch_of(deployed.stop)
+        attempts = registry.attempts(self.name, deployed.generation)
+        owner = next((item for item in attempts if item.attempt == epoch[0]), None)
+        if owner is None:
+            return True  # nobody has written, or nobody knows: it was stopped by an older version
+        cut = registry.cut(self.name, deployed.generation, *epoch)
+        return not passed_by(attempts, epoch) and recovered_at(owner, cut.positions if cut else {})
+
+    def _void_what_came_after(self) -> None:
+        """Let a sweep undo what another version wrote after the savepoint that is gone on from."""
+        deployed = self.snapshot
+        if deployed is None or deployed.unswept or deployed.state == "running":
+            return
+        epoch = epoch_of(deployed.stop)
+        attempts = self.world.registry.attempts(self.name, deployed.generation)
+        if epoch != GENESIS and passed_by(attempts, epoch):
+            self.save(replace(deployed, unswept=True))
+            self.claim_sweep()
+
+
+def digest(snapshot: Snapshot) -> str:
+    """Return a fingerprint of what a snapshot's job computes and where."""
+    text = json.dumps([snapshot.job, snapshot.generation, snapshot.table], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

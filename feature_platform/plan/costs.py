@@ -1,0 +1,161 @@
+"""What a change costs: time without new rows, rows read per request, bytes kept per entity. Pure.
+
+All three are estimates for people who decide; each says what it rests on.
+"""
+
+from dataclasses import dataclass
+
+from feature_platform.plan.compare import Kind
+from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.tiles.cover import cover
+from feature_platform.tiles.layout import COUNTERS, Layout, LayoutColumn
+
+DOWNTIME_DEFAULT_MS = 20_000
+"""Stop with savepoint, submit, restore, first flush: what it takes on a laptop."""
+
+INSTANTS = 48
+"""How many instants of a tile of the longest level are asked how many rows they need."""
+
+GOLDEN = (5**0.5 - 1) / 2
+"""Multiples of this share of a span fall evenly into the tiles of every level."""
+
+KEY_BYTES = 12
+TILE_BYTES = 8
+"""Of a tile: its level, start, lengths, and `_events`."""
+COUNTER_BYTES = 4
+"""Of a counter: its id, and a number of some thousands."""
+FEATURE_BYTES = 8
+ORDER_BYTES = 11
+"""Of one item of FIRST, LAST or LAST_N: its time, partition and offset."""
+ITEM_BYTES = {"int": 5, "real": 8, "text": 16}
+"""Of its value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a change costs; `..._before` are 0 where nothing was deployed."""
+
+    downtime_ms: int
+    """How long no new rows are written; readers are answered all the time."""
+    downtime_basis: str
+    rows_before: int
+    rows_after: int
+    """Most rows that a request for all windows of an entity reads."""
+    bytes_before: int
+    bytes_after: int
+    """Of an entity with something in every tile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Downtime:
+    """An estimate and what it rests on."""
+
+    ms: int
+    basis: str
+
+
+WITHOUT_STOP: dict[Kind, str] = {
+    "new": "nothing runs yet",
+    "metadata": "the job goes on",
+    "rebuild": "the old job goes on until the new one has its first checkpoint",
+}
+"""Changes that keep nobody waiting, and why."""
+
+
+def stop_and_start(measured_ms: int | None) -> Downtime:
+    """Estimate an upgrade from a savepoint by the last one of the feature set."""
+    if measured_ms is None:
+        return Downtime(
+            ms=DOWNTIME_DEFAULT_MS, basis="a default: no upgrade of it was measured yet"
+        )
+    return Downtime(ms=measured_ms, basis="as long as its last upgrade took")
+
+
+def costs_of(
+    kind: Kind, before: Snapshot | None, after: Snapshot, measured_ms: int | None
+) -> Costs | None:
+    """Compare what is deployed with what is going to be; None if no definition changes.
+
+    Args:
+        kind: Which change it is.
+        before: What is deployed; None if nothing is.
+        after: What is going to be.
+        measured_ms: How long the last upgrade stopped the rows; None if that is not known.
+    """
+    if kind != "forward" and kind not in WITHOUT_STOP:
+        return None
+    downtime = (
+        Downtime(ms=0, basis=WITHOUT_STOP[kind])
+        if kind in WITHOUT_STOP
+        else stop_and_start(measured_ms)
+    )
+    return Costs(
+        downtime_ms=downtime.ms,
+        downtime_basis=downtime.basis,
+        rows_before=rows_per_request(before) if before else 0,
+        rows_after=rows_per_request(after),
+        bytes_before=bytes_per_entity(before.layout) if before else 0,
+        bytes_after=bytes_per_entity(after.layout),
+    )
+
+
+def rows_per_request(snapshot: Snapshot) -> int:
+    """Return how many rows a request for all features of an entity reads at most, its head too.
+
+    The union of all covers is larger or smaller depending on where the present lies in the tiles;
+    this is the largest of some instants, spread over one tile of the longest level.
+    """
+    grid = snapshot.layout.grid
+    span_ms = grid.levels_ms[-1]
+    instants = [number * int(span_ms * GOLDEN) % span_ms for number in range(INSTANTS)]
+    windows = {
+        (window_ms, _levels(snapshot.layout, feature, window_ms))
+        for feature in snapshot.features
+        for window_ms in feature.windows_ms
+    }
+    start_ms = _zero_ms(windows, span_ms)
+    return 1 + max(
+        len(
+            {
+                tile
+                for window_ms, levels in windows
+                for tile in cover(grid, levels, window_ms, start_ms + at_ms, "now").tiles
+            }
+        )
+        for at_ms in instants
+    )
+
+
+def _zero_ms(windows: set[tuple[int, tuple[int, ...]]], span_ms: int) -> int:
+    """Return a multiple of the span that no window reaches behind."""
+    longest_ms = max((window_ms for window_ms, _ in windows), default=0)
+    return -(-longest_ms // span_ms) * span_ms
+
+
+def _levels(layout: Layout, feature: DeployedFeature, window_ms: int) -> tuple[int, ...]:
+    stored = layout.column(feature.columns[0]).levels
+    return tuple(level for level in layout.grid.levels_for_window(window_ms) if level in stored)
+
+
+def bytes_per_entity(layout: Layout) -> int:
+    """Return how many bytes an entity with something in every tile takes, before compression.
+
+    For each level: (tiles in the head + closed tiles kept) x (tile + its columns), and a key for
+    each row; the lifetime once. A column is a counter, or n items of a typical length.
+    """
+    total = KEY_BYTES + _tile_bytes([column for column in layout.columns if column.lifetime])
+    for level in layout.used_levels:
+        tile = _tile_bytes([column for column in layout.columns if level in column.levels])
+        closed = -(-layout.retention_ms[level] // layout.grid.levels_ms[level])
+        total += layout.grid.depth[level] * tile + closed * (KEY_BYTES + tile)
+    return total
+
+
+def _tile_bytes(columns: list[LayoutColumn]) -> int:
+    return TILE_BYTES + sum(_column_bytes(column) for column in columns)
+
+
+def _column_bytes(column: LayoutColumn) -> int:
+    if column.kind in COUNTERS:
+        return COUNTER_BYTES
+    return FEATURE_BYTES + max(column.n, 1) * (ORDER_BYTES + ITEM_BYTES[column.carrier])

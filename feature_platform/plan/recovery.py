@@ -1,0 +1,123 @@
+"""Plans that look at no definition: start again what is deployed, or go back one version. Pure."""
+
+from dataclasses import replace
+
+from feature_platform.plan.compare import Change, Kind, NameVerdict, served_names
+from feature_platform.plan.planner import Facts, Plan, revival, stages_of, sweep_of
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.plan.stages import (
+    AwaitCheckpoint,
+    CheckSavepoint,
+    ClaimSweep,
+    OwnGeneration,
+    RecordDeployed,
+    ReleaseLease,
+    Stage,
+    Start,
+    StopJob,
+    StopWithSavepoint,
+    SubmitJob,
+    TakeLease,
+)
+
+_WHERE: dict[Start, str] = {
+    "earliest": "the beginning of its topic",
+    "savepoint": "the last savepoint",
+    "checkpoint": "its newest checkpoint",
+    "store": "the last cut of the store, with empty state",
+}
+
+
+def plan_restart(deployed: Snapshot) -> Plan:
+    """Plan to start again, as it was deployed, a job that should run and does not."""
+    change = revival(Change(kind="none", reasons=(), verdicts=()), deployed, Facts(job_runs=False))
+    return _plan(deployed, deployed, change, stages_of(change, deployed, deployed, None))
+
+
+def plan_recover(
+    deployed: Snapshot, start: Start, reason: str, *, accept_age: bool = False
+) -> Plan:
+    """Plan to start what is deployed again from where a person, or the sensor, says.
+
+    Args:
+        deployed: What is deployed; its job is cancelled if it lives.
+        start: What to go on from.
+        reason: Why, for the explanation.
+        accept_age: Go on although rows may be wrong that can no longer be put right.
+    """
+    sweep = sweep_of(deployed) if deployed.unswept else ()
+    first = sweep if start == "store" else ()  # the swept rows are the only cut that is left
+    stages: tuple[Stage, ...] = (
+        TakeLease(),
+        *((CheckSavepoint(),) if start == "savepoint" else ()),
+        StopJob(job_id=deployed.job_id),
+        OwnGeneration(generation=deployed.generation),
+        *((ClaimSweep(),) if sweep else ()),
+        *first,
+        SubmitJob(start=start, accept_age=accept_age),
+        AwaitCheckpoint(),
+        RecordDeployed(),
+        *(sweep if not first else ()),
+        ReleaseLease(),
+    )
+    change = _change("recover", reason, f"it goes on from {_WHERE[start]}")
+    return _plan(deployed, deployed, change, stages)
+
+
+def plan_rollback(deployed: Snapshot) -> Plan:
+    """Plan to go back to the savepoint before the last upgrade.
+
+    The old version counts everything since then; what the undone one wrote is written back. The
+    old job starts first: it reads rows as they were, written back or not.
+    """
+    previous = replace(Snapshot.from_json(deployed.previous), unswept=True)
+    running = deployed.state == "running"
+    stages: tuple[Stage, ...] = (
+        TakeLease(),
+        CheckSavepoint(),
+        *((StopWithSavepoint(job_id=deployed.job_id),) if running else ()),
+        OwnGeneration(generation=deployed.generation),
+        ClaimSweep(),
+        SubmitJob(start="savepoint"),
+        AwaitCheckpoint(),
+        RecordDeployed(),
+        *sweep_of(deployed),
+        ReleaseLease(),
+    )
+    change = Change(
+        kind="rollback",
+        reasons=("asked to roll back", f"it goes on from the savepoint {previous.savepoint}"),
+        verdicts=_verdicts(deployed, previous),
+    )
+    return _plan(deployed, previous, change, stages)
+
+
+def plan_sweep(deployed: Snapshot) -> Plan:
+    """Plan to finish a sweep that was broken off; its job runs already."""
+    stages = (TakeLease(), ClaimSweep(), *sweep_of(deployed), ReleaseLease())
+    return _plan(deployed, deployed, _change("sweep", "a sweep was broken off"), stages)
+
+
+def _plan(deployed: Snapshot, target: Snapshot, change: Change, stages: tuple[Stage, ...]) -> Plan:
+    return Plan(
+        featureset=deployed.featureset,
+        change=change,
+        stages=stages,
+        deployed=deployed,
+        target=target,
+    )
+
+
+def _change(kind: Kind, *reasons: str) -> Change:
+    return Change(kind=kind, reasons=reasons, verdicts=())
+
+
+def _verdicts(deployed: Snapshot, previous: Snapshot) -> tuple[NameVerdict, ...]:
+    """Say what becomes of each served name, as a whole: all are as if nothing had happened."""
+    old = [name for feature in previous.features for name in served_names(feature)]
+    new = [name for feature in deployed.features for name in served_names(feature)]
+    why = "as if it had never been upgraded"
+    kept = tuple(NameVerdict(name=name, verdict="keeps history", why=why) for name in old)
+    return kept + tuple(
+        NameVerdict(name=name, verdict="dropped") for name in new if name not in old
+    )

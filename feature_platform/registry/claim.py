@@ -1,0 +1,42 @@
+"""Which number a writer that is no job gets; the kernel decides in the same way for jobs. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from feature_platform.errors import PlanRefusedError
+from feature_platform.registry.base import Attempt
+from feature_platform.registry.history import history, holds
+
+FIRST_LABEL = 1
+"""The only label of writers that are no jobs."""
+
+
+def next_attempt(attempts: Sequence[Attempt], owner: str, request: Attempt) -> Attempt:
+    """Return the attempt to be claimed, or the one that was claimed by the same execution.
+
+    Raises:
+        PlanRefusedError: Another deployment owns the generation, or R is dead.
+    """
+    claimed = next((item for item in attempts if item.execution == request.execution), None)
+    if claimed is not None:
+        if claimed.r != request.r:
+            msg = (
+                f"attempt {claimed.attempt} of {request.execution} started from {claimed.r}, not "
+                f"from {request.r}; plan again"
+            )
+            raise PlanRefusedError(msg)
+        return claimed
+    if owner != request.deployment:
+        msg = (
+            f"deployment {request.deployment} may not write: the generation is owned by "
+            f"{owner or 'nobody'}; plan again if it should"
+        )
+        raise PlanRefusedError(msg)
+    newest = max((item.attempt for item in attempts), default=0)
+    if not holds(history(attempts, newest), request.r):
+        msg = (
+            f"a {request.kind} cannot start from {request.r}: it is not in the history of attempt "
+            f"{newest}, so a later start has passed it by"
+        )
+        raise PlanRefusedError(msg)
+    return replace(request, attempt=newest + 1)

@@ -1,0 +1,56 @@
+"""The history of an epoch: which writes its rows hold, and which a crash left behind. Pure.
+
+An epoch is (attempt, label). What an attempt has written up to a label stands on what its R held:
+so history is a line, and whatever is off it is recognisable for ever.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from feature_platform.errors import CorruptRowError
+from feature_platform.registry.base import Attempt, Epoch
+
+FOREVER: Final = 2**62
+"""The label of an attempt that is not over: larger than any that is ever given."""
+
+GENESIS: Final[Epoch] = (0, 0)
+"""The empty table; it is in every history."""
+
+History = Mapping[int, int]
+"""For each attempt of the line the last label that counts."""
+
+
+def history(attempts: Iterable[Attempt], of: int, upto: int = FOREVER) -> dict[int, int]:
+    """Return the history of an epoch: attempt `of` up to a label, then that of its R.
+
+    Args:
+        attempts: All attempts of the generation.
+        of: The attempt; 0 for the empty table.
+        upto: Its last label that counts; without it, all of them.
+
+    Raises:
+        CorruptRowError: The registry lacks an attempt of the line, or an attempt's R is not older.
+    """
+    rows = {attempt.attempt: attempt for attempt in attempts}
+    line: dict[int, int] = {}
+    attempt, label = of, upto
+    while attempt:
+        line[attempt] = label
+        if attempt not in rows:
+            msg = (
+                f"the registry lacks attempt {attempt}, on which attempt {of} stands; its rows "
+                f"cannot be told from those of a crash: restore the table of attempts"
+            )
+            raise CorruptRowError(msg)
+        row = rows[attempt]
+        if row.r_attempt >= attempt:
+            msg = f"attempt {attempt} starts from attempt {row.r_attempt}, which is not older"
+            raise CorruptRowError(msg)
+        attempt, label = row.r_attempt, row.r_label
+    return line | dict((GENESIS,))
+
+
+def holds(line: History, epoch: Epoch) -> bool:
+    """Tell whether an epoch is in a history."""
+    attempt, label = epoch
+    return line.get(attempt, -1) >= label

@@ -1,0 +1,96 @@
+package io.featureplatform.kernel.flink;
+
+import io.featureplatform.kernel.row.UndoRow;
+import io.featureplatform.kernel.row.UndoRowCodec;
+import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.RowWrite;
+import io.featureplatform.kernel.store.UndoKey;
+import io.featureplatform.kernel.tile.TileKey;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Function;
+
+/**
+ * Says which undo rows must be written (rule 3 of exactness): for rows that this attempt touches
+ * for the first time since its label began, what they were before.
+ *
+ * <p>Remembers which rows it has told of, up to a limit. One that it forgets is told of again by a
+ * later flush of the label, with a larger key; as the smallest is what counts, that costs a write
+ * and changes nothing.
+ */
+final class UndoLog {
+  private static final int TOUCHED_ROWS_MAX = 200_000;
+
+  private record RowId(String entity, TileKey key) {}
+
+  private final int attempt;
+  private final long ttlMs;
+  private final int touchedRowsMax;
+  private final Set<RowId> touched = new HashSet<>();
+  private long label;
+  private int sequence;
+
+  UndoLog(int attempt, long firstLabel, long ttlMs) {
+    this(attempt, firstLabel, ttlMs, TOUCHED_ROWS_MAX);
+  }
+
+  UndoLog(int attempt, long firstLabel, long ttlMs, int touchedRowsMax) {
+    this.attempt = attempt;
+    this.label = firstLabel;
+    this.ttlMs = ttlMs;
+    this.touchedRowsMax = touchedRowsMax;
+  }
+
+  /** Returns the label of the next flush. */
+  long label() {
+    return label;
+  }
+
+  /** Says that a barrier has passed: from here on the label is the next one. */
+  void passed(long barrier) {
+    label = barrier + 1;
+    sequence = 0;
+    touched.clear();
+  }
+
+  /** Says that a flush begins. */
+  void begin() {
+    sequence++;
+  }
+
+  /**
+   * Returns the undo row to be acknowledged before these rows are sent.
+   *
+   * @param rows all that the flush writes for the entity; the head first, then ascending
+   * @param before what a row was, as this attempt sees it; null: there was none
+   * @return null: it has told of all of them before
+   */
+  RowWrite before(String entity, List<RowWrite> rows, Function<TileKey, byte[]> before) {
+    List<TileKey> untold = new ArrayList<>(rows.size());
+    for (RowWrite row : rows) {
+      if (!told(entity, row.key())) {
+        untold.add(row.key());
+      }
+    }
+    if (untold.isEmpty()) {
+      return null;
+    }
+    byte[] payload =
+        UndoRowCodec.encode(
+            new UndoRow(
+                untold.stream().mapToInt(TileKey::level).toArray(),
+                untold.stream().mapToLong(TileKey::startMs).toArray(),
+                untold.stream().map(before).toArray(byte[][]::new)));
+    return RowWrite.undo(UndoKey.of(new Epoch(attempt, label), sequence), payload, ttlMs);
+  }
+
+  private boolean told(String entity, TileKey key) {
+    RowId row = new RowId(entity, key);
+    if (touched.size() < touchedRowsMax) {
+      return !touched.add(row);
+    }
+    return touched.contains(row);
+  }
+}

@@ -1,0 +1,54 @@
+package io.featureplatform.kernel.store;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A label of an attempt for which every subtask has recorded its part: all writes of it are
+ * acknowledged and the positions are known.
+ */
+public record Cut(long label, Offsets positions) {
+  /** Finds the newest complete cut among parts that come label by label, newest first. */
+  static final class Search {
+    private final Map<String, CutPart> parts = new HashMap<>();
+    private long label = -1;
+    private Cut complete;
+
+    /** Takes the next part. */
+    void add(CutPart part) {
+      if (complete != null) {
+        return;
+      }
+      if (part.label() != label) {
+        parts.clear();
+        label = part.label();
+      }
+      parts.put(part.part(), part);
+      if (all(CutPart.INTAKE) && all(CutPart.KERNEL)) {
+        Offsets positions = Offsets.NONE;
+        for (CutPart one : parts.values()) {
+          positions = one.positions() == null ? positions : positions.max(one.positions());
+        }
+        complete = new Cut(label, positions);
+      }
+    }
+
+    Optional<Cut> found() {
+      return Optional.ofNullable(complete);
+    }
+
+    private boolean all(String operator) {
+      CutPart first = parts.get(operator + "-0");
+      if (first == null) {
+        return false;
+      }
+      for (int subtask = 1; subtask < first.of(); subtask++) {
+        if (!parts.containsKey(operator + "-" + subtask)) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+}
