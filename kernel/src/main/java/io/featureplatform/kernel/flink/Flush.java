@@ -72,9 +72,11 @@ final class Flush {
     this.attempt = attempt;
     this.heads = heads;
     this.metrics = new KernelMetrics(metrics);
-    this.reads = new InFlight(settings.readsInFlightMax());
+    this.reads = new InFlight(settings.readLimit());
     this.writes = new InFlight(settings.writesInFlightMax());
     metrics.gauge("reads_in_flight", (Gauge<Integer>) reads::count);
+    metrics.gauge("reads_in_flight_limit", (Gauge<Integer>) reads::limit);
+    metrics.gauge("read_latency_ms", (Gauge<Double>) reads::latencyMs);
     metrics.gauge("writes_in_flight", (Gauge<Integer>) writes::count);
   }
 

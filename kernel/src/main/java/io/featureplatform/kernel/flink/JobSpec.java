@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.featureplatform.kernel.store.AdaptiveLimit;
 import java.util.List;
 import java.util.Map;
 
@@ -34,7 +35,17 @@ record JobSpec(
       long stateTtlMs,
       int readsInFlightMax,
       int writesInFlightMax,
-      long storeRetryMs) {}
+      long storeRetryMs,
+      Integer readsInFlightMin,
+      Long readLatencyTargetMs) {
+    /** Returns the bound of reads; one that stays at its most where the spec sets no target. */
+    AdaptiveLimit readLimit() {
+      return readLatencyTargetMs == null || readsInFlightMin == null
+          ? AdaptiveLimit.fixed(readsInFlightMax)
+          : AdaptiveLimit.of(
+              Math.min(readsInFlightMin, readsInFlightMax), readsInFlightMax, readLatencyTargetMs);
+    }
+  }
 
   record Kafka(String bootstrap, Map<String, String> properties) {}
 
