@@ -54,6 +54,10 @@ class StoreSettings(_Section):
     keyspace: str = Field(default="fp", pattern=r"^[a-z][a-z0-9_]{0,40}$")
     replication: int = Field(default=1, ge=1, le=9)
     reads_in_flight_max: int = Field(default=512, ge=1)
+    reads_in_flight_min: int = Field(default=32, ge=1)
+    """So many reads a job's task may always have under way, however slow the store is."""
+    read_latency_target_ms: int = Field(default=20, ge=0)
+    """Above it a job's reads step back, where the store has no service levels; 0: never."""
     writes_in_flight_max: int = Field(default=512, ge=1)
     retry_ms: int = Field(default=600_000, ge=0)
     """How long a job retries against a store that is down before its task fails and restarts."""
@@ -73,6 +77,8 @@ class FlinkSettings(_Section):
     mini_batch_ms: int = Field(default=1_000, ge=0)
     mini_batch_size: int = Field(default=20_000, ge=1)
     flush_changes_max: int = Field(default=100_000, ge=1)
+    prometheus_port: int = Field(default=0, ge=0, le=65_534)
+    """Of the job manager's metrics; the task manager's port is the next one. 0: none."""
 
     @property
     def rest_url(self) -> str:

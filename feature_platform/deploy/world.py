@@ -4,7 +4,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from feature_platform.broker.sender import ensure_topic
@@ -18,6 +18,7 @@ from feature_platform.settings import KafkaSettings, Settings, password
 from feature_platform.store.base import TileTables
 from feature_platform.store.connect import connect
 from feature_platform.store.cql import CqlTiles
+from feature_platform.store.service_levels import Isolation
 
 
 class Cluster(Protocol):
@@ -116,6 +117,8 @@ class World:
     """Who holds the leases that are taken."""
     poll_s: float = 0.5
     """How long a wait sleeps between two looks."""
+    isolation: Isolation = field(default_factory=Isolation)
+    """What keeps jobs from slowing the rankers' reads down."""
 
 
 @contextmanager
@@ -128,8 +131,9 @@ def open_world(settings: Settings) -> Iterator[World]:
     """
     clock = SystemClock()
     with connect(settings.store, "fp_admin", password(settings, "admin")) as connection:
+        isolation = Isolation.of(connection)
         yield World(
-            settings=settings,
+            settings=settings.model_copy(update={"store": isolation.bounded(settings.store)}),
             registry=open_registry(connection, clock),
             tables=CqlTiles(connection),
             topics=KafkaTopics(settings.kafka),
@@ -137,4 +141,5 @@ def open_world(settings: Settings) -> Iterator[World]:
             submitter=FlinkCommand(settings),
             clock=clock,
             holder=f"process {os.getpid()} on {socket.gethostname()}",
+            isolation=isolation,
         )
