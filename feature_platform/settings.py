@@ -78,7 +78,7 @@ class FlinkSettings(_Section):
     mini_batch_size: int = Field(default=20_000, ge=1)
     flush_changes_max: int = Field(default=100_000, ge=1)
     prometheus_port: int = Field(default=0, ge=0, le=65_534)
-    """Of the job manager's metrics; the task manager's port is the next one. 0: none."""
+    """Of the metrics of the process that starts first; the other's is the next port. 0: none."""
 
     @property
     def rest_url(self) -> str:

@@ -11,6 +11,7 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import Topics as TopicReader
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
+from feature_platform.deploy.metrics import How
 from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
@@ -50,6 +51,10 @@ class Cluster(Protocol):
 
     def counter(self, job_id: str, vertex: str, metric: str) -> int:
         """Return the sum of an operator's counter over all subtasks."""
+        ...
+
+    def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
+        """Return an operator's metrics over all subtasks; those that it has not are left out."""
         ...
 
     def trigger_checkpoint(self, job_id: str) -> None:

@@ -28,15 +28,17 @@ public final class AdaptiveLimit {
   private static final double NANOS_PER_MS = 1e6;
 
   private final Limit limit;
+  private final int max;
   private volatile double latencyMs;
 
-  private AdaptiveLimit(Limit limit) {
+  private AdaptiveLimit(Limit limit, int max) {
     this.limit = limit;
+    this.max = max;
   }
 
   /** Returns a limit that stays as it is. */
   public static AdaptiveLimit fixed(int value) {
-    return new AdaptiveLimit(FixedLimit.of(value));
+    return new AdaptiveLimit(FixedLimit.of(value), value);
   }
 
   /**
@@ -65,7 +67,13 @@ public final class AdaptiveLimit {
                     .maxLimit(max)
                     .backoffRatio(BACKOFF)
                     .timeout(targetMs, TimeUnit.MILLISECONDS)
-                    .build()));
+                    .build()),
+        max);
+  }
+
+  /** Returns what the limit never exceeds. */
+  public int max() {
+    return max;
   }
 
   /** Returns the limit of now. */

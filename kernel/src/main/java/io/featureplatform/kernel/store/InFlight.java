@@ -1,8 +1,7 @@
 package io.featureplatform.kernel.store;
 
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.Semaphore;
 import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
@@ -10,15 +9,14 @@ import java.util.function.Supplier;
  * A bound on requests under way: when it is reached the caller waits, which is how a slow store
  * slows the job down. One thread submits; waiting can be interrupted.
  *
- * <p>The bound may change at any time. Waiting for all looks at the number under way alone, so it
- * never depends on the bound.
+ * <p>There are as many permits as requests may ever be under way. While the bound is lower, the
+ * submitting thread withholds the rest; it gives them back before it waits for all.
  */
 public final class InFlight {
   private final AdaptiveLimit limit;
   private final LongSupplier nanos;
-  private final ReentrantLock lock = new ReentrantLock();
-  private final Condition ended = lock.newCondition();
-  private int count;
+  private final Semaphore permits;
+  private volatile int withheld;
   private volatile Throwable failure;
 
   /** Bounds requests by a limit that stays as it is. */
@@ -34,6 +32,7 @@ public final class InFlight {
   InFlight(AdaptiveLimit limit, LongSupplier nanos) {
     this.limit = limit;
     this.nanos = nanos;
+    this.permits = new Semaphore(limit.max());
   }
 
   /**
@@ -42,13 +41,24 @@ public final class InFlight {
    * @throws IllegalStateException an earlier request failed
    */
   public void submit(Supplier<? extends CompletionStage<?>> request) throws InterruptedException {
-    begin();
+    withhold(limit.max() - limit.current());
+    permits.acquire();
     try {
       throwFailure();
       long start = nanos.getAsLong();
-      request.get().whenComplete((result, error) -> ended(start, error));
+      int underWay = count();
+      request
+          .get()
+          .whenComplete(
+              (result, error) -> {
+                if (error != null) {
+                  failure = error;
+                }
+                permits.release();
+                limit.ended(start, nanos.getAsLong() - start, underWay, error != null);
+              });
     } catch (RuntimeException e) {
-      end();
+      permits.release();
       throw e;
     }
   }
@@ -59,25 +69,15 @@ public final class InFlight {
    * @throws IllegalStateException one of them failed
    */
   public void awaitAll() throws InterruptedException {
-    lock.lockInterruptibly();
-    try {
-      while (count > 0) {
-        ended.await();
-      }
-    } finally {
-      lock.unlock();
-    }
+    withhold(0);
+    permits.acquire(limit.max());
+    permits.release(limit.max());
     throwFailure();
   }
 
   /** Returns how many requests are under way. */
   public int count() {
-    lock.lock();
-    try {
-      return count;
-    } finally {
-      lock.unlock();
-    }
+    return limit.max() - withheld - permits.availablePermits();
   }
 
   /** Returns how many may be under way now. */
@@ -90,34 +90,15 @@ public final class InFlight {
     return limit.latencyMs();
   }
 
-  private void begin() throws InterruptedException {
-    lock.lockInterruptibly();
-    try {
-      while (count >= limit.current()) {
-        ended.await();
-      }
-      count++;
-    } finally {
-      lock.unlock();
+  /** Keeps so many permits from being used; waits until requests under way have given them. */
+  private void withhold(int wanted) throws InterruptedException {
+    int more = wanted - withheld;
+    if (more > 0) {
+      permits.acquire(more);
+    } else {
+      permits.release(-more);
     }
-  }
-
-  private void ended(long start, Throwable error) {
-    if (error != null) {
-      failure = error;
-    }
-    limit.ended(start, nanos.getAsLong() - start, end(), error != null);
-  }
-
-  /** Gives room for another; returns how many there were. */
-  private int end() {
-    lock.lock();
-    try {
-      ended.signalAll();
-      return count--;
-    } finally {
-      lock.unlock();
-    }
+    withheld = wanted;
   }
 
   private void throwFailure() {
