@@ -6,13 +6,9 @@ Results are checked against a recount before any figure is printed. Writes a tab
 
 import argparse
 import json
-import shutil
-import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -20,37 +16,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 from measure import Usage, difference, thread_cpu_s, usage
+from rig import NAME, PATIENCE_S, TOPIC, check, deploy, goal, markdown, say, stack
 from workload import Workload, producer, send_backlog, send_live
 
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.cli.reading import open_store
 from feature_platform.clock import SystemClock
-from feature_platform.definition.loading import load_project
-from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import World, open_world
-from feature_platform.local.jars import build_kernel
-from feature_platform.local.java import find_java_home
-from feature_platform.local.ports import with_free_ports
 from feature_platform.local.process import Processes
-from feature_platform.local.stack import Stack
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
-from feature_platform.serving import FeatureClient
-from feature_platform.settings import Settings, load_settings
+from feature_platform.settings import Settings
 
 HERE = Path(__file__).parent
-NAME = "post_engagement"
-TOPIC = "post_events"
 SERVERS = ("kafka", "cassandra", "flink-jobmanager", "flink-taskmanager")
 BACKLOG_GOAL = 100_000
 LIVE_GOAL = 40_000
-SAMPLE = 5_000
-PATIENCE_S = 900.0
 THREADS_SHOWN = 12
 METRICS_LAG_S = 11.0
 KEPT_UP_S = 6.0
@@ -144,7 +128,7 @@ def main() -> None:
     parser.add_argument("--backlog", type=int, default=6_000_000, help="events of a backlog")
     parser.add_argument("--live-seconds", type=int, default=60, help="length of the live phase")
     options = parser.parse_args()
-    with _stack() as settings, open_world(settings) as world:
+    with stack() as settings, open_world(settings) as world:
         bench = Bench(settings, world)
         cold = bench.backlog(options.backlog // 2)
         live, reached = bench.live(options.live_seconds)
@@ -165,18 +149,18 @@ class Bench:
 
     def backlog(self, events: int) -> Phase:
         """Send what an outage leaves behind, then start the job and drain it."""
-        _say(f"producing a backlog of {events:,} events, then draining it")
+        say(f"producing a backlog of {events:,} events, then draining it")
         now_ms = SystemClock().now_ms()
         send_backlog(self._client, TOPIC, self._workload, events, rate=LIVE_GOAL, now_ms=now_ms)
         self._meter.restart()
-        snapshot = _deploy(self._settings, self._world)
+        snapshot = deploy(self._settings, self._world)
         cut = wait(self._world, NAME, timeout_s=PATIENCE_S)
         attempts = self._world.registry.attempts(NAME, snapshot.generation)
         return self._checked(events, attempts[-1].claimed_ms, cut, snapshot)
 
     def live(self, seconds: int) -> tuple[Phase, float]:
         """Send events of the present at a fixed rate; also return the rate reached."""
-        _say(f"sending {LIVE_GOAL:,} events/s for {seconds} s")
+        say(f"sending {LIVE_GOAL:,} events/s for {seconds} s")
         snapshot = deployed_snapshot(self._world, NAME)
         self._meter.restart()
         started_ms = SystemClock().now_ms()
@@ -186,47 +170,9 @@ class Bench:
 
     def _checked(self, events: int, started_ms: int, cut: Cut, snapshot: Snapshot) -> Phase:
         phase = self._meter.phase(events, started_ms, cut, snapshot)
-        _say(f"took {phase.seconds:.1f} s")
-        _check(self._settings, self._workload)
+        say(f"took {phase.seconds:.1f} s")
+        check(self._settings, self._workload)
         return phase
-
-
-@contextmanager
-def _stack() -> Iterator[Settings]:
-    """Start the servers in a folder of their own, with free ports."""
-    with tempfile.TemporaryDirectory(prefix="fp-bench-") as folder:
-        shutil.copytree(HERE / "project", folder, dirs_exist_ok=True)
-        settings = with_free_ports(load_settings(Path(folder), {}))
-        build_kernel(settings, find_java_home())
-        _say("starting Kafka, Cassandra and Flink")
-        with Stack(settings, servers=("kafka", "cassandra", "flink")):
-            yield settings
-
-
-def _deploy(settings: Settings, world: World) -> Snapshot:
-    project = load_project(settings.featuresets).checked()
-    (outcome,) = apply(world, make_plans(world, project, [NAME]))
-    if outcome.error or outcome.snapshot is None:
-        raise SystemExit(str(outcome.error))
-    return outcome.snapshot
-
-
-def _check(settings: Settings, workload: Workload) -> None:
-    """Compare lifetime values of a sample of entities, the most frequent ones included."""
-    expected = workload.recount()
-    seen = np.flatnonzero(expected["longest_watch_ms"] >= 0)
-    rest = np.random.default_rng(2).choice(seen, size=min(SAMPLE, len(seen)), replace=False)
-    posts = sorted({*seen[:100].tolist(), *rest.tolist()})
-    names = [f"{name}_lifetime" for name in expected]
-    with open_store(settings) as (registry, tiles):
-        client = FeatureClient(tiles, registry)
-        matrix = client.prepare(names, featureset=NAME).get([str(post) for post in posts])
-    wanted = np.stack([expected[name][posts] for name in expected], axis=1)
-    if not np.array_equal(matrix.values, wanted):
-        wrong = int((matrix.values != wanted).any(axis=1).sum())
-        msg = f"{wrong} of {len(posts)} entities differ from the recount: no figure counts"
-        raise SystemExit(msg)
-    _say(f"{len(posts):,} entities equal the recount")
 
 
 def _java(pid: int) -> int:
@@ -244,8 +190,8 @@ def _report(phases: Mapping[str, Phase], reached: float) -> None:
     print(text)
     backlog, live = phases["backlog"], phases["live"]
     goals: list[dict[str, Any]] = [
-        _goal("backlog events/s", backlog.events / backlog.seconds, BACKLOG_GOAL),
-        _goal("live events/s sent and kept up with", _kept_up(live, reached), LIVE_GOAL),
+        goal("backlog events/s", backlog.events / backlog.seconds, BACKLOG_GOAL),
+        goal("live events/s sent and kept up with", _kept_up(live, reached), LIVE_GOAL),
     ]
     print(json.dumps({"goals": goals}))
 
@@ -254,10 +200,6 @@ def _kept_up(live: Phase, reached: float) -> float:
     """Return the rate sent if the last event was in a cut soon after, else the rate counted."""
     late_s = live.seconds - live.events / reached
     return reached if late_s < KEPT_UP_S else live.events / live.seconds
-
-
-def _goal(name: str, value: float, goal: float) -> dict[str, Any]:
-    return {"name": name, "value": round(value), "goal": goal, "met": round(value) >= goal}
 
 
 def _table(phases: Mapping[str, Phase]) -> list[str]:
@@ -274,7 +216,7 @@ def _table(phases: Mapping[str, Phase]) -> list[str]:
     for name in SERVERS:
         figures[f"CPU s {name}"] = partial(_cpu, name)
         figures[f"peak MiB {name}"] = partial(_peak, name)
-    return _markdown(phases, figures)
+    return markdown(phases, figures)
 
 
 def _cpu(server: str, phase: Phase) -> str:
@@ -288,29 +230,11 @@ def _peak(server: str, phase: Phase) -> str:
 def _threads(phases: Mapping[str, Phase]) -> list[str]:
     threads = phases["backlog"].threads
     largest = sorted(threads, key=lambda item: -threads[item])[:THREADS_SHOWN]
-    return _markdown(phases, {name: partial(_thread_cpu, name) for name in largest})
+    return markdown(phases, {name: partial(_thread_cpu, name) for name in largest})
 
 
 def _thread_cpu(group: str, phase: Phase) -> str:
     return f"{phase.threads.get(group, 0.0):.1f}"
-
-
-def _markdown(
-    phases: Mapping[str, Phase], figures: Mapping[str, Callable[[Phase], str]]
-) -> list[str]:
-    """Write a table: a line per figure, a column per phase."""
-    return [
-        f"| | {' | '.join(phases)} |",
-        f"|---|{'---|' * len(phases)}",
-        *(
-            f"| {name} | {' | '.join(figure(phase) for phase in phases.values())} |"
-            for name, figure in figures.items()
-        ),
-    ]
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

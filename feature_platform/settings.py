@@ -54,6 +54,10 @@ class StoreSettings(_Section):
     keyspace: str = Field(default="fp", pattern=r"^[a-z][a-z0-9_]{0,40}$")
     replication: int = Field(default=1, ge=1, le=9)
     reads_in_flight_max: int = Field(default=512, ge=1)
+    reads_in_flight_min: int = Field(default=32, ge=1)
+    """So many reads a job's task may always have under way, however slow the store is."""
+    read_latency_target_ms: int = Field(default=20, ge=0)
+    """Above it a job's reads step back, where the store has no service levels; 0: never."""
     writes_in_flight_max: int = Field(default=512, ge=1)
     retry_ms: int = Field(default=600_000, ge=0)
     """How long a job retries against a store that is down before its task fails and restarts."""
@@ -83,6 +87,8 @@ class FlinkSettings(_Section):
     flush_changes_max: int = Field(default=100_000, ge=1)
     store_starts_max: int = Field(default=3, ge=0)
     """How often a job that cannot restore is started from the store before a person is asked."""
+    prometheus_port: int = Field(default=0, ge=0, le=65_534)
+    """Of the metrics of the process that starts first; the other's is the next port. 0: none."""
 
     @property
     def rest_url(self) -> str:

@@ -22,6 +22,8 @@ SERVERS = ("kafka", "cassandra", "flink")
 TIMEOUT_S = 1200
 """Of a test on real servers; the first one waits for their start."""
 INTEGRATION = Path(__file__).parent / "integration"
+METRICS_ON = {"FP_FLINK__PROMETHEUS_PORT": "9249"}
+"""Any port will do: the stack draws its own."""
 RUNNING = "TEST_STACK"
 """Environment variable: a project whose servers are used, and left running."""
 
@@ -73,7 +75,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
     """Kafka, Cassandra and Flink, started once for all tests that ask for them."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
     running = os.environ.get(RUNNING)
-    settings = load_settings(Path(running) if running else tmp_path_factory.mktemp("stack"), {})
+    folder = Path(running) if running else tmp_path_factory.mktemp("stack")
+    settings = load_settings(folder, {} if running else METRICS_ON)
     servers = Stack(
         settings if running else with_free_ports(settings), servers=SERVERS, report=_print
     )

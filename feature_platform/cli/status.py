@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from feature_platform.orchestration.health import Health
 
 HOUR_S = 3600
+KERNEL_COLUMNS = (
+    *("recovered", "hot", "back", "undone", "fenced", "dead", "flush", "reads", "writes"),
+)
 COLOURS = {"up": "green", "running": "green", "dead": "bold red", "failed": "bold red"}
 
 
@@ -38,17 +42,20 @@ def status(
 
     settings: Settings = context.obj
     servers = server_status(settings)
-    healths, problem = _ask(settings)
+    healths, isolation, problem = _ask(settings)
     if as_json:
         print_json(
             {
                 "servers": [_server(server) for server in servers],
                 "featuresets": [health.to_json() for health in healths],
+                "isolation": isolation,
                 "problem": problem,
             }
         )
     else:
         _show(servers, healths)
+        if isolation:
+            message(f"isolation: {isolation}")
         if problem:
             message(problem)
     dead = any(server.state == "dead" for server in servers)
@@ -57,16 +64,16 @@ def status(
         raise SystemExit(EXIT_FAILED)
 
 
-def _ask(settings: Settings) -> tuple[list["Health"], str]:
-    """Return how the jobs are doing, or why nobody can tell."""
+def _ask(settings: Settings) -> tuple[list["Health"], str, str]:
+    """Return how the jobs are doing and what keeps them apart, or why nobody can tell."""
     from feature_platform.deploy.world import open_world
     from feature_platform.orchestration.observe import observe
 
     try:
         with open_world(settings) as world:
-            return observe(world), ""
+            return observe(world), world.isolation.in_words(settings.store), ""
     except FeaturePlatformError as error:
-        return [], str(error)
+        return [], "", str(error)
 
 
 def _server(server: "ServerStatus") -> dict[str, Any]:
@@ -90,6 +97,7 @@ def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> Non
     console.print(table)
     if healths:
         console.print(_jobs(healths))
+        console.print(_kernels(healths))
     for health in healths:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in health.dead_letters.items())
         if reasons:
@@ -112,6 +120,44 @@ def _jobs(healths: Sequence["Health"]) -> Table:
             _ago(health.cut.recorded_ms if health.cut else 0),
         )
     return table
+
+
+def _kernels(healths: Sequence["Health"]) -> Table:
+    """Show what the jobs tell about themselves, in a hundred columns; all of it is in --json."""
+    table = Table(
+        Column("kernel of", no_wrap=True),
+        *(Column(name, justify="right") for name in KERNEL_COLUMNS),
+        box=box.SIMPLE_HEAD,
+        padding=0,
+    )
+    for health in healths:
+        table.add_row(health.featureset, *_kernel(health))
+    return table
+
+
+def _kernel(health: "Health") -> list[str]:
+    told = health.metrics
+    recovered, hot = told.whole("recovered"), told.hot
+    return [
+        "-" if recovered is None else "yes" if recovered else "[yellow]no[/]",
+        "-" if hot is None else f"{hot:.1%}",
+        *(_count(told.whole(name)) for name in ("read_back_rows", "undone_rows")),
+        _count(told.whole("fenced")),
+        _count(sum(health.dead_letters.values())),
+        _count(told.whole("flush_entities")),
+        f"{_count(told.whole('reads_in_flight'))}/{_count(told.whole('reads_in_flight_limit'))}",
+        _count(told.whole("writes_in_flight")),
+    ]
+
+
+def _count(value: int | None) -> str:
+    """Write a count in six characters at most."""
+    if value is None:
+        return "-"
+    for size, unit in ((1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")):
+        if value >= size * 10:
+            return f"{value / size:.0f}{unit}"
+    return f"{value:,}"
 
 
 def _coloured(state: str) -> str:

@@ -5,6 +5,7 @@ Answers that a caller must act upon are values; a cluster that does not answer i
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from feature_platform.deploy.restore import failed_to_restore
+from feature_platform.deploy.metrics import How
 from feature_platform.errors import JobFailedError, ServerError
 
 REQUEST_TIMEOUT_S = 15.0
@@ -131,6 +133,30 @@ class FlinkRest:
                 answer = self._find(f"{base}?get={wanted}&agg=sum") if wanted else None
                 total += sum(int(float(metric["sum"])) for metric in answer or ())
         return total
+
+    def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
+        """Return an operator's metrics over all subtasks; those that it does not have are left out.
+
+        Flink fetches metrics every ten seconds, and only while somebody asks.
+
+        Args:
+            job_id: The job; if the cluster does not know it, there is nothing.
+            vertex: The operator's name, which its vertex's name contains.
+            metrics: Names, with how those of the subtasks make one.
+        """
+        job = self._find(f"/jobs/{job_id}") or {}
+        found: dict[str, float] = {}
+        for item in job.get("vertices", ()):
+            if vertex in item["name"]:
+                base = f"/jobs/{job_id}/vertices/{item['id']}/subtasks/metrics"
+                ids = [name["id"] for name in self._find(base) or ()]
+                names = {each: each.split(".")[-1] for each in ids if f"{vertex}." in each}
+                wanted = [each for each, name in names.items() if name in metrics]
+                path = f"{base}?get={','.join(wanted)}&agg=sum,min,max"
+                for metric in (self._find(path) if wanted else None) or ():
+                    name = names[metric["id"]]
+                    found[name] = float(metric[metrics[name]])
+        return found
 
     def root_exception(self, job_id: str) -> str:
         """Return the innermost cause of a job's newest failure; empty if it never failed."""

@@ -67,6 +67,8 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
             "mini_batch_ms": flink.mini_batch_ms,
             "mini_batch_size": flink.mini_batch_size,
             "reads_in_flight_max": store.reads_in_flight_max,
+            "reads_in_flight_min": store.reads_in_flight_min,
+            "read_latency_target_ms": store.read_latency_target_ms,
             "writes_in_flight_max": store.writes_in_flight_max,
             "store_retry_ms": store.retry_ms,
             "undo_ttl_ms": store.undo_ttl_ms,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from feature_platform.deploy.flink import Checkpoint
+from feature_platform.deploy.metrics import JobMetrics, job_metrics
 from feature_platform.deploy.recovered import behind
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
@@ -11,9 +12,6 @@ from feature_platform.registry.base import Cut
 
 UNKNOWN = "UNKNOWN"
 """Flink does not know the job: the cluster was started anew."""
-
-KERNEL = "kernel"
-ROWS_WRITTEN = "kernel.written_rows"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +29,8 @@ class FeatureSetStatus:
     cut: Cut | None
     ends: Mapping[str, int]
     """End offsets of the topic, by "topic/partition"."""
-    rows_written: int
-    """By this job."""
+    metrics: JobMetrics
+    """Of its job, while that lives."""
     changed_by: str
     """Who is changing it right now; empty if nobody is."""
 
@@ -74,6 +72,6 @@ def status(world: World, snapshot: Snapshot) -> FeatureSetStatus:
         checkpoint=cluster.last_checkpoint(snapshot.job_id),
         cut=registry.last_cut(name, generation),
         ends=world.topics.end_offsets(snapshot.topic),
-        rows_written=cluster.counter(snapshot.job_id, KERNEL, ROWS_WRITTEN) if lives else 0,
+        metrics=job_metrics(cluster, snapshot.job_id) if lives else JobMetrics({}),
         changed_by=lease.holder if lease else "",
     )

@@ -4,13 +4,14 @@ import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import Topics as TopicReader
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
+from feature_platform.deploy.metrics import How
 from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
@@ -18,6 +19,7 @@ from feature_platform.settings import KafkaSettings, Settings, password
 from feature_platform.store.base import TileReader, TileTables, TileWriter, UndoReader
 from feature_platform.store.connect import connect
 from feature_platform.store.cql import CqlTiles
+from feature_platform.store.service_levels import Isolation
 
 
 class Cluster(Protocol):
@@ -53,6 +55,10 @@ class Cluster(Protocol):
 
     def counter(self, job_id: str, vertex: str, metric: str) -> int:
         """Return the sum of an operator's counter over all subtasks."""
+        ...
+
+    def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
+        """Return an operator's metrics over all subtasks; those that it has not are left out."""
         ...
 
     def trigger_checkpoint(self, job_id: str) -> None:
@@ -133,6 +139,8 @@ class World:
     """Who holds the leases that are taken."""
     poll_s: float = 0.5
     """How long a wait sleeps between two looks."""
+    isolation: Isolation = field(default_factory=Isolation)
+    """What keeps jobs from slowing the rankers' reads down."""
 
 
 @contextmanager
@@ -146,8 +154,9 @@ def open_world(settings: Settings) -> Iterator[World]:
     clock = SystemClock()
     with connect(settings.store, "fp_admin", password(settings, "admin")) as connection:
         tiles = CqlTiles(connection)
+        isolation = Isolation.of(connection)
         yield World(
-            settings=settings,
+            settings=settings.model_copy(update={"store": isolation.bounded(settings.store)}),
             registry=open_registry(connection, clock),
             tables=tiles,
             tiles=tiles,
@@ -156,4 +165,5 @@ def open_world(settings: Settings) -> Iterator[World]:
             submitter=FlinkCommand(settings),
             clock=clock,
             holder=f"process {os.getpid()} on {socket.gethostname()}",
+            isolation=isolation,
         )

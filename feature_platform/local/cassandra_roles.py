@@ -9,7 +9,8 @@ from typing import get_args
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import Role, Settings, password, password_variable, read_secrets
 from feature_platform.store.connect import connect, quoted
-from feature_platform.store.roles import statements
+from feature_platform.store.roles import set_up, statements
+from feature_platform.store.service_levels import SHARES
 
 SUPERUSER = "cassandra"
 ANY_SELECT = "SELECT keyspace_name FROM system_schema.keyspaces"
@@ -45,7 +46,7 @@ def secure(settings: Settings) -> bool:
         store.keyspace, passwords, local_dc=store.local_dc, replication=store.replication
     )
     stamp = settings.data / "cassandra" / "roles.sha256"
-    wanted = hashlib.sha256("\n".join(roles).encode()).hexdigest()
+    wanted = hashlib.sha256("\n".join([*roles, str(SHARES)]).encode()).hexdigest()
     if not stamp.exists() or stamp.read_text() != wanted:
         if not _set_roles(settings, passwords["superuser"], roles):
             return False
@@ -54,13 +55,22 @@ def secure(settings: Settings) -> bool:
 
 
 def _set_roles(settings: Settings, superuser: str, roles: Sequence[str]) -> bool:
-    if _run(settings, SUPERUSER, superuser, roles):
+    if _as_superuser(settings, superuser, roles):
         return True
     # The first start: the password that Cassandra's documentation tells to everybody.
     change = f"ALTER ROLE {SUPERUSER} WITH PASSWORD = {quoted(superuser)}"
-    return _run(settings, SUPERUSER, SUPERUSER, (change,)) and _run(
-        settings, SUPERUSER, superuser, roles
+    return _run(settings, SUPERUSER, SUPERUSER, (change,)) and _as_superuser(
+        settings, superuser, roles
     )
+
+
+def _as_superuser(settings: Settings, secret: str, roles: Sequence[str]) -> bool:
+    try:
+        with connect(settings.store, SUPERUSER, secret) as connection:
+            set_up(connection, roles)
+    except StoreUnavailableError:
+        return False
+    return True
 
 
 def _run(settings: Settings, user: str, secret: str, cql: Sequence[str]) -> bool:

@@ -38,12 +38,19 @@ class Flink:
 
     @property
     def ports(self) -> tuple[Port, ...]:
-        """The REST port and the job manager's own."""
+        """The REST port, the job manager's own, and those of the metrics if there are any."""
         flink = self._settings.flink
         return (
             Port(number=flink.port, setting="flink.port"),
             Port(number=flink.rpc_port, setting="flink.rpc_port"),
+            *(Port(number=port, setting="flink.prometheus_port") for port in self._metrics_ports),
         )
+
+    @property
+    def _metrics_ports(self) -> range:
+        """One for each process; who starts first takes the first."""
+        first = self._settings.flink.prometheus_port
+        return range(first, first + len(self.process_names) if first else 0)
 
     def prepare(self, java_home: Path) -> tuple[Command, ...]:
         """Fetch the connector; write the configuration, with the opened packages of the wheel's."""
@@ -97,7 +104,7 @@ class Flink:
 
     def _configuration(self) -> dict[str, object]:
         flink = self._settings.flink
-        return {
+        return self._metrics() | {
             "jobmanager.rpc.address": flink.host,
             "jobmanager.rpc.port": flink.rpc_port,
             "jobmanager.bind-host": flink.host,
@@ -136,6 +143,17 @@ class Flink:
             "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
             # `flink run` plans a job's SQL in a JVM of its own, which lives for seconds.
             "env.java.opts.client": "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        }
+
+    def _metrics(self) -> dict[str, object]:
+        """Configure the reporter that the wheel brings in `plugins/metrics-prometheus`."""
+        ports = self._metrics_ports
+        if not ports:
+            return {}
+        reporter = "org.apache.flink.metrics.prometheus.PrometheusReporterFactory"
+        return {
+            "metrics.reporter.prom.factory.class": reporter,
+            "metrics.reporter.prom.port": f"{ports[0]}-{ports[-1]}",
         }
 
     def _environment(self, java_home: Path) -> dict[str, str]:

@@ -31,8 +31,12 @@ def check_free(server: str, ports: Iterable[Port]) -> None:
 
 
 def with_free_ports(settings: Settings) -> Settings:
-    """Return the settings with a free port in every place, for a stack of its own."""
+    """Return the settings with a free port in every place, for a stack of its own.
+
+    Metrics get ports only if the settings want them.
+    """
     draw = iter(_free_ports(8))
+    metrics = _free_pair() if settings.flink.prometheus_port else 0
     return settings.model_copy(
         update={
             "kafka": settings.kafka.model_copy(
@@ -41,7 +45,13 @@ def with_free_ports(settings: Settings) -> Settings:
             "store": settings.store.model_copy(
                 update={"port": next(draw), "storage_port": next(draw)}
             ),
-            "flink": settings.flink.model_copy(update={"port": next(draw), "rpc_port": next(draw)}),
+            "flink": settings.flink.model_copy(
+                update={
+                    "port": next(draw),
+                    "rpc_port": next(draw),
+                    "prometheus_port": metrics,
+                }
+            ),
             "dagster": settings.dagster.model_copy(
                 update={"port": next(draw), "code_port": next(draw)}
             ),
@@ -52,6 +62,11 @@ def with_free_ports(settings: Settings) -> Settings:
 def _free_ports(count: int) -> list[int]:
     candidates = random.SystemRandom().sample(DRAWN_FROM, 50 * count)
     return [port for port in candidates if _is_free(port)][:count]
+
+
+def _free_pair() -> int:
+    """Return the first of two neighbours that are both free."""
+    return next(port for port in _free_ports(50) if _is_free(port + 1))
 
 
 def _is_free(port: int) -> bool:

@@ -1,11 +1,12 @@
 """What is known about a deployed feature set and what to do about it. Pure: asks no server."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from feature_platform.clock import to_iso
 from feature_platform.deploy.flink import LIVING, Checkpoint
+from feature_platform.deploy.metrics import JobMetrics
 from feature_platform.deploy.status import FeatureSetStatus
 from feature_platform.plan.snapshot import State
 from feature_platform.registry.base import Cut
@@ -34,6 +35,8 @@ class Health:
     """By reason."""
     changed_by: str = ""
     """Who is changing it right now."""
+    metrics: JobMetrics = field(default_factory=lambda: JobMetrics({}))
+    """What its job tells about itself."""
 
     @classmethod
     def of(cls, status: FeatureSetStatus, dead_letters: Mapping[str, int]) -> Self:
@@ -49,9 +52,10 @@ class Health:
             lag=sum(status.lag.values()) if status.cut else None,
             checkpoint=status.checkpoint,
             cut=status.cut,
-            rows_written=status.rows_written,
+            rows_written=status.metrics.whole("written_rows") or 0,
             dead_letters=dict(dead_letters),
             changed_by=status.changed_by,
+            metrics=status.metrics,
         )
 
     @property
@@ -87,6 +91,7 @@ class Health:
             "dead_letters": sum(self.dead_letters.values()),
             "dead_letter_reasons": dict(sorted(self.dead_letters.items())),
             "changed_by": self.changed_by,
+            "metrics": self.metrics.to_json(),
         }
 
 

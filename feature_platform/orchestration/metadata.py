@@ -76,7 +76,12 @@ def live(health: Health, *, events_per_second: float, rows_per_second: float) ->
         values["lag"] = dg.MetadataValue.int(health.lag)
     if health.cut:
         values["last_cut"] = dg.MetadataValue.timestamp(health.cut.recorded_ms / 1000)
-    return values
+    told = health.metrics.to_json()
+    return values | {
+        name: dg.MetadataValue.float(float(value))
+        for name, value in told.items()
+        if value is not None and name not in values
+    }
 
 
 def check_of(problems: Sequence[Problem]) -> dg.AssetCheckResult:

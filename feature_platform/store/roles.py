@@ -6,11 +6,12 @@ fp_service reads
 fp_test    reads; load tests run as it, so that a store with service levels can hold them back
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from feature_platform.settings import Role
 from feature_platform.store.connect import quoted
 from feature_platform.store.schema import keyspace_statement
+from feature_platform.store.service_levels import Statements, establish
 
 ADMIN_RIGHTS = ("CREATE", "ALTER", "DROP", "SELECT", "MODIFY", "AUTHORIZE")
 READERS: tuple[Role, ...] = ("job", "service", "test")
@@ -41,3 +42,21 @@ def statements(
     created += [f"GRANT {right} ON KEYSPACE {keyspace} TO fp_admin" for right in ADMIN_RIGHTS]
     created += [f"GRANT SELECT ON KEYSPACE {keyspace} TO fp_{role}" for role in READERS]
     return created
+
+
+def set_up(superuser: Statements, cql: Sequence[str]) -> bool:
+    """Run the statements, then give each role its service level where the store has them.
+
+    Args:
+        superuser: Its connection.
+        cql: What `statements` returned.
+
+    Returns:
+        False if the store has no service levels.
+
+    Raises:
+        StoreUnavailableError: The store refused or did not answer.
+    """
+    for statement in cql:
+        superuser.run_ddl(statement)
+    return establish(superuser)

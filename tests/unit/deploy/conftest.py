@@ -11,6 +11,7 @@ import pytest
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.deploy.apply import Outcome, apply, make_plans
 from feature_platform.deploy.flink import Checkpoint, Job
+from feature_platform.deploy.metrics import How
 from feature_platform.deploy.savepoint import STATEFUL_UIDS, operator_id
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
@@ -63,6 +64,8 @@ class FakeFlink:
     uids: Sequence[str] = STATEFUL_UIDS
     on_submit: Callable[[], None] = lambda: None
     now_ms: Callable[[], int] = lambda: 1
+    told: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
+    """Metrics by job and operator."""
 
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Start a job."""
@@ -112,6 +115,11 @@ class FakeFlink:
     def counter(self, job_id: str, vertex: str, metric: str) -> int:
         """Count nothing."""
         return len(f"{job_id}{vertex}{metric}") * 0
+
+    def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
+        """Return what a test has set."""
+        told = self.told.get((job_id, vertex), {})
+        return {name: value for name, value in told.items() if name in metrics}
 
     def trigger_checkpoint(self, job_id: str) -> None:
         """Complete a checkpoint at once, unless the job is broken."""

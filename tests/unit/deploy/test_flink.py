@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job, root_cause
+from feature_platform.deploy.metrics import How
 from feature_platform.errors import JobFailedError, ServerError
 
 JOB = "a" * 32
@@ -242,6 +243,31 @@ def test_a_counter_is_summed_over_subtasks(server: Server, flink: FlinkRest) -> 
     server.answer("GET", f"{base}?get={name}&agg=sum", (200, [{"id": name, "sum": 12.0}]))
     assert flink.counter(JOB, "kernel", "kernel.written_rows") == 12
     assert flink.counter("b" * 32, "kernel", "kernel.written_rows") == 0
+
+
+def test_metrics_of_an_operator_come_in_three_questions(server: Server, flink: FlinkRest) -> None:
+    """Each made one number of all subtasks as it wants; what the operator has not is left out."""
+    vertices = [{"id": "v1", "name": "Source: intake"}, {"id": "v2", "name": "kernel"}]
+    base = f"/jobs/{JOB}/vertices/v2/subtasks/metrics"
+    ids = [
+        "kernel.attempt",
+        "kernel.fenced",
+        "kernel.fenced_more",
+        "SQL[1].attempt",
+        "numRecordsIn",
+    ]
+    told = [
+        {"id": "kernel.attempt", "sum": 14.0, "min": 7.0, "max": 7.0},
+        {"id": "kernel.fenced", "sum": 2.0, "min": 0.0, "max": 2.0},
+    ]
+    server.answer("GET", f"/jobs/{JOB}", (200, {"vertices": vertices}))
+    server.answer("GET", base, (200, [{"id": each} for each in ids]))
+    question = f"{base}?get=kernel.attempt,kernel.fenced&agg=sum,min,max"
+    server.answer("GET", question, (200, told))
+    wanted: dict[str, How] = {"attempt": "max", "fenced": "sum", "recovered": "min"}
+    assert flink.metrics(JOB, "kernel", wanted) == {"attempt": 7.0, "fenced": 2.0}
+    assert len(server.asked) == 3
+    assert flink.metrics("b" * 32, "kernel", wanted) == {}
 
 
 def test_the_root_exception_is_one_line(server: Server, flink: FlinkRest) -> None:

@@ -10,6 +10,7 @@ import pytest
 from feature_platform.errors import ServerError, SettingsError
 from feature_platform.local import stack as stack_module
 from feature_platform.local.cassandra_roles import generate_passwords
+from feature_platform.local.flink import Flink
 from feature_platform.local.java import find_java_home
 from feature_platform.local.ports import check_free, with_free_ports
 from feature_platform.local.server import Port
@@ -97,6 +98,20 @@ def test_drawn_ports_are_free_and_different(settings: Settings) -> None:
     ]
     assert len(set(ports)) == len(ports)
     check_free("all", [Port(number=port, setting="") for port in ports])
+
+
+def test_metrics_get_two_free_neighbours_if_wanted(settings: Settings) -> None:
+    """One port for each process; without the setting none is drawn, and none is opened."""
+    assert with_free_ports(settings).flink.prometheus_port == 0
+    assert len(Flink(settings).ports) == 2
+    assert "metrics.reporter.prom.port" not in Flink(settings)._configuration()
+    wanted = settings.flink.model_copy(update={"prometheus_port": 1})
+    flink = Flink(with_free_ports(settings.model_copy(update={"flink": wanted})))
+    *_, first, second = flink.ports
+    assert first.number + 1 == second.number
+    check_free("flink", flink.ports)
+    range_of_both = f"{first.number}-{second.number}"
+    assert flink._configuration()["metrics.reporter.prom.port"] == range_of_both
 
 
 def test_passwords_are_generated_once_for_the_owner_alone(settings: Settings) -> None:

@@ -89,6 +89,7 @@ final class Flush {
     this.metrics = new KernelMetrics(metrics);
     metrics.gauge("reads_in_flight", (Gauge<Integer>) access.reads()::count);
     metrics.gauge("reads_in_flight_limit", (Gauge<Integer>) access.reads()::limit);
+    metrics.gauge("read_latency_ms", (Gauge<Double>) access.reads()::latencyMs);
     metrics.gauge("writes_in_flight", (Gauge<Integer>) access.writes()::count);
   }
 

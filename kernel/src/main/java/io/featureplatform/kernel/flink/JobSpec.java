@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import io.featureplatform.kernel.store.AdaptiveLimit;
 import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Epoch;
 import java.util.List;
@@ -45,9 +46,19 @@ record JobSpec(
       int readsInFlightMax,
       int writesInFlightMax,
       long storeRetryMs,
-      Long undoTtlMs) {
+      Long undoTtlMs,
+      Integer readsInFlightMin,
+      Long readLatencyTargetMs) {
     Settings {
       undoTtlMs = undoTtlMs == null ? UNDO_TTL_MS : undoTtlMs;
+    }
+
+    /** Returns the bound of reads; one that stays at its most where the spec sets no target. */
+    AdaptiveLimit readLimit() {
+      return readLatencyTargetMs == null || readsInFlightMin == null
+          ? AdaptiveLimit.fixed(readsInFlightMax)
+          : AdaptiveLimit.of(
+              Math.min(readsInFlightMin, readsInFlightMax), readsInFlightMax, readLatencyTargetMs);
     }
   }
 

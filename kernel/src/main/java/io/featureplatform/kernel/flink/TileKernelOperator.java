@@ -124,7 +124,7 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
         new StoreAccess(
             store,
             new ReadBack(store, attempt.claimed(), recovery),
-            new InFlight(spec.settings().readsInFlightMax()),
+            new InFlight(spec.settings().readLimit()),
             new InFlight(spec.settings().writesInFlightMax())),
         ports.clock(),
         attempt.claimed(),

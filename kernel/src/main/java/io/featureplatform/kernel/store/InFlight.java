@@ -3,11 +3,15 @@ package io.featureplatform.kernel.store;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Semaphore;
+import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
  * A bound on requests under way: when it is reached the caller waits, which is how a slow store
  * slows the job down. One thread submits; waiting can be interrupted.
+ *
+ * <p>There are as many permits as requests may ever be under way. While the bound is lower, the
+ * submitting thread withholds the rest; it gives them back before it waits for all.
  */
 public final class InFlight {
   /** How a thread waits for room; the tests' own one decides what completes meanwhile. */
@@ -15,18 +19,35 @@ public final class InFlight {
     void acquire(Semaphore permits, int count) throws InterruptedException;
   }
 
-  private final int limit;
+  private final AdaptiveLimit limit;
+  private final LongSupplier nanos;
   private final Semaphore permits;
   private final Waiting waiting;
+  private volatile int withheld;
   private volatile Throwable failure;
 
+  /** Bounds requests by a limit that stays as it is. */
   public InFlight(int limit) {
-    this(limit, Semaphore::acquire);
+    this(AdaptiveLimit.fixed(limit));
   }
 
   InFlight(int limit, Waiting waiting) {
+    this(AdaptiveLimit.fixed(limit), System::nanoTime, waiting);
+  }
+
+  /** Bounds requests by a limit that is told how long each takes. */
+  public InFlight(AdaptiveLimit limit) {
+    this(limit, System::nanoTime);
+  }
+
+  InFlight(AdaptiveLimit limit, LongSupplier nanos) {
+    this(limit, nanos, Semaphore::acquire);
+  }
+
+  private InFlight(AdaptiveLimit limit, LongSupplier nanos, Waiting waiting) {
     this.limit = limit;
-    this.permits = new Semaphore(limit);
+    this.nanos = nanos;
+    this.permits = new Semaphore(limit.max());
     this.waiting = waiting;
   }
 
@@ -37,9 +58,12 @@ public final class InFlight {
    * @throws ClaimRefusedException because this job must not go on
    */
   public void submit(Supplier<? extends CompletionStage<?>> request) throws InterruptedException {
+    withhold(limit.max() - limit.current());
     waiting.acquire(permits, 1);
     try {
       throwFailure();
+      long start = nanos.getAsLong();
+      int underWay = count();
       request
           .get()
           .whenComplete(
@@ -48,6 +72,7 @@ public final class InFlight {
                   failure = error;
                 }
                 permits.release();
+                limit.ended(start, nanos.getAsLong() - start, underWay, error != null);
               });
     } catch (RuntimeException e) {
       permits.release();
@@ -61,19 +86,36 @@ public final class InFlight {
    * @throws IllegalStateException one of them failed
    */
   public void awaitAll() throws InterruptedException {
-    waiting.acquire(permits, limit);
-    permits.release(limit);
+    withhold(0);
+    waiting.acquire(permits, limit.max());
+    permits.release(limit.max());
     throwFailure();
-  }
-
-  /** Returns how many requests may be under way. */
-  public int limit() {
-    return limit;
   }
 
   /** Returns how many requests are under way. */
   public int count() {
-    return limit - permits.availablePermits();
+    return limit.max() - withheld - permits.availablePermits();
+  }
+
+  /** Returns how many may be under way now. */
+  public int limit() {
+    return limit.current();
+  }
+
+  /** Returns how long requests took lately, on average; 0 before the first. */
+  public double latencyMs() {
+    return limit.latencyMs();
+  }
+
+  /** Keeps so many permits from being used; waits until requests under way have given them. */
+  private void withhold(int wanted) throws InterruptedException {
+    int more = wanted - withheld;
+    if (more > 0) {
+      waiting.acquire(permits, more);
+    } else {
+      permits.release(-more);
+    }
+    withheld = wanted;
   }
 
   private void throwFailure() {

@@ -7,9 +7,14 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -90,5 +95,40 @@ class InFlightTest {
     waiter.interrupt();
     waiter.join();
     assertFalse(returned.get());
+  }
+
+  /** However the bound moves, every request is started, the bound holds, and waiting ends. */
+  @Test
+  void neverHangsWhileTheBoundMoves() throws Exception {
+    AtomicLong now = new AtomicLong();
+    Random random = new Random(5);
+    AdaptiveLimit limit = AdaptiveLimit.of(1, 16, 10);
+    InFlight inFlight = new InFlight(limit, now::get);
+    AtomicInteger underWay = new AtomicInteger();
+    AtomicInteger most = new AtomicInteger();
+    AtomicInteger done = new AtomicInteger();
+    ExecutorService answering = Executors.newFixedThreadPool(4);
+    for (int round = 0; round < 400; round++) {
+      for (int i = 0; i < 25; i++) {
+        int slow = round % 50 < 25 ? 40 : 1;
+        int took = random.nextInt(slow * 2) + 1;
+        inFlight.submit(
+            () -> {
+              most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+              return CompletableFuture.runAsync(
+                  () -> {
+                    now.addAndGet(TimeUnit.MILLISECONDS.toNanos(took));
+                    underWay.decrementAndGet();
+                    done.incrementAndGet();
+                  },
+                  answering);
+            });
+      }
+      inFlight.awaitAll();
+      assertEquals((round + 1) * 25, done.get());
+      assertEquals(0, inFlight.count());
+    }
+    answering.shutdown();
+    assertTrue(most.get() <= 16, "at most " + most);
   }
 }

@@ -1,0 +1,98 @@
+"""What a running job tells about itself: to `fp status`, and to Prometheus."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.error import URLError
+from urllib.request import urlopen
+from uuid import uuid4
+
+import pytest
+from commands import fp
+
+from feature_platform.deploy.metrics import METRICS
+from feature_platform.settings import Settings
+
+MakeProject = Callable[[Mapping[str, str]], Settings]
+
+NAME = f"clicks_{uuid4().hex[:6]}"
+FILES = {
+    f"featuresets/sources/{NAME}.yaml": f"""
+source: {NAME}
+topic: {NAME}
+format: json
+event_time: at
+columns: {{page: STRING, at: TIMESTAMP}}
+""",
+    f"featuresets/{NAME}.yaml": f"""
+featureset: {NAME}
+description: How often a page is seen.
+owner: tests
+entity: page
+source: {NAME}
+sql: |
+  SELECT page, COUNT(*) AS seen
+  FROM {NAME}
+  GROUP BY page
+features:
+  seen: {{windows: [30m], lifetime: true}}
+""",
+}
+PAGES = 7
+EVENTS = "".join(f'{{"page": "p{page}", "at": 60000}}\n' for page in range(PAGES))
+PATIENCE_S = 60.0
+"""Flink fetches metrics every ten seconds, for those who ask again."""
+OURS = "flink_taskmanager_job_task_operator_state_misses"
+
+
+@pytest.fixture
+def settings(project: MakeProject) -> Settings:
+    """A project whose job has counted the events."""
+    settings = project(FILES)
+    folder = settings.project
+    assert fp(folder, "apply", NAME, "--yes").code == 0
+    assert fp(folder, "produce", NAME, "--file", "-", "--shift-to-now", given=EVENTS).code == 0
+    assert fp(folder, "produce", NAME, "--file", "-", given="no json\n").code == 0
+    assert fp(folder, "wait", NAME).code == 0
+    return settings
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """Ask until the counts of the flush are there."""
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        status = fp(folder, "status", "--json").facts
+        (health,) = status["featuresets"]
+        if health["metrics"]["state_misses"] or time.monotonic() > deadline:
+            return {**health["metrics"], "isolation": status["isolation"]}
+        time.sleep(2)
+
+
+def _scraped(settings: Settings) -> str:
+    """Return what both of Flink's processes tell to Prometheus."""
+    port = settings.flink.prometheus_port
+    assert port, "the stack must run with flink.prometheus_port set"
+    pages = []
+    for number in (port, port + 1):
+        try:
+            with urlopen(f"http://{settings.flink.host}:{number}/metrics", timeout=10) as answer:
+                pages.append(answer.read().decode())
+        except URLError as error:
+            pages.append(f"# {number}: {error}")
+    return "\n".join(pages)
+
+
+def test_a_job_tells_how_it_is_doing(settings: Settings) -> None:
+    """Each page was met for the first time; the line that was no JSON is a dead letter."""
+    told = _told(settings.project)
+    assert (told["state_misses"], told["state_hits"], told["hot"]) == (PAGES, 0, 0.0)
+    assert (told["dead_letters"], told["written_rows"] >= PAGES) == (1, True)
+    low, high = settings.store.reads_in_flight_min, settings.store.reads_in_flight_max
+    assert low <= told["reads_in_flight_limit"] <= high
+    assert told["read_latency_ms"] is not None
+    assert set(METRICS) <= set(told)
+    assert told["isolation"].startswith("client-side only: the store has no service levels")
+    scraped = [line for line in _scraped(settings).splitlines() if line.startswith(OURS)]
+    ours = [line for line in scraped if f'job_name="{NAME}_g1"' in line.replace(" ", "")]
+    assert [float(line.rsplit(" ", 1)[1]) for line in ours] == [float(PAGES)], scraped
