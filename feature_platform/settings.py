@@ -57,6 +57,9 @@ class StoreSettings(_Section):
     writes_in_flight_max: int = Field(default=512, ge=1)
     retry_ms: int = Field(default=600_000, ge=0)
     """How long a job retries against a store that is down before its task fails and restarts."""
+    commitlog_sync: Literal["periodic", "group"] = "periodic"
+    """Of the embedded node: `group` acknowledges a write only once its disk has it. A single node
+    that is killed may else forget its last moments; of three replicas two remember."""
 
 
 class FlinkSettings(_Section):
@@ -77,6 +80,8 @@ class FlinkSettings(_Section):
     mini_batch_ms: int = Field(default=1_000, ge=0)
     mini_batch_size: int = Field(default=20_000, ge=1)
     flush_changes_max: int = Field(default=100_000, ge=1)
+    options: dict[str, str] = {}
+    """Options of the embedded cluster's own configuration, over what the platform sets."""
 
     @property
     def rest_url(self) -> str:
