@@ -83,8 +83,8 @@ class Proxy:
     """Listens on a port of loopback and hands on to the store. Owns a thread with an event loop."""
 
     def __init__(self, port: int, store_port: int, *, seed: int) -> None:
-        """Begin to listen when `start` is called."""
-        self._port, self._store_port = port, store_port
+        """Begin to listen when `start` is called; port 0 takes a free one."""
+        self.port, self._store_port = port, store_port
         self._chance = random.Random(seed)  # noqa: S311 - the same seed must give the same faults
         self._spoil = Spoil()
         self._pairs: set[_Pair] = set()
@@ -124,8 +124,9 @@ class Proxy:
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", self._port, backlog=BACKLOG
+            self._serve, "127.0.0.1", self.port, backlog=BACKLOG
         )
+        self.port = int(self._server.sockets[0].getsockname()[1])
 
     async def _set(self, spoil: Spoil) -> None:
         self._spoil = spoil
