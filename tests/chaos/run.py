@@ -11,10 +11,10 @@ import random
 import signal
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -28,20 +28,18 @@ from feature_platform.local.jars import build_kernel
 from feature_platform.local.java import find_java_home
 from tests.chaos import faults_files
 from tests.chaos.definitions import NAME, TOPIC
-from tests.chaos.faults import KINDS, Kind, possible
+from tests.chaos.faults import KINDS, possible
 from tests.chaos.judge import Judge, explain
 from tests.chaos.load import Load
-from tests.chaos.testbed import Site
+from tests.chaos.rounds import Strike, rounds
+from tests.chaos.testbed import Site, print_progress
 from tests.chaos.watch import Watch
 
 assert faults_files  # it registers its kinds
 
 FAULTS = 200
 RATE = 400
-FAULTS_PER_ROUND_MAX = 4
 WARM_UP_S = 5.0
-PAUSE_MAX_S = 3.0
-STRIKES_TIMEOUT_S = 400.0
 EXIT_DIFFERENCES, EXIT_STUCK = 3, 4
 
 
@@ -115,7 +113,6 @@ class Run:
     def __init__(self, site: Site, options: Options, say: Callable[[str], None]) -> None:
         """Deploy the feature set and put it under load."""
         self._site, self._options, self._say = site, options, say
-        self._chance = random.Random(options.seed)  # noqa: S311 - a seed replays it
         self.result = Result(seed=options.seed, not_possible=dict(possible(site)))
         settings = site.settings
         featureset = load(settings).featuresets[NAME]
@@ -137,10 +134,10 @@ class Run:
         self._watch.start()
         time.sleep(WARM_UP_S)
         try:
-            while self.result.faults < self._options.faults and not self.result.stuck:
-                if time.monotonic() - started > self._options.minutes * 60:
+            for strikes in rounds(self._options.seed, self._options.faults, self._kinds()):
+                if self.result.stuck or time.monotonic() - started > self._options.minutes * 60:
                     break
-                self._round()
+                self._round(strikes)
             self._load.pause()
             if not self.result.stuck:
                 self._note([], self._judge.final_differences())
@@ -153,11 +150,10 @@ class Run:
             self.result.worst_behind_s = self._watch.worst.behind_s
         return self.result
 
-    def _round(self) -> None:
-        kinds = self._draw()
-        names = [kind.name for kind in kinds]
+    def _round(self, strikes: Sequence[Strike]) -> None:
+        names = [strike.kind for strike in strikes]
         self._say(f"round {self.result.rounds + 1}: {', '.join(names)}")
-        self._strike(kinds)
+        self._strike(strikes)
         struck = time.monotonic()
         self._site.bring_back()
         back_s = time.monotonic() - struck
@@ -172,9 +168,9 @@ class Run:
         found = self._judge.differences()
         self._load.resume()
         self.result.rounds += 1
-        for kind in kinds:
-            self.result.by_kind[kind.name] += 1
-            self.result.recovery_s[kind.name].append(recovered_s)
+        for name in names:
+            self.result.by_kind[name] += 1
+            self.result.recovery_s[name].append(recovered_s)
         self._note(names, found)
         self._say(
             f"  up after {back_s:.1f} s, all counted after {recovered_s:.1f} s, judged in "
@@ -182,38 +178,21 @@ class Run:
             f"{self._judge.oracle.events:,} events, {len(self.result.differences)} differences"
         )
 
-    def _draw(self) -> list[Kind]:
-        """Draw the faults of a round; the seed decides, whatever happens meanwhile."""
-        left = self._options.faults - self.result.faults
-        known = [KINDS[name] for name in sorted(KINDS) if name not in self.result.not_possible]
-        wanted = [kind for kind in known if kind.name in (self._options.kinds or KINDS)]
-        drawn: list[Kind] = []
-        for _ in range(min(left, self._chance.randint(1, FAULTS_PER_ROUND_MAX))):
-            slow = any(kind.slow for kind in drawn)
-            choices = [kind for kind in wanted if not (slow and kind.slow)]
-            if choices:
-                weights = [kind.weight for kind in choices]
-                drawn += self._chance.choices(choices, weights)
-        return drawn
+    def _kinds(self) -> list[str]:
+        """Return the kinds that are wanted and can be had here."""
+        wanted = self._options.kinds or KINDS
+        return [name for name in sorted(wanted) if name not in self.result.not_possible]
 
-    def _strike(self, kinds: Sequence[Kind]) -> None:
+    def _strike(self, strikes: Sequence[Strike]) -> None:
         """Let the faults strike, each in its thread, one soon after the other."""
-        threads = []
-        for kind in kinds:
-            chance = random.Random(self._chance.getrandbits(64))  # noqa: S311
-            pause_s = self._chance.uniform(0, PAUSE_MAX_S)
-            thread = threading.Thread(
-                target=self._struck, args=(kind, chance), name=kind.name, daemon=True
-            )
-            threads.append(thread)
-            thread.start()
-            time.sleep(pause_s)
-        for thread in threads:
-            thread.join(STRIKES_TIMEOUT_S)
-            assert not thread.is_alive(), f"the fault {thread.name} does not end"
-
-    def _struck(self, kind: Kind, chance: random.Random) -> None:
-        kind.strike(self._site, chance)
+        with ThreadPoolExecutor(max_workers=len(strikes)) as pool:
+            struck = []
+            for strike in strikes:
+                chance = random.Random(strike.seed)  # noqa: S311
+                struck.append(pool.submit(KINDS[strike.kind].strike, self._site, chance))
+                time.sleep(strike.pause_s)
+            for one in struck:
+                one.result()
 
     def _note(self, kinds: Sequence[str], found: Sequence[Difference]) -> None:
         """Remember differences; explain those that are new."""
@@ -268,12 +247,7 @@ def options_of(arguments: Sequence[str], environment: Mapping[str, str]) -> Opti
 def main() -> int:
     """Run the suite; print the result as the last line."""
     signal.signal(signal.SIGTERM, _interrupt)
-    started = time.monotonic()
-
-    def say(text: str) -> None:
-        print(f"[{time.monotonic() - started:6.0f} s] {text}", file=sys.stderr, flush=True)  # noqa: T201
-
-    result = run(options_of(sys.argv[1:], os.environ), say)
+    result = run(options_of(sys.argv[1:], os.environ), print_progress)
     print(json.dumps(result.facts()), flush=True)  # noqa: T201
     return result.exit_code
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psutil
@@ -275,6 +276,11 @@ class Site:
                 return
         msg = f"not settled after {SETTLE_S:.0f} s: {said}; the sensor said: {self.sensor_said}"
         raise TimeoutError(msg)
+
+
+def print_progress(text: str) -> None:
+    """Print a line of progress with the time of day."""
+    print(f"[{datetime.now(UTC):%H:%M:%S}] {text}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _run(program: str, *arguments: str) -> bool:
