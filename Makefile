@@ -1,7 +1,7 @@
 # The one runner: people and continuous integration use these targets and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt golden bench up down clean java
+.PHONY: help setup demo test check fmt golden bench chaos up down clean java
 
 BIN := .venv/bin
 UV = $(or $(shell command -v uv),.tools/bin/uv)
@@ -48,6 +48,9 @@ golden: setup ## renew the golden files; the diff is the review
 
 bench: setup ## events per second through the whole job, with the profile of where time goes
 	$(BIN)/python bench/stream.py
+
+chaos: setup ## faults at random moments under load; every row is judged (CHAOS_SEED, CHAOS_FAULTS, ARGS)
+	PYTHONPATH=tests/integration $(BIN)/python -m tests.chaos.run $(ARGS)
 
 up: setup ## start Kafka, Cassandra, Flink and Dagster on loopback
 	$(BIN)/fp up

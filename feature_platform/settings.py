@@ -65,6 +65,9 @@ class StoreSettings(_Section):
     """How long undo rows are kept: an outage, or a way back, that is longer asks a person."""
     zombie_grace_ms: int = Field(default=90_000, ge=0)
     """How long a task of a failed job may still write: heartbeat, write timeout and hints."""
+    commitlog_sync: Literal["periodic", "group"] = "periodic"
+    """Of the embedded node: `group` acknowledges a write only once its disk has it. A single node
+    that is killed may else forget its last moments; of three replicas two remember."""
 
 
 class FlinkSettings(_Section):
@@ -89,6 +92,8 @@ class FlinkSettings(_Section):
     """How often a job that cannot restore is started from the store before a person is asked."""
     prometheus_port: int = Field(default=0, ge=0, le=65_534)
     """Of the metrics of the process that starts first; the other's is the next port. 0: none."""
+    options: dict[str, str] = {}
+    """Options of the embedded cluster's own configuration, over what the platform sets."""
 
     @property
     def rest_url(self) -> str:

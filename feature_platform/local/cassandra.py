@@ -35,8 +35,7 @@ commitlog_directory: "{folder}/commitlog"
 saved_caches_directory: "{folder}/saved_caches"
 hints_directory: "{folder}/hints"
 cdc_raw_directory: "{folder}/cdc_raw"
-commitlog_sync: periodic
-commitlog_sync_period: 1000ms
+{commitlog_sync}
 commitlog_segment_size: 32MiB
 disk_access_mode: mmap_index_only
 memtable_heap_space: 256MiB
@@ -48,6 +47,11 @@ auto_snapshot: false
 batch_size_warn_threshold: 1MiB
 batch_size_fail_threshold: 8MiB
 """
+
+COMMITLOG_SYNC = {
+    "periodic": "commitlog_sync: periodic\ncommitlog_sync_period: 1000ms",
+    "group": "commitlog_sync: group\ncommitlog_sync_group_window: 5ms",
+}
 
 LOGBACK = """\
 <configuration>
@@ -140,7 +144,12 @@ class Cassandra:
         yaml = self._folder / "cassandra.yaml"
         logback = self._folder / "logback.xml"
         yaml.write_text(
-            YAML.format(port=store.port, storage_port=store.storage_port, folder=self._folder)
+            YAML.format(
+                port=store.port,
+                storage_port=store.storage_port,
+                folder=self._folder,
+                commitlog_sync=COMMITLOG_SYNC[store.commitlog_sync],
+            )
         )
         logback.write_text(LOGBACK)
         arguments = (

@@ -143,6 +143,7 @@ class Flink:
             "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
             # `flink run` plans a job's SQL in a JVM of its own, which lives for seconds.
             "env.java.opts.client": "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+            **flink.options,
         }
 
     def _metrics(self) -> dict[str, object]:

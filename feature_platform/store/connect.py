@@ -20,7 +20,11 @@ from cassandra.cluster import (
 )
 from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.connection import ConnectionBusy, ConnectionException, ProtocolError
-from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
+from cassandra.policies import (
+    DCAwareRoundRobinPolicy,
+    ExponentialReconnectionPolicy,
+    TokenAwarePolicy,
+)
 from cassandra.pool import NoConnectionsAvailable
 from cassandra.protocol import ErrorMessage, InternalError, NotSupportedError
 from cassandra.query import PreparedStatement, SimpleStatement, TraceUnavailable, tuple_factory
@@ -32,6 +36,8 @@ from feature_platform.store.base import checked_identifier
 
 CONNECT_TIMEOUT_S = 10.0
 REQUEST_TIMEOUT_S = 20.0
+RECONNECT_MIN_S, RECONNECT_MAX_S = 0.5, 5.0
+"""The driver's own pauses grow to ten minutes, long after the store is back."""
 ERROR_TEXT_MAX = 500
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (
@@ -209,6 +215,9 @@ def connect(settings: StoreSettings, user: str, password: str) -> Connection:
         auth_provider=PlainTextAuthProvider(user, password),
         execution_profiles={EXEC_PROFILE_DEFAULT: _profile(settings)},
         connect_timeout=CONNECT_TIMEOUT_S,
+        reconnection_policy=ExponentialReconnectionPolicy(
+            RECONNECT_MIN_S, RECONNECT_MAX_S, max_attempts=None
+        ),
         protocol_version=4,
         idle_heartbeat_interval=10,
     )

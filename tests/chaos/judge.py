@@ -1,0 +1,215 @@
+"""Judges the whole table against the recount of the topic, and explains what differs."""
+
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+from judge import Difference
+
+from feature_platform.broker.topics import Topics
+from feature_platform.cli.reading import open_store
+from feature_platform.cli.rows import describe_rows
+from feature_platform.clock import SystemClock
+from feature_platform.definition.model import FeatureSet
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.serving import FeatureClient
+from feature_platform.settings import Settings, password
+from feature_platform.store.base import HEAD_LEVEL, StoredRow
+from feature_platform.store.connect import Connection, connect
+from feature_platform.testing import ManualClock, RawEvent
+from feature_platform.tiles.grid import MINUTE_MS
+from tests.chaos.definitions import NAME, TOPIC
+from tests.chaos.recount import GrowingOracle, Place
+
+READ_TIMEOUT_S = 60.0
+READS_IN_FLIGHT = 32
+SERVED_SAMPLE = 6
+WRITTEN_MAX = 2**50
+"""A write without an attempt's timestamp has the clock's, which is above it."""
+
+
+@dataclass(slots=True)
+class Judge:
+    """Mutable: has read the topic up to some offsets, and counted."""
+
+    settings: Settings
+    featureset: FeatureSet
+    snapshot: Snapshot
+    chance: random.Random
+    positions: dict[int, int] = field(default_factory=dict)
+    rows_compared: int = 0
+    """In the judgement before."""
+    oracle: GrowingOracle = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin with an empty recount."""
+        self.oracle = GrowingOracle(self.featureset, self.snapshot.layout)
+
+    def differences(self) -> list[Difference]:
+        """Compare every row of every entity, and served values of some; reads the topic first."""
+        self.oracle.add(self._new_events())
+        with _open(self.settings) as connection:
+            return [*self._rows(connection), *self._served(SERVED_SAMPLE)]
+
+    def final_differences(self) -> list[Difference]:
+        """Compare everything once more, the recount itself with the naive oracle included."""
+        now_ms = SystemClock().now_ms()
+        wrong = []
+        for entity in self.oracle.naive.entities:
+            expected = self.oracle.naive.entity(entity)
+            assert expected is not None
+            rows = {(HEAD_LEVEL, 0): expected.head} | {
+                (tile.level, tile.start_ms): tile.payload
+                for tile in expected.closed
+                if self.oracle.judged((tile.level, tile.start_ms), now_ms)
+            }
+            if rows != self.oracle.rows(entity, now_ms):
+                wrong.append(_difference(entity, "the suite's own recount", rows, None))
+        return [*wrong, *self.differences(), *self._served(10 * SERVED_SAMPLE)]
+
+    def _new_events(self) -> Iterator[RawEvent]:
+        """Yield what came into the topic since the last time, as the broker holds it."""
+        ends = {
+            int(place.rpartition("/")[2]): end
+            for place, end in Topics(self.settings.kafka).ends(TOPIC).items()
+        }
+        left = {part: end for part, end in ends.items() if end > self.positions.get(part, 0)}
+        options = {"bootstrap.servers": self.settings.kafka.bootstrap, "group.id": "chaos"}
+        deadline = time.monotonic() + READ_TIMEOUT_S
+        with closing(Consumer({**options, "enable.auto.commit": False})) as consumer:
+            consumer.assign(
+                [TopicPartition(TOPIC, part, self.positions.get(part, 0)) for part in left]
+            )
+            while left:
+                assert time.monotonic() < deadline, f"the topic was not read to {left}"
+                for message in consumer.consume(10_000, timeout=0.5):
+                    if message.error():
+                        raise KafkaException(message.error())
+                    part, offset = message.partition() or 0, message.offset() or 0
+                    if part in left and offset < left[part]:
+                        yield RawEvent(
+                            value=message.value(),
+                            partition=part,
+                            offset=offset,
+                            timestamp_ms=message.timestamp()[1],
+                        )
+                        self.positions[part] = offset + 1
+                left = {
+                    part: end for part, end in left.items() if end > self.positions.get(part, 0)
+                }
+
+    def _rows(self, connection: Connection) -> Iterator[Difference]:
+        entities, now_ms = self.oracle.entities, SystemClock().now_ms()
+        self.rows_compared = 0
+        for entity, stored in zip(entities, self._stored(connection, entities), strict=True):
+            expected = self.oracle.rows(entity, now_ms)
+            actual = {
+                place: payload
+                for place, (payload, _) in stored.items()
+                if self.oracle.judged(place, now_ms)
+            }
+            self.rows_compared += len(expected)
+            for place in sorted(expected.keys() | actual.keys()):
+                if expected.get(place) != actual.get(place):
+                    yield _difference(
+                        entity, f"row {place}", expected.get(place), stored.get(place)
+                    )
+            for place, (_, written) in stored.items():
+                if written >= WRITTEN_MAX:
+                    yield _difference(entity, f"timestamp of {place}", "an attempt's", written)
+
+    def _stored(
+        self, connection: Connection, entities: Sequence[str]
+    ) -> Iterator[dict[Place, tuple[bytes, int]]]:
+        """Read the rows of entities, without their undo rows."""
+        statement = (
+            f"SELECT level, start, payload, WRITETIME(payload) FROM {connection.keyspace}."
+            f"{self.snapshot.table} WHERE entity = ? AND level >= {HEAD_LEVEL}"
+        )
+        answers = connection.run_many(
+            statement, [(entity,) for entity in entities], in_flight_max=READS_IN_FLIGHT
+        )
+        for answer in answers:
+            if isinstance(answer, Exception):
+                raise answer
+            yield {(level, start): (payload, written) for level, start, payload, written in answer}
+
+    def _served(self, sample: int) -> Iterator[Difference]:
+        """Compare served values with the naive oracle, for now and an instant of the past."""
+        naive, now_ms = self.oracle.naive, SystemClock().now_ms()
+        entities = self.chance.sample(naive.entities, min(sample, len(naive.entities)))
+        with open_store(self.settings) as (registry, tiles):
+            client = FeatureClient(tiles, registry, clock=ManualClock(now_ms))
+            prepared = client.prepare(featureset=NAME)
+            for at_ms in (None, now_ms - self.chance.randrange(90) * MINUTE_MS):
+                for answer in prepared.get(entities, at=at_ms).to_dicts():
+                    expected = naive.served(answer["entity"], now_ms, at_ms=at_ms)
+                    actual = {"status": answer["status"], **answer["values"]}
+                    for served, value in {"status": "ok", **expected}.items():
+                        if value != actual[served]:
+                            what = f"{served} at {at_ms}"
+                            yield _difference(answer["entity"], what, value, actual[served])
+
+
+def _open(settings: Settings) -> Connection:
+    return connect(settings.store, "fp_service", password(settings, "service"))
+
+
+def _difference(entity: str, what: str, expected: object, actual: object) -> Difference:
+    return Difference(entity=entity, what=what, expected=expected, actual=actual)
+
+
+def explain(settings: Settings, snapshot: Snapshot, found: Sequence[Difference]) -> list[str]:
+    """Return what a person needs to find the cause: rows decoded, attempts, cuts, undo rows."""
+    lines = [line for item in found[:8] for line in _explained(snapshot, item)]
+    keyspace, where = settings.store.keyspace, (NAME, snapshot.generation)
+    with _open(settings) as connection:
+        for table, columns in (("attempts", "*"), ("cuts", "attempt, label, part, positions")):
+            rows = connection.run(
+                f"SELECT {columns} FROM {keyspace}.{table} WHERE featureset = ? AND generation = ?",
+                where,
+            )
+            lines += [f"{table}: {row}" for row in rows[:60]]
+        for entity in sorted({item.entity for item in found})[:3]:
+            undo = connection.run(
+                f"SELECT start, WRITETIME(payload), payload FROM {keyspace}.{snapshot.table} "
+                f"WHERE entity = ? AND level = -2",
+                (entity,),
+            )
+            lines += [_undo_line(entity, *row) for row in undo[-20:]]
+    return lines
+
+
+def _explained(snapshot: Snapshot, item: Difference) -> Iterator[str]:
+    written = item.actual[1] if isinstance(item.actual, tuple) else None
+    by = f", written by attempt {written >> 30} flush {written & (1 << 30) - 1}" if written else ""
+    yield f"{item.entity}: {item.what}{by}"
+    if not item.what.startswith("row "):
+        yield f"  expected {item.expected}, actual {item.actual}"
+        return
+    level, start = (int(part) for part in item.what[5:-1].split(","))
+    sides: Mapping[str, Any] = {
+        "expected": item.expected,
+        "actual": item.actual[0] if isinstance(item.actual, tuple) else None,
+    }
+    tiles = {}
+    for side, payload in sides.items():
+        row = StoredRow(level=level, start_ms=start, payload=payload or b"", written=0)
+        shown = [] if payload is None else describe_rows(snapshot, [row])
+        tiles[side] = {(tile["level"], tile["start"]): tile["values"] for tile in shown}
+    for place in sorted(tiles["expected"].keys() | tiles["actual"].keys(), key=str):
+        left, right = tiles["expected"].get(place), tiles["actual"].get(place)
+        if left != right:
+            yield f"  {place}: expected {left}, actual {right}"
+
+
+def _undo_line(entity: str, start: int, written: int, payload: bytes) -> str:
+    attempt, label, sequence = start >> 43, start >> 16 & (1 << 27) - 1, start & 0xFFFF
+    return (
+        f"undo of {entity}: attempt {attempt} label {label} sequence {sequence}, "
+        f"written {written >> 30}/{written & (1 << 30) - 1}, {len(payload)} bytes"
+    )
