@@ -13,8 +13,8 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
-from feature_platform.deploy.restore import failed_to_restore
 from feature_platform.deploy.metrics import How
+from feature_platform.deploy.restore import failed_to_restore
 from feature_platform.errors import JobFailedError, ServerError
 
 REQUEST_TIMEOUT_S = 15.0

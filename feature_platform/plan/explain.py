@@ -51,6 +51,9 @@ HEADLINES: dict[Kind, str] = {
 }
 
 
+RecordStage = RecordDeployed | RecordSwept | RecordMetadata | RecordStopped | RecordDeleted
+
+
 def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
     lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
@@ -67,6 +70,8 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
     match stage:
         case TakeLease():
             return "take the lease, so that nobody else changes it meanwhile"
+        case ReleaseLease():
+            return "release the lease"
         case AllocateIds(ids=ids):
             pairs = ", ".join(
                 f"{name}={number}" for name, number in ids.items() if name != EVENTS_COLUMN
@@ -92,8 +97,6 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return "declare void what was written after the savepoint"
         case Sweep(table=table):
             return f"write back the rows of {table} that were changed after the savepoint"
-        case RecordSwept():
-            return "record that all rows are written back"
         case SubmitJob(start="earliest"):
             return "submit the job, reading its topic from the beginning"
         case SubmitJob(start="store", accept_age=accept_age):
@@ -101,12 +104,29 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"submit the job with empty state, from the last cut of the store{asked}"
         case SubmitJob(start=start):
             return f"submit the job from the {start}"
+        case RetireGeneration(generation=generation, job_id=job_id):
+            return (
+                f"stop job {job_id} with a savepoint; the table of generation {generation} goes "
+                "after the grace time"
+            )
+        case DropAbandoned(generations=generations):
+            numbers = ", ".join(map(str, generations))
+            return f"remove what a broken-off change has begun: generation {numbers}"
         case AwaitCheckpoint(beside=True):
             return "wait for its first checkpoint; if it fails, the job before it simply goes on"
         case AwaitCheckpoint():
             return "wait for its first checkpoint; if it fails, bring the job before it back"
+        case _:
+            return _describe_record(stage)
+
+
+def _describe_record(stage: RecordStage) -> str:
+    """Return what a stage notes in the registry."""
+    match stage:
         case RecordDeployed():
             return "record what is deployed; readers follow"
+        case RecordSwept():
+            return "record that all rows are written back"
         case RecordMetadata():
             return "record windows, descriptions and owners; readers follow"
         case RecordStopped():
@@ -116,16 +136,6 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
                 f"record that it is deleted; the table of generation {generation} "
                 "goes after the grace time"
             )
-        case RetireGeneration(generation=generation, job_id=job_id):
-            return (
-                f"stop job {job_id} with a savepoint; the table of generation {generation} goes "
-                "after the grace time"
-            )
-        case DropAbandoned(generations=generations):
-            numbers = ", ".join(map(str, generations))
-            return f"remove what a broken-off change has begun: generation {numbers}"
-        case ReleaseLease():
-            return "release the lease"
         case _:
             assert_never(stage)
 

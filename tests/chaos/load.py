@@ -30,6 +30,8 @@ COLD, LATE, REPEATED, BAD, ABSENT = 0.02, 0.04, 0.01, 0.005, 0.05
 LATE_MAX_MS = 2 * 3_600_000
 ACTIONS = ("view", "view", "view", "like", "share", "skip", "Größe", "")
 FLUSH_TIMEOUT_S = 300.0
+SENT_WITHIN_MS = 60_000
+"""An event of the far future is that far ahead of it, too: it may be sent later than drawn."""
 WATCHED_ONE_IN = 10
 """Share of entities of which the instant of every event's delivery is noted."""
 _REASONS: tuple[Reason, ...] = tuple(reason for reason in REASONS if reason != "too_large")
@@ -140,13 +142,14 @@ class Load:
         if entity is not None and not repeated:
             self._last.append((value, entity))
         self.sent += 1
+        at_ms = self._clock.now_ms()  # not later, however long the broker has no room
         while True:
             try:
                 self._producer.produce(
                     TOPIC,
                     value,
                     partition=self._chance.randrange(self._partitions),
-                    timestamp=self._clock.now_ms(),
+                    timestamp=at_ms,
                     on_delivery=lambda error, message: self._delivered(error, message, entity),
                 )
             except BufferError:
@@ -171,7 +174,7 @@ class Load:
                 ENTITY,
                 fields,
                 self._chance.choice(_REASONS),
-                arrival_ms=now_ms,
+                arrival_ms=now_ms + SENT_WITHIN_MS,
                 chance=self._chance,
             )
         raw = RawEvent(value=value, partition=0, offset=0, timestamp_ms=now_ms)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from feature_platform.deploy.control import ensure_running
+from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import World, open_world
 from feature_platform.errors import FeaturePlatformError

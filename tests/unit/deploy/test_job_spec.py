@@ -30,7 +30,8 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
         *("flush_interval_ms", "flush_changes_max", "state_ttl_ms", "sql_state_ttl_ms"),
         *("checkpoint_interval_ms", "parallelism", "max_parallelism"),
         *("mini_batch_ms", "mini_batch_size"),
-        *("reads_in_flight_max", "writes_in_flight_max", "store_retry_ms"),
+        *("reads_in_flight_max", "reads_in_flight_min", "read_latency_target_ms"),
+        *("writes_in_flight_max", "store_retry_ms"),
         "undo_ttl_ms",
     }
     assert spec["deployment"] == snapshot.deployment
