@@ -46,7 +46,7 @@ def plan(
 
     _check_reset(names, reset)
     project = _load(context.obj)
-    with _open(context.obj) as world:
+    with open_project(context.obj) as world:
         plans = make_plans(world, project, names or (), reset=reset or ())
     if as_json:
         print_json([item.to_json() for item in plans])
@@ -72,19 +72,19 @@ def apply(
 
     _check_reset(names, reset)
     project = _load(context.obj)
-    with _open(context.obj) as world:
+    with open_project(context.obj) as world:
         plans = make_plans(world, project, names or (), reset=reset or ())
         for item in plans:
-            _tell(explain(item))
+            tell(explain(item))
         if any(item.stages and consented(item, start_empty=start_empty) for item in plans):
-            _ask("Apply this?", yes=yes)
+            ask("Apply this?", yes=yes)
         outcomes = execute_all(
-            world, plans, lambda text: _tell(f"  {text}"), start_empty=start_empty
+            world, plans, lambda text: tell(f"  {text}"), start_empty=start_empty
         )
     if as_json:
         print_json([_outcome(outcome) for outcome in outcomes])
     for outcome in outcomes:
-        _tell(_in_words(outcome))
+        tell(_in_words(outcome))
     failed = any(outcome.error for outcome in outcomes)
     _fail_if(failed or (bool(project.problems) and not names))
 
@@ -100,7 +100,7 @@ def wait(
     from feature_platform.clock import to_iso
     from feature_platform.deploy.wait import wait as wait_for
 
-    with _open(context.obj) as world, console.status(f"waiting for {name}"):
+    with open_project(context.obj) as world, console.status(f"waiting for {name}"):
         cut = wait_for(world, name, timeout_s=timeout)
     if as_json:
         print_json(
@@ -123,8 +123,8 @@ def stop(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
     """Stop a job with a savepoint; `fp apply` starts it again from there."""
     from feature_platform.deploy.control import stop as stop_job
 
-    with _open(context.obj) as world:
-        snapshot = stop_job(world, name, lambda text: _tell(f"  {text}"))
+    with open_project(context.obj) as world:
+        snapshot = stop_job(world, name, lambda text: tell(f"  {text}"))
     if as_json:
         print_json({"featureset": name, "state": snapshot.state, "savepoint": snapshot.savepoint})
     else:
@@ -137,10 +137,10 @@ def delete(context: typer.Context, name: Name, *, yes: Yes = False, as_json: Jso
     from feature_platform.deploy.control import make_delete_plan
     from feature_platform.plan.explain import explain
 
-    with _open(context.obj) as world:
-        _tell(explain(make_delete_plan(world, name)))
-        _ask(f"Delete {name}?", yes=yes)
-        delete_featureset(world, name, lambda text: _tell(f"  {text}"))
+    with open_project(context.obj) as world:
+        tell(explain(make_delete_plan(world, name)))
+        ask(f"Delete {name}?", yes=yes)
+        delete_featureset(world, name, lambda text: tell(f"  {text}"))
     if as_json:
         print_json({"featureset": name, "state": "deleted"})
     else:
@@ -164,19 +164,20 @@ def _load(settings: Settings) -> "Project":
 
     project = load_project(settings.featuresets)
     for problem in project.problems:
-        _tell(str(problem))
+        tell(str(problem))
     return project
 
 
 @contextmanager
-def _open(settings: Settings) -> Iterator["World"]:
+def open_project(settings: Settings) -> Iterator["World"]:
+    """Connect to a project's servers."""
     from feature_platform.deploy.world import open_world
 
     with open_world(settings) as world:
         yield world
 
 
-def _ask(question: str, *, yes: bool) -> None:
+def ask(question: str, *, yes: bool) -> None:
     """Return if the answer is yes.
 
     Raises:
@@ -189,7 +190,7 @@ def _ask(question: str, *, yes: bool) -> None:
         msg = "this changes something and nobody can be asked here; add --yes"
         raise typer.BadParameter(msg)
     if not Confirm.ask(question, console=console, default=False):
-        _tell("nothing was changed")
+        tell("nothing was changed")
         raise SystemExit(EXIT_FAILED)
 
 
@@ -213,7 +214,7 @@ def _in_words(outcome: "Outcome") -> str:
     return f"{outcome.featureset}: done"
 
 
-def _tell(text: str) -> None:
+def tell(text: str) -> None:
     """Tell a person something, as it is: brackets are no markup, lines stay whole."""
     console.print(text, markup=False, soft_wrap=True)
 

@@ -14,7 +14,18 @@ from feature_platform.cli.output import fail
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.settings import load_settings
 
-GROUPS = ("stack", "definitions", "changes", "reading", "status", "produce", "roles", "demo")
+GROUPS = (
+    "stack",
+    "definitions",
+    "changes",
+    "recovery",
+    "trial",
+    "reading",
+    "status",
+    "produce",
+    "roles",
+    "demo",
+)
 
 
 def build() -> typer.Typer:

@@ -100,6 +100,8 @@ def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> Non
         console.print(_kernels(healths))
     for health in healths:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in health.dead_letters.items())
+        if health.alert:
+            console.print(health.alert, soft_wrap=True, markup=False)
         if reasons:
             console.print(f"dead letters of {health.featureset}: {reasons}", soft_wrap=True)
 

@@ -8,7 +8,7 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.flink import LIVING, Checkpoint
 from feature_platform.deploy.metrics import JobMetrics
 from feature_platform.deploy.status import FeatureSetStatus
-from feature_platform.plan.snapshot import State
+from feature_platform.plan.snapshot import State, Tried
 from feature_platform.registry.base import Cut
 
 
@@ -37,9 +37,17 @@ class Health:
     """Who is changing it right now."""
     metrics: JobMetrics = field(default_factory=lambda: JobMetrics({}))
     """What its job tells about itself."""
+    tried: tuple[Tried, ...] = ()
+    """Starts that failed since its job died."""
+    gave_up: bool = False
+    """Whether it is not started any more without a person."""
+    unswept: bool = False
+    """Whether rows are still to be written back after a rollback that was broken off."""
 
     @classmethod
-    def of(cls, status: FeatureSetStatus, dead_letters: Mapping[str, int]) -> Self:
+    def of(
+        cls, status: FeatureSetStatus, dead_letters: Mapping[str, int], *, gave_up: bool = False
+    ) -> Self:
         """Put together what registry and servers said."""
         return cls(
             featureset=status.snapshot.featureset,
@@ -56,6 +64,9 @@ class Health:
             dead_letters=dict(dead_letters),
             changed_by=status.changed_by,
             metrics=status.metrics,
+            tried=status.snapshot.tried,
+            gave_up=gave_up,
+            unswept=status.snapshot.unswept,
         )
 
     @property
@@ -63,6 +74,25 @@ class Health:
         """Tell whether its job should run and does not, and nobody is about to change that."""
         should_run = self.wanted != "stopped" and not self.changed_by
         return should_run and self.job_state not in LIVING
+
+    @property
+    def wants_start(self) -> bool:
+        """Tell whether something can be done about it without a person."""
+        is_left = self.unswept and self.wanted == "running" and not self.changed_by
+        return (self.died and not self.gave_up) or (is_left and not self.died)
+
+    @property
+    def alert(self) -> str:
+        """Say what a person must know, and what was tried; empty if nothing."""
+        if not (self.died and self.gave_up):
+            return ""
+        tries = "; ".join(
+            f"{to_iso(item.at_ms)} from {item.start}: {item.error}" for item in self.tried
+        )
+        return (
+            f"{self.featureset} does not start and is not tried any more: correct the cause, then "
+            f"fp recover {self.featureset}. Tried: {tries}"
+        )
 
     @property
     def consumed(self) -> int:
@@ -92,6 +122,11 @@ class Health:
             "dead_letter_reasons": dict(sorted(self.dead_letters.items())),
             "changed_by": self.changed_by,
             "metrics": self.metrics.to_json(),
+            "tried": [
+                {"from": item.start, "at": to_iso(item.at_ms), "error": item.error}
+                for item in self.tried
+            ],
+            "needs_person": self.died and self.gave_up,
         }
 
 
@@ -100,6 +135,8 @@ def in_words(health: Health) -> str:
     name = health.featureset
     if health.changed_by:
         return f"{name}: being changed by {health.changed_by}"
+    if health.alert:
+        return health.alert
     if health.died:
         return f"{name}: job {health.job_id or '(none)'} is {health.job_state} but should run"
     if health.wanted != "running":

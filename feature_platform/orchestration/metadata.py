@@ -76,6 +76,8 @@ def live(health: Health, *, events_per_second: float, rows_per_second: float) ->
         values["lag"] = dg.MetadataValue.int(health.lag)
     if health.cut:
         values["last_cut"] = dg.MetadataValue.timestamp(health.cut.recorded_ms / 1000)
+    if health.alert:
+        values["alert"] = dg.MetadataValue.text(health.alert)
     told = health.metrics.to_json()
     return values | {
         name: dg.MetadataValue.float(float(value))

@@ -3,6 +3,7 @@
 from collections import Counter
 
 from feature_platform.broker.topics import Topics
+from feature_platform.deploy.recover import gave_up
 from feature_platform.deploy.status import statuses
 from feature_platform.deploy.world import World
 from feature_platform.orchestration.health import Health
@@ -21,7 +22,12 @@ def observe(world: World) -> list[Health]:
         topic: topics.dead_letters(dead_letter_topic(topic))
         for topic in {status.snapshot.topic for status in found}
     }
+    starts_max = world.settings.flink.store_starts_max
     return [
-        Health.of(status, letters[status.snapshot.topic].get(status.snapshot.featureset, Counter()))
+        Health.of(
+            status,
+            letters[status.snapshot.topic].get(status.snapshot.featureset, Counter()),
+            gave_up=gave_up(status.snapshot, starts_max),
+        )
         for status in found
     ]

@@ -33,6 +33,9 @@ def jobs_sensor(names: Iterable[str]) -> dg.SensorDefinition:
         healths = platform.observe()
         tick = watch(healths, context.cursor, SystemClock().now_ms(), deployable)
         context.log.info(tick.words)
+        for health in healths:
+            if health.alert:
+                context.log.error(health.alert)
         return _result(tick)
 
     return jobs

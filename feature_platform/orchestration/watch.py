@@ -1,7 +1,7 @@
 """What the sensor does at a tick: what to write down, what to start again, and why. Pure.
 
 A dead job is started again at once, then after 30 s, then each time after twice as long, at most
-half an hour.
+half an hour; one that a person must look at is not started, and its words say why.
 """
 
 import json
@@ -91,11 +91,11 @@ def watch(
         observations += [observation] if observation else []
         present = _seen(health, seen, now_ms if observation else None)
         words.append(in_words(health))
-        if health.died and health.featureset not in deployable:
+        if health.wants_start and health.featureset not in deployable:
             words.append(f"{health.featureset}: has no valid definition here, so stays down")
-        elif health.died and now_ms < present.retry_ms:
+        elif health.wants_start and now_ms < present.retry_ms:
             words.append(f"{health.featureset}: next try at {to_iso(present.retry_ms)}")
-        elif health.died:
+        elif health.wants_start:
             present = _tried(present, now_ms)
             restarts.append(_restart(health, present))
         after[health.featureset] = present

@@ -51,7 +51,19 @@ HEADLINES: dict[Kind, str] = {
 }
 
 
-RecordStage = RecordDeployed | RecordSwept | RecordMetadata | RecordStopped | RecordDeleted
+_PLAIN: dict[type[Stage], str] = {
+    TakeLease: "take the lease, so that nobody else changes it meanwhile",
+    AwaitRecovered: "wait until all that was counted before the last failure is counted again",
+    AwaitGrace: "wait until no task of a job that failed can be writing any more",
+    CheckSavepoint: "check that the savepoint holds the state of intake and kernel",
+    ClaimSweep: "declare void what was written after the savepoint",
+    RecordSwept: "record that all rows are written back",
+    RecordDeployed: "record what is deployed; readers follow",
+    RecordMetadata: "record windows, descriptions and owners; readers follow",
+    RecordStopped: "record that it is stopped on purpose",
+    ReleaseLease: "release the lease",
+}
+"""Stages that are always the same."""
 
 
 def explain(plan: Plan) -> str:
@@ -68,10 +80,19 @@ def explain(plan: Plan) -> str:
 def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each stage
     """Return what a stage does, as a person would say it."""
     match stage:
-        case TakeLease():
-            return "take the lease, so that nobody else changes it meanwhile"
-        case ReleaseLease():
-            return "release the lease"
+        case (
+            TakeLease()
+            | AwaitRecovered()
+            | AwaitGrace()
+            | CheckSavepoint()
+            | ClaimSweep()
+            | RecordSwept()
+            | RecordDeployed()
+            | RecordMetadata()
+            | RecordStopped()
+            | ReleaseLease()
+        ):
+            return _PLAIN[type(stage)]
         case AllocateIds(ids=ids):
             pairs = ", ".join(
                 f"{name}={number}" for name, number in ids.items() if name != EVENTS_COLUMN
@@ -81,20 +102,12 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"create the topics that are missing of {', '.join(topics)}"
         case CreateTable(table=table):
             return f"create the empty table {table}"
-        case AwaitRecovered():
-            return "wait until all that was counted before the last failure is counted again"
-        case AwaitGrace():
-            return "wait until no task of a job that failed can be writing any more"
         case StopWithSavepoint(job_id=job_id):
             return f"stop job {job_id} with a savepoint"
         case StopJob(job_id=job_id):
             return f"cancel job {job_id or '(none)'}, if it is there"
-        case CheckSavepoint():
-            return "check that the savepoint holds the state of intake and kernel"
         case OwnGeneration(generation=generation):
             return f"let only the new deployment write generation {generation}"
-        case ClaimSweep():
-            return "declare void what was written after the savepoint"
         case Sweep(table=table):
             return f"write back the rows of {table} that were changed after the savepoint"
         case SubmitJob(start="earliest"):
@@ -104,6 +117,15 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"submit the job with empty state, from the last cut of the store{asked}"
         case SubmitJob(start=start):
             return f"submit the job from the {start}"
+        case AwaitCheckpoint(beside=True):
+            return "wait for its first checkpoint; if it fails, the job before it simply goes on"
+        case AwaitCheckpoint():
+            return "wait for its first checkpoint; if it fails, bring the job before it back"
+        case RecordDeleted(generation=generation):
+            return (
+                f"record that it is deleted; the table of generation {generation} "
+                "goes after the grace time"
+            )
         case RetireGeneration(generation=generation, job_id=job_id):
             return (
                 f"stop job {job_id} with a savepoint; the table of generation {generation} goes "
@@ -112,30 +134,6 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
         case DropAbandoned(generations=generations):
             numbers = ", ".join(map(str, generations))
             return f"remove what a broken-off change has begun: generation {numbers}"
-        case AwaitCheckpoint(beside=True):
-            return "wait for its first checkpoint; if it fails, the job before it simply goes on"
-        case AwaitCheckpoint():
-            return "wait for its first checkpoint; if it fails, bring the job before it back"
-        case _:
-            return _describe_record(stage)
-
-
-def _describe_record(stage: RecordStage) -> str:
-    """Return what a stage notes in the registry."""
-    match stage:
-        case RecordDeployed():
-            return "record what is deployed; readers follow"
-        case RecordSwept():
-            return "record that all rows are written back"
-        case RecordMetadata():
-            return "record windows, descriptions and owners; readers follow"
-        case RecordStopped():
-            return "record that it is stopped on purpose"
-        case RecordDeleted(generation=generation):
-            return (
-                f"record that it is deleted; the table of generation {generation} "
-                "goes after the grace time"
-            )
         case _:
             assert_never(stage)
 

@@ -1,10 +1,12 @@
 """What the sensor does: it writes down what changed, and starts again what should run."""
 
 import json
+from dataclasses import replace
 
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.metadata import live
 from feature_platform.orchestration.watch import Tick, watch
-from feature_platform.plan.snapshot import State
+from feature_platform.plan.snapshot import State, Tried
 from feature_platform.registry.base import Cut
 
 NOON_MS = 43_200_000
@@ -116,6 +118,30 @@ def test_what_was_stopped_or_is_being_changed_stays_as_it_is() -> None:
     changed = _tick(_health(job_state="UNKNOWN", changed_by="fp apply"))
     assert (stopped.restarts, changed.restarts) == ((), ())
     assert changed.words == "posts: being changed by fp apply"
+
+
+def test_a_job_that_was_given_up_is_told_and_not_tried() -> None:
+    """The words say what was tried and what a person can do; so does the asset's observation."""
+    tried = (Tried(start="store", at_ms=NOON_MS, error="boom"),)
+    tick = _tick(replace(_health(job_state="FAILED"), tried=tried, gave_up=True))
+    assert tick.restarts == ()
+    assert tick.words == (
+        "posts does not start and is not tried any more: correct the cause, then fp recover posts. "
+        "Tried: 1970-01-01T12:00:00Z from store: boom"
+    )
+    (seen,) = tick.observations
+    described = live(seen.health, events_per_second=0.0, rows_per_second=0.0)
+    assert described["alert"].value == tick.words
+    facts = seen.health.to_json()
+    assert (facts["state"], facts["needs_person"]) == ("failed", True)
+    assert facts["tried"] == [{"from": "store", "at": "1970-01-01T12:00:00Z", "error": "boom"}]
+
+
+def test_a_sweep_that_was_broken_off_is_finished() -> None:
+    """Its job runs, so only the sensor's run can do it; nobody else may be at it."""
+    assert len(_tick(replace(_health(), unswept=True)).restarts) == 1
+    busy = replace(_health(changed_by="fp rollback"), unswept=True)
+    assert _tick(busy).restarts == ()
 
 
 def test_a_job_without_a_valid_definition_is_told_about() -> None:

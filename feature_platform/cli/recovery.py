@@ -1,0 +1,87 @@
+"""`fp recover`, `fp rollback`: a job that does not run, an upgrade that should not have been."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from feature_platform.cli.changes import Json, Name, Yes, ask, open_project, tell
+from feature_platform.cli.output import print_json
+
+if TYPE_CHECKING:
+    from feature_platform.plan.snapshot import Snapshot
+
+From = Annotated[
+    Literal["checkpoint", "savepoint", "store"] | None,
+    typer.Option("--from", help="What to go on from; else its checkpoint, then the store."),
+]
+AcceptAge = Annotated[
+    bool,
+    typer.Option("--accept-age", help="Go on although rows may be wrong; the refusal says which."),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (recover, rollback):
+        app.command()(command)
+
+
+def recover(
+    context: typer.Context,
+    name: Name,
+    start: From = None,
+    *,
+    accept_age: AcceptAge = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Start a job again, as it was deployed: from its newest checkpoint, or from the store."""
+    from feature_platform.deploy.execute import execute
+    from feature_platform.deploy.recover import make_recover_plan
+    from feature_platform.errors import RestoreFailedError
+    from feature_platform.plan.explain import explain
+
+    with open_project(context.obj) as world:
+        plan = make_recover_plan(world, name, start, accept_age=accept_age)
+        tell(explain(plan))
+        ask(f"Start {name} again?", yes=yes)
+        try:
+            done = execute(plan, world, lambda text: tell(f"  {text}"))
+        except RestoreFailedError as error:
+            if start is not None:
+                raise
+            tell(f"{error}; what is left is the store")
+            plan = make_recover_plan(world, name, "store", accept_age=accept_age)
+            tell(explain(plan))
+            done = execute(plan, world, lambda text: tell(f"  {text}"))
+    _report(name, done, "runs again", as_json=as_json)
+
+
+def rollback(
+    context: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = False
+) -> None:
+    """Go back to what was deployed before the last upgrade, as if that had never been."""
+    from feature_platform.deploy.execute import execute
+    from feature_platform.deploy.recover import make_rollback_plan
+    from feature_platform.plan.explain import explain
+
+    with open_project(context.obj) as world:
+        plan = make_rollback_plan(world, name)
+        tell(explain(plan))
+        ask(f"Roll {name} back?", yes=yes)
+        done = execute(plan, world, lambda text: tell(f"  {text}"))
+    _report(name, done, "is what it was before the upgrade", as_json=as_json)
+
+
+def _report(name: str, done: "Snapshot | None", words: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(
+            {
+                "featureset": name,
+                "state": done.state if done else None,
+                "generation": done.generation if done else None,
+                "job_id": done.job_id if done else None,
+            }
+        )
+    else:
+        typer.echo(f"{name}: {words}")
