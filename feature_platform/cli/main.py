@@ -14,7 +14,7 @@ from feature_platform.cli.output import fail
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.settings import load_settings
 
-GROUPS = ("stack", "definitions", "changes", "reading", "status", "produce", "demo")
+GROUPS = ("stack", "definitions", "changes", "trial", "reading", "status", "produce", "demo")
 
 
 def build() -> typer.Typer:
