@@ -47,7 +47,7 @@ HEADLINES: dict[Kind, str] = {
     "sweep": "finish what was begun: write back what an undone version wrote",
     "stop": "stop with a savepoint",
     "removed": "to be removed",
-    "finish": "as defined, but a change was broken off",
+    "finish": "to be finished",
 }
 
 
