@@ -11,7 +11,9 @@ from typing import Any
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from streaming.sql import environment, table_environment
+from streaming.sql import environment, sampling, table_environment
+
+UNSAMPLED = "__all_events"
 
 
 def submit(spec_json: str) -> None:
@@ -28,6 +30,11 @@ def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str)
     events = DataStream(java.Intake.attach(env._j_stream_execution_environment, spec_json))  # noqa: SLF001 - the bridge to Java
     tables = table_environment(env, spec)
     java.SqlFunctions.register(tables._j_tenv)  # noqa: SLF001
-    tables.create_temporary_view(spec["source"]["name"], events)
+    view = spec["source"]["name"]
+    if "sample" in spec:
+        tables.create_temporary_view(UNSAMPLED, events)
+        tables.create_temporary_view(view, tables.sql_query(sampling(spec, UNSAMPLED)))
+    else:
+        tables.create_temporary_view(view, events)
     changelog = tables.to_changelog_stream(tables.sql_query(spec["sql"]))
     java.Kernel.attach(changelog._j_data_stream, spec_json)  # noqa: SLF001

@@ -21,7 +21,9 @@ def environment(spec: dict[str, Any]) -> StreamExecutionEnvironment:
         "execution.checkpointing.unaligned.enabled": "false",
         "execution.checkpointing.aligned-checkpoint-timeout": "0 ms",
         "execution.checkpointing.max-concurrent-checkpoints": "1",
-        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.externalized-checkpoint-retention": (
+            "DELETE_ON_CANCELLATION" if spec.get("trial") else "RETAIN_ON_CANCELLATION"
+        ),
         "parallelism.default": str(settings["parallelism"]),
         "pipeline.max-parallelism": str(settings["max_parallelism"]),
         "pipeline.object-reuse": "true",
@@ -31,6 +33,12 @@ def environment(spec: dict[str, Any]) -> StreamExecutionEnvironment:
     for key, value in options.items():
         configuration.set_string(key, value)
     return StreamExecutionEnvironment.get_execution_environment(configuration)
+
+
+def sampling(spec: dict[str, Any], view: str) -> str:
+    """Return the query that lets a trial's share of the entities through, by hash of their key."""
+    entity, limit = spec["entity"], spec["sample"]
+    return f"SELECT * FROM `{view}` WHERE MD5(CAST(`{entity}` AS STRING)) < '{limit}'"
 
 
 def table_environment(

@@ -55,6 +55,24 @@ class Topics:
                 f"{topic}/{part}": bounds for part, bounds in self._bounds(consumer, topic).items()
             }
 
+    def offsets_at(self, topic: str, time_ms: int) -> dict[str, int]:
+        """Return the first offset of each "topic/partition" that the broker took from then on.
+
+        It is the end where there is none yet.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            ends = {part: high for part, (_, high) in self._bounds(consumer, topic).items()}
+            asked = [TopicPartition(topic, part, time_ms) for part in ends]
+            try:
+                found = consumer.offsets_for_times(asked, timeout=REQUEST_TIMEOUT_S)
+            except KafkaException as error:
+                raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+        firsts = {item.partition: item.offset for item in found if item.offset >= 0}
+        return {f"{topic}/{part}": firsts.get(part, end) for part, end in ends.items()}
+
     def dead_letters(self, topic: str) -> dict[str, Counter[str]]:
         """Count the dead letters in a topic by feature set and reason.
 

@@ -1,6 +1,7 @@
 """Stopping and deleting what is deployed, without looking at any definition."""
 
 from feature_platform.deploy.execute import execute
+from feature_platform.deploy.trial import clear_trial
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.errors import UnknownFeatureError
@@ -41,6 +42,7 @@ def delete(world: World, name: str, report: Report = silent) -> None:
         WorldError: A server did not answer, or the savepoint failed: the job goes on.
     """
     execute(make_delete_plan(world, name), world, report)
+    clear_trial(world, name, report)
 
 
 def deployed_snapshot(world: World, name: str) -> Snapshot:

@@ -25,7 +25,16 @@ def wait(world: World, name: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cu
         JobFailedError: The job does not run, or the time is over; the message says how far it is.
         WorldError: A server did not answer.
     """
-    deployed = deployed_snapshot(world, name)
+    return wait_for(world, deployed_snapshot(world, name), timeout_s=timeout_s)
+
+
+def wait_for(world: World, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cut:
+    """Do what `wait` does for a job that the registry need not know as deployed.
+
+    Raises:
+        JobFailedError: The job does not run, or the time is over; the message says how far it is.
+        WorldError: A server did not answer.
+    """
     ends = world.topics.end_offsets(deployed.topic)
     deadline = time.monotonic() + timeout_s
     asked_s = float("-inf")

@@ -16,7 +16,7 @@ from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
 from feature_platform.settings import KafkaSettings, Settings, password
-from feature_platform.store.base import TileReader, TileTables, TileWriter, UndoReader
+from feature_platform.store.base import EntityReader, TileReader, TileTables, TileWriter, UndoReader
 from feature_platform.store.connect import connect
 from feature_platform.store.cql import CqlTiles
 from feature_platform.store.service_levels import Isolation
@@ -97,6 +97,14 @@ class Topics(Protocol):
         """Return the first kept and the next offset of every partition, by "topic/partition"."""
         ...
 
+    def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
+        """Return the first offset from an instant on of every partition, by "topic/partition"."""
+        ...
+
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics with all they hold; harmless if they are not there."""
+        ...
+
 
 class KafkaTopics:
     """Topics of the real broker."""
@@ -118,9 +126,17 @@ class KafkaTopics:
         """Return the first kept and the next offset of every partition, by "topic/partition"."""
         return TopicReader(self._settings).bounds(topic)
 
+    def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
+        """Return the first offset from an instant on of every partition, by "topic/partition"."""
+        return TopicReader(self._settings).offsets_at(topic, time_ms)
 
-class Tiles(TileReader, TileWriter, UndoReader, Protocol):
-    """Rows, as a sweep reads and writes them."""
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics with all they hold; harmless if they are not there."""
+        TopicReader(self._settings).delete(topics)
+
+
+class Tiles(TileReader, EntityReader, TileWriter, UndoReader, Protocol):
+    """Rows, as a sweep reads and writes them, and a trial looks at them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ HEADLINES: dict[Kind, str] = {
     "sweep": "finish what was begun: write back what an undone version wrote",
     "stop": "stop with a savepoint",
     "removed": "to be removed",
-    "finish": "as defined, but a change was broken off",
+    "finish": "to be finished",
 }
 
 
@@ -70,7 +70,7 @@ def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
     lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
     lines += [f"  because {reason}" for reason in plan.change.reasons]
-    if plan.change.kind not in ("none", "start", "restart", "recover", "sweep"):
+    if plan.change.kind not in ("none", "start", "restart", "recover", "sweep", "finish"):
         lines += _verdict_lines(plan.verdicts)
     lines += _cost_lines(plan.costs) if plan.costs else []
     lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
@@ -110,13 +110,8 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"let only the new deployment write generation {generation}"
         case Sweep(table=table):
             return f"write back the rows of {table} that were changed after the savepoint"
-        case SubmitJob(start="earliest"):
-            return "submit the job, reading its topic from the beginning"
-        case SubmitJob(start="store", accept_age=accept_age):
-            asked = ", with rows that may be wrong" if accept_age else ""
-            return f"submit the job with empty state, from the last cut of the store{asked}"
-        case SubmitJob(start=start):
-            return f"submit the job from the {start}"
+        case SubmitJob():
+            return _submission(stage)
         case AwaitCheckpoint(beside=True):
             return "wait for its first checkpoint; if it fails, the job before it simply goes on"
         case AwaitCheckpoint():
@@ -136,6 +131,17 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"remove what a broken-off change has begun: generation {numbers}"
         case _:
             assert_never(stage)
+
+
+def _submission(stage: SubmitJob) -> str:
+    match stage.start:
+        case "earliest":
+            return "submit the job, reading its topic from the beginning"
+        case "store":
+            asked = ", with rows that may be wrong" if stage.accept_age else ""
+            return f"submit the job with empty state, from the last cut of the store{asked}"
+        case "savepoint" | "checkpoint":
+            return f"submit the job from the {stage.start}"
 
 
 def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:

@@ -221,6 +221,27 @@ class Registry(RegistryReader, Protocol):
         """Note how far a deployment has come; an empty text ends it."""
         ...
 
+    def forget(self, name: str) -> None:
+        """Remove the generations, attempts, cuts and progress of a trial, as if it never was.
+
+        Never of a feature set: its numbers must not be used again.
+
+        Raises:
+            ValueError: The name is no trial's.
+        """
+        ...
+
+
+def check_is_trial(name: str) -> None:
+    """Make sure that a name is not a feature set's.
+
+    Raises:
+        ValueError: It may be one.
+    """
+    if "." not in name:
+        msg = f"{name} is no trial: what the registry knows of a feature set is kept for ever"
+        raise ValueError(msg)
+
 
 def complete_cuts(parts: Iterable[CutPart]) -> Iterator[Cut]:
     """Yield the complete cuts of parts that come newest label first."""

@@ -15,6 +15,7 @@ from feature_platform.registry.base import (
     CutPart,
     Generation,
     Lease,
+    check_is_trial,
     complete_cuts,
     parts_of,
 )
@@ -276,6 +277,18 @@ class CqlRegistry:
             name,
             progress,
         )
+
+    def forget(self, name: str) -> None:
+        """Remove a trial's entries, what names the others last; see `Registry`."""
+        check_is_trial(name)
+        for item in self.generations(name):
+            for table in ("cuts", "attempts"):
+                statement = (
+                    f"DELETE FROM {{keyspace}}.{table} WHERE featureset = ? AND generation = ?"
+                )
+                self._run(statement, name, item.generation)
+        for table in ("generations", "deployments"):
+            self._run(f"DELETE FROM {{keyspace}}.{table} WHERE featureset = ?", name)
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         return self._connection.run(statement.replace("{keyspace}", self._keyspace), values)

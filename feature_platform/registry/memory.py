@@ -14,6 +14,7 @@ from feature_platform.registry.base import (
     CutPart,
     Generation,
     Lease,
+    check_is_trial,
     complete_cuts,
     parts_of,
 )
@@ -176,6 +177,14 @@ class MemoryRegistry:
     def save_progress(self, name: str, progress: str) -> None:
         """Note the progress; see `Registry`."""
         self._progress[name] = progress
+
+    def forget(self, name: str) -> None:
+        """Remove a trial's entries; see `Registry`."""
+        check_is_trial(name)
+        for generation in self._generations.pop(name, {}):
+            for kept in (self._attempts, self._owners, self._parts):
+                kept.pop((name, generation), None)
+        self._progress.pop(name, None)
 
     def add_attempt(self, name: str, generation: int, attempt: Attempt) -> None:
         """Note a start of a writer, as jobs do."""

@@ -100,6 +100,18 @@ class UndoReader(Protocol):
         ...
 
 
+class EntityReader(Protocol):
+    """Finds entities without being told their keys; for looking around, not for serving."""
+
+    def some_entities(self, table: str, most: int) -> list[str]:
+        """Return keys of some entities that have rows, in no particular order, the same each time.
+
+        Raises:
+            StoreUnavailableError: The store did not answer.
+        """
+        ...
+
+
 class TileWriter(Protocol):
     """Writes rows the way the kernel does; for sweeps, repair tools and tests."""
 

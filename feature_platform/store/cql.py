@@ -59,6 +59,11 @@ class CqlTiles:
         statement = f"SELECT {_COLUMNS} FROM {self._table(table)} WHERE entity = ?"
         return _rows(self._connection.run(statement, (entity,)))
 
+    def some_entities(self, table: str, most: int) -> list[str]:
+        """Return keys of some entities; see `EntityReader`."""
+        statement = f"SELECT DISTINCT entity FROM {self._table(table)} LIMIT {int(most)}"
+        return [row[0] for row in self._connection.run(statement)]
+
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
         """Write or delete rows of an entity in one batch; see `TileWriter`."""
         name = self._table(table)

@@ -79,6 +79,10 @@ class MemoryTiles:
                 done=number / len(entities),
             )
 
+    def some_entities(self, table: str, most: int) -> list[str]:
+        """Return keys of some entities; see `EntityReader`."""
+        return list(self._partitions(table))[:most]
+
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
         """Write or delete rows; the largest timestamp wins, row by row; see `TileWriter`."""
         cells = self._partitions(table).setdefault(entity, {})

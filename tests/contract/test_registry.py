@@ -8,7 +8,7 @@ import pytest
 from feature_platform.errors import LeaseHeldError
 from feature_platform.plan.ids import ColumnKey
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Registry
+from feature_platform.registry.base import Cut, Registry
 from feature_platform.registry.cql import CqlRegistry
 from feature_platform.store.connect import Connection
 from feature_platform.tiles.grid import Grid
@@ -107,6 +107,16 @@ def test_retired_ids_come_back_with_a_rollback(registry: Registry, name: str) ->
     }
 
 
+def test_a_reset_is_allocated_once(registry: Registry, name: str) -> None:
+    """Repeated, it is the same id; without the reset, the deployed one."""
+    columns = [column("views"), column("likes")]
+    registry.allocate_ids(name, columns)
+    reset = registry.allocate_ids(name, columns, deployed=[1, 2], reset=["views"])
+    assert reset == {"views": 3, "likes": 2}
+    assert registry.allocate_ids(name, columns, deployed=[1, 2], reset=["views"]) == reset
+    assert registry.allocate_ids(name, columns, deployed=[1, 2]) == {"views": 1, "likes": 2}
+
+
 def test_ids_of_two_feature_sets_are_apart(registry: Registry, name: str) -> None:
     """Each counts from 1."""
     registry.allocate_ids(name, [column("views")])
@@ -179,3 +189,24 @@ def test_progress_is_kept_and_ended(registry: Registry, name: str) -> None:
     assert registry.progress(name) == '{"stage": 3}'
     registry.save_progress(name, "")
     assert registry.progress(name) == ""
+
+
+def test_a_trial_is_forgotten_and_may_begin_again(registry: Registry, name: str) -> None:
+    """Nothing of it is left; what is known of the feature set stays, and cannot be forgotten."""
+    trial = f"{name}.try"
+    for known, generation in ((name, 1), (trial, 7), (trial, 8)):
+        registry.add_generation(known, generation, f"t{generation}", 10)
+        registry.set_owner(known, generation, "one")
+        cut = Cut(attempt=1, label=1, positions={"t/0": 1}, recorded_ms=1)
+        registry.record_cut(known, generation, cut)
+        registry.save_progress(known, "begun")
+    registry.forget(trial)
+    assert (registry.generations(trial), registry.progress(trial)) == ([], "")
+    assert [registry.owner(trial, number) for number in (7, 8)] == ["", ""]
+    assert [registry.last_cut(trial, number) for number in (7, 8)] == [None, None]
+    assert registry.owner(name, 1) == "one"
+    with pytest.raises(ValueError, match="is no trial"):
+        registry.forget(name)
+    registry.add_generation(trial, 9, "t9", 10)
+    registry.set_owner(trial, 9, "two")
+    assert registry.owner(trial, 9) == "two"

@@ -13,6 +13,7 @@ from feature_platform.settings import Role
 from feature_platform.store.base import (
     HEAD_LEVEL,
     UNDO_LEVEL,
+    EntityReader,
     RowWrite,
     StoredRow,
     TileReader,
@@ -29,7 +30,7 @@ from feature_platform.store.memory import MemoryTiles
 W1, W2 = write_timestamp(1, 1), write_timestamp(2, 1)
 
 
-class Tiles(TileReader, UndoReader, TileWriter, TileTables, Protocol):
+class Tiles(TileReader, EntityReader, UndoReader, TileWriter, TileTables, Protocol):
     """All ports in one."""
 
 
@@ -66,6 +67,15 @@ def write(
         [RowWrite(level=level, start_ms=60_000, payload=payload, ttl_s=ttl_s)],
         written=written,
     )
+
+
+def test_some_entities_are_found_without_their_keys(tiles: Tiles, table: str) -> None:
+    """Each once, and no more than asked for."""
+    for entity in ("a", "b", "c"):
+        rows = [RowWrite(level=level, start_ms=0, payload=b"x") for level in (0, 1)]
+        tiles.write(table, entity, rows, written=W1)
+    assert sorted(tiles.some_entities(table, 9)) == ["a", "b", "c"]
+    assert len(set(tiles.some_entities(table, 2))) == 2
 
 
 def test_a_row_is_read_as_it_was_written(tiles: Tiles, table: str) -> None:

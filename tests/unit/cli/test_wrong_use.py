@@ -36,6 +36,11 @@ def folder(tmp_path: Path) -> Path:
         (["rows", "posts"], "--entity"),
         (["wait"], "FS"),
         (["demo", "--seconds", "0"], "--seconds"),
+        (["try", "posts", "--sample", "0%"], "--sample"),
+        (["try", "posts", "--sample", "1"], "write it as 1%"),
+        (["try", "posts", "--minutes", "0"], "--minutes"),
+        (["plan", "--reset", "views"], "name the one feature set"),
+        (["apply", "a", "b", "--reset", "views"], "name the one feature set"),
         (["--project", "nowhere", "status"], "--project"),
     ],
 )

@@ -179,6 +179,15 @@ class FakeTopics:
         """Return the topic's ends."""
         return {name: end for name, end in self.ends.items() if name.startswith(f"{topic}/")}
 
+    def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
+        """Pretend that half of the events are older."""
+        assert time_ms > 0
+        return {name: end // 2 for name, end in self.end_offsets(topic).items()}
+
+    def delete(self, topics: Sequence[str]) -> None:
+        """Forget that they were created."""
+        self.created = [topic for topic in self.created if topic not in topics]
+
     def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
         """Return first offsets, 0 where a test says nothing, and ends."""
         return {

@@ -150,6 +150,22 @@ def test_a_dead_job_is_started_from_its_checkpoint(upgrade: Callable[..., Plan])
     check_golden("dead", explain(upgrade(job_runs=False)))
 
 
+def test_what_a_crash_left_is_finished_or_removed(
+    upgrade: Callable[..., Plan], deployed: Snapshot
+) -> None:
+    """Also where nothing else is to be done, and before anything else is."""
+    switched = replace(
+        deployed, generation=2, table="tiles_posts_g2", job_id="b" * 32, older=deployed.to_json()
+    )
+    lingering = {"deployed": switched, "lingering": True, "next_generation": 3}
+    check_golden("switched_not_finished", explain(upgrade(**lingering)))
+    check_golden("switched_then_owner", explain(upgrade(*FORWARD["owner"], **lingering)))
+    check_golden("begun_and_taken_back", explain(upgrade(abandoned=(2,))))
+    check_golden("begun_then_edited", explain(upgrade(*FORWARD["owner"], abandoned=(2,))))
+    begun_again = upgrade(*FORWARD["entity_changed"], abandoned=(2,))
+    assert begun_again.stages == upgrade(*FORWARD["entity_changed"]).stages
+
+
 def test_every_stage_of_every_plan_has_words(upgrade: Callable[..., Plan]) -> None:
     """Also as JSON, with the stage's name."""
     item = upgrade(*FORWARD["column_added"])

@@ -1,0 +1,147 @@
+"""`fp try`: a changed definition beside the deployed one, and what it counts."""
+
+import re
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from feature_platform.cli.output import console, print_json
+from feature_platform.settings import Settings
+
+if TYPE_CHECKING:
+    from feature_platform.definition.model import FeatureSet
+    from feature_platform.deploy.trial import Trial
+    from feature_platform.deploy.world import World
+
+MINUTES_MAX = 10_080
+ENTITIES_MAX = 100
+ENTITIES_SHOWN = 5
+REFRESH_S = 2.0
+CATCH_UP_S = 900.0
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("try")(try_)
+
+
+def try_(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="FS", help="Name of a defined feature set.")],
+    sample: Annotated[str, typer.Option(help="Share of the entities: 1%, 0.5%, 100%.")] = "100%",
+    minutes: Annotated[
+        float, typer.Option(min=0.1, max=MINUTES_MAX, help="How far back events are counted.")
+    ] = 10.0,
+    seconds: Annotated[
+        float | None, typer.Option(min=0, help="How long it goes on live; else as long as back.")
+    ] = None,
+    entity: Annotated[list[str] | None, typer.Option(help="Key to look at; repeatable.")] = None,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Run a changed definition beside the deployed one, compare what both say, and remove it.
+
+    It counts the events of the last minutes, then live ones until its time is over or Ctrl-C.
+    """
+    from feature_platform.deploy.trial import trial
+    from feature_platform.deploy.world import open_world
+
+    share = _share(sample)
+    keys = (entity or [])[:ENTITIES_MAX]
+    wanted = _wanted(context.obj, name)
+    past_ms = round(minutes * 60_000)
+    live_s = minutes * 60 if seconds is None else seconds
+    with (
+        open_world(context.obj) as world,
+        trial(world, wanted, past_ms=past_ms, report=_tell, share=share) as running,
+    ):
+        found = _follow(world, running, name, keys, live_s)
+        facts = _facts(world, running, name, sample, found)
+    if as_json:
+        print_json(facts)
+        return
+    from feature_platform.cli.trial_view import table_of
+
+    Console().print(table_of(found))
+
+
+def _follow(
+    world: "World", running: "Trial", name: str, keys: Sequence[str], live_s: float
+) -> list[dict[str, Any]]:
+    """Wait until the past is counted, watch the present, and return the last look at it."""
+    from feature_platform.cli.trial_view import look, table_of
+    from feature_platform.deploy.wait import wait_for
+
+    deployed = world.registry.snapshot(name)
+    if deployed and deployed.entity != running.snapshot.entity:
+        _tell(f"the deployed {name} is about {deployed.entity}: nothing to compare with")
+        deployed = None
+    with console.status("counting the past"):
+        wait_for(world, running.snapshot, timeout_s=CATCH_UP_S)
+    end_s = time.monotonic() + live_s
+    try:
+        with Live(console=console, auto_refresh=False, transient=True) as screen:
+            while (left_s := end_s - time.monotonic()) > 0:
+                if console.is_terminal:
+                    found = look(world, running, deployed, keys, ENTITIES_SHOWN)
+                    screen.update(table_of(found), refresh=True)
+                time.sleep(min(REFRESH_S, left_s))
+    except KeyboardInterrupt:
+        _tell("ended before its time")
+    return look(world, running, deployed, keys, ENTITIES_SHOWN)
+
+
+def _facts(
+    world: "World", running: "Trial", name: str, sample: str, found: list[dict[str, Any]]
+) -> dict[str, Any]:
+    from feature_platform.clock import to_iso
+
+    letters = world.topics.end_offsets(running.snapshot.job["dead_letter_topic"])
+    return {
+        "featureset": name,
+        "from": to_iso(running.from_ms),
+        "sample": sample,
+        "dead_letters": sum(letters.values()),
+        "entities": found,
+    }
+
+
+def _wanted(settings: Settings, name: str) -> "FeatureSet":
+    """Load the definition that is to be tried.
+
+    Raises:
+        DefinitionError: It does not load.
+        UnknownFeatureError: There is none of this name.
+    """
+    from feature_platform.definition.loading import load_project
+    from feature_platform.definition.names import unknown
+    from feature_platform.errors import UnknownFeatureError
+
+    project = load_project(settings.featuresets)
+    if name in project.featuresets:
+        return project.featuresets[name]
+    project.checked()  # it may be in a file with a mistake
+    raise UnknownFeatureError(unknown("feature set", name, project.featuresets))
+
+
+def _share(text: str) -> float:
+    """Read a percentage.
+
+    Raises:
+        typer.BadParameter: It is none, or not above 0 and at most 100.
+    """
+    match = _PERCENT.fullmatch(text.strip())
+    share = float(match[1]) / 100 if match else 0.0
+    if not 0 < share <= 1:
+        msg = f"{text!r} is no share; write it as 1%, above 0% and at most 100%"
+        raise typer.BadParameter(msg, param_hint="--sample")
+    return share
+
+
+def _tell(text: str) -> None:
+    console.print(text, markup=False, soft_wrap=True)

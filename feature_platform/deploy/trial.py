@@ -1,0 +1,122 @@
+"""Trials: a job beside the deployed one, in a table of its own, removed whatever happens.
+
+1. What is going to be made is noted in the registry.
+2. Topic of dead letters, table, owner and job are made.
+3. In the end, also when interrupted, the job is cancelled, and table, topic and entries go.
+
+A trial that was killed leaves its note: the next trial, and `fp delete`, remove what it names.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from uuid import uuid4
+
+from feature_platform.definition.model import FeatureSet
+from feature_platform.deploy.job_spec import StartFields, job_spec
+from feature_platform.deploy.lease import HeldLease
+from feature_platform.deploy.walk import Report
+from feature_platform.deploy.world import World
+from feature_platform.errors import UnknownFeatureError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.plan.trial import (
+    Scratch,
+    sample_limit,
+    scratch_of,
+    trial_name,
+    trial_snapshot,
+)
+
+WHOLE = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """A trial that runs."""
+
+    snapshot: Snapshot
+    from_ms: int
+    """It counts the events that the broker took from here on."""
+
+
+@contextmanager
+def trial(
+    world: World, wanted: FeatureSet, *, past_ms: int, report: Report, share: float = WHOLE
+) -> Iterator[Trial]:
+    """Run a definition beside the deployed one until this is left.
+
+    Args:
+        world: Where it runs.
+        wanted: The definition.
+        past_ms: It counts the events of the last so many milliseconds, then live ones.
+        report: Told in words what is done.
+        share: Share of the entities that are counted.
+
+    Raises:
+        LeaseHeldError: Somebody else tries the same feature set.
+        UnknownFeatureError: Its topic does not exist.
+        JobFailedError: The job is refused.
+        WorldError: A server did not answer; what is left is removed by the next trial.
+    """
+    name = trial_name(wanted.name)
+    with HeldLease(world.registry, world.clock, name, world.holder):
+        _remove(world, name, report)
+        try:
+            yield _begin(world, wanted, world.clock.now_ms() - past_ms, share, report)
+        finally:
+            _remove(world, name, report)
+
+
+def clear_trial(world: World, featureset: str, report: Report) -> None:
+    """Remove what a killed trial of a feature set has left; a trial that runs is let alone.
+
+    Raises:
+        WorldError: A server did not answer.
+    """
+    name = trial_name(featureset)
+    if world.registry.lease(name) is None:
+        with HeldLease(world.registry, world.clock, name, world.holder):
+            _remove(world, name, report)
+
+
+def _begin(world: World, wanted: FeatureSet, from_ms: int, share: float, report: Report) -> Trial:
+    topic = wanted.source.topic
+    ends = world.topics.end_offsets(topic)
+    if not ends:
+        msg = (
+            f"there is no topic {topic}, so there are no events to try {wanted.name} with; "
+            f"fp apply {wanted.name} creates it"
+        )
+        raise UnknownFeatureError(msg)
+    scratch = scratch_of(wanted.name, uuid4().hex, world.clock.now_ms())
+    snapshot = trial_snapshot(wanted, world.registry.feature_ids(wanted.name), scratch)
+    name = snapshot.featureset
+    world.registry.save_progress(name, json.dumps(asdict(scratch)))
+    report(f"create the scratch table {scratch.table} and the topic {scratch.letters}")
+    world.registry.add_generation(name, scratch.generation, scratch.table, world.clock.now_ms())
+    world.topics.create([scratch.letters])
+    world.tables.create_table(scratch.table)
+    world.registry.set_owner(name, scratch.generation, scratch.deployment)
+    offsets = world.topics.offsets_at(topic, from_ms)
+    start = StartFields(start="earliest", end_offsets=ends, offsets=offsets, clean=True)
+    spec = job_spec(snapshot, world.settings, start) | {"trial": True}
+    if share < WHOLE:
+        spec["sample"] = sample_limit(share)
+    report(f"submit job {name}_g{scratch.generation}")
+    world.submitter.submit(spec, scratch.deployment, "")
+    return Trial(snapshot=snapshot, from_ms=from_ms)
+
+
+def _remove(world: World, name: str, report: Report) -> None:
+    """Remove what the note names, the note last; may be repeated."""
+    text = world.registry.progress(name)
+    if not text:
+        return
+    left = Scratch(**json.loads(text))
+    report(f"remove the trial's job, table {left.table} and registry entries")
+    world.registry.set_owner(name, left.generation, "")
+    world.cluster.cancel(left.deployment)
+    world.tables.drop_table(left.table)
+    world.topics.delete([left.letters])
+    world.registry.forget(name)

@@ -1,0 +1,86 @@
+"""A trial: a definition as it would run beside the deployed one, under a name of its own. Pure.
+
+The name holds a dot, which no feature set's does: nobody takes one for the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from feature_platform.definition.model import FeatureSet
+from feature_platform.plan.compare import Change
+from feature_platform.plan.ids import FeatureId, assign_ids, column_keys
+from feature_platform.plan.job import dead_letter_topic
+from feature_platform.plan.layout import build_layout
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.plan.target import blank, target_of
+
+HASHES = 16**8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scratch:
+    """What a trial makes, noted before it is made: whoever comes next can remove it."""
+
+    deployment: str
+    """Id of its job, too."""
+    generation: int
+    table: str
+    letters: str
+    """Topic of its dead letters."""
+
+
+def trial_name(featureset: str) -> str:
+    """Return what the registry knows a feature set's trial by."""
+    return f"{featureset}.try"
+
+
+def scratch_of(featureset: str, deployment: str, now_ms: int) -> Scratch:
+    """Return what a trial that begins now is going to make; no number is ever used again."""
+    number = now_ms // 1000
+    return Scratch(
+        deployment=deployment,
+        generation=number,
+        table=f"try_{number}_{featureset}",
+        letters=dead_letter_topic(trial_name(featureset)),
+    )
+
+
+def trial_snapshot(wanted: FeatureSet, known: Sequence[FeatureId], scratch: Scratch) -> Snapshot:
+    """Return what the trial runs: one task, whatever the definition says, in a table of its own.
+
+    Args:
+        wanted: The definition to try.
+        known: Ids of the deployed one, so that a column stands under the same id in both.
+        scratch: What it makes.
+    """
+    layout = build_layout(wanted, assign_ids(known, column_keys(wanted)))
+    change = Change(kind="new", reasons=(), verdicts=())
+    target = target_of(wanted, layout, change, blank(wanted, scratch.generation))
+    name = trial_name(wanted.name)
+    settings = target.job["settings"] | {"parallelism": 1}
+    job = target.job | {
+        "featureset": name,
+        "dead_letter_topic": scratch.letters,
+        "settings": settings,
+    }
+    return replace(
+        target,
+        featureset=name,
+        table=scratch.table,
+        job=job,
+        parallelism=1,
+        deployment=scratch.deployment,
+        job_id=scratch.deployment,
+        state="running",
+    )
+
+
+def sample_limit(share: float) -> str:
+    """Return the text below which the MD5 of an entity must stand to be in the sample.
+
+    The same entities are in it at every trial, and in a larger sample, too.
+
+    Args:
+        share: Above 0, below 1.
+    """
+    return f"{max(1, round(share * HASHES)):08x}"

@@ -1,0 +1,62 @@
+"""How long the last upgrade took, from what attempts and cuts say."""
+
+from typing import TYPE_CHECKING
+
+from feature_platform.deploy.apply import make_plans
+from feature_platform.deploy.downtime import UPGRADE_MS_MAX, measured_downtime_ms
+from feature_platform.plan.costs import DOWNTIME_DEFAULT_MS
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Stage
+else:
+    Stage = object
+
+FLUSH_MS = 1_000
+
+
+def upgraded(stage: Stage, gap_ms: int, *, deployment: str = "another") -> int | None:
+    """Let a job stop at a cut and another one claim after a gap; return what was measured."""
+    snapshot = stage.apply().snapshot
+    assert snapshot is not None
+    stage.run_to(1, 4, p0=5)
+    stage.clock.advance(gap_ms)
+    stage.claim(2, (1, 4), deployment=deployment or snapshot.deployment)
+    return measured_downtime_ms(stage.registry, snapshot)
+
+
+def test_it_is_from_the_last_cut_to_the_first_flush(stage: Stage) -> None:
+    """The next plan is explained by it."""
+    assert upgraded(stage, 7_000) == 7_000 + FLUSH_MS
+    edited = stage.define(("action = 'view'", "action = 'play'"))
+    costs = make_plans(stage.world, edited, ["posts"])[0].costs
+    assert costs is not None
+    assert costs.downtime_ms == 7_000 + FLUSH_MS
+
+
+def test_flinks_own_restart_is_no_upgrade(stage: Stage) -> None:
+    """The same deployment claims again."""
+    assert upgraded(stage, 7_000, deployment="") is None
+
+
+def test_a_long_stop_is_no_upgrade(stage: Stage) -> None:
+    """Somebody had stopped the job, or servers were down."""
+    assert upgraded(stage, UPGRADE_MS_MAX + 1) is None
+
+
+def test_a_later_restart_does_not_hide_the_upgrade(stage: Stage) -> None:
+    """The newest one that was an upgrade counts."""
+    upgraded(stage, 7_000)
+    snapshot = stage.registry.snapshot("posts")
+    assert snapshot is not None
+    stage.claim(3, (2, 9), deployment="another")
+    assert measured_downtime_ms(stage.registry, snapshot) == 7_000 + FLUSH_MS
+
+
+def test_without_an_upgrade_there_is_a_default(stage: Stage) -> None:
+    """It says that it is one."""
+    stage.apply()
+    edited = stage.define(("action = 'view'", "action = 'play'"))
+    costs = make_plans(stage.world, edited, ["posts"])[0].costs
+    assert costs is not None
+    assert costs.downtime_ms == DOWNTIME_DEFAULT_MS
+    assert "default" in costs.downtime_basis
