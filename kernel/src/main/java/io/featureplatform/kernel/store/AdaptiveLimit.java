@@ -10,7 +10,8 @@ import java.util.concurrent.TimeUnit;
  * How many requests may be under way at once, between a least and a most. It grows by one each
  * window in which requests took less than the target on average and there was a use for more, and
  * falls to three quarters after a window in which they took longer: so a job steps back when the
- * store has other work. Beside the rule, which is a library's, it keeps what the gauges show.
+ * store has other work. A window with less than ten requests changes nothing. Beside the rule,
+ * which is a library's, it keeps what the gauges show.
  *
  * <p>See docs/isolation.md for why this rule, and what others did. Safe for use by threads.
  */
