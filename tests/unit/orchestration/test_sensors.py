@@ -1,10 +1,12 @@
 """The sensor as Dagster runs it: observations, words, and runs that restart."""
 
+from dataclasses import replace
 from typing import Protocol
 
 import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from feature_platform.deploy.metrics import JobMetrics
 from feature_platform.orchestration.assets import RESTART_TAG
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.resources import Platform
@@ -52,6 +54,16 @@ def test_a_healthy_job_is_observed(world: World) -> None:
     assert observation.asset_key == dg.AssetKey(["live", "engagement"])
     assert observation.metadata["lag"] == dg.MetadataValue.int(5)
     assert observation.metadata["dead_letters"] == dg.MetadataValue.int(2)
+
+
+def test_what_a_job_tells_is_plotted(world: World) -> None:
+    """Each of its metrics that is there, beside what is known without them."""
+    told = JobMetrics({"fenced": 1.0, "state_hits": 3.0, "state_misses": 1.0, "dead_letters": 9.0})
+    (observation,) = _tick(world, replace(_health("RUNNING"), metrics=told)).asset_events
+    assert observation.metadata["fenced"] == dg.MetadataValue.float(1.0)
+    assert observation.metadata["hot"] == dg.MetadataValue.float(0.75)
+    assert observation.metadata["dead_letters"] == dg.MetadataValue.int(2)
+    assert "recovered" not in observation.metadata
 
 
 def test_an_idle_tick_says_why(world: World) -> None:
