@@ -59,12 +59,13 @@ def settings(project: MakeProject) -> Settings:
 
 
 def _told(folder: Path) -> dict[str, Any]:
-    """Ask until the counts of the flush are there."""
+    """Ask until the counts of both operators are there: an answer is what Flink fetched before."""
     deadline = time.monotonic() + PATIENCE_S
     while True:
         status = fp(folder, "status", "--json").facts
         (health,) = status["featuresets"]
-        if health["metrics"]["state_misses"] or time.monotonic() > deadline:
+        seen = health["metrics"]["state_misses"] and health["metrics"]["dead_letters"]
+        if seen or time.monotonic() > deadline:
             return {**health["metrics"], "isolation": status["isolation"]}
         time.sleep(2)
 
