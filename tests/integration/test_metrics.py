@@ -97,3 +97,16 @@ def test_a_job_tells_how_it_is_doing(settings: Settings) -> None:
     scraped = [line for line in _scraped(settings).splitlines() if line.startswith(OURS)]
     ours = [line for line in scraped if f'job_name="{NAME}_g1"' in line.replace(" ", "")]
     assert [float(line.rsplit(" ", 1)[1]) for line in ours] == [float(PAGES)], scraped
+
+
+def test_roles_can_be_set_again(settings: Settings) -> None:
+    """Nothing changes on a store that has them all; passwords stay, and isolation is told."""
+    again = fp(settings.project, "roles")
+    assert (again.code, f"keyspace {settings.store.keyspace} are set" in again.messages) == (
+        0,
+        True,
+    )
+    assert "isolation: client-side only" in " ".join(again.messages.split())
+    assert fp(settings.project, "status", "--json").code == 0
+    other = fp(settings.project, "roles", "--user", "fp_admin")
+    assert (other.code, "refused the user or the password" in other.messages) == (1, True)
