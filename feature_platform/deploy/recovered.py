@@ -78,7 +78,6 @@ def line_of(attempts: Sequence[Attempt]) -> History:
 def newest_cut(cuts: Iterable[Cut], attempts: Sequence[Attempt]) -> Cut | None:
     """Return the newest cut that may be started from; those that a start has passed by are dead.
 
-    A sweep, backfill or repair writes without undo rows, so none before it can be gone back to.
     Without any cut the empty table is one, at the beginning of the topic.
 
     Args:

@@ -24,7 +24,7 @@ from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFai
 from feature_platform.plan.snapshot import Snapshot, Stop
 from feature_platform.plan.stages import Start
 from feature_platform.registry.base import Attempt, Cut, Epoch
-from feature_platform.registry.history import GENESIS, holds
+from feature_platform.registry.history import GENESIS, holds, last_rewrite
 from feature_platform.tiles.grid import format_duration
 
 MARGIN_SHARE = 12
@@ -134,7 +134,15 @@ def check_alive(name: str, attempts: Sequence[Attempt], epoch: Epoch, what: str)
     Raises:
         PlanRefusedError: One has; going on from it would lose or repeat events.
     """
-    if not holds(line_of(attempts), epoch):
+    line = line_of(attempts)
+    rewrite = last_rewrite(attempts, line)
+    if rewrite > epoch[0]:
+        msg = (
+            f"{name}: {what} is of attempt {epoch[0]}, and attempt {rewrite} has written rows anew "
+            f"since then: nothing before that can be gone back to"
+        )
+        raise PlanRefusedError(msg)
+    if not holds(line, epoch):
         last = newest(attempts)
         msg = (
             f"{name}: {what} is of attempt {epoch[0]}, checkpoint {epoch[1]}, and "
@@ -177,10 +185,10 @@ def _savepoint(
 ) -> Begin:
     attempts = world.registry.attempts(deployed.featureset, deployed.generation)
     epoch = epoch_of(deployed.stop)
-    check_alive(deployed.featureset, attempts, epoch, "the last savepoint")
     sweep = next((item for item in attempts if item.kind == "sweep" and item.r == epoch), None)
     swept = sweep is not None and epoch != GENESIS
     r = (sweep.attempt, 1) if sweep and swept else GENESIS
+    check_alive(deployed.featureset, attempts, r if swept else epoch, "the last savepoint")
     clean = bool(deployed.stop and deployed.stop.clean) or swept
     fields = StartFields(
         start="savepoint",

@@ -151,7 +151,13 @@ class Walk:
         job = self.world.cluster.job(self.deployed().job_id)
         if job is None or not job.lives:
             self.report("its job does not run: start it first, so that nothing is lost")
-            self.revive("checkpoint")
+            try:
+                self.revive("checkpoint")
+            except RestoreFailedError as error:
+                self.report(
+                    f"it cannot go on from its checkpoint ({error}): start it from the store"
+                )
+                self.revive("store")
 
     def recover(self) -> None:
         """Let what is deployed catch up with its dead attempts, before a new version counts."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from feature_platform.errors import PlanRefusedError
 from feature_platform.registry.base import Attempt
-from feature_platform.registry.history import history, holds
+from feature_platform.registry.history import history, holds, last_rewrite
 
 FIRST_LABEL = 1
 """The only label of writers that are no jobs."""
@@ -33,7 +33,15 @@ def next_attempt(attempts: Sequence[Attempt], owner: str, request: Attempt) -> A
         )
         raise PlanRefusedError(msg)
     newest = max((item.attempt for item in attempts), default=0)
-    if not holds(history(attempts, newest), request.r):
+    line = history(attempts, newest)
+    rewrite = last_rewrite(attempts, line)
+    if rewrite > request.r_attempt:
+        msg = (
+            f"a {request.kind} cannot start from {request.r}: attempt {rewrite} has written rows "
+            f"anew since then, without undo rows"
+        )
+        raise PlanRefusedError(msg)
+    if not holds(line, request.r):
         msg = (
             f"a {request.kind} cannot start from {request.r}: it is not in the history of attempt "
             f"{newest}, so a later start has passed it by"

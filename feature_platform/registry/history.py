@@ -54,3 +54,12 @@ def holds(line: History, epoch: Epoch) -> bool:
     """Tell whether an epoch is in a history."""
     attempt, label = epoch
     return line.get(attempt, -1) >= label
+
+
+def last_rewrite(attempts: Iterable[Attempt], line: History) -> int:
+    """Return the newest attempt of a line that is no job; 0 for none.
+
+    A sweep, backfill or repair writes without undo rows: nothing before it can be gone back to.
+    """
+    alive = (item for item in attempts if item.attempt in line)
+    return max((item.attempt for item in alive if item.kind != "stream"), default=0)

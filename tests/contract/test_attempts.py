@@ -84,9 +84,18 @@ def test_an_epoch_that_was_passed_by_is_no_start(world: World, name: str) -> Non
     registry, job = world
     registry.set_owner(name, 1, "one")
     job.add_attempt(name, 1, replace(sweep(0, 0), attempt=1))
-    job.add_attempt(name, 1, replace(sweep(1, 4), attempt=2, execution="a job's"))
+    job.add_attempt(name, 1, replace(sweep(1, 4), attempt=2, execution="j", kind="stream"))
     with pytest.raises(PlanRefusedError, match="not in the history of attempt 2"):
         registry.claim_attempt(name, 1, sweep(1, 5))
+
+
+def test_nothing_before_a_rewrite_is_a_start(registry: Registry, name: str) -> None:
+    """A sweep leaves no undo rows of its own."""
+    registry.set_owner(name, 1, "one")
+    registry.claim_attempt(name, 1, replace(sweep(0, 0), execution="first"))
+    with pytest.raises(PlanRefusedError, match="attempt 1 has written rows anew"):
+        registry.claim_attempt(name, 1, replace(sweep(0, 0), execution="second"))
+    assert registry.claim_attempt(name, 1, sweep(1, 1)).attempt == 2
 
 
 def test_attempts_claimed_at_once_get_different_numbers(admin: Connection, name: str) -> None:
@@ -95,7 +104,7 @@ def test_attempts_claimed_at_once_get_different_numbers(admin: Connection, name:
     claimed: list[int] = []
 
     def claim(number: int) -> None:
-        request = replace(sweep(0, 0), execution=f"x/{number}")
+        request = replace(sweep(0, 0), execution=f"x/{number}", kind="stream")
         claimed.append(CqlRegistry(admin).claim_attempt(name, 1, request).attempt)
 
     threads = [threading.Thread(target=claim, args=(number,)) for number in range(4)]

@@ -280,6 +280,24 @@ def test_the_root_exception_is_one_line(server: Server, flink: FlinkRest) -> Non
 
 
 @pytest.mark.parametrize(
+    ("line", "restoring"),
+    [
+        ("Caused by: io.featureplatform.kernel.store.ClaimRefusedException: dead", True),
+        ("Caused by: java.io.IOException: Could not restore keyed state backend for x", True),
+        ("Caused by: io.featureplatform.kernel.store.StoreDownException: no host", False),
+    ],
+)
+def test_a_failure_to_restore_is_told_apart(
+    server: Server, flink: FlinkRest, line: str, *, restoring: bool
+) -> None:
+    """Only then is the store what is left."""
+    history = {"exceptionHistory": {"entries": [{"stacktrace": f"java.lang.Error: x\n{line}"}]}}
+    server.answer("GET", f"/jobs/{JOB}/exceptions", (200, history))
+    assert flink.failed_to_restore(JOB) is restoring
+    assert flink.failed_to_restore("b" * 32) is False
+
+
+@pytest.mark.parametrize(
     ("trace", "cause"), [("java.lang.Error: x\n\tat y", "java.lang.Error: x"), ("", "")]
 )
 def test_a_trace_without_a_cause_is_its_own(trace: str, cause: str) -> None:

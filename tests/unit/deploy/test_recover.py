@@ -233,6 +233,18 @@ def test_the_last_savepoint_is_gone_back_to_when_asked(stage: Stage) -> None:
     assert (start["from"], start["r_attempt"], start["clean"]) == ("savepoint", 0, False)
 
 
+def test_an_upgrade_of_a_dead_job_without_checkpoints_starts_it_from_the_store(
+    stage: Stage,
+) -> None:
+    """And then goes on from the savepoint that it makes."""
+    job = running(stage)
+    shutil.rmtree(folder(stage, job))
+    stage.flink.fail(job)
+    assert stage.apply(EDIT).error is None
+    froms = [spec["start"]["from"] for spec in stage.flink.specs]
+    assert froms == ["earliest", "store", "savepoint"]
+
+
 def test_a_plan_says_what_it_goes_on_from(stage: Stage) -> None:
     """In the order checkpoint, store."""
     job = running(stage)

@@ -134,6 +134,10 @@ def test_a_rollback_is_explained(stage: Stage) -> None:
     [
         (lambda stage: stage.clock.advance(11 * HOUR_MS + 1), "kept for 12h only"),
         (lambda stage: stage.topics.begins.update({"post_events/0": 7}), "offsets 5 to 6 are gone"),
+        (
+            lambda stage: stage.claim(3, (2, 1), kind="sweep"),
+            "attempt 3 has written rows anew since then",
+        ),
         (lambda stage: stage.claim(3, (1, 1)), "savepoint before the last upgrade is of attempt 1"),
     ],
 )

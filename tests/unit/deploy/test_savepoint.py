@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from feature_platform.deploy.savepoint import STATEFUL_UIDS, check_savepoint, operator_id
-from feature_platform.errors import JobFailedError
+from feature_platform.deploy.savepoint import (
+    STATEFUL_UIDS,
+    check_savepoint,
+    checkpoint_id,
+    operator_id,
+)
+from feature_platform.errors import JobFailedError, RestoreFailedError
 
 
 @pytest.mark.parametrize(
@@ -24,7 +29,8 @@ def test_ids_are_those_that_flink_shows(uid: str, expected: str) -> None:
 def savepoint(folder: Path, *uids: str) -> str:
     """Write the metadata of a savepoint with these operators."""
     folder.mkdir(exist_ok=True)
-    content = b"I`g-" + b"\x00some bytes".join(operator_id(uid) for uid in uids)
+    head = bytes.fromhex("4960672d 00000004 000000000000002a")
+    content = head + b"\x00some bytes".join(operator_id(uid) for uid in uids)
     (folder / "_metadata").write_bytes(content)
     return folder.as_uri()
 
@@ -44,6 +50,22 @@ def test_a_missing_savepoint_is_named(tmp_path: Path) -> None:
     """With the file that was looked for."""
     with pytest.raises(JobFailedError, match="_metadata is missing"):
         check_savepoint(str(tmp_path / "gone"))
+
+
+def test_the_checkpoints_id_stands_in_its_metadata(tmp_path: Path) -> None:
+    """It is the label of the epoch that the state is of."""
+    assert checkpoint_id(savepoint(tmp_path, "kernel")) == 42
+    assert checkpoint_id(str(tmp_path / "gone")) == 0
+    assert checkpoint_id("s3://bucket/savepoint-1") == checkpoint_id("") == 0
+
+
+@pytest.mark.parametrize("content", [b"", b"I`g-", b"something else that is long enough"])
+def test_damaged_metadata_is_told(tmp_path: Path, content: bytes) -> None:
+    """Such a state can never be restored, so the store is what is left."""
+    path = savepoint(tmp_path, *STATEFUL_UIDS)
+    (tmp_path / "_metadata").write_bytes(content)
+    with pytest.raises(RestoreFailedError, match=r"damaged.*fp recover"):
+        check_savepoint(path)
 
 
 def test_a_savepoint_elsewhere_cannot_be_checked_from_here() -> None:

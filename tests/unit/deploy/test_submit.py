@@ -7,7 +7,7 @@ import pytest
 
 from feature_platform.deploy import submit
 from feature_platform.deploy.submit import FlinkCommand
-from feature_platform.errors import JobFailedError
+from feature_platform.errors import JobFailedError, RestoreFailedError
 from feature_platform.settings import Settings, load_settings
 
 JOB = "a" * 32
@@ -78,6 +78,17 @@ def test_a_refusal_is_told_by_its_causes(settings: Settings) -> None:
     )
     with pytest.raises(JobFailedError, match=r"refused the job: Caused by: a\.B: the cause$"):
         submit_to(settings)
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told_apart(settings: Settings) -> None:
+    """By a line of the trace that is not among its causes."""
+    install(
+        settings.project,
+        "echo 'Caused by: java.io.EOFException'; echo 'at org.apache.flink.runtime.checkpoint."
+        "Checkpoints.loadCheckpointMetadata(Checkpoints.java:1)'; exit 1",
+    )
+    with pytest.raises(RestoreFailedError, match="EOFException"):
+        submit_to(settings, "file:/s/1")
 
 
 def test_an_answer_without_the_job_is_a_failure(settings: Settings) -> None:

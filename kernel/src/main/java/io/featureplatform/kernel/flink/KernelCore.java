@@ -38,7 +38,8 @@ final class KernelCore {
         layout,
         access,
         clock,
-        claimed,
+        claimed.attempt().number(),
+        new FlushNumbers(claimed.attempt().firstLabel()),
         new UndoLog(
             claimed.attempt().number(),
             claimed.attempt().firstLabel(),
@@ -47,13 +48,14 @@ final class KernelCore {
         metrics);
   }
 
-  /** As above, with an undo log whose memory the tests choose. */
+  /** As above, with numbers and an undo log that the tests choose. */
   KernelCore(
       JobSpec spec,
       Layout layout,
       StoreAccess access,
       Clock clock,
-      Claimed claimed,
+      int attempt,
+      FlushNumbers numbers,
       UndoLog undoLog,
       Heads heads,
       MetricGroup metrics) {
@@ -65,8 +67,8 @@ final class KernelCore {
             layout,
             access,
             clock,
-            claimed.attempt().number(),
-            new FlushNumbers(claimed.attempt().firstLabel()),
+            attempt,
+            numbers,
             spec.benchWithoutUndo() ? null : undoLog,
             heads,
             metrics);

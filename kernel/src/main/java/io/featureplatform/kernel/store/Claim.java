@@ -158,8 +158,7 @@ public final class Claim {
                 .noneMatch(attempt -> attempt.deployment().equals(request.deployment()));
     long dirtySinceMs = request.origin().dirtySinceMs(attempts, clean, nowMs);
     if (request.age().isTooOld(dirtySinceMs, nowMs)) {
-      throw new ClaimRefusedException(
-          request.age().tell(request.featureset(), dirtySinceMs, nowMs));
+      throw request.age().tooOld(request.featureset(), dirtySinceMs, nowMs);
     }
     return new Attempt(
         attempts.keySet().stream().max(Integer::compare).orElse(0) + 1,

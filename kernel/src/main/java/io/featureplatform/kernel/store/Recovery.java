@@ -63,8 +63,7 @@ public final class Recovery {
         .thenAccept(
             done -> {
               if (!done) {
-                throw new ClaimRefusedException(
-                    age.tell(featureset, attempt.dirtySinceMs(), clock.nowMs()));
+                throw age.tooOld(featureset, attempt.dirtySinceMs(), clock.nowMs());
               }
             });
   }

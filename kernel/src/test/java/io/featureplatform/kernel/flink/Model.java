@@ -1,0 +1,50 @@
+package io.featureplatform.kernel.flink;
+
+import java.util.List;
+
+/** Runs schedules. */
+final class Model {
+  private static final long DAY_MS = 86_400_000;
+  private static final int REMEMBERS_ALL = 1_000;
+
+  /** Nothing expires, and nothing is forgotten. */
+  static final ModelWorld.Config CALM =
+      new ModelWorld.Config(DAY_MS / 2, new long[] {DAY_MS, DAY_MS}, REMEMBERS_ALL);
+
+  /** A subtask remembers one touched row. */
+  static final ModelWorld.Config FORGETFUL =
+      new ModelWorld.Config(DAY_MS / 2, new long[] {DAY_MS, DAY_MS}, 1);
+
+  /** Undo rows expire within a schedule of 60 steps. */
+  static final ModelWorld.Config SHORT_UNDO =
+      new ModelWorld.Config(200_000, new long[] {DAY_MS, DAY_MS}, REMEMBERS_ALL);
+
+  /** Closed tiles expire within a schedule of 60 steps. */
+  static final ModelWorld.Config SHORT_TILES =
+      new ModelWorld.Config(DAY_MS / 2, new long[] {60_000, 120_000}, 2);
+
+  /** How a schedule ended. */
+  enum End {
+    EXACT,
+    ASKED,
+    WRONG
+  }
+
+  /** The end of a schedule; {@code told} of a wrong one. */
+  record Outcome(End end, String told) {}
+
+  private Model() {}
+
+  static Outcome run(ModelWorld.Config config, Broken broken, List<ModelStep> schedule) {
+    try {
+      ModelWorld world = new ModelWorld(config, broken);
+      schedule.forEach(world::step);
+      world.judge();
+      return new Outcome(End.EXACT, "");
+    } catch (ModelWorld.AskedException e) {
+      return new Outcome(End.ASKED, "");
+    } catch (RuntimeException e) {
+      return new Outcome(End.WRONG, e.toString());
+    }
+  }
+}
