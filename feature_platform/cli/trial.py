@@ -83,6 +83,7 @@ def _follow(
         deployed = None
     with console.status("counting the past"):
         wait_for(world, running.snapshot, timeout_s=CATCH_UP_S)
+    _tell(f"the past is counted; going on for {live_s:.0f} s, Ctrl-C ends it")
     end_s = time.monotonic() + live_s
     try:
         with Live(console=console, auto_refresh=False, transient=True) as screen:
