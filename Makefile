@@ -1,16 +1,18 @@
 # The one runner: people and continuous integration use these targets and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt golden bench chaos up down clean java
+.PHONY: help setup demo test check chaos chaos-model fmt golden bench up down clean java
 
 BIN := .venv/bin
 UV = $(or $(shell command -v uv),.tools/bin/uv)
 # Maven stays off the network once everything that the pom names was fetched.
 OFFLINE = $(shell [ kernel/target/.fetched -nt kernel/pom.xml ] && echo -o)
+# How many schedules chaos-model runs; its five properties share them.
+SCHEDULES ?= 100000
 MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B $(OFFLINE) -f kernel/pom.xml
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.synced ## install what is missing (git, JDK 17, Maven, uv) and all Python packages as locked
 
@@ -35,6 +37,9 @@ check: setup ## what a pull request needs: lint, format, types, fast tests; no s
 java: setup ## build the kernel and run its tests
 	$(MVN) verify
 	@touch kernel/target/.fetched
+
+chaos-model: setup ## the kernel between faked failures, SCHEDULES (100,000) random ones, and every rule switched off
+	$(MVN) test -Dtest='ExactnessModelTest,BrokenRulesTest,SweepModelTest,RareRules' -Djqwik.tries=$$(( $(SCHEDULES) / 5 ))
 
 fmt: setup ## format all code and repair what can be repaired
 	$(BIN)/ruff check --fix .

@@ -32,9 +32,6 @@ enum Broken {
   /** 4: Rows are judged by entity: one of our own makes all of them ours. */
   JUDGED_BY_ENTITY,
 
-  /** 4: A zombie does not notice that it has been replaced. */
-  NO_FENCE,
-
   /** 4: The flush number does not jump with the label, so it tells a label that is too small. */
   NO_JUMP,
 

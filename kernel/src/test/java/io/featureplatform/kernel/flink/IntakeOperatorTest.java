@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.featureplatform.kernel.event.SourceSchema;
+import io.featureplatform.kernel.store.Attempt;
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.Offsets;
@@ -124,6 +125,90 @@ class IntakeOperatorTest {
   void lostStateIsRefused() throws Exception {
     OperatorSubtaskState empty = OperatorSubtaskState.builder().build();
     assertThrows(SuppressRestartsException.class, () -> new Harness(empty, 4));
+  }
+
+  /** The attempt says where the topic ended, and what it was restored from. */
+  @Test
+  void claimsTheAttempt() throws Exception {
+    OperatorSubtaskState state;
+    try (Harness intake = new Harness(null, 0)) {
+      intake.process(GOOD, 0, 10);
+      state = intake.harness.snapshot(4, T0);
+    }
+    Attempt first = world.attempts().get(0);
+    assertEquals(Epoch.GENESIS, first.start());
+    assertEquals(new Offsets(Map.of("events/0", 12L)), first.endOffsets());
+    assertEquals(true, first.clean());
+    world.clock.advance(5_000);
+    new Harness(state, 4).close();
+    Attempt second = world.attempts().get(1);
+    assertEquals(4, second.baseLabel());
+    assertEquals(T0, second.dirtySinceMs()); // Attempt 1 is the first, so it had recovered.
+    assertEquals(false, second.clean());
+  }
+
+  /** An attempt that has not reached the ends of its claim hands its age on. */
+  @Test
+  void unrecoveredStateHandsItsAgeOn() throws Exception {
+    OperatorSubtaskState state;
+    try (Harness intake = new Harness(null, 0)) {
+      state = intake.harness.snapshot(4, T0);
+    }
+    for (long offset : new long[] {10, 11}) { // The end is 12: the second run has recovered.
+      world.clock.advance(5_000);
+      long restoredFrom = world.attempts().size() == 1 ? 4 : 5;
+      try (Harness intake = new Harness(state, restoredFrom)) {
+        intake.process(GOOD, 0, offset);
+        state = intake.harness.snapshot(5, world.clock.nowMs());
+      }
+    }
+    new Harness(state, 5).close();
+    List<Long> dirtySince = world.attempts().stream().map(Attempt::dirtySinceMs).toList();
+    assertEquals(List.of(T0, T0, T0, T0 + 10_000), dirtySince);
+  }
+
+  /** After a rollback the savepoint's state goes on from the sweep; later checkpoints do not. */
+  @Test
+  void rollbacksStartFromTheSweep() throws Exception {
+    OperatorSubtaskState savepoint;
+    try (Harness intake = new Harness(null, 0)) {
+      savepoint = intake.harness.snapshot(77, T0);
+    }
+    world.registry.insert(
+        new Attempt(
+            2, "s", Specs.DEPLOYMENT, "sweep", new Epoch(1, 77), Offsets.NONE, T0, 0, T0, true));
+    String spec = Specs.json("savepoint", new Epoch(2, 1), 0, false);
+    OperatorSubtaskState later;
+    try (Harness intake = new Harness(savepoint, 77, spec)) {
+      later = intake.harness.snapshot(78, T0);
+    }
+    new Harness(later, 78, spec).close();
+    assertEquals(new Epoch(2, 1), world.attempts().get(2).start());
+    assertEquals(77, world.attempts().get(2).baseLabel());
+    assertEquals(new Epoch(3, 78), world.attempts().get(3).start());
+  }
+
+  /** A start from the store names its epoch itself, and is refused off the line. */
+  @Test
+  void startsFromTheStore() throws Exception {
+    new Harness(null, 0).close();
+    new Harness(null, 0, Specs.json("store", new Epoch(1, 9), T0, false)).close();
+    assertEquals(new Epoch(1, 9), world.attempts().get(1).start());
+    assertThrows(
+        SuppressRestartsException.class,
+        () -> new Harness(null, 0, Specs.json("store", new Epoch(1, 10), T0, false)));
+  }
+
+  /** What is too old is asked, and goes on when a person has accepted it. */
+  @Test
+  void asksWhenTooOld() throws Exception {
+    new Harness(null, 0).close();
+    long oldMs = T0 - 43_200_000;
+    assertThrows(
+        SuppressRestartsException.class,
+        () -> new Harness(null, 0, Specs.json("store", new Epoch(1, 9), oldMs, false)));
+    new Harness(null, 0, Specs.json("store", new Epoch(1, 9), oldMs, true)).close();
+    assertEquals(2, world.attempts().size());
   }
 
   private static final class Harness implements AutoCloseable {

@@ -150,9 +150,7 @@ final class ModelClient implements TileStore {
         rows.values().stream().anyMatch(row -> WriteTime.attempt(row.writeTime()) == attempt);
     rows.replaceAll(
         (key, row) -> {
-          boolean later = WriteTime.attempt(row.writeTime()) > attempt;
-          boolean disguise =
-              (broken == Broken.JUDGED_BY_ENTITY && anyOwn) || (broken == Broken.NO_FENCE && later);
+          boolean disguise = broken == Broken.JUDGED_BY_ENTITY && anyOwn;
           return disguise ? new StoredRow(row.payload(), WriteTime.of(attempt, 1)) : row;
         });
     return rows;

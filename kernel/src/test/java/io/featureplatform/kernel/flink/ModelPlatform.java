@@ -16,6 +16,8 @@ import io.featureplatform.kernel.tile.Layout;
 import io.featureplatform.kernel.tile.TileKey;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -111,7 +113,7 @@ final class ModelPlatform {
   void sweep(Attempt sweep, double part, Random random) {
     Map<Integer, Attempt> attempts = attempts();
     History kept = History.of(attempts, sweep.start());
-    Map<RowId, Map<Long, UndoRow>> entries = new java.util.HashMap<>();
+    Map<RowId, Map<Long, UndoRow>> entries = new HashMap<>();
     for (String entity : store.entities()) {
       for (TileStore.Undo undo : store.undo(entity, 0, Long.MAX_VALUE, ANY_NUMBER, 2)) {
         UndoRow row = UndoRowCodec.decode(undo.payload());
@@ -122,7 +124,7 @@ final class ModelPlatform {
       }
     }
     List<RowId> order = new ArrayList<>(entries.keySet());
-    order.sort(java.util.Comparator.comparing(RowId::entity).thenComparing(RowId::key));
+    order.sort(Comparator.comparing(RowId::entity).thenComparing(RowId::key));
     Collections.shuffle(order, random);
     for (RowId id : order.subList(0, (int) (order.size() * part))) {
       sweep(sweep, id, entries.get(id), attempts, kept);

@@ -1,0 +1,458 @@
+package io.featureplatform.kernel.flink;
+
+import io.featureplatform.kernel.row.Carrier;
+import io.featureplatform.kernel.store.Age;
+import io.featureplatform.kernel.store.Attempt;
+import io.featureplatform.kernel.store.Claim;
+import io.featureplatform.kernel.store.ClaimRefusedException;
+import io.featureplatform.kernel.store.Claimed;
+import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.ManualClock;
+import io.featureplatform.kernel.store.MemoryRegistry;
+import io.featureplatform.kernel.store.Origin;
+import io.featureplatform.kernel.store.Recovery;
+import io.featureplatform.kernel.store.Retry;
+import io.featureplatform.kernel.tile.Column;
+import io.featureplatform.kernel.tile.Grid;
+import io.featureplatform.kernel.tile.Kind;
+import io.featureplatform.kernel.tile.Layout;
+import io.featureplatform.kernel.tile.TileKey;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import org.apache.flink.runtime.execution.SuppressRestartsException;
+
+/**
+ * The lower half of a {@link ModelWorld}: what an engine does with a job. It runs the real kernel
+ * between fakes, on one thread, and lets its subtasks die in the middle of what they do.
+ */
+abstract class ModelEngine {
+  /**
+   * What a schedule runs under.
+   *
+   * @param undoTtlMs how long undo rows are kept
+   * @param retentionMs how long closed tiles are kept, by level
+   * @param touchedRowsMax how many touched rows a subtask remembers
+   */
+  record Config(long undoTtlMs, long[] retentionMs, int touchedRowsMax) {}
+
+  /** Rows differ from the recount, or the job stopped although it need not have. */
+  static final class ViolationException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    ViolationException(String message, Throwable cause) {
+      super(message, cause);
+    }
+  }
+
+  /** The job asked a person, which is right and ends the schedule. */
+  static final class AskedException extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    AskedException(Throwable cause) {
+      super(cause);
+    }
+  }
+
+  /** Where a start without any checkpoint or cut begins. */
+  record Base(Epoch epoch, long[] positions, long dirtySinceMs) {}
+
+  /** What a rollback goes back to. */
+  record Undoable(ModelJob.Checkpoint savepoint, Base base) {}
+
+  /** What a cut is besides the parts in the registry. */
+  record CutInfo(long timeMs, int query) {}
+
+  static final String ENTITIES = "abc";
+  private static final long STEP_MS = 5_000;
+  private static final long START_MS = 1_700_000_040_000L;
+
+  /** A write that was long under way counts its time to live from when it arrives. */
+  private static final long TTL_SLACK_MS = 600_000;
+
+  private static final double KEPT_IN_STATE = 0.7;
+  static final Retry RETRY = new Retry(0, () -> 0);
+
+  final ManualClock clock = new ManualClock(START_MS);
+  final Layout layout;
+  final ModelEvents events;
+  final List<ModelSubtask> zombies = new ArrayList<>();
+  ModelStore store;
+  ModelJob job;
+  final Config config;
+  final Broken broken;
+  final JobSpec spec;
+  final List<ModelEvents.Segment> segments = new ArrayList<>();
+  final List<ModelJob.Checkpoint> checkpoints = new ArrayList<>();
+  final Map<Epoch, CutInfo> cuts =
+      new TreeMap<>(Comparator.comparingInt(Epoch::attempt).thenComparingLong(Epoch::label));
+  MemoryRegistry registry;
+  ModelPlatform platform;
+  ModelJob replaced;
+  Base base;
+  Undoable undoable;
+  Random random = new Random(0);
+  int names;
+
+  ModelEngine(Config config, Broken broken) {
+    this.config = config;
+    this.broken = broken;
+    this.layout = layout(config.retentionMs());
+    this.events = new ModelEvents(layout);
+    this.spec =
+        new JobSpec(
+            "model",
+            1,
+            "",
+            "",
+            null,
+            "",
+            null,
+            new JobSpec.Settings(1_000, 4, 0, 3, 3, 0, config.undoTtlMs()),
+            null,
+            null,
+            null,
+            broken == Broken.NO_UNDO);
+    newGeneration();
+    segments.add(new ModelEvents.Segment(new long[ModelEvents.PARTITIONS], 0));
+    base = new Base(Epoch.GENESIS, new long[ModelEvents.PARTITIONS], clock.nowMs());
+    registry.setOwner(deployment());
+    startFromBase("deployment-1", 0, true);
+  }
+
+  private static Layout layout(long[] retentionMs) {
+    Column[] columns = {
+      new Column(0, 0, "_events", Kind.COUNT, Carrier.INT, 0, List.of(0, 1), true),
+      new Column(1, 1, "sum", Kind.SUM, Carrier.INT, 0, List.of(0, 1), true),
+      new Column(2, 2, "max", Kind.MAX, Carrier.INT, 0, List.of(0), true)
+    };
+    Grid grid =
+        new Grid(new long[] {ModelEvents.MINUTE_MS, 2 * ModelEvents.MINUTE_MS}, new int[] {1, 1});
+    return new Layout(grid, retentionMs, List.of(columns));
+  }
+
+  void newGeneration() {
+    store = new ModelStore(clock);
+    store.setRandom(random);
+    registry = new MemoryRegistry("");
+    platform = new ModelPlatform(registry, store, layout, clock, broken);
+    replaced = null;
+  }
+
+  String deployment() {
+    names++;
+    return "deployment-" + names;
+  }
+
+  // ---- Steps
+
+  /** Lets one thing happen; everything by chance in it comes from the step's own seed. */
+  void step(ModelStep step) {
+    clock.advance(STEP_MS);
+    random = new Random(step.seed());
+    store.setRandom(random);
+    job.subtasks.forEach(subtask -> subtask.setRandom(random));
+    zombies.forEach(subtask -> subtask.setRandom(random));
+    step.action().happen((ModelWorld) this, random);
+  }
+
+  void append() {
+    long minute = clock.nowMs() / ModelEvents.MINUTE_MS;
+    long late = random.nextInt(3) == 0 ? random.nextInt(5) : 0;
+    events.add(
+        random.nextInt(ModelEvents.PARTITIONS),
+        ENTITIES.substring(random.nextInt(ENTITIES.length())).substring(0, 1),
+        (minute - late) * ModelEvents.MINUTE_MS);
+  }
+
+  void advance(ModelSubtask subtask) {
+    live(
+        () -> {
+          long barrier = subtask.step();
+          if (barrier > 0) {
+            passed(subtask, barrier);
+          }
+          return null;
+        });
+  }
+
+  private void passed(ModelSubtask subtask, long barrier) {
+    job.passed(subtask, barrier, random);
+    checkpoints.addAll(job.completed);
+    job.completed.clear();
+  }
+
+  void flush(ModelSubtask subtask) {
+    live(
+        () -> {
+          subtask.flush();
+          return null;
+        });
+  }
+
+  /** Does something of the running job, which must not fail. */
+  private void live(Callable<Void> action) {
+    try {
+      action.call();
+    } catch (SuppressRestartsException e) {
+      throw judged(e.getCause());
+    } catch (RuntimeException e) {
+      throw e;
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  static RuntimeException judged(Throwable refusal) {
+    return refusal instanceof Age.TooOldException
+        ? new AskedException(refusal)
+        : new ViolationException("the job stopped: " + refusal.getMessage(), refusal);
+  }
+
+  void trigger() {
+    cuts.put(
+        new Epoch(job.attempt().number(), job.lastId() + 1), new CutInfo(clock.nowMs(), job.query));
+    job.trigger(random, clock.nowMs(), false);
+  }
+
+  void expireState() {
+    ModelSubtask subtask = anySubtask();
+    if (!subtask.heads.rows.isEmpty()) {
+      List<String> known = List.copyOf(subtask.heads.rows.keySet());
+      subtask.heads.rows.remove(known.get(random.nextInt(known.size())));
+    }
+  }
+
+  ModelSubtask anySubtask() {
+    return job.subtasks.get(random.nextInt(job.subtasks.size()));
+  }
+
+  /** A subtask of a dead run that did not notice goes on. */
+  void wakeZombie() {
+    if (zombies.isEmpty()) {
+      return;
+    }
+    ModelSubtask zombie = zombies.get(random.nextInt(zombies.size()));
+    boolean dies = random.nextInt(4) == 0;
+    if (dies) {
+      zombies.remove(zombie);
+    }
+    finish(zombie, dies, random.nextBoolean());
+  }
+
+  /** Lets a dead subtask do its last things; what it meets is its own trouble. */
+  private void finish(ModelSubtask subtask, boolean crashes, boolean steps) {
+    if (crashes) {
+      subtask.client.crashIn(random.nextInt(8));
+    }
+    try {
+      if (steps) {
+        subtask.step();
+      } else {
+        subtask.flush();
+      }
+    } catch (ModelClient.Crash | SuppressRestartsException e) {
+      zombies.remove(subtask);
+    } catch (Exception e) {
+      throw new IllegalStateException(e);
+    }
+    if (crashes) {
+      subtask.client.crash();
+    }
+  }
+
+  /** The run dies: some subtasks in the middle of a flush, some without noticing. */
+  void die() {
+    job.abort();
+    for (ModelSubtask subtask : job.subtasks) {
+      double fate = random.nextDouble();
+      if (fate < 0.35) {
+        zombies.add(subtask);
+      } else if (fate < 0.7) {
+        finish(subtask, true, random.nextInt(3) == 0);
+      } else {
+        subtask.client.crash();
+      }
+    }
+  }
+
+  /** Someone reads rows, which repairs them. */
+  void serve() {
+    String entity = ENTITIES.substring(random.nextInt(ENTITIES.length())).substring(0, 1);
+    store.read(entity, List.copyOf(store.rows(entity).keySet()), 2);
+  }
+
+  // ---- Starts
+
+  void startFromBase(String deployment, int query, boolean clean) {
+    Origin origin =
+        base.epoch.equals(Epoch.GENESIS)
+            ? Origin.genesis()
+            : Origin.cut(base.epoch, base.dirtySinceMs);
+    start(origin, deployment, query, base.positions, Map.of(), clean, 0);
+  }
+
+  void startFrom(ModelJob.Checkpoint from, String deployment, boolean clean, long lastId) {
+    Origin origin =
+        broken == Broken.AGE_NOT_CHAINED
+            ? Origin.cut(from.start(), from.timeMs())
+            : Origin.restored(
+                from.epoch(), from.start(), from.timeMs(), ModelJob.offsets(from.positions()));
+    start(
+        origin,
+        deployment,
+        from.query(),
+        from.positions(),
+        from.heads(),
+        clean,
+        Math.max(lastId, from.epoch().label()));
+    from.inChannels().forEach(job::route);
+  }
+
+  private void start(
+      Origin origin,
+      String deployment,
+      int query,
+      long[] positions,
+      Map<String, byte[]> heads,
+      boolean clean,
+      long lastId) {
+    boolean restart = job != null && deployment.equals(job.deployment);
+    Claimed claimed =
+        restart && broken == Broken.ATTEMPT_KEPT_ON_RESTART
+            ? job.claimed
+            : claim(origin, deployment, clean);
+    job = new ModelJob(claimed, deployment, query, positions, lastId, events, registry, broken);
+    Recovery recovery = new Recovery(registry, RETRY, clock, "model", claimed.attempt(), age());
+    int parallelism = 1 + random.nextInt(2);
+    for (int i = 0; i < parallelism; i++) {
+      ModelSubtask subtask =
+          new ModelSubtask(
+              i, claimed, store, recovery, spec, layout, clock, broken, config.touchedRowsMax());
+      subtask.setRandom(random);
+      job.subtasks.add(subtask);
+    }
+    heads.forEach(
+        (entity, row) -> {
+          if (random.nextDouble() < KEPT_IN_STATE) { // The rest has expired.
+            job.subtaskOf(entity).heads.rows.put(entity, row);
+          }
+        });
+  }
+
+  Age age() {
+    return new Age(config.undoTtlMs(), broken == Broken.NO_AGE);
+  }
+
+  private Claimed claim(Origin origin, String deployment, boolean clean) {
+    if (broken == Broken.OFF_THE_LINE) {
+      return claimAnyway(origin, deployment);
+    }
+    names++;
+    try {
+      return new Claim(registry, RETRY, clock)
+          .claim(
+              new Claim.Request(
+                  "model",
+                  "run-" + names,
+                  deployment,
+                  origin,
+                  clean,
+                  age(),
+                  () -> ModelJob.offsets(events.ends())));
+    } catch (ClaimRefusedException e) {
+      throw judged(e);
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Claims without asking whether the start is on the line. */
+  private Claimed claimAnyway(Origin origin, String deployment) {
+    platform.claim(Attempt.STREAM, origin.start(), clock.nowMs(), ModelJob.offsets(events.ends()));
+    registry.setOwner(deployment);
+    Map<Integer, Attempt> attempts = platform.attempts();
+    return new Claimed(attempts.get(attempts.size()), attempts);
+  }
+
+  /** Stops the job: everything before the last barrier is counted and written. */
+  ModelJob.Checkpoint stopWithSavepoint() {
+    job.abort();
+    cuts.put(
+        new Epoch(job.attempt().number(), job.lastId() + 1), new CutInfo(clock.nowMs(), job.query));
+    job.trigger(random, clock.nowMs(), true);
+    for (ModelSubtask subtask : job.subtasks) {
+      while (!subtask.channel.isEmpty()) {
+        advance(subtask);
+      }
+    }
+    return checkpoints.get(checkpoints.size() - 1);
+  }
+
+  // ---- The end
+
+  /** Lets everything come to its end, and compares every row with the recount. */
+  void judge() {
+    random = new Random(1);
+    store.setRandom(random);
+    job.subtasks.forEach(subtask -> subtask.setRandom(random));
+    zombies.forEach(subtask -> subtask.setRandom(random));
+    while (job.readOne(random)) {
+      // All of it.
+    }
+    stopWithSavepoint();
+    job.subtasks.forEach(subtask -> subtask.client.settleAll());
+    for (ModelSubtask zombie : List.copyOf(zombies)) {
+      for (int i = 0; i < 20 && zombies.contains(zombie); i++) {
+        finish(zombie, false, i < 19);
+      }
+    }
+    store.deliverAll();
+    Map<String, Map<TileKey, byte[]>> wanted = events.recount(job.positions, segments, clock);
+    StringBuilder differences = new StringBuilder();
+    for (char entity : ENTITIES.toCharArray()) {
+      compare(
+          String.valueOf(entity),
+          wanted.getOrDefault(String.valueOf(entity), Map.of()),
+          differences);
+    }
+    if (!differences.isEmpty()) {
+      throw new ViolationException("rows differ from a recount:" + differences, null);
+    }
+  }
+
+  private void compare(String entity, Map<TileKey, byte[]> wanted, StringBuilder differences) {
+    Map<TileKey, byte[]> found = new TreeMap<>(store.rows(entity));
+    long nowMs = clock.nowMs();
+    clock.advance(TTL_SLACK_MS);
+    Map<TileKey, byte[]> lasting = store.rows(entity);
+    clock.set(nowMs);
+    found
+        .keySet()
+        .removeIf(
+            key ->
+                key.level() >= 0
+                    && layout.ttlSeconds(key, nowMs) <= 0
+                    && !lasting.containsKey(key));
+    TreeMap<TileKey, Boolean> keys = new TreeMap<>();
+    wanted.keySet().forEach(key -> keys.put(key, true));
+    found.keySet().forEach(key -> keys.put(key, true));
+    for (TileKey key : keys.keySet()) {
+      if (!Arrays.equals(wanted.get(key), found.get(key))) {
+        differences.append(
+            "%n  %s %s: %s, should be %s"
+                .formatted(entity, key, text(found.get(key)), text(wanted.get(key))));
+      }
+    }
+  }
+
+  private static String text(byte[] row) {
+    return row == null ? "none" : HexFormat.of().formatHex(row);
+  }
+}

@@ -1,0 +1,22 @@
+package io.featureplatform.kernel.flink;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Rules whose absence shows once in thousands of schedules; {@code make chaos-model} runs them, for
+ * they take long.
+ */
+class RareRules {
+  private static final int SCHEDULES_MAX = 200_000;
+
+  /** Without the rule some row is wrong, if rarely. */
+  @ParameterizedTest
+  @EnumSource(names = {"AGE_NOT_CHAINED", "NO_GRACE"})
+  void theRuleIsNeeded(Broken broken) {
+    int needed = BrokenRulesTest.schedulesUntilWrong(broken, SCHEDULES_MAX);
+    assertTrue(needed <= SCHEDULES_MAX, () -> broken + " is not seen");
+  }
+}
