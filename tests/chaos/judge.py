@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -16,6 +17,8 @@ from feature_platform.cli.rows import describe_rows
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.cql import CqlRegistry
+from feature_platform.rows.undo import decode_undo
 from feature_platform.serving import FeatureClient
 from feature_platform.settings import Settings, password
 from feature_platform.store.base import HEAD_LEVEL, StoredRow
@@ -28,6 +31,7 @@ from tests.chaos.recount import GrowingOracle, Place
 READ_TIMEOUT_S = 60.0
 READS_IN_FLIGHT = 32
 SERVED_SAMPLE = 6
+DIFFERENCES_SHOWN, ATTEMPTS_SHOWN, CUTS_SHOWN, ENTITIES_SHOWN, UNDO_SHOWN = 6, 12, 12, 2, 12
 WRITTEN_MAX = 2**50
 """A write without an attempt's timestamp has the clock's, which is above it."""
 
@@ -165,22 +169,19 @@ def _difference(entity: str, what: str, expected: object, actual: object) -> Dif
 
 def explain(settings: Settings, snapshot: Snapshot, found: Sequence[Difference]) -> list[str]:
     """Return what a person needs to find the cause: rows decoded, attempts, cuts, undo rows."""
-    lines = [line for item in found[:8] for line in _explained(snapshot, item)]
-    keyspace, where = settings.store.keyspace, (NAME, snapshot.generation)
+    lines = [line for item in found[:DIFFERENCES_SHOWN] for line in _explained(snapshot, item)]
+    where = (NAME, snapshot.generation)
     with _open(settings) as connection:
-        for table, columns in (("attempts", "*"), ("cuts", "attempt, label, part, positions")):
-            rows = connection.run(
-                f"SELECT {columns} FROM {keyspace}.{table} WHERE featureset = ? AND generation = ?",
-                where,
-            )
-            lines += [f"{table}: {row}" for row in rows[:60]]
-        for entity in sorted({item.entity for item in found})[:3]:
+        registry = CqlRegistry(connection)
+        lines += [f"attempt: {attempt}" for attempt in registry.attempts(*where)[-ATTEMPTS_SHOWN:]]
+        lines += [f"cut: {cut}" for cut in islice(registry.cuts(*where), CUTS_SHOWN)]
+        for entity in sorted({item.entity for item in found})[:ENTITIES_SHOWN]:
             undo = connection.run(
-                f"SELECT start, WRITETIME(payload), payload FROM {keyspace}.{snapshot.table} "
-                f"WHERE entity = ? AND level = -2",
+                f"SELECT start, WRITETIME(payload), payload FROM {connection.keyspace}."
+                f"{snapshot.table} WHERE entity = ? AND level = -2",
                 (entity,),
             )
-            lines += [_undo_line(entity, *row) for row in undo[-20:]]
+            lines += [_undo_line(entity, *row) for row in undo[-UNDO_SHOWN:]]
     return lines
 
 
@@ -209,7 +210,8 @@ def _explained(snapshot: Snapshot, item: Difference) -> Iterator[str]:
 
 def _undo_line(entity: str, start: int, written: int, payload: bytes) -> str:
     attempt, label, sequence = start >> 43, start >> 16 & (1 << 27) - 1, start & 0xFFFF
+    rows = [tuple(key) for key in decode_undo(payload)]
     return (
         f"undo of {entity}: attempt {attempt} label {label} sequence {sequence}, "
-        f"written {written >> 30}/{written & (1 << 30) - 1}, {len(payload)} bytes"
+        f"written {written >> 30}/{written & (1 << 30) - 1}: {rows}"
     )

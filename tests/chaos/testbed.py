@@ -47,8 +47,11 @@ FLINK_OPTIONS = {
     "heartbeat.interval": "1 s",
     "heartbeat.timeout": "8 s",
     "restart-strategy.exponential-delay.max-backoff": "3 s",
-    "slotmanager.redundant-taskmanager-num": "0",
 }
+STORE = {"commitlog_sync": "group", "retry_ms": 120_000, "zombie_grace_ms": 20_000}
+"""The grace is longer than what the settings above need, as the default's is."""
+FLINK = {"slots": 4, "options": FLINK_OPTIONS, "store_starts_max": 10}
+"""Faults hit starts, too: what would ask a person soon is tried some times more."""
 
 
 @dataclass(slots=True)
@@ -66,10 +69,8 @@ class Site:
     def __init__(self, folder: Path, *, seed: int) -> None:
         """Write the project; nothing starts yet."""
         drawn = with_free_ports(load_settings(folder, {}))
-        store = drawn.store.model_copy(update={"commitlog_sync": "group", "retry_ms": 120_000})
-        flink = drawn.flink.model_copy(
-            update={"slots": 4, "options": FLINK_OPTIONS, "task_manager_memory": "1800m"}
-        )
+        store = drawn.store.model_copy(update=STORE)
+        flink = drawn.flink.model_copy(update=FLINK)
         self.settings = drawn.model_copy(update={"store": store, "flink": flink})
         # The job and `fp` reach the store through the proxy, at the port that Dagster does not use.
         self._proxy_port = drawn.dagster.port
