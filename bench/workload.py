@@ -47,18 +47,29 @@ class Batch:
 class Workload:
     """Draws events; mutable: it holds the random generator and what was drawn so far."""
 
-    def __init__(self, seed: int) -> None:
-        """Start the generator from a seed."""
+    def __init__(
+        self, seed: int, *, entities: int = ENTITIES, exponent: float = ZIPF_EXPONENT
+    ) -> None:
+        """Start the generator from a seed; an exponent of 0 draws all entities alike."""
+        self.entities = entities
         self._random = np.random.default_rng(seed)
-        weights = np.arange(1, ENTITIES + 1, dtype=np.float64) ** -ZIPF_EXPONENT
+        weights = np.arange(1, entities + 1, dtype=np.float64) ** -exponent
         self._cumulative = np.cumsum(weights / weights.sum())
         self.drawn: list[Batch] = []
 
     def draw(self, count: int) -> Batch:
         """Draw events and remember them for the recount."""
-        posts = np.searchsorted(self._cumulative, self._random.random(count)).clip(0, ENTITIES - 1)
+        posts = np.searchsorted(self._cumulative, self._random.random(count))
+        return self._events_of(posts.clip(0, self.entities - 1).astype(np.int64) + 1)
+
+    def draw_everyone(self) -> Batch:
+        """Draw one event for each entity, in any order, and remember them for the recount."""
+        return self._events_of(self._random.permutation(self.entities).astype(np.int64) + 1)
+
+    def _events_of(self, posts: npt.NDArray[np.int64]) -> Batch:
+        count = len(posts)
         batch = Batch(
-            posts=posts.astype(np.int64) + 1,
+            posts=posts,
             actions=self._random.choice(len(ACTIONS), size=count, p=ACTION_SHARES).astype(np.int64),
             watch_ms=self._random.integers(0, 60_000, count),
         )
@@ -70,7 +81,7 @@ class Workload:
         posts = np.concatenate([batch.posts for batch in self.drawn])
         actions = np.concatenate([batch.actions for batch in self.drawn])
         watch = np.concatenate([batch.watch_ms for batch in self.drawn])
-        size = ENTITIES + 1
+        size = self.entities + 1
         counts = {
             name: np.bincount(posts[actions == index], minlength=size)
             for index, name in enumerate(("views", "likes", "shares"))
