@@ -6,7 +6,6 @@ thawed) is taken back at the end of its round. Faults of one round overlap: each
 
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from tests.chaos.definitions import NAME
 from tests.chaos.proxy import Mode, Spoil
 from tests.chaos.testbed import JOB_MANAGER, TASK_MANAGER, ZOMBIE, Site
 
-DEPLOY_TIMEOUT_S = 240.0
 PAUSE_MAX_S = 60.0
 
 Strike = Callable[[Site, random.Random], None]
@@ -155,10 +153,11 @@ def task_manager_zombie(site: Site, chance: random.Random) -> None:
     time.sleep(chance.uniform(2, 6))
 
 
-@fault(weight=2)
-def deployed(site: Site, _: random.Random) -> None:
+@fault(weight=2, slow=True)
+def deployed(site: Site, chance: random.Random) -> None:
     """Apply another variant of the definition while the other faults of the round happen."""
-    _wait(site.start_deployer())
+    site.start_deployer()
+    time.sleep(chance.uniform(3, 15))
 
 
 @fault(weight=2, slow=True)
@@ -217,10 +216,3 @@ def _spoil(site: Site, chance: random.Random, mode: Mode, *, share: float) -> No
     site.proxy.spoil(spoil)
     time.sleep(chance.uniform(1, 8))
     site.proxy.unspoil(spoil)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    """Wait for a deployment to end, well or not: another fault may be in its way."""
-    deadline = time.monotonic() + DEPLOY_TIMEOUT_S
-    while process.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.2)

@@ -39,6 +39,7 @@ JOB_MANAGER, TASK_MANAGER = "flink-jobmanager", "flink-taskmanager"
 ZOMBIE = "flink-taskmanager-zombie"
 SENSOR_S = 3.0
 SETTLE_S = 300.0
+DEPLOY_S = 180.0
 UP_TRIES = 3
 MOUNT_OPTIONS = ("-t", "tmpfs", "-o", "size=256m")
 """The disk of the checkpoints: small, so that it can be filled."""
@@ -119,6 +120,7 @@ class Site:
         if self._sensor.is_alive():
             self._sensor.join()
         self._take_back()
+        self._end_deployers(0.0)
         self.processes.stop(ZOMBIE)
         self.stack.down()
         self.processes.stop_strays()
@@ -245,7 +247,8 @@ class Site:
                     if tried == UP_TRIES - 1:
                         raise
                 else:
-                    return
+                    break
+        self._end_deployers(DEPLOY_S)
 
     def _take_back(self) -> None:
         self.thaw()
@@ -253,10 +256,16 @@ class Site:
             self.proxy.spoil(Spoil())
         while self.trouble.ballast:
             self.trouble.ballast.pop().unlink(missing_ok=True)
+
+    def _end_deployers(self, seconds: float) -> None:
+        """Wait for deployments that were not killed; one that waits for too long is."""
+        deadline = time.monotonic() + seconds
         for process in self.trouble.deployers:
-            if self._ended.is_set() and process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            try:
+                process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self.note(f"fp apply had not ended {seconds:.0f} s after everything was back")
+                self.kill_deployer(process, children=True)
         self.trouble.deployers.clear()
 
     def settle(self) -> None:
