@@ -41,3 +41,16 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / SETTINGS_FILE).write_text(text)
     with pytest.raises(SettingsError, match=rf"{SETTINGS_FILE}: .*{said}"):
         load_settings(tmp_path, {})
+
+
+def test_flink_takes_options(tmp_path: Path) -> None:
+    """A table of options stands in the file as Flink writes them."""
+    (tmp_path / SETTINGS_FILE).write_text('[flink.options]\n"heartbeat.interval" = "1 s"\n')
+
+    assert load_settings(tmp_path, {}).flink.options == {"heartbeat.interval": "1 s"}
+
+
+def test_a_commit_log_is_synced_in_a_known_way(tmp_path: Path) -> None:
+    """Only what Cassandra knows may be set."""
+    with pytest.raises(SettingsError, match="commitlog_sync"):
+        load_settings(tmp_path, {"FP_STORE__COMMITLOG_SYNC": "never"})
