@@ -57,7 +57,7 @@ features:
   events:   {{windows: [30m, 2h], lifetime: true}}
   watch_ms: {{windows: [2h], lifetime: true}}
   recent:   latest
-settings: {{parallelism: 2, checkpoint_interval: 3s, flush_interval: 500ms, keep: 6h}}
+settings: {{parallelism: 2, checkpoint_interval: 3s, flush_interval: 1s, keep: 6h}}
 """
 
 WIDER = (

@@ -41,7 +41,7 @@ features:
   events:   {{windows: [30m, 2h], lifetime: true}}
   watch_ms: {{windows: [2h], lifetime: true}}
   recent:   latest
-settings: {{parallelism: 1, checkpoint_interval: 3s, flush_interval: 500ms, keep: 6h}}
+settings: {{parallelism: 1, checkpoint_interval: 3s, flush_interval: 1s, keep: 6h}}
 """
 
 
