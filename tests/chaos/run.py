@@ -40,7 +40,7 @@ assert faults_files  # it registers its kinds
 FAULTS = 200
 RATE = 400
 WARM_UP_S = 5.0
-EXIT_DIFFERENCES, EXIT_STUCK = 3, 4
+EXIT_DIFFERENCES, EXIT_STUCK, EXIT_INTERRUPTED = 3, 4, 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +71,7 @@ class Result:
     events: int = 0
     rows_compared: int = 0
     stuck: str = ""
+    interrupted: bool = False
     seconds: float = 0.0
 
     @property
@@ -83,7 +84,9 @@ class Result:
         """What the process ends with."""
         if self.differences:
             return EXIT_DIFFERENCES
-        return EXIT_STUCK if self.stuck else 0
+        if self.stuck:
+            return EXIT_STUCK
+        return EXIT_INTERRUPTED if self.interrupted else 0
 
     def facts(self) -> dict[str, Any]:
         """Return what is printed."""
@@ -104,6 +107,7 @@ class Result:
             "seconds": round(self.seconds),
             "not_possible": self.not_possible,
             **({"stuck": self.stuck} if self.stuck else {}),
+            **({"interrupted": True} if self.interrupted else {}),
         }
 
 
@@ -166,15 +170,16 @@ class Run:
             return
         recovered_s = time.monotonic() - struck
         found = self._judge.differences()
-        self._load.resume()
+        judged_s = time.monotonic() - struck - recovered_s
         self.result.rounds += 1
         for name in names:
             self.result.by_kind[name] += 1
             self.result.recovery_s[name].append(recovered_s)
         self._note(names, found)
+        self._load.resume()
         self._say(
             f"  up after {back_s:.1f} s, all counted after {recovered_s:.1f} s, judged in "
-            f"{time.monotonic() - struck - recovered_s:.1f} s; {self.result.faults} faults, "
+            f"{judged_s:.1f} s; {self.result.faults} faults, "
             f"{self._judge.oracle.events:,} events, {len(self.result.differences)} differences"
         )
 
@@ -216,14 +221,20 @@ class Run:
 
 
 def run(options: Options, say: Callable[[str], None]) -> Result:
-    """Run on a stack of its own, and leave nothing behind."""
+    """Run on a stack of its own, and leave nothing behind; Ctrl-C ends it with what came out."""
     with tempfile.TemporaryDirectory(prefix="fp-chaos-") as temporary:
         site = Site(options.folder or Path(temporary), seed=options.seed)
         try:
             build_kernel(site.settings, find_java_home())
             say(f"seed {options.seed}: starting Kafka, Cassandra and Flink")
             site.start()
-            return Run(site, options, say).work()
+            work = Run(site, options, say)
+            try:
+                return work.work()
+            except KeyboardInterrupt:
+                say("interrupted")
+                work.result.interrupted = True
+                return work.result
         finally:
             say("stopping everything")
             site.close()

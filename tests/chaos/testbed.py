@@ -46,10 +46,10 @@ MOUNT_OPTIONS = ("-t", "tmpfs", "-o", "size=256m")
 FLINK_OPTIONS = {
     # What is lost is noticed in seconds, so that many faults fit into an hour.
     "heartbeat.interval": "1 s",
-    "heartbeat.timeout": "8 s",
+    "heartbeat.timeout": "12 s",
     "restart-strategy.exponential-delay.max-backoff": "3 s",
 }
-STORE = {"commitlog_sync": "group", "retry_ms": 120_000, "zombie_grace_ms": 20_000}
+STORE = {"commitlog_sync": "group", "retry_ms": 120_000, "zombie_grace_ms": 25_000}
 """The grace is longer than what the settings above need, as the default's is."""
 FLINK = {"slots": 4, "options": FLINK_OPTIONS, "store_starts_max": 10}
 """Faults hit starts, too: what would ask a person soon is tried some times more."""
