@@ -1,6 +1,7 @@
 """What each role of the store may do, tried out on a real Cassandra as that role."""
 
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -61,10 +62,10 @@ FORBIDDEN_TO_ALL = CHANGES | GRANTS | RIGHTS
 Run = Callable[[Role, str], None]
 
 
-@pytest.fixture
-def tiles(admin: Connection, name: str) -> Iterator[str]:
-    """A tile table with one row, dropped afterwards."""
-    store, table = CqlTiles(admin), table_name(name, 1)
+@pytest.fixture(scope="module")
+def tiles(admin: Connection) -> Iterator[str]:
+    """A tile table with one row, for all tests here: what they may do leaves it usable."""
+    store, table = CqlTiles(admin), table_name(f"t{uuid4().hex[:12]}", 1)
     store.create_table(table)
     row = RowWrite(level=0, start_ms=0, payload=b"a")
     store.write(table, "e", [row], written=write_timestamp(1, 1))
