@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 import psutil
 from rig import HERE, NAME, PATIENCE_S, TOPIC, check, deploy, goal, markdown, say, stack
-from workload import Workload, producer, send_backlog
+from workload import ENTITIES, Workload, producer, send_backlog
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.cli.reading import open_client
@@ -59,7 +59,7 @@ class Phase:
 
 
 class Forgetful:
-    """Submits jobs that keep no state: every entity is read back in every flush that meets it."""
+    """Submits jobs that keep no state: what was not touched since the last barrier is read back."""
 
     def __init__(self, inner: Submitter) -> None:
         """Wrap the real one."""
@@ -116,7 +116,8 @@ class Bench:
         """Create the topic."""
         self._settings, self._client = settings, client
         self._world = replace(world, submitter=Forgetful(world.submitter))
-        self._workload, self._producer = Workload(seed=1), producer(settings.kafka.bootstrap)
+        self._workload = Workload(seed=1, exponent=0)
+        self._producer = producer(settings.kafka.bootstrap)
         ensure_topic(settings.kafka, TOPIC)
 
     def fill(self, events: int) -> None:
@@ -166,13 +167,13 @@ class Bench:
         )
 
     def _ranker(self) -> Ranker:
-        return Ranker(self._client, posts=20_000)
+        return Ranker(self._client, posts=ENTITIES)
 
 
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=600_000, help="events of a round")
+    parser.add_argument("--events", type=int, default=400_000, help="events of a round")
     parser.add_argument("--rounds", type=int, default=2, help="rounds with and without")
     parser.add_argument("--target-ms", type=int, default=0, help="another target than the default")
     options = parser.parse_args()
@@ -215,7 +216,8 @@ def _conditions(settings: Settings, target_ms: int) -> str:
 load average at the end {psutil.getloadavg()[1]:.1f} (5 minutes).
 A ranker asks for all 25 features of {ENTITIES_A_REQUEST} random posts \
 every {PERIOD_S * 1000:.0f} ms.
-Meanwhile a job without state drains a backlog and reads back every post that it meets.
+Meanwhile a job without state drains a backlog, spread evenly over {ENTITIES:,} posts, \
+and reads back every post that it meets.
 Without the bound it has up to {store.reads_in_flight_max} reads in flight; \
 with it, {store.reads_in_flight_min} to {store.reads_in_flight_max}, \
 stepping back above {target_ms} ms.
