@@ -114,7 +114,7 @@ abstract class ModelEngine {
             null,
             "",
             null,
-            new JobSpec.Settings(1_000, 4, 0, 3, 3, 0, config.undoTtlMs()),
+            new JobSpec.Settings(1_000, 4, 0, 3, 3, 0, config.undoTtlMs(), null, null),
             null,
             null,
             null,
