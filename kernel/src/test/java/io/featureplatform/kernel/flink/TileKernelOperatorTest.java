@@ -9,23 +9,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.RowWrite;
-import io.featureplatform.kernel.store.StoredRow;
 import io.featureplatform.kernel.store.TileStore;
 import io.featureplatform.kernel.store.WriteTime;
-import io.featureplatform.kernel.tile.Changes;
-import io.featureplatform.kernel.tile.Head;
-import io.featureplatform.kernel.tile.Layout;
 import io.featureplatform.kernel.tile.TileKey;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
-import org.apache.flink.types.Row;
 import org.apache.flink.types.RowKind;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -37,48 +30,6 @@ class TileKernelOperatorTest {
 
   private final World world = new World();
   private final Recount recount = new Recount();
-
-  /** All that the entities should be, by one application of all commands. */
-  private static final class Recount {
-    final Layout layout = Layout.fromJson(Specs.LAYOUT);
-    final Map<String, Changes> changes = new HashMap<>();
-
-    void insert(String entity, long tileMs, long watchMs) {
-      Row row = Row.of(entity, tileMs, 1L, watchMs, null);
-      changes
-          .computeIfAbsent(entity, e -> new Changes(layout))
-          .add(true, tileMs, new RowValues().of(row));
-    }
-
-    void check(World world) {
-      assertEquals(changes.keySet(), Map.copyOf(toMap(world)).keySet());
-      changes.forEach((entity, all) -> check(world, entity, all));
-    }
-
-    private static Map<String, Boolean> toMap(World world) {
-      Map<String, Boolean> entities = new HashMap<>();
-      world.store.entities().forEach(entity -> entities.put(entity, true));
-      return entities;
-    }
-
-    private void check(World world, String entity, Changes all) {
-      Head head = Head.empty(layout);
-      Map<TileKey, byte[]> wanted = new HashMap<>();
-      head.apply(all, Map.of()).forEach(tile -> wanted.put(tile.key(), tile.row()));
-      wanted.put(TileStore.HEAD, head.encode());
-      Map<TileKey, StoredRow> rows = world.store.rows(entity);
-      wanted.forEach(
-          (key, row) -> {
-            boolean kept =
-                key.equals(TileStore.HEAD) || layout.ttlSeconds(key, world.clock.nowMs()) > 0;
-            if (kept) {
-              assertTrue(rows.containsKey(key), () -> entity + " lacks " + key);
-              assertArrayEquals(row, rows.get(key).payload(), () -> entity + " " + key);
-            }
-          });
-      assertTrue(wanted.keySet().containsAll(rows.keySet()));
-    }
-  }
 
   private void insert(KernelRun run, String entity, long tileMs, long watchMs) throws Exception {
     run.insert(entity, tileMs, watchMs);
@@ -437,101 +388,6 @@ class TileKernelOperatorTest {
       }
     }
     recount.check(world);
-  }
-
-  /** Rows are not sent before the undo row that tells what they were is acknowledged. */
-  @Test
-  void undoRowsComeFirst() throws Exception {
-    try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
-      world.store.setHolding(true);
-      run.pass(Specs.FLUSH_MS);
-      assertEquals(1, undoRows("a"));
-      assertEquals(Map.of(), world.store.rows("a"));
-      world.store.setHolding(false);
-      run.checkpoint(1);
-      recount.check(world);
-    }
-  }
-
-  /** One undo row a label and entity, however often it is flushed, also if its state expires. */
-  @Test
-  void rowsAreToldOfOnceALabel() throws Exception {
-    try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
-      run.pass(Specs.FLUSH_MS);
-      insert(run, "a", T0, 6);
-      run.pass(Specs.FLUSH_MS);
-      run.pass(Specs.STATE_TTL_MS + 1);
-      insert(run, "a", T0, 6);
-      run.pass(Specs.FLUSH_MS);
-      assertEquals(1, undoRows("a"));
-      run.checkpoint(1);
-      insert(run, "a", T0, 7);
-      run.pass(Specs.FLUSH_MS);
-      assertEquals(2, undoRows("a"));
-    }
-  }
-
-  /** Two crashes with a checkpoint between them, before the dead event is reached again. */
-  @Test
-  void survivesTwoCrashesBeforeTheDeadEventIsReached() throws Exception {
-    try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
-      run.checkpoint(1);
-      run.insert("a", T0, 6); // Reaches the store, but no checkpoint.
-      run.pass(Specs.FLUSH_MS);
-    }
-    try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "b", T0, 7);
-      run.checkpoint(9);
-      run.insert("b", T0, 8);
-      run.pass(Specs.FLUSH_MS);
-    }
-    try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 6);
-      insert(run, "b", T0, 8);
-      run.checkpoint(2);
-      recount.check(world);
-    }
-  }
-
-  /** A tile that left the head in a dead label is in the head again, and late events find it. */
-  @Test
-  void deadClosedRowsAreUndone() throws Exception {
-    try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
-      run.checkpoint(1);
-      run.insert("a", T0 + 30 * MINUTE, 6);
-      run.insert("a", T0, 9);
-      run.pass(Specs.FLUSH_MS);
-    }
-    try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 9);
-      insert(run, "a", T0 + 30 * MINUTE, 6);
-      insert(run, "a", T0 + 6 * MINUTE, 3);
-      run.checkpoint(2);
-      recount.check(world);
-    }
-  }
-
-  /** A benchmark may leave undo out; nothing else can. */
-  @Test
-  void benchmarksGoWithoutUndo() throws Exception {
-    String spec =
-        Specs.json()
-            .replace(
-                "\"dead_letter_topic\"", "\"bench_without_undo\": true, \"dead_letter_topic\"");
-    try (KernelRun run = KernelRun.fresh(world, spec)) {
-      insert(run, "a", T0, 5);
-      run.checkpoint(1);
-      assertEquals(0, undoRows("a"));
-      recount.check(world);
-    }
-  }
-
-  private int undoRows(String entity) {
-    return world.store.undo(entity, 0, Long.MAX_VALUE, 100).toCompletableFuture().join().size();
   }
 
   private byte[] head(String entity) {

@@ -1,0 +1,57 @@
+package io.featureplatform.kernel.flink;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.featureplatform.kernel.store.StoredRow;
+import io.featureplatform.kernel.store.TileStore;
+import io.featureplatform.kernel.tile.Changes;
+import io.featureplatform.kernel.tile.Head;
+import io.featureplatform.kernel.tile.Layout;
+import io.featureplatform.kernel.tile.TileKey;
+import java.util.HashMap;
+import java.util.Map;
+import org.apache.flink.types.Row;
+
+/** All that the entities should be, by one application of all commands. */
+final class Recount {
+  final Layout layout = Layout.fromJson(Specs.LAYOUT);
+  final Map<String, Changes> changes = new HashMap<>();
+
+  void insert(String entity, long tileMs, long watchMs) {
+    Row row = Row.of(entity, tileMs, 1L, watchMs, null);
+    changes
+        .computeIfAbsent(entity, e -> new Changes(layout))
+        .add(true, tileMs, new RowValues().of(row));
+  }
+
+  void check(World world) {
+    assertEquals(changes.keySet(), Map.copyOf(toMap(world)).keySet());
+    changes.forEach((entity, all) -> check(world, entity, all));
+  }
+
+  private static Map<String, Boolean> toMap(World world) {
+    Map<String, Boolean> entities = new HashMap<>();
+    world.store.entities().forEach(entity -> entities.put(entity, true));
+    return entities;
+  }
+
+  private void check(World world, String entity, Changes all) {
+    Head head = Head.empty(layout);
+    Map<TileKey, byte[]> wanted = new HashMap<>();
+    head.apply(all, Map.of()).forEach(tile -> wanted.put(tile.key(), tile.row()));
+    wanted.put(TileStore.HEAD, head.encode());
+    Map<TileKey, StoredRow> rows = world.store.rows(entity);
+    wanted.forEach(
+        (key, row) -> {
+          boolean kept =
+              key.equals(TileStore.HEAD) || layout.ttlSeconds(key, world.clock.nowMs()) > 0;
+          if (kept) {
+            assertTrue(rows.containsKey(key), () -> entity + " lacks " + key);
+            assertArrayEquals(row, rows.get(key).payload(), () -> entity + " " + key);
+          }
+        });
+    assertTrue(wanted.keySet().containsAll(rows.keySet()));
+  }
+}

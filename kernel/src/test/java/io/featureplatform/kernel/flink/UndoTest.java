@@ -1,0 +1,117 @@
+package io.featureplatform.kernel.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Undo rows of the operator: when they are written, and what a crash makes of them. */
+@Timeout(60)
+class UndoTest {
+  private static final long MINUTE = 60_000;
+  private static final long T0 = World.START_MS;
+
+  private final World world = new World();
+  private final Recount recount = new Recount();
+
+  private void insert(KernelRun run, String entity, long tileMs, long watchMs) throws Exception {
+    run.insert(entity, tileMs, watchMs);
+    recount.insert(entity, tileMs, watchMs);
+  }
+
+  /** Rows are not sent before the undo row that tells what they were is acknowledged. */
+  @Test
+  void undoRowsComeFirst() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      world.store.setHolding(true);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(1, undoRows("a"));
+      assertEquals(Map.of(), world.store.rows("a"));
+      world.store.setHolding(false);
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** One undo row a label and entity, however often it is flushed, also if its state expires. */
+  @Test
+  void rowsAreToldOfOnceALabel() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      insert(run, "a", T0, 6);
+      run.pass(Specs.FLUSH_MS);
+      run.pass(Specs.STATE_TTL_MS + 1);
+      insert(run, "a", T0, 6);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(1, undoRows("a"));
+      run.checkpoint(1);
+      insert(run, "a", T0, 7);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(2, undoRows("a"));
+    }
+  }
+
+  /** Two crashes with a checkpoint between them, before the dead event is reached again. */
+  @Test
+  void survivesTwoCrashesBeforeTheDeadEventIsReached() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.checkpoint(1);
+      run.insert("a", T0, 6); // Reaches the store, but no checkpoint.
+      run.pass(Specs.FLUSH_MS);
+    }
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "b", T0, 7);
+      run.checkpoint(9);
+      run.insert("b", T0, 8);
+      run.pass(Specs.FLUSH_MS);
+    }
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 6);
+      insert(run, "b", T0, 8);
+      run.checkpoint(2);
+      recount.check(world);
+    }
+  }
+
+  /** A tile that left the head in a dead label is in the head again, and late events find it. */
+  @Test
+  void deadClosedRowsAreUndone() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 5);
+      run.checkpoint(1);
+      run.insert("a", T0 + 30 * MINUTE, 6);
+      run.insert("a", T0, 9);
+      run.pass(Specs.FLUSH_MS);
+    }
+    try (KernelRun run = KernelRun.fresh(world)) {
+      insert(run, "a", T0, 9);
+      insert(run, "a", T0 + 30 * MINUTE, 6);
+      insert(run, "a", T0 + 6 * MINUTE, 3);
+      run.checkpoint(2);
+      recount.check(world);
+    }
+  }
+
+  /** A benchmark may leave undo out; nothing else can. */
+  @Test
+  void benchmarksGoWithoutUndo() throws Exception {
+    String spec =
+        Specs.json()
+            .replace(
+                "\"dead_letter_topic\"", "\"bench_without_undo\": true, \"dead_letter_topic\"");
+    try (KernelRun run = KernelRun.fresh(world, spec)) {
+      insert(run, "a", T0, 5);
+      run.checkpoint(1);
+      assertEquals(0, undoRows("a"));
+      recount.check(world);
+    }
+  }
+
+  private int undoRows(String entity) {
+    return world.store.undo(entity, 0, Long.MAX_VALUE, 100).toCompletableFuture().join().size();
+  }
+}
