@@ -93,7 +93,6 @@ def project(stack: Stack, tmp_path: Path) -> Iterator[MakeProject]:
     """A factory of projects on the shared servers; jobs that the test left running end with it."""
     numbers = count()
     cluster = FlinkRest(stack.settings.flink.rest_url)
-    before = {job.id for job in cluster.jobs()}
 
     def make(files: Mapping[str, str] | None = None) -> Settings:
         folder = tmp_path / f"project{next(numbers)}"
@@ -110,8 +109,9 @@ def project(stack: Stack, tmp_path: Path) -> Iterator[MakeProject]:
         return settings
 
     yield make
+    ours = {path.stem for path in tmp_path.glob("project*/featuresets/*.yaml")}
     for job in cluster.jobs():
-        if job.lives and job.id not in before:
+        if job.lives and any(name in job.name for name in ours):
             cluster.cancel(job.id)
 
 
