@@ -6,6 +6,7 @@ What a new version of a feature set never touches would otherwise keep a dead at
 import time
 from collections.abc import Callable
 
+from feature_platform.deploy.asking import Requests
 from feature_platform.deploy.recovered import last_unclean_end_ms, left_to_recover, newest
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
@@ -14,7 +15,6 @@ from feature_platform.plan.snapshot import Snapshot
 TIMEOUT_S = 3600.0
 """A job that has not caught up by then needs a person; waiting again is harmless."""
 REPORT_EVERY_S = 10.0
-ASK_EVERY_S = 5.0
 
 
 def await_recovered(
@@ -33,18 +33,16 @@ def await_recovered(
         WorldError: A server did not answer.
     """
     name, generation = running.featureset, running.generation
-    asked_s = float("-inf")
+    requests = Requests(world, running.job_id)
 
     def left() -> str:
-        nonlocal asked_s
         last = newest(world.registry.attempts(name, generation))
-        events = left_to_recover(last, world.registry.cuts(name, generation)) if last else 0
+        cut = world.registry.last_cut(name, generation)
+        events = left_to_recover(last, [cut] if cut else []) if last else 0
         if not events:
             return ""
         _check_job(world, running)
-        if time.monotonic() - asked_s > ASK_EVERY_S:
-            asked_s = time.monotonic()
-            _ask(world, running.job_id)
+        requests.look(cut.epoch if cut else None, events)
         return f"{events} events that were read before the last failure are to be counted again"
 
     _await(world, name, left, report, timeout_s)
@@ -99,11 +97,3 @@ def _check_job(world: World, running: Snapshot) -> None:
             f"start it first: fp recover {running.featureset}"
         )
         raise JobFailedError(msg)
-
-
-def _ask(world: World, job_id: str) -> None:
-    """Ask for a checkpoint; one that is under way, or a job that is restarting, is waited for."""
-    try:
-        world.cluster.trigger_checkpoint(job_id)
-    except JobFailedError:
-        return

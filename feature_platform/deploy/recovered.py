@@ -92,7 +92,7 @@ def newest_cut(cuts: Iterable[Cut], attempts: Sequence[Attempt]) -> Cut | None:
     for cut in cuts:
         if cut.attempt < first:
             return None
-        if holds(line, (cut.attempt, cut.label)):
+        if holds(line, cut.epoch):
             return cut
     if first or not attempts:
         return None

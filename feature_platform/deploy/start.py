@@ -209,7 +209,7 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
     since_ms = dirty_since_ms(cut, attempts) if cut else 0
     age_ms = world.clock.now_ms() - since_ms
     is_old = age_ms > age_limit_ms(world.settings.store.undo_ttl_ms)
-    if cut is None or (is_old and (cut.attempt, cut.label) == GENESIS):
+    if cut is None or (is_old and cut.epoch == GENESIS):
         msg = (
             f"{name}: no complete cut is known that it could go on from; to count again from the "
             f"beginning of its topic: fp delete {name}, then fp apply {name}"
@@ -226,7 +226,7 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
         start="store",
         end_offsets=ends,
         offsets=cut.positions,
-        r=(cut.attempt, cut.label),
+        r=cut.epoch,
         dirty_since_ms=since_ms,
         clean=last is not None and last.attempt == cut.attempt and last.kind != "stream",
         accept_age=accept_age,

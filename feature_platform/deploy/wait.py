@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 
+from feature_platform.deploy.asking import Requests
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.recovered import behind
 from feature_platform.deploy.world import World
@@ -10,7 +11,6 @@ from feature_platform.errors import JobFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
 
-ASK_AGAIN_S = 5.0
 DEFAULT_TIMEOUT_S = 300.0
 
 
@@ -37,17 +37,16 @@ def wait_for(world: World, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
     """
     ends = world.topics.end_offsets(deployed.topic)
     deadline = time.monotonic() + timeout_s
-    asked_s = float("-inf")
+    requests = Requests(world, deployed.job_id)
     while True:
         cut = _present_cut(world, deployed)
-        if cut is not None and not behind(cut.positions, ends):
+        left = behind(cut.positions if cut else {}, ends)
+        if cut is not None and not left:
             return cut
         _check_job(world, deployed)
         if time.monotonic() > deadline:
             raise JobFailedError(_too_late(deployed, cut, ends, timeout_s))
-        if time.monotonic() - asked_s > ASK_AGAIN_S:
-            asked_s = time.monotonic()
-            _ask(world, deployed.job_id)
+        requests.look(cut.epoch if cut else None, left)
         time.sleep(world.poll_s)
 
 
@@ -67,14 +66,6 @@ def _check_job(world: World, deployed: Snapshot) -> None:
             f"fp apply {deployed.featureset} starts it"
         )
         raise JobFailedError(msg)
-
-
-def _ask(world: World, job_id: str) -> None:
-    """Ask for a checkpoint; one that is under way, or a job that is restarting, is waited for."""
-    try:
-        world.cluster.trigger_checkpoint(job_id)
-    except JobFailedError:
-        return
 
 
 def _too_late(

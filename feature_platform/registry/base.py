@@ -55,6 +55,11 @@ class Cut:
     positions: Positions
     recorded_ms: int
 
+    @property
+    def epoch(self) -> Epoch:
+        """Return attempt and label."""
+        return self.attempt, self.label
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CutPart:

@@ -77,7 +77,7 @@ class MemoryRegistry:
         """Return the cut of one epoch; see `RegistryReader`."""
         wanted = (attempt, label)
         found = self.cuts(name, generation)
-        return next((cut for cut in found if (cut.attempt, cut.label) == wanted), None)
+        return next((cut for cut in found if cut.epoch == wanted), None)
 
     def lease(self, name: str) -> Lease | None:
         """Return the lease; see `RegistryReader`."""
