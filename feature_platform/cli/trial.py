@@ -83,9 +83,9 @@ def _follow(
         deployed = None
     with console.status("counting the past"):
         wait_for(world, running.snapshot, timeout_s=CATCH_UP_S)
-    _tell(f"the past is counted; going on for {live_s:.0f} s, Ctrl-C ends it")
     end_s = time.monotonic() + live_s
     try:
+        _tell(f"the past is counted; going on for {live_s:.0f} s, Ctrl-C ends it")
         with Live(console=console, auto_refresh=False, transient=True) as screen:
             while (left_s := end_s - time.monotonic()) > 0:
                 if console.is_terminal:

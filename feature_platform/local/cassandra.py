@@ -3,6 +3,7 @@
 Passwords are on: the default superuser's is replaced by a generated one before anything else.
 """
 
+import os
 from pathlib import Path
 
 from feature_platform.local.cassandra_roles import secure
@@ -12,6 +13,8 @@ from feature_platform.local.server import Port, accepts
 from feature_platform.settings import Settings
 
 HEAP = ("-Xms1024m", "-Xmx1024m", "-XX:MaxDirectMemorySize=256m")
+
+THREADS_PER_CORE = 2
 
 YAML = """\
 cluster_name: fp
@@ -38,9 +41,22 @@ cdc_raw_directory: "{folder}/cdc_raw"
 {commitlog_sync}
 commitlog_segment_size: 32MiB
 disk_access_mode: mmap_index_only
+# All servers share the machine: more threads than cores only take turns.
+native_transport_max_threads: {threads}
+concurrent_writes: {threads}
+concurrent_reads: {threads}
+# Heads are overwritten all the time: what is flushed late is compacted seldom.
 memtable_heap_space: 256MiB
-memtable_offheap_space: 128MiB
-memtable_allocation_type: offheap_buffers
+memtable_offheap_space: 256MiB
+memtable_flush_writers: 1
+memtable_allocation_type: offheap_objects
+memtable:
+  configurations:
+    trie: {{class_name: TrieMemtable}}
+    default: {{inherits: trie}}
+storage_compatibility_mode: NONE
+sstable:
+  selected_format: bti
 file_cache_size: 64MiB
 auto_snapshot: false
 # One unlogged batch per entity is one partition: the default of 50 KiB is meant for many.
@@ -148,6 +164,7 @@ class Cassandra:
                 port=store.port,
                 storage_port=store.storage_port,
                 folder=self._folder,
+                threads=THREADS_PER_CORE * (os.cpu_count() or 1),
                 commitlog_sync=COMMITLOG_SYNC[store.commitlog_sync],
             )
         )

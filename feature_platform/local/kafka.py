@@ -15,7 +15,8 @@ from feature_platform.local.process import Command
 from feature_platform.local.server import Port, accepts
 from feature_platform.settings import Settings
 
-HEAP = ("-Xms256m", "-Xmx512m")
+JVM = ("-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1")
+"""The second compiler would take longer than it saves in the life of such a broker."""
 READY_TOPIC = "_fp_ready"
 REQUEST_TIMEOUT_S = 5
 EVENT_BYTES_MAX = 2_000_000
@@ -76,7 +77,7 @@ class Kafka:
         )
         if not (self._folder / "data" / "meta.properties").exists():
             self._format((*java, "kafka.tools.StorageTool"), properties)
-        options = (*HEAP, "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
+        options = (*JVM, "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
         arguments = (java[0], *options, *java[1:], "kafka.Kafka", str(properties))
         return (Command(name="kafka", arguments=arguments),)
 

@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from uuid import uuid4
 
 import pytest
-from commands import fp
+from commands import FP, TIMEOUT_S, fp
 
 from feature_platform.broker.topics import Topics
 from feature_platform.clock import SystemClock
@@ -67,6 +70,20 @@ def deployed(project: Callable[[Mapping[str, str]], Settings]) -> Iterator[Setti
         stop(world, NAME)
 
 
+def begin(settings: Settings) -> subprocess.Popen[str]:
+    """Start a long trial; returns when it has counted the past."""
+    process = subprocess.Popen(
+        [FP, "--project", settings.project, "try", NAME, "--seconds", "600", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ,
+    )
+    assert process.stderr is not None
+    assert any("the past is counted" in line for line in process.stderr)
+    return process
+
+
 def untouched(settings: Settings) -> None:
     """Make sure that the deployed one runs, and that nothing of a trial is left."""
     with open_world(settings) as world:
@@ -105,4 +122,25 @@ def test_a_trial_says_what_would_be_different(deployed: Settings) -> None:
     lower = {post for post in POSTS if hashlib.md5(post.encode()).hexdigest() < "8"}  # noqa: S324
     assert met == lower
     assert 0 < len(met) < len(POSTS)
+    untouched(deployed)
+
+
+def test_a_trial_that_is_ended_early_is_removed(deployed: Settings) -> None:
+    """By Ctrl-C it removes itself; what a killed one leaves, the next one removes."""
+    process = begin(deployed)
+    process.send_signal(signal.SIGINT)
+    out, messages = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, messages
+    assert len(json.loads(out)["entities"]) == 5
+    untouched(deployed)
+
+    process = begin(deployed)
+    process.kill()
+    process.communicate(timeout=TIMEOUT_S)
+    with open_world(deployed) as world:
+        lease = world.registry.lease(trial_name(NAME))
+        assert lease is not None
+        world.registry.release_lease(lease.name, lease.holder)  # as it does by itself in a minute
+    tried = fp(deployed.project, "try", NAME, "--seconds", "0", "--json")
+    assert tried.code == 0, tried.messages
     untouched(deployed)

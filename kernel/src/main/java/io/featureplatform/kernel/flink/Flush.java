@@ -28,14 +28,15 @@ import org.apache.flink.runtime.execution.SuppressRestartsException;
  * <ol>
  *   <li>Wait until the previous flush is acknowledged: what is read now must show it, and state may
  *       be evicted only after it (rule 11 of exactness).
- *   <li>Apply the changes of entities whose head is in state, and ask the store for missing heads.
- *   <li>Apply the changes of those read back. An entity with events older than its head needs the
- *       closed rows that change, in a second round.
+ *   <li>Read heads that are not in state, and then, for entities with events older than their head,
+ *       the closed rows that change. Nothing is written meanwhile: reads that queue behind writes
+ *       of this job would be slow, and the bound on reads would take that for a busy store.
+ *   <li>Apply: update state and start one batch of all rows that the entity's changes touched,
+ *       after the undo row that tells what they were (rule 3), if one is due.
  * </ol>
  *
- * To apply is to update state and to start one batch of all rows that the entity's changes touched,
- * after the undo row that tells what they were (rule 3), if one is due. All writes of a flush carry
- * one timestamp. Runs on the task's thread, which waits when too much is in flight.
+ * All writes of a flush carry one timestamp. Runs on the task's thread, which waits when too much
+ * is in flight. What it holds is bounded by the size of a bundle.
  */
 final class Flush {
   private static final int CLOSED_ROWS_MAX = 20_000;
@@ -51,6 +52,9 @@ final class Flush {
 
   /** Rows that the store answered for an entity; without a subject they are those of the head. */
   private record Answer(Bundle.Entry entry, Subject subject, ReadBack.Found found) {}
+
+  /** A subject with the rows of all closed tiles that its changes touch. */
+  private record Ready(Subject subject, Map<TileKey, byte[]> closed) {}
 
   private final Layout layout;
   private final StoreAccess access;
@@ -125,25 +129,33 @@ final class Flush {
     if (undoLog != null) {
       undoLog.begin();
     }
-    for (Bundle.Entry entry : taken.entries()) { // 2
-      byte[] headRow = heads.get(entry.entity());
-      if (headRow == null) {
-        metrics.stateMisses.inc();
-        read(entry, null, HEAD_ALONE);
-      } else {
-        metrics.stateHits.inc();
-        applyOrRead(subject(entry, headRow));
-      }
-    }
-    for (List<Answer> some = answers(); !some.isEmpty(); some = answers()) { // 3
-      for (Answer answer : some) {
-        goOn(answer);
-      }
+    for (Ready ready : read(taken.entries())) { // 3
+      apply(ready.subject(), ready.closed());
     }
     metrics.flushed(taken.commands(), taken.entries().size(), clock.nowMs() - nowMs);
   }
 
-  private void read(Bundle.Entry entry, Subject subject, Collection<TileKey> keys)
+  private List<Ready> read(List<Bundle.Entry> entries) throws Exception { // 2
+    List<Ready> ready = new ArrayList<>(entries.size());
+    for (Bundle.Entry entry : entries) {
+      byte[] headRow = heads.get(entry.entity());
+      if (headRow == null) {
+        metrics.stateMisses.inc();
+        ask(entry, null, HEAD_ALONE);
+      } else {
+        metrics.stateHits.inc();
+        takeOrAsk(subject(entry, headRow), ready);
+      }
+    }
+    for (List<Answer> some = answers(); !some.isEmpty(); some = answers()) {
+      for (Answer answer : some) {
+        goOn(answer, ready);
+      }
+    }
+    return ready;
+  }
+
+  private void ask(Bundle.Entry entry, Subject subject, Collection<TileKey> keys)
       throws InterruptedException {
     access
         .reads()
@@ -169,24 +181,24 @@ final class Flush {
         entry, headRow, headRow == null ? Head.empty(layout) : Head.decode(layout, headRow));
   }
 
-  private void goOn(Answer answer) throws Exception {
+  private void goOn(Answer answer, List<Ready> ready) throws InterruptedException {
     metrics.readBackRows.inc(answer.found().rows().size());
     metrics.undoneRows.inc(answer.found().undone());
     metrics.unresolvedRows.inc(answer.found().unresolved());
     if (answer.subject() == null) {
-      applyOrRead(subject(answer.entry(), answer.found().rows().get(TileStore.HEAD)));
+      takeOrAsk(subject(answer.entry(), answer.found().rows().get(TileStore.HEAD)), ready);
     } else {
-      apply(answer.subject(), answer.found().rows());
+      ready.add(new Ready(answer.subject(), answer.found().rows()));
     }
   }
 
-  private void applyOrRead(Subject subject) throws Exception {
+  private void takeOrAsk(Subject subject, List<Ready> ready) throws InterruptedException {
     List<TileKey> late = kept(subject.head().closedTilesTouched(subject.entry().changes()));
     Map<TileKey, byte[]> known = closedRows.find(subject.entity(), late);
     if (known == null) {
-      read(subject.entry(), subject, late);
+      ask(subject.entry(), subject, late);
     } else {
-      apply(subject, known);
+      ready.add(new Ready(subject, known));
     }
   }
 

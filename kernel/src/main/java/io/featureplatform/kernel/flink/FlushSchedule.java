@@ -1,7 +1,13 @@
 package io.featureplatform.kernel.flink;
 
-/** Fixed instants of flushes: a flush that takes long does not shift the next ones. */
+/**
+ * Instants of flushes, on a fixed grid: a flush that takes long does not shift the next ones, but
+ * the next one gathers for at least as long, up to some intervals. So when the store is what limits
+ * the job, more events share a write, and it catches up sooner.
+ */
 final class FlushSchedule {
+  private static final int GATHERED_INTERVALS_MAX = 5;
+
   private final long startMs;
   private final long intervalMs;
 
@@ -13,8 +19,14 @@ final class FlushSchedule {
     this.intervalMs = intervalMs;
   }
 
-  /** Returns the first scheduled instant after this one. */
-  long after(long nowMs) {
-    return nowMs + intervalMs - Math.floorMod(nowMs - startMs, intervalMs);
+  /**
+   * Returns the instant of the next flush.
+   *
+   * @param nowMs when the last one ended
+   * @param tookMs how long it took
+   */
+  long after(long nowMs, long tookMs) {
+    long from = nowMs + Math.min(tookMs, GATHERED_INTERVALS_MAX * intervalMs);
+    return from + intervalMs - Math.floorMod(from - startMs, intervalMs);
   }
 }

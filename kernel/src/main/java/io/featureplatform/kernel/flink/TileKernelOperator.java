@@ -82,7 +82,7 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
     super.open();
     long now = getProcessingTimeService().getCurrentProcessingTime();
     schedule = new FlushSchedule(now, flushIntervalMs);
-    armTimer(now);
+    armTimer(now, 0);
   }
 
   @Override
@@ -134,11 +134,14 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
   }
 
   private void onTime(long scheduledMs) throws Exception {
+    long beganMs = getProcessingTimeService().getCurrentProcessingTime();
     core.flush();
-    armTimer(Math.max(scheduledMs, getProcessingTimeService().getCurrentProcessingTime()));
+    long endedMs = getProcessingTimeService().getCurrentProcessingTime();
+    armTimer(Math.max(scheduledMs, endedMs), endedMs - beganMs);
   }
 
-  private void armTimer(long nowMs) {
-    var unused = getProcessingTimeService().registerTimer(schedule.after(nowMs), this::onTime);
+  private void armTimer(long nowMs, long tookMs) {
+    var unused =
+        getProcessingTimeService().registerTimer(schedule.after(nowMs, tookMs), this::onTime);
   }
 }

@@ -77,13 +77,20 @@ final class UndoLog {
     if (untold.isEmpty()) {
       return null;
     }
-    byte[] payload =
-        UndoRowCodec.encode(
-            new UndoRow(
-                untold.stream().mapToInt(TileKey::level).toArray(),
-                untold.stream().mapToLong(TileKey::startMs).toArray(),
-                untold.stream().map(before).toArray(byte[][]::new)));
+    byte[] payload = UndoRowCodec.encode(undoRow(untold, before));
     return RowWrite.undo(UndoKey.of(new Epoch(attempt, label), sequence), payload, ttlMs);
+  }
+
+  /** Hot path. */
+  private static UndoRow undoRow(List<TileKey> keys, Function<TileKey, byte[]> before) {
+    UndoRow undo =
+        new UndoRow(new int[keys.size()], new long[keys.size()], new byte[keys.size()][]);
+    for (int i = 0; i < keys.size(); i++) {
+      undo.levels()[i] = keys.get(i).level();
+      undo.startsMs()[i] = keys.get(i).startMs();
+      undo.rows()[i] = before.apply(keys.get(i));
+    }
+    return undo;
   }
 
   private boolean told(String entity, TileKey key) {
