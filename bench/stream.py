@@ -24,6 +24,7 @@ from workload import Workload, producer, send_backlog, send_live
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import deployed_snapshot, stop
+from feature_platform.deploy.metrics import How
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import World, open_world
 from feature_platform.local.process import Processes
@@ -37,6 +38,7 @@ BACKLOG_GOAL = 100_000
 LIVE_GOAL = 40_000
 THREADS_SHOWN = 12
 METRICS_LAG_S = 11.0
+WRITTEN: Mapping[str, How] = {"written_rows": "sum", "written_bytes": "sum"}
 KEPT_UP_S = 6.0
 """A checkpoint that is asked for, and its flush."""
 CONDITIONS = f"""
@@ -109,14 +111,12 @@ class Meter:
 
     def _written(self, job: str) -> tuple[int, int]:
         """Return rows and bytes that a job has written since it was last asked."""
-        counters = [f"kernel.written_{what}" for what in ("rows", "bytes")]
-        self._world.cluster.counter(job, "kernel", counters[0])
+        self._world.cluster.metrics(job, "kernel", WRITTEN)
         time.sleep(METRICS_LAG_S)  # The question makes Flink fetch what the next answer tells.
-        now = Counter(
-            {f"{job} {name}": self._world.cluster.counter(job, "kernel", name) for name in counters}
-        )
+        found = self._world.cluster.metrics(job, "kernel", WRITTEN)
+        now = Counter({f"{job} {name}": int(value) for name, value in found.items()})
         rows, row_bytes = (
-            now[f"{job} {name}"] - self._written_before[f"{job} {name}"] for name in counters
+            now[f"{job} {name}"] - self._written_before[f"{job} {name}"] for name in WRITTEN
         )
         self._written_before |= now
         return rows, row_bytes

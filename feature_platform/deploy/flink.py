@@ -115,25 +115,6 @@ class FlinkRest:
         answer = self._find(f"/jobs/{job_id}/metrics?get=numRestarts")
         return int(answer[0]["value"]) if answer else 0
 
-    def counter(self, job_id: str, vertex: str, metric: str) -> int:
-        """Return the sum of an operator's counter over all subtasks; 0 where it is unknown.
-
-        Args:
-            job_id: The job.
-            vertex: A part of the vertex's name.
-            metric: The end of the metric's name, such as `kernel.written_rows`.
-        """
-        job = self._find(f"/jobs/{job_id}") or {}
-        total = 0
-        for item in job.get("vertices", ()):
-            if vertex in item["name"]:
-                base = f"/jobs/{job_id}/vertices/{item['id']}/subtasks/metrics"
-                names = [name["id"] for name in self._find(base) or ()]
-                wanted = ",".join(name for name in names if name.endswith(metric))
-                answer = self._find(f"{base}?get={wanted}&agg=sum") if wanted else None
-                total += sum(int(float(metric["sum"])) for metric in answer or ())
-        return total
-
     def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
         """Return an operator's metrics over all subtasks; those that it does not have are left out.
 

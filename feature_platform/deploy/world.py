@@ -53,10 +53,6 @@ class Cluster(Protocol):
         """Tell whether a job's newest failure was that it could not read its checkpoint."""
         ...
 
-    def counter(self, job_id: str, vertex: str, metric: str) -> int:
-        """Return the sum of an operator's counter over all subtasks."""
-        ...
-
     def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
         """Return an operator's metrics over all subtasks; those that it has not are left out."""
         ...

@@ -150,20 +150,9 @@ def case(project: MakeProject) -> Iterator[Case]:
 
 
 @pytest.mark.timeout(600)
-def test_without_any_checkpoint_it_goes_on_from_the_store(case: Case) -> None:
+def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: Case) -> None:
     """The sensor's one call does it, and no event is lost or counted twice."""
-    case.send(1 / 3)
-    shutil.rmtree(case.cancel())
-    assert ensure_running(case.world, case.name) is True
-    case.send(1)
-    assert case.differences()[:10] == []
-    attempts = case.world.registry.attempts(case.name, 1)
-    assert attempts[-1].base_label == 0
-
-
-@pytest.mark.timeout(600)
-def test_damaged_state_leads_to_the_store(case: Case) -> None:
-    """The files are there, with their beginning, but they are cut off."""
+    # 1. The files are there, with their beginning, but they are cut off.
     folder = case.cancel()
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert "_metadata" in [path.name for path in files]
@@ -171,8 +160,17 @@ def test_damaged_state_leads_to_the_store(case: Case) -> None:
         kept = -40 if path.name == "_metadata" else 10
         path.write_bytes(path.read_bytes()[:kept])
     assert ensure_running(case.world, case.name) is True
+    case.send(1 / 3)
+    assert case.differences()[:10] == []
+    # 2. There are none, and some events have not been read.
+    folder = case.cancel()
+    case.send(1 / 6)
+    shutil.rmtree(folder)
+    assert ensure_running(case.world, case.name) is True
     case.send(1)
     assert case.differences()[:10] == []
+    starts = [attempt.base_label for attempt in case.world.registry.attempts(case.name, 1)]
+    assert starts[1:] == [0, 0]
 
 
 @pytest.mark.timeout(600)

@@ -18,6 +18,8 @@ from feature_platform.testing import Mix, Oracle, generate_events
 NAME = f"rescaled_{uuid4().hex[:6]}"
 EVENTS = 4_000
 SEED = 13
+GRACE_MS = 1_500
+"""No machine here freezes for longer."""
 
 SOURCE = f"""
 source: {NAME}
@@ -51,6 +53,8 @@ def test_rescaling_changes_no_row(project: Callable[[Mapping[str, str]], Setting
     settings = project(
         {f"featuresets/sources/{NAME}.yaml": SOURCE, f"featuresets/{NAME}.yaml": FEATURES}
     )
+    store = settings.store.model_copy(update={"zombie_grace_ms": GRACE_MS})
+    settings = settings.model_copy(update={"store": store})
     mix = Mix(count=EVENTS, entities=200, end_ms=SystemClock().now_ms(), span_ms=7_200_000)
     events = list(generate_events(load(settings).sources[NAME], "user_id", mix, seed=SEED))
     quarter = EVENTS // 4

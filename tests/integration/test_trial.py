@@ -100,7 +100,7 @@ def untouched(settings: Settings) -> None:
     assert {letter: count.total() for letter, count in letters.items()} == {NAME: 1}
 
 
-def test_a_trial_says_what_would_be_different(deployed: Settings) -> None:
+def test_a_trial_says_what_would_be_different_and_leaves_nothing(deployed: Settings) -> None:
     """Values and tiles beside the deployed ones; of a sample, its entities alone."""
     # 1. Everything of the last minutes.
     tried = fp(deployed.project, "try", NAME, "--seconds", "0", "--entity", POSTS[0], "--json")
@@ -123,17 +123,14 @@ def test_a_trial_says_what_would_be_different(deployed: Settings) -> None:
     assert met == lower
     assert 0 < len(met) < len(POSTS)
     untouched(deployed)
-
-
-def test_a_trial_that_is_ended_early_is_removed(deployed: Settings) -> None:
-    """By Ctrl-C it removes itself; what a killed one leaves, the next one removes."""
+    # 3. Ended by Ctrl-C it removes itself.
     process = begin(deployed)
     process.send_signal(signal.SIGINT)
     out, messages = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0, messages
     assert len(json.loads(out)["entities"]) == 5
     untouched(deployed)
-
+    # 4. What a killed one leaves, the next one removes.
     process = begin(deployed)
     process.kill()
     process.communicate(timeout=TIMEOUT_S)

@@ -112,10 +112,6 @@ class FakeFlink:
         """Tell whether a broken job is one that cannot restore."""
         return self.restore_fails and self._broken(job_id)
 
-    def counter(self, job_id: str, vertex: str, metric: str) -> int:
-        """Count nothing."""
-        return len(f"{job_id}{vertex}{metric}") * 0
-
     def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
         """Return what a test has set."""
         told = self.told.get((job_id, vertex), {})

@@ -233,18 +233,6 @@ def test_restarts_are_counted(server: Server, flink: FlinkRest) -> None:
     assert (flink.restarts(JOB), flink.restarts("b" * 32)) == (4, 0)
 
 
-def test_a_counter_is_summed_over_subtasks(server: Server, flink: FlinkRest) -> None:
-    """Only of the vertex and metric asked for."""
-    vertices = [{"id": "v1", "name": "Source: intake"}, {"id": "v2", "name": "kernel"}]
-    base = f"/jobs/{JOB}/vertices/v2/subtasks/metrics"
-    name = "0.kernel.written_rows"
-    server.answer("GET", f"/jobs/{JOB}", (200, {"vertices": vertices}))
-    server.answer("GET", base, (200, [{"id": name}, {"id": "numRecordsIn"}]))
-    server.answer("GET", f"{base}?get={name}&agg=sum", (200, [{"id": name, "sum": 12.0}]))
-    assert flink.counter(JOB, "kernel", "kernel.written_rows") == 12
-    assert flink.counter("b" * 32, "kernel", "kernel.written_rows") == 0
-
-
 def test_metrics_of_an_operator_come_in_three_questions(server: Server, flink: FlinkRest) -> None:
     """Each made one number of all subtasks as it wants; what the operator has not is left out."""
     vertices = [{"id": "v1", "name": "Source: intake"}, {"id": "v2", "name": "kernel"}]
