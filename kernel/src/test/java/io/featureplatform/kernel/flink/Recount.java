@@ -19,6 +19,12 @@ final class Recount {
   final Layout layout = Layout.fromJson(Specs.LAYOUT);
   final Map<String, Changes> changes = new HashMap<>();
 
+  /** Gives an event to an operator and counts it here, too. */
+  void insert(KernelRun run, String entity, long tileMs, long watchMs) throws Exception {
+    run.insert(entity, tileMs, watchMs);
+    insert(entity, tileMs, watchMs);
+  }
+
   void insert(String entity, long tileMs, long watchMs) {
     Row row = Row.of(entity, tileMs, 1L, watchMs, null);
     changes

@@ -31,18 +31,13 @@ class TileKernelOperatorTest {
   private final World world = new World();
   private final Recount recount = new Recount();
 
-  private void insert(KernelRun run, String entity, long tileMs, long watchMs) throws Exception {
-    run.insert(entity, tileMs, watchMs);
-    recount.insert(entity, tileMs, watchMs);
-  }
-
   /** Commands wait in heap; the schedule brings one batch per entity to the store. */
   @Test
   void flushesOnSchedule() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
-      insert(run, "a", T0, 6);
-      insert(run, "b", T0, 7);
+      recount.insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 6);
+      recount.insert(run, "b", T0, 7);
       assertEquals(0, world.store.batches());
       run.pass(Specs.FLUSH_MS);
       run.checkpoint(1);
@@ -56,10 +51,10 @@ class TileKernelOperatorTest {
   void flushesWhenLarge() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
       for (int i = 0; i < Specs.CHANGES_MAX - 1; i++) {
-        insert(run, "a", T0, i);
+        recount.insert(run, "a", T0, i);
       }
       assertEquals(0, world.store.batches());
-      insert(run, "a", T0, 100);
+      recount.insert(run, "a", T0, 100);
       assertEquals(1, world.store.batches());
     }
   }
@@ -68,7 +63,7 @@ class TileKernelOperatorTest {
   @Test
   void flushesAtTheBarrier() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.checkpoint(41);
       recount.check(world);
     }
@@ -79,7 +74,7 @@ class TileKernelOperatorTest {
   @Test
   void barrierWaitsForAcknowledgements() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       world.store.setHolding(true);
       AtomicBoolean released = new AtomicBoolean();
       CompletableFuture<Boolean> recordedBefore =
@@ -101,7 +96,7 @@ class TileKernelOperatorTest {
   @Test
   void lostCutsAreTolerated() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       world.registry.setDown(true);
       run.checkpoint(1);
       recount.check(world);
@@ -113,7 +108,7 @@ class TileKernelOperatorTest {
   @Test
   void nothingIsWrittenOnClose() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
     }
     assertEquals(List.of(), world.store.entities());
   }
@@ -122,11 +117,11 @@ class TileKernelOperatorTest {
   @Test
   void halfAnUpdateIsNotWritten() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.pass(Specs.FLUSH_MS);
       byte[] before = head("a");
       run.command(RowKind.UPDATE_BEFORE, "a", T0, 1, 5L);
-      insert(run, "b", T0, 1);
+      recount.insert(run, "b", T0, 1);
       run.pass(Specs.FLUSH_MS);
       assertArrayEquals(before, head("a"));
       assertEquals(List.of("a", "b"), world.store.entities());
@@ -141,7 +136,7 @@ class TileKernelOperatorTest {
   @Test
   void barrierTakesHalfUpdatesToo() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.command(RowKind.INSERT, "a", T0, 1, 9L);
       run.command(RowKind.UPDATE_BEFORE, "a", T0, 1, 9L);
       run.checkpoint(1);
@@ -153,7 +148,7 @@ class TileKernelOperatorTest {
   @Test
   void deletesSubtract() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.command(RowKind.INSERT, "a", T0, 3, 30L);
       run.pass(Specs.FLUSH_MS);
       run.command(RowKind.DELETE, "a", T0, 3, 30L);
@@ -167,10 +162,10 @@ class TileKernelOperatorTest {
   @Test
   void readsBackOnMissAlone() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.pass(Specs.FLUSH_MS);
       assertEquals(1, world.store.reads());
-      insert(run, "a", T0 + MINUTE, 5);
+      recount.insert(run, "a", T0 + MINUTE, 5);
       run.pass(Specs.FLUSH_MS);
       assertEquals(1, world.store.reads());
       run.checkpoint(1);
@@ -182,12 +177,12 @@ class TileKernelOperatorTest {
   @Test
   void continuesFromTheStore() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.checkpoint(1);
     }
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0 + 7 * MINUTE, 6);
-      insert(run, "a", T0, 1);
+      recount.insert(run, "a", T0 + 7 * MINUTE, 6);
+      recount.insert(run, "a", T0, 1);
       run.checkpoint(2);
       recount.check(world);
     }
@@ -197,10 +192,10 @@ class TileKernelOperatorTest {
   @Test
   void survivesExpiry() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.pass(Specs.FLUSH_MS);
       run.pass(Specs.STATE_TTL_MS + 1);
-      insert(run, "a", T0 + MINUTE, 6);
+      recount.insert(run, "a", T0 + MINUTE, 6);
       run.pass(Specs.FLUSH_MS);
       assertEquals(2, world.store.reads());
       run.checkpoint(1);
@@ -213,16 +208,16 @@ class TileKernelOperatorTest {
   void lateEventsChangeClosedRows() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
       for (int minute = 0; minute < 12; minute++) {
-        insert(run, "a", T0 + minute * MINUTE, minute);
+        recount.insert(run, "a", T0 + minute * MINUTE, minute);
         run.pass(Specs.FLUSH_MS);
       }
       run.checkpoint(1);
     }
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0 + 3 * MINUTE, 100);
+      recount.insert(run, "a", T0 + 3 * MINUTE, 100);
       run.pass(Specs.FLUSH_MS);
       assertEquals(3, world.store.reads()); // The head once in each run, its late rows at once.
-      insert(run, "a", T0 + 3 * MINUTE, 200);
+      recount.insert(run, "a", T0 + 3 * MINUTE, 200);
       run.pass(Specs.FLUSH_MS);
       assertEquals(3, world.store.reads());
       run.checkpoint(2);
@@ -234,9 +229,9 @@ class TileKernelOperatorTest {
   @Test
   void tilesPastTheirTimeAreNotRead() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.pass(Specs.FLUSH_MS);
-      insert(run, "a", T0 - 100_000 * MINUTE, 6);
+      recount.insert(run, "a", T0 - 100_000 * MINUTE, 6);
       run.pass(Specs.FLUSH_MS);
       assertEquals(1, world.store.reads()); // The head.
       run.checkpoint(1);
@@ -248,8 +243,8 @@ class TileKernelOperatorTest {
   @Test
   void unreachableTilesAreNotWritten() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0 - 90 * MINUTE, 5);
-      insert(run, "a", T0, 6);
+      recount.insert(run, "a", T0 - 90 * MINUTE, 5);
+      recount.insert(run, "a", T0, 6);
       run.checkpoint(1);
     }
     TileKey minute = new TileKey(0, T0 - 90 * MINUTE);
@@ -263,8 +258,8 @@ class TileKernelOperatorTest {
   @Test
   void closedRowsExpire() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
-      insert(run, "a", T0 + 10 * MINUTE, 5);
+      recount.insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0 + 10 * MINUTE, 5);
       run.checkpoint(1);
       assertEquals(3, world.store.rows("a").size());
       run.pass(3 * 3_600_000);
@@ -277,7 +272,7 @@ class TileKernelOperatorTest {
   void restoresAndReplays() throws Exception {
     OperatorSubtaskState state;
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       state = run.checkpoint(7);
       run.insert("a", T0, 6); // Reaches the store, but no checkpoint.
       run.pass(Specs.FLUSH_MS);
@@ -285,7 +280,7 @@ class TileKernelOperatorTest {
     int reads = world.store.reads();
     try (KernelRun run = KernelRun.restored(world, state, 7)) {
       assertEquals(1, run.entitiesInState());
-      insert(run, "a", T0, 6);
+      recount.insert(run, "a", T0, 6);
       run.checkpoint(8);
       assertEquals(reads, world.store.reads());
       recount.check(world);
@@ -309,7 +304,7 @@ class TileKernelOperatorTest {
     other.checkpoints.put(1L, 1);
     recount.insert("a", T0, 5);
     try (KernelRun run = KernelRun.restored(other, first, 1)) {
-      insert(run, "a", T0, 8);
+      recount.insert(run, "a", T0, 8);
       run.checkpoint(3);
       recount.check(other);
     }
@@ -338,11 +333,11 @@ class TileKernelOperatorTest {
   @Test
   void outlastsTheStore() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.checkpoint(1);
       world.store.setDown(true);
-      insert(run, "a", T0, 6); // Written from state.
-      insert(run, "b", T0, 7); // Read back first.
+      recount.insert(run, "a", T0, 6); // Written from state.
+      recount.insert(run, "b", T0, 7); // Read back first.
       CompletableFuture<Void> repaired =
           CompletableFuture.runAsync(
               () -> world.store.setDown(false),
@@ -357,7 +352,7 @@ class TileKernelOperatorTest {
   @Test
   void givesUpOnTheStore() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       world.store.setDown(true);
       CompletableFuture<Void> later =
           CompletableFuture.runAsync(
@@ -381,7 +376,7 @@ class TileKernelOperatorTest {
         for (int i = 0; i < 400; i++) {
           long minutes = chance.nextInt(5) == 0 ? chance.nextInt(40) : 0;
           long tileMs = (world.clock.nowMs() / MINUTE - minutes) * MINUTE;
-          insert(run, "e" + chance.nextInt(20), tileMs, chance.nextInt(1000));
+          recount.insert(run, "e" + chance.nextInt(20), tileMs, chance.nextInt(1000));
           run.pass(chance.nextInt(2_000));
         }
         state = run.checkpoint(checkpoint + 100);

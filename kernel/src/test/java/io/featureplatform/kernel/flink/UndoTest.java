@@ -15,16 +15,11 @@ class UndoTest {
   private final World world = new World();
   private final Recount recount = new Recount();
 
-  private void insert(KernelRun run, String entity, long tileMs, long watchMs) throws Exception {
-    run.insert(entity, tileMs, watchMs);
-    recount.insert(entity, tileMs, watchMs);
-  }
-
   /** Rows are not sent before the undo row that tells what they were is acknowledged. */
   @Test
   void undoRowsComeFirst() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       world.store.setHolding(true);
       run.pass(Specs.FLUSH_MS);
       assertEquals(1, undoRows("a"));
@@ -39,16 +34,16 @@ class UndoTest {
   @Test
   void rowsAreToldOfOnceALabel() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.pass(Specs.FLUSH_MS);
-      insert(run, "a", T0, 6);
+      recount.insert(run, "a", T0, 6);
       run.pass(Specs.FLUSH_MS);
       run.pass(Specs.STATE_TTL_MS + 1);
-      insert(run, "a", T0, 6);
+      recount.insert(run, "a", T0, 6);
       run.pass(Specs.FLUSH_MS);
       assertEquals(1, undoRows("a"));
       run.checkpoint(1);
-      insert(run, "a", T0, 7);
+      recount.insert(run, "a", T0, 7);
       run.pass(Specs.FLUSH_MS);
       assertEquals(2, undoRows("a"));
     }
@@ -58,20 +53,20 @@ class UndoTest {
   @Test
   void survivesTwoCrashesBeforeTheDeadEventIsReached() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.checkpoint(1);
       run.insert("a", T0, 6); // Reaches the store, but no checkpoint.
       run.pass(Specs.FLUSH_MS);
     }
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "b", T0, 7);
+      recount.insert(run, "b", T0, 7);
       run.checkpoint(9);
       run.insert("b", T0, 8);
       run.pass(Specs.FLUSH_MS);
     }
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 6);
-      insert(run, "b", T0, 8);
+      recount.insert(run, "a", T0, 6);
+      recount.insert(run, "b", T0, 8);
       run.checkpoint(2);
       recount.check(world);
     }
@@ -81,16 +76,16 @@ class UndoTest {
   @Test
   void deadClosedRowsAreUndone() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.checkpoint(1);
       run.insert("a", T0 + 30 * MINUTE, 6);
       run.insert("a", T0, 9);
       run.pass(Specs.FLUSH_MS);
     }
     try (KernelRun run = KernelRun.fresh(world)) {
-      insert(run, "a", T0, 9);
-      insert(run, "a", T0 + 30 * MINUTE, 6);
-      insert(run, "a", T0 + 6 * MINUTE, 3);
+      recount.insert(run, "a", T0, 9);
+      recount.insert(run, "a", T0 + 30 * MINUTE, 6);
+      recount.insert(run, "a", T0 + 6 * MINUTE, 3);
       run.checkpoint(2);
       recount.check(world);
     }
@@ -104,7 +99,7 @@ class UndoTest {
             .replace(
                 "\"dead_letter_topic\"", "\"bench_without_undo\": true, \"dead_letter_topic\"");
     try (KernelRun run = KernelRun.fresh(world, spec)) {
-      insert(run, "a", T0, 5);
+      recount.insert(run, "a", T0, 5);
       run.checkpoint(1);
       assertEquals(0, undoRows("a"));
       recount.check(world);
