@@ -27,6 +27,7 @@ public final class MemoryTileStore implements TileStore {
   private boolean down;
   private boolean holding;
   private int reads;
+  private int readsBehindWrites;
   private int batches;
   private int undoReads;
 
@@ -78,6 +79,11 @@ public final class MemoryTileStore implements TileStore {
     return reads;
   }
 
+  /** Returns how many reads were asked while the acknowledgement of a write was held back. */
+  public synchronized int readsBehindWrites() {
+    return readsBehindWrites;
+  }
+
   /** Returns how many reads of undo rows were answered. */
   public synchronized int undoReads() {
     return undoReads;
@@ -95,6 +101,7 @@ public final class MemoryTileStore implements TileStore {
       return CompletableFuture.failedFuture(isDown());
     }
     reads++;
+    readsBehindWrites += held.isEmpty() ? 0 : 1;
     Map<TileKey, StoredRow> found = rows(entity);
     found.keySet().retainAll(keys);
     return CompletableFuture.completedFuture(found);

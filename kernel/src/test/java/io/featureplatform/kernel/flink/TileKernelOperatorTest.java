@@ -173,6 +173,24 @@ class TileKernelOperatorTest {
     }
   }
 
+  /** A flush writes nothing while it reads: its reads would queue behind its writes. */
+  @Test
+  void readsBeforeItWrites() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      world.store.setHolding(true);
+      recount.insert(run, "a", T0, 6);
+      recount.insert(run, "b", T0, 7);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(2, world.store.reads());
+      assertEquals(0, world.store.readsBehindWrites());
+      world.store.setHolding(false);
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
   /** A job without state continues from the rows that are in the store. */
   @Test
   void continuesFromTheStore() throws Exception {
