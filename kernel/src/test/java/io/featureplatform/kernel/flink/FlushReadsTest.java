@@ -1,0 +1,115 @@
+package io.featureplatform.kernel.flink;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What a flush of the operator reads from the store, and what it need not read. */
+@Timeout(60)
+class FlushReadsTest {
+  private static final long MINUTE = 60_000;
+  private static final long T0 = World.START_MS;
+
+  private final World world = new World();
+  private final Recount recount = new Recount();
+
+  /** What is in state is not read again; what is not is read back once. */
+  @Test
+  void readsBackOnMissAlone() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(1, world.store.reads());
+      recount.insert(run, "a", T0 + MINUTE, 5);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(1, world.store.reads());
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** A flush writes nothing while it reads: its reads would queue behind its writes. */
+  @Test
+  void readsBeforeItWrites() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      world.store.setHolding(true);
+      recount.insert(run, "a", T0, 6);
+      recount.insert(run, "b", T0, 7);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(2, world.store.reads());
+      assertEquals(0, world.store.readsBehindWrites());
+      world.store.setHolding(false);
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** A job without state continues from the rows that are in the store. */
+  @Test
+  void continuesFromTheStore() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0, 5);
+      run.checkpoint(1);
+    }
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0 + 7 * MINUTE, 6);
+      recount.insert(run, "a", T0, 1);
+      run.checkpoint(2);
+      recount.check(world);
+    }
+  }
+
+  /** State that expired is read back: nothing is lost, nothing counted twice. */
+  @Test
+  void survivesExpiry() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      run.pass(Specs.STATE_TTL_MS + 1);
+      recount.insert(run, "a", T0 + MINUTE, 6);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(2, world.store.reads());
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** Events older than the head change closed rows, which are read for it once. */
+  @Test
+  void lateEventsChangeClosedRows() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      for (int minute = 0; minute < 12; minute++) {
+        recount.insert(run, "a", T0 + minute * MINUTE, minute);
+        run.pass(Specs.FLUSH_MS);
+      }
+      run.checkpoint(1);
+    }
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0 + 3 * MINUTE, 100);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(3, world.store.reads()); // The head once in each run, its late rows at once.
+      recount.insert(run, "a", T0 + 3 * MINUTE, 200);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(3, world.store.reads());
+      run.checkpoint(2);
+      recount.check(world);
+    }
+  }
+
+  /** Events of a replay that are older than anything kept are counted without a read. */
+  @Test
+  void tilesPastTheirTimeAreNotRead() throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      recount.insert(run, "a", T0, 5);
+      run.pass(Specs.FLUSH_MS);
+      recount.insert(run, "a", T0 - 100_000 * MINUTE, 6);
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(1, world.store.reads()); // The head.
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+}
