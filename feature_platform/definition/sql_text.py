@@ -93,8 +93,8 @@ class SqlText:
 
     def offset(self, node: exp.Expr) -> int | None:
         """Return where in the text a node starts, if sqlglot knows of any part of it."""
-        is_select = isinstance(node, exp.Select) and node.expressions
-        first = self._first(node.expressions[0] if is_select else node)
+        columns = node.expressions if isinstance(node, exp.Select) else ()
+        first = self._first(columns[0] if columns else node)
         keyword = _KEYWORDS.get(type(node)) or self.called(node)
         if first is None or not keyword or isinstance(node, exp.Anonymous):
             return first

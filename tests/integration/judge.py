@@ -20,6 +20,8 @@ from feature_platform.testing import ManualClock, Oracle, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
 
 WAIT_S = 300.0
+GRACE_MS = 1_500
+"""No task freezes here, so none can write later than this after its end."""
 NOBODY = "nobody was ever called that"
 
 
@@ -36,6 +38,12 @@ class Difference:
 def load(settings: Settings) -> Project:
     """Load the project's definitions, which must be without mistakes."""
     return load_project(settings.featuresets).checked()
+
+
+def short_grace(settings: Settings) -> Settings:
+    """Return settings with which an upgrade after an unclean end waits for a moment only."""
+    store = settings.store.model_copy(update={"zombie_grace_ms": GRACE_MS})
+    return settings.model_copy(update={"store": store})
 
 
 def deploy(world: World, settings: Settings, name: str) -> Snapshot:

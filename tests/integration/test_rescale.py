@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
-from judge import deploy, differences, load, produce
+from judge import deploy, differences, load, produce, short_grace
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
@@ -18,8 +18,6 @@ from feature_platform.testing import Mix, Oracle, generate_events
 NAME = f"rescaled_{uuid4().hex[:6]}"
 EVENTS = 4_000
 SEED = 13
-GRACE_MS = 1_500
-"""No machine here freezes for longer."""
 
 SOURCE = f"""
 source: {NAME}
@@ -50,11 +48,9 @@ settings: {{parallelism: 1, checkpoint_interval: 3s, flush_interval: 1s, keep: 6
 @pytest.mark.timeout(600)
 def test_rescaling_changes_no_row(project: Callable[[Mapping[str, str]], Settings]) -> None:
     """Each attempt is one number for all its subtasks, and numbers rise."""
-    settings = project(
-        {f"featuresets/sources/{NAME}.yaml": SOURCE, f"featuresets/{NAME}.yaml": FEATURES}
+    settings = short_grace(
+        project({f"featuresets/sources/{NAME}.yaml": SOURCE, f"featuresets/{NAME}.yaml": FEATURES})
     )
-    store = settings.store.model_copy(update={"zombie_grace_ms": GRACE_MS})
-    settings = settings.model_copy(update={"store": store})
     mix = Mix(count=EVENTS, entities=200, end_ms=SystemClock().now_ms(), span_ms=7_200_000)
     events = list(generate_events(load(settings).sources[NAME], "user_id", mix, seed=SEED))
     quarter = EVENTS // 4

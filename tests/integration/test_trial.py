@@ -101,7 +101,7 @@ def untouched(settings: Settings) -> None:
 
 
 def test_a_trial_says_what_would_be_different_and_leaves_nothing(deployed: Settings) -> None:
-    """Values and tiles beside the deployed ones; of a sample, its entities alone."""
+    """Values and tiles beside the deployed ones; however it ends, nothing of it is left."""
     # 1. Everything of the last minutes.
     tried = fp(deployed.project, "try", NAME, "--seconds", "0", "--entity", POSTS[0], "--json")
     assert tried.code == 0, tried.messages

@@ -135,13 +135,9 @@ CASES = {
     ),
 }
 
-WITH_OTHERS = {"where": ("reformat", "metadata", "where")}
-"""What restarts no job needs no deployment of its own: it is done before another change."""
-RUNS = [
-    WITH_OTHERS.get(name, (name,))
-    for name in CASES
-    if not any(name in others[:-1] for others in WITH_OTHERS.values())
-]
+QUIET = [name for name, case in CASES.items() if case.kind in ("none", "metadata")]
+"""They restart no job, so they need no deployment of their own: another change comes after them."""
+RUNS = [(*QUIET, name) if name == "where" else (name,) for name in CASES if name not in QUIET]
 
 
 @dataclass
