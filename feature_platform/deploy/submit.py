@@ -1,9 +1,8 @@
-"""Submitting a job with the wheel's own `flink run`: in a fresh JVM the uids are stable.
+"""Submitting a job by `flink run`: in a fresh JVM the uids are stable.
 
 The job gets the id that the deployer chose: whether a submission succeeded can always be found out.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from feature_platform.deploy.restore import failed_to_restore
-from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError
+from feature_platform.errors import JobFailedError, RestoreFailedError
+from feature_platform.local.flink_client import FlinkClient
 from feature_platform.settings import REPOSITORY, Settings
 
 SUBMIT_TIMEOUT_S = 300.0
@@ -63,7 +63,6 @@ class FlinkCommand:
         }
         connectors = sorted(self._settings.connector_jars.glob("*.jar"))
         return [
-            str(_flink_home() / "bin" / "flink"),
             *("run", "--detached"),
             *(f"-D{name}={value}" for name, value in options.items()),
             *(["-s", restore_path, "-n"] if restore_path else []),
@@ -75,22 +74,10 @@ class FlinkCommand:
         ]
 
     def _run(self, arguments: list[str]) -> str:
-        environment = {
-            "FLINK_CONF_DIR": str(self._settings.flink_conf),
-            "FLINK_LOG_DIR": str(self._settings.data / "logs"),
-            **os.environ,
-            "FLINK_HOME": str(_flink_home()),
-        }
+        conf = Path(os.environ.get("FLINK_CONF_DIR", self._settings.flink_conf))
+        client = FlinkClient(self._settings, conf)
         try:
-            run = subprocess.run(
-                arguments,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=SUBMIT_TIMEOUT_S,
-                env=environment,
-            )
+            run = client.run(arguments, os.environ, SUBMIT_TIMEOUT_S)
         except subprocess.TimeoutExpired as error:
             msg = (
                 f"flink run did not end within {SUBMIT_TIMEOUT_S:.0f} s; "
@@ -108,12 +95,3 @@ def _short(output: str) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by: ") or _PYTHON_ERROR.match(line)]
     return "\n".join(dict.fromkeys((causes or lines)[-OUTPUT_LINES_MAX:]))
-
-
-def _flink_home() -> Path:
-    """Return the Flink distribution inside the installed wheel."""
-    spec = importlib.util.find_spec("pyflink")
-    if spec is None or spec.origin is None:
-        msg = "the package apache-flink is not installed: run `uv sync --all-extras`"
-        raise ServerError(msg)
-    return Path(spec.origin).parent

@@ -1,6 +1,5 @@
 """The session cluster: a job manager and a task manager from the PyPI wheel."""
 
-import importlib.util
 import json
 from pathlib import Path
 from urllib.error import URLError
@@ -8,7 +7,7 @@ from urllib.request import urlopen
 
 import yaml
 
-from feature_platform.errors import ServerError
+from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import java_environment
 from feature_platform.local.process import Command
@@ -53,8 +52,9 @@ class Flink:
         return range(first, first + len(self.process_names) if first else 0)
 
     def prepare(self, java_home: Path) -> tuple[Command, ...]:
-        """Fetch the connector; write the configuration, with the opened packages of the wheel's."""
+        """Fetch the jars; write the configuration, with the opened packages of the wheel's."""
         fetch_jars(self._settings, "flink", java_home)
+        fetch_jars(self._settings, "planner", java_home)
         home = find_flink_home()
         conf = self._settings.flink_conf
         conf.mkdir(parents=True, exist_ok=True)
@@ -170,16 +170,3 @@ class Flink:
             "FLINK_PID_DIR": str(self._folder / "tmp"),
             password_variable("job"): password(self._settings, "job"),
         }
-
-
-def find_flink_home() -> Path:
-    """Return the Flink distribution inside the installed wheel.
-
-    Raises:
-        ServerError: apache-flink is not installed.
-    """
-    spec = importlib.util.find_spec("pyflink")
-    if spec is None or spec.origin is None:
-        msg = "flink: the package apache-flink is not installed: run `uv sync --all-extras`"
-        raise ServerError(msg)
-    return Path(spec.origin).parent

@@ -1,5 +1,6 @@
-"""Running `flink run`: its arguments and its answers, with a small script in its place."""
+"""Running `flink run`: its arguments and its answers, with a small script in place of Java."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import pytest
 
 from feature_platform.deploy import submit
 from feature_platform.deploy.submit import FlinkCommand
-from feature_platform.errors import JobFailedError, RestoreFailedError
+from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError
+from feature_platform.local import flink_client
+from feature_platform.local.jars import POM, STAMP
 from feature_platform.settings import Settings, load_settings
 
 JOB = "a" * 32
@@ -24,25 +27,40 @@ cp "$last" {folder}/spec.json
 
 @pytest.fixture
 def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """Settings whose Flink distribution is a folder of the test."""
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setattr(submit, "_flink_home", lambda: tmp_path)
+    """Settings whose Flink distribution, JDK and jars are folders of the test."""
+    for folder in ("bin", "lib", "cache/jars/flink", "cache/jars/planner"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "lib" / "flink-dist-2.jar").touch()
+    (tmp_path / "lib" / "flink-table-planner-loader-2.jar").touch()
+    (tmp_path / "cache" / "jars" / "flink" / "connector.jar").touch()
+    planner = tmp_path / "cache" / "jars" / "planner"
+    (planner / "planner.jar").touch()
+    (planner / STAMP).write_text(hashlib.sha256(POM.read_bytes()).hexdigest())
+    monkeypatch.setattr(flink_client, "find_flink_home", lambda: tmp_path)
     monkeypatch.delenv("FLINK_CONF_DIR", raising=False)
-    jars = tmp_path / "cache" / "jars" / "flink"
-    jars.mkdir(parents=True)
-    (jars / "connector.jar").touch()
-    return load_settings(tmp_path, {}).model_copy(update={"cache": tmp_path / "cache"})
+    settings = load_settings(tmp_path, {}).model_copy(update={"cache": tmp_path / "cache"})
+    settings.flink_conf.mkdir(parents=True)
+    (settings.flink_conf / "config.yaml").write_text(
+        f"env.java.home: {tmp_path}\nenv: {{java: {{opts: {{all: -Xss1m -Dall}}}}}}\n"
+    )
+    return settings
 
 
 def install(folder: Path, ending: str) -> None:
-    """Put the script in the place of `flink`."""
-    path = folder / "bin" / "flink"
+    """Put the script in the place of `java`."""
+    path = folder / "bin" / "java"
     path.write_text(SCRIPT.format(folder=folder, ending=ending))
     path.chmod(0o700)
 
 
 def submit_to(settings: Settings, restore_path: str = "") -> list[str]:
-    """Submit a job and return the arguments that `flink` was given."""
+    """Submit a job and return the arguments that the client was given."""
+    arguments = run_java(settings, restore_path)
+    return arguments[arguments.index(flink_client.MAIN) + 1 :]
+
+
+def run_java(settings: Settings, restore_path: str = "") -> list[str]:
+    """Submit a job and return all arguments of `java`."""
     FlinkCommand(settings).submit({"featureset": "posts"}, JOB, restore_path)
     return (settings.project / "arguments").read_text().splitlines()
 
@@ -106,3 +124,49 @@ def test_a_submission_that_hangs_is_given_up(
     install(settings.project, "exec sleep 5")
     with pytest.raises(JobFailedError, match="did not end within 0 s"):
         submit_to(settings)
+
+
+def test_the_planner_stands_on_the_class_path(settings: Settings) -> None:
+    """In place of the jar that unpacks it; with the options of the cluster's configuration."""
+    install(settings.project, f"echo Job has been submitted with JobID {JOB}")
+    arguments = run_java(settings)
+    path = arguments[arguments.index("-classpath") + 1].split(":")
+    assert {Path(entry).name for entry in path} == {"flink-dist-2.jar", "planner.jar", "conf"}
+    assert arguments[:2] == ["-Xss1m", "-Dall"]
+
+
+def test_the_first_run_archives_its_classes(settings: Settings) -> None:
+    """The next one maps the archive; one of other jars is made anew, and few are kept."""
+    archives = settings.cache / "flink-client"
+    record = "-XX:ArchiveClassesAtExit="
+    install(
+        settings.project,
+        f'for a; do case "$a" in {record}*) echo classes > "${{a#{record}}}";; esac; done\n'
+        f"echo Job has been submitted with JobID {JOB}",
+    )
+    assert any(argument.startswith(record) for argument in run_java(settings))
+    (archive,) = archives.glob("*.jsa")
+    assert f"-XX:SharedArchiveFile={archive}" in run_java(settings)
+    for size in range(1, 6):
+        (settings.project / "lib" / "flink-dist-2.jar").write_text("x" * size)
+        run_java(settings)
+    assert not archive.exists()
+    assert len([*archives.glob("*.jsa")]) == flink_client.ARCHIVES_MAX
+
+
+def test_a_run_that_recorded_nothing_leaves_the_next_to_do_it(settings: Settings) -> None:
+    """Killed, or on a full disk: there is no archive, and none half written."""
+    install(settings.project, f"echo Job has been submitted with JobID {JOB}")
+    (settings.cache / "flink-client").mkdir()
+    left = settings.cache / "flink-client" / "0.1.part"
+    left.write_text("half")
+    for _ in range(2):
+        assert any("ArchiveClassesAtExit" in argument for argument in run_java(settings))
+    assert not left.exists()
+
+
+def test_a_cluster_without_configuration_is_told(settings: Settings) -> None:
+    """With its path and what to do."""
+    (settings.flink_conf / "config.yaml").unlink()
+    with pytest.raises(ServerError, match=r"config\.yaml: run `fp up`"):
+        run_java(settings)
