@@ -7,6 +7,8 @@ BIN := .venv/bin
 UV = $(or $(shell command -v uv),.tools/bin/uv)
 # Maven stays off the network once everything that the pom names was fetched.
 OFFLINE = $(shell [ kernel/target/.fetched -nt kernel/pom.xml ] && echo -o)
+# How many tests at a time use the servers, which they share.
+WORKERS ?= 2
 # How many schedules chaos-model runs; its five properties share them.
 SCHEDULES ?= 100000
 MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B $(OFFLINE) -f kernel/pom.xml
@@ -25,7 +27,7 @@ demo: setup ## replay 336,776 real flights through the whole platform and watch 
 	$(BIN)/fp demo $(ARGS)
 
 test: setup check java ## everything: checks, the kernel's tests, all tests on real servers
-	$(BIN)/pytest -m "integration or slow"
+	$(BIN)/pytest -m "integration or slow" -v --durations=60 -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: setup ## what a pull request needs: lint, format, types, fast tests; no servers
 	$(BIN)/ruff check .

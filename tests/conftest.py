@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
@@ -14,16 +16,24 @@ from feature_platform.deploy.flink import FlinkRest
 from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.jars import build_kernel
 from feature_platform.local.java import find_java_home
+from feature_platform.local.lock import locked
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Progress, Stack
-from feature_platform.settings import Settings, load_settings
+from feature_platform.settings import SETTINGS_FILE, Settings, load_settings
 
 SERVERS = ("kafka", "cassandra", "flink")
 TIMEOUT_S = 1200
 """Of a test on real servers; the first one waits for their start."""
+LONGEST = ("test_demo", "test_chaos", "test_upgrade_matrix", "test_exactness", "test_dagster")
 INTEGRATION = Path(__file__).parent / "integration"
-METRICS_ON = {"FP_FLINK__PROMETHEUS_PORT": "9249"}
-"""Any port will do: the stack draws its own."""
+FOR_ALL_TESTS = {
+    "FP_FLINK__PROMETHEUS_PORT": "9249",  # any will do: the stack draws its own ports
+    "FP_FLINK__SLOTS": "16",
+    "FP_FLINK__TASK_MANAGER_MEMORY": "3200m",
+}
+"""Jobs of two tests at a time run on it, the demo's three among them."""
+SHARED = "TEST_STACK_SHARED"
+"""Environment variable: the folder of the servers that all workers of this run (`-n`) use."""
 RUNNING = "TEST_STACK"
 """Environment variable: a project whose servers are used, and left running."""
 
@@ -36,8 +46,32 @@ class MakeProject(Protocol):
         ...
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let the workers share servers: the first that needs them starts them."""
+    if config.getoption("numprocesses", None) and not _is_worker(config):
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="fp-test-stack-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what the workers shared."""
+    if SHARED in os.environ and not _is_worker(config):
+        folder = Path(os.environ.pop(SHARED))
+        if (folder / SETTINGS_FILE).exists():
+            Stack(load_settings(folder, {}), servers=SERVERS, report=_print).down()
+        shutil.rmtree(folder)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what stands in tests/integration, or runs on a real server elsewhere."""
+    """Mark what stands in tests/integration, or runs on a real server elsewhere; long ones first.
+
+    With two workers the last file to begin should be a short one.
+    """
+    place = {name: index for index, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path.stem, len(place)))
     for item in items:
         if INTEGRATION in item.path.parents or _needs_servers(item):
             item.add_marker("integration")
@@ -74,18 +108,24 @@ def free_settings(tmp_path: Path) -> Settings:
 def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Stack]:
     """Kafka, Cassandra and Flink, started once for all tests that ask for them."""
     capture = pytestconfig.pluginmanager.getplugin("capturemanager")
-    running = os.environ.get(RUNNING)
-    folder = Path(running) if running else tmp_path_factory.mktemp("stack")
-    settings = load_settings(folder, {} if running else METRICS_ON)
+    shared = os.environ.get(RUNNING) or os.environ.get(SHARED)
     servers = Stack(
-        settings if running else with_free_ports(settings), servers=SERVERS, report=_print
+        _settings(Path(shared or tmp_path_factory.mktemp("stack"))), servers=SERVERS, report=_print
     )
     with capture.global_and_fixture_disabled():
-        build_kernel(settings, find_java_home())
+        build_kernel(servers.settings, find_java_home())
         servers.up()
     yield servers
-    if not running:
+    if not shared:
         servers.down()
+
+
+def _settings(folder: Path) -> Settings:
+    """Return the settings of the servers in a folder, drawn and written at their first use."""
+    with locked(folder / "lock"):
+        if not (folder / SETTINGS_FILE).exists():
+            write_settings(with_free_ports(load_settings(folder, FOR_ALL_TESTS)))
+        return load_settings(folder, {})
 
 
 @pytest.fixture

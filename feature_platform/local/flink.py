@@ -116,6 +116,8 @@ class Flink:
             "rest.bind-port": flink.port,
             "rest.flamegraph.enabled": True,
             "web.submit.enable": False,
+            # Else what is asked of a job is up to 3 s old, and a deployment waits for it.
+            "web.refresh-interval": "250 ms",
             "web.upload.dir": str(self._folder / "upload"),
             "taskmanager.host": flink.host,
             "taskmanager.bind-host": flink.host,
