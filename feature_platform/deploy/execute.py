@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from feature_platform.deploy.await_checkpoint import await_checkpoint
-from feature_platform.deploy.await_recovered import await_grace
+from feature_platform.deploy.await_recovered import await_grace, await_recovered
 from feature_platform.deploy.consent import require_consent
 from feature_platform.deploy.generation import (
     GRACE_MS,
@@ -29,6 +29,7 @@ from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
     AllocateIds,
+    AwaitCaughtUp,
     AwaitCheckpoint,
     AwaitGrace,
     AwaitRecovered,
@@ -37,6 +38,7 @@ from feature_platform.plan.stages import (
     CreateTable,
     CreateTopics,
     DropAbandoned,
+    KeepGeneration,
     OwnGeneration,
     RecordDeleted,
     RecordDeployed,
@@ -55,7 +57,8 @@ from feature_platform.plan.stages import (
 from feature_platform.plan.target import settled
 
 JobStage = (
-    AwaitRecovered
+    AwaitCaughtUp
+    | AwaitRecovered
     | AwaitGrace
     | StopWithSavepoint
     | StopJob
@@ -143,14 +146,16 @@ class _Execution:
                 walk.save(replace(walk.deployed(), state="stopped"))
             case RecordSwept():
                 walk.save(replace(walk.deployed(), unswept=False))
-            case RecordDeleted() | RetireGeneration() | DropAbandoned():
-                self._end(stage)
+            case RecordDeleted() | RetireGeneration() | DropAbandoned() | KeepGeneration():
+                self._do_with_generations(stage)
             case _:
                 self._do_with_jobs(stage)
 
     def _do_with_jobs(self, stage: JobStage) -> None:  # noqa: C901 - one case for each stage
         walk = self._walk
         match stage:
+            case AwaitCaughtUp():
+                await_recovered(self._world, self._target(), walk.report)
             case AwaitRecovered():
                 walk.recover()
             case AwaitGrace():
@@ -174,7 +179,9 @@ class _Execution:
             case _:
                 assert_never(stage)
 
-    def _end(self, stage: RecordDeleted | RetireGeneration | DropAbandoned) -> None:
+    def _do_with_generations(
+        self, stage: RecordDeleted | RetireGeneration | DropAbandoned | KeepGeneration
+    ) -> None:
         walk = self._walk
         match stage:
             case RecordDeleted(generation=generation):
@@ -184,6 +191,8 @@ class _Execution:
             case DropAbandoned():
                 drop_abandoned(self._world, self._name, walk.snapshot)
                 walk.end_progress()
+            case KeepGeneration(generation=generation):
+                self._world.registry.expire_generation(self._name, generation, 0)
             case _:
                 assert_never(stage)
 
@@ -219,7 +228,10 @@ class _Execution:
 
     def _submit(self, stage: SubmitJob) -> None:
         if self._world.cluster.job(self._walk.begun().deployment) is None:
-            self._walk.launch(self._target(), stage.start, accept_age=stage.accept_age)
+            origin = self._wanted() if self._plan.change.kind == "return" else None
+            self._walk.launch(
+                self._target(), stage.start, origin=origin, accept_age=stage.accept_age
+            )
 
     def roll_back(self) -> str:
         """Undo what a failed walk has begun; returns what runs now, in words."""
@@ -286,7 +298,7 @@ class _Execution:
 
     def _origin(self) -> Snapshot:
         """Return what has the savepoint: what is deployed, or what is gone back to."""
-        is_way_back = self._plan.change.kind == "rollback"
+        is_way_back = self._plan.change.kind in ("rollback", "return")
         return self._wanted() if is_way_back else self._walk.deployed()
 
     def _wanted(self) -> Snapshot:

@@ -24,13 +24,16 @@ NOBODY = "replaced"
 
 
 def replaced(world: World, deployed: Snapshot) -> Snapshot | None:
-    """Return what was deployed as the generation before, stopped; None once its table may go.
+    """Return what was deployed as the generation before; None once its table may go.
 
-    A rollback to it takes its grace time back (`expire_generation(..., 0)`), owns it again and
-    starts its job from `savepoint`.
+    It is stopped, unless the change that replaced it was broken off before its end.
     """
     before = deployed.replaced
-    kept = [item for item in _replaced(world, before) if item.drop_after_ms > world.clock.now_ms()]
+    kept = [
+        item
+        for item in _replaced(world, before)
+        if item.drop_after_ms == 0 or item.drop_after_ms > world.clock.now_ms()
+    ]
     return before if kept else None
 
 
@@ -46,8 +49,12 @@ def lingering(deployed: Snapshot, known: Sequence[Generation]) -> Snapshot | Non
 def abandoned(deployed: Snapshot | None, known: Sequence[Generation]) -> tuple[int, ...]:
     """Return the generations that were begun after the deployed one and never deployed."""
     newest = deployed.generation if deployed else 0
+    before = deployed.replaced if deployed else None
+    left = before.generation if before else 0  # by a rollback; newer, and was deployed
     return tuple(
-        item.generation for item in known if item.generation > newest and item.drop_after_ms == 0
+        item.generation
+        for item in known
+        if item.generation > newest and item.generation != left and item.drop_after_ms == 0
     )
 
 

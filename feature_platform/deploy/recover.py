@@ -5,6 +5,7 @@ from dataclasses import replace
 from feature_platform.clock import to_iso
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
+from feature_platform.deploy.generation import replaced
 from feature_platform.deploy.recovered import passed_by
 from feature_platform.deploy.start import (
     age_limit_ms,
@@ -21,7 +22,13 @@ from feature_platform.errors import (
     RestoreFailedError,
 )
 from feature_platform.plan.planner import Plan
-from feature_platform.plan.recovery import plan_recover, plan_restart, plan_rollback, plan_sweep
+from feature_platform.plan.recovery import (
+    plan_recover,
+    plan_restart,
+    plan_return,
+    plan_rollback,
+    plan_sweep,
+)
 from feature_platform.plan.snapshot import Snapshot, Tried
 from feature_platform.plan.stages import Start
 from feature_platform.registry.history import GENESIS
@@ -100,7 +107,7 @@ def make_recover_plan(
 
 
 def make_rollback_plan(world: World, name: str) -> Plan:
-    """Plan to go back to the savepoint before the last upgrade.
+    """Plan to go back to the savepoint before the last upgrade, else to the generation before.
 
     Raises:
         UnknownFeatureError: It is not deployed.
@@ -114,13 +121,15 @@ def make_rollback_plan(world: World, name: str) -> Plan:
         lives = deployed.state == "running" and job is not None and job.lives
         return plan_sweep(deployed) if lives else plan_restart(deployed)
     previous = Snapshot.from_json(deployed.previous) if deployed.previous else None
+    before = replaced(world, deployed) if previous is None else None
+    if before:
+        return _return_plan(world, deployed, before)
     if previous is None or previous.stop is None or epoch_of(previous.stop) == GENESIS:
         msg = (
             f"{name} has no upgrade that could be undone: nothing is known of a version before "
             f"generation {deployed.generation} as it is deployed; to change it: fp apply {name}"
         )
         raise PlanRefusedError(msg)
-    epoch = epoch_of(previous.stop)
     age_ms = world.clock.now_ms() - previous.stop.taken_ms
     limit_ms = age_limit_ms(world.settings.store.undo_ttl_ms)
     if age_ms > limit_ms:
@@ -130,12 +139,35 @@ def make_rollback_plan(world: World, name: str) -> Plan:
             f"definition and fp apply {name}: changed columns count from then on"
         )
         raise PlanRefusedError(msg)
-    attempts = world.registry.attempts(name, deployed.generation)
-    check_alive(name, attempts, epoch, "the savepoint before the last upgrade")
-    cut = world.registry.cut(name, deployed.generation, *epoch)
-    if cut:
-        check_offsets(name, cut.positions, world.topics.bounds(deployed.topic))
+    _check_way_back(world, previous, "the savepoint before the last upgrade")
     return plan_rollback(deployed)
+
+
+def _return_plan(world: World, deployed: Snapshot, before: Snapshot) -> Plan:
+    name = deployed.featureset
+    if before.state != "stopped":
+        msg = (
+            f"{name}: the change from generation {before.generation} to {deployed.generation} was "
+            f"broken off before its end. Finish it first: fp apply {name}"
+        )
+        raise PlanRefusedError(msg)
+    if not before.savepoint or epoch_of(before.stop) == GENESIS:
+        msg = (
+            f"{name}: the job of generation {before.generation} left nothing that one could go on "
+            f"from. Write the old definition and fp apply {name}"
+        )
+        raise PlanRefusedError(msg)
+    _check_way_back(world, before, f"the last savepoint of generation {before.generation}")
+    return plan_return(deployed, before)
+
+
+def _check_way_back(world: World, before: Snapshot, what: str) -> None:
+    """Make sure that a savepoint is not void, and that Kafka holds what came after it."""
+    name, epoch = before.featureset, epoch_of(before.stop)
+    check_alive(name, world.registry.attempts(name, before.generation), epoch, what)
+    cut = world.registry.cut(name, before.generation, *epoch)
+    if cut:
+        check_offsets(name, cut.positions, world.topics.bounds(before.topic))
 
 
 def _choice(world: World, deployed: Snapshot) -> tuple[Start, str]:

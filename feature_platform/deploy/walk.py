@@ -98,11 +98,26 @@ class Walk:
         self.world.registry.save_progress(self.name, "")
         self.progress = None
 
-    def launch(self, snapshot: Snapshot, start: Start, *, accept_age: bool = False) -> None:
-        """Submit a job, after a look at what it is to go on from: Flink would take its time."""
+    def launch(
+        self,
+        snapshot: Snapshot,
+        start: Start,
+        *,
+        origin: Snapshot | None = None,
+        accept_age: bool = False,
+    ) -> None:
+        """Submit a job, after a look at what it is to go on from: Flink would take its time.
+
+        Args:
+            snapshot: What is deployed then.
+            start: Where from.
+            origin: Whose savepoint or rows; None for what is deployed now.
+            accept_age: Whether a person has accepted that rows may be wrong.
+        """
         if start == "savepoint":
             self._void_what_came_after()
-        begun = begin(self.world, self.snapshot or snapshot, start, accept_age=accept_age)
+        from_what = origin or self.snapshot or snapshot
+        begun = begin(self.world, from_what, start, accept_age=accept_age)
         if begun.path:
             check_savepoint(begun.path)
         spec = job_spec(snapshot, self.world.settings, begun.fields)

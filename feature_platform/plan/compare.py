@@ -24,6 +24,7 @@ Kind = Literal[
     "restart",
     "recover",
     "rollback",
+    "return",
     "sweep",
     "stop",
     "removed",

@@ -9,6 +9,7 @@ from feature_platform.plan.costs import Costs
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.stages import (
     AllocateIds,
+    AwaitCaughtUp,
     AwaitCheckpoint,
     AwaitGrace,
     AwaitRecovered,
@@ -17,6 +18,7 @@ from feature_platform.plan.stages import (
     CreateTable,
     CreateTopics,
     DropAbandoned,
+    KeepGeneration,
     OwnGeneration,
     RecordDeleted,
     RecordDeployed,
@@ -44,6 +46,7 @@ HEADLINES: dict[Kind, str] = {
     "restart": "start again from its newest checkpoint",
     "recover": "start again",
     "rollback": "back to what was deployed before the last upgrade",
+    "return": "back to the generation that the deployed one has replaced",
     "sweep": "finish what was begun: write back what an undone version wrote",
     "stop": "stop with a savepoint",
     "removed": "to be removed",
@@ -53,6 +56,7 @@ HEADLINES: dict[Kind, str] = {
 
 _PLAIN: dict[type[Stage], str] = {
     TakeLease: "take the lease, so that nobody else changes it meanwhile",
+    AwaitCaughtUp: "wait until it has counted what came meanwhile; readers follow only then",
     AwaitRecovered: "wait until all that was counted before the last failure is counted again",
     AwaitGrace: "wait until no task of a job that failed can be writing any more",
     CheckSavepoint: "check that the savepoint holds the state of intake and kernel",
@@ -82,6 +86,7 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
     match stage:
         case (
             TakeLease()
+            | AwaitCaughtUp()
             | AwaitRecovered()
             | AwaitGrace()
             | CheckSavepoint()
@@ -102,6 +107,8 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"create the topics that are missing of {', '.join(topics)}"
         case CreateTable(table=table):
             return f"create the empty table {table}"
+        case KeepGeneration(generation=generation):
+            return f"take back that the table of generation {generation} goes"
         case StopWithSavepoint(job_id=job_id):
             return f"stop job {job_id} with a savepoint"
         case StopJob(job_id=job_id):

@@ -251,7 +251,7 @@ def stages_of(
     else:
         own_and_claim = (own,)
     match change.kind:
-        case "none" | "removed" | "stop" | "recover" | "rollback" | "sweep" | "finish":
+        case "none" | "removed" | "stop" | "recover" | "rollback" | "return" | "sweep" | "finish":
             return ()
         case "metadata":
             return (TakeLease(), RecordMetadata(), ReleaseLease())

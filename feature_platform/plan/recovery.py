@@ -6,12 +6,15 @@ from feature_platform.plan.compare import Change, Kind, NameVerdict, served_name
 from feature_platform.plan.planner import Facts, Plan, revival, stages_of, sweep_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
+    AwaitCaughtUp,
     AwaitCheckpoint,
     CheckSavepoint,
     ClaimSweep,
+    KeepGeneration,
     OwnGeneration,
     RecordDeployed,
     ReleaseLease,
+    RetireGeneration,
     Stage,
     Start,
     StopJob,
@@ -92,6 +95,33 @@ def plan_rollback(deployed: Snapshot) -> Plan:
     return _plan(deployed, previous, change, stages)
 
 
+def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
+    """Plan to go back to the generation that the deployed one has replaced.
+
+    Its job goes on from where it was stopped and catches up beside the present one, which then
+    becomes the generation before: the same command goes forward to it again.
+    """
+    target = replace(before, older=replace(deployed, previous={}, older={}).to_json())
+    stages: tuple[Stage, ...] = (
+        TakeLease(),
+        CheckSavepoint(),
+        KeepGeneration(generation=target.generation),
+        OwnGeneration(generation=target.generation),
+        SubmitJob(start="savepoint"),
+        AwaitCheckpoint(beside=True),
+        AwaitCaughtUp(),
+        RecordDeployed(),
+        RetireGeneration(generation=deployed.generation, job_id=deployed.job_id),
+        ReleaseLease(),
+    )
+    change = Change(
+        kind="return",
+        reasons=("asked to roll back", f"generation {target.generation} is still there"),
+        verdicts=_verdicts(deployed, target),
+    )
+    return _plan(deployed, target, change, stages)
+
+
 def plan_sweep(deployed: Snapshot) -> Plan:
     """Plan to finish a sweep that was broken off; its job runs already."""
     stages = (TakeLease(), ClaimSweep(), *sweep_of(deployed), ReleaseLease())
@@ -116,7 +146,7 @@ def _verdicts(deployed: Snapshot, previous: Snapshot) -> tuple[NameVerdict, ...]
     """Say what becomes of each served name, as a whole: all are as if nothing had happened."""
     old = [name for feature in previous.features for name in served_names(feature)]
     new = [name for feature in deployed.features for name in served_names(feature)]
-    why = "as if it had never been upgraded"
+    why = "as if it had never been changed"
     kept = tuple(NameVerdict(name=name, verdict="keeps history", why=why) for name in old)
     return kept + tuple(
         NameVerdict(name=name, verdict="dropped") for name in new if name not in old

@@ -45,6 +45,18 @@ class CreateTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepGeneration:
+    """Take back that the table of a generation goes: it is going to be written again."""
+
+    generation: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwaitCaughtUp:
+    """Wait until the new job has counted all that came before it began; readers stay meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitRecovered:
     """Wait until the running job has counted again what a dead attempt may have counted.
 
@@ -164,6 +176,8 @@ Stage = (
     | AllocateIds
     | CreateTopics
     | CreateTable
+    | KeepGeneration
+    | AwaitCaughtUp
     | AwaitRecovered
     | AwaitGrace
     | StopWithSavepoint

@@ -15,6 +15,7 @@ from feature_platform.deploy.metrics import How
 from feature_platform.deploy.savepoint import STATEFUL_UIDS, operator_id
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
+from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import load_settings
@@ -210,6 +211,13 @@ class Stage:
     """The process dies when a stage with this text is told."""
     said: list[str] = field(default_factory=list)
 
+    @property
+    def deployed(self) -> Snapshot:
+        """What is deployed."""
+        found = self.registry.snapshot("posts")
+        assert found is not None
+        return found
+
     def define(self, *edits: tuple[str, str]) -> Project:
         """Write and load the definitions with some texts replaced."""
         texts = {"sources/post_events.yaml": SOURCE, "posts.yaml": POSTS}
@@ -244,11 +252,10 @@ class Stage:
         **more: Any,  # noqa: ANN401 (fields)
     ) -> None:
         """Let the deployed job claim an attempt, now."""
-        deployed = self.registry.snapshot("posts")
         made = Attempt(
             attempt=attempt,
             execution=f"x/{attempt}",
-            deployment=deployed.deployment if deployed else "",
+            deployment=self.registry.owner("posts", generation),
             kind="stream",
             r_attempt=r[0],
             r_label=r[1],

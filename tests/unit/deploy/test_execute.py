@@ -19,7 +19,6 @@ from feature_platform.errors import (
     StoreUnavailableError,
     UnknownFeatureError,
 )
-from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.store.base import RowWrite
 
@@ -54,22 +53,15 @@ class FailingOwner(MemoryRegistry):
         raise StoreUnavailableError(msg)
 
 
-def deployed(stage: Stage) -> Snapshot:
-    """Return what is deployed."""
-    found = stage.registry.snapshot("posts")
-    assert found is not None
-    return found
-
-
 def test_a_new_feature_set_runs_from_the_first_event(stage: Stage) -> None:
     """Topics, table, owner, job and snapshot are there, and the lease is free again."""
     stage.topics.ends = {"post_events/0": 7}
     outcome = stage.apply()
     assert outcome.error is None
-    assert outcome.snapshot == deployed(stage)
-    assert deployed(stage).state == "running"
-    assert stage.flink.running == [deployed(stage).job_id]
-    assert stage.registry.owner("posts", 1) == deployed(stage).deployment
+    assert outcome.snapshot == stage.deployed
+    assert stage.deployed.state == "running"
+    assert stage.flink.running == [stage.deployed.job_id]
+    assert stage.registry.owner("posts", 1) == stage.deployed.deployment
     assert stage.tiles.tables == {"tiles_posts_g1"}
     assert stage.topics.created == ["post_events", "post_events.dead_letters"]
     assert stage.registry.lease("posts") is None
@@ -80,19 +72,19 @@ def test_a_new_feature_set_runs_from_the_first_event(stage: Stage) -> None:
 def test_applying_again_does_nothing(stage: Stage) -> None:
     """The plan has no stages."""
     stage.apply()
-    before = deployed(stage)
+    before = stage.deployed
     assert stage.apply().change == "none"
-    assert deployed(stage) == before
+    assert stage.deployed == before
     assert len(stage.flink.specs) == 1
 
 
 def test_an_upgrade_goes_on_from_the_savepoint(stage: Stage) -> None:
     """The old job is finished, the new one owns the generation, and ids stay."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     stage.clock.advance(1_000)
     assert stage.apply(EDIT).error is None
-    new = deployed(stage)
+    new = stage.deployed
     assert stage.flink.running == [new.job_id]
     assert stage.flink.known[old.job_id].state == "FINISHED"
     assert stage.flink.restored[1] == stage.flink.checkpoints[old.job_id].path
@@ -107,15 +99,15 @@ def test_metadata_leaves_the_job_alone(stage: Stage) -> None:
     stage.apply()
     outcome = stage.apply(("Seen.", "Looked at."))
     assert outcome.change == "metadata"
-    assert deployed(stage).features[0].description == "Looked at."
-    assert deployed(stage).features[0].valid_from_ms == 0
+    assert stage.deployed.features[0].description == "Looked at."
+    assert stage.deployed.features[0].valid_from_ms == 0
     assert len(stage.flink.specs) == 1
 
 
 def test_a_failing_upgrade_brings_the_old_job_back(stage: Stage) -> None:
     """The error tells the cause and what runs now; ids of the failed one are not used again."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     stage.flink.broken_sql = "play"
     added = (
         ("AS views", "AS views, MAX(watch_ms) AS top"),
@@ -125,7 +117,7 @@ def test_a_failing_upgrade_brings_the_old_job_back(stage: Stage) -> None:
     assert isinstance(outcome.error, JobFailedError)
     assert "boom" in str(outcome.error)
     assert "what was deployed before runs again" in str(outcome.error)
-    now = deployed(stage)
+    now = stage.deployed
     assert stage.flink.running == [now.job_id]
     assert (now.flink_sql, now.state) == (old.flink_sql, "running")
     assert stage.flink.specs[-1]["sql"] == old.flink_sql
@@ -144,16 +136,16 @@ def test_a_failing_first_version_leaves_nothing_behind(stage: Stage) -> None:
     assert stage.tiles.tables == frozenset()
     stage.flink.broken_sql = ""
     assert stage.apply().error is None
-    assert stage.tiles.tables == {deployed(stage).table} == {"tiles_posts_g2"}
+    assert stage.tiles.tables == {stage.deployed.table} == {"tiles_posts_g2"}
 
 
 def test_a_refused_submission_brings_the_old_job_back_when_it_can(stage: Stage) -> None:
     """If that is refused, too, the savepoint is kept and the next apply goes on from it."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     stage.flink.refused = True
     assert "bringing back the job before it failed, too" in str(stage.apply(EDIT).error)
-    assert deployed(stage).state == "deploying"
+    assert stage.deployed.state == "deploying"
     stage.flink.refused = False
     assert stage.apply(EDIT).error is None
     assert stage.flink.restored[-1] == stage.flink.checkpoints[old.job_id].path
@@ -169,17 +161,17 @@ def test_a_savepoint_without_the_kernel_is_not_relied_upon(stage: Stage) -> None
     assert "holds no state of kernel" in str(outcome.error)
     assert "runs again, from the store" in str(outcome.error)
     assert stage.flink.specs[-1]["start"]["offsets"] == {"post_events/0": 5}
-    assert deployed(stage).state == "running"
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.deployed.state == "running"
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 def test_a_job_that_cannot_be_stopped_goes_on(stage: Stage) -> None:
     """Nothing else was changed."""
     stage.apply()
-    before = deployed(stage)
+    before = stage.deployed
     stage.flink.unstoppable = True
     assert "no disk" in str(stage.apply(EDIT).error)
-    assert deployed(stage) == before
+    assert stage.deployed == before
     assert stage.flink.running == [before.job_id]
 
 
@@ -192,21 +184,21 @@ def test_a_crash_after_the_submission_is_continued_with_the_same_job(stage: Stag
     begun = stage.flink.running
     stage.flink.on_submit = lambda: None
     assert stage.apply(EDIT).error is None
-    assert stage.flink.running == begun == [deployed(stage).job_id]
+    assert stage.flink.running == begun == [stage.deployed.job_id]
     assert len(stage.flink.specs) == 2
 
 
 def test_a_crash_followed_by_another_wish_cancels_the_job_of_the_first(stage: Stage) -> None:
     """Taking the change back starts the old definition again from its savepoint."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     stage.flink.on_submit = crash
     with pytest.raises(CrashError):
         stage.apply(EDIT)
     stage.flink.on_submit = lambda: None
     outcome = stage.apply()
     assert (outcome.change, outcome.error) == ("start", None)
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]
     assert stage.flink.specs[-1]["sql"] == old.flink_sql
 
 
@@ -239,7 +231,7 @@ def test_a_repeated_first_deployment_begins_with_an_empty_table(stage: Stage) ->
 def test_a_stop_that_nobody_noted_is_not_repeated(stage: Stage) -> None:
     """The job is finished; its savepoint is found at the cluster."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     path = stage.flink.stop_with_savepoint(old.job_id)
     assert stage.apply(EDIT).error is None
     assert stage.flink.restored[-1] == path
@@ -248,13 +240,13 @@ def test_a_stop_that_nobody_noted_is_not_repeated(stage: Stage) -> None:
 def test_a_dead_job_is_revived_before_it_is_upgraded(stage: Stage) -> None:
     """So that the upgrade starts from everything it has counted."""
     stage.apply()
-    dead = deployed(stage).job_id
+    dead = stage.deployed.job_id
     checkpoint = stage.flink.checkpoints[dead].path
     stage.flink.fail(dead)
     assert stage.apply(EDIT).error is None
     assert stage.flink.restored[1] == checkpoint
     assert "savepoint" in stage.flink.restored[2]
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 def test_a_plan_that_is_out_of_date_is_refused(stage: Stage) -> None:
@@ -282,7 +274,7 @@ def test_a_stopped_feature_set_stays_stopped(stage: Stage) -> None:
     assert ensure_running(stage.world, "posts") is False
     assert stage.apply().change == "start"
     assert stage.flink.restored[-1] == stopped.savepoint
-    assert deployed(stage).state == "running"
+    assert stage.deployed.state == "running"
 
 
 def test_stopping_twice_is_harmless(stage: Stage) -> None:
@@ -295,14 +287,14 @@ def test_stopping_twice_is_harmless(stage: Stage) -> None:
 def test_a_job_that_fails_all_the_time_can_be_stopped_and_deleted(stage: Stage, state: str) -> None:
     """Without a savepoint it goes on from its newest checkpoint."""
     stage.apply()
-    job = deployed(stage).job_id
+    job = stage.deployed.job_id
     checkpoint = stage.flink.checkpoints[job].path
     stage.flink.known[job] = replace(stage.flink.known[job], state=state)
     assert stop(stage.world, "posts").savepoint == checkpoint
     assert stage.flink.running == []
     assert stage.apply().error is None
     assert stage.flink.restored[-1] == checkpoint
-    job = deployed(stage).job_id
+    job = stage.deployed.job_id
     stage.flink.known[job] = replace(stage.flink.known[job], state=state)
     delete(stage.world, "posts")
     assert stage.flink.running == []
@@ -318,12 +310,12 @@ def test_a_job_that_runs_is_left_alone(stage: Stage) -> None:
 def test_a_dead_job_is_started_from_its_newest_checkpoint(stage: Stage) -> None:
     """As it was deployed, whatever the files say by now."""
     stage.apply()
-    dead = deployed(stage)
+    dead = stage.deployed
     stage.flink.fail(dead.job_id)
     assert ensure_running(stage.world, "posts") is True
     assert stage.flink.restored[-1] == stage.flink.checkpoints[dead.job_id].path
-    assert deployed(stage).features == dead.features
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.deployed.features == dead.features
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 def test_a_broken_off_deployment_is_revived_from_its_savepoint(stage: Stage) -> None:
@@ -333,7 +325,7 @@ def test_a_broken_off_deployment_is_revived_from_its_savepoint(stage: Stage) -> 
     stage.apply(EDIT)
     stage.flink.refused = False
     assert ensure_running(stage.world, "posts") is True
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 def test_a_deleted_feature_set_is_unknown_and_its_table_goes_later(stage: Stage) -> None:
@@ -344,8 +336,8 @@ def test_a_deleted_feature_set_is_unknown_and_its_table_goes_later(stage: Stage)
     assert stage.flink.running == []
     assert stage.tiles.tables == {"tiles_posts_g1"}
     stage.apply()
-    assert deployed(stage).table == "tiles_posts_g2"
-    assert deployed(stage).layout.column("views").id == 2
+    assert stage.deployed.table == "tiles_posts_g2"
+    assert stage.deployed.layout.column("views").id == 2
     stage.clock.advance(GRACE_MS)
     drop_expired(stage.world, "posts")
     assert stage.tiles.tables == {"tiles_posts_g2"}
@@ -374,4 +366,4 @@ def test_a_store_that_fails_in_the_middle_leaves_a_plan_to_continue(stage: Stage
     stage.world = world
     stage.clock.advance(61_000)
     assert stage.apply(EDIT).error is None
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]

@@ -10,7 +10,6 @@ from feature_platform.deploy.control import delete
 from feature_platform.deploy.generation import DROPPED_MS, GRACE_MS, replaced
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.errors import FeaturePlatformError, JobFailedError, PlanRefusedError
-from feature_platform.plan.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
@@ -35,13 +34,6 @@ STAGES = (
 )
 
 
-def deployed(stage: Stage) -> Snapshot:
-    """Return what is deployed."""
-    found = stage.registry.snapshot("posts")
-    assert found is not None
-    return found
-
-
 def crash_at(stage: Stage, text: str, *edits: tuple[str, str]) -> None:
     """Die before a stage of an incompatible change; the registry stays as it is then."""
     stage.crash_before = text
@@ -58,13 +50,13 @@ def expiries(stage: Stage) -> list[int]:
 def test_an_incompatible_change_is_not_done_unasked(stage: Stage) -> None:
     """It says what is lost and how to agree; the job goes on."""
     stage.apply()
-    before = deployed(stage)
+    before = stage.deployed
     error = stage.apply(("topic: post_events", "topic: other")).error
     assert isinstance(error, PlanRefusedError)
     assert "the source's topic is other, was post_events" in str(error)
     assert "views_2h, views_lifetime lose their history" in str(error)
     assert "fp apply posts --start-empty" in str(error)
-    assert deployed(stage) == before
+    assert stage.deployed == before
     assert stage.flink.running == [before.job_id]
     assert stage.tiles.tables == {"tiles_posts_g1"}
 
@@ -72,10 +64,10 @@ def test_an_incompatible_change_is_not_done_unasked(stage: Stage) -> None:
 def test_a_new_generation_begins_empty_from_the_first_event(stage: Stage) -> None:
     """It has a table and an owner of its own; the old one is stopped and kept for its grace."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     stage.clock.advance(5_000)
     assert stage.apply(*ENTITY, start_empty=True).error is None
-    new = deployed(stage)
+    new = stage.deployed
     assert (new.generation, new.table, new.entity) == (2, "tiles_posts_g2", "watch_ms")
     assert [feature.valid_from_ms for feature in new.features] == [0]
     assert stage.flink.running == [new.job_id]
@@ -90,9 +82,9 @@ def test_a_new_generation_begins_empty_from_the_first_event(stage: Stage) -> Non
 def test_readers_switch_only_at_the_first_checkpoint(stage: Stage) -> None:
     """Until then the old generation is what is deployed, and its job runs."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     crash_at(stage, "record what is deployed", *ENTITY)
-    assert deployed(stage) == old
+    assert stage.deployed == old
     assert old.job_id in stage.flink.running
     assert stage.registry.owner("posts", 1) == old.deployment
 
@@ -100,30 +92,30 @@ def test_readers_switch_only_at_the_first_checkpoint(stage: Stage) -> None:
 def test_a_new_generation_that_fails_leaves_the_old_one_as_it_is(stage: Stage) -> None:
     """Its table goes; its number is not used again, because late writes may still come."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     stage.flink.broken_sql = "GROUP BY `watch_ms`"
     error = stage.apply(*ENTITY, start_empty=True).error
     assert isinstance(error, JobFailedError)
     assert "nothing else was changed" in str(error)
-    assert deployed(stage) == old
+    assert stage.deployed == old
     assert stage.flink.running == [old.job_id]
     assert stage.tiles.tables == {"tiles_posts_g1"}
     assert expiries(stage) == [0, DROPPED_MS]
     stage.flink.broken_sql = ""
     assert stage.apply(*ENTITY, start_empty=True).error is None
-    assert deployed(stage).table == "tiles_posts_g3"
+    assert stage.deployed.table == "tiles_posts_g3"
 
 
 @pytest.mark.parametrize("text", STAGES)
 def test_a_crash_before_any_stage_is_continued(stage: Stage, text: str) -> None:
     """In the end one job runs, two tables are there, and one of them has its time set."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     crash_at(stage, text, *ENTITY)
     plan = make_plans(stage.world, stage.define(*ENTITY), ["posts"])[0]
     outcome = stage.apply(*ENTITY, start_empty=plan.change.kind == "rebuild")
     assert outcome.error is None
-    new = deployed(stage)
+    new = stage.deployed
     assert (new.generation, new.state) == (2, "running")
     assert stage.flink.running == [new.job_id]
     assert len(stage.flink.specs) == 2
@@ -141,11 +133,11 @@ def test_a_crash_before_any_stage_is_continued(stage: Stage, text: str) -> None:
 def test_a_crash_before_the_switch_can_be_taken_back(stage: Stage, text: str) -> None:
     """The old job went on all the time; what was begun is removed."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     crash_at(stage, text, *ENTITY)
     outcome = stage.apply()
     assert outcome.error is None
-    assert deployed(stage) == old
+    assert stage.deployed == old
     assert stage.flink.running == [old.job_id]
     assert stage.tiles.tables == {"tiles_posts_g1"}
     assert stage.registry.progress("posts") == ""
@@ -157,7 +149,7 @@ def test_a_crash_followed_by_another_change_leaves_nothing_either(stage: Stage) 
     stage.apply()
     crash_at(stage, "wait for its first checkpoint", *ENTITY)
     assert stage.apply(("action = 'view'", "action = 'play'")).error is None
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]
     assert stage.tiles.tables == {"tiles_posts_g1"}
 
 
@@ -169,19 +161,19 @@ def test_a_generation_that_a_dead_job_has_written_is_not_begun_again(stage: Stag
     stage.flink.fail(stage.registry.owner("posts", 2))
     assert stage.apply(*ENTITY, start_empty=True).error is None
     assert stage.tiles.tables == {"tiles_posts_g1", "tiles_posts_g3"}
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 def test_what_was_replaced_goes_after_its_grace(stage: Stage) -> None:
     """Any later apply drops it."""
     stage.apply()
     stage.apply(*ENTITY, start_empty=True)
-    assert replaced(stage.world, deployed(stage)) is not None
+    assert replaced(stage.world, stage.deployed) is not None
     stage.clock.advance(GRACE_MS)
     assert stage.apply(*ENTITY).change == "none"
     assert stage.tiles.tables == {"tiles_posts_g2"}
     assert expiries(stage) == [DROPPED_MS, 0]
-    assert replaced(stage.world, deployed(stage)) is None
+    assert replaced(stage.world, stage.deployed) is None
 
 
 def test_what_was_replaced_is_known_over_later_upgrades(stage: Stage) -> None:
@@ -189,7 +181,7 @@ def test_what_was_replaced_is_known_over_later_upgrades(stage: Stage) -> None:
     stage.apply()
     stage.apply(*ENTITY, start_empty=True)
     stage.apply(*ENTITY, ("action = 'view'", "action = 'play'"))
-    before = replaced(stage.world, deployed(stage))
+    before = replaced(stage.world, stage.deployed)
     assert before is not None
     assert (before.generation, before.entity, before.older) == (1, "post_id", {})
 
@@ -197,11 +189,11 @@ def test_what_was_replaced_is_known_over_later_upgrades(stage: Stage) -> None:
 def test_a_stopped_one_can_be_replaced(stage: Stage) -> None:
     """Its savepoint stays what one could go back to."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     path = stage.flink.stop_with_savepoint(old.job_id)
     stage.registry.save(replace(old, state="stopped", savepoint=path))
     assert stage.apply(*ENTITY, start_empty=True).error is None
-    before = replaced(stage.world, deployed(stage))
+    before = replaced(stage.world, stage.deployed)
     assert before is not None
     assert before.savepoint == path
 
@@ -209,10 +201,10 @@ def test_a_stopped_one_can_be_replaced(stage: Stage) -> None:
 def test_a_dead_old_job_is_no_obstacle(stage: Stage) -> None:
     """Its newest checkpoint is what one could go back to."""
     stage.apply()
-    old = deployed(stage)
+    old = stage.deployed
     stage.flink.fail(old.job_id)
     assert stage.apply(*ENTITY, start_empty=True).error is None
-    before = replaced(stage.world, deployed(stage))
+    before = replaced(stage.world, stage.deployed)
     assert before is not None
     assert before.savepoint == stage.flink.checkpoints[old.job_id].path
 
@@ -233,9 +225,9 @@ def test_a_switched_job_that_dies_is_revived_in_its_generation(stage: Stage) -> 
     """Whoever revives dead jobs needs to know nothing of the one before."""
     stage.apply()
     stage.apply(*ENTITY, start_empty=True)
-    stage.flink.fail(deployed(stage).job_id)
+    stage.flink.fail(stage.deployed.job_id)
     assert ensure_running(stage.world, "posts") is True
-    assert deployed(stage).generation == 2
+    assert stage.deployed.generation == 2
 
 
 def test_a_reset_starts_from_the_savepoint_under_another_id(stage: Stage) -> None:
@@ -243,13 +235,13 @@ def test_a_reset_starts_from_the_savepoint_under_another_id(stage: Stage) -> Non
     stage.apply()
     stage.clock.advance(1_000)
     assert stage.apply(reset=["views"]).error is None
-    new = deployed(stage)
+    new = stage.deployed
     assert new.layout.column("views").id == 2
     assert new.features[0].valid_from_ms == stage.clock.now_ms()
     assert "savepoint" in stage.flink.restored[-1]
     assert [item.retired for item in stage.registry.feature_ids("posts")] == [True, False]
     assert stage.apply().change == "none"
-    assert deployed(stage) == new
+    assert stage.deployed == new
 
 
 @pytest.mark.parametrize("text", [*STAGES[:1], *STAGES[3:7], "check that the savepoint"])
@@ -261,9 +253,9 @@ def test_a_reset_that_crashed_is_continued_once(stage: Stage, text: str) -> None
         stage.apply(reset=["views"])
     stage.crash_before = ""
     assert stage.apply(reset=["views"]).error is None
-    assert deployed(stage).layout.column("views").id == 2
+    assert stage.deployed.layout.column("views").id == 2
     assert len(stage.registry.feature_ids("posts")) == 2
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 @pytest.mark.parametrize("text", [*STAGES[:1], *STAGES[3:7], "check that the savepoint"])
@@ -275,10 +267,10 @@ def test_a_reset_that_crashed_can_be_taken_back(stage: Stage, text: str) -> None
         stage.apply(reset=["views"])
     stage.crash_before = ""
     assert stage.apply().error is None
-    assert deployed(stage).layout.column("views").id == 1
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.deployed.layout.column("views").id == 1
+    assert stage.flink.running == [stage.deployed.job_id]
     assert stage.apply(reset=["views"]).error is None
-    assert deployed(stage).layout.column("views").id > 1
+    assert stage.deployed.layout.column("views").id > 1
 
 
 def test_a_reset_that_fails_leaves_the_old_id(stage: Stage) -> None:
@@ -290,4 +282,4 @@ def test_a_reset_that_fails_leaves_the_old_id(stage: Stage) -> None:
     stage.flink.refused = False
     assert submit is not None
     assert stage.apply(reset=["views"]).error is None
-    assert deployed(stage).layout.column("views").id == 3
+    assert stage.deployed.layout.column("views").id == 3

@@ -11,7 +11,6 @@ from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import ensure_running, gave_up, make_recover_plan
 from feature_platform.errors import JobFailedError, PlanRefusedError
 from feature_platform.plan.explain import explain
-from feature_platform.plan.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
@@ -22,19 +21,12 @@ HOUR_MS = 3_600_000
 EDIT = ("action = 'view'", "action = 'play'")
 
 
-def deployed(stage: Stage) -> Snapshot:
-    """Return what is deployed."""
-    found = stage.registry.snapshot("posts")
-    assert found is not None
-    return found
-
-
 def running(stage: Stage) -> str:
     """Deploy, let attempt 1 record a cut at 5 of 9 events, and return the job's id."""
     stage.topics.ends = {"post_events/0": 9}
     stage.apply()
     stage.run_to(1, 3, p0=5)
-    return deployed(stage).job_id
+    return stage.deployed.job_id
 
 
 def folder(stage: Stage, job: str) -> Path:
@@ -53,7 +45,7 @@ def test_a_checkpoint_whose_folder_is_gone_leads_to_the_store(stage: Stage) -> N
     assert (start["r_attempt"], start["r_label"], start["clean"]) == (1, 3, False)
     assert start["dirty_since_ms"] == stage.clock.now_ms()
     assert stage.flink.restored[-1] == ""
-    assert deployed(stage).tried == ()
+    assert stage.deployed.tried == ()
     assert any("start it from the store" in line for line in stage.said)
 
 
@@ -101,7 +93,7 @@ def test_a_job_that_fails_for_another_reason_is_not_started_from_the_store(stage
     with pytest.raises(JobFailedError, match="boom"):
         ensure_running(stage.world, "posts")
     assert len(stage.flink.specs) == 2
-    assert deployed(stage).tried == ()
+    assert stage.deployed.tried == ()
 
 
 def test_after_so_many_starts_a_person_is_needed(stage: Stage) -> None:
@@ -112,16 +104,16 @@ def test_after_so_many_starts_a_person_is_needed(stage: Stage) -> None:
     for _ in range(3):
         with pytest.raises(JobFailedError, match="boom"):
             ensure_running(stage.world, "posts")
-    assert [item.start for item in deployed(stage).tried] == ["checkpoint", "store"] * 3
-    assert gave_up(deployed(stage), 3)
+    assert [item.start for item in stage.deployed.tried] == ["checkpoint", "store"] * 3
+    assert gave_up(stage.deployed, 3)
     submitted = len(stage.flink.specs)
     with pytest.raises(JobFailedError, match=r"not tried any more.*from store: .*fp recover posts"):
         ensure_running(stage.world, "posts")
     assert len(stage.flink.specs) == submitted
     stage.flink.broken_sql = ""
     execute(make_recover_plan(stage.world, "posts"), stage.world)
-    assert deployed(stage).tried == ()
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.deployed.tried == ()
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 def test_a_cut_that_a_start_has_passed_by_is_not_used(stage: Stage) -> None:
@@ -163,7 +155,7 @@ def test_the_sensor_does_not_decide_what_a_person_must(stage: Stage) -> None:
     stage.clock.advance(12 * HOUR_MS)
     with pytest.raises(PlanRefusedError, match="--accept-age"):
         ensure_running(stage.world, "posts")
-    assert [item.start for item in deployed(stage).tried] == ["checkpoint", "store"]
+    assert [item.start for item in stage.deployed.tried] == ["checkpoint", "store"]
 
 
 @pytest.mark.parametrize(
@@ -198,14 +190,14 @@ def test_a_running_job_is_left_alone_unless_a_person_says_where_from(stage: Stag
         make_recover_plan(stage.world, "posts")
     execute(make_recover_plan(stage.world, "posts", "store"), stage.world)
     assert stage.flink.known[job].state == "CANCELED"
-    assert stage.flink.running == [deployed(stage).job_id]
+    assert stage.flink.running == [stage.deployed.job_id]
 
 
 def test_a_savepoint_that_was_passed_by_is_refused(stage: Stage) -> None:
     """The job that started from it was itself gone back behind."""
     running(stage)
     stage.apply(EDIT)
-    assert deployed(stage).stop is not None
+    assert stage.deployed.stop is not None
     stage.claim(2, (1, 3))
     with pytest.raises(PlanRefusedError, match="the last savepoint is of attempt 1, checkpoint 2"):
         _passed_by(stage)
@@ -223,7 +215,7 @@ def test_the_last_savepoint_is_gone_back_to_when_asked(stage: Stage) -> None:
     job = running(stage)
     stage.apply(EDIT)
     path = stage.flink.checkpoints[job].path
-    stop = deployed(stage).stop
+    stop = stage.deployed.stop
     assert stop is not None
     assert (stop.path, stop.attempt, stop.label, stop.clean) == (path, 1, 2, True)
     stage.claim(2, (1, 2), base_label=2)

@@ -39,18 +39,11 @@ ADDED = (
 HEAD = RowKey(HEAD_LEVEL, 0)
 
 
-def deployed(stage: Stage) -> Snapshot:
-    """Return what is deployed."""
-    found = stage.registry.snapshot("posts")
-    assert found is not None
-    return found
-
-
 def upgraded(stage: Stage, *edits: tuple[str, str]) -> Snapshot:
     """Deploy, upgrade, and let attempt 2 of the new version write a row; return the first."""
     stage.topics.ends = {"post_events/0": 9}
     stage.apply()
-    first = deployed(stage)
+    first = stage.deployed
     stage.run_to(1, 1, p0=3)
     stage.cut(1, 2, p0=5)  # of the savepoint, which is the second checkpoint
     assert stage.apply(*(edits or ADDED)).error is None
@@ -64,7 +57,7 @@ def upgraded(stage: Stage, *edits: tuple[str, str]) -> Snapshot:
 
 def head(stage: Stage) -> bytes:
     """Return the row."""
-    rows = stage.tiles.read_entity(deployed(stage).table, "e")
+    rows = stage.tiles.read_entity(stage.deployed.table, "e")
     return next(row.payload for row in rows if row.level == HEAD_LEVEL)
 
 
@@ -77,7 +70,7 @@ def test_a_rollback_brings_definition_rows_and_ids_back(stage: Stage) -> None:
     """The old job goes on from its savepoint, standing on the sweep."""
     first = upgraded(stage)
     roll_back(stage)
-    now = deployed(stage)
+    now = stage.deployed
     assert (now.flink_sql, now.features, now.layout) == (
         first.flink_sql,
         first.features,
@@ -124,7 +117,7 @@ def test_a_rollback_is_explained(stage: Stage) -> None:
     """Every name, and every stage."""
     upgraded(stage)
     text = explain(make_rollback_plan(stage.world, "posts"))
-    assert "views_2h, views_lifetime: keeps history (as if it had never been upgraded)" in text
+    assert "views_2h, views_lifetime: keeps history (as if it had never been changed)" in text
     assert "top_2h: dropped" in text
     assert "declare void what was written after the savepoint" in text
 
@@ -147,10 +140,10 @@ def test_a_way_back_that_is_too_long_or_void_is_refused(
     """Before anything is touched."""
     upgraded(stage)
     spoil(stage)
-    before = deployed(stage)
+    before = stage.deployed
     with pytest.raises(PlanRefusedError, match=said):
         make_rollback_plan(stage.world, "posts")
-    assert deployed(stage) == before
+    assert stage.deployed == before
 
 
 class Killed(MemoryTiles):
@@ -184,14 +177,14 @@ def test_a_broken_off_sweep_is_finished_under_the_same_number(stage: Stage, agai
     stage.world = replace(whole, tiles=Killed(stage.clock, stage.tiles))
     with pytest.raises(StoreUnavailableError):
         roll_back(stage)
-    assert (deployed(stage).state, deployed(stage).unswept) == ("running", True)
+    assert (stage.deployed.state, stage.deployed.unswept) == ("running", True)
     stage.world = whole
     stage.clock.advance(61_000)
     if again == "rollback":
         roll_back(stage)
     else:
         assert ensure_running(stage.world, "posts") is True
-    assert deployed(stage).unswept is False
+    assert stage.deployed.unswept is False
     assert head(stage) == b"old"
     assert [row.level for row in stage.tiles.read_entity(first.table, "f")] == [UNDO_LEVEL]
     assert [item.attempt for item in stage.registry.attempts("posts", 1)] == [1, 2, 3]
@@ -204,21 +197,21 @@ def test_a_way_back_that_was_begun_is_the_only_one(stage: Stage) -> None:
     stage.flink.refused = True
     with pytest.raises(JobFailedError, match="`fp rollback posts` continues it"):
         roll_back(stage)
-    assert (deployed(stage).state, deployed(stage).flink_sql) == ("deploying", first.flink_sql)
+    assert (stage.deployed.state, stage.deployed.flink_sql) == ("deploying", first.flink_sql)
     stage.flink.refused = False
     assert ensure_running(stage.world, "posts") is True
     assert stage.flink.specs[-1]["start"]["r_attempt"] == 3
-    assert (head(stage), deployed(stage).unswept) == (b"old", False)
+    assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
 def test_a_version_that_cannot_be_stopped_is_brought_back(stage: Stage) -> None:
     """Nothing was begun yet."""
     upgraded(stage)
-    before = deployed(stage)
+    before = stage.deployed
     stage.flink.unstoppable = True
     with pytest.raises(JobFailedError, match="no disk"):
         roll_back(stage)
-    assert deployed(stage) == before
+    assert stage.deployed == before
 
 
 def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
@@ -226,7 +219,7 @@ def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
     stage.topics.ends = {"post_events/0": 9}
     stage.apply()
     stage.run_to(1, 1, p0=3)
-    table = deployed(stage).table
+    table = stage.deployed.table
     stage.flink.broken_sql = "play"
 
     def write() -> None:
@@ -243,7 +236,7 @@ def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
     assert "what was deployed before runs again" in str(outcome.error)
     start = stage.flink.specs[-1]["start"]
     assert (start["r_attempt"], start["restored_label"]) == (3, 2)
-    assert (head(stage), deployed(stage).unswept) == (b"old", False)
+    assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
 def _without_grace(stage: Stage) -> World:
@@ -284,7 +277,7 @@ def test_a_stopped_version_that_has_not_caught_up_is_started_first(stage: Stage)
     stage.run_to(1, 1, p0=3)
     stage.claim(2, (1, 1), base_label=1, end_offsets={"post_events/0": 8}, clean=True)
     stop(stage.world, "posts")
-    savepoint = deployed(stage).savepoint
+    savepoint = stage.deployed.savepoint
     stage.flink.on_submit = lambda: stage.cut(2, 3, p0=8)
     plan = make_plans(stage.world, stage.define(EDIT), ["posts"])[0]
     execute(plan, stage.world, stage.said.append)
