@@ -29,6 +29,8 @@ from tests.chaos.definitions import NAME, TOPIC
 from tests.chaos.recount import GrowingOracle, Place
 
 READ_TIMEOUT_S = 60.0
+LETTERS_TIMEOUT_S = 20.0
+LETTERS_MAX = 1_000_000
 READS_IN_FLIGHT = 32
 SERVED_SAMPLE = 6
 DIFFERENCES_SHOWN, ATTEMPTS_SHOWN, CUTS_SHOWN, ENTITIES_SHOWN, UNDO_SHOWN = 6, 12, 12, 2, 12
@@ -57,7 +59,7 @@ class Judge:
         """Compare every row of every entity, and served values of some; reads the topic first."""
         self.oracle.add(self._new_events())
         with _open(self.settings) as connection:
-            return [*self._rows(connection), *self._served(SERVED_SAMPLE)]
+            return [*self._rows(connection), *self._served(SERVED_SAMPLE), *self._letters()]
 
     def final_differences(self) -> list[Difference]:
         """Compare everything once more, the recount itself with the naive oracle included."""
@@ -105,6 +107,27 @@ class Judge:
                 left = {
                     part: end for part, end in left.items() if end > self.positions.get(part, 0)
                 }
+
+    def _letters(self) -> Iterator[Difference]:
+        """Compare the dead letters; one that is there twice is no difference, one too few is.
+
+        A cut may be known a moment before the letters of its barrier have arrived.
+        """
+        expected = self.oracle.dead_letters
+        deadline = time.monotonic() + LETTERS_TIMEOUT_S
+        while (found := self._read_letters()) != expected and time.monotonic() < deadline:
+            time.sleep(1)
+        for place in sorted(expected.keys() | found.keys()):
+            if expected.get(place) != found.get(place):
+                what = "dead letter of partition {}, offset {}".format(*place)
+                yield _difference("(none)", what, expected.get(place), found.get(place))
+
+    def _read_letters(self) -> dict[tuple[int, int], str]:
+        found = {}
+        for message in Topics(self.settings.kafka).messages(f"{TOPIC}.dead_letters", LETTERS_MAX):
+            headers: Any = dict(message.headers() or [])
+            found[int(headers["partition"]), int(headers["offset"])] = headers["reason"].decode()
+        return found
 
     def _rows(self, connection: Connection) -> Iterator[Difference]:
         entities, now_ms = self.oracle.entities, SystemClock().now_ms()

@@ -61,9 +61,11 @@ class GrowingOracle:
         self._reader._inputs.clear()
 
     @property
-    def dead_letters(self) -> int:
-        """How many events must have been dead-lettered."""
-        return len(self._reader.dead_letters)
+    def dead_letters(self) -> dict[tuple[int, int], str]:
+        """The events that must have been dead-lettered, by partition and offset, and why."""
+        return {
+            (letter.partition, letter.offset): letter.reason for letter in self._reader.dead_letters
+        }
 
     @property
     def entities(self) -> list[str]:
