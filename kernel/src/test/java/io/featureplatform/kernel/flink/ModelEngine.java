@@ -18,9 +18,7 @@ import io.featureplatform.kernel.tile.Kind;
 import io.featureplatform.kernel.tile.Layout;
 import io.featureplatform.kernel.tile.TileKey;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -72,9 +70,6 @@ abstract class ModelEngine {
   static final String ENTITIES = "abc";
   private static final long STEP_MS = 5_000;
   private static final long START_MS = 1_700_000_040_000L;
-
-  /** A write that was long under way counts its time to live from when it arrives. */
-  private static final long TTL_SLACK_MS = 600_000;
 
   private static final double KEPT_IN_STATE = 0.7;
   static final Retry RETRY = new Retry(0, () -> 0);
@@ -415,44 +410,9 @@ abstract class ModelEngine {
     }
     store.deliverAll();
     Map<String, Map<TileKey, byte[]>> wanted = events.recount(job.positions, segments, clock);
-    StringBuilder differences = new StringBuilder();
-    for (char entity : ENTITIES.toCharArray()) {
-      compare(
-          String.valueOf(entity),
-          wanted.getOrDefault(String.valueOf(entity), Map.of()),
-          differences);
-    }
+    String differences = new ModelJudge(store, layout, clock).differences(wanted);
     if (!differences.isEmpty()) {
       throw new ViolationException("rows differ from a recount:" + differences, null);
     }
-  }
-
-  private void compare(String entity, Map<TileKey, byte[]> wanted, StringBuilder differences) {
-    Map<TileKey, byte[]> found = new TreeMap<>(store.rows(entity));
-    long nowMs = clock.nowMs();
-    clock.advance(TTL_SLACK_MS);
-    Map<TileKey, byte[]> lasting = store.rows(entity);
-    clock.set(nowMs);
-    found
-        .keySet()
-        .removeIf(
-            key ->
-                key.level() >= 0
-                    && layout.ttlSeconds(key, nowMs) <= 0
-                    && !lasting.containsKey(key));
-    TreeMap<TileKey, Boolean> keys = new TreeMap<>();
-    wanted.keySet().forEach(key -> keys.put(key, true));
-    found.keySet().forEach(key -> keys.put(key, true));
-    for (TileKey key : keys.keySet()) {
-      if (!Arrays.equals(wanted.get(key), found.get(key))) {
-        differences.append(
-            "%n  %s %s: %s, should be %s"
-                .formatted(entity, key, text(found.get(key)), text(wanted.get(key))));
-      }
-    }
-  }
-
-  private static String text(byte[] row) {
-    return row == null ? "none" : HexFormat.of().formatHex(row);
   }
 }
