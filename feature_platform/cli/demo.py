@@ -33,6 +33,10 @@ def demo(
         float | None,
         typer.Option(min=1, help="Replay for so long, recount, and end; else go on until Ctrl-C."),
     ] = None,
+    flights: Annotated[
+        int | None,
+        typer.Option(min=1_000, help="Only so many, the last of the year; else all 336,776."),
+    ] = None,
 ) -> None:
     """Replay a year of real flights, change a definition meanwhile, and recount every number.
 
@@ -42,7 +46,7 @@ def demo(
     settings: Settings = context.obj
     verdicts: list[Verdict] = []
     try:
-        with _servers(settings), _story(settings) as story:
+        with _servers(settings), _story(settings, flights) as story:
             story.screen.say(f"Dagster: {settings.dagster.url}")
             story.prepare()
             story.play(seconds or REPLAY_S)
@@ -81,7 +85,7 @@ def _servers(settings: Settings) -> Iterator[None]:
 
 
 @contextmanager
-def _story(settings: Settings) -> Iterator["Story"]:
+def _story(settings: Settings, flights: int | None) -> Iterator["Story"]:
     """Open everything that the story needs; end its replay and its jobs, whatever happens."""
     from feature_platform.demo.screen import Screen
     from feature_platform.demo.served import open_served
@@ -93,7 +97,9 @@ def _story(settings: Settings) -> Iterator["Story"]:
         served = stack.enter_context(open_served(settings))
         title = f"feature platform, Dagster at {settings.dagster.url}"
         screen = stack.enter_context(Screen(console=Console(highlight=False), title=title))
-        story = Story(settings=settings, world=world, served=served, screen=screen)
+        story = Story(
+            settings=settings, world=world, served=served, screen=screen, flights_max=flights
+        )
         try:
             yield story
         finally:

@@ -53,6 +53,8 @@ class Story:
     world: World
     served: Served
     screen: Screen
+    flights_max: int | None = None
+    """Only so many flights, the last ones; None for all."""
     _folder: Path = field(init=False)
     replay: Replay | None = field(default=None, init=False)
 
@@ -61,7 +63,7 @@ class Story:
         self._folder = copy_definitions(self.settings)
         project = load_project(self._folder).checked()
         source = project.sources[SOURCE]
-        flights = read_flights()
+        flights = read_flights()[-(self.flights_max or 0) :]
         clear_stage(self.world, source.topic, self.screen.say)
         for name in FEATURE_SETS:
             self.screen.say(f"deploying {name} of {self._folder}")

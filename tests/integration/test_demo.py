@@ -19,18 +19,21 @@ INTERRUPTED = 130
 
 @pytest.mark.timeout(TIMEOUT_S)
 def test_every_served_number_is_equal(stack: Stack) -> None:
-    """The year is replayed, a column is added meanwhile, and the recount agrees: exit code 0."""
+    """Flights are replayed, a column is added meanwhile, and the recount agrees: exit code 0."""
     settings = stack.settings
     ran = fp(
         settings.project,
         "demo",
         "--seconds",
         "20",
+        "--flights",
+        "80000",
         timeout_s=TIMEOUT_S,
         environment=variables(settings),
     )
     assert ran.code == 0, f"{ran.out[-3000:]}\n{ran.messages[-3000:]}"
     assert "was upgraded from its savepoint" in ran.out
+    assert "80,000 flights of 2013" in ran.out
     assert ran.out.count("equal") == 3
     assert _left(settings) == []
 
