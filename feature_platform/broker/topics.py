@@ -141,7 +141,9 @@ class Topics:
         try:
             known = consumer.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
             if known.error is not None:
-                return {}
+                if known.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    return {}
+                raise BrokerUnavailableError(self._complaint(f"topic {topic}: {known.error.str()}"))
             return {
                 part: consumer.get_watermark_offsets(
                     TopicPartition(topic, part), timeout=REQUEST_TIMEOUT_S

@@ -36,6 +36,12 @@ def wait_for(world: World, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
         WorldError: A server did not answer.
     """
     ends = world.topics.end_offsets(deployed.topic)
+    if not ends:
+        msg = (
+            f"{deployed.featureset}: Kafka knows no topic {deployed.topic}, so nobody can say what "
+            f"is to be counted; fp apply {deployed.featureset} creates it"
+        )
+        raise JobFailedError(msg)
     deadline = time.monotonic() + timeout_s
     requests = Requests(world, deployed.job_id)
     while True:

@@ -2,26 +2,22 @@
 
 import random
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from judge import Difference
+from differences import Difference
 
 from feature_platform.broker.topics import Topics
 from feature_platform.cli.reading import open_store
-from feature_platform.cli.rows import describe_rows
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.cql import CqlRegistry
-from feature_platform.rows.undo import decode_undo
 from feature_platform.serving import FeatureClient
 from feature_platform.settings import Settings, password
-from feature_platform.store.base import HEAD_LEVEL, StoredRow
+from feature_platform.store.base import HEAD_LEVEL
 from feature_platform.store.connect import Connection, connect
 from feature_platform.testing import ManualClock, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
@@ -33,7 +29,6 @@ LETTERS_TIMEOUT_S = 20.0
 LETTERS_MAX = 1_000_000
 READS_IN_FLIGHT = 32
 SERVED_SAMPLE = 6
-DIFFERENCES_SHOWN, ATTEMPTS_SHOWN, CUTS_SHOWN, ENTITIES_SHOWN, UNDO_SHOWN = 6, 12, 12, 2, 12
 WRITTEN_MAX = 2**50
 """A write without an attempt's timestamp has the clock's, which is above it."""
 
@@ -188,53 +183,3 @@ def _open(settings: Settings) -> Connection:
 
 def _difference(entity: str, what: str, expected: object, actual: object) -> Difference:
     return Difference(entity=entity, what=what, expected=expected, actual=actual)
-
-
-def explain(settings: Settings, snapshot: Snapshot, found: Sequence[Difference]) -> list[str]:
-    """Return what a person needs to find the cause: rows decoded, attempts, cuts, undo rows."""
-    lines = [line for item in found[:DIFFERENCES_SHOWN] for line in _explained(snapshot, item)]
-    where = (NAME, snapshot.generation)
-    with _open(settings) as connection:
-        registry = CqlRegistry(connection)
-        lines += [f"attempt: {attempt}" for attempt in registry.attempts(*where)[-ATTEMPTS_SHOWN:]]
-        lines += [f"cut: {cut}" for cut in islice(registry.cuts(*where), CUTS_SHOWN)]
-        for entity in sorted({item.entity for item in found})[:ENTITIES_SHOWN]:
-            undo = connection.run(
-                f"SELECT start, WRITETIME(payload), payload FROM {connection.keyspace}."
-                f"{snapshot.table} WHERE entity = ? AND level = -2",
-                (entity,),
-            )
-            lines += [_undo_line(entity, *row) for row in undo[-UNDO_SHOWN:]]
-    return lines
-
-
-def _explained(snapshot: Snapshot, item: Difference) -> Iterator[str]:
-    written = item.actual[1] if isinstance(item.actual, tuple) else None
-    by = f", written by attempt {written >> 30} flush {written & (1 << 30) - 1}" if written else ""
-    yield f"{item.entity}: {item.what}{by}"
-    if not item.what.startswith("row "):
-        yield f"  expected {item.expected}, actual {item.actual}"
-        return
-    level, start = (int(part) for part in item.what[5:-1].split(","))
-    sides: Mapping[str, Any] = {
-        "expected": item.expected,
-        "actual": item.actual[0] if isinstance(item.actual, tuple) else None,
-    }
-    tiles = {}
-    for side, payload in sides.items():
-        row = StoredRow(level=level, start_ms=start, payload=payload or b"", written=0)
-        shown = [] if payload is None else describe_rows(snapshot, [row])
-        tiles[side] = {(tile["level"], tile["start"]): tile["values"] for tile in shown}
-    for place in sorted(tiles["expected"].keys() | tiles["actual"].keys(), key=str):
-        left, right = tiles["expected"].get(place), tiles["actual"].get(place)
-        if left != right:
-            yield f"  {place}: expected {left}, actual {right}"
-
-
-def _undo_line(entity: str, start: int, written: int, payload: bytes) -> str:
-    attempt, label, sequence = start >> 43, start >> 16 & (1 << 27) - 1, start & 0xFFFF
-    rows = [tuple(key) for key in decode_undo(payload)]
-    return (
-        f"undo of {entity}: attempt {attempt} label {label} sequence {sequence}, "
-        f"written {written >> 30}/{written & (1 << 30) - 1}: {rows}"
-    )

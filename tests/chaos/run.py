@@ -21,7 +21,8 @@ from statistics import median
 from types import FrameType
 from typing import Any
 
-from judge import Difference, deploy, load
+from differences import Difference, explain
+from judge import deploy, load
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.local.jars import build_kernel
@@ -29,7 +30,7 @@ from feature_platform.local.java import find_java_home
 from tests.chaos import faults_files
 from tests.chaos.definitions import NAME, TOPIC
 from tests.chaos.faults import KINDS, possible
-from tests.chaos.judge import Judge, explain
+from tests.chaos.judge import Judge
 from tests.chaos.load import Load
 from tests.chaos.rounds import Strike, rounds
 from tests.chaos.testbed import Site, print_progress

@@ -26,6 +26,7 @@ class Ran:
     @property
     def facts(self) -> Any:  # noqa: ANN401 (JSON)
         """What it printed with --json."""
+        assert self.out, f"exit code {self.code}: {self.messages}"
         return json.loads(self.out)
 
 

@@ -1,9 +1,9 @@
 """Puts raw events through the real stack and compares all that stands there with the oracle."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, Message, Producer
+from differences import Difference, explain
 
 from feature_platform.broker.topics import Topics
 from feature_platform.cli.reading import open_store
@@ -23,16 +23,6 @@ WAIT_S = 300.0
 GRACE_MS = 1_500
 """No task freezes here, so none can write later than this after its end."""
 NOBODY = "nobody was ever called that"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
-    """One thing that is not as the oracle says."""
-
-    entity: str
-    what: str
-    expected: object
-    actual: object
 
 
 def load(settings: Settings) -> Project:
@@ -98,6 +88,16 @@ def differences(settings: Settings, world: World, oracle: Oracle, name: str) -> 
         *_rows(settings, snapshot, oracle),
         *_served(settings, name, oracle),
     ]
+
+
+def assert_equal(settings: Settings, world: World, oracle: Oracle, name: str) -> None:
+    """Wait until all is written, and compare; what differs is explained."""
+    found = differences(settings, world, oracle, name)
+    if found:
+        snapshot = world.registry.snapshot(name)
+        assert snapshot is not None
+        lines = [f"{len(found)} differences", *explain(settings, snapshot, found)]
+        raise AssertionError("\n".join(lines))
 
 
 def _rows(settings: Settings, snapshot: Snapshot, oracle: Oracle) -> Iterable[Difference]:

@@ -16,29 +16,26 @@ from feature_platform.settings import Settings
 
 MakeProject = Callable[[Mapping[str, str]], Settings]
 
-NAME = f"clicks_{uuid4().hex[:6]}"
-FILES = {
-    f"featuresets/sources/{NAME}.yaml": f"""
-source: {NAME}
-topic: {NAME}
+SOURCE = """
+source: {name}
+topic: {name}
 format: json
 event_time: at
 columns: {{page: STRING, at: TIMESTAMP}}
-""",
-    f"featuresets/{NAME}.yaml": f"""
-featureset: {NAME}
+"""
+FEATURE_SET = """
+featureset: {name}
 description: How often a page is seen.
 owner: tests
 entity: page
-source: {NAME}
+source: {name}
 sql: |
   SELECT page, COUNT(*) AS seen
-  FROM {NAME}
+  FROM {name}
   GROUP BY page
 features:
   seen: {{windows: [30m], lifetime: true}}
-""",
-}
+"""
 PAGES = 7
 EVENTS = "".join(f'{{"page": "p{page}", "at": 60000}}\n' for page in range(PAGES))
 PATIENCE_S = 60.0
@@ -47,14 +44,25 @@ OURS = "flink_taskmanager_job_task_operator_state_misses"
 
 
 @pytest.fixture
-def settings(project: MakeProject) -> Settings:
+def name() -> str:
+    """A feature set's name, and its topic's, that no other test uses."""
+    return f"clicks_{uuid4().hex[:6]}"
+
+
+@pytest.fixture
+def settings(project: MakeProject, name: str) -> Settings:
     """A project whose job has counted the events."""
-    settings = project(FILES)
+    settings = project(
+        {
+            f"featuresets/sources/{name}.yaml": SOURCE.format(name=name),
+            f"featuresets/{name}.yaml": FEATURE_SET.format(name=name),
+        }
+    )
     folder = settings.project
-    assert fp(folder, "apply", NAME, "--yes").code == 0
-    assert fp(folder, "produce", NAME, "--file", "-", "--shift-to-now", given=EVENTS).code == 0
-    assert fp(folder, "produce", NAME, "--file", "-", given="no json\n").code == 0
-    assert fp(folder, "wait", NAME).code == 0
+    assert fp(folder, "apply", name, "--yes").code == 0
+    assert fp(folder, "produce", name, "--file", "-", "--shift-to-now", given=EVENTS).code == 0
+    assert fp(folder, "produce", name, "--file", "-", given="no json\n").code == 0
+    assert fp(folder, "wait", name).code == 0
     return settings
 
 
@@ -84,7 +92,7 @@ def _scraped(settings: Settings) -> str:
     return "\n".join(pages)
 
 
-def test_a_job_tells_how_it_is_doing(settings: Settings) -> None:
+def test_a_job_tells_how_it_is_doing(settings: Settings, name: str) -> None:
     """Each page was met for the first time; the line that was no JSON is a dead letter."""
     told = _told(settings.project)
     assert (told["state_misses"], told["state_hits"], told["hot"]) == (PAGES, 0, 0.0)
@@ -95,7 +103,7 @@ def test_a_job_tells_how_it_is_doing(settings: Settings) -> None:
     assert set(METRICS) <= set(told)
     assert told["isolation"].startswith("client-side only: the store has no service levels")
     scraped = [line for line in _scraped(settings).splitlines() if line.startswith(OURS)]
-    ours = [line for line in scraped if f'job_name="{NAME}_g1"' in line.replace(" ", "")]
+    ours = [line for line in scraped if f'job_name="{name}_g1"' in line.replace(" ", "")]
     assert [float(line.rsplit(" ", 1)[1]) for line in ours] == [float(PAGES)], scraped
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
-from judge import differences, load, produce
+from judge import assert_equal, load, produce
 from switched import SwitchedOracle, Version
 
 from feature_platform.broker.sender import ensure_topic
@@ -221,7 +221,7 @@ def _change(case: Case, name: str, settings: Settings, world: World, flow: Flow)
     assert snapshot.generation == (2 if case.kind == "rebuild" else 1)
     after = Version(featureset=load(settings).featuresets[name], layout=snapshot.layout)
     oracle = _oracle(world, snapshot, before, after, flow.events[: flow.sent])
-    assert differences(settings, world, oracle, name)[:10] == []
+    assert_equal(settings, world, oracle, name)
 
 
 def _oracle(

@@ -113,7 +113,7 @@ def test_frames_pass(client: socket.socket, store: EchoStore) -> None:
         body = chance.randbytes(chance.randrange(100_000))
         _send(client, (stream, opcode, body))
         assert _receive(client) == (stream, RESULT, body)
-    assert len(store.arrived) == 4
+    assert len(store.wait_for(4)) == 4
 
 
 def test_newer_versions_are_refused(client: socket.socket, store: EchoStore) -> None:

@@ -35,8 +35,17 @@ def test_a_cut_of_an_earlier_attempt_proves_nothing(stage: Stage) -> None:
 
 def test_without_a_cut_it_says_so(stage: Stage) -> None:
     """The job has not recorded anything."""
+    stage.topics.ends = {"post_events/0": 5}
     stage.apply()
     with pytest.raises(JobFailedError, match="still without a cut"):
+        wait(stage.world, "posts", timeout_s=0)
+
+
+def test_a_topic_that_is_gone_is_not_taken_for_an_empty_one(stage: Stage) -> None:
+    """Nothing to count would look as if all were counted."""
+    stage.apply()
+    stage.run_to(1, 3)
+    with pytest.raises(JobFailedError, match="Kafka knows no topic post_events"):
         wait(stage.world, "posts", timeout_s=0)
 
 
