@@ -26,7 +26,7 @@ Reset = Annotated[
     typer.Option(metavar="COLUMN", help="A feature that is to count from now on; repeatable."),
 ]
 StartEmpty = Annotated[
-    bool, typer.Option("--start-empty", help="Agree that an incompatible change loses history.")
+    bool, typer.Option("--start-empty", help="Begin a new generation without its history.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -38,7 +38,12 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    context: typer.Context, names: Names = None, *, reset: Reset = None, as_json: Json = False
+    context: typer.Context,
+    names: Names = None,
+    *,
+    reset: Reset = None,
+    start_empty: StartEmpty = False,
+    as_json: Json = False,
 ) -> None:
     """Show what would change, and change nothing."""
     from feature_platform.deploy.apply import make_plans
@@ -47,7 +52,7 @@ def plan(
     _check_reset(names, reset)
     project = _load(context.obj)
     with open_project(context.obj) as world:
-        plans = make_plans(world, project, names or (), reset=reset or ())
+        plans = make_plans(world, project, names or (), reset=reset or (), start_empty=start_empty)
     if as_json:
         print_json([item.to_json() for item in plans])
     else:
@@ -67,20 +72,17 @@ def apply(
     """Do what `fp plan` shows; return when every new job's first checkpoint is complete."""
     from feature_platform.deploy.apply import apply as execute_all
     from feature_platform.deploy.apply import make_plans
-    from feature_platform.deploy.consent import consented
     from feature_platform.plan.explain import explain
 
     _check_reset(names, reset)
     project = _load(context.obj)
     with open_project(context.obj) as world:
-        plans = make_plans(world, project, names or (), reset=reset or ())
+        plans = make_plans(world, project, names or (), reset=reset or (), start_empty=start_empty)
         for item in plans:
             tell(explain(item))
-        if any(item.stages and consented(item, start_empty=start_empty) for item in plans):
+        if any(item.stages for item in plans):
             ask("Apply this?", yes=yes)
-        outcomes = execute_all(
-            world, plans, lambda text: tell(f"  {text}"), start_empty=start_empty
-        )
+        outcomes = execute_all(world, plans, lambda text: tell(f"  {text}"))
     if as_json:
         print_json([_outcome(outcome) for outcome in outcomes])
     for outcome in outcomes:

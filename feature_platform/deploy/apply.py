@@ -2,13 +2,20 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from feature_platform.definition.loading import Project
 from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.generation import abandoned, drop_expired, lingering, next_generation
+from feature_platform.deploy.generation import (
+    abandoned,
+    drop_expired,
+    lingering,
+    may_be_begun,
+    next_generation,
+)
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
@@ -28,8 +35,21 @@ class Outcome:
     error: FeaturePlatformError | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a person asks for besides the definition."""
+
+    reset: tuple[str, ...] = ()
+    start_empty: bool = False
+
+
 def make_plans(
-    world: World, project: Project, names: Iterable[str] = (), *, reset: Sequence[str] = ()
+    world: World,
+    project: Project,
+    names: Iterable[str] = (),
+    *,
+    reset: Sequence[str] = (),
+    start_empty: bool = False,
 ) -> list[Plan]:
     """Plan feature sets; changes nothing.
 
@@ -38,6 +58,7 @@ def make_plans(
         project: The wanted definitions.
         names: The feature sets; without any, all that are defined or deployed.
         reset: Features or stored columns of these feature sets that are to count from now on.
+        start_empty: Begin new generations without the history that a backfill would give them.
 
     Raises:
         UnknownFeatureError: A name is neither defined nor deployed, or there is no such column.
@@ -47,32 +68,30 @@ def make_plans(
     """
     deployed = {snapshot.featureset: snapshot for snapshot in world.registry.snapshots()}
     wanted = list(names) or sorted(project.featuresets.keys() | _removable(project, deployed))
-    return [_plan(world, project, name, deployed.get(name), reset) for name in wanted]
+    asked = Asked(reset=tuple(reset), start_empty=start_empty)
+    return [_plan(world, project, name, deployed.get(name), asked) for name in wanted]
 
 
-def apply(
-    world: World, plans: Iterable[Plan], report: Report = silent, *, start_empty: bool = False
-) -> list[Outcome]:
+def apply(world: World, plans: Iterable[Plan], report: Report = silent) -> list[Outcome]:
     """Execute plans one after the other; one that fails does not stop the others.
 
     Args:
         world: What to do it with.
         plans: What to do, as `make_plans` made them.
         report: Told each stage before it is done.
-        start_empty: A person agreed that those plans lose history which need that.
 
     Returns:
         What became of each plan, in order; errors are in it, not raised.
     """
-    return [_outcome(world, item, report, start_empty=start_empty) for item in plans]
+    return [_outcome(world, item, report) for item in plans]
 
 
-def _outcome(world: World, item: Plan, report: Report, *, start_empty: bool) -> Outcome:
+def _outcome(world: World, item: Plan, report: Report) -> Outcome:
     def tell(text: str) -> None:
         report(f"{item.featureset}: {text}")
 
     try:
-        snapshot = execute(item, world, tell, start_empty=start_empty)
+        snapshot = execute(item, world, tell)
         drop_expired(world, item.featureset)
     except FeaturePlatformError as error:
         return Outcome(featureset=item.featureset, change=item.change.kind, error=error)
@@ -80,12 +99,23 @@ def _outcome(world: World, item: Plan, report: Report, *, start_empty: bool) -> 
 
 
 def _plan(
-    world: World, project: Project, name: str, deployed: Snapshot | None, reset: Sequence[str]
+    world: World, project: Project, name: str, deployed: Snapshot | None, asked: Asked
 ) -> Plan:
     wanted = project.featuresets.get(name)
     if wanted is not None:
+        make = partial(
+            plan,
+            wanted,
+            deployed,
+            definition=project.raw[name],
+            reset=asked.reset,
+            start_empty=asked.start_empty,
+        )
         facts = _facts(world, wanted, deployed)
-        return plan(wanted, deployed, facts, definition=project.raw[name], reset=reset)
+        made = make(facts)
+        if may_be_begun(world, made):
+            return made
+        return make(replace(facts, next_generation=facts.next_generation + 1))
     if project.problems:
         raise DefinitionError(project.problems)
     if deployed is not None:

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from feature_platform.deploy.await_checkpoint import await_checkpoint
 from feature_platform.deploy.await_recovered import await_grace, await_recovered
-from feature_platform.deploy.consent import require_consent
+from feature_platform.deploy.backfill import backfill
 from feature_platform.deploy.generation import (
     GRACE_MS,
     drop_abandoned,
@@ -33,6 +33,7 @@ from feature_platform.plan.stages import (
     AwaitCheckpoint,
     AwaitGrace,
     AwaitRecovered,
+    Backfill,
     CheckSavepoint,
     ClaimSweep,
     CreateTable,
@@ -58,6 +59,7 @@ from feature_platform.plan.target import settled
 
 JobStage = (
     AwaitCaughtUp
+    | Backfill
     | AwaitRecovered
     | AwaitGrace
     | StopWithSavepoint
@@ -72,27 +74,23 @@ JobStage = (
 """Stages that touch jobs or rows."""
 
 
-def execute(
-    plan: Plan, world: World, report: Report = silent, *, start_empty: bool = False
-) -> Snapshot | None:
+def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | None:
     """Walk a plan's stages.
 
     Args:
         plan: What to do.
         world: What to do it with.
         report: Told each stage before it is done.
-        start_empty: A person agreed that the plan loses history, if it does.
 
     Returns:
         What is deployed now; None if nothing is.
 
     Raises:
-        PlanRefusedError: The plan may not be applied, or what it starts from has changed.
+        PlanRefusedError: What it starts from has changed, or events that it needs are gone.
         LeaseHeldError: Someone else changes the feature set.
         JobFailedError: The new job failed; the message says why and what runs now.
         WorldError: A server did not answer; apply again when it does.
     """
-    require_consent(plan, start_empty=start_empty)
     if not plan.stages:
         return plan.deployed
     report(describe(plan.stages[0]))
@@ -154,10 +152,10 @@ class _Execution:
     def _do_with_jobs(self, stage: JobStage) -> None:  # noqa: C901 - one case for each stage
         walk = self._walk
         match stage:
-            case AwaitCaughtUp():
-                await_recovered(self._world, self._target(), walk.report)
-            case AwaitRecovered():
-                walk.recover()
+            case Backfill():
+                backfill(self._world, self._target(), walk.report)
+            case AwaitCaughtUp() | AwaitRecovered():
+                self._await(stage)
             case AwaitGrace():
                 await_grace(self._world, walk.deployed(), walk.report)
             case StopWithSavepoint(job_id=job_id):
@@ -178,6 +176,12 @@ class _Execution:
                 walk.sweep()
             case _:
                 assert_never(stage)
+
+    def _await(self, stage: AwaitCaughtUp | AwaitRecovered) -> None:
+        if isinstance(stage, AwaitRecovered):
+            self._walk.recover()
+        else:
+            await_recovered(self._world, self._target(), self._walk.report)
 
     def _do_with_generations(
         self, stage: RecordDeleted | RetireGeneration | DropAbandoned | KeepGeneration
@@ -228,9 +232,8 @@ class _Execution:
 
     def _submit(self, stage: SubmitJob) -> None:
         if self._world.cluster.job(self._walk.begun().deployment) is None:
-            origin = self._wanted() if self._plan.change.kind == "return" else None
             self._walk.launch(
-                self._target(), stage.start, origin=origin, accept_age=stage.accept_age
+                self._target(), stage.start, origin=self._origin(), accept_age=stage.accept_age
             )
 
     def roll_back(self) -> str:
@@ -297,9 +300,9 @@ class _Execution:
         return replace(target, stop=before.stop, unswept=before.unswept, previous=previous)
 
     def _origin(self) -> Snapshot:
-        """Return what has the savepoint: what is deployed, or what is gone back to."""
-        is_way_back = self._plan.change.kind in ("rollback", "return")
-        return self._wanted() if is_way_back else self._walk.deployed()
+        """Return what has the savepoint or rows: what is deployed, unless another is wanted."""
+        others = ("rollback", "return", "new", "rebuild")
+        return self._wanted() if self._plan.change.kind in others else self._walk.deployed()
 
     def _wanted(self) -> Snapshot:
         if self._plan.target is None:

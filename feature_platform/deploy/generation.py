@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from feature_platform.deploy.start import stopped_at
+from feature_platform.deploy.walk import BACKFILL, Progress, digest
 from feature_platform.deploy.world import World
+from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Generation
 
@@ -63,7 +65,7 @@ def next_generation(world: World, name: str, deployed: Snapshot | None) -> int:
 
     A generation that was begun and not deployed is begun again if no job has claimed it, or if
     that job still runs and may be adopted. Any other number is never used again: a late write of
-    the earlier job would be taken for one of the new.
+    the earlier job would be taken for one of the new. See `may_be_begun`, too.
     """
     known = world.registry.generations(name)
     begun = abandoned(deployed, known)
@@ -72,10 +74,26 @@ def next_generation(world: World, name: str, deployed: Snapshot | None) -> int:
     return known[-1].generation + 1 if known else 1
 
 
+def may_be_begun(world: World, plan: Plan) -> bool:
+    """Tell whether what has written a plan's new generation so far was a backfill for the same."""
+    target = plan.target
+    if target is None or plan.change.kind not in ("new", "rebuild"):
+        return True
+    name, generation = target.featureset, target.generation
+    if not world.registry.attempts(name, generation) or _lives(world, name, generation):
+        return True
+    begun = Progress.of(world, name)
+    return begun is not None and begun.digest == digest(target)
+
+
 def _is_fit(world: World, name: str, generation: int) -> bool:
+    attempts = world.registry.attempts(name, generation)
+    return _lives(world, name, generation) or all(item.kind == BACKFILL for item in attempts)
+
+
+def _lives(world: World, name: str, generation: int) -> bool:
     owner = world.cluster.job(world.registry.owner(name, generation))
-    lives = owner is not None and owner.lives
-    return lives or not world.registry.attempts(name, generation)
+    return owner is not None and owner.lives
 
 
 def retire_replaced(world: World, deployed: Snapshot) -> Snapshot:

@@ -21,6 +21,9 @@ from feature_platform.plan.stages import Start
 from feature_platform.registry.base import Attempt
 from feature_platform.registry.history import GENESIS
 
+BACKFILL = "backfill"
+"""Kind of the attempt that writes a generation before its job begins."""
+
 Report = Callable[[str], None]
 """Told each stage in words before it is done."""
 
@@ -40,6 +43,12 @@ class Progress:
     since_ms: int
     """From when features count that begin with this deployment."""
 
+    @classmethod
+    def of(cls, world: World, name: str) -> "Progress | None":
+        """Read what a feature set's registry keeps; None if nothing is being started."""
+        text = world.registry.progress(name)
+        return cls(**json.loads(text)) if text else None
+
 
 class Walk:
     """One feature set while it is changed. Mutable: learns savepoints and new jobs on the way."""
@@ -55,16 +64,21 @@ class Walk:
 
     def adopt(self, target: Snapshot | None) -> None:
         """Take over the job that a crashed walk was starting, if it is what is wanted now."""
-        text = self.world.registry.progress(self.name)
-        if not text:
+        left = Progress.of(self.world, self.name)
+        if left is None:
             return
-        left = Progress(**json.loads(text))
         job = self.world.cluster.job(left.deployment)
         alive = job is not None and job.lives
-        if alive and target and left.digest == digest(target):
+        wanted = target is not None and left.digest == digest(target)
+        if wanted and (alive or (job is None and self._is_filling(target))):
             self.progress = left
         elif alive and not (self.snapshot and self.snapshot.job_id == left.deployment):
             self.world.cluster.cancel(left.deployment)
+
+    def _is_filling(self, target: Snapshot | None) -> bool:
+        """Tell whether a backfill is all that has written a generation so far."""
+        attempts = self.world.registry.attempts(self.name, target.generation) if target else []
+        return bool(attempts) and all(item.kind == BACKFILL for item in attempts)
 
     def deployed(self) -> Snapshot:
         """Return what is deployed by now."""

@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -131,6 +131,31 @@ class KafkaTopics:
         TopicReader(self._settings).delete(topics)
 
 
+class Backfiller(Protocol):
+    """Computes rows from all events up to some offsets, and writes them."""
+
+    def backfill(
+        self,
+        spec: Mapping[str, Any],
+        attempt: int,
+        until: Mapping[str, int],
+        report: Callable[[str], None],
+    ) -> None:
+        """Write every row of a generation. Blocks; may be repeated, and writes the same bytes then.
+
+        Args:
+            spec: The job spec of what is going to be deployed.
+            attempt: The writer's number, in every timestamp.
+            until: First offset that does not count any more, by "topic/partition".
+            report: Told how far it is, now and then.
+
+        Raises:
+            PlanRefusedError: Events that are needed are neither in the event log nor in Kafka.
+            JobFailedError: It failed; the message says why and what to do.
+        """
+        ...
+
+
 class Tiles(TileReader, EntityReader, TileWriter, UndoReader, Protocol):
     """Rows, as a sweep reads and writes them, and a trial looks at them."""
 
@@ -146,6 +171,7 @@ class World:
     topics: Topics
     cluster: Cluster
     submitter: Submitter
+    backfiller: Backfiller
     clock: Clock
     holder: str
     """Who holds the leases that are taken."""

@@ -3,7 +3,7 @@
 For each served name it says what becomes of its history; for the whole, which kind of change it is.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -34,13 +34,14 @@ Verdict = Literal[
     "keeps history",
     "counts from now on",
     "counts from the first event on",
-    "starts empty",
+    "recomputed",
     "dropped",
 ]
 
 NOW_MS = -1
 """Stands for an instant that is known only when the plan is executed."""
-FROM_TOPIC = "recomputed from the first event still in the topic on"
+FROM_LOG = "from the event log"
+FROM_TOPIC = "as far as the topic still holds them"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ def compare(
     layout: Layout,
     deployed: Snapshot | None,
     reset: Collection[str] = (),
+    *,
+    start_empty: bool = False,
 ) -> Change:
     """Compare a definition with what is deployed.
 
@@ -81,19 +84,18 @@ def compare(
         layout: Its layout, with the ids that its columns would get.
         deployed: What is deployed; None if nothing is.
         reset: Stored columns that a person wants to count from now on.
+        start_empty: Whether a person wants no history where it would have to be recomputed.
     """
     if deployed is None:
-        names = [name for feature in wanted.features for name in feature.served_names]
-        verdicts = tuple(
-            NameVerdict(name=name, verdict="counts from the first event on") for name in names
-        )
+        verdicts = _begun(wanted, start_empty=start_empty or wanted.settings.on_change == "forward")
         return Change(kind="new", reasons=("it is not deployed yet",), verdicts=verdicts)
     breaking = _breaking(wanted, deployed)
     job = (*_asked(reset), *_job_differences(wanted, layout, deployed))
     reasons = breaking or job or _metadata_differences(wanted, deployed)
     verdicts, edited, added = _verdicts(wanted, layout, deployed, reset)
     if breaking or _wants_history(wanted, edited, added, reset):
-        return Change(kind="rebuild", reasons=reasons, verdicts=_emptied(wanted, deployed))
+        names = _begun(wanted, start_empty=start_empty)
+        return Change(kind="rebuild", reasons=reasons, verdicts=names + _dropped(names, deployed))
     kind: Kind = "forward" if job else "metadata" if reasons else "none"
     return Change(kind=kind, reasons=reasons, verdicts=verdicts, edited=edited, added=added)
 
@@ -182,13 +184,19 @@ def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, 
     return tuple(reasons)
 
 
-def _emptied(wanted: FeatureSet, deployed: Snapshot) -> tuple[NameVerdict, ...]:
-    names = [name for feature in wanted.features for name in feature.served_names]
-    begun = tuple(NameVerdict(name=name, verdict="starts empty", why=FROM_TOPIC) for name in names)
-    return begun + _dropped(names, deployed)
+def _begun(wanted: FeatureSet, *, start_empty: bool) -> tuple[NameVerdict, ...]:
+    """Say of every name how it begins in rows of its own."""
+    verdict: Verdict = "counts from the first event on" if start_empty else "recomputed"
+    why = FROM_TOPIC if start_empty else FROM_LOG
+    return tuple(
+        NameVerdict(name=name, verdict=verdict, why=why)
+        for feature in wanted.features
+        for name in feature.served_names
+    )
 
 
-def _dropped(names: list[str], deployed: Snapshot) -> tuple[NameVerdict, ...]:
+def _dropped(kept: Sequence[NameVerdict], deployed: Snapshot) -> tuple[NameVerdict, ...]:
+    names = {verdict.name for verdict in kept}
     return tuple(
         NameVerdict(name=name, verdict="dropped")
         for feature in deployed.features
@@ -225,8 +233,7 @@ def _verdicts(
                     since_ms=old.from_ms(name) if old else 0,
                 )
             )
-    names = [verdict.name for verdict in verdicts]
-    return (*verdicts, *_dropped(names, deployed)), frozenset(edited), frozenset(added)
+    return (*verdicts, *_dropped(verdicts, deployed)), frozenset(edited), frozenset(added)
 
 
 def _fresh_reason(

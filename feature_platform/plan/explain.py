@@ -13,6 +13,7 @@ from feature_platform.plan.stages import (
     AwaitCheckpoint,
     AwaitGrace,
     AwaitRecovered,
+    Backfill,
     CheckSavepoint,
     ClaimSweep,
     CreateTable,
@@ -41,7 +42,7 @@ HEADLINES: dict[Kind, str] = {
     "new": "new feature set",
     "metadata": "changes in the registry only, the job goes on",
     "forward": "upgrade from a savepoint",
-    "rebuild": "a new generation, which starts empty: there is no backfill yet",
+    "rebuild": "a new generation",
     "start": "start from its savepoint",
     "restart": "start again from its newest checkpoint",
     "recover": "start again",
@@ -107,6 +108,8 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"create the topics that are missing of {', '.join(topics)}"
         case CreateTable(table=table):
             return f"create the empty table {table}"
+        case Backfill(table=table):
+            return f"write {table} from the event log and from Kafka, up to now, by Spark"
         case KeepGeneration(generation=generation):
             return f"take back that the table of generation {generation} goes"
         case StopWithSavepoint(job_id=job_id):

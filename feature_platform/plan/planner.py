@@ -15,9 +15,11 @@ from feature_platform.plan.reset import reset_columns
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
     AllocateIds,
+    AwaitCaughtUp,
     AwaitCheckpoint,
     AwaitGrace,
     AwaitRecovered,
+    Backfill,
     CheckSavepoint,
     ClaimSweep,
     CreateTable,
@@ -101,6 +103,7 @@ def plan(
     *,
     definition: dict[str, Any] | None = None,
     reset: Iterable[str] = (),
+    start_empty: bool = False,
 ) -> Plan:
     """Plan what brings a feature set to its definition.
 
@@ -110,6 +113,7 @@ def plan(
         facts: Ids, generations, whether the job runs.
         definition: The YAML as data, kept in the snapshot.
         reset: Names of features or stored columns that are to count from now on.
+        start_empty: Begin a new generation without the history that a backfill would give it.
 
     Raises:
         UnknownFeatureError: There is no such feature to reset.
@@ -118,7 +122,7 @@ def plan(
     fresh = reset_columns(wanted, deployed, reset)
     allocate = _allocation(wanted, deployed, facts, fresh)
     layout = build_layout(wanted, allocate.ids)
-    change = compare(wanted, layout, deployed, fresh)
+    change = compare(wanted, layout, deployed, fresh, start_empty=start_empty)
     if deployed and change.kind in ("none", "metadata"):
         layout = deployed.layout  # it holds all that is wanted, and the job writes it
     base = _base(wanted, change, deployed, facts)
@@ -261,7 +265,7 @@ def stages_of(
         case "restart":
             return (TakeLease(), *own_and_claim, SubmitJob(start="checkpoint"), *launched)
         case "new" | "rebuild":
-            return _generation_stages(target, deployed, allocate)
+            return _generation_stages(change, target, deployed, allocate)
         case "forward":
             running = deployed is not None and deployed.state == "running"
             stop = [StopWithSavepoint(job_id=deployed.job_id)] if deployed and running else []
@@ -279,20 +283,24 @@ def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:
 
 
 def _generation_stages(
-    target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
+    change: Change, target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
 ) -> tuple[Stage, ...]:
-    """Return how a generation begins, empty; the one before goes on until readers have left it."""
+    """Return how a generation begins; the one before goes on until readers have left it."""
     old: tuple[Stage, ...] = ()
     if deployed:
         old = (RetireGeneration(generation=deployed.generation, job_id=deployed.job_id),)
+    recomputed = any(verdict.verdict == "recomputed" for verdict in change.verdicts)
+    fill = Backfill(generation=target.generation, table=target.table)
     return (
         TakeLease(),
         *([allocate] if allocate else []),
         CreateTopics(topics=(target.topic, dead_letter_topic(target.topic))),
         CreateTable(generation=target.generation, table=target.table),
         OwnGeneration(generation=target.generation),
-        SubmitJob(start="earliest"),
+        *((fill,) if recomputed else ()),
+        SubmitJob(start="store" if recomputed else "earliest"),
         AwaitCheckpoint(beside=bool(old)),
+        *((AwaitCaughtUp(),) if recomputed else ()),
         RecordDeployed(),
         *old,
         ReleaseLease(),

@@ -45,6 +45,17 @@ class CreateTable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backfill:
+    """Write all rows of a generation from the event log, and from Kafka what is not in it yet.
+
+    Up to the topic's ends when it begins; interrupted, it goes on with the same ends.
+    """
+
+    generation: int
+    table: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeepGeneration:
     """Take back that the table of a generation goes: it is going to be written again."""
 
@@ -176,6 +187,7 @@ Stage = (
     | AllocateIds
     | CreateTopics
     | CreateTable
+    | Backfill
     | KeepGeneration
     | AwaitCaughtUp
     | AwaitRecovered

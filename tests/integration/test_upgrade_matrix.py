@@ -208,9 +208,9 @@ def _change(case: Case, name: str, settings: Settings, world: World, flow: Flow)
         assert old in text
         text = text.replace(old, new)
     path.write_text(text)
-    (plan,) = make_plans(world, load(settings), [name], reset=case.reset)
+    (plan,) = make_plans(world, load(settings), [name], reset=case.reset, start_empty=True)
     assert plan.change.kind == case.kind
-    (outcome,) = apply(world, [plan], start_empty=case.kind == "rebuild")
+    (outcome,) = apply(world, [plan])
     assert outcome.error is None
     flow.send(settings, EACH - EACH // 2)
 

@@ -192,6 +192,28 @@ class FakeTopics:
         }
 
 
+@dataclass
+class FakeBackfiller:
+    """A backfill that is done at once, or breaks."""
+
+    done: list[tuple[dict[str, Any], int, dict[str, int]]] = field(default_factory=list)
+    breaks: bool = False
+
+    def backfill(
+        self,
+        spec: Mapping[str, Any],
+        attempt: int,
+        until: Mapping[str, int],
+        report: Callable[[str], None],
+    ) -> None:
+        """Note what was asked for."""
+        if self.breaks:
+            msg = "Spark ended with exit code 1"
+            raise JobFailedError(msg)
+        report("100% written")
+        self.done.append((dict(spec), attempt, dict(until)))
+
+
 class CrashError(Exception):
     """The process dies here."""
 
@@ -207,6 +229,7 @@ class Stage:
     tiles: MemoryTiles
     clock: ManualClock
     folder: Path
+    backfiller: FakeBackfiller
     crash_before: str = ""
     """The process dies when a stage with this text is told."""
     said: list[str] = field(default_factory=list)
@@ -234,8 +257,10 @@ class Stage:
         self, *edits: tuple[str, str], reset: Sequence[str] = (), start_empty: bool = False
     ) -> Outcome:
         """Apply the definitions with some texts replaced."""
-        plans = make_plans(self.world, self.define(*edits), ["posts"], reset=reset)
-        return apply(self.world, plans, self.tell, start_empty=start_empty)[0]
+        plans = make_plans(
+            self.world, self.define(*edits), ["posts"], reset=reset, start_empty=start_empty
+        )
+        return apply(self.world, plans, self.tell)[0]
 
     def tell(self, text: str) -> None:
         """Take note of a stage; die if a test wants that before it."""
@@ -264,11 +289,11 @@ class Stage:
         )
         self.registry.add_attempt("posts", generation, replace(made, **more))
 
-    def cut(self, attempt: int, label: int, **positions: int) -> None:
+    def cut(self, attempt: int, label: int, *, generation: int = 1, **positions: int) -> None:
         """Let the job record a complete cut, now; `p0=5` is position 5."""
         written = {f"post_events/{key[1:]}": offset for key, offset in positions.items()}
         cut = Cut(attempt=attempt, label=label, positions=written, recorded_ms=self.clock.now_ms())
-        self.registry.record_cut("posts", 1, cut)
+        self.registry.record_cut("posts", generation, cut)
 
     def run_to(self, attempt: int, label: int, **positions: int) -> None:
         """Let the job claim an attempt and record a complete cut; `p0=5` is position 5."""
@@ -282,6 +307,7 @@ def stage(tmp_path: Path) -> Stage:
     clock = ManualClock(NOW_MS)
     registry, tiles = MemoryRegistry(clock), MemoryTiles(clock)
     flink, topics = FakeFlink(tmp_path, now_ms=clock.now_ms), FakeTopics()
+    backfiller = FakeBackfiller()
     world = World(
         settings=load_settings(tmp_path, {}),
         registry=registry,
@@ -290,6 +316,7 @@ def stage(tmp_path: Path) -> Stage:
         topics=topics,
         cluster=flink,
         submitter=flink,
+        backfiller=backfiller,
         clock=clock,
         holder="a test",
         poll_s=0.001,
@@ -302,4 +329,5 @@ def stage(tmp_path: Path) -> Stage:
         tiles=tiles,
         clock=clock,
         folder=tmp_path / "featuresets",
+        backfiller=backfiller,
     )

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import delete
 from feature_platform.deploy.generation import DROPPED_MS, GRACE_MS, replaced
 from feature_platform.deploy.recover import ensure_running
-from feature_platform.errors import FeaturePlatformError, JobFailedError, PlanRefusedError
+from feature_platform.errors import FeaturePlatformError, JobFailedError
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
@@ -45,20 +44,6 @@ def crash_at(stage: Stage, text: str, *edits: tuple[str, str]) -> None:
 def expiries(stage: Stage) -> list[int]:
     """Return when the generations' tables go."""
     return [item.drop_after_ms for item in stage.registry.generations("posts")]
-
-
-def test_an_incompatible_change_is_not_done_unasked(stage: Stage) -> None:
-    """It says what is lost and how to agree; the job goes on."""
-    stage.apply()
-    before = stage.deployed
-    error = stage.apply(("topic: post_events", "topic: other")).error
-    assert isinstance(error, PlanRefusedError)
-    assert "the source's topic is other, was post_events" in str(error)
-    assert "views_2h, views_lifetime lose their history" in str(error)
-    assert "fp apply posts --start-empty" in str(error)
-    assert stage.deployed == before
-    assert stage.flink.running == [before.job_id]
-    assert stage.tiles.tables == {"tiles_posts_g1"}
 
 
 def test_a_new_generation_begins_empty_from_the_first_event(stage: Stage) -> None:
@@ -112,8 +97,7 @@ def test_a_crash_before_any_stage_is_continued(stage: Stage, text: str) -> None:
     stage.apply()
     old = stage.deployed
     crash_at(stage, text, *ENTITY)
-    plan = make_plans(stage.world, stage.define(*ENTITY), ["posts"])[0]
-    outcome = stage.apply(*ENTITY, start_empty=plan.change.kind == "rebuild")
+    outcome = stage.apply(*ENTITY, start_empty=True)
     assert outcome.error is None
     new = stage.deployed
     assert (new.generation, new.state) == (2, "running")

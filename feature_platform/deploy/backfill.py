@@ -1,0 +1,59 @@
+"""A new generation's rows, written from the event log before its job begins.
+
+The backfill is an attempt like a job's: number, offsets P and timestamp stay the same however often
+it is begun again, so a Spark task that comes late writes what is there already.
+"""
+
+from feature_platform.deploy.job_spec import StartFields, job_spec
+from feature_platform.deploy.walk import BACKFILL, Report
+from feature_platform.deploy.world import World
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Attempt, Cut
+from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.history import GENESIS
+
+
+def backfill(world: World, target: Snapshot, report: Report) -> None:
+    """Write all rows of a generation that nobody else writes yet; does nothing once that is done.
+
+    Args:
+        world: Its backfiller does the work.
+        target: What is going to be deployed; its deployment owns the generation.
+        report: Told how far it is.
+
+    Raises:
+        PlanRefusedError: Another deployment owns the generation, or events are gone.
+        JobFailedError: Spark failed; begin again.
+        WorldError: A server did not answer; begin again.
+    """
+    name, generation, registry = target.featureset, target.generation, world.registry
+    claimed = _claim(world, target)
+    if registry.cut(name, generation, claimed.attempt, FIRST_LABEL):
+        return
+    spec = job_spec(target, world.settings, StartFields(start="earliest", end_offsets={}))
+    world.backfiller.backfill(spec, claimed.attempt, claimed.end_offsets, report)
+    cut = Cut(
+        attempt=claimed.attempt,
+        label=FIRST_LABEL,
+        positions=claimed.end_offsets,
+        recorded_ms=world.clock.now_ms(),
+    )
+    registry.record_cut(name, generation, cut)
+
+
+def _claim(world: World, target: Snapshot) -> Attempt:
+    """Claim the attempt, up to the topic's ends; begun again, it is the same one with its P."""
+    now_ms = world.clock.now_ms()
+    request = Attempt(
+        attempt=0,
+        execution=f"{BACKFILL}/{target.deployment}",
+        deployment=target.deployment,
+        kind=BACKFILL,
+        r_attempt=GENESIS[0],
+        r_label=GENESIS[1],
+        end_offsets=world.topics.end_offsets(target.topic),
+        claimed_ms=now_ms,
+        dirty_since_ms=now_ms,
+        clean=True,
+    )
+    return world.registry.claim_attempt(target.featureset, target.generation, request)

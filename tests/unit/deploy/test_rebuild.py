@@ -1,0 +1,162 @@
+"""A new generation that is written from the event log before its job begins."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from feature_platform.deploy.apply import make_plans
+from feature_platform.errors import JobFailedError
+from feature_platform.plan.explain import explain
+from feature_platform.plan.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Stage
+else:
+    Stage = object
+
+ENTITY = (
+    ("entity: post_id", "entity: watch_ms"),
+    ("SELECT post_id", "SELECT watch_ms"),
+    ("GROUP BY post_id", "GROUP BY watch_ms"),
+)
+HISTORY = (
+    ("action = 'view'", "action = 'play'"),
+    ("features:", "settings: {on_change: rebuild}\nfeatures:"),
+)
+WAITING = "events that were read before"
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    """A world with a feature set that has read nine events."""
+    stage.topics.ends = {"post_events/0": 9}
+    stage.apply()
+    stage.run_to(1, 1, p0=9)
+    return stage
+
+
+def crash_at(stage: Stage, text: str, *edits: tuple[str, str]) -> None:
+    """Die before a stage; the registry stays as it is then."""
+    stage.crash_before = text
+    with pytest.raises(Exception, match=r"^$"):
+        stage.apply(*edits)
+    stage.crash_before = ""
+
+
+def let_it_catch_up(stage: Stage, generation: int, *edits: tuple[str, str]) -> None:
+    """Apply until the new job is waited for; it claims attempt 2, and reads to the end."""
+    crash_at(stage, "wait until it has counted what came", *edits)
+    job = stage.registry.owner("posts", generation)
+    begun = stage.registry.attempts("posts", generation)[0]
+    stage.claim(
+        begun.attempt + 1,
+        (begun.attempt, 1),
+        generation=generation,
+        end_offsets={"post_events/0": 9},
+    )
+    crash_at(stage, "9 events", *edits)
+    assert job in stage.flink.running
+    stage.cut(begun.attempt + 1, 5, generation=generation, p0=9)
+
+
+def rebuilt(stage: Stage, *edits: tuple[str, str]) -> Snapshot:
+    """Rebuild to the end; returns what is deployed then."""
+    let_it_catch_up(stage, 2, *edits)
+    assert stage.apply(*edits).error is None
+    return stage.deployed
+
+
+def test_rows_are_written_before_the_job_begins(stage: Stage) -> None:
+    """Up to the ends as of then; the job goes on from there, and readers follow at the end."""
+    old = stage.deployed
+    new = rebuilt(stage, *ENTITY)
+    ((spec, attempt, until),) = stage.backfiller.done
+    assert (spec["generation"], spec["store"]["table"]) == (2, "tiles_posts_g2")
+    assert (spec["deployment"], attempt, until) == (new.deployment, 1, {"post_events/0": 9})
+    begun = stage.registry.attempts("posts", 2)[0]
+    assert (begun.kind, begun.clean, begun.r) == ("backfill", True, (0, 0))
+    start = stage.flink.specs[-1]["start"]
+    assert (start["from"], start["r_attempt"], start["r_label"]) == ("store", 1, 1)
+    assert start["offsets"] == {"post_events/0": 9}
+    assert start["clean"] is True
+    assert (new.generation, new.entity, new.state) == (2, "watch_ms", "running")
+    assert [feature.valid_from_ms for feature in new.features] == [0]
+    assert stage.flink.running == [new.job_id]
+    assert stage.flink.known[old.job_id].state == "FINISHED"
+
+
+def test_history_that_is_wanted_is_recomputed(stage: Stage) -> None:
+    """An edited expression counts from the first event on, by its new meaning."""
+    (plan,) = make_plans(stage.world, stage.define(*HISTORY), ["posts"])
+    text = explain(plan)
+    assert "views_2h, views_lifetime: recomputed (from the event log)" in text
+    assert "write tiles_posts_g2 from the event log and from Kafka, up to now, by Spark" in text
+    assert rebuilt(stage, *HISTORY).generation == 2
+
+
+def test_a_new_feature_set_may_have_a_history(stage: Stage) -> None:
+    """With `on_change: rebuild`; else it reads its topic from the beginning."""
+    stage.registry.save(
+        Snapshot.from_json(stage.deployed.to_json() | {"featureset": "others", "generation": 1})
+    )
+    project = stage.define(HISTORY[1], ("featureset: posts", "featureset: fresh"))
+    (plan,) = make_plans(stage.world, project, ["fresh"])
+    names = [type(item).__name__ for item in plan.stages]
+    assert names.index("Backfill") < names.index("SubmitJob") < names.index("AwaitCaughtUp")
+    (empty,) = make_plans(stage.world, project, ["fresh"], start_empty=True)
+    assert "Backfill" not in [type(item).__name__ for item in empty.stages]
+
+
+def test_it_is_not_done_twice(stage: Stage) -> None:
+    """A crash after the backfill goes on behind it."""
+    crash_at(stage, "submit the job", *ENTITY)
+    let_it_catch_up(stage, 2, *ENTITY)
+    assert stage.apply(*ENTITY).error is None
+    assert len(stage.backfiller.done) == 1
+    assert len(stage.registry.attempts("posts", 2)) == 2
+    assert stage.registry.generations("posts")[-1].generation == 2
+
+
+def test_an_interrupted_backfill_keeps_attempt_and_offsets(stage: Stage) -> None:
+    """Events that came meanwhile are the job's to count."""
+    crash_at(stage, "100% written", *ENTITY)
+    stage.topics.ends = {"post_events/0": 20}
+    crash_at(stage, "submit the job", *ENTITY)
+    ((_, attempt, until),) = stage.backfiller.done
+    assert (attempt, until) == (1, {"post_events/0": 9})
+    assert len(stage.registry.attempts("posts", 2)) == 1
+
+
+def test_another_definition_gets_another_generation(stage: Stage) -> None:
+    """What a dead Spark task may still write is not of it."""
+    crash_at(stage, "100% written", *ENTITY)
+    crash_at(stage, "submit the job", *HISTORY)
+    ((spec, attempt, _),) = stage.backfiller.done
+    assert (spec["generation"], attempt) == (3, 1)
+    assert stage.tiles.tables == {"tiles_posts_g1", "tiles_posts_g3"}
+
+
+def test_a_backfill_that_fails_changes_nothing(stage: Stage) -> None:
+    """The old job goes on; trying again begins a generation anew."""
+    old = stage.deployed
+    stage.backfiller.breaks = True
+    error = stage.apply(*ENTITY).error
+    assert isinstance(error, JobFailedError)
+    assert "nothing else was changed" in str(error)
+    assert stage.deployed == old
+    assert stage.flink.running == [old.job_id]
+    assert stage.tiles.tables == {"tiles_posts_g1"}
+    stage.backfiller.breaks = False
+    let_it_catch_up(stage, 3, *ENTITY)
+    assert stage.apply(*ENTITY).error is None
+    assert stage.deployed.generation == 3
+
+
+def test_a_rebuild_begun_can_be_taken_back(stage: Stage) -> None:
+    """Its table goes, and its job."""
+    old = stage.deployed
+    crash_at(stage, "wait until it has counted what came", *ENTITY)
+    assert stage.apply().error is None
+    assert stage.deployed == old
+    assert stage.flink.running == [old.job_id]
+    assert stage.tiles.tables == {"tiles_posts_g1"}
