@@ -20,6 +20,12 @@ Names = Annotated[
     list[str] | None, typer.Argument(metavar="[FS]...", help="Feature sets; all without any.")
 ]
 Name = Annotated[str, typer.Argument(metavar="FS", help="Name of a deployed feature set.")]
+AcceptDifferences = Annotated[
+    bool,
+    typer.Option(
+        "--accept-differences", help="Switch to recomputed rows also where the old ones differ."
+    ),
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Reset = Annotated[
     list[str] | None,
@@ -66,6 +72,7 @@ def apply(
     *,
     reset: Reset = None,
     start_empty: StartEmpty = False,
+    accept_differences: AcceptDifferences = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
@@ -77,7 +84,14 @@ def apply(
     _check_reset(names, reset)
     project = _load(context.obj)
     with open_project(context.obj) as world:
-        plans = make_plans(world, project, names or (), reset=reset or (), start_empty=start_empty)
+        plans = make_plans(
+            world,
+            project,
+            names or (),
+            reset=reset or (),
+            start_empty=start_empty,
+            accept_differences=accept_differences,
+        )
         for item in plans:
             tell(explain(item))
         if any(item.stages for item in plans):

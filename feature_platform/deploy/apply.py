@@ -41,6 +41,7 @@ class Asked:
 
     reset: tuple[str, ...] = ()
     start_empty: bool = False
+    accept_differences: bool = False
 
 
 def make_plans(
@@ -50,6 +51,7 @@ def make_plans(
     *,
     reset: Sequence[str] = (),
     start_empty: bool = False,
+    accept_differences: bool = False,
 ) -> list[Plan]:
     """Plan feature sets; changes nothing.
 
@@ -59,6 +61,7 @@ def make_plans(
         names: The feature sets; without any, all that are defined or deployed.
         reset: Features or stored columns of these feature sets that are to count from now on.
         start_empty: Begin new generations without the history that a backfill would give them.
+        accept_differences: Switch to recomputed generations also where the old ones differ.
 
     Raises:
         UnknownFeatureError: A name is neither defined nor deployed, or there is no such column.
@@ -68,7 +71,9 @@ def make_plans(
     """
     deployed = {snapshot.featureset: snapshot for snapshot in world.registry.snapshots()}
     wanted = list(names) or sorted(project.featuresets.keys() | _removable(project, deployed))
-    asked = Asked(reset=tuple(reset), start_empty=start_empty)
+    asked = Asked(
+        reset=tuple(reset), start_empty=start_empty, accept_differences=accept_differences
+    )
     return [_plan(world, project, name, deployed.get(name), asked) for name in wanted]
 
 
@@ -110,6 +115,7 @@ def _plan(
             definition=project.raw[name],
             reset=asked.reset,
             start_empty=asked.start_empty,
+            accept_differences=asked.accept_differences,
         )
         facts = _facts(world, wanted, deployed)
         made = make(facts)

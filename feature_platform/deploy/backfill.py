@@ -8,7 +8,7 @@ from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Attempt, Cut
+from feature_platform.registry.base import Attempt, Cut, Positions
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import GENESIS
 
@@ -41,8 +41,21 @@ def backfill(world: World, target: Snapshot, report: Report) -> None:
     registry.record_cut(name, generation, cut)
 
 
+def _until(world: World, target: Snapshot) -> Positions:
+    """Return P: the newest cut of what is deployed, so that both can be compared there.
+
+    Without one, or where the topic is another, the topic's ends.
+    """
+    deployed = world.registry.snapshot(target.featureset)
+    if deployed and deployed.topic == target.topic:
+        cut = world.registry.last_cut(target.featureset, deployed.generation)
+        if cut:
+            return cut.positions
+    return world.topics.end_offsets(target.topic)
+
+
 def _claim(world: World, target: Snapshot) -> Attempt:
-    """Claim the attempt, up to the topic's ends; begun again, it is the same one with its P."""
+    """Claim the attempt; begun again, it is the same one with its P."""
     now_ms = world.clock.now_ms()
     request = Attempt(
         attempt=0,
@@ -51,7 +64,7 @@ def _claim(world: World, target: Snapshot) -> Attempt:
         kind=BACKFILL,
         r_attempt=GENESIS[0],
         r_label=GENESIS[1],
-        end_offsets=world.topics.end_offsets(target.topic),
+        end_offsets=_until(world, target),
         claimed_ms=now_ms,
         dirty_since_ms=now_ms,
         clean=True,

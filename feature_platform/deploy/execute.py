@@ -19,6 +19,7 @@ from feature_platform.deploy.generation import (
     retire_replaced,
 )
 from feature_platform.deploy.lease import HeldLease
+from feature_platform.deploy.parity import check_parity
 from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.start import restore_path
 from feature_platform.deploy.walk import Report, Walk, silent
@@ -34,6 +35,7 @@ from feature_platform.plan.stages import (
     AwaitGrace,
     AwaitRecovered,
     Backfill,
+    CheckParity,
     CheckSavepoint,
     ClaimSweep,
     CreateTable,
@@ -60,6 +62,7 @@ from feature_platform.plan.target import settled
 JobStage = (
     AwaitCaughtUp
     | Backfill
+    | CheckParity
     | AwaitRecovered
     | AwaitGrace
     | StopWithSavepoint
@@ -152,8 +155,8 @@ class _Execution:
     def _do_with_jobs(self, stage: JobStage) -> None:  # noqa: C901 - one case for each stage
         walk = self._walk
         match stage:
-            case Backfill():
-                backfill(self._world, self._target(), walk.report)
+            case Backfill() | CheckParity():
+                self._fill(stage)
             case AwaitCaughtUp() | AwaitRecovered():
                 self._await(stage)
             case AwaitGrace():
@@ -176,6 +179,19 @@ class _Execution:
                 walk.sweep()
             case _:
                 assert_never(stage)
+
+    def _fill(self, stage: Backfill | CheckParity) -> None:
+        world, walk = self._world, self._walk
+        if isinstance(stage, Backfill):
+            backfill(world, self._target(), walk.report)
+        else:
+            check_parity(
+                world,
+                walk.deployed(),
+                self._target(),
+                walk.report,
+                accept_differences=stage.accept_differences,
+            )
 
     def _await(self, stage: AwaitCaughtUp | AwaitRecovered) -> None:
         if isinstance(stage, AwaitRecovered):

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
 
+from feature_platform.deploy.as_of import Undo, value_as_of
 from feature_platform.deploy.world import World
 from feature_platform.errors import CorruptRowError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history, holds
-from feature_platform.rows.undo import RowKey, UndoKey, decode_undo, undo_key
+from feature_platform.rows.undo import RowKey, decode_undo, undo_key
 from feature_platform.store.base import (
     UNDO_LEVEL,
     RowWrite,
@@ -31,8 +32,6 @@ BATCH_BYTES_MAX = 1 << 20
 """Of the rows that are written at once; an entity with more has several batches."""
 REPORT_EVERY = 0.1
 """How much of the table is walked between two reports."""
-
-Undo = Mapping[UndoKey, Mapping[RowKey, bytes | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,35 +110,9 @@ def swept(
         if row is None:
             writes.append(RowWrite(level=key.level, start_ms=key.start_ms, payload=None))
         elif written_by(row.written)[0] < line.sweep.attempt:
-            value = _value_at_r(line, undo, key, row)
+            value = value_as_of(line.attempts, line.of_r, undo, key, row)
             writes.append(_write(key, value, layout, now_ms))
     return writes
-
-
-def _value_at_r(line: Line, undo: Undo, key: RowKey, row: StoredRow) -> bytes | None:
-    """Return a row's payload at R: the oldest undo entry between R and the row's writer.
-
-    A row without one is as it was, if its writer is alive at R.
-    """
-    writer, _ = written_by(row.written)
-    of_writer = history(line.attempts, writer)
-    between = [
-        flush
-        for flush, before in undo.items()
-        if key in before
-        and holds(of_writer, (flush.attempt, flush.label))
-        and not holds(line.of_r, (flush.attempt, flush.label))
-    ]
-    if between:
-        return undo[min(between)][key]
-    if writer not in line.of_r:
-        msg = (
-            f"row {tuple(key)} was written by attempt {writer}, which is void, and no undo row "
-            f"says what it was before: the undo time has passed, or undo rows were lost; to count "
-            f"anew: fp delete, then fp apply"
-        )
-        raise CorruptRowError(msg)
-    return row.payload
 
 
 def _write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) -> RowWrite:

@@ -14,6 +14,7 @@ from feature_platform.plan.stages import (
     AwaitGrace,
     AwaitRecovered,
     Backfill,
+    CheckParity,
     CheckSavepoint,
     ClaimSweep,
     CreateTable,
@@ -110,6 +111,9 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"create the empty table {table}"
         case Backfill(table=table):
             return f"write {table} from the event log and from Kafka, up to now, by Spark"
+        case CheckParity(generation=generation, accept_differences=accepted):
+            then = "say what differs" if accepted else "switch only if it is the same"
+            return f"compare with generation {generation} what means the same in both; {then}"
         case KeepGeneration(generation=generation):
             return f"take back that the table of generation {generation} goes"
         case StopWithSavepoint(job_id=job_id):

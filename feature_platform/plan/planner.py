@@ -20,6 +20,7 @@ from feature_platform.plan.stages import (
     AwaitGrace,
     AwaitRecovered,
     Backfill,
+    CheckParity,
     CheckSavepoint,
     ClaimSweep,
     CreateTable,
@@ -104,6 +105,7 @@ def plan(
     definition: dict[str, Any] | None = None,
     reset: Iterable[str] = (),
     start_empty: bool = False,
+    accept_differences: bool = False,
 ) -> Plan:
     """Plan what brings a feature set to its definition.
 
@@ -114,6 +116,7 @@ def plan(
         definition: The YAML as data, kept in the snapshot.
         reset: Names of features or stored columns that are to count from now on.
         start_empty: Begin a new generation without the history that a backfill would give it.
+        accept_differences: Switch to a recomputed generation also where the old one differs.
 
     Raises:
         UnknownFeatureError: There is no such feature to reset.
@@ -135,7 +138,10 @@ def plan(
     return Plan(
         featureset=wanted.name,
         change=change,
-        stages=_with(tidying, stages_of(change, target, deployed, allocate)),
+        stages=_with(
+            tidying,
+            stages_of(change, target, deployed, allocate, accept_differences=accept_differences),
+        ),
         deployed=deployed,
         target=target,
         costs=costs_of(change.kind, deployed, target, facts.downtime_ms),
@@ -244,7 +250,12 @@ def revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
 
 
 def stages_of(
-    change: Change, target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
+    change: Change,
+    target: Snapshot,
+    deployed: Snapshot | None,
+    allocate: AllocateIds | None,
+    *,
+    accept_differences: bool = False,
 ) -> tuple[Stage, ...]:
     """Return what brings a change about; none for kinds that are planned elsewhere."""
     own = OwnGeneration(generation=target.generation)
@@ -265,7 +276,9 @@ def stages_of(
         case "restart":
             return (TakeLease(), *own_and_claim, SubmitJob(start="checkpoint"), *launched)
         case "new" | "rebuild":
-            return _generation_stages(change, target, deployed, allocate)
+            allocated = (allocate,) if allocate else ()
+            filled = _filled(change, target, deployed, accept_differences=accept_differences)
+            return _generation_stages(target, deployed, allocated, filled)
         case "forward":
             running = deployed is not None and deployed.state == "running"
             stop = [StopWithSavepoint(job_id=deployed.job_id)] if deployed and running else []
@@ -282,25 +295,42 @@ def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:
     return (AwaitGrace(), Sweep(table=deployed.table), RecordSwept())
 
 
+def _filled(
+    change: Change, target: Snapshot, deployed: Snapshot | None, *, accept_differences: bool
+) -> tuple[tuple[Stage, ...], tuple[Stage, ...]]:
+    """Return what a new generation's history needs before its job begins, and before it is used."""
+    if all(verdict.verdict != "recomputed" for verdict in change.verdicts):
+        return (), ()
+    compared: tuple[Stage, ...] = ()
+    if deployed:
+        compared = (
+            CheckParity(generation=deployed.generation, accept_differences=accept_differences),
+        )
+    fill = Backfill(generation=target.generation, table=target.table)
+    return (fill,), (AwaitCaughtUp(), *compared)
+
+
 def _generation_stages(
-    change: Change, target: Snapshot, deployed: Snapshot | None, allocate: AllocateIds | None
+    target: Snapshot,
+    deployed: Snapshot | None,
+    allocate: tuple[Stage, ...],
+    filled: tuple[tuple[Stage, ...], tuple[Stage, ...]],
 ) -> tuple[Stage, ...]:
     """Return how a generation begins; the one before goes on until readers have left it."""
+    fill, proof = filled
     old: tuple[Stage, ...] = ()
     if deployed:
         old = (RetireGeneration(generation=deployed.generation, job_id=deployed.job_id),)
-    recomputed = any(verdict.verdict == "recomputed" for verdict in change.verdicts)
-    fill = Backfill(generation=target.generation, table=target.table)
     return (
         TakeLease(),
-        *([allocate] if allocate else []),
+        *allocate,
         CreateTopics(topics=(target.topic, dead_letter_topic(target.topic))),
         CreateTable(generation=target.generation, table=target.table),
         OwnGeneration(generation=target.generation),
-        *((fill,) if recomputed else ()),
-        SubmitJob(start="store" if recomputed else "earliest"),
+        *fill,
+        SubmitJob(start="store" if fill else "earliest"),
         AwaitCheckpoint(beside=bool(old)),
-        *((AwaitCaughtUp(),) if recomputed else ()),
+        *proof,
         RecordDeployed(),
         *old,
         ReleaseLease(),

@@ -68,6 +68,16 @@ class AwaitCaughtUp:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CheckParity:
+    """Compare with the generation before, as of the backfill, what means the same in both."""
+
+    generation: int
+    """The one before."""
+    accept_differences: bool = False
+    """Say what differs and go on: a person knows that the old rows are wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitRecovered:
     """Wait until the running job has counted again what a dead attempt may have counted.
 
@@ -190,6 +200,7 @@ Stage = (
     | Backfill
     | KeepGeneration
     | AwaitCaughtUp
+    | CheckParity
     | AwaitRecovered
     | AwaitGrace
     | StopWithSavepoint

@@ -254,11 +254,20 @@ class Stage:
         return load_project(self.folder)
 
     def apply(
-        self, *edits: tuple[str, str], reset: Sequence[str] = (), start_empty: bool = False
+        self,
+        *edits: tuple[str, str],
+        reset: Sequence[str] = (),
+        start_empty: bool = False,
+        accept_differences: bool = False,
     ) -> Outcome:
         """Apply the definitions with some texts replaced."""
         plans = make_plans(
-            self.world, self.define(*edits), ["posts"], reset=reset, start_empty=start_empty
+            self.world,
+            self.define(*edits),
+            ["posts"],
+            reset=reset,
+            start_empty=start_empty,
+            accept_differences=accept_differences,
         )
         return apply(self.world, plans, self.tell)[0]
 

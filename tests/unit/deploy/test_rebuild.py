@@ -8,6 +8,9 @@ from feature_platform.deploy.apply import make_plans
 from feature_platform.errors import JobFailedError
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
+from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, RowWrite, write_timestamp
+from feature_platform.testing.reference_rows import encode_head, encode_row
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
@@ -44,7 +47,7 @@ def crash_at(stage: Stage, text: str, *edits: tuple[str, str]) -> None:
 
 
 def let_it_catch_up(stage: Stage, generation: int, *edits: tuple[str, str]) -> None:
-    """Apply until the new job is waited for; it claims attempt 2, and reads to the end."""
+    """Apply until the new job is waited for; it claims the next attempt, and reads to the end."""
     crash_at(stage, "wait until it has counted what came", *edits)
     job = stage.registry.owner("posts", generation)
     begun = stage.registry.attempts("posts", generation)[0]
@@ -160,3 +163,74 @@ def test_a_rebuild_begun_can_be_taken_back(stage: Stage) -> None:
     assert stage.deployed == old
     assert stage.flink.running == [old.job_id]
     assert stage.tiles.tables == {"tiles_posts_g1"}
+
+
+GROWN = (
+    ("AS views", "AS views, MAX(watch_ms) AS top"),
+    ("features:", "settings: {on_change: rebuild}\nfeatures:\n  top: {windows: [2h]}"),
+)
+
+
+def write_views(stage: Stage, generation: int, views: int, *, attempt: int = 1) -> None:
+    """Write the head of an entity that has so many views in all."""
+    layout = stage.deployed.layout
+    tile = encode_row(layout, {layout.column("views").id: views})
+    head = encode_head({(layout.grid.lifetime_level, 0): tile})
+    row = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=head)
+    table = f"tiles_posts_g{generation}"
+    stage.tiles.write(table, "7", [row], written=write_timestamp(attempt, 1))
+
+
+def test_what_means_the_same_is_compared(stage: Stage) -> None:
+    """The column that was there before, in every tile that both keep."""
+    write_views(stage, 1, 5)
+    let_it_catch_up(stage, 2, *GROWN)
+    write_views(stage, 2, 5)
+    assert stage.apply(*GROWN).error is None
+    assert "posts: views: 1 tiles of 1 entities are the same in both" in stage.said
+
+
+def test_a_generation_that_differs_is_not_switched_to(stage: Stage) -> None:
+    """Entity, tile and both values are named; a person may know better."""
+    old = stage.deployed
+    write_views(stage, 1, 5)
+    let_it_catch_up(stage, 2, *GROWN)
+    write_views(stage, 2, 6)
+    error = stage.apply(*GROWN).error
+    assert isinstance(error, JobFailedError)
+    assert "views of '7', lifetime: was 5, is 6" in str(error)
+    assert "fp apply posts --accept-differences" in str(error)
+    assert stage.deployed == old
+    assert stage.flink.running == [old.job_id]
+    let_it_catch_up(stage, 3, *GROWN)
+    write_views(stage, 3, 6)
+    assert stage.apply(*GROWN, accept_differences=True).error is None
+    assert stage.deployed.generation == 3
+
+
+def test_what_was_counted_since_the_backfill_is_no_difference(stage: Stage) -> None:
+    """An undo row says what the old job had written when the backfill ended."""
+    layout = stage.deployed.layout
+    write_views(stage, 1, 5)
+    before = stage.tiles.read_entity("tiles_posts_g1", "7")[0].payload
+    undo = encode_undo({RowKey(HEAD_LEVEL, 0): before})
+    place = UndoKey(1, 2, 0).start
+    tile = encode_row(layout, {layout.column("views").id: 8})
+    head = encode_head({(layout.grid.lifetime_level, 0): tile})
+    rows = [
+        RowWrite(level=UNDO_LEVEL, start_ms=place, payload=undo),
+        RowWrite(level=HEAD_LEVEL, start_ms=0, payload=head),
+    ]
+    stage.tiles.write("tiles_posts_g1", "7", rows, written=write_timestamp(1, 2))
+    let_it_catch_up(stage, 2, *GROWN)
+    write_views(stage, 2, 5)
+    assert stage.apply(*GROWN).error is None
+
+
+def test_a_changed_meaning_is_not_compared(stage: Stage) -> None:
+    """Nor is anything where the entity is another."""
+    write_views(stage, 1, 5)
+    let_it_catch_up(stage, 2, *HISTORY)
+    write_views(stage, 2, 6)
+    assert stage.apply(*HISTORY).error is None
+    assert "posts: no feature means the same in both: nothing to compare" in stage.said

@@ -1,0 +1,90 @@
+"""Rows as they were at an epoch, however much was written since: what undo rows are there for.
+
+A sweep writes them back, a comparison of two generations reads them. Undo rows are kept for the
+undo time, so an epoch that is older cannot be seen this way.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from feature_platform.errors import CorruptRowError
+from feature_platform.registry.base import Attempt, Epoch
+from feature_platform.registry.history import History, history, holds
+from feature_platform.rows.codec import decode_head, decode_row
+from feature_platform.rows.partials import Row
+from feature_platform.rows.undo import RowKey, UndoKey, decode_undo, undo_key
+from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, StoredRow, TileKey, written_by
+
+Undo = Mapping[UndoKey, Mapping[RowKey, bytes | None]]
+
+
+def tiles_as_of(
+    attempts: Sequence[Attempt], epoch: Epoch, stored: Iterable[StoredRow]
+) -> dict[TileKey, Row]:
+    """Return all tiles of an entity as of an epoch, those in its head and those in rows.
+
+    Args:
+        attempts: All of the generation.
+        epoch: A cut's; everything written by it and before counts.
+        stored: Every row of the entity, undo rows included, in any order.
+
+    Raises:
+        CorruptRowError: A row is malformed, or nothing says any more what it was.
+    """
+    stored = tuple(stored)
+    undo = {
+        undo_key(row.start_ms): decode_undo(row.payload)
+        for row in stored
+        if row.level == UNDO_LEVEL
+    }
+    line = history(attempts, *epoch)
+    tiles: dict[TileKey, Row] = {}
+    for row in stored:
+        key = RowKey(row.level, row.start_ms)
+        if row.level == UNDO_LEVEL:
+            continue
+        payload = value_as_of(attempts, line, undo, key, row)
+        if payload is None:
+            continue
+        if row.level == HEAD_LEVEL:
+            tiles |= {(level, start): tile for level, start, tile in decode_head(payload)}
+        else:
+            tiles[row.level, row.start_ms] = decode_row(payload)
+    return tiles
+
+
+def value_as_of(
+    attempts: Sequence[Attempt], line: History, undo: Undo, key: RowKey, row: StoredRow
+) -> bytes | None:
+    """Return a row's payload as of a history: the oldest undo entry between it and its writer.
+
+    A row without one is as it was, if its writer is in the history.
+
+    Args:
+        attempts: All of the generation.
+        line: The history; all epochs off it came later, or are dead.
+        undo: The entity's undo rows.
+        key: The row's place.
+        row: How it stands now.
+
+    Raises:
+        CorruptRowError: Its writer is off the line, and no undo row says what it was before.
+    """
+    writer, _ = written_by(row.written)
+    of_writer = history(attempts, writer)
+    between = [
+        flush
+        for flush, before in undo.items()
+        if key in before
+        and holds(of_writer, (flush.attempt, flush.label))
+        and not holds(line, (flush.attempt, flush.label))
+    ]
+    if between:
+        return undo[min(between)][key]
+    if writer not in line:
+        msg = (
+            f"row {tuple(key)} was written by attempt {writer}, which is void, and no undo row "
+            f"says what it was before: the undo time has passed, or undo rows were lost; to count "
+            f"anew: fp delete, then fp apply"
+        )
+        raise CorruptRowError(msg)
+    return row.payload

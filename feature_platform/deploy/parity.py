@@ -1,0 +1,229 @@
+"""Parity of a new generation with the one before: what means the same is the same, byte for byte.
+
+Both are compared as they were at the backfill's P, which is a cut of the old generation, however
+far their jobs have gone since.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from feature_platform.clock import to_iso
+from feature_platform.deploy.as_of import tiles_as_of
+from feature_platform.deploy.walk import BACKFILL, Report
+from feature_platform.deploy.world import World
+from feature_platform.errors import JobFailedError
+from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.registry.base import Attempt, Cut, Epoch, Positions
+from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.rows.partials import Row
+from feature_platform.store.base import TileKey
+from feature_platform.tiles.grid import format_duration
+from feature_platform.tiles.layout import Layout, LayoutColumn
+
+ENTITIES_MAX = 1_000
+"""How many are compared: those that the store names first, so the same ones each time."""
+DIFFERENCES_MAX = 20
+CUTS_MAX = 100_000
+EXPIRY_MARGIN_MS = 600_000
+"""Tiles whose time ends so soon may be gone on one side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parity:
+    """What a comparison has found."""
+
+    columns: tuple[str, ...]
+    """What was compared."""
+    entities: int
+    tiles: int
+    differences: tuple[str, ...]
+    """The first of them, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    snapshot: Snapshot
+    attempts: Sequence[Attempt]
+    epoch: Epoch
+
+
+def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
+    """Return the columns of features that both count alike from the first event on.
+
+    Each with the levels that both keep; none where the tiles themselves are others.
+    """
+    if (old.entity, old.layout.grid) != (new.entity, new.layout.grid):
+        return ()
+    before = {column.name: column for column in old.layout.columns}
+    known = {feature.name: feature for feature in old.features}
+    return tuple(
+        replace(
+            column,
+            levels=tuple(level for level in column.levels if level in before[name].levels),
+            lifetime=column.lifetime and before[name].lifetime,
+        )
+        for feature in new.features
+        if feature.name in known and _alike(known[feature.name], feature)
+        for name in feature.columns
+        for column in (new.layout.column(name),)
+        if name in before and before[name].id == column.id
+    )
+
+
+def _alike(old: DeployedFeature, new: DeployedFeature) -> bool:
+    return old.meaning == new.meaning and old.valid_from_ms == 0 and not old.added_ms
+
+
+def check_parity(
+    world: World, old: Snapshot, new: Snapshot, report: Report, *, accept_differences: bool
+) -> None:
+    """Return if a backfilled generation agrees with the one before.
+
+    Args:
+        world: Whose rows.
+        old: What is deployed.
+        new: What is going to be.
+        report: Told what was compared, or why nothing could be.
+        accept_differences: Report them, and return all the same.
+
+    Raises:
+        JobFailedError: They differ; the message names features, entities, tiles and both values.
+        CorruptRowError: A row cannot be read.
+        StoreUnavailableError: The store did not answer.
+    """
+    columns = same_columns(old, new)
+    if not columns:
+        report("no feature means the same in both: nothing to compare")
+        return
+    attempts = world.registry.attempts(new.featureset, new.generation)
+    filled = next(item.attempt for item in attempts if item.kind == BACKFILL)
+    found = compare_generations(world, old, new, columns, (filled, FIRST_LABEL))
+    if found is None:
+        report("the generation before has no cut where the backfill ended: nothing to compare")
+        return
+    what = f"{', '.join(found.columns)}: {found.tiles:,} tiles of {found.entities:,} entities"
+    if not found.differences:
+        report(f"{what} are the same in both")
+        return
+    msg = (
+        f"generation {new.generation} differs from generation {old.generation} in what means the "
+        f"same in both, as of the backfill. {what} were compared: {'; '.join(found.differences)}. "
+        f"If the old rows are wrong: fp apply {new.featureset} --accept-differences"
+    )
+    if not accept_differences:
+        raise JobFailedError(msg)
+    report(msg)
+
+
+def compare_generations(
+    world: World, old: Snapshot, new: Snapshot, columns: Sequence[LayoutColumn], epoch: Epoch
+) -> Parity | None:
+    """Compare some entities' tiles as of the backfill.
+
+    Args:
+        world: Whose rows.
+        old: What is deployed.
+        new: What is going to be.
+        columns: What to compare, of the new layout.
+        epoch: The backfill's cut.
+
+    Returns:
+        What was found; None if the old generation has no cut at the backfill's P.
+
+    Raises:
+        CorruptRowError: A row cannot be read.
+        StoreUnavailableError: The store did not answer.
+    """
+    registry, name = world.registry, new.featureset
+    cut = registry.cut(name, new.generation, *epoch)
+    before = _cut_at(world, old, cut.positions) if cut else None
+    if before is None:
+        return None
+    sides = (
+        _Side(snapshot=old, attempts=registry.attempts(name, old.generation), epoch=before.epoch),
+        _Side(snapshot=new, attempts=registry.attempts(name, new.generation), epoch=epoch),
+    )
+    entities, tiles, differences = 0, 0, list[str]()
+    now_ms = world.clock.now_ms()
+    for entity in world.tiles.some_entities(old.table, ENTITIES_MAX):
+        entities += 1
+        left, right = (_tiles(world, side, entity, columns) for side in sides)
+        keys = [
+            key
+            for key in left.keys() | right.keys()
+            if all(_lasts(side.snapshot.layout, key, now_ms) for side in sides)
+        ]
+        tiles += len(keys)
+        for key in sorted(keys):
+            differences += _differing(entity, key, left.get(key, {}), right.get(key, {}), new)
+    return Parity(
+        columns=tuple(column.name for column in columns),
+        entities=entities,
+        tiles=tiles,
+        differences=tuple(differences[:DIFFERENCES_MAX]),
+    )
+
+
+def _cut_at(world: World, old: Snapshot, positions: Positions) -> Cut | None:
+    cuts = islice(world.registry.cuts(old.featureset, old.generation), CUTS_MAX)
+    return next((cut for cut in cuts if cut.positions == positions), None)
+
+
+def _tiles(
+    world: World, side: _Side, entity: str, columns: Sequence[LayoutColumn]
+) -> Mapping[TileKey, Mapping[str, int | bytes]]:
+    """Return what an entity's tiles hold of the columns."""
+    stored = world.tiles.read_entity(side.snapshot.table, entity)
+    tiles = tiles_as_of(side.attempts, side.epoch, stored)
+    lifetime = side.snapshot.layout.grid.lifetime_level
+    return {
+        key: values
+        for key, row in tiles.items()
+        if (values := _values(row, columns, key[0], lifetime))
+    }
+
+
+def _values(
+    row: Row, columns: Sequence[LayoutColumn], level: int, lifetime: int
+) -> dict[str, int | bytes]:
+    everything: Mapping[int, int | bytes] = {**row.counters, **row.features}
+    return {
+        column.name: everything[column.id]
+        for column in columns
+        if column.id in everything
+        and (column.lifetime if level == lifetime else level in column.levels)
+    }
+
+
+def _lasts(layout: Layout, key: TileKey, now_ms: int) -> bool:
+    level, start_ms = key
+    if level == layout.grid.lifetime_level:
+        return True
+    end_ms = start_ms + layout.grid.levels_ms[level]
+    return end_ms + layout.retention_ms[level] - now_ms > EXPIRY_MARGIN_MS
+
+
+def _differing(
+    entity: str,
+    key: TileKey,
+    left: Mapping[str, int | bytes],
+    right: Mapping[str, int | bytes],
+    new: Snapshot,
+) -> list[str]:
+    grid = new.layout.grid
+    is_lifetime = key[0] == grid.lifetime_level
+    where = "lifetime" if is_lifetime else f"{format_duration(grid.levels_ms[key[0]])} tile"
+    when = "" if is_lifetime else f" of {to_iso(key[1])}"
+    return [
+        f"{name} of {entity!r}, {where}{when}: was {_text(left.get(name))}, "
+        f"is {_text(right.get(name))}"
+        for name in sorted(left.keys() | right.keys())
+        if left.get(name) != right.get(name)
+    ]
+
+
+def _text(value: int | bytes | None) -> str:
+    if value is None:
+        return "nothing"
+    return value.hex() if isinstance(value, bytes) else str(value)
