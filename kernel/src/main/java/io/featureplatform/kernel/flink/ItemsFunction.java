@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.row.FeatureMode;
+import io.featureplatform.kernel.row.ItemsState;
 import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.table.annotation.FunctionHint;
 import org.apache.flink.table.data.StringData;
