@@ -122,7 +122,8 @@ def _written(progress: JavaObject) -> Written:
 
 def _kernel(session: SparkSession) -> Any:  # noqa: ANN401 - a Java package has no type
     """Return the package of the kernel's Spark part."""
-    return session._jvm.io.featureplatform.kernel.spark  # noqa: SLF001 - the bridge to Java
+    java: Any = session._jvm  # noqa: SLF001 - the bridge to Java
+    return java.io.featureplatform.kernel.spark
 
 
 def _java(frame: DataFrame) -> JavaObject:

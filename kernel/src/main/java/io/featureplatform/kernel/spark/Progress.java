@@ -12,7 +12,7 @@ public final class Progress implements Serializable {
   private final LongAccumulator bytes = new LongAccumulator();
   private final LongAccumulator expired = new LongAccumulator();
 
-  /** Starts at nothing. */
+  /** Starts at nothing, and is known to Spark. */
   public static Progress start(SparkSession session) {
     Progress progress = new Progress();
     session.sparkContext().register(progress.rows, "rows written");
