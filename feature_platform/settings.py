@@ -101,6 +101,18 @@ class FlinkSettings(_Section):
         return f"http://{self.host}:{self.port}"
 
 
+class SparkSettings(_Section):
+    """Where backfills run."""
+
+    master: str = "local[2]"
+    driver_memory: str = "2g"
+    """Heap of the driver; of a local master it does all the work."""
+    rows_per_second_max: int = Field(default=0, ge=0)
+    """Of each core, into the store; 0: as fast as it takes them."""
+    options: dict[str, str] = {}
+    """Spark's own settings, over what the platform sets."""
+
+
 class DagsterSettings(_Section):
     """The web server and its code server."""
 
@@ -123,6 +135,7 @@ class Settings(_Section):
     kafka: KafkaSettings = KafkaSettings()
     store: StoreSettings = StoreSettings()
     flink: FlinkSettings = FlinkSettings()
+    spark: SparkSettings = SparkSettings()
     dagster: DagsterSettings = DagsterSettings()
 
     @property

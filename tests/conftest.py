@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import uuid4
 
 import pytest
@@ -20,6 +20,9 @@ from feature_platform.local.lock import locked
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Progress, Stack
 from feature_platform.settings import SETTINGS_FILE, Settings, load_settings
+
+if TYPE_CHECKING:  # Spark is imported by the tests that use it
+    from pyspark.sql import SparkSession
 
 SERVERS = ("kafka", "cassandra", "flink")
 TIMEOUT_S = 1200
@@ -118,6 +121,23 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
     yield servers
     if not shared:
         servers.down()
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
+    """Spark in this process, started once for all tests that ask for it."""
+    from backfill.session import open_session
+
+    settings = load_settings(tmp_path_factory.mktemp("spark"), {})
+    jar = build_kernel(settings, find_java_home())
+    session = open_session(
+        master="local[2]",
+        jars=[jar],
+        options={"spark.sql.shuffle.partitions": "4"},
+        driver_memory="1g",
+    )
+    yield session
+    session.stop()
 
 
 def _settings(folder: Path) -> Settings:

@@ -12,6 +12,7 @@ from feature_platform.broker.topics import Topics as TopicReader
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
 from feature_platform.deploy.metrics import How
+from feature_platform.deploy.spark import SparkCommand
 from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
@@ -201,6 +202,7 @@ def open_world(settings: Settings) -> Iterator[World]:
             topics=KafkaTopics(settings.kafka),
             cluster=FlinkRest(settings.flink.rest_url),
             submitter=FlinkCommand(settings),
+            backfiller=SparkCommand(settings),
             clock=clock,
             holder=f"process {os.getpid()} on {socket.gethostname()}",
             isolation=isolation,

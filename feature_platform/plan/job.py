@@ -23,6 +23,7 @@ def job_definition(featureset: FeatureSet, layout: Layout) -> dict[str, Any]:
         "featureset": featureset.name,
         "entity": featureset.entity,
         "sql": featureset.flink_sql,
+        "spark_sql": featureset.spark_sql,
         "sql_fingerprint": featureset.sql_fingerprint,
         "data_fingerprint": featureset.data_fingerprint,
         "source": source_json(featureset.source),

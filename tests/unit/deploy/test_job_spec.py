@@ -23,7 +23,7 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
     )
     assert set(spec) == {
         *("featureset", "generation", "deployment", "data_fingerprint", "sql_fingerprint"),
-        *("entity", "sql", "source", "dead_letter_topic", "layout", "settings"),
+        *("entity", "sql", "spark_sql", "source", "dead_letter_topic", "layout", "settings"),
         *("kafka", "store", "start"),
     }
     assert set(spec["settings"]) == {

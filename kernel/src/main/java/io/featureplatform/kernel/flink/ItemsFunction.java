@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.row.FeatureMode;
+import io.featureplatform.kernel.row.ItemsState;
 import org.apache.flink.table.annotation.DataTypeHint;
 import org.apache.flink.table.annotation.FunctionHint;
 import org.apache.flink.table.data.StringData;
@@ -69,7 +70,8 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
   public static final class OneInt extends ItemsFunction {
     private static final long serialVersionUID = 1L;
 
-    OneInt(FeatureMode mode) {
+    /** Makes the function. */
+    public OneInt(FeatureMode mode) {
       super(mode);
     }
 
@@ -84,7 +86,8 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
   public static final class OneReal extends ItemsFunction {
     private static final long serialVersionUID = 1L;
 
-    OneReal(FeatureMode mode) {
+    /** Makes the function. */
+    public OneReal(FeatureMode mode) {
       super(mode);
     }
 
@@ -99,7 +102,8 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
   public static final class OneText extends ItemsFunction {
     private static final long serialVersionUID = 1L;
 
-    OneText(FeatureMode mode) {
+    /** Makes the function. */
+    public OneText(FeatureMode mode) {
       super(mode);
     }
 
@@ -118,7 +122,8 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
   public static final class ManyInt extends ItemsFunction {
     private static final long serialVersionUID = 1L;
 
-    ManyInt() {
+    /** Makes the function. */
+    public ManyInt() {
       super(FeatureMode.LAST_N);
     }
 
@@ -133,7 +138,8 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
   public static final class ManyReal extends ItemsFunction {
     private static final long serialVersionUID = 1L;
 
-    ManyReal() {
+    /** Makes the function. */
+    public ManyReal() {
       super(FeatureMode.LAST_N);
     }
 
@@ -148,7 +154,8 @@ public abstract class ItemsFunction extends AggregateFunction<byte[], ItemsState
   public static final class ManyText extends ItemsFunction {
     private static final long serialVersionUID = 1L;
 
-    ManyText() {
+    /** Makes the function. */
+    public ManyText() {
       super(FeatureMode.LAST_N);
     }
 

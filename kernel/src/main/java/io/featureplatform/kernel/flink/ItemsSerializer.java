@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.row.FeatureMode;
+import io.featureplatform.kernel.row.ItemsState;
 import java.io.IOException;
 import java.util.List;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;

@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.row.WholeNumbers;
 import org.apache.flink.table.functions.ScalarFunction;
 
 /** {@code FP_SORTABLE(x)}: a DOUBLE as the integer that stands in the same order. */
@@ -8,11 +9,6 @@ public final class Sortable extends ScalarFunction {
 
   /** Called by the SQL for each event. */
   public Long eval(Double value) {
-    return value == null ? null : (Long) of(value);
-  }
-
-  static long of(double value) {
-    long bits = Double.doubleToLongBits(value + 0.0); // Negative zero becomes zero.
-    return bits >= 0 ? bits : bits ^ Long.MAX_VALUE;
+    return value == null ? null : (Long) WholeNumbers.sortable(value);
   }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 
 import io.featureplatform.kernel.row.FeatureMode;
 import io.featureplatform.kernel.row.FeatureValues;
+import io.featureplatform.kernel.row.ItemsState;
 import java.io.IOException;
 import java.util.List;
 import java.util.Random;

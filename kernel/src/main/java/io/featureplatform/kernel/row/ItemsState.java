@@ -1,7 +1,4 @@
-package io.featureplatform.kernel.flink;
-
-import io.featureplatform.kernel.row.FeatureAccumulator;
-import io.featureplatform.kernel.row.FeatureMode;
+package io.featureplatform.kernel.row;
 
 /**
  * State of FIRST, LAST or LAST_N within the SQL. Mutable. It stays bytes until something is added,
@@ -19,22 +16,24 @@ public final class ItemsState {
    * @param n how many items LAST_N keeps; 0 if nothing was added so far
    * @param bytes what was added so far, as the partial; or null
    */
-  ItemsState(FeatureMode mode, int n, byte[] bytes) {
+  public ItemsState(FeatureMode mode, int n, byte[] bytes) {
     this.mode = mode;
     this.n = n;
     this.bytes = bytes;
   }
 
-  FeatureMode mode() {
+  /** Returns which items are kept. */
+  public FeatureMode mode() {
     return mode;
   }
 
-  int n() {
+  /** Returns how many items LAST_N keeps; 0 if nothing was added so far. */
+  public int n() {
     return n;
   }
 
   /** Returns what to add to, having seen how many items are wanted. */
-  FeatureAccumulator items(int wanted) {
+  public FeatureAccumulator items(int wanted) {
     if (items == null) {
       n = wanted;
       items = new FeatureAccumulator(mode, wanted);
@@ -47,7 +46,7 @@ public final class ItemsState {
   }
 
   /** Adds all items of another state, which stays as it is. */
-  void merge(ItemsState other) {
+  public void merge(ItemsState other) {
     if (other.n == 0) {
       return;
     }
@@ -59,14 +58,15 @@ public final class ItemsState {
   }
 
   /** Returns the partial, or null if nothing was added. */
-  byte[] bytes() {
+  public byte[] bytes() {
     if (bytes == null && items != null) {
       bytes = items.toBytes();
     }
     return bytes;
   }
 
-  ItemsState copy() {
+  /** Returns an independent copy. */
+  public ItemsState copy() {
     return new ItemsState(mode, n, bytes());
   }
 }

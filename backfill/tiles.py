@@ -1,0 +1,130 @@
+"""From raw records to tile rows in the store, as the job of the same spec would have written them.
+
+Python builds the plan alone: what runs for an event, an entity or a row is the kernel's Java.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
+from dataclasses import dataclass
+from typing import Any
+
+from py4j.java_gateway import JavaObject
+from pyspark.sql import DataFrame, SparkSession
+
+PROGRESS_S = 2.0
+"""How often progress is told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How hard a backfill may press the store; for one task, of which each core runs one."""
+
+    batches_in_flight_max: int = 64
+    rows_per_second_max: int = 0
+    """0: as fast as the store takes them."""
+    batch_bytes_max: int = 32_768
+    """Payloads of one batch; an entity with more is written in several."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What ended tasks have written."""
+
+    rows: int
+    payload_bytes: int
+    expired: int
+    """Rows that were not written, because no window can reach them."""
+
+
+def events(session: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
+    """Parse raw records; those that the job would make dead letters of are left out.
+
+    Args:
+        session: As `open_session` opens it, with the kernel's jar.
+        records: `key` BINARY, `value` BINARY, `partition` INT, `offset` BIGINT and `timestamp`
+            BIGINT in epoch milliseconds.
+        spec: The job spec, or its part in the snapshot.
+
+    Returns:
+        The source's columns, then `__ts`, `__partition` and `__offset`.
+    """
+    parsed = _kernel(session).Events.parse(_java(records), json.dumps(spec))
+    return DataFrame(parsed, session)
+
+
+def tile_rows(session: SparkSession, events: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
+    """Run the query of the spec over events and roll its result up to every level.
+
+    Args:
+        session: The session of the events; a view of the source's name is made in it.
+        events: As `events` returns them.
+        spec: The job spec, or its part in the snapshot.
+
+    Returns:
+        `entity` STRING, `level` INT (-1: the head), `start` BIGINT and `payload` BINARY; rows of
+        one entity stand together.
+    """
+    register_functions(session)
+    events.createOrReplaceTempView(spec["source"]["name"])
+    partials = session.sql(spec["spark_sql"])
+    rows = _kernel(session).TileRows.of(_java(partials), json.dumps(spec))
+    return DataFrame(rows, session)
+
+
+def register_functions(session: SparkSession) -> None:
+    """Make the functions that rendered SQL uses known to a session; again is as good as once."""
+    _kernel(session).SqlFunctions.register(session._jsparkSession)  # noqa: SLF001 - the bridge to Java
+
+
+def write_rows(
+    session: SparkSession,
+    rows: DataFrame,
+    spec: Mapping[str, Any],
+    attempt: int,
+    *,
+    limits: Limits | None = None,
+    report: Callable[[Written], None] = lambda _: None,
+) -> Written:
+    """Write rows to the generation's table; returns when the store has acknowledged all.
+
+    A write that broke off is repeated as a whole, under the same attempt: the same bytes come
+    under the same timestamp.
+
+    Args:
+        session: The session of the rows.
+        rows: As `tile_rows` returns them.
+        spec: The job spec, which names the store.
+        attempt: The number that was claimed for this backfill.
+        limits: How hard to press the store.
+        report: Told every two seconds what was written so far.
+    """
+    kernel, limits = _kernel(session), limits or Limits()
+    java_limits = kernel.WriteLimits(
+        limits.batches_in_flight_max, limits.rows_per_second_max, limits.batch_bytes_max
+    )
+    progress = kernel.Progress.start(session._jsparkSession)  # noqa: SLF001
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        writing = pool.submit(
+            kernel.TileRows.write, _java(rows), json.dumps(spec), attempt, java_limits, progress
+        )
+        while not writing.done():
+            wait_for([writing], timeout=PROGRESS_S)
+            report(_written(progress))
+        writing.result()
+    return _written(progress)
+
+
+def _written(progress: JavaObject) -> Written:
+    return Written(rows=progress.rows(), payload_bytes=progress.bytes(), expired=progress.expired())
+
+
+def _kernel(session: SparkSession) -> Any:  # noqa: ANN401 - a Java package has no type
+    """Return the package of the kernel's Spark part."""
+    java: Any = session._jvm  # noqa: SLF001 - the bridge to Java
+    return java.io.featureplatform.kernel.spark
+
+
+def _java(frame: DataFrame) -> JavaObject:
+    return frame._jdf  # noqa: SLF001 - the bridge to Java

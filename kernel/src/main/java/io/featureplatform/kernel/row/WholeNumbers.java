@@ -1,0 +1,59 @@
+package io.featureplatform.kernel.row;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.math.RoundingMode;
+
+/** The int64 that is kept of a DOUBLE or DECIMAL; {@code FP_FIXED} and {@code FP_SORTABLE}. */
+public final class WholeNumbers {
+  /** Digits after the point that a feature may state. */
+  public static final int SCALE_MAX = 9;
+
+  private static final double EXACT_MAX = 1L << 52;
+  private static final double[] POWERS = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
+
+  private WholeNumbers() {}
+
+  /**
+   * Returns a double or decimal as an integer of so many digits after the point, rounded half up
+   * from its exact value, or null if it does not fit; hot path.
+   *
+   * @param value a {@link Double} or {@link BigDecimal}
+   */
+  public static Long fixed(Object value, int scale) {
+    return value instanceof Double real
+        ? fixed((double) real, scale)
+        : fixed((BigDecimal) value, scale);
+  }
+
+  /** Returns the exact binary value of a double in fixed point, or null if it does not fit. */
+  public static Long fixed(double value, int scale) {
+    double power = POWERS[scale];
+    double magnitude = Math.abs(value);
+    double product = magnitude * power;
+    if (!(product < EXACT_MAX)) {
+      return Double.isFinite(value) ? fixed(new BigDecimal(value), scale) : null;
+    }
+    // The exact product is product + error; above 2^-1000 both are doubles.
+    double error = Math.fma(magnitude, power, -product);
+    double floor = Math.floor(product);
+    double aboveHalf = product - floor - 0.5;
+    long rounded = (long) floor;
+    if (aboveHalf > 0 || (aboveHalf == 0 && error >= 0)) {
+      rounded++;
+    }
+    return value < 0 ? -rounded : rounded;
+  }
+
+  /** Returns a decimal in fixed point, or null if it does not fit. */
+  public static Long fixed(BigDecimal value, int scale) {
+    BigInteger unscaled = value.setScale(scale, RoundingMode.HALF_UP).unscaledValue();
+    return unscaled.bitLength() < Long.SIZE ? (Long) unscaled.longValue() : null;
+  }
+
+  /** Returns the integer that stands in the same order as the double. */
+  public static long sortable(double value) {
+    long bits = Double.doubleToLongBits(value + 0.0); // Negative zero becomes zero.
+    return bits >= 0 ? bits : bits ^ Long.MAX_VALUE;
+  }
+}

@@ -1,0 +1,68 @@
+package io.featureplatform.kernel.spark;
+
+import static org.apache.spark.sql.functions.col;
+
+import io.featureplatform.kernel.tile.Layout;
+import java.util.stream.Stream;
+import org.apache.spark.api.java.function.ForeachPartitionFunction;
+import org.apache.spark.api.java.function.MapPartitionsFunction;
+import org.apache.spark.sql.Column;
+import org.apache.spark.sql.Dataset;
+import org.apache.spark.sql.Encoders;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.StructType;
+
+/** From the SQL's result to the rows of a generation, and to the store. */
+public final class TileRows {
+  private static final String ENTITY = "__entity";
+  private static final String TILE = "__tile";
+  private static final StructType TYPE =
+      new StructType()
+          .add("entity", DataTypes.StringType, false)
+          .add("level", DataTypes.IntegerType, false)
+          .add("start", DataTypes.LongType, false)
+          .add("payload", DataTypes.BinaryType, false);
+
+  private TileRows() {}
+
+  /**
+   * Rolls partials up to every level, as the kernel of a job does.
+   *
+   * @param partials what the SQL returns: entity, finest tile, {@code _events} and the columns
+   * @param specJson the job spec
+   * @return entity STRING, level INT (-1 the head), start BIGINT, payload BINARY; those of an
+   *     entity stand together
+   */
+  public static Dataset<Row> of(Dataset<Row> partials, String specJson) {
+    Layout layout = BackfillSpec.parse(specJson).layout();
+    Column[] columns =
+        Stream.concat(
+                Stream.of(ENTITY, TILE), layout.columns().stream().map(column -> column.name()))
+            .map(name -> col("`" + name + "`"))
+            .toArray(Column[]::new);
+    MapPartitionsFunction<Row, Row> rollUp =
+        rows -> new EntityRows(layout, rows, EntityRows.TILES_MAX);
+    return partials
+        .select(columns)
+        .repartition(col(ENTITY))
+        .sortWithinPartitions(ENTITY, TILE)
+        .mapPartitions(rollUp, Encoders.row(TYPE));
+  }
+
+  /**
+   * Writes rows to the generation's table; returns when all are acknowledged. May be repeated: the
+   * same bytes come under the same timestamp.
+   *
+   * @param rows as {@link #of} returns them
+   * @param specJson the job spec
+   * @param attempt the writer's, claimed for this backfill
+   * @param progress counts what was written
+   */
+  public static void write(
+      Dataset<Row> rows, String specJson, int attempt, WriteLimits limits, Progress progress) {
+    ForeachPartitionFunction<Row> write =
+        partition -> RowWriter.write(partition, specJson, attempt, limits, progress);
+    rows.foreachPartition(write);
+  }
+}

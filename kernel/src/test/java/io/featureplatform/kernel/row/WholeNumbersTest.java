@@ -1,0 +1,83 @@
+package io.featureplatform.kernel.row;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.math.RoundingMode;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.junit.jupiter.api.Test;
+
+class WholeNumbersTest {
+  /** Any double gives what exact decimal arithmetic gives. */
+  @Property
+  void equalsExactArithmetic(
+      @ForAll long bits, @ForAll @IntRange(max = WholeNumbers.SCALE_MAX) int scale) {
+    double value = Double.longBitsToDouble(bits);
+    assertEquals(exact(value, scale), WholeNumbers.fixed(value, scale));
+  }
+
+  /** So do doubles of everyday size, and those next to a tie. */
+  @Property
+  void equalsExactArithmeticNearTies(
+      @ForAll @IntRange(min = -2_000_000, max = 2_000_000) int halves,
+      @ForAll @IntRange(max = WholeNumbers.SCALE_MAX) int scale) {
+    double tie = halves / 2.0 / Math.pow(10, scale);
+    for (double value : new double[] {Math.nextDown(tie), tie, Math.nextUp(tie)}) {
+      assertEquals(exact(value, scale), WholeNumbers.fixed(value, scale));
+    }
+  }
+
+  /** The literal 0.145 is a little less than its text says, and is rounded as what it is. */
+  @Test
+  void roundsTheExactValue() {
+    assertEquals(14, WholeNumbers.fixed(0.145, 2));
+    assertEquals(13, WholeNumbers.fixed(0.125, 2));
+    assertEquals(-13, WholeNumbers.fixed(-0.125, 2));
+  }
+
+  /** A decimal is rounded half up, away from zero. */
+  @Test
+  void decimals() {
+    assertEquals(13, WholeNumbers.fixed(new BigDecimal("0.125"), 2));
+    assertEquals(-13, WholeNumbers.fixed(new BigDecimal("-0.125"), 2));
+    assertEquals(125_000_000_000_000_000L, WholeNumbers.fixed(new BigDecimal("0.125"), 18));
+  }
+
+  /** What does not fit a BIGINT is NULL. */
+  @Test
+  void outOfRangeIsNull() {
+    assertNull(WholeNumbers.fixed(Double.NaN, 2));
+    assertNull(WholeNumbers.fixed(Double.NEGATIVE_INFINITY, 2));
+    assertNull(WholeNumbers.fixed(1e17, 2));
+    assertNull(WholeNumbers.fixed(new BigDecimal("92233720368547758.08"), 2));
+    assertEquals(Long.MIN_VALUE, WholeNumbers.fixed(new BigDecimal("-92233720368547758.08"), 2));
+  }
+
+  /** Two doubles stand in the same order as their integers. */
+  @Property
+  void keepsOrder(@ForAll double left, @ForAll double right) {
+    assertEquals(
+        Integer.signum(Double.compare(left + 0.0, right + 0.0)),
+        Integer.signum(Long.compare(WholeNumbers.sortable(left), WholeNumbers.sortable(right))));
+  }
+
+  /** The two zeros are one. */
+  @Test
+  void zerosAreEqual() {
+    assertEquals(WholeNumbers.sortable(0.0), WholeNumbers.sortable(-0.0));
+    assertEquals(0, WholeNumbers.sortable(0.0));
+  }
+
+  private static Long exact(double value, int scale) {
+    if (!Double.isFinite(value)) {
+      return null;
+    }
+    BigInteger unscaled =
+        new BigDecimal(value).setScale(scale, RoundingMode.HALF_UP).unscaledValue();
+    return unscaled.bitLength() < Long.SIZE ? (Long) unscaled.longValue() : null;
+  }
+}

@@ -1,0 +1,101 @@
+package io.featureplatform.kernel.spark;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+
+import io.featureplatform.kernel.row.FeatureValues;
+import io.featureplatform.kernel.tile.Layout;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.TreeMap;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.constraints.IntRange;
+import org.apache.spark.sql.Row;
+import org.apache.spark.sql.RowFactory;
+import org.junit.jupiter.api.Test;
+
+class EntityRowsTest {
+  private static final long MINUTE_MS = 60_000;
+
+  /** One, five and thirty minutes; 3, 1 and 1 of them in the head. */
+  static final String LAYOUT =
+      """
+      {"levels_ms": [60000, 300000, 1800000], "depth": [3, 1, 1],
+       "retention_ms": [3600000, 7200000, 86400000],
+       "columns": [
+        {"id": 0, "name": "_events", "kind": "count", "carrier": "int", "n": 0,
+         "levels": [0, 1, 2], "lifetime": true},
+        {"id": 1, "name": "watch_ms", "kind": "sum", "carrier": "int", "n": 0,
+         "levels": [0, 2], "lifetime": true},
+        {"id": 3, "name": "longest", "kind": "max", "carrier": "int", "n": 0,
+         "levels": [1], "lifetime": false},
+        {"id": 2, "name": "language", "kind": "last_n", "carrier": "text", "n": 2,
+         "levels": [2], "lifetime": true}]}""";
+
+  /** However few tiles are rolled up at a time, the rows are those of all at once. */
+  @Property(tries = 300)
+  void chunksGiveTheWhole(@ForAll long seed, @ForAll @IntRange(min = 1, max = 5) int tilesMax) {
+    List<Row> partials = partials(new Random(seed));
+    assertEquals(byPlace(rows(partials, Integer.MAX_VALUE)), byPlace(rows(partials, tilesMax)));
+  }
+
+  /** Rows of an entity stand together, its head last; each place comes once. */
+  @Property(tries = 100)
+  void entitiesStandTogether(@ForAll long seed) {
+    List<Row> rows = rows(partials(new Random(seed)), 2);
+    assertEquals(rows.size(), byPlace(rows).size());
+    for (int i = 0; i < rows.size(); i++) {
+      boolean last = i == rows.size() - 1 || !rows.get(i).get(0).equals(rows.get(i + 1).get(0));
+      assertEquals(last, rows.get(i).getInt(1) == -1);
+    }
+  }
+
+  /** A partition that got no entity has no rows. */
+  @Test
+  void nothingGivesNothing() {
+    assertFalse(new EntityRows(Layout.fromJson(LAYOUT), List.<Row>of().iterator(), 1).hasNext());
+  }
+
+  private static List<Row> rows(List<Row> partials, int tilesMax) {
+    List<Row> rows = new ArrayList<>();
+    new EntityRows(Layout.fromJson(LAYOUT), partials.iterator(), tilesMax)
+        .forEachRemaining(rows::add);
+    return rows;
+  }
+
+  private static Map<String, String> byPlace(List<Row> rows) {
+    Map<String, String> places = new TreeMap<>();
+    for (Row row : rows) {
+      String place = row.getString(0) + " " + row.getInt(1) + " " + row.getLong(2);
+      places.put(place, HexFormat.of().formatHex((byte[]) row.get(3)));
+    }
+    return places;
+  }
+
+  /** Ascending by entity and tile; zeros, sums that cancel, and nulls among the values. */
+  private static List<Row> partials(Random random) {
+    List<Row> partials = new ArrayList<>();
+    for (int entity = 0; entity < random.nextInt(4); entity++) {
+      long minute = random.nextInt(100);
+      for (int i = 0; i <= random.nextInt(12); i++) {
+        minute += random.nextInt(3) == 0 ? 1 + random.nextInt(60) : 1;
+        long tileMs = minute * MINUTE_MS;
+        byte[] word = ("w" + random.nextInt(9)).getBytes(StandardCharsets.UTF_8);
+        partials.add(
+            RowFactory.create(
+                "e" + entity,
+                tileMs,
+                1L + random.nextInt(3),
+                random.nextInt(4) == 0 ? null : (Long) (random.nextInt(3) - 1L),
+                random.nextInt(4) == 0 ? null : (Long) (random.nextInt(9) - 4L),
+                random.nextBoolean() ? null : FeatureValues.ofText(word, tileMs + 5, 0, i)));
+      }
+    }
+    return partials;
+  }
+}

@@ -1,0 +1,85 @@
+"""A feature set with every aggregate and every type, for what must hold of all of them."""
+
+SOURCE = """
+source: {name}
+topic: {name}
+format: json
+event_time: at
+max_future: 5m
+columns:
+  post_id: STRING
+  user_id: BIGINT
+  action: STRING
+  watch_ms: INT
+  score: DOUBLE
+  price: "DECIMAL(10,2)"
+  muted: BOOLEAN
+  seen_at: TIMESTAMP
+  at: TIMESTAMP
+"""
+
+EVERYTHING = """
+featureset: {name}
+description: Every aggregate, every type, through an inner select.
+owner: tests
+entity: post_id
+source: {name}
+sql: |
+  WITH cleaned AS (
+    SELECT post_id, user_id, action, watch_ms, score, price, muted, seen_at,
+           CASE WHEN watch_ms > 1000 THEN 'long'
+                WHEN watch_ms IS NULL THEN 'none' ELSE 'short' END AS span,
+           watch_ms * 2 - 1 AS doubled
+    FROM {name}
+    WHERE action IS NULL OR action <> 'skip'
+  )
+  SELECT post_id,
+         COUNT(*)                                     AS events,
+         COUNT(user_id)                               AS known_users,
+         COUNT(*) FILTER (WHERE action = 'view')      AS views,
+         SUM(watch_ms)                                AS watch_ms,
+         SUM(doubled) FILTER (WHERE span = 'long')    AS doubled,
+         SUM(score)                                   AS score,
+         SUM(price)                                   AS price,
+         AVG(watch_ms)                                AS mean_watch,
+         AVG(score)                                   AS mean_score,
+         MIN(watch_ms)                                AS least_watch,
+         MAX(watch_ms)                                AS most_watch,
+         MIN(score)                                   AS worst_score,
+         MAX(score)                                   AS best_score,
+         MAX(price)                                   AS top_price,
+         MIN(seen_at)                                 AS first_seen,
+         FIRST_VALUE(action)                          AS first_action,
+         LAST_VALUE(muted)                            AS muted,
+         LAST_VALUE(score)                            AS last_score,
+         LAST_VALUE(span)                             AS span,
+         LAST_VALUE(price)                            AS last_price,
+         LAST_N(user_id, 20)                          AS recent_users,
+         LAST_N(action, 5) FILTER (WHERE watch_ms > 100) AS recent_actions
+  FROM cleaned
+  GROUP BY post_id
+features:
+  events:         {{windows: [1m, 30m, 2h, 1d], lifetime: true}}
+  known_users:    {{windows: [30m]}}
+  views:          {{windows: [5m, 2h], lifetime: true}}
+  watch_ms:       {{windows: [30m, 1d], lifetime: true}}
+  doubled:        {{windows: [2h]}}
+  score:          {{windows: [30m], lifetime: true, scale: 3}}
+  price:          {{windows: [2h], lifetime: true, scale: 2}}
+  mean_watch:     {{windows: [30m, 2h], lifetime: true}}
+  mean_score:     {{windows: [2h], scale: 4}}
+  least_watch:    {{windows: [30m], lifetime: true}}
+  most_watch:     {{windows: [2h], lifetime: true}}
+  worst_score:    {{windows: [2h]}}
+  best_score:     {{lifetime: true}}
+  top_price:      {{windows: [1d]}}
+  first_seen:     {{lifetime: true}}
+  first_action:   latest
+  muted:          latest
+  last_score:     latest
+  span:           latest
+  last_price:     latest
+  recent_users:   latest
+  recent_actions: latest
+settings: {{parallelism: 2, checkpoint_interval: 5s, flush_interval: 1s, state_ttl: 1m, keep: 6h}}
+"""

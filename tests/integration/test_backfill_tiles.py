@@ -1,0 +1,201 @@
+"""A backfill's rows equal the oracle's, as a job's do (test_exactness): so both are equal."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from everything import EVERYTHING, SOURCE
+from pyarrow import parquet
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import rand
+
+from backfill.tiles import events as parse
+from backfill.tiles import register_functions, tile_rows
+from feature_platform.definition.loading import load_project
+from feature_platform.definition.model import FeatureSet
+from feature_platform.plan.job import job_definition
+from feature_platform.rows.partials import Item
+from feature_platform.store.base import HEAD_LEVEL
+from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
+from feature_platform.testing.deployed import snapshot_of
+from feature_platform.testing.reference_rows import encode_items
+from feature_platform.tiles.layout import Carrier
+
+NAME = "everything"
+EVENTS = 20_000
+FILES = 3
+HOUR_MS = 3_600_000
+END_MS = 1_772_366_400_000
+"""2026-03-01T12:00Z"""
+MIX = Mix(count=EVENTS, entities=150, end_ms=END_MS, span_ms=60 * HOUR_MS, partitions=4)
+SEED = 20_261
+SCHEMA = pa.schema(
+    {
+        "key": pa.binary(),
+        "value": pa.binary(),
+        "partition": pa.int32(),
+        "offset": pa.int64(),
+        "timestamp": pa.int64(),
+    }
+)
+
+Place = tuple[str, int, int]
+
+
+@pytest.fixture(scope="module", name="featureset")
+def _featureset(tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
+    folder = tmp_path_factory.mktemp("featuresets")
+    (folder / "sources").mkdir()
+    (folder / "sources" / f"{NAME}.yaml").write_text(SOURCE.format(name=NAME))
+    (folder / f"{NAME}.yaml").write_text(EVERYTHING.format(name=NAME))
+    return load_project(folder).checked().featuresets[NAME]
+
+
+@pytest.fixture(scope="module", name="raw")
+def _raw(featureset: FeatureSet) -> list[RawEvent]:
+    return list(generate_events(featureset.source, featureset.entity, MIX, seed=SEED))
+
+
+@pytest.fixture(scope="module", name="records")
+def _records(
+    spark: SparkSession, raw: list[RawEvent], tmp_path_factory: pytest.TempPathFactory
+) -> DataFrame:
+    """The records in files, as an event log holds them."""
+    folder = tmp_path_factory.mktemp("records")
+    for number in range(FILES):
+        write_records(folder / f"{number}.parquet", raw[number::FILES])
+    return spark.read.parquet(str(folder))
+
+
+@pytest.fixture(scope="module", name="spec")
+def _spec(featureset: FeatureSet) -> dict[str, Any]:
+    return job_definition(featureset, snapshot_of(featureset).layout)
+
+
+@pytest.fixture(scope="module", name="rows")
+def _rows(spark: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -> dict[Place, bytes]:
+    return collected(tile_rows(spark, parse(spark, records, spec), spec))
+
+
+@pytest.fixture(name="functions")
+def _functions(spark: SparkSession) -> SparkSession:
+    register_functions(spark)
+    return spark
+
+
+def write_records(path: Path, events: list[RawEvent]) -> None:
+    """Write events as the event log holds them."""
+    lines = [
+        {
+            "key": None,
+            "value": event.value,
+            "partition": event.partition,
+            "offset": event.offset,
+            "timestamp": event.timestamp_ms,
+        }
+        for event in events
+    ]
+    parquet.write_table(pa.Table.from_pylist(lines, SCHEMA), path)
+
+
+def collected(rows: DataFrame) -> dict[Place, bytes]:
+    """Return payloads by entity, level and start, no two of which are the same."""
+    found = [((row[0], row[1], row[2]), bytes(row[3])) for row in rows.toLocalIterator()]
+    assert len(dict(found)) == len(found)
+    return dict(found)
+
+
+def expected_rows(oracle: Oracle) -> Iterator[tuple[Place, bytes]]:
+    """Return what the oracle says of all entities."""
+    for key in oracle.entities:
+        entity = oracle.entity(key)
+        assert entity is not None
+        yield (key, HEAD_LEVEL, 0), entity.head
+        for tile in entity.closed:
+            yield (key, tile.level, tile.start_ms), tile.payload
+
+
+def test_every_row_equals_the_oracle(
+    featureset: FeatureSet, raw: list[RawEvent], rows: Mapping[Place, bytes]
+) -> None:
+    """All aggregates over late, repeated, odd and unreadable events: every byte of every row."""
+    oracle = Oracle(featureset, snapshot_of(featureset).layout, raw)
+    expected = dict(expected_rows(oracle))
+
+    assert len(oracle.dead_letters) > EVENTS / 200
+    wrong = [
+        place for place in rows.keys() | expected.keys() if rows.get(place) != expected.get(place)
+    ]
+    assert sorted(wrong)[:10] == [], f"{len(wrong)} of {len(expected)} rows differ"
+
+
+@pytest.mark.parametrize(("files", "shuffles", "groups"), [(1, 3, 2), (7, 1, 10_000_000)])
+def test_how_the_input_is_split_changes_nothing(
+    spark: SparkSession,
+    records: DataFrame,
+    spec: Mapping[str, Any],
+    rows: Mapping[Place, bytes],
+    *,
+    files: int,
+    shuffles: int,
+    groups: int,
+) -> None:
+    """Other partitions, another order and sorted or hashed groups give the same rows."""
+    settings = {
+        "spark.sql.shuffle.partitions": str(shuffles),
+        "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": str(groups),
+    }
+    before = {key: str(spark.conf.get(key)) for key in settings}
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    mixed = records.orderBy(rand(seed=1)).repartition(files)
+    other = collected(tile_rows(spark, parse(spark, mixed, spec), spec))
+    for key, value in before.items():
+        spark.conf.set(key, value)
+
+    assert dict(rows) == other
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        ("FP_FIXED(0.145D, 2)", 14),
+        ("FP_FIXED(-0.125D, 2)", -13),
+        ("FP_FIXED(CAST('0.125' AS DECIMAL(10, 3)), 2)", 13),
+        ("FP_FIXED(1e17D, 2)", None),
+        ("FP_FIXED(CAST(NULL AS DOUBLE), 2)", None),
+        ("FP_SORTABLE(-0.0D)", 0),
+        ("FP_SORTABLE(-1.5D) < FP_SORTABLE(-1.25D)", True),
+        ("FP_SORTABLE(CAST(NULL AS DOUBLE))", None),
+        ("9223372036854775807 + CAST(x AS BIGINT)", -9223372036854775808),
+    ],
+)
+def test_functions_of_a_row(functions: SparkSession, sql: str, value: object) -> None:
+    """The SQL functions of a row give what Flink's give, through Spark's own conversions."""
+    assert functions.sql(f"SELECT {sql} FROM VALUES (1) AS t(x)").head() == (value,)
+
+
+@pytest.mark.parametrize(
+    ("sql", "carrier", "items"),
+    [
+        ("FP_LAST_INT(v, t, p, o)", "int", [Item(3, 1, 0, 3)]),
+        ("FP_FIRST_INT(v, t, p, o)", "int", [Item(1, 0, 0, 1)]),
+        ("FP_LAST_INT(v, t, p, o) FILTER (WHERE v < 3)", "int", [Item(2, 0, 1, 2)]),
+        ("FP_LAST_INT(v, t, p, o) FILTER (WHERE v > 100)", "int", []),
+        ("FP_FIRST_REAL(-0.0D * v, t, p, o)", "real", [Item(1, 0, 0, 0.0)]),
+        ("FP_LAST_TEXT('Größe', t, p, o)", "text", [Item(4, 0, 2, "Größe")]),
+        ("FP_LAST_N_INT(v, 2, t, p, o)", "int", [Item(3, 1, 0, 3), Item(2, 0, 1, 2)]),
+    ],
+)
+def test_aggregates_of_items(
+    functions: SparkSession, sql: str, carrier: Carrier, items: list[Item]
+) -> None:
+    """FIRST, LAST and LAST_N go by event time, ignore NULL and take a FILTER."""
+    head = functions.sql(
+        f"SELECT {sql} FROM VALUES (CAST(1 AS BIGINT), 1L, 0, 0L), (3L, 3L, 1, 0L), "
+        "(2L, 2L, 0, 1L), (CAST(NULL AS BIGINT), 4L, 0, 2L) AS t(v, t, p, o)"
+    ).head()
+    assert head is not None
+    assert head[0] == (encode_items(carrier, items) if items else None)
