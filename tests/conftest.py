@@ -55,13 +55,17 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[SHARED] = tempfile.mkdtemp(prefix="fp-test-stack-")
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Stop what the workers shared."""
-    if SHARED in os.environ and not _is_worker(config):
-        folder = Path(os.environ.pop(SHARED))
-        if (folder / SETTINGS_FILE).exists():
-            Stack(load_settings(folder, {}), servers=SERVERS, report=_print).down()
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Stop what the workers shared; after a failure its data and logs are kept."""
+    if SHARED not in os.environ or _is_worker(session.config):
+        return
+    folder = Path(os.environ.pop(SHARED))
+    if (folder / SETTINGS_FILE).exists():
+        Stack(load_settings(folder, {}), servers=SERVERS, report=_print).down()
+    if exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         shutil.rmtree(folder)
+    else:
+        print(f"\nthe servers' logs are in {folder}/.fp/logs")  # noqa: T201 (pytest's output)
 
 
 def _is_worker(config: pytest.Config) -> bool:
