@@ -30,7 +30,7 @@ def fetch_jars(settings: Settings, profile: Profile, java_home: Path) -> Path:
     """
     folder = settings.cache.expanduser() / "jars" / profile
     stamp = folder / STAMP
-    pinned = hashlib.sha256(POM.read_bytes()).hexdigest()
+    pinned = pinned_by_pom(profile)
     with locked(folder.parent / "lock"):
         if stamp.exists() and stamp.read_text() == pinned:
             return folder
@@ -40,6 +40,12 @@ def fetch_jars(settings: Settings, profile: Profile, java_home: Path) -> Path:
         _maven(POM, (*arguments, f"-DoutputDirectory={folder}"), java_home)
         stamp.write_text(pinned)
     return folder
+
+
+def pinned_by_pom(profile: Profile) -> str:
+    """Fingerprint what the pom pins for one profile: another's jars are not fetched again."""
+    wanted = POM.read_text().split(f"<id>{profile}</id>", 1)[1].split("</profile>", 1)[0]
+    return hashlib.sha256(wanted.encode()).hexdigest()
 
 
 def build_kernel(settings: Settings, java_home: Path) -> Path:

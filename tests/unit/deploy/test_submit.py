@@ -1,6 +1,5 @@
 """Running `flink run`: its arguments and its answers, with a small script in place of Java."""
 
-import hashlib
 import json
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from feature_platform.deploy import submit
 from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError
 from feature_platform.local import flink_client
-from feature_platform.local.jars import POM, STAMP
+from feature_platform.local.jars import STAMP, pinned_by_pom
 from feature_platform.settings import Settings, load_settings
 
 JOB = "a" * 32
@@ -35,7 +34,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     (tmp_path / "cache" / "jars" / "flink" / "connector.jar").touch()
     planner = tmp_path / "cache" / "jars" / "planner"
     (planner / "planner.jar").touch()
-    (planner / STAMP).write_text(hashlib.sha256(POM.read_bytes()).hexdigest())
+    (planner / STAMP).write_text(pinned_by_pom("planner"))
     monkeypatch.setattr(flink_client, "find_flink_home", lambda: tmp_path)
     monkeypatch.delenv("FLINK_CONF_DIR", raising=False)
     settings = load_settings(tmp_path, {}).model_copy(update={"cache": tmp_path / "cache"})
