@@ -1,15 +1,13 @@
 """A backfill's rows equal the oracle's, as a job's do (test_exactness): so both are equal."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from everything import EVERYTHING, SOURCE
-from pyarrow import parquet
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import rand
+from records import write_records
 
 from backfill.tiles import events as parse
 from backfill.tiles import register_functions, tile_rows
@@ -31,16 +29,6 @@ END_MS = 1_772_366_400_000
 """2026-03-01T12:00Z"""
 MIX = Mix(count=EVENTS, entities=150, end_ms=END_MS, span_ms=60 * HOUR_MS, partitions=4)
 SEED = 20_261
-SCHEMA = pa.schema(
-    {
-        "key": pa.binary(),
-        "value": pa.binary(),
-        "partition": pa.int32(),
-        "offset": pa.int64(),
-        "timestamp": pa.int64(),
-    }
-)
-
 Place = tuple[str, int, int]
 
 
@@ -83,21 +71,6 @@ def _rows(spark: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -> d
 def _functions(spark: SparkSession) -> SparkSession:
     register_functions(spark)
     return spark
-
-
-def write_records(path: Path, events: list[RawEvent]) -> None:
-    """Write events as the event log holds them."""
-    lines = [
-        {
-            "key": None,
-            "value": event.value,
-            "partition": event.partition,
-            "offset": event.offset,
-            "timestamp": event.timestamp_ms,
-        }
-        for event in events
-    ]
-    parquet.write_table(pa.Table.from_pylist(lines, SCHEMA), path)
 
 
 def collected(rows: DataFrame) -> dict[Place, bytes]:
