@@ -16,7 +16,7 @@ LAYERS = (
     ("definition",),
     ("rows",),
     ("plan",),
-    ("store", "broker"),
+    ("store", "broker", "event_log"),
     ("registry",),
     ("serving", "local"),
     ("deploy",),
@@ -100,7 +100,11 @@ def test_the_core_is_pure(layer: str) -> None:
 @pytest.mark.parametrize("engine", HOMES)
 def test_an_engine_stays_at_home(engine: str) -> None:
     """Only the folder made for an engine imports it."""
-    shipped = [*_modules(ROOT / PACKAGE), *_modules(ROOT / "streaming")]
+    shipped = [
+        *_modules(ROOT / PACKAGE),
+        *_modules(ROOT / "streaming"),
+        *_modules(ROOT / "backfill"),
+    ]
     strangers = [
         _name(path)
         for path in shipped
