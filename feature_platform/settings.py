@@ -101,6 +101,24 @@ class FlinkSettings(_Section):
         return f"http://{self.host}:{self.port}"
 
 
+class SparkSettings(_Section):
+    """How the processes that archive are run."""
+
+    master: str = "local[2]"
+    driver_memory: str = "2g"
+    options: dict[str, str] = {}
+    """Options of Spark's own, over what the platform sets: credentials of s3a://, for one."""
+
+
+class EventLogSettings(_Section):
+    """The archive of all records."""
+
+    folder: str = ""
+    """A path, or any address that Hadoop knows (s3a://bucket/log); default `.fp/event_log`."""
+    commit_records_max: int = Field(default=2_000_000, ge=1)
+    """How many records are read and committed at a time."""
+
+
 class DagsterSettings(_Section):
     """The web server and its code server."""
 
@@ -123,6 +141,8 @@ class Settings(_Section):
     kafka: KafkaSettings = KafkaSettings()
     store: StoreSettings = StoreSettings()
     flink: FlinkSettings = FlinkSettings()
+    spark: SparkSettings = SparkSettings()
+    event_log: EventLogSettings = EventLogSettings()
     dagster: DagsterSettings = DagsterSettings()
 
     @property
@@ -144,6 +164,12 @@ class Settings(_Section):
     def connector_jars(self) -> Path:
         """Folder of the jars that a Flink job needs beside the kernel's."""
         return self.cache.expanduser() / "jars" / "flink"
+
+    @property
+    def event_log_folder(self) -> str:
+        """Where the event log lies, as Hadoop writes it; a path is relative to the project."""
+        folder = self.event_log.folder or str(self.data / "event_log")
+        return folder if "://" in folder else (self.project / folder).resolve().as_uri()
 
     @property
     def kernel_jar(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-FOLDERS = ("feature_platform", "streaming", "bench", "tests")
+FOLDERS = ("feature_platform", "streaming", "backfill", "bench", "tests")
 MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 JAVA_LINES_MAX = 500

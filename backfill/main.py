@@ -1,0 +1,96 @@
+"""What the platform starts as a child: `python -m backfill.main archive --spec FILE`.
+
+Each line on standard output is a JSON object that says what was done, `error` or `done` the last.
+Standard error is Spark's log.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from py4j.protocol import Py4JError
+
+from backfill.event_log import SparkEngine, bounds
+from backfill.files import HadoopFiles
+from backfill.session import open_session
+from feature_platform.clock import SystemClock
+from feature_platform.errors import FeaturePlatformError
+from feature_platform.event_log.archiver import Job, archive
+
+DETAIL_CHARACTERS_MAX = 600
+
+
+def main() -> int:
+    """Archive one source; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["archive"])
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
+    arguments = parser.parse_args()
+    if arguments.with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    spec = json.loads(arguments.spec.read_text())
+    try:
+        _archive(spec)
+    except FeaturePlatformError as error:
+        _tell({"event": "error", "kind": type(error).__name__, "message": str(error)})
+    except (Py4JError, OSError) as error:
+        _tell({"event": "error", "kind": "spark", "message": _short(error)})
+    else:
+        return 0
+    return 1
+
+
+def _archive(spec: Mapping[str, Any]) -> None:
+    source, kafka, spark = spec["source"], spec["kafka"], spec["spark"]
+    session = open_session(
+        master=spark["master"],
+        jars=[Path(jar) for jar in spec["jars"]],
+        options=spark["options"],
+        driver_memory=spark["driver_memory"],
+    )
+    files = HadoopFiles(session, f"{spec['log']}/{source['name']}")
+    job = Job(
+        source=source["name"],
+        topic=source["topic"],
+        records_max=spec["records_max"],
+        accept_gap=spec["accept_gap"],
+    )
+    log = archive(
+        job,
+        files,
+        SparkEngine(session, files, source, kafka),
+        lambda: bounds(kafka, source["topic"]),
+        SystemClock(),
+        _tell,
+    )
+    positions = {str(part): end for part, end in sorted(log.positions.items())}
+    done = {"records": log.records, "files": len(log.files), "bytes": log.bytes}
+    _tell({"event": "done", "positions": positions, **done})
+
+
+def _tell(fact: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _short(error: Exception) -> str:
+    """Return the innermost cause of a Java trace, which tells why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    full = [line for line in lines if "No space left" in line]
+    return (full or causes or lines or [repr(error)])[-1][:DETAIL_CHARACTERS_MAX]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

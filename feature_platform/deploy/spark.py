@@ -1,0 +1,188 @@
+"""Runs Spark as a child process: passes on what it tells, and makes its failures ours."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from feature_platform import errors
+from feature_platform.definition.model import Source
+from feature_platform.errors import FeaturePlatformError, SparkFailedError
+from feature_platform.local.jars import build_kernel, fetch_jars
+from feature_platform.local.java import find_java_home, java_environment
+from feature_platform.plan.job import source_json
+from feature_platform.settings import REPOSITORY, Settings
+
+STOP_TIMEOUT_S = 10.0
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """What an event log holds after a run, and what that run did."""
+
+    source: str
+    records: int
+    files: int
+    bytes: int
+    positions: Mapping[str, int]
+    """First offset of each "topic/partition" that is not archived."""
+    added: int
+    """Records that this run archived."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `fp archive --json` prints."""
+        return {
+            "source": self.source,
+            "added": self.added,
+            "records": self.records,
+            "files": self.files,
+            "bytes": self.bytes,
+            "positions": dict(self.positions),
+        }
+
+
+def archive(
+    settings: Settings, source: Source, report: Report, *, accept_gap: bool = False
+) -> Archived:
+    """Bring a source's event log up to the topic's ends of now.
+
+    Args:
+        settings: Where everything is.
+        source: What is archived.
+        report: Told each thing that the child tells.
+        accept_gap: Go on although Kafka has lost offsets that are not archived.
+
+    Raises:
+        EventLogError: The log is damaged, misses offsets, or somebody else archives the source.
+        SparkFailedError: Spark failed or was killed; nothing is half committed.
+        BrokerUnavailableError: Kafka does not answer.
+        ServerError: A JDK or a jar is missing.
+    """
+    java_home = find_java_home()
+    jars = sorted(fetch_jars(settings, "spark", java_home).glob("*.jar"))
+    with tempfile.TemporaryDirectory(prefix="fp-spark-") as folder:
+        options = {
+            "spark.local.dir": folder,
+            "spark.sql.warehouse.dir": f"{folder}/warehouse",
+            **settings.spark.options,
+        }
+        spec = {
+            "source": source_json(source),
+            "kafka": {
+                "bootstrap": settings.kafka.bootstrap,
+                "properties": dict(settings.kafka.properties),
+            },
+            "log": settings.event_log_folder,
+            "spark": {**settings.spark.model_dump(), "options": options},
+            "jars": [str(jar) for jar in (build_kernel(settings, java_home), *jars)],
+            "records_max": settings.event_log.commit_records_max,
+            "accept_gap": accept_gap,
+        }
+        path = Path(folder) / "spec.json"
+        path.write_text(json.dumps(spec, indent=1))
+        added = 0
+        for fact in _run(settings, source.name, path, java_environment(java_home)):
+            report(fact)
+            added += fact["records"] if fact["event"] == "commit" else 0
+    return Archived(
+        source=source.name,
+        records=fact["records"],
+        files=fact["files"],
+        bytes=fact["bytes"],
+        positions={f"{source.topic}/{part}": end for part, end in fact["positions"].items()},
+        added=added,
+    )
+
+
+def _run(
+    settings: Settings, source: str, spec: Path, java: Mapping[str, str]
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what the child tells; the last is `done`."""
+    logs = settings.data / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"event_log-{source}.log"
+    command = [sys.executable, "-m", "backfill.main", "archive", "--with-parent"]
+    fact: Mapping[str, Any] = {"event": "nothing"}
+    with (
+        log.open("wb") as errors_log,
+        _child([*command, "--spec", str(spec)], java, errors_log) as child,
+    ):
+        assert child.stdout is not None  # noqa: S101 (a pipe was asked for)
+        for line in child.stdout:
+            try:
+                fact = json.loads(line)
+            except ValueError:
+                continue
+            if fact["event"] == "error":
+                break
+            yield fact
+        if fact["event"] == "done":
+            return
+        if fact["event"] == "error":
+            raise _translated(settings, source, fact, log)
+        code = child.wait()
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    msg = (
+        f"source {source}: Spark {how} before it was done; what it had committed stays, nothing is "
+        f"half committed. Run fp archive {source} again; its log is {log}"
+    )
+    raise SparkFailedError(msg)
+
+
+@contextmanager
+def _child(
+    command: list[str], java: Mapping[str, str], log: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a child in a session of its own; whatever ends the block ends all of it."""
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        cwd=REPOSITORY,
+        env={**os.environ, **java},
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        if child.stdin:
+            child.stdin.close()  # it ends by itself when its parent's end is closed
+        try:
+            child.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+def _translated(
+    settings: Settings, source: str, fact: Mapping[str, Any], log: Path
+) -> FeaturePlatformError:
+    kind = getattr(errors, fact["kind"], None)
+    text = fact["message"]
+    if kind is not None and issubclass(kind, FeaturePlatformError):
+        made: FeaturePlatformError = kind(text)
+        return made
+    if "No space left" in text:
+        msg = (
+            f"source {source}: a disk is full ({text}): that of the event log "
+            f"{settings.event_log_folder}, or that of Spark's spark.local.dir. What was committed "
+            f"stays, nothing is half committed: free some space, then fp archive {source}"
+        )
+        return SparkFailedError(msg)
+    msg = (
+        f"source {source}: Spark failed: {text}. What was committed stays, nothing is half "
+        f"committed: remove the cause, then fp archive {source}; its log is {log}"
+    )
+    return SparkFailedError(msg)
