@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -71,16 +70,8 @@ class SparkEngine:
             for path, size in self._files.sizes(staging)
             if path.endswith(".parquet") and not path.rpartition("/")[2].startswith("_")
         }
-        if not sizes:
-            return []
-        names = [f"{self._files.root}/{path}" for path in sizes]
-        written = self._session.read.schema(SCHEMA).parquet(*names)
-        counts = {
-            unquote(row[0]).rpartition("/")[2]: int(row[1])
-            for row in written.groupBy(f.col("_metadata.file_name")).count().collect()
-        }
         return [
-            LogFile(path=path, records=counts[path.rpartition("/")[2]], bytes=size)
+            LogFile(path=path, records=self._files.parquet_records(path), bytes=size)
             for path, size in sorted(sizes.items())
         ]
 

@@ -54,6 +54,16 @@ class HadoopFiles:
         finally:
             stream.close()
 
+    def parquet_records(self, path: str) -> int:
+        """Return how many records a Parquet file holds, as its footer says."""
+        parquet = self._jvm.org.apache.parquet.hadoop
+        given = parquet.util.HadoopInputFile.fromPath(self.path(path), self._conf)
+        reader = parquet.ParquetFileReader.open(given)
+        try:
+            return int(reader.getRecordCount())
+        finally:
+            reader.close()
+
     def publish(self, path: str, data: bytes) -> bool:
         """Create a file with its whole content at once; False if it is there already."""
         target = self.path(path)
