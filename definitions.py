@@ -9,6 +9,7 @@ from feature_platform.orchestration.assets import (
     source_asset,
     stream_asset,
 )
+from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
 from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor
@@ -19,12 +20,14 @@ featuresets = loaded.project.featuresets.values()
 defs = dg.Definitions(
     assets=[
         *map(source_asset, loaded.project.sources.values()),
+        *map(event_log_asset, loaded.project.sources.values()),
         *map(stream_asset, featuresets),
         *map(live_asset, featuresets),
         *(broken_asset(name, problems) for name, problems in loaded.broken.items()),
     ],
     asset_checks=[broken_check(name) for name in loaded.broken],
     sensors=[jobs_sensor(loaded.project.featuresets)],
+    schedules=[event_log_schedule(loaded.project.sources)],
     resources={"platform": Platform(project=str(loaded.settings.project))},
     executor=dg.in_process_executor,
 )

@@ -1,60 +1,128 @@
-"""Entry of a backfill: `python -m backfill.main --spec FILE`, run by `deploy/spark.py`.
+"""What the platform starts as a child: `python -m backfill.main archive|tiles --spec FILE`.
 
-Tells how far it is on standard output, one JSON object a line; Spark's own log goes to standard
-error.
+Each line on standard output is a JSON object that says what was done, `error` or `done` the last.
+Standard error is Spark's log.
 """
 
 import argparse
 import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from backfill.kafka import kafka_records
+from py4j.protocol import Py4JError
+from pyspark.sql import SparkSession
+
+from backfill.event_log import SparkEngine, bounds, records
+from backfill.files import HadoopFiles
 from backfill.session import open_session
 from backfill.tiles import Limits, Written, events, tile_rows, write_rows
+from feature_platform.clock import SystemClock
+from feature_platform.errors import FeaturePlatformError
+from feature_platform.event_log.archiver import Job, archive
+
+DETAIL_CHARACTERS_MAX = 600
 
 
-def main() -> None:
-    """Compute and write all rows of a generation."""
+def main() -> int:
+    """Archive one source, or write the rows of one generation; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--spec", type=Path, required=True, help="what to do, JSON")
-    run(json.loads(parser.parse_args().spec.read_text()))
-
-
-def run(spec: dict[str, Any]) -> None:
-    """Do what a spec says; see `deploy/spark.py`, which writes it."""
-    job, spark = spec["job"], spec["spark"]
-    session = open_session(
-        master=spark["master"],
-        jars=[Path(jar) for jar in spec["jars"]],
-        options=spark["options"],
-        driver_memory=spark["driver_memory"],
-    )
+    parser.add_argument("what", choices=sorted(TASKS))
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
+    arguments = parser.parse_args()
+    if arguments.with_parent:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    spec = json.loads(arguments.spec.read_text())
     try:
-        records = kafka_records(
-            session,
-            job["source"]["topic"],
-            spec["until"],
-            bootstrap=job["kafka"]["bootstrap"],
-            properties=job["kafka"]["properties"],
+        session = open_session(
+            master=spec["spark"]["master"],
+            jars=[Path(jar) for jar in spec["jars"]],
+            options=spec["spark"]["options"],
+            driver_memory=spec["spark"]["driver_memory"],
         )
-        rows = tile_rows(session, events(session, records, job), job)
-        limits = Limits(rows_per_second_max=spark["rows_per_second_max"])
-        written = write_rows(session, rows, job, spec["attempt"], limits=limits, report=_tell)
-        _tell(written, done=True)
-    finally:
-        session.stop()
+        TASKS[arguments.what](session, spec)
+    except FeaturePlatformError as error:
+        _tell({"event": "error", "kind": type(error).__name__, "message": str(error)})
+    except (Py4JError, OSError) as error:
+        _tell({"event": "error", "kind": "spark", "message": _short(error)})
+    else:
+        return 0
+    return 1
 
 
-def _tell(written: Written, *, done: bool = False) -> None:
-    facts = {
+def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
+    source, kafka = spec["source"], spec["kafka"]
+    files = HadoopFiles(session, f"{spec['log']}/{source['name']}")
+    job = Job(
+        source=source["name"],
+        topic=source["topic"],
+        records_max=spec["records_max"],
+        accept_gap=spec["accept_gap"],
+    )
+    log = archive(
+        job,
+        files,
+        SparkEngine(session, files, source, kafka),
+        lambda: bounds(kafka, source["topic"]),
+        SystemClock(),
+        _tell,
+    )
+    positions = {str(part): end for part, end in sorted(log.positions.items())}
+    done = {"records": log.records, "files": len(log.files), "bytes": log.bytes}
+    _tell({"event": "done", "positions": positions, **done})
+
+
+def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
+    job = spec["job"]
+    raw = records(session, spec["log"], job["source"], spec["until"], job["kafka"])
+    rows = tile_rows(session, events(session, raw, job), job)
+    limits = Limits(rows_per_second_max=spec["spark"]["rows_per_second_max"])
+    written = write_rows(
+        session,
+        rows,
+        job,
+        spec["attempt"],
+        limits=limits,
+        report=lambda so_far: _tell({"event": "written", **_facts(so_far)}),
+    )
+    _tell({"event": "done", **_facts(written)})
+
+
+def _facts(written: Written) -> dict[str, int]:
+    return {
         "rows": written.rows,
         "bytes": written.payload_bytes,
         "expired": written.expired,
-        "done": done,
     }
-    print(json.dumps(facts), flush=True)  # noqa: T201 - how the parent is told
+
+
+TASKS: Mapping[str, Callable[[SparkSession, Mapping[str, Any]], None]] = {
+    "archive": _archive,
+    "tiles": _write_tiles,
+}
+
+
+def _tell(fact: Mapping[str, Any]) -> None:
+    sys.stdout.write(json.dumps(fact) + "\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _short(error: Exception) -> str:
+    """Return the innermost cause of a Java trace, which tells why."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    causes = [line for line in lines if line.startswith("Caused by: ")]
+    full = [line for line in lines if "No space left" in line]
+    return (full or causes or lines or [repr(error)])[-1][:DETAIL_CHARACTERS_MAX]
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

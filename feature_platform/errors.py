@@ -14,6 +14,10 @@ FeaturePlatformError
     ├── BrokerUnavailableError  Kafka did not answer
     ├── JobFailedError          a Flink job failed or did not reach its checkpoint
     │   └── RestoreFailedError  it cannot go on from its checkpoint: the store is left
+    ├── SparkFailedError        a Spark process failed or was killed
+    ├── EventLogError           an event log is damaged, or does not fit its topic
+    │   ├── OffsetsGoneError    neither the log nor Kafka has some offsets
+    │   └── LogConflictError    someone else archived the same source meanwhile
     ├── LeaseHeldError          someone else deploys this feature set right now
     └── CorruptRowError         stored bytes that cannot be decoded
 
@@ -101,6 +105,22 @@ class JobFailedError(WorldError):
 
 class RestoreFailedError(JobFailedError):
     """A Flink job's checkpoint or savepoint is missing, corrupt, or void."""
+
+
+class SparkFailedError(WorldError):
+    """A Spark process failed, or was killed."""
+
+
+class EventLogError(WorldError):
+    """An event log is damaged, or does not fit its topic."""
+
+
+class OffsetsGoneError(EventLogError):
+    """Neither the event log nor Kafka has some offsets; the message names them."""
+
+
+class LogConflictError(EventLogError):
+    """Someone else archived the same source meanwhile."""
 
 
 class LeaseHeldError(WorldError):

@@ -102,7 +102,7 @@ class FlinkSettings(_Section):
 
 
 class SparkSettings(_Section):
-    """Where backfills run."""
+    """How the processes that archive and backfill are run."""
 
     master: str = "local[2]"
     driver_memory: str = "2g"
@@ -110,7 +110,16 @@ class SparkSettings(_Section):
     rows_per_second_max: int = Field(default=0, ge=0)
     """Of each core, into the store; 0: as fast as it takes them."""
     options: dict[str, str] = {}
-    """Spark's own settings, over what the platform sets."""
+    """Options of Spark's own, over what the platform sets: credentials of s3a://, for one."""
+
+
+class EventLogSettings(_Section):
+    """The archive of all records."""
+
+    folder: str = ""
+    """A path, or any address that Hadoop knows (s3a://bucket/log); default `.fp/event_log`."""
+    commit_records_max: int = Field(default=2_000_000, ge=1)
+    """How many records are read and committed at a time."""
 
 
 class DagsterSettings(_Section):
@@ -136,6 +145,7 @@ class Settings(_Section):
     store: StoreSettings = StoreSettings()
     flink: FlinkSettings = FlinkSettings()
     spark: SparkSettings = SparkSettings()
+    event_log: EventLogSettings = EventLogSettings()
     dagster: DagsterSettings = DagsterSettings()
 
     @property
@@ -157,6 +167,12 @@ class Settings(_Section):
     def connector_jars(self) -> Path:
         """Folder of the jars that a Flink job needs beside the kernel's."""
         return self.cache.expanduser() / "jars" / "flink"
+
+    @property
+    def event_log_folder(self) -> str:
+        """Where the event log lies, as Hadoop writes it; a path is relative to the project."""
+        folder = self.event_log.folder or str(self.data / "event_log")
+        return folder if "://" in folder else (self.project / folder).resolve().as_uri()
 
     @property
     def kernel_jar(self) -> Path:

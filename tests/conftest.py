@@ -14,7 +14,7 @@ import pytest
 
 from feature_platform.deploy.flink import FlinkRest
 from feature_platform.local.cassandra_roles import secure
-from feature_platform.local.jars import build_kernel
+from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home
 from feature_platform.local.lock import locked
 from feature_platform.local.ports import with_free_ports
@@ -132,11 +132,10 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     """Spark in this process, started once for all tests that ask for it."""
     from backfill.session import open_session
 
-    settings = load_settings(tmp_path_factory.mktemp("spark"), {})
-    jar = build_kernel(settings, find_java_home())
+    settings, home = load_settings(tmp_path_factory.mktemp("spark"), {}), find_java_home()
     session = open_session(
         master="local[2]",
-        jars=[jar],
+        jars=[build_kernel(settings, home), *fetch_jars(settings, "spark", home).glob("*.jar")],
         options={"spark.sql.shuffle.partitions": "4"},
         driver_memory="1g",
     )

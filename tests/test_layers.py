@@ -16,7 +16,7 @@ LAYERS = (
     ("definition",),
     ("rows",),
     ("plan",),
-    ("store", "broker"),
+    ("store", "broker", "event_log"),
     ("registry",),
     ("serving", "local"),
     ("deploy",),

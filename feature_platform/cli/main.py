@@ -23,6 +23,7 @@ GROUPS = (
     "reading",
     "status",
     "produce",
+    "archive",
     "roles",
     "demo",
 )

@@ -22,8 +22,9 @@ def backfill(world: World, target: Snapshot, report: Report) -> None:
         report: Told how far it is.
 
     Raises:
-        PlanRefusedError: Another deployment owns the generation, or events are gone.
-        JobFailedError: Spark failed; begin again.
+        PlanRefusedError: Another deployment owns the generation.
+        OffsetsGoneError: Events are neither in the event log nor in Kafka.
+        SparkFailedError: Spark failed; begin again.
         WorldError: A server did not answer; begin again.
     """
     name, generation, registry = target.featureset, target.generation, world.registry

@@ -1,7 +1,4 @@
-"""Backfills by Spark, as a child process: nothing of the engine is imported here.
-
-The child ends with its parent: it is stopped when the parent is interrupted or told to end.
-"""
+"""Runs Spark as a child process: passes on what it tells, and makes its failures ours."""
 
 import json
 import os
@@ -9,30 +6,101 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from threading import Thread
 from typing import IO, Any
 
-from feature_platform.errors import JobFailedError
-from feature_platform.local.jars import fetch_jars
+from feature_platform import errors
+from feature_platform.definition.model import Source
+from feature_platform.errors import FeaturePlatformError, SparkFailedError
+from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
+from feature_platform.plan.job import source_json
 from feature_platform.settings import REPOSITORY, Settings, password, password_variable
 
-MODULE = "backfill.main"
-LOG_LINES_KEPT = 400
-CAUSES_SHOWN = 4
-STOP_TIMEOUT_S = 20.0
+STOP_TIMEOUT_S = 10.0
 
-Report = Callable[[str], None]
+Report = Callable[[Mapping[str, Any]], None]
 
 
-class SparkCommand:
-    """Runs backfills with the master of the settings."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archived:
+    """What an event log holds after a run, and what that run did."""
+
+    source: str
+    records: int
+    files: int
+    bytes: int
+    positions: Mapping[str, int]
+    """First offset of each "topic/partition" that is not archived."""
+    added: int
+    """Records that this run archived."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `fp archive --json` prints."""
+        return {
+            "source": self.source,
+            "added": self.added,
+            "records": self.records,
+            "files": self.files,
+            "bytes": self.bytes,
+            "positions": dict(self.positions),
+        }
+
+
+def archive(
+    settings: Settings, source: Source, report: Report, *, accept_gap: bool = False
+) -> Archived:
+    """Bring a source's event log up to the topic's ends of now.
+
+    Args:
+        settings: Where everything is.
+        source: What is archived.
+        report: Told each thing that the child tells.
+        accept_gap: Go on although Kafka has lost offsets that are not archived.
+
+    Raises:
+        EventLogError: The log is damaged, misses offsets, or somebody else archives the source.
+        SparkFailedError: Spark failed or was killed; nothing is half committed.
+        BrokerUnavailableError: Kafka does not answer.
+        ServerError: A JDK or a jar is missing.
+    """
+    task = _Task(
+        what="archive",
+        name=source.name,
+        subject=f"source {source.name}",
+        again=f"fp archive {source.name}",
+        spec={
+            "source": source_json(source),
+            "kafka": {
+                "bootstrap": settings.kafka.bootstrap,
+                "properties": dict(settings.kafka.properties),
+            },
+            "records_max": settings.event_log.commit_records_max,
+            "accept_gap": accept_gap,
+        },
+    )
+    added = 0
+    for fact in _run(settings, task):
+        report(fact)
+        added += fact["records"] if fact["event"] == "commit" else 0
+    return Archived(
+        source=source.name,
+        records=fact["records"],
+        files=fact["files"],
+        bytes=fact["bytes"],
+        positions={f"{source.topic}/{part}": end for part, end in fact["positions"].items()},
+        added=added,
+    )
+
+
+class SparkBackfiller:
+    """Implements `deploy.world.Backfiller` by a child that computes and writes the rows."""
 
     def __init__(self, settings: Settings) -> None:
-        """Use the kernel, the store and the brokers that the settings name."""
+        """Use the kernel, the event log, the store and the brokers that the settings name."""
         self._settings = settings
 
     def backfill(
@@ -40,88 +108,138 @@ class SparkCommand:
         spec: Mapping[str, Any],
         attempt: int,
         until: Mapping[str, int],
-        report: Report,
+        report: Callable[[str], None],
     ) -> None:
-        """Write every row of a generation; see `deploy.world.Backfiller`."""
-        java_home = find_java_home()
-        connectors = fetch_jars(self._settings, "spark", java_home)
-        task = {
-            "job": spec,
-            "attempt": attempt,
-            "until": dict(until),
-            "jars": [str(self._settings.kernel_jar), *map(str, sorted(connectors.glob("*.jar")))],
-            "spark": self._settings.spark.model_dump(),
-        }
-        with tempfile.TemporaryDirectory(prefix="fp-backfill-") as folder:
-            path = Path(folder) / "spec.json"
-            path.write_text(json.dumps(task))
-            self._run(path, java_environment(java_home), spec["featureset"], report)
-
-    def _run(
-        self, spec: Path, environment: Mapping[str, str], featureset: str, report: Report
-    ) -> None:
+        """Write every row of a generation; see the port."""
+        name = spec["featureset"]
+        task = _Task(
+            what="tiles",
+            name=name,
+            subject=f"feature set {name}",
+            again=f"fp apply {name}",
+            spec={"job": spec, "attempt": attempt, "until": dict(until)},
+        )
         secret = {password_variable("job"): password(self._settings, "job")}
-        done = False
-        with subprocess.Popen(
-            [sys.executable, "-m", MODULE, "--spec", str(spec)],
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env={**os.environ, **environment, **secret},
-            start_new_session=True,
-        ) as child:
-            log = _Log(child.stderr)
+        for fact in _run(self._settings, task, secret):
+            done = "all rows are written" if fact["event"] == "done" else "written so far"
+            report(f"{done}: {fact['rows']:,} rows, {fact['bytes'] / 1e6:,.1f} MB")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """What a child is to do, and how its failure is told."""
+
+    what: str
+    """The first argument of `backfill.main`."""
+    name: str
+    subject: str
+    again: str
+    """The command that goes on where it ended."""
+    spec: Mapping[str, Any]
+
+
+def _run(
+    settings: Settings, task: _Task, secrets: Mapping[str, str] | None = None
+) -> Iterator[Mapping[str, Any]]:
+    """Yield what the child tells; the last is `done`."""
+    java_home = find_java_home()
+    jars = sorted(fetch_jars(settings, "spark", java_home).glob("*.jar"))
+    with tempfile.TemporaryDirectory(prefix="fp-spark-") as folder:
+        options = {
+            "spark.local.dir": folder,
+            "spark.sql.warehouse.dir": f"{folder}/warehouse",
+            **settings.spark.options,
+        }
+        spec = {
+            **task.spec,
+            "log": settings.event_log_folder,
+            "spark": {**settings.spark.model_dump(), "options": options},
+            "jars": [str(jar) for jar in (build_kernel(settings, java_home), *jars)],
+        }
+        path = Path(folder) / "spec.json"
+        path.write_text(json.dumps(spec, indent=1))
+        yield from _told(settings, task, path, {**java_environment(java_home), **(secrets or {})})
+
+
+def _told(
+    settings: Settings, task: _Task, spec: Path, environment: Mapping[str, str]
+) -> Iterator[Mapping[str, Any]]:
+    logs = settings.data / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    log = logs / f"spark-{task.what}-{task.name}.log"
+    command = [sys.executable, "-m", "backfill.main", task.what, "--with-parent"]
+    fact: Mapping[str, Any] = {"event": "nothing"}
+    with (
+        log.open("wb") as errors_log,
+        _child([*command, "--spec", str(spec)], environment, errors_log) as child,
+    ):
+        assert child.stdout is not None  # noqa: S101 (a pipe was asked for)
+        for line in child.stdout:
             try:
-                for line in child.stdout or ():
-                    facts = json.loads(line)
-                    done = facts["done"]
-                    report(_in_words(facts))
-            except BaseException:
-                _stop(child)
-                raise
-        log.join()
-        if child.returncode or not done:
-            msg = (
-                f"the backfill of {featureset} by Spark ended with exit code {child.returncode}: "
-                f"{log.cause()}; correct the cause and apply again"
-            )
-            raise JobFailedError(msg)
-
-
-class _Log(Thread):
-    """Reads what Spark says, so that its pipe never fills; keeps the end."""
-
-    def __init__(self, stream: IO[str] | None) -> None:
-        super().__init__(daemon=True)
-        self._stream = stream
-        self._lines: deque[str] = deque(maxlen=LOG_LINES_KEPT)
-        self.start()
-
-    def run(self) -> None:
-        for line in self._stream or ():
-            self._lines.append(line.rstrip())
-
-    def cause(self) -> str:
-        """Return the lines of a long trace that tell why."""
-        lines = [line.strip() for line in self._lines if line.strip()]
-        causes = [line for line in lines if line.startswith("Caused by: ") or "Error: " in line]
-        return "\n".join(dict.fromkeys((causes or lines)[-CAUSES_SHOWN:])) or "it says nothing"
-
-
-def _in_words(facts: Mapping[str, Any]) -> str:
-    done = "all rows are written" if facts["done"] else "written so far"
-    return f"{done}: {facts['rows']:,} rows, {facts['bytes'] / 1e6:,.1f} MB"
-
-
-def _stop(child: "subprocess.Popen[str]") -> None:
-    """End the child with the JVM that it has started."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(child.pid, number)
-            child.wait(STOP_TIMEOUT_S)
-        except ProcessLookupError:
+                fact = json.loads(line)
+            except ValueError:
+                continue
+            if fact["event"] == "error":
+                break
+            yield fact
+        if fact["event"] == "done":
             return
+        if fact["event"] == "error":
+            raise _translated(settings, task, fact, log)
+        code = child.wait()
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    msg = (
+        f"{task.subject}: Spark {how} before it was done; what it had done stays, nothing is half "
+        f"committed. Run {task.again} again; its log is {log}"
+    )
+    raise SparkFailedError(msg)
+
+
+@contextmanager
+def _child(
+    command: list[str], java: Mapping[str, str], log: IO[bytes]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a child in a session of its own; whatever ends the block ends all of it."""
+    child = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        cwd=REPOSITORY,
+        env={**os.environ, **java},
+        start_new_session=True,
+    )
+    try:
+        yield child
+    finally:
+        if child.stdin:
+            child.stdin.close()  # it ends by itself when its parent's end is closed
+        try:
+            child.wait(STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            continue
+            os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+        if child.stdout:
+            child.stdout.close()
+
+
+def _translated(
+    settings: Settings, task: _Task, fact: Mapping[str, Any], log: Path
+) -> FeaturePlatformError:
+    kind = getattr(errors, fact["kind"], None)
+    text = fact["message"]
+    if kind is not None and issubclass(kind, FeaturePlatformError):
+        made: FeaturePlatformError = kind(text)
+        return made
+    if "No space left" in text:
+        msg = (
+            f"{task.subject}: a disk is full ({text}): that of the event log "
+            f"{settings.event_log_folder}, or that of Spark's spark.local.dir. What was done "
+            f"stays, nothing is half committed: free some space, then {task.again}"
+        )
+        return SparkFailedError(msg)
+    msg = (
+        f"{task.subject}: Spark failed: {text}. What was done stays, nothing is half committed: "
+        f"remove the cause, then {task.again}; its log is {log}"
+    )
+    return SparkFailedError(msg)

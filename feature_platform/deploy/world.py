@@ -12,7 +12,7 @@ from feature_platform.broker.topics import Topics as TopicReader
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
 from feature_platform.deploy.metrics import How
-from feature_platform.deploy.spark import SparkCommand
+from feature_platform.deploy.spark import SparkBackfiller
 from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
@@ -151,8 +151,8 @@ class Backfiller(Protocol):
             report: Told how far it is, now and then.
 
         Raises:
-            PlanRefusedError: Events that are needed are neither in the event log nor in Kafka.
-            JobFailedError: It failed; the message says why and what to do.
+            OffsetsGoneError: Events that are needed are neither in the event log nor in Kafka.
+            SparkFailedError: It failed; the message says why and what to do.
         """
         ...
 
@@ -202,7 +202,7 @@ def open_world(settings: Settings) -> Iterator[World]:
             topics=KafkaTopics(settings.kafka),
             cluster=FlinkRest(settings.flink.rest_url),
             submitter=FlinkCommand(settings),
-            backfiller=SparkCommand(settings),
+            backfiller=SparkBackfiller(settings),
             clock=clock,
             holder=f"process {os.getpid()} on {socket.gethostname()}",
             isolation=isolation,

@@ -7,6 +7,7 @@ import dagster as dg
 import yaml
 
 from feature_platform.definition.model import FeatureSet, Source
+from feature_platform.deploy.spark import Archived
 from feature_platform.errors import Problem
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.resources import Deployment
@@ -59,6 +60,24 @@ def deployed(done: Deployment) -> Metadata:
         "fingerprint": dg.MetadataValue.text(snapshot.data_fingerprint),
         "served": _served(snapshot),
         "definition": dg.MetadataValue.md(f"```yaml\n{_as_yaml(snapshot.definition)}```"),
+    }
+
+
+def archived(done: Archived) -> Metadata:
+    """Describe an event log after a run."""
+    rows = [
+        dg.TableRecord({"partition": name, "archived_to": end})
+        for name, end in done.positions.items()
+    ]
+    schema = dg.TableSchema(
+        [dg.TableColumn("partition"), dg.TableColumn("archived_to", type="int")]
+    )
+    return {
+        "added": dg.MetadataValue.int(done.added),
+        "records": dg.MetadataValue.int(done.records),
+        "files": dg.MetadataValue.int(done.files),
+        "bytes": dg.MetadataValue.int(done.bytes),
+        "offsets": dg.MetadataValue.table(records=rows, schema=schema),
     }
 
 

@@ -1,5 +1,6 @@
 """The platform as Dagster's resource: what assets and the sensor call; it connects when used."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,10 @@ from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import ensure_running
+from feature_platform.deploy.spark import Archived
+from feature_platform.deploy.spark import archive as archive_source
 from feature_platform.deploy.world import World, open_world
+from feature_platform.errors import UnknownFeatureError
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.loading import Loaded, load
 from feature_platform.orchestration.observe import observe
@@ -54,6 +58,19 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             started = ensure_running(world, name, log)
             text = "started again as it was deployed" if started else "it runs already"
             return _deployment(world, name, text)
+
+    def archive(self, name: str, log: Callable[[str], None]) -> Archived:
+        """Bring a source's event log up to now.
+
+        Raises:
+            UnknownFeatureError: The source's definition is gone, or does not load any more.
+        """
+        loaded = self.load()
+        source = loaded.project.sources.get(name)
+        if source is None:
+            msg = f"source {name} is not defined any more, or its file does not load: fp validate"
+            raise UnknownFeatureError(msg)
+        return archive_source(loaded.settings, source, lambda fact: log(json.dumps(fact)))
 
     def observe(self) -> list[Health]:
         """Ask the servers how every deployed feature set is doing."""

@@ -14,7 +14,7 @@ from feature_platform.deploy.flink import Checkpoint, Job
 from feature_platform.deploy.metrics import How
 from feature_platform.deploy.savepoint import STATEFUL_UIDS, operator_id
 from feature_platform.deploy.world import World
-from feature_platform.errors import JobFailedError
+from feature_platform.errors import JobFailedError, SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.registry.memory import MemoryRegistry
@@ -208,8 +208,8 @@ class FakeBackfiller:
     ) -> None:
         """Note what was asked for."""
         if self.breaks:
-            msg = "Spark ended with exit code 1"
-            raise JobFailedError(msg)
+            msg = "feature set posts: Spark ended with exit code 1"
+            raise SparkFailedError(msg)
         report("100% written")
         self.done.append((dict(spec), attempt, dict(until)))
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from feature_platform.deploy.apply import make_plans
-from feature_platform.errors import JobFailedError
+from feature_platform.errors import JobFailedError, SparkFailedError
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
@@ -140,19 +140,19 @@ def test_another_definition_gets_another_generation(stage: Stage) -> None:
 
 
 def test_a_backfill_that_fails_changes_nothing(stage: Stage) -> None:
-    """The old job goes on; trying again begins a generation anew."""
+    """The old job goes on; the next apply goes on with the same attempt and events."""
     old = stage.deployed
     stage.backfiller.breaks = True
     error = stage.apply(*ENTITY).error
-    assert isinstance(error, JobFailedError)
-    assert "nothing else was changed" in str(error)
+    assert isinstance(error, SparkFailedError)
     assert stage.deployed == old
     assert stage.flink.running == [old.job_id]
-    assert stage.tiles.tables == {"tiles_posts_g1"}
     stage.backfiller.breaks = False
-    let_it_catch_up(stage, 3, *ENTITY)
+    stage.topics.ends = {"post_events/0": 20}
+    let_it_catch_up(stage, 2, *ENTITY)
     assert stage.apply(*ENTITY).error is None
-    assert stage.deployed.generation == 3
+    ((_, attempt, until),) = stage.backfiller.done
+    assert (stage.deployed.generation, attempt, until) == (2, 1, {"post_events/0": 9})
 
 
 def test_a_rebuild_begun_can_be_taken_back(stage: Stage) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from feature_platform.definition.loading import load_project
+from feature_platform.deploy.spark import Archived
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.plan.planner import Facts, plan
@@ -79,6 +80,13 @@ class _FakePlatform(Platform):
 
     def restart(self, name: str, log: Callable[[str], None]) -> Deployment:
         return self._answer("restart", name, log)
+
+    def archive(self, name: str, log: Callable[[str], None]) -> Archived:
+        WORLDS[int(self.project)].calls.append(("archive", name))
+        log(f"archive {name}")
+        return Archived(
+            source=name, records=10, files=2, bytes=99, positions={f"{name}/0": 10}, added=3
+        )
 
     def observe(self) -> list[Health]:
         return WORLDS[int(self.project)].healths

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import dagster as dg
 import pytest
 
-from feature_platform.orchestration import assets, sensors
+from feature_platform.orchestration import assets, event_log, sensors
 from feature_platform.orchestration.assets import RESTART_TAG, broken_check, stream_asset
+from feature_platform.orchestration.event_log import event_log_asset
 from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.resources import Platform
 from feature_platform.settings import REPOSITORY
@@ -44,7 +45,14 @@ def _specs(defs: dg.Definitions) -> dict[str, dg.AssetSpec]:
 def test_every_feature_set_has_its_assets(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A source, a stream to materialise and a live job to look at."""
     defs = _definitions(folder, monkeypatch)
-    assert set(_specs(defs)) == {"source/posts", "stream/engagement", "live/engagement"}
+    assert set(_specs(defs)) == {
+        "source/posts",
+        "event_log/posts",
+        "stream/engagement",
+        "live/engagement",
+    }
+    schedule = defs.resolve_schedule_def("event_log")
+    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
     assert defs.resolve_sensor_def("jobs").default_status is dg.DefaultSensorStatus.RUNNING
 
 
@@ -64,7 +72,7 @@ def test_only_broken_files_load_too(
     """A project without a good feature set has a page, a sensor, and errors on it."""
     (folder / "featuresets" / "engagement.yaml").unlink()
     specs = _specs(_definitions(folder, monkeypatch))
-    assert set(specs) == {"source/posts", f"broken/{broken.stem}"}
+    assert set(specs) == {"source/posts", "event_log/posts", f"broken/{broken.stem}"}
 
 
 def test_an_empty_project_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +112,21 @@ def test_materialising_deploys(folder: Path, world: World) -> None:
     assert [record.data["feature"] for record in served.records] == ["views"]
 
 
+def test_materialising_an_event_log_shows_the_archived_offsets(folder: Path, world: World) -> None:
+    """Records, files, bytes, and up to where each partition is archived."""
+    asset = event_log_asset(load(folder).project.sources["posts"])
+    result = dg.materialize([asset], resources={"platform": world.resource})
+    (event,) = result.get_asset_materialization_events()
+    shown = event.materialization.metadata
+    assert world.calls == [("archive", "posts")]
+    assert (shown["added"].value, shown["records"].value) == (3, 10)
+    offsets = shown["offsets"]
+    assert isinstance(offsets, dg.TableMetadataValue)
+    assert [record.data for record in offsets.records] == [
+        {"partition": "posts/0", "archived_to": 10}
+    ]
+
+
 def test_a_run_that_the_sensor_asked_for_restarts_what_was_deployed(
     folder: Path, world: World
 ) -> None:
@@ -119,7 +142,7 @@ def test_owners_are_written_as_dagster_wants_them(folder: Path) -> None:
     assert spec.owners == ["team:ranking_feed"]
 
 
-@pytest.mark.parametrize("module", [assets, sensors])
+@pytest.mark.parametrize("module", [assets, event_log, sensors])
 def test_dagster_code_is_wiring(module: ModuleType) -> None:
     """A function that makes an asset, a check or a sensor has at most 25 lines."""
     functions = [

@@ -1,0 +1,151 @@
+"""The event log in Spark: writes records from Kafka to Parquet, and reads them back."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from backfill.files import HadoopFiles
+from feature_platform.broker.topics import Topics
+from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.commits import LogFile, Span
+from feature_platform.event_log.ranges import spans as spell
+from feature_platform.event_log.ranges import tail
+from feature_platform.settings import KafkaSettings
+
+SCHEMA = (
+    "key BINARY, value BINARY, partition INT, offset BIGINT, timestamp BIGINT, "
+    "event_time BIGINT, reason STRING"
+)
+RAW = ("key", "value", "partition", "offset", "timestamp")
+FILE_RECORDS = 500_000
+"""How many records of a commit make another file of a date."""
+COMPRESSION = "zstd"
+
+
+class SparkEngine:
+    """Implements `event_log.archiver.Engine`."""
+
+    def __init__(
+        self,
+        session: SparkSession,
+        files: HadoopFiles,
+        source: Mapping[str, Any],
+        kafka: Mapping[str, Any],
+    ) -> None:
+        """Write one source's records."""
+        self._session, self._files, self._source, self._kafka = session, files, source, kafka
+
+    def write(self, spans: Mapping[int, Span], staging: str) -> Sequence[LogFile]:
+        """Write the records of some offsets."""
+        raw = from_kafka(self._session, self._source["topic"], spans, self._kafka)
+        jvm: Any = self._session._jvm  # noqa: SLF001 (Spark's own way to Java)
+        kernel = jvm.io.featureplatform.kernel.spark.LogRecords
+        frame = DataFrame(kernel.describe(raw._jdf, json.dumps(self._source)), self._session)  # noqa: SLF001
+        total = sum(end - start for start, end in spans.values())
+        per_date = min(len(spans), -(-total // FILE_RECORDS))
+        return self._write(frame, per_date, staging)
+
+    def rewrite(self, paths: Sequence[str], staging: str) -> Sequence[LogFile]:
+        """Write the records of some files, one file a date."""
+        names = [f"{self._files.root}/{path}" for path in paths]
+        frame = self._session.read.schema(SCHEMA).parquet(*names)
+        date = f.regexp_extract(f.col("_metadata.file_path"), "/date=([^/]+)/", 1)
+        return self._write(frame.withColumn("date", date), 1, staging)
+
+    def _write(self, frame: DataFrame, per_date: int, staging: str) -> list[LogFile]:
+        where = f"{self._files.root}/{staging}"
+        part = f.col("partition") % per_date
+        (
+            frame.repartition(f.col("date"), part)
+            .sortWithinPartitions("date", "partition", "offset")
+            .write.option("compression", COMPRESSION)
+            .partitionBy("date")
+            .parquet(where)
+        )
+        sizes = {
+            path: size
+            for path, size in self._files.sizes(staging)
+            if path.endswith(".parquet") and not path.rpartition("/")[2].startswith("_")
+        }
+        return [
+            LogFile(path=path, records=self._files.parquet_records(path), bytes=size)
+            for path, size in sorted(sizes.items())
+        ]
+
+
+def from_kafka(
+    session: SparkSession, topic: str, spans: Mapping[int, Span], kafka: Mapping[str, Any]
+) -> DataFrame:
+    """Return the records of some offsets of a topic: key, value, partition, offset, timestamp."""
+
+    def offsets(which: int) -> str:
+        return json.dumps({topic: {str(part): span[which] for part, span in spans.items()}})
+
+    reader = session.read.format("kafka").option("kafka.bootstrap.servers", kafka["bootstrap"])
+    for name, value in kafka.get("properties", {}).items():
+        reader = reader.option(f"kafka.{name}", value)
+    frame = (
+        reader.option("assign", json.dumps({topic: sorted(spans)}))
+        .option("startingOffsets", offsets(0))
+        .option("endingOffsets", offsets(1))
+        .option("failOnDataLoss", "true")
+        .load()
+    )
+    return frame.select(
+        "key", "value", "partition", "offset", f.expr("unix_millis(timestamp) AS timestamp")
+    )
+
+
+def bounds(kafka: Mapping[str, Any], topic: str) -> dict[int, Span]:
+    """Return the first kept offset and the end of each partition.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer.
+    """
+    host, _, port = str(kafka["bootstrap"]).rpartition(":")
+    settings = KafkaSettings(host=host, port=int(port), properties=kafka.get("properties", {}))
+    found = Topics(settings).bounds(topic)
+    return {int(name.rpartition("/")[2]): span for name, span in found.items()}
+
+
+def records(
+    session: SparkSession,
+    log: str,
+    source: Mapping[str, Any],
+    until: Mapping[str, int],
+    kafka: Mapping[str, Any],
+) -> DataFrame:
+    """Return all records below some offsets, each once: from the log, the rest from Kafka.
+
+    Args:
+        session: Spark.
+        log: The event log's folder (`Settings.event_log_folder`).
+        source: The source as the job spec has it.
+        until: The first offset that is not wanted, by "topic/partition".
+        kafka: `bootstrap` and `properties`.
+
+    Returns:
+        key, value, partition, offset, timestamp (epoch milliseconds).
+
+    Raises:
+        OffsetsGoneError: Neither has some offset; the message names them.
+    """
+    files = HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}")
+    archived = read_log(files)
+    ends = {int(name.rpartition("/")[2]): end for name, end in until.items()}
+    topic = source["topic"]
+    rest = tail(source["name"], topic, archived, ends, bounds(kafka, topic))
+    names = [f"{files.root}/{path}" for path in archived.files]
+    frame = session.createDataFrame([], SCHEMA).select(*RAW)
+    if names:
+        limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
+        read = session.read.schema(SCHEMA).parquet(*names).select(*RAW)
+        joined = read.join(f.broadcast(limits), "partition")
+        frame = joined.where("offset < until").select(*RAW)
+    if rest:
+        session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
+        frame = frame.unionByName(from_kafka(session, topic, rest, kafka))
+    return frame

@@ -1,0 +1,74 @@
+"""`fp archive`: brings the event log of sources up to now."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.status import Status
+
+from feature_platform.cli.output import EXIT_FAILED, console, print_json
+from feature_platform.cli.produce import find_source
+from feature_platform.settings import Settings
+
+Json = Annotated[bool, typer.Option("--json", help="Print what each log holds as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(archive)
+
+
+def archive(
+    context: typer.Context,
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Names of sources.")],
+    *,
+    accept_gap: Annotated[
+        bool,
+        typer.Option(
+            "--accept-gap", help="Go on for ever without offsets that Kafka does not have any more."
+        ),
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Archive every record that sources' topics hold by now, each exactly once."""
+    from feature_platform.deploy.spark import archive as run
+    from feature_platform.errors import FeaturePlatformError
+
+    settings: Settings = context.obj
+    found = [find_source(settings, name) for name in sources]
+    facts: list[dict[str, Any]] = []
+    failed = False
+    for source in found:
+        with console.status(f"{source.name}: starting Spark") as status:
+            progress = _Progress(source.name, status)
+            try:
+                done = run(settings, source, progress, accept_gap=accept_gap)
+            except FeaturePlatformError as error:
+                failed = True
+                console.print(f"error: {error}", markup=False, soft_wrap=True)
+                facts.append({"source": source.name, "error": str(error)})
+                continue
+        facts.append(done.to_json())
+        if not as_json:
+            typer.echo(
+                f"{done.source}: {done.added} records archived; the log holds {done.records} "
+                f"in {done.files} files, {done.bytes} bytes"
+            )
+    if as_json:
+        print_json(facts)
+    if failed:
+        raise SystemExit(EXIT_FAILED)
+
+
+class _Progress:
+    """Adds up what a run tells, as one line (mutable)."""
+
+    def __init__(self, source: str, status: Status) -> None:
+        self._source, self._status, self._behind, self._done = source, status, 0, 0
+
+    def __call__(self, fact: Mapping[str, Any]) -> None:
+        """Show the line after one more fact."""
+        self._behind = fact.get("behind", self._behind)
+        self._done += fact["records"] if fact["event"] == "commit" else 0
+        line = f"{self._source}: {self._done:,} of {self._behind:,} records archived"
+        self._status.update(line)

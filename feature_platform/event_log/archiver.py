@@ -1,0 +1,240 @@
+"""Archiving one source, step by step; killed after any of them and run again, nothing is lost.
+
+It is handed the files and the engine, so that a test can end it anywhere.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+from uuid import uuid4
+
+from feature_platform.clock import Clock
+from feature_platform.errors import EventLogError, LogConflictError
+from feature_platform.event_log.commits import (
+    COMMITS,
+    DATA,
+    STAGING,
+    Commit,
+    Log,
+    LogFile,
+    Span,
+    commit_path,
+    data_path,
+    leftovers,
+)
+from feature_platform.event_log.ranges import (
+    Bounds,
+    check_kept,
+    check_topic,
+    gone,
+    next_spans,
+)
+
+KEEP_REPLACED_MS = 86_400_000
+"""So long readers may read files that a compaction has replaced."""
+SMALL_FILES_MAX = 16
+"""A date with more small files than this is compacted."""
+SMALL_BYTES = 32_000_000
+COMPACT_BYTES_MAX = 1_000_000_000
+"""What one compaction rewrites at most."""
+
+Report = Callable[[Mapping[str, Any]], None]
+
+
+class Files(Protocol):
+    """A source's folder; paths are relative to it."""
+
+    def paths(self, folder: str) -> list[str]:
+        """Return all files below a folder; none if it is missing."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content."""
+        ...
+
+    def publish(self, path: str, data: bytes) -> bool:
+        """Create a file with its whole content at once; False if it is there already."""
+        ...
+
+    def move(self, path: str, to: str) -> None:
+        """Rename a file."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Delete a file or a folder; no error if it is gone."""
+        ...
+
+
+class Engine(Protocol):
+    """Writes data files below a staging folder, those of a date in a folder `date=...`."""
+
+    def write(self, spans: Mapping[int, Span], staging: str) -> Sequence[LogFile]:
+        """Write the records of some offsets."""
+        ...
+
+    def rewrite(self, paths: Sequence[str], staging: str) -> Sequence[LogFile]:
+        """Write the records of some files, one file a date."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is archived, and how much at a time."""
+
+    source: str
+    topic: str
+    records_max: int
+    accept_gap: bool = False
+
+
+def read_log(files: Files) -> Log:
+    """Add up a source's commits.
+
+    Raises:
+        EventLogError: The log is damaged.
+    """
+    found = sorted(path for path in files.paths(COMMITS) if path.endswith(".json"))
+    return Log.of(Commit.from_bytes(files.read(path), path) for path in found)
+
+
+def archive(
+    job: Job,
+    files: Files,
+    engine: Engine,
+    bounds: Callable[[], Bounds],
+    clock: Clock,
+    report: Report,
+) -> Log:
+    """Archive up to the topic's ends of now, compact what is small, and tidy up.
+
+    1. Add up what is committed, and delete what killed runs left.
+    2. Write data files of the next offsets, move them to their names, commit; until the end.
+    3. Compact dates of many small files, by commits of the same kind.
+    4. Delete what nobody reads any more.
+
+    Raises:
+        EventLogError: The log is damaged or does not fit the topic; OffsetsGoneError if records
+            are gone; LogConflictError if someone else archives the same source.
+    """
+    # 1.
+    log = read_log(files)
+    tidy(log, files, clock)
+    now = bounds()
+    check_topic(job.source, job.topic, log.positions, now)
+    ends = {part: end for part, (_, end) in now.items()}
+    behind = sum(end - max(log.positions.get(part, 0), now[part][0]) for part, end in ends.items())
+    report({"event": "start", "behind": behind, "archived": log.records})
+    # 2.
+    while True:
+        now = bounds()
+        missing = gone(log.positions, now)
+        if not job.accept_gap:
+            check_kept(job.source, job.topic, missing)
+        todo = next_spans(log.positions, now, ends, job.records_max)
+        if not todo:
+            break
+        lost = {part: span for part, span in missing.items() if part in todo}
+        added = _write(job.source, files, log.next_number, partial(engine.write, todo))
+        log = _commit(job, files, log, added, spans=todo, lost=lost, clock=clock, report=report)
+    # 3.
+    while small := small_files(log):
+        added = _write(job.source, files, log.next_number, partial(engine.rewrite, small))
+        if sum(file.records for file in added) != sum(log.files[path].records for path in small):
+            msg = f"source {job.source}: compacted files hold another number of records"
+            raise EventLogError(msg)
+        log = _commit(job, files, log, added, removed=tuple(small), clock=clock, report=report)
+    # 4.
+    tidy(log, files, clock)
+    return log
+
+
+def tidy(log: Log, files: Files, clock: Clock) -> None:
+    """Delete what killed runs left and what was replaced long ago."""
+    present = [*files.paths(DATA), *files.paths(STAGING)]
+    for path in leftovers(log, present, clock.now_ms(), KEEP_REPLACED_MS):
+        files.delete(path)
+
+
+def small_files(log: Log) -> list[str]:
+    """Return files that are to become fewer: all small ones of dates that have too many."""
+    by_folder: dict[str, list[LogFile]] = {}
+    for file in log.files.values():
+        if file.bytes < SMALL_BYTES:
+            by_folder.setdefault(file.folder, []).append(file)
+    chosen: list[str] = []
+    size = 0
+    for _, group in sorted(by_folder.items()):
+        if len(group) > SMALL_FILES_MAX and size < COMPACT_BYTES_MAX:
+            chosen += sorted(file.path for file in group)
+            size += sum(file.bytes for file in group)
+    return chosen
+
+
+def _write(
+    source: str, files: Files, number: int, write: Callable[[str], Sequence[LogFile]]
+) -> tuple[LogFile, ...]:
+    """Write data files under names that nobody else has; what fails is deleted again."""
+    token = uuid4().hex[:8]
+    staging = f"{STAGING}/{number:020d}-{token}"
+    moved: list[LogFile] = []
+    try:
+        for index, file in enumerate(write(staging)):
+            path = data_path(file.folder.rpartition("/")[2], number, token, index)
+            moved.append(LogFile(path=path, records=file.records, bytes=file.bytes))
+            files.move(file.path, path)
+        files.delete(staging)
+    except Exception as error:
+        for file in moved:
+            files.delete(file.path)
+        files.delete(staging)
+        if commit_path(number) in files.paths(COMMITS):  # who made it has tidied ours away
+            raise _conflict(source, number) from error
+        raise
+    return tuple(moved)
+
+
+def _commit(  # noqa: PLR0913 (what a commit consists of)
+    job: Job,
+    files: Files,
+    log: Log,
+    added: tuple[LogFile, ...],
+    *,
+    clock: Clock,
+    report: Report,
+    spans: Mapping[int, Span] | None = None,
+    lost: Mapping[int, Span] | None = None,
+    removed: tuple[str, ...] = (),
+) -> Log:
+    commit = Commit(
+        number=log.next_number,
+        at_ms=clock.now_ms(),
+        spans=spans or {},
+        lost=lost or {},
+        added=added,
+        removed=removed,
+    )
+    after = log.with_commit(commit)
+    if not files.publish(commit_path(commit.number), commit.to_bytes()):
+        for file in added:
+            files.delete(file.path)
+        raise _conflict(job.source, commit.number)
+    report(
+        {
+            "event": "commit",
+            "number": commit.number,
+            "records": 0 if removed else commit.records,
+            "compacted": len(removed),
+            "files": len(added),
+            "bytes": sum(file.bytes for file in added),
+        }
+    )
+    return after
+
+
+def _conflict(source: str, number: int) -> LogConflictError:
+    msg = (
+        f"source {source}: somebody else archived it meanwhile and made commit {number} first; "
+        "nothing is lost or twice in the log. Run it again when they are done"
+    )
+    return LogConflictError(msg)

@@ -1,0 +1,106 @@
+"""Which offsets are archived next, and which are gone. Pure."""
+
+from collections.abc import Mapping
+
+from feature_platform.errors import EventLogError, OffsetsGoneError
+from feature_platform.event_log.commits import Log, Span
+
+Bounds = Mapping[int, Span]
+"""First kept offset and end of each partition of a topic."""
+
+
+def check_topic(name: str, topic: str, positions: Mapping[int, int], bounds: Bounds) -> None:
+    """Refuse a topic that cannot be the one that was archived.
+
+    Raises:
+        EventLogError: There is no such topic, or it ends before what was archived.
+    """
+    if not bounds:
+        msg = (
+            f"source {name}: Kafka has no topic {topic}; "
+            f"send an event (fp produce {name}), or correct `topic` of the source"
+        )
+        raise EventLogError(msg)
+    for part, position in sorted(positions.items()):
+        end = bounds[part][1] if part in bounds else 0
+        if position > end:
+            msg = (
+                f"source {name}: the event log has offsets of {topic}/{part} up to {position}, "
+                f"Kafka ends at {end}: the topic was deleted and made anew. Move the log's folder "
+                f"of this source away, and a new log begins"
+            )
+            raise EventLogError(msg)
+
+
+def gone(positions: Mapping[int, int], bounds: Bounds) -> dict[int, Span]:
+    """Return what is to be archived next and is not in Kafka any more."""
+    return {
+        part: (positions[part], low)
+        for part, (low, _) in sorted(bounds.items())
+        if positions.get(part, low) < low
+    }
+
+
+def check_kept(name: str, topic: str, missing: Mapping[int, Span]) -> None:
+    """Refuse to go on if offsets are gone.
+
+    Raises:
+        OffsetsGoneError: Some are; the message names them and says what may be done.
+    """
+    if missing:
+        msg = (
+            f"source {name}: neither the event log nor Kafka has the offsets "
+            f"{spans(topic, missing)}; Kafka's retention has passed them. If they can be had from "
+            "elsewhere, put them back first; "
+            f"to go on without them for ever: fp archive {name} --accept-gap"
+        )
+        raise OffsetsGoneError(msg)
+
+
+def next_spans(
+    positions: Mapping[int, int], bounds: Bounds, ends: Mapping[int, int], records_max: int
+) -> dict[int, Span]:
+    """Return the next offsets to archive: at most so many, of every partition its share."""
+    left = {
+        part: (max(positions.get(part, low), low), ends.get(part, 0))
+        for part, (low, _) in bounds.items()
+    }
+    left = {part: span for part, span in sorted(left.items()) if span[0] < span[1]}
+    total = sum(end - start for start, end in left.values())
+    if total <= records_max:
+        return left
+    shares = {
+        part: (start, start + (end - start) * records_max // total)
+        for part, (start, end) in left.items()
+    }
+    found = {part: span for part, span in shares.items() if span[0] < span[1]}
+    first = next(iter(left))
+    return found or {first: (left[first][0], left[first][0] + 1)}
+
+
+def tail(name: str, topic: str, log: Log, until: Mapping[int, int], bounds: Bounds) -> Bounds:
+    """Return what a reader of all offsets below `until` must read from Kafka, beside the log.
+
+    Raises:
+        OffsetsGoneError: Neither has some offset, or Kafka does not have it yet.
+    """
+    missing: dict[int, Span] = {}
+    wanted: dict[int, Span] = {}
+    for part, end in sorted(until.items()):
+        low, high = bounds.get(part, (0, 0))
+        start = log.positions.get(part, low)
+        if start < end:
+            wanted[part] = (start, end)
+            if start < low:
+                missing[part] = (start, min(low, end))
+            elif end > high:
+                missing[part] = (max(start, high), end)
+    check_kept(name, topic, missing)
+    return wanted
+
+
+def spans(topic: str, ranges: Mapping[int, Span]) -> str:
+    """Write offsets for a person."""
+    return ", ".join(
+        f"{topic}/{part}: {start} to {end - 1}" for part, (start, end) in sorted(ranges.items())
+    )

@@ -1,0 +1,63 @@
+"""Assets `event_log/<source>` archive a topic; a schedule does so every hour. Wiring only."""
+
+from collections.abc import Iterable
+
+import dagster as dg
+
+from feature_platform.definition.model import Source
+from feature_platform.orchestration import metadata
+from feature_platform.orchestration.resources import Platform
+
+POOL = "event_log"
+"""One Spark at a time, and so one run of a source at a time."""
+HOURLY = "7 * * * *"
+SOURCE_TAG = "fp/source"
+
+
+def event_log_key(name: str) -> dg.AssetKey:
+    """Return the key of the asset that archives a source."""
+    return dg.AssetKey(["event_log", name])
+
+
+def event_log_asset(source: Source) -> dg.AssetsDefinition:
+    """Make the asset whose materialisation archives a source's topic."""
+
+    @dg.asset(
+        key=event_log_key(source.name),
+        deps=[dg.AssetKey(["source", source.name])],
+        description=f"Every record of topic `{source.topic}`, once, in Parquet by event date.",
+        group_name="sources",
+        kinds={"spark", "parquet"},
+        pool=POOL,
+    )
+    def event_log(
+        context: dg.AssetExecutionContext, platform: Platform
+    ) -> dg.MaterializeResult[None]:
+        done = platform.archive(source.name, context.log.info)
+        return dg.MaterializeResult(metadata=metadata.archived(done))
+
+    return event_log
+
+
+def event_log_schedule(names: Iterable[str]) -> dg.ScheduleDefinition:
+    """Make the schedule: a run for each source, so that one that fails stops no other."""
+    archived = sorted(names)
+
+    @dg.schedule(
+        name="event_log",
+        cron_schedule=HOURLY,
+        target=dg.AssetSelection.assets(*map(event_log_key, archived)),
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Archives every source once an hour, before Kafka's retention passes it.",
+    )
+    def event_log(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        return [
+            dg.RunRequest(
+                run_key=f"{name}:{context.scheduled_execution_time.isoformat()}",
+                asset_selection=[event_log_key(name)],
+                tags={SOURCE_TAG: name},
+            )
+            for name in archived
+        ]
+
+    return event_log

@@ -1,0 +1,259 @@
+"""The event log on a real broker and a real local Spark: every offset once, whatever is killed."""
+
+import json
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psutil
+import pytest
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+from pyspark.sql import SparkSession
+
+from backfill.event_log import records
+from backfill.files import HadoopFiles
+from feature_platform.definition.model import ColumnType, Source
+from feature_platform.deploy.spark import Archived, archive
+from feature_platform.errors import LogConflictError, OffsetsGoneError, SparkFailedError
+from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.commits import Log
+from feature_platform.local.ports import with_free_ports
+from feature_platform.local.stack import Stack
+from feature_platform.plan.job import source_json
+from feature_platform.settings import Settings, load_settings
+
+PARTITIONS = 2
+DAY_MS = 86_400_000
+
+Sent = dict[tuple[int, int], tuple[bytes | None, bytes | None]]
+"""Key and value by partition and offset."""
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """A broker alone."""
+    settings = with_free_ports(load_settings(tmp_path_factory.mktemp("log"), {}))
+    log = settings.event_log.model_copy(update={"commit_records_max": 150})
+    settings = settings.model_copy(update={"event_log": log})
+    with Stack(settings, servers=("kafka",)):
+        yield settings
+
+
+@pytest.fixture
+def source(broker: Settings) -> Source:
+    """A source with a topic of its own."""
+    name = f"clicks_{uuid4().hex[:6]}"
+    admin = AdminClient({"bootstrap.servers": broker.kafka.bootstrap})
+    admin.create_topics([NewTopic(name, num_partitions=PARTITIONS)])[name].result(timeout=30)
+    columns = (("page", ColumnType(name="STRING")), ("at", ColumnType(name="TIMESTAMP")))
+    return Source(
+        name=name, topic=name, format="json", event_time="at", max_future_ms=1000, columns=columns
+    )
+
+
+def send(broker: Settings, source: Source, count: int, sent: Sent) -> None:
+    """Send events of three days, among them broken ones, null values and keys."""
+    producer = Producer({"bootstrap.servers": broker.kafka.bootstrap, "enable.idempotence": True})
+    seed = len(sent)
+
+    def delivered(error: object, message: Any) -> None:  # noqa: ANN401 (Kafka's)
+        assert error is None
+        sent[message.partition(), message.offset()] = (message.key(), message.value())
+
+    for number in range(seed, seed + count):
+        at = (number % 3) * DAY_MS + number
+        value: bytes | None = json.dumps({"page": f"p{number}", "at": at}).encode()
+        value = {3: b"\x00\xff no json", 5: None, 7: b""}.get(number % 11, value)
+        key = None if number % 2 else f"k{number}".encode()
+        producer.produce(
+            source.topic, value, key, partition=number % PARTITIONS, on_delivery=delivered
+        )
+    assert producer.flush(30) == 0
+
+
+def held(spark: SparkSession, broker: Settings, source: Source) -> tuple[Log, Sent]:
+    """Return the log and all records of its files; no offset may be there twice."""
+    files = HadoopFiles(spark, f"{broker.event_log_folder}/{source.name}")
+    log = read_log(files)
+    rows = spark.read.parquet(*[f"{files.root}/{path}" for path in log.files]).collect()
+    found = {
+        (row["partition"], row["offset"]): (_bytes(row["key"]), _bytes(row["value"]))
+        for row in rows
+    }
+    assert len(rows) == len(found) == log.records
+    return log, found
+
+
+def _bytes(value: bytearray | None) -> bytes | None:
+    return None if value is None else bytes(value)
+
+
+def run(broker: Settings, source: Source, **options: bool) -> Archived:
+    """Archive as `fp archive` does."""
+    return archive(broker, source, lambda _: None, **options)
+
+
+def test_every_record_is_archived_as_it_was_sent(
+    broker: Settings,
+    source: Source,
+    spark: SparkSession,
+) -> None:
+    """Twice; with what does not parse, and the reason; and the rest is read from Kafka."""
+    sent: Sent = {}
+    send(broker, source, 220, sent)
+    first = run(broker, source)
+    assert (first.added, first.records) == (220, 220)
+    send(broker, source, 100, sent)
+    second = run(broker, source)
+    assert (second.added, sum(second.positions.values())) == (100, 320)
+    log, found = held(spark, broker, source)
+    assert found == sent
+    files = HadoopFiles(spark, f"{broker.event_log_folder}/{source.name}")
+    names = [f"{files.root}/{path}" for path in log.files]
+    rows = spark.read.parquet(*names).groupBy("reason").count().collect()
+    broken = sum(1 for _, value in sent.values() if value in {None, b"", b"\x00\xff no json"})
+    reasons = {row["reason"]: row["count"] for row in rows}
+    assert reasons.pop(None) == 320 - broken
+    assert set(reasons) == {"not_json", "bad_text"}
+    days = {path.split("/")[1] for path in log.files}
+    assert days > {"date=1970-01-01", "date=1970-01-02", "date=1970-01-03"}
+    # What is not archived yet is read from Kafka, and nothing from `until` on.
+    send(broker, source, 50, sent)
+    until = {f"{source.topic}/0": 180, f"{source.topic}/1": 100}
+    kafka = {"bootstrap": broker.kafka.bootstrap, "properties": {}}
+    frame = records(spark, broker.event_log_folder, source_json(source), until, kafka)
+    read = [(row["partition"], row["offset"], _bytes(row["value"])) for row in frame.collect()]
+    wanted = [
+        (part, offset, value)
+        for (part, offset), (_, value) in sent.items()
+        if offset < until[f"{source.topic}/{part}"]
+    ]
+    assert sorted(read, key=lambda row: row[:2]) == sorted(wanted, key=lambda row: row[:2])
+    with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 185 to 199"):
+        records(
+            spark,
+            broker.event_log_folder,
+            source_json(source),
+            {f"{source.topic}/1": 200},
+            kafka,
+        )
+
+
+def test_a_killed_archiver_loses_and_doubles_nothing(
+    broker: Settings,
+    source: Source,
+    spark: SparkSession,
+) -> None:
+    """Its Spark is killed at random moments, again and again; then one run ends."""
+    sent: Sent = {}
+    send(broker, source, 2_000, sent)
+    kills = 0
+    draw = random.Random(7)  # noqa: S311 (moments of a test)
+    for _ in range(4):
+        timer = threading.Timer(draw.uniform(5, 14), _kill_spark)
+        timer.start()
+        try:
+            run(broker, source)
+        except SparkFailedError as error:
+            kills += "killed by signal 9" in str(error)
+        finally:
+            timer.cancel()
+    run(broker, source)
+    _, found = held(spark, broker, source)
+    assert kills > 0
+    assert found == sent
+
+
+def _kill_spark() -> None:
+    for process in psutil.Process().children():
+        if "backfill.main" in " ".join(process.cmdline()):
+            process.send_signal(signal.SIGKILL)
+
+
+def test_of_two_archivers_one_loses_and_says_so(
+    broker: Settings,
+    source: Source,
+    spark: SparkSession,
+) -> None:
+    """What they made together holds every record once."""
+    sent: Sent = {}
+    send(broker, source, 1_000, sent)
+    failures: list[Exception] = []
+
+    def one() -> None:
+        try:
+            run(broker, source)
+        except LogConflictError as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run(broker, source)
+    _, found = held(spark, broker, source)
+    assert found == sent
+    assert len(failures) <= 1
+    assert all("somebody else archived it" in str(error) for error in failures)
+
+
+def test_what_retention_has_passed_is_named(
+    broker: Settings,
+    source: Source,
+    spark: SparkSession,
+) -> None:
+    """It goes on only when a person accepts the gap."""
+    sent: Sent = {}
+    send(broker, source, 20, sent)
+    run(broker, source)
+    send(broker, source, 40, sent)
+    admin = AdminClient({"bootstrap.servers": broker.kafka.bootstrap})
+    admin.delete_records([TopicPartition(source.topic, 1, 15)])
+    _await_low(broker, source, 15)
+    with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 10 to 14;.*--accept-gap"):
+        run(broker, source)
+    assert held(spark, broker, source)[0].records == 20
+    run(broker, source, accept_gap=True)
+    log, found = held(spark, broker, source)
+    lost = {(1, offset) for offset in range(10, 15)}
+    assert found == {place: event for place, event in sent.items() if place not in lost}
+    assert log.lost == {1: ((10, 15),)}
+
+
+def _await_low(broker: Settings, source: Source, low: int) -> None:
+    from backfill.event_log import bounds
+
+    kafka: Mapping[str, Any] = {"bootstrap": broker.kafka.bootstrap, "properties": {}}
+    deadline = time.monotonic() + 30
+    while bounds(kafka, source.topic)[1][0] != low:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+
+def test_small_files_become_few(
+    broker: Settings,
+    source: Source,
+    spark: SparkSession,
+    tmp_path: Path,
+) -> None:
+    """Compacted files hold the same records; those they replace stay for who reads them."""
+    sent: Sent = {}
+    send(broker, source, 600, sent)
+    few = broker.event_log.model_copy(
+        update={"commit_records_max": 40, "folder": str(tmp_path / "log")}
+    )
+    settings = broker.model_copy(update={"event_log": few})
+    facts: list[Mapping[str, Any]] = []
+    archive(settings, source, facts.append)
+    log, found = held(spark, settings, source)
+    assert found == sent
+    assert sum(fact.get("compacted", 0) for fact in facts) == len(log.replaced) > 0
+    assert all((tmp_path / "log" / source.name / path).exists() for path in log.replaced)
