@@ -38,7 +38,8 @@ final class Positions {
             new ListStateDescriptor<>("positions", Types.TUPLE(Types.INT, Types.LONG)));
     if (restored) {
       for (Tuple2<Integer, Long> position : state.get()) {
-        next.put(position.f0, position.f1);
+        // Both may come to one subtask when the job is rescaled once more.
+        next.merge(position.f0, position.f1, Math::max);
       }
     } else {
       startOffsets.forEach((name, offset) -> start(name, offset, task));
