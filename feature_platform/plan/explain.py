@@ -83,7 +83,19 @@ def explain(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case for each stage
+_OfGeneration = (
+    CreateTable
+    | Backfill
+    | CheckParity
+    | KeepGeneration
+    | OwnGeneration
+    | RecordDeleted
+    | RetireGeneration
+    | DropAbandoned
+)
+
+
+def describe(stage: Stage) -> str:  # noqa: C901, PLR0911 - one case for each stage
     """Return what a stage does, as a person would say it."""
     match stage:
         case (
@@ -107,6 +119,24 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"allocate feature ids: {pairs}"
         case CreateTopics(topics=topics):
             return f"create the topics that are missing of {', '.join(topics)}"
+        case StopWithSavepoint(job_id=job_id):
+            return f"stop job {job_id} with a savepoint"
+        case StopJob(job_id=job_id):
+            return f"cancel job {job_id or '(none)'}, if it is there"
+        case Sweep(table=table):
+            return f"write back the rows of {table} that were changed after the savepoint"
+        case SubmitJob():
+            return _submission(stage)
+        case AwaitCheckpoint(beside=True):
+            return "wait for its first checkpoint; if it fails, the job before it simply goes on"
+        case AwaitCheckpoint():
+            return "wait for its first checkpoint; if it fails, bring the job before it back"
+        case _:
+            return _of_generation(stage)
+
+
+def _of_generation(stage: _OfGeneration) -> str:  # noqa: PLR0911 - one case for each stage
+    match stage:
         case CreateTable(table=table):
             return f"create the empty table {table}"
         case Backfill(table=table):
@@ -116,20 +146,8 @@ def describe(stage: Stage) -> str:  # noqa: C901, PLR0911, PLR0912 - one case fo
             return f"compare with generation {generation} what means the same in both; {then}"
         case KeepGeneration(generation=generation):
             return f"take back that the table of generation {generation} goes"
-        case StopWithSavepoint(job_id=job_id):
-            return f"stop job {job_id} with a savepoint"
-        case StopJob(job_id=job_id):
-            return f"cancel job {job_id or '(none)'}, if it is there"
         case OwnGeneration(generation=generation):
             return f"let only the new deployment write generation {generation}"
-        case Sweep(table=table):
-            return f"write back the rows of {table} that were changed after the savepoint"
-        case SubmitJob():
-            return _submission(stage)
-        case AwaitCheckpoint(beside=True):
-            return "wait for its first checkpoint; if it fails, the job before it simply goes on"
-        case AwaitCheckpoint():
-            return "wait for its first checkpoint; if it fails, bring the job before it back"
         case RecordDeleted(generation=generation):
             return (
                 f"record that it is deleted; the table of generation {generation} "
