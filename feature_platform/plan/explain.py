@@ -95,7 +95,7 @@ _OfGeneration = (
 )
 
 
-def describe(stage: Stage) -> str:  # noqa: C901, PLR0911 - one case for each stage
+def describe(stage: Stage) -> str:  # noqa: PLR0911 - one case for each stage
     """Return what a stage does, as a person would say it."""
     match stage:
         case (
