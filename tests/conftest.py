@@ -129,7 +129,10 @@ def stack(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config)
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
-    """Spark in this process, started once for all tests that ask for it."""
+    """Spark in this process, started once for all tests that ask for it.
+
+    A second session would go on in the JVM of the first, without its own jars.
+    """
     from backfill.session import open_session
 
     settings, home = load_settings(tmp_path_factory.mktemp("spark"), {}), find_java_home()

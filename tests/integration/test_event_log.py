@@ -248,7 +248,7 @@ def test_small_files_become_few(
     sent: Sent = {}
     send(broker, source, 600, sent)
     few = broker.event_log.model_copy(
-        update={"commit_records_max": 40, "folder": str(tmp_path / "log")}
+        update={"commit_records_max": 30, "folder": str(tmp_path / "log")}
     )
     settings = broker.model_copy(update={"event_log": few})
     facts: list[Mapping[str, Any]] = []

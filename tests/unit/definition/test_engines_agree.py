@@ -6,7 +6,7 @@ Both engines run here in this process's own Java machines, on a few hundred rows
 import random
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,9 @@ from feature_platform.definition.render import Dialect, expression
 from feature_platform.definition.sql_text import SqlText
 from feature_platform.definition.yaml_tree import Scalar
 
+if TYPE_CHECKING:  # the engines are imported by what uses them
+    from pyspark.sql import SparkSession
+
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
@@ -32,12 +35,6 @@ pytestmark = [
 ]  # the engines' own warnings
 
 ROWS = 100
-SPARK_OPTIONS = {
-    "spark.ui.enabled": "false",
-    "spark.sql.ansi.enabled": "false",
-    "spark.driver.host": "127.0.0.1",
-    "spark.driver.bindAddress": "127.0.0.1",
-}
 COLUMNS = {
     "s": STRING,
     "t": STRING,
@@ -141,30 +138,21 @@ def _in_flink(values: Sequence[Expression]) -> list[list[Any]]:
         return sorted(list(row) for row in rows)
 
 
-def _in_spark(values: Sequence[Expression]) -> list[list[Any]]:
-    from pyspark.sql import SparkSession
-
+def _in_spark(spark: "SparkSession", values: Sequence[Expression]) -> list[list[Any]]:
     fields = [f"{name} {kind}" for name, kind in COLUMNS.items()]
-    builder = SparkSession.builder.master("local[1]")
-    for key, value in SPARK_OPTIONS.items():
-        builder = builder.config(key, value)
-    spark = builder.getOrCreate()
-    try:
-        spark.createDataFrame(_rows(), ", ".join(["k INT", *fields])).createOrReplaceTempView("t0")
-        return sorted(list(row) for row in spark.sql(_query(values, "spark")).collect())
-    finally:
-        spark.stop()
+    spark.createDataFrame(_rows(), ", ".join(["k INT", *fields])).createOrReplaceTempView("t0")
+    return sorted(list(row) for row in spark.sql(_query(values, "spark")).collect())
 
 
-def test_both_engines_give_the_same_values() -> None:
+def test_both_engines_give_the_same_values(spark: "SparkSession") -> None:
     """Every operation and function of the allow-list has one value for a row."""
     checked = _checked()
     values = [value for _, value in checked]
 
-    flink, spark = _in_flink(values), _in_spark(values)
+    flink_rows, spark_rows = _in_flink(values), _in_spark(spark, values)
 
-    assert len(flink) == ROWS
-    pairs = list(zip(flink, spark, strict=True))
+    assert len(flink_rows) == ROWS
+    pairs = list(zip(flink_rows, spark_rows, strict=True))
     different = {
         text: [(row[1:10], row[n], other[n]) for row, other in pairs if row[n] != other[n]]
         for n, (text, _) in enumerate(checked, start=1 + len(COLUMNS))
