@@ -135,11 +135,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     """
     from backfill.session import open_session
 
-    settings, home = load_settings(tmp_path_factory.mktemp("spark"), {}), find_java_home()
+    folder = tmp_path_factory.mktemp("spark")
+    settings, home = load_settings(folder, {}), find_java_home()
     session = open_session(
         master="local[2]",
         jars=[build_kernel(settings, home), *fetch_jars(settings, "spark", home).glob("*.jar")],
-        options={"spark.sql.shuffle.partitions": "4"},
+        options={
+            "spark.sql.shuffle.partitions": "4",
+            "spark.sql.warehouse.dir": f"{folder}/warehouse",
+        },
         driver_memory="1g",
     )
     yield session
