@@ -7,7 +7,7 @@ undo time, so an epoch that is older cannot be seen this way.
 from collections.abc import Iterable, Mapping, Sequence
 
 from feature_platform.errors import CorruptRowError
-from feature_platform.registry.base import Attempt, Epoch
+from feature_platform.registry.base import Attempt
 from feature_platform.registry.history import History, history, holds
 from feature_platform.rows.codec import decode_head, decode_row
 from feature_platform.rows.partials import Row
@@ -18,13 +18,13 @@ Undo = Mapping[UndoKey, Mapping[RowKey, bytes | None]]
 
 
 def tiles_as_of(
-    attempts: Sequence[Attempt], epoch: Epoch, stored: Iterable[StoredRow]
+    attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow]
 ) -> dict[TileKey, Row]:
-    """Return all tiles of an entity as of an epoch, those in its head and those in rows.
+    """Return all tiles of an entity as of a history, those in its head and those in rows.
 
     Args:
         attempts: All of the generation.
-        epoch: A cut's; everything written by it and before counts.
+        line: The history of a cut's epoch; everything written by it and before counts.
         stored: Every row of the entity, undo rows included, in any order.
 
     Raises:
@@ -36,7 +36,6 @@ def tiles_as_of(
         for row in stored
         if row.level == UNDO_LEVEL
     }
-    line = history(attempts, *epoch)
     tiles: dict[TileKey, Row] = {}
     for row in stored:
         key = RowKey(row.level, row.start_ms)

@@ -155,10 +155,10 @@ class _Execution:
     def _do_with_jobs(self, stage: JobStage) -> None:  # noqa: C901 - one case for each stage
         walk = self._walk
         match stage:
-            case Backfill() | CheckParity():
+            case Backfill() | AwaitCaughtUp() | CheckParity():
                 self._fill(stage)
-            case AwaitCaughtUp() | AwaitRecovered():
-                self._await(stage)
+            case AwaitRecovered():
+                walk.recover()
             case AwaitGrace():
                 await_grace(self._world, walk.deployed(), walk.report)
             case StopWithSavepoint(job_id=job_id):
@@ -180,24 +180,19 @@ class _Execution:
             case _:
                 assert_never(stage)
 
-    def _fill(self, stage: Backfill | CheckParity) -> None:
-        world, walk = self._world, self._walk
-        if isinstance(stage, Backfill):
-            backfill(world, self._target(), walk.report)
-        else:
-            check_parity(
-                world,
-                walk.deployed(),
-                self._target(),
-                walk.report,
-                accept_differences=stage.accept_differences,
-            )
-
-    def _await(self, stage: AwaitCaughtUp | AwaitRecovered) -> None:
-        if isinstance(stage, AwaitRecovered):
-            self._walk.recover()
-        else:
-            await_recovered(self._world, self._target(), self._walk.report)
+    def _fill(self, stage: Backfill | AwaitCaughtUp | CheckParity) -> None:
+        """Bring a generation that readers do not see yet to where they may."""
+        world, target, report = self._world, self._target(), self._walk.report
+        match stage:
+            case Backfill():
+                backfill(world, target, report)
+            case AwaitCaughtUp():
+                await_recovered(world, target, report)
+            case CheckParity(accept_differences=accepted):
+                deployed = self._walk.deployed()
+                check_parity(world, deployed, target, report, accept_differences=accepted)
+            case _:
+                assert_never(stage)
 
     def _do_with_generations(
         self, stage: RecordDeleted | RetireGeneration | DropAbandoned | KeepGeneration

@@ -16,6 +16,7 @@ from feature_platform.errors import JobFailedError
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.registry.base import Attempt, Cut, Epoch, Positions
 from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.history import History, history
 from feature_platform.rows.partials import Row
 from feature_platform.store.base import TileKey
 from feature_platform.tiles.grid import format_duration
@@ -45,7 +46,14 @@ class Parity:
 class _Side:
     snapshot: Snapshot
     attempts: Sequence[Attempt]
-    epoch: Epoch
+    line: History
+    """The history of the cut as of which it is read."""
+
+    @classmethod
+    def of(cls, world: World, snapshot: Snapshot, epoch: Epoch) -> "_Side":
+        """Work it out once for all entities."""
+        attempts = world.registry.attempts(snapshot.featureset, snapshot.generation)
+        return cls(snapshot=snapshot, attempts=attempts, line=history(attempts, *epoch))
 
 
 def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
@@ -140,10 +148,7 @@ def compare_generations(
     before = _cut_at(world, old, cut.positions) if cut else None
     if before is None:
         return None
-    sides = (
-        _Side(snapshot=old, attempts=registry.attempts(name, old.generation), epoch=before.epoch),
-        _Side(snapshot=new, attempts=registry.attempts(name, new.generation), epoch=epoch),
-    )
+    sides = (_Side.of(world, old, before.epoch), _Side.of(world, new, epoch))
     entities, tiles, differences = 0, 0, list[str]()
     now_ms = world.clock.now_ms()
     for entity in world.tiles.some_entities(old.table, ENTITIES_MAX):
@@ -175,7 +180,7 @@ def _tiles(
 ) -> Mapping[TileKey, Mapping[str, int | bytes]]:
     """Return what an entity's tiles hold of the columns."""
     stored = world.tiles.read_entity(side.snapshot.table, entity)
-    tiles = tiles_as_of(side.attempts, side.epoch, stored)
+    tiles = tiles_as_of(side.attempts, side.line, stored)
     lifetime = side.snapshot.layout.grid.lifetime_level
     return {
         key: values

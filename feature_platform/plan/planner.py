@@ -277,8 +277,8 @@ def stages_of(
             return (TakeLease(), *own_and_claim, SubmitJob(start="checkpoint"), *launched)
         case "new" | "rebuild":
             allocated = (allocate,) if allocate else ()
-            filled = _filled(change, target, deployed, accept_differences=accept_differences)
-            return _generation_stages(target, deployed, allocated, filled)
+            fill, proof = _filled(change, target, deployed, accept_differences=accept_differences)
+            return _generation_stages(target, deployed, allocated, fill, proof)
         case "forward":
             running = deployed is not None and deployed.state == "running"
             stop = [StopWithSavepoint(job_id=deployed.job_id)] if deployed and running else []
@@ -314,10 +314,10 @@ def _generation_stages(
     target: Snapshot,
     deployed: Snapshot | None,
     allocate: tuple[Stage, ...],
-    filled: tuple[tuple[Stage, ...], tuple[Stage, ...]],
+    fill: tuple[Stage, ...],
+    proof: tuple[Stage, ...],
 ) -> tuple[Stage, ...]:
     """Return how a generation begins; the one before goes on until readers have left it."""
-    fill, proof = filled
     old: tuple[Stage, ...] = ()
     if deployed:
         old = (RetireGeneration(generation=deployed.generation, job_id=deployed.job_id),)

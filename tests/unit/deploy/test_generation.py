@@ -9,17 +9,13 @@ from feature_platform.deploy.control import delete
 from feature_platform.deploy.generation import DROPPED_MS, GRACE_MS, replaced
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.errors import FeaturePlatformError, JobFailedError
+from tests.unit.deploy.edits import ENTITY
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
 else:
     Stage = object
 
-ENTITY = (
-    ("entity: post_id", "entity: watch_ms"),
-    ("SELECT post_id", "SELECT watch_ms"),
-    ("GROUP BY post_id", "GROUP BY watch_ms"),
-)
 STAGES = (
     "allocate feature ids",
     "create the topics",

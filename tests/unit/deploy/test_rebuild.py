@@ -11,17 +11,13 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
 from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, RowWrite, write_timestamp
 from feature_platform.testing.reference_rows import encode_head, encode_row
+from tests.unit.deploy.edits import ENTITY
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
 else:
     Stage = object
 
-ENTITY = (
-    ("entity: post_id", "entity: watch_ms"),
-    ("SELECT post_id", "SELECT watch_ms"),
-    ("GROUP BY post_id", "GROUP BY watch_ms"),
-)
 HISTORY = (
     ("action = 'view'", "action = 'play'"),
     ("features:", "settings: {on_change: rebuild}\nfeatures:"),

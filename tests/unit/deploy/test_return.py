@@ -10,17 +10,12 @@ from feature_platform.deploy.recover import make_rollback_plan
 from feature_platform.errors import JobFailedError, PlanRefusedError
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
+from tests.unit.deploy.edits import ENTITY
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
 else:
     Stage = object
-
-ENTITY = (
-    ("entity: post_id", "entity: watch_ms"),
-    ("SELECT post_id", "SELECT watch_ms"),
-    ("GROUP BY post_id", "GROUP BY watch_ms"),
-)
 
 
 def expiries(stage: Stage) -> list[int]:
