@@ -109,8 +109,8 @@ class Log:
     """Files that a compaction replaced, and when."""
     lost: Mapping[int, tuple[Span, ...]] = field(default_factory=dict)
     """Offsets that are gone for ever, which a person has accepted."""
-    firsts: Mapping[int, int] = field(default_factory=dict)
-    """First offset of each partition that the log has ever had."""
+    complete_ms: int = 0
+    """What the broker took after this is all there; 0: everything is."""
 
     @classmethod
     def of(cls, commits: Iterable[Commit]) -> Self:
@@ -133,17 +133,16 @@ class Log:
         if commit.number != self.next_number:
             msg = f"commit {self.next_number} of the event log is missing: restore it from a copy"
             raise EventLogError(msg)
-        positions, firsts, lost = dict(self.positions), dict(self.firsts), dict(self.lost)
+        positions, lost = dict(self.positions), dict(self.lost)
         for part, (start, end) in commit.spans.items():
             since, until = commit.lost.get(part, (start, start))
-            if (until, positions.get(part, since)) != (start, since) or end < start:
+            if (until, positions.get(part, 0)) != (start, since) or end < start:
                 msg = (
                     f"commit {commit.number} of the event log begins at offset {since} of partition"
-                    f" {part}, the log ends at {positions.get(part)}: restore it from a copy"
+                    f" {part}, the log ends at {positions.get(part, 0)}: restore it from a copy"
                 )
                 raise EventLogError(msg)
             positions[part] = end
-            firsts.setdefault(part, start)
             if since < until:
                 lost[part] = (*lost.get(part, ()), (since, until))
         files = dict(self.files)
@@ -158,7 +157,7 @@ class Log:
             files=files,
             replaced={**self.replaced, **dict.fromkeys(commit.removed, commit.at_ms)},
             lost=lost,
-            firsts=firsts,
+            complete_ms=commit.at_ms if commit.lost else self.complete_ms,
         )
 
     @property

@@ -33,11 +33,14 @@ def check_topic(name: str, topic: str, positions: Mapping[int, int], bounds: Bou
 
 
 def gone(positions: Mapping[int, int], bounds: Bounds) -> dict[int, Span]:
-    """Return what is to be archived next and is not in Kafka any more."""
+    """Return what is to be archived next and is not in Kafka any more.
+
+    A partition begins at offset 0, whenever its archiving does.
+    """
     return {
-        part: (positions[part], low)
+        part: (positions.get(part, 0), low)
         for part, (low, _) in sorted(bounds.items())
-        if positions.get(part, low) < low
+        if positions.get(part, 0) < low
     }
 
 
@@ -51,8 +54,8 @@ def check_kept(name: str, topic: str, missing: Mapping[int, Span]) -> None:
         msg = (
             f"source {name}: neither the event log nor Kafka has the offsets "
             f"{spans(topic, missing)}; Kafka's retention has passed them. If they can be had from "
-            "elsewhere, put them back first; "
-            f"to go on without them for ever: fp archive {name} --accept-gap"
+            "elsewhere, put them back first; to go on without them for ever, so that whatever is "
+            f"computed from the log begins after them: fp archive {name} --accept-gap"
         )
         raise OffsetsGoneError(msg)
 
@@ -88,7 +91,7 @@ def tail(name: str, topic: str, log: Log, until: Mapping[int, int], bounds: Boun
     wanted: dict[int, Span] = {}
     for part, end in sorted(until.items()):
         low, high = bounds.get(part, (0, 0))
-        start = log.positions.get(part, low)
+        start = log.positions.get(part, 0)
         if start < end:
             wanted[part] = (start, end)
             if start < low:

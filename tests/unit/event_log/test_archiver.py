@@ -179,6 +179,18 @@ def test_what_is_gone_is_named_and_only_a_person_may_go_on() -> None:
     assert [offset for _, offset in held(disk)] == [0, 1, 2, 3, 4, 8, 9]
 
 
+def test_a_log_that_begins_late_says_so() -> None:
+    """Kafka had dropped the first records before anybody archived them: a person accepts that."""
+    disk = Disk()
+    with pytest.raises(OffsetsGoneError, match=r"clicks/0: 0 to 3;.*begins after them"):
+        run(disk, {0: 6}, low=4)
+    with pytest.raises(OffsetsGoneError, match="clicks/0: 0 to 3;"):
+        tail("clicks", "clicks", read_log(disk), {0: 6}, {0: (4, 6)})
+    log = run(disk, {0: 6}, low=4, accept_gap=True)
+    assert log.lost == {0: ((0, 4),)}
+    assert tail("clicks", "clicks", log, {0: 8}, {0: (5, 8)}) == {0: (6, 8)}
+
+
 def test_a_topic_that_was_made_anew_is_refused() -> None:
     """Its offsets would be other records under the same numbers."""
     disk = Disk()
