@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from feature_platform.errors import CorruptRowError
 from feature_platform.registry.base import Attempt
 from feature_platform.registry.history import History, history, holds
-from feature_platform.rows.codec import decode_head, decode_row
+from feature_platform.rows.codec import decode_each, decode_heads
 from feature_platform.rows.partials import Row
 from feature_platform.rows.undo import RowKey, UndoKey, decode_undo, undo_key
 from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, StoredRow, TileKey, written_by
@@ -20,6 +20,18 @@ Undo = Mapping[UndoKey, Mapping[RowKey, bytes | None]]
 def tiles_as_of(
     attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow]
 ) -> dict[TileKey, Row]:
+    """Return all tiles of an entity as of a history, decoded; see `encoded_tiles_as_of`.
+
+    Raises:
+        CorruptRowError: A row is malformed, or nothing says any more what it was.
+    """
+    encoded = encoded_tiles_as_of(attempts, line, stored)
+    return dict(zip(encoded, decode_each(list(encoded.values())), strict=True))
+
+
+def encoded_tiles_as_of(
+    attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow]
+) -> dict[TileKey, bytes]:
     """Return all tiles of an entity as of a history, those in its head and those in rows.
 
     Args:
@@ -31,12 +43,8 @@ def tiles_as_of(
         CorruptRowError: A row is malformed, or nothing says any more what it was.
     """
     stored = tuple(stored)
-    undo = {
-        undo_key(row.start_ms): decode_undo(row.payload)
-        for row in stored
-        if row.level == UNDO_LEVEL
-    }
-    tiles: dict[TileKey, Row] = {}
+    undo = decoded_undo(stored)
+    tiles: dict[TileKey, bytes] = {}
     for row in stored:
         key = RowKey(row.level, row.start_ms)
         if row.level == UNDO_LEVEL:
@@ -45,10 +53,38 @@ def tiles_as_of(
         if payload is None:
             continue
         if row.level == HEAD_LEVEL:
-            tiles |= {(level, start): tile for level, start, tile in decode_head(payload)}
+            tiles |= encoded_tiles(payload)
         else:
-            tiles[row.level, row.start_ms] = decode_row(payload)
+            tiles[row.level, row.start_ms] = payload
     return tiles
+
+
+def decoded_undo(stored: Iterable[StoredRow]) -> Undo:
+    """Return the undo rows among an entity's rows.
+
+    Raises:
+        CorruptRowError: One is malformed.
+    """
+    return {
+        undo_key(row.start_ms): decode_undo(row.payload)
+        for row in stored
+        if row.level == UNDO_LEVEL
+    }
+
+
+def encoded_tiles(head: bytes) -> dict[TileKey, bytes]:
+    """Return the rows of a head's tiles, still encoded.
+
+    Raises:
+        CorruptRowError: The head is malformed.
+    """
+    heads = decode_heads([head])
+    places = zip(heads.levels.tolist(), heads.starts_ms.tolist(), strict=True)
+    spans = zip(heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True)
+    return {
+        place: heads.buffer[start:stop].tobytes()
+        for place, (start, stop) in zip(places, spans, strict=True)
+    }
 
 
 def value_as_of(

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from feature_platform.clock import to_iso
 from feature_platform.deploy.as_of import tiles_as_of
+from feature_platform.deploy.tile_values import differing, lasts, values_of
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
@@ -17,17 +17,13 @@ from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.registry.base import Attempt, Cut, Epoch, Positions
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
-from feature_platform.rows.partials import Row
 from feature_platform.store.base import TileKey
-from feature_platform.tiles.grid import format_duration
-from feature_platform.tiles.layout import Layout, LayoutColumn
+from feature_platform.tiles.layout import LayoutColumn
 
 ENTITIES_MAX = 1_000
 """How many are compared: those that the store names first, so the same ones each time."""
 DIFFERENCES_MAX = 20
 CUTS_MAX = 100_000
-EXPIRY_MARGIN_MS = 600_000
-"""Tiles whose time ends so soon may be gone on one side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +153,13 @@ def compare_generations(
         keys = [
             key
             for key in left.keys() | right.keys()
-            if all(_lasts(side.snapshot.layout, key, now_ms) for side in sides)
+            if all(lasts(side.snapshot.layout, key, now_ms) for side in sides)
         ]
         tiles += len(keys)
         for key in sorted(keys):
-            differences += _differing(entity, key, left.get(key, {}), right.get(key, {}), new)
+            differences += differing(
+                entity, key, left.get(key, {}), right.get(key, {}), new.layout.grid
+            )
     return Parity(
         columns=tuple(column.name for column in columns),
         entities=entities,
@@ -185,50 +183,5 @@ def _tiles(
     return {
         key: values
         for key, row in tiles.items()
-        if (values := _values(row, columns, key[0], lifetime))
+        if (values := values_of(row, columns, key[0], lifetime))
     }
-
-
-def _values(
-    row: Row, columns: Sequence[LayoutColumn], level: int, lifetime: int
-) -> dict[str, int | bytes]:
-    everything: Mapping[int, int | bytes] = {**row.counters, **row.features}
-    return {
-        column.name: everything[column.id]
-        for column in columns
-        if column.id in everything
-        and (column.lifetime if level == lifetime else level in column.levels)
-    }
-
-
-def _lasts(layout: Layout, key: TileKey, now_ms: int) -> bool:
-    level, start_ms = key
-    if level == layout.grid.lifetime_level:
-        return True
-    end_ms = start_ms + layout.grid.levels_ms[level]
-    return end_ms + layout.retention_ms[level] - now_ms > EXPIRY_MARGIN_MS
-
-
-def _differing(
-    entity: str,
-    key: TileKey,
-    left: Mapping[str, int | bytes],
-    right: Mapping[str, int | bytes],
-    new: Snapshot,
-) -> list[str]:
-    grid = new.layout.grid
-    is_lifetime = key[0] == grid.lifetime_level
-    where = "lifetime" if is_lifetime else f"{format_duration(grid.levels_ms[key[0]])} tile"
-    when = "" if is_lifetime else f" of {to_iso(key[1])}"
-    return [
-        f"{name} of {entity!r}, {where}{when}: was {_text(left.get(name))}, "
-        f"is {_text(right.get(name))}"
-        for name in sorted(left.keys() | right.keys())
-        if left.get(name) != right.get(name)
-    ]
-
-
-def _text(value: int | bytes | None) -> str:
-    if value is None:
-        return "nothing"
-    return value.hex() if isinstance(value, bytes) else str(value)

@@ -111,6 +111,14 @@ class EntityReader(Protocol):
         """
         ...
 
+    def entities(self, table: str) -> Iterator[str]:
+        """Yield the keys of all entities that have rows, each once; reads the whole table.
+
+        Raises:
+            StoreUnavailableError: The store did not answer; the walk must begin again.
+        """
+        ...
+
 
 class TileWriter(Protocol):
     """Writes rows the way the kernel does; for sweeps, repair tools and tests."""

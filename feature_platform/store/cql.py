@@ -64,6 +64,15 @@ class CqlTiles:
         statement = f"SELECT DISTINCT entity FROM {self._table(table)} LIMIT {int(most)}"
         return [row[0] for row in self._connection.run(statement)]
 
+    def entities(self, table: str) -> Iterator[str]:
+        """Yield the keys of all entities, by ranges of the ring; see `EntityReader`."""
+        statement = (
+            f"SELECT DISTINCT entity FROM {self._table(table)} WHERE token(entity) >= ? "
+            f"AND token(entity) <= ?"
+        )
+        for tokens in _ranges():
+            yield from (row[0] for row in self._connection.run(statement, tokens))
+
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
         """Write or delete rows of an entity in one batch; see `TileWriter`."""
         name = self._table(table)
@@ -90,11 +99,8 @@ class CqlTiles:
             f"SELECT entity, start, payload FROM {self._table(table)} WHERE token(entity) >= ? "
             f"AND token(entity) <= ? AND level = {UNDO_LEVEL} ALLOW FILTERING"
         )
-        bounds = [TOKEN_MIN + number * (TOKENS // SCAN_RANGES) for number in range(SCAN_RANGES)] + [
-            TOKEN_MIN + TOKENS
-        ]
-        for number, (first, after) in enumerate(pairwise(bounds), 1):
-            rows = self._connection.run(statement, (first, after - 1))
+        for number, tokens in enumerate(_ranges(), 1):
+            rows = self._connection.run(statement, tokens)
             yield UndoPage(
                 rows=tuple(
                     StoredUndo(entity=entity, start=start, payload=payload)
@@ -114,6 +120,13 @@ class CqlTiles:
 
     def _table(self, table: str) -> str:
         return f"{self._connection.keyspace}.{checked_identifier(table)}"
+
+
+def _ranges() -> Iterator[tuple[int, int]]:
+    """Yield first and last token of the ring's pieces."""
+    starts = [TOKEN_MIN + number * (TOKENS // SCAN_RANGES) for number in range(SCAN_RANGES)]
+    for first, after in pairwise([*starts, TOKEN_MIN + TOKENS]):
+        yield first, after - 1
 
 
 def _joined(

@@ -83,6 +83,10 @@ class MemoryTiles:
         """Return keys of some entities; see `EntityReader`."""
         return list(self._partitions(table))[:most]
 
+    def entities(self, table: str) -> Iterator[str]:
+        """Yield the keys of all entities; see `EntityReader`."""
+        yield from list(self._partitions(table))
+
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
         """Write or delete rows; the largest timestamp wins, row by row; see `TileWriter`."""
         cells = self._partitions(table).setdefault(entity, {})

@@ -70,12 +70,13 @@ def write(
 
 
 def test_some_entities_are_found_without_their_keys(tiles: Tiles, table: str) -> None:
-    """Each once, and no more than asked for."""
+    """Each once, and no more than asked for; or all of them."""
     for entity in ("a", "b", "c"):
         rows = [RowWrite(level=level, start_ms=0, payload=b"x") for level in (0, 1)]
         tiles.write(table, entity, rows, written=W1)
     assert sorted(tiles.some_entities(table, 9)) == ["a", "b", "c"]
     assert len(set(tiles.some_entities(table, 2))) == 2
+    assert sorted(tiles.entities(table)) == ["a", "b", "c"]
 
 
 def test_a_row_is_read_as_it_was_written(tiles: Tiles, table: str) -> None:
