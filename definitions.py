@@ -9,6 +9,11 @@ from feature_platform.orchestration.assets import (
     source_asset,
     stream_asset,
 )
+from feature_platform.orchestration.checks import (
+    checks_schedule,
+    featureset_checks,
+    tiles_asset,
+)
 from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
 from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.resources import Platform
@@ -23,11 +28,15 @@ defs = dg.Definitions(
         *map(event_log_asset, loaded.project.sources.values()),
         *map(stream_asset, featuresets),
         *map(live_asset, featuresets),
+        *map(tiles_asset, featuresets),
         *(broken_asset(name, problems) for name, problems in loaded.broken.items()),
     ],
-    asset_checks=[broken_check(name) for name in loaded.broken],
+    asset_checks=[
+        *(broken_check(name) for name in loaded.broken),
+        *map(featureset_checks, featuresets),
+    ],
     sensors=[jobs_sensor(loaded.project.featuresets)],
-    schedules=[event_log_schedule(loaded.project.sources)],
+    schedules=[event_log_schedule(loaded.project.sources), checks_schedule(featuresets)],
     resources={"platform": Platform(project=str(loaded.settings.project))},
     executor=dg.in_process_executor,
 )

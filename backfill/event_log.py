@@ -1,7 +1,7 @@
 """The event log in Spark: writes records from Kafka to Parquet, and reads them back."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -10,7 +10,7 @@ from pyspark.sql import functions as f
 from backfill.files import HadoopFiles
 from feature_platform.broker.topics import Topics
 from feature_platform.event_log.archiver import read_log
-from feature_platform.event_log.commits import LogFile, Span
+from feature_platform.event_log.commits import DATA, Log, LogFile, Span
 from feature_platform.event_log.ranges import spans as spell
 from feature_platform.event_log.ranges import tail
 from feature_platform.settings import KafkaSettings
@@ -111,34 +111,41 @@ def bounds(kafka: Mapping[str, Any], topic: str) -> dict[int, Span]:
     return {int(name.rpartition("/")[2]): span for name, span in found.items()}
 
 
+def source_files(session: SparkSession, log: str, source: Mapping[str, Any]) -> HadoopFiles:
+    """Return the folder of a source in the event log's folder (`Settings.event_log_folder`)."""
+    return HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}")
+
+
 def records(
     session: SparkSession,
-    log: str,
+    files: HadoopFiles,
     source: Mapping[str, Any],
     until: Mapping[str, int],
     kafka: Mapping[str, Any],
+    dates: Collection[str] | None = None,
 ) -> DataFrame:
     """Return all records below some offsets, each once: from the log, the rest from Kafka.
 
     Args:
         session: Spark.
-        log: The event log's folder (`Settings.event_log_folder`).
+        files: The source's folder in the event log.
         source: The source as the job spec has it.
         until: The first offset that is not wanted, by "topic/partition".
         kafka: `bootstrap` and `properties`.
+        dates: Of what is archived, those of these dates alone; None for all.
 
     Returns:
         key, value, partition, offset, timestamp (epoch milliseconds).
 
     Raises:
         OffsetsGoneError: Neither has some offset; the message names them.
+        EventLogError: The log is damaged.
     """
-    files = HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}")
     archived = read_log(files)
     ends = {int(name.rpartition("/")[2]): end for name, end in until.items()}
     topic = source["topic"]
     rest = tail(source["name"], topic, archived, ends, bounds(kafka, topic))
-    names = [f"{files.root}/{path}" for path in archived.files]
+    names = [f"{files.root}/{path}" for path in of_dates(archived, dates)]
     frame = session.createDataFrame([], SCHEMA).select(*RAW)
     if names:
         limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
@@ -149,3 +156,24 @@ def records(
         session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
         frame = frame.unionByName(from_kafka(session, topic, rest, kafka))
     return frame
+
+
+def of_dates(log: Log, dates: Collection[str] | None) -> list[str]:
+    """Return the live files of some dates; of all for None."""
+    folders = None if dates is None else {f"{DATA}/date={date}" for date in dates}
+    return [path for path, file in log.files.items() if folders is None or file.folder in folders]
+
+
+def damage(files: HadoopFiles, log: Log, dates: Collection[str] | None) -> list[str]:
+    """Say which live files are not as their commits say."""
+    present = {path for path, _ in files.sizes(DATA)}
+    wrong = []
+    for path in of_dates(log, dates):
+        said = f"{files.root}/{path} of the event log"
+        if path not in present:
+            wrong.append(f"{said} is missing")
+            continue
+        committed, found = log.files[path].records, files.parquet_records(path)
+        if found != committed:
+            wrong.append(f"{said} holds {found:,} records, its commit says {committed:,}")
+    return wrong

@@ -1,4 +1,4 @@
-"""What the platform starts as a child: `python -m backfill.main archive|tiles --spec FILE`.
+"""What the platform starts as a child: `python -m backfill.main TASK --spec FILE`.
 
 Each line on standard output is a JSON object that says what was done, `error` or `done` the last.
 Standard error is Spark's log.
@@ -16,19 +16,20 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from backfill.event_log import SparkEngine, bounds, records
-from backfill.files import HadoopFiles
+from backfill.event_log import SparkEngine, bounds, records, source_files
+from backfill.recount import events_of, recount
 from backfill.session import open_session
-from backfill.tiles import Limits, Written, events, tile_rows, write_rows
+from backfill.tiles import Limits, Written, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
 from feature_platform.errors import FeaturePlatformError
-from feature_platform.event_log.archiver import Job, archive
+from feature_platform.event_log.archiver import Job, archive, read_log
+from feature_platform.event_log.ranges import spans
 
 DETAIL_CHARACTERS_MAX = 600
 
 
 def main() -> int:
-    """Archive one source, or write the rows of one generation; return the exit code."""
+    """Do one task; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=sorted(TASKS))
     parser.add_argument("--spec", type=Path, required=True)
@@ -56,7 +57,7 @@ def main() -> int:
 
 def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
     source, kafka = spec["source"], spec["kafka"]
-    files = HadoopFiles(session, f"{spec['log']}/{source['name']}")
+    files = source_files(session, spec["log"], source)
     job = Job(
         source=source["name"],
         topic=source["topic"],
@@ -77,9 +78,13 @@ def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
 
 
 def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
-    job = spec["job"]
-    raw = records(session, spec["log"], job["source"], spec["until"], job["kafka"])
-    rows = tile_rows(session, events(session, raw, job), job)
+    job, source = spec["job"], spec["job"]["source"]
+    files = source_files(session, spec["log"], source)
+    for part, lost in sorted(read_log(files).lost.items()):
+        for span in lost:
+            _tell({"event": "lost", "offsets": spans(source["topic"], {part: span})})
+    raw = records(session, files, source, spec["until"], job["kafka"])
+    rows = tile_rows(session, partials(session, events(session, raw, job), job), job)
     limits = Limits(rows_per_second_max=spec["spark"]["rows_per_second_max"])
     written = write_rows(
         session,
@@ -90,6 +95,16 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
         report=lambda so_far: _tell({"event": "written", **_facts(so_far)}),
     )
     _tell({"event": "done", **_facts(written)})
+
+
+def _recount(session: SparkSession, spec: Mapping[str, Any]) -> None:
+    recount(session, spec, _tell)
+    _tell({"event": "done"})
+
+
+def _events(session: SparkSession, spec: Mapping[str, Any]) -> None:
+    events_of(session, spec, _tell)
+    _tell({"event": "done"})
 
 
 def _facts(written: Written) -> dict[str, int]:
@@ -103,6 +118,8 @@ def _facts(written: Written) -> dict[str, int]:
 TASKS: Mapping[str, Callable[[SparkSession, Mapping[str, Any]], None]] = {
     "archive": _archive,
     "tiles": _write_tiles,
+    "recount": _recount,
+    "events": _events,
 }
 
 

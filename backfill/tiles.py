@@ -54,8 +54,8 @@ def events(session: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -
     return DataFrame(parsed, session)
 
 
-def tile_rows(session: SparkSession, events: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
-    """Run the query of the spec over events and roll its result up to every level.
+def partials(session: SparkSession, events: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
+    """Run the query of the spec over events.
 
     Args:
         session: The session of the events; a view of the source's name is made in it.
@@ -63,12 +63,25 @@ def tile_rows(session: SparkSession, events: DataFrame, spec: Mapping[str, Any])
         spec: The job spec, or its part in the snapshot.
 
     Returns:
-        `entity` STRING, `level` INT (-1: the head), `start` BIGINT and `payload` BINARY; rows of
-        one entity stand together.
+        `__entity` STRING, `__tile` BIGINT (start of a finest tile), `_events` and the columns.
     """
     register_functions(session)
     events.createOrReplaceTempView(spec["source"]["name"])
-    partials = session.sql(spec["spark_sql"])
+    return session.sql(spec["spark_sql"])
+
+
+def tile_rows(session: SparkSession, partials: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
+    """Roll what the query has returned up to every level.
+
+    Args:
+        session: The session of the partials.
+        partials: As `partials` returns them.
+        spec: The job spec, or its part in the snapshot.
+
+    Returns:
+        `entity` STRING, `level` INT (-1: the head), `start` BIGINT and `payload` BINARY; rows of
+        one entity stand together.
+    """
     rows = _kernel(session).TileRows.of(_java(partials), json.dumps(spec))
     return DataFrame(rows, session)
 

@@ -24,6 +24,7 @@ GROUPS = (
     "status",
     "produce",
     "archive",
+    "check",
     "roles",
     "demo",
 )

@@ -1,6 +1,5 @@
 """`fp try`: a changed definition beside the deployed one, and what it counts."""
 
-import re
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +9,7 @@ from rich.console import Console
 from rich.live import Live
 
 from feature_platform.cli.output import console, print_json
+from feature_platform.cli.share import parse_share
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ ENTITIES_MAX = 100
 ENTITIES_SHOWN = 5
 REFRESH_S = 2.0
 CATCH_UP_S = 900.0
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)%")
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +50,7 @@ def try_(
     from feature_platform.deploy.trial import trial
     from feature_platform.deploy.world import open_world
 
-    share = _share(sample)
+    share = parse_share(sample, "--sample")
     keys = (entity or [])[:ENTITIES_MAX]
     wanted = _wanted(context.obj, name)
     past_ms = round(minutes * 60_000)
@@ -128,20 +127,6 @@ def _wanted(settings: Settings, name: str) -> "FeatureSet":
         return project.featuresets[name]
     project.checked()  # it may be in a file with a mistake
     raise UnknownFeatureError(unknown("feature set", name, project.featuresets))
-
-
-def _share(text: str) -> float:
-    """Read a percentage.
-
-    Raises:
-        typer.BadParameter: It is none, or not above 0 and at most 100.
-    """
-    match = _PERCENT.fullmatch(text.strip())
-    share = float(match[1]) / 100 if match else 0.0
-    if not 0 < share <= 1:
-        msg = f"{text!r} is no share; write it as 1%, above 0% and at most 100%"
-        raise typer.BadParameter(msg, param_hint="--sample")
-    return share
 
 
 def _tell(text: str) -> None:

@@ -20,6 +20,8 @@ from feature_platform.deploy.generation import (
 )
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.parity import check_parity
+from feature_platform.deploy.recovered import newest
+from feature_platform.deploy.repair import repair
 from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.start import restore_path
 from feature_platform.deploy.walk import Report, Walk, silent
@@ -49,6 +51,7 @@ from feature_platform.plan.stages import (
     RecordStopped,
     RecordSwept,
     ReleaseLease,
+    Repair,
     RetireGeneration,
     Stage,
     StopJob,
@@ -70,6 +73,7 @@ JobStage = (
     | CheckSavepoint
     | OwnGeneration
     | ClaimSweep
+    | Repair
     | SubmitJob
     | AwaitCheckpoint
     | Sweep
@@ -155,14 +159,14 @@ class _Execution:
     def _do_with_jobs(self, stage: JobStage) -> None:  # noqa: C901 - one case for each stage
         walk = self._walk
         match stage:
-            case Backfill() | AwaitCaughtUp() | CheckParity():
+            case Backfill() | AwaitCaughtUp() | CheckParity() | Repair():
                 self._fill(stage)
             case AwaitRecovered():
                 walk.recover()
             case AwaitGrace():
                 await_grace(self._world, walk.deployed(), walk.report)
             case StopWithSavepoint(job_id=job_id):
-                walk.stop(job_id, gently=self._plan.change.kind == "forward")
+                walk.stop(job_id, gently=self._plan.change.kind in ("forward", "repair"))
             case StopJob(job_id=job_id):
                 self._world.cluster.cancel(job_id)
             case CheckSavepoint():
@@ -177,20 +181,23 @@ class _Execution:
                 await_checkpoint(self._world, walk.begun().deployment)
             case Sweep():
                 walk.sweep()
+
             case _:
                 assert_never(stage)
 
-    def _fill(self, stage: Backfill | AwaitCaughtUp | CheckParity) -> None:
-        """Bring a generation that readers do not see yet to where they may."""
-        world, target, report = self._world, self._target(), self._walk.report
+    def _fill(self, stage: Backfill | AwaitCaughtUp | CheckParity | Repair) -> None:
+        """Bring rows to where readers may see them."""
+        world, report = self._world, self._walk.report
         match stage:
+            case Repair(entities=entities):
+                repair(world, self._walk.deployed(), entities, report)
             case Backfill():
-                backfill(world, target, report)
+                backfill(world, self._target(), report)
             case AwaitCaughtUp():
-                await_recovered(world, target, report)
+                await_recovered(world, self._target(), report)
             case CheckParity(accept_differences=accepted):
                 deployed = self._walk.deployed()
-                check_parity(world, deployed, target, report, accept_differences=accepted)
+                check_parity(world, deployed, self._target(), report, accept_differences=accepted)
             case _:
                 assert_never(stage)
 
@@ -262,9 +269,15 @@ class _Execution:
         if walk.snapshot.state != "deploying":
             return "nothing else was changed; correct the cause and apply again"
         kind = self._plan.change.kind
+        if kind == "repair" and self._newest_kind(walk.snapshot) != "repair":
+            return walk.bring_back()
         if kind == "forward" or (kind == "rollback" and self._plan.deployed != walk.snapshot):
             return self._return()
         return f"nothing else was changed; to start it another way: fp recover {self._name}"
+
+    def _newest_kind(self, deployed: Snapshot) -> str:
+        last = newest(self._world.registry.attempts(self._name, deployed.generation))
+        return last.kind if last else ""
 
     def _return(self) -> str:
         if self._plan.change.kind == "rollback" and self._walk.deployed().unswept:

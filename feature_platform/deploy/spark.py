@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,8 +121,48 @@ class SparkBackfiller:
         )
         secret = {password_variable("job"): password(self._settings, "job")}
         for fact in _run(self._settings, task, secret):
+            if fact["event"] == "lost":
+                report(f"without the offsets {fact['offsets']}, which are gone for ever")
+                continue
             done = "all rows are written" if fact["event"] == "done" else "written so far"
             report(f"{done}: {fact['rows']:,} rows, {fact['bytes'] / 1e6:,.1f} MB")
+
+
+class SparkRecounter:
+    """Implements `checks.run.Recounter` by children that read the event log and Kafka."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Use the kernel, the event log and the brokers that the settings name."""
+        self._settings = settings
+
+    def recount(
+        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Recompute tiles; see the port."""
+        return self._run("recount", spec, {"until": dict(until), "ask": dict(ask)})
+
+    def events_of(
+        self,
+        spec: Mapping[str, Any],
+        until: Mapping[str, int],
+        places: Sequence[tuple[str, int, int]],
+    ) -> Iterator[Mapping[str, Any]]:
+        """Look for events; see the port."""
+        facts = self._run("events", spec, {"until": dict(until), "places": list(places)})
+        return (fact for fact in facts if fact["event"] == "events")
+
+    def _run(
+        self, what: str, spec: Mapping[str, Any], asked: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        name = spec["featureset"]
+        task = _Task(
+            what=what,
+            name=name,
+            subject=f"feature set {name}",
+            again=f"fp check {name}",
+            spec={"job": spec, **asked},
+        )
+        return _run(self._settings, task)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

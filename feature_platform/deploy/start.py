@@ -24,6 +24,7 @@ from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFai
 from feature_platform.plan.snapshot import Snapshot, Stop
 from feature_platform.plan.stages import Start
 from feature_platform.registry.base import Attempt, Cut, Epoch
+from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import GENESIS, holds, last_rewrite
 from feature_platform.tiles.grid import format_duration
 
@@ -55,6 +56,7 @@ def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = 
         PlanRefusedError: It is dead, or too old, or Kafka no longer holds what came after it.
         WorldError: A server did not answer.
     """
+    refuse_unfinished_repair(world, deployed)
     ends = world.topics.end_offsets(deployed.topic)
     match start:
         case "earliest":
@@ -67,6 +69,29 @@ def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = 
             return _savepoint(world, deployed, ends, accept_age=accept_age)
         case "store":
             return Begin(fields=_store(world, deployed, accept_age=accept_age))
+
+
+def refuse_unfinished_repair(world: World, deployed: Snapshot) -> None:
+    """Make sure that no repair was broken off.
+
+    Raises:
+        PlanRefusedError: One was.
+    """
+    if unfinished_repair(world, deployed):
+        msg = (
+            f"{deployed.featureset}: a repair of its rows was broken off, and only its end can be "
+            f"gone on from: fp check {deployed.featureset} --repair"
+        )
+        raise PlanRefusedError(msg)
+
+
+def unfinished_repair(world: World, deployed: Snapshot) -> Attempt | None:
+    """Return a repair that was broken off: whatever started beside it would miss what it wrote."""
+    name, generation = deployed.featureset, deployed.generation
+    last = newest(world.registry.attempts(name, generation))
+    if last is None or last.kind != "repair":
+        return None
+    return None if world.registry.cut(name, generation, last.attempt, FIRST_LABEL) else last
 
 
 def restore_path(world: World, deployed: Snapshot) -> str:

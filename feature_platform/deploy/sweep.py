@@ -111,11 +111,11 @@ def swept(
             writes.append(RowWrite(level=key.level, start_ms=key.start_ms, payload=None))
         elif written_by(row.written)[0] < line.sweep.attempt:
             value = value_as_of(line.attempts, line.of_r, undo, key, row)
-            writes.append(_write(key, value, layout, now_ms))
+            writes.append(kept_write(key, value, layout, now_ms))
     return writes
 
 
-def _write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) -> RowWrite:
+def kept_write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) -> RowWrite:
     """Give a closed tile the time that it has left; one that has none is deleted."""
     ttl_s = 0
     if key.level >= 0:
@@ -139,7 +139,7 @@ def _sweep_entity(world: World, deployed: Snapshot, line: Line, entity: str, und
         msg = f"{deployed.table}, entity {entity!r}: {error}"
         raise CorruptRowError(msg) from error
     stamp = write_timestamp(line.sweep.attempt, FIRST_LABEL)
-    for batch in _batches(writes):
+    for batch in batches(writes):
         world.tiles.write(deployed.table, entity, batch, written=stamp)
     return len(writes)
 
@@ -148,7 +148,8 @@ def _decoded(rows: Iterable[StoredUndo]) -> Undo:
     return {undo_key(row.start): decode_undo(row.payload) for row in rows}
 
 
-def _batches(writes: Sequence[RowWrite]) -> Iterator[list[RowWrite]]:
+def batches(writes: Sequence[RowWrite]) -> Iterator[list[RowWrite]]:
+    """Split an entity's writes into batches of bounded size."""
     batch: list[RowWrite] = []
     size = 0
     for write in writes:

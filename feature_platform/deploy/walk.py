@@ -12,7 +12,7 @@ from feature_platform.deploy.flink import Job
 from feature_platform.deploy.job_spec import job_spec
 from feature_platform.deploy.recovered import dirty_since_ms, passed_by, recovered_at
 from feature_platform.deploy.savepoint import check_savepoint
-from feature_platform.deploy.start import begin, epoch_of, stopped_at
+from feature_platform.deploy.start import begin, epoch_of, refuse_unfinished_repair, stopped_at
 from feature_platform.deploy.sweep import Line, cut_of, sweep
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
@@ -128,9 +128,10 @@ class Walk:
             origin: Whose savepoint or rows; None for what is deployed now.
             accept_age: Whether a person has accepted that rows may be wrong.
         """
+        from_what = origin or self.snapshot or snapshot
+        refuse_unfinished_repair(self.world, from_what)
         if start == "savepoint":
             self._void_what_came_after()
-        from_what = origin or self.snapshot or snapshot
         begun = begin(self.world, from_what, start, accept_age=accept_age)
         if begun.path:
             check_savepoint(begun.path)

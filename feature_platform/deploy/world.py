@@ -12,7 +12,7 @@ from feature_platform.broker.topics import Topics as TopicReader
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
 from feature_platform.deploy.metrics import How
-from feature_platform.deploy.spark import SparkBackfiller
+from feature_platform.deploy.spark import SparkBackfiller, SparkRecounter
 from feature_platform.deploy.submit import FlinkCommand
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
@@ -157,6 +157,35 @@ class Backfiller(Protocol):
         ...
 
 
+class Recounter(Protocol):
+    """Recomputes tiles from the event log and from Kafka; nothing is written."""
+
+    def recount(
+        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the facts `log`, `sampled`, `counted` and `entity`, in this order. Blocks between.
+
+        Args:
+            spec: The job spec of what is deployed.
+            until: First offset that does not count any more, by "topic/partition".
+            ask: Which; see `checks.run.Ask.to_json` and `backfill.recount`.
+
+        Raises:
+            EventLogError: The log is damaged, or misses offsets.
+            SparkFailedError: Spark failed.
+        """
+        ...
+
+    def events_of(
+        self,
+        spec: Mapping[str, Any],
+        until: Mapping[str, int],
+        places: Sequence[tuple[str, int, int]],
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield which events count for entities in event times `[start, end)`."""
+        ...
+
+
 class Tiles(TileReader, EntityReader, TileWriter, UndoReader, Protocol):
     """Rows, as a sweep reads and writes them, and a trial looks at them."""
 
@@ -173,6 +202,7 @@ class World:
     cluster: Cluster
     submitter: Submitter
     backfiller: Backfiller
+    recounter: Recounter
     clock: Clock
     holder: str
     """Who holds the leases that are taken."""
@@ -203,6 +233,7 @@ def open_world(settings: Settings) -> Iterator[World]:
             cluster=FlinkRest(settings.flink.rest_url),
             submitter=FlinkCommand(settings),
             backfiller=SparkBackfiller(settings),
+            recounter=SparkRecounter(settings),
             clock=clock,
             holder=f"process {os.getpid()} on {socket.gethostname()}",
             isolation=isolation,

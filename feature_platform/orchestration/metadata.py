@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
+from feature_platform.checks.result import Checked, CheckResult
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.deploy.spark import Archived
 from feature_platform.errors import Problem
@@ -113,6 +114,47 @@ def check_of(problems: Sequence[Problem]) -> dg.AssetCheckResult:
         description=text or "The file is valid now: reload the code location to see its asset.",
         metadata={"problems": dg.MetadataValue.md(f"```\n{text}\n```")} if problems else {},
     )
+
+
+def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """Return one check's verdict: what was compared, what is wrong, and what to run next."""
+    lines = [result.summary, *(f"* {text}" for text in result.findings)]
+    if result.found > len(result.findings):
+        lines.append(f"* and {result.found - len(result.findings):,} more")
+    if result.next_step:
+        lines.append(f"\nNext: `{result.next_step}`")
+    return dg.AssetCheckResult(
+        passed=result.status != "red",
+        asset_key=asset,
+        check_name=result.check,
+        description=f"{result.status}: {result.summary}",
+        metadata={"status": result.status, "found": result.found, "report": _text(lines)},
+    )
+
+
+def checked(found: Checked) -> Metadata:
+    """Describe what a recomputation of tiles has found."""
+    records = [
+        dg.TableRecord(
+            {
+                "check": result.check,
+                "status": result.status,
+                "summary": result.summary,
+                "wrong": result.found,
+            }
+        )
+        for result in found.results
+    ]
+    findings = [f"* {result.check}: {text}" for result in found.results for text in result.findings]
+    return {
+        "checks": dg.MetadataValue.table(records),
+        "wrong_entities": dg.MetadataValue.int(len(found.wrong)),
+        "findings": _text(findings or ["nothing is wrong"]),
+    }
+
+
+def _text(lines: Sequence[str]) -> dg.MarkdownMetadataValue:
+    return dg.MetadataValue.md("\n".join(lines))
 
 
 def _served(snapshot: Snapshot) -> dg.TableMetadataValue:

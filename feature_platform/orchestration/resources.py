@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from feature_platform.checks.repair import make_repair_plan
+from feature_platform.checks.result import Checked
+from feature_platform.checks.run import Ask, check
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
@@ -71,6 +74,23 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             msg = f"source {name} is not defined any more, or its file does not load: fp validate"
             raise UnknownFeatureError(msg)
         return archive_source(loaded.settings, source, lambda fact: log(json.dumps(fact)))
+
+    def check(
+        self, name: str, ask: Ask, log: Callable[[str], None], *, repair: bool = False
+    ) -> Checked:
+        """Compare a feature set's tiles with their events; correct what is wrong if asked to.
+
+        Raises:
+            PlanRefusedError: What is wrong cannot be corrected; the message says what to do.
+        """
+        with open_world(self.load().settings) as world:
+            found = check(world, name, ask, log)
+            if repair and found.wrong:
+                plan = make_repair_plan(world, name, found)
+                log(explain(plan))
+                execute(plan, world, log)
+                found = check(world, name, ask, log)
+            return found
 
     def observe(self) -> list[Health]:
         """Ask the servers how every deployed feature set is doing."""

@@ -26,6 +26,7 @@ Kind = Literal[
     "rollback",
     "return",
     "sweep",
+    "repair",
     "stop",
     "removed",
     "finish",

@@ -28,6 +28,7 @@ from feature_platform.plan.stages import (
     RecordStopped,
     RecordSwept,
     ReleaseLease,
+    Repair,
     RetireGeneration,
     Stage,
     StopJob,
@@ -50,6 +51,7 @@ HEADLINES: dict[Kind, str] = {
     "rollback": "back to what was deployed before the last upgrade",
     "return": "back to the generation that the deployed one has replaced",
     "sweep": "finish what was begun: write back what an undone version wrote",
+    "repair": "rows are written as the events say",
     "stop": "stop with a savepoint",
     "removed": "to be removed",
     "finish": "to be finished",
@@ -76,7 +78,7 @@ def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
     lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
     lines += [f"  because {reason}" for reason in plan.change.reasons]
-    if plan.change.kind not in ("none", "start", "restart", "recover", "sweep", "finish"):
+    if plan.change.kind not in ("none", "start", "restart", "recover", "sweep", "repair", "finish"):
         lines += _verdict_lines(plan.verdicts)
     lines += _cost_lines(plan.costs) if plan.costs else []
     lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
@@ -92,6 +94,7 @@ _OfGeneration = (
     | RecordDeleted
     | RetireGeneration
     | DropAbandoned
+    | Repair
 )
 
 
@@ -161,6 +164,8 @@ def _of_generation(stage: _OfGeneration) -> str:  # noqa: PLR0911 - one case for
         case DropAbandoned(generations=generations):
             numbers = ", ".join(map(str, generations))
             return f"remove what a broken-off change has begun: generation {numbers}"
+        case Repair(table=table, entities=entities):
+            return f"recompute {len(entities)} entities by Spark and correct their rows in {table}"
         case _:
             assert_never(stage)
 

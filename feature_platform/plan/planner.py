@@ -266,8 +266,6 @@ def stages_of(
     else:
         own_and_claim = (own,)
     match change.kind:
-        case "none" | "removed" | "stop" | "recover" | "rollback" | "return" | "sweep" | "finish":
-            return ()
         case "metadata":
             return (TakeLease(), RecordMetadata(), ReleaseLease())
         case "start":
@@ -288,6 +286,8 @@ def stages_of(
                 AwaitRecovered(),
             )
             return (*begun, *stop, CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
+        case _:
+            return ()
 
 
 def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:

@@ -1,5 +1,6 @@
 """Plans that look at no definition: start again what is deployed, or go back one version. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from feature_platform.plan.compare import Change, Kind, NameVerdict, served_names
@@ -8,12 +9,14 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
     AwaitCaughtUp,
     AwaitCheckpoint,
+    AwaitRecovered,
     CheckSavepoint,
     ClaimSweep,
     KeepGeneration,
     OwnGeneration,
     RecordDeployed,
     ReleaseLease,
+    Repair,
     RetireGeneration,
     Stage,
     Start,
@@ -126,6 +129,29 @@ def plan_sweep(deployed: Snapshot) -> Plan:
     """Plan to finish a sweep that was broken off; its job runs already."""
     stages = (TakeLease(), ClaimSweep(), *sweep_of(deployed), ReleaseLease())
     return _plan(deployed, deployed, _change("sweep", "a sweep was broken off"), stages)
+
+
+def plan_repair(deployed: Snapshot, entities: Sequence[str], *, begun: bool) -> Plan:
+    """Plan to correct rows of entities while no job runs.
+
+    Args:
+        deployed: What is deployed.
+        entities: Whose rows.
+        begun: An earlier repair was broken off, so its job is stopped already.
+    """
+    stop: tuple[Stage, ...] = (AwaitRecovered(), StopWithSavepoint(job_id=deployed.job_id))
+    stages: tuple[Stage, ...] = (
+        TakeLease(),
+        *(() if begun else stop),
+        OwnGeneration(generation=deployed.generation),
+        Repair(table=deployed.table, entities=tuple(entities)),
+        SubmitJob(start="store"),
+        AwaitCheckpoint(),
+        RecordDeployed(),
+        ReleaseLease(),
+    )
+    reason = f"rows of {len(entities)} entities are not what their events say"
+    return _plan(deployed, deployed, _change("repair", reason), stages)
 
 
 def _plan(deployed: Snapshot, target: Snapshot, change: Change, stages: tuple[Stage, ...]) -> Plan:

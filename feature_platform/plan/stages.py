@@ -134,6 +134,14 @@ class RecordSwept:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """Write rows of some entities as the events say, where they are not so."""
+
+    table: str
+    entities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitJob:
     """Start the new job."""
 
@@ -210,6 +218,7 @@ Stage = (
     | ClaimSweep
     | Sweep
     | RecordSwept
+    | Repair
     | SubmitJob
     | AwaitCheckpoint
     | RecordDeployed

@@ -10,7 +10,7 @@ from pyspark.sql.functions import rand
 from records import write_records
 
 from backfill.tiles import events as parse
-from backfill.tiles import register_functions, tile_rows
+from backfill.tiles import partials, register_functions, tile_rows
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.job import job_definition
@@ -64,7 +64,7 @@ def _spec(featureset: FeatureSet) -> dict[str, Any]:
 
 @pytest.fixture(scope="module", name="rows")
 def _rows(spark: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -> dict[Place, bytes]:
-    return collected(tile_rows(spark, parse(spark, records, spec), spec))
+    return collected(tile_rows(spark, partials(spark, parse(spark, records, spec), spec), spec))
 
 
 @pytest.fixture(name="functions")
@@ -124,7 +124,7 @@ def test_how_the_input_is_split_changes_nothing(
     for key, value in settings.items():
         spark.conf.set(key, value)
     mixed = records.orderBy(rand(seed=1)).repartition(files)
-    other = collected(tile_rows(spark, parse(spark, mixed, spec), spec))
+    other = collected(tile_rows(spark, partials(spark, parse(spark, mixed, spec), spec), spec))
     for key, value in before.items():
         spark.conf.set(key, value)
 

@@ -5,7 +5,8 @@ import random
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,17 +18,18 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
 
-from backfill.event_log import records
+from backfill.event_log import SparkEngine, bounds, records
 from backfill.files import HadoopFiles
+from feature_platform.clock import SystemClock
 from feature_platform.definition.model import ColumnType, Source
 from feature_platform.deploy.spark import Archived, archive
 from feature_platform.errors import LogConflictError, OffsetsGoneError, SparkFailedError
-from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.archiver import Job, read_log
+from feature_platform.event_log.archiver import archive as archive_by
 from feature_platform.event_log.commits import Log
-from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
 from feature_platform.plan.job import source_json
-from feature_platform.settings import Settings, load_settings
+from feature_platform.settings import EventLogSettings, Settings
 
 PARTITIONS = 2
 DAY_MS = 86_400_000
@@ -37,13 +39,10 @@ Sent = dict[tuple[int, int], tuple[bytes | None, bytes | None]]
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """A broker alone."""
-    settings = with_free_ports(load_settings(tmp_path_factory.mktemp("log"), {}))
-    log = settings.event_log.model_copy(update={"commit_records_max": 150})
-    settings = settings.model_copy(update={"event_log": log})
-    with Stack(settings, servers=("kafka",)):
-        yield settings
+def broker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The shared broker, and a log of its own."""
+    log = EventLogSettings(folder=str(tmp_path_factory.mktemp("log")), commit_records_max=150)
+    return stack.settings.model_copy(update={"event_log": log})
 
 
 @pytest.fixture
@@ -80,7 +79,7 @@ def send(broker: Settings, source: Source, count: int, sent: Sent) -> None:
 
 def held(spark: SparkSession, broker: Settings, source: Source) -> tuple[Log, Sent]:
     """Return the log and all records of its files; no offset may be there twice."""
-    files = HadoopFiles(spark, f"{broker.event_log_folder}/{source.name}")
+    files = folder(spark, broker, source)
     log = read_log(files)
     rows = spark.read.parquet(*[f"{files.root}/{path}" for path in log.files]).collect()
     found = {
@@ -95,9 +94,35 @@ def _bytes(value: bytearray | None) -> bytes | None:
     return None if value is None else bytes(value)
 
 
-def run(broker: Settings, source: Source, **options: bool) -> Archived:
-    """Archive as `fp archive` does."""
-    return archive(broker, source, lambda _: None, **options)
+def run(broker: Settings, source: Source) -> Archived:
+    """Archive as `fp archive` does: by a child."""
+    return archive(broker, source, lambda _: None)
+
+
+def run_here(
+    spark: SparkSession, broker: Settings, source: Source, *, accept_gap: bool = False
+) -> Log:
+    """Do what the child does, in the Spark that runs already."""
+    files, kafka = folder(spark, broker, source), kafka_of(broker)
+    job = Job(
+        source=source.name,
+        topic=source.topic,
+        records_max=broker.event_log.commit_records_max,
+        accept_gap=accept_gap,
+    )
+    engine = SparkEngine(spark, files, source_json(source), kafka)
+    now = partial(bounds, kafka, source.topic)
+    return archive_by(job, files, engine, now, SystemClock(), lambda _: None)
+
+
+def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles:
+    """Return the source's folder."""
+    return HadoopFiles(spark, f"{broker.event_log_folder}/{source.name}")
+
+
+def kafka_of(broker: Settings) -> Mapping[str, Any]:
+    """Return what Spark is told of the broker."""
+    return {"bootstrap": broker.kafka.bootstrap, "properties": {}}
 
 
 def test_every_record_is_archived_as_it_was_sent(
@@ -111,11 +136,10 @@ def test_every_record_is_archived_as_it_was_sent(
     first = run(broker, source)
     assert (first.added, first.records) == (220, 220)
     send(broker, source, 100, sent)
-    second = run(broker, source)
-    assert (second.added, sum(second.positions.values())) == (100, 320)
+    assert sum(run_here(spark, broker, source).positions.values()) == 320
     log, found = held(spark, broker, source)
     assert found == sent
-    files = HadoopFiles(spark, f"{broker.event_log_folder}/{source.name}")
+    files = folder(spark, broker, source)
     names = [f"{files.root}/{path}" for path in log.files]
     rows = spark.read.parquet(*names).groupBy("reason").count().collect()
     broken = sum(1 for _, value in sent.values() if value in {None, b"", b"\x00\xff no json"})
@@ -127,8 +151,7 @@ def test_every_record_is_archived_as_it_was_sent(
     # What is not archived yet is read from Kafka, and nothing from `until` on.
     send(broker, source, 50, sent)
     until = {f"{source.topic}/0": 180, f"{source.topic}/1": 100}
-    kafka = {"bootstrap": broker.kafka.bootstrap, "properties": {}}
-    frame = records(spark, broker.event_log_folder, source_json(source), until, kafka)
+    frame = records(spark, files, source_json(source), until, kafka_of(broker))
     read = [(row["partition"], row["offset"], _bytes(row["value"])) for row in frame.collect()]
     wanted = [
         (part, offset, value)
@@ -137,13 +160,7 @@ def test_every_record_is_archived_as_it_was_sent(
     ]
     assert sorted(read, key=lambda row: row[:2]) == sorted(wanted, key=lambda row: row[:2])
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 185 to 199"):
-        records(
-            spark,
-            broker.event_log_folder,
-            source_json(source),
-            {f"{source.topic}/1": 200},
-            kafka,
-        )
+        records(spark, files, source_json(source), {f"{source.topic}/1": 200}, kafka_of(broker))
 
 
 def test_a_killed_archiver_loses_and_doubles_nothing(
@@ -153,22 +170,33 @@ def test_a_killed_archiver_loses_and_doubles_nothing(
 ) -> None:
     """Its Spark is killed at random moments, again and again; then one run ends."""
     sent: Sent = {}
-    send(broker, source, 2_000, sent)
+    send(broker, source, 1_200, sent)
     kills = 0
     draw = random.Random(7)  # noqa: S311 (moments of a test)
-    for _ in range(4):
-        timer = threading.Timer(draw.uniform(5, 14), _kill_spark)
-        timer.start()
+    for commits in (0, 2):
+        killer = _Killer(after_commits=commits, wait_s=draw.uniform(0, 3))
         try:
-            run(broker, source)
+            archive(broker, source, killer)
         except SparkFailedError as error:
             kills += "killed by signal 9" in str(error)
-        finally:
-            timer.cancel()
-    run(broker, source)
+    run_here(spark, broker, source)
     _, found = held(spark, broker, source)
-    assert kills > 0
+    assert kills == 2
     assert found == sent
+
+
+class _Killer:
+    """Kills Spark some time after it has made some commits (mutable)."""
+
+    def __init__(self, *, after_commits: int, wait_s: float) -> None:
+        self._left, self._wait_s = after_commits, wait_s
+
+    def __call__(self, fact: Mapping[str, Any]) -> None:
+        """Count what is told."""
+        self._left -= fact["event"] == "commit"
+        if self._left <= 0:
+            time.sleep(self._wait_s)
+            _kill_spark()
 
 
 def _kill_spark() -> None:
@@ -184,12 +212,12 @@ def test_of_two_archivers_one_loses_and_says_so(
 ) -> None:
     """What they made together holds every record once."""
     sent: Sent = {}
-    send(broker, source, 1_000, sent)
+    send(broker, source, 600, sent)
     failures: list[Exception] = []
 
     def one() -> None:
         try:
-            run(broker, source)
+            run_here(spark, broker, source)
         except LogConflictError as error:
             failures.append(error)
 
@@ -198,7 +226,7 @@ def test_of_two_archivers_one_loses_and_says_so(
         thread.start()
     for thread in threads:
         thread.join()
-    run(broker, source)
+    run_here(spark, broker, source)
     _, found = held(spark, broker, source)
     assert found == sent
     assert len(failures) <= 1
@@ -213,15 +241,15 @@ def test_what_retention_has_passed_is_named(
     """It goes on only when a person accepts the gap."""
     sent: Sent = {}
     send(broker, source, 20, sent)
-    run(broker, source)
+    run_here(spark, broker, source)
     send(broker, source, 40, sent)
     admin = AdminClient({"bootstrap.servers": broker.kafka.bootstrap})
     admin.delete_records([TopicPartition(source.topic, 1, 15)])
     _await_low(broker, source, 15)
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 10 to 14;.*--accept-gap"):
-        run(broker, source)
+        run_here(spark, broker, source)
     assert held(spark, broker, source)[0].records == 20
-    run(broker, source, accept_gap=True)
+    run_here(spark, broker, source, accept_gap=True)
     log, found = held(spark, broker, source)
     lost = {(1, offset) for offset in range(10, 15)}
     assert found == {place: event for place, event in sent.items() if place not in lost}
@@ -229,11 +257,8 @@ def test_what_retention_has_passed_is_named(
 
 
 def _await_low(broker: Settings, source: Source, low: int) -> None:
-    from backfill.event_log import bounds
-
-    kafka: Mapping[str, Any] = {"bootstrap": broker.kafka.bootstrap, "properties": {}}
     deadline = time.monotonic() + 30
-    while bounds(kafka, source.topic)[1][0] != low:
+    while bounds(kafka_of(broker), source.topic)[1][0] != low:
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
@@ -251,9 +276,8 @@ def test_small_files_become_few(
         update={"commit_records_max": 30, "folder": str(tmp_path / "log")}
     )
     settings = broker.model_copy(update={"event_log": few})
-    facts: list[Mapping[str, Any]] = []
-    archive(settings, source, facts.append)
+    run_here(spark, settings, source)
     log, found = held(spark, settings, source)
     assert found == sent
-    assert sum(fact.get("compacted", 0) for fact in facts) == len(log.replaced) > 0
+    assert len(log.replaced) > 0
     assert all((tmp_path / "log" / source.name / path).exists() for path in log.replaced)

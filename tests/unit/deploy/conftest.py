@@ -317,6 +317,7 @@ def stage(tmp_path: Path) -> Stage:
     registry, tiles = MemoryRegistry(clock), MemoryTiles(clock)
     flink, topics = FakeFlink(tmp_path, now_ms=clock.now_ms), FakeTopics()
     backfiller = FakeBackfiller()
+    nothing: Any = None  # what is recomputed, a test says
     world = World(
         settings=load_settings(tmp_path, {}),
         registry=registry,
@@ -326,6 +327,7 @@ def stage(tmp_path: Path) -> Stage:
         cluster=flink,
         submitter=flink,
         backfiller=backfiller,
+        recounter=nothing,
         clock=clock,
         holder="a test",
         poll_s=0.001,

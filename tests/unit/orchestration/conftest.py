@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from feature_platform.checks.result import Checked
+from feature_platform.checks.run import Ask
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.spark import Archived
 from feature_platform.orchestration.health import Health
@@ -63,6 +65,7 @@ class World:
     snapshot: Snapshot
     healths: list[Health] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    checked: Checked = field(default_factory=lambda: Checked(results=()))
 
     @property
     def resource(self) -> Platform:
@@ -87,6 +90,15 @@ class _FakePlatform(Platform):
         return Archived(
             source=name, records=10, files=2, bytes=99, positions={f"{name}/0": 10}, added=3
         )
+
+    def check(
+        self, name: str, ask: Ask, log: Callable[[str], None], *, repair: bool = False
+    ) -> Checked:
+        world = WORLDS[int(self.project)]
+        days = " ".join(ask.days)
+        world.calls.append(("repair" if repair else "check", f"{name} {days}".strip()))
+        log(f"check {name}")
+        return world.checked
 
     def observe(self) -> list[Health]:
         return WORLDS[int(self.project)].healths

@@ -50,9 +50,11 @@ def test_every_feature_set_has_its_assets(folder: Path, monkeypatch: pytest.Monk
         "event_log/posts",
         "stream/engagement",
         "live/engagement",
+        "tiles/engagement",
     }
-    schedule = defs.resolve_schedule_def("event_log")
-    assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+    for name in ("event_log", "checks"):
+        schedule = defs.resolve_schedule_def(name)
+        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
     assert defs.resolve_sensor_def("jobs").default_status is dg.DefaultSensorStatus.RUNNING
 
 

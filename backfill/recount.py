@@ -1,0 +1,131 @@
+"""Recomputes tiles from the events for a check, and names the events of a tile.
+
+What is told goes to the parent as JSON lines, an entity at a time: memory stays bounded.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as f
+
+from backfill.event_log import damage, records, source_files
+from backfill.tiles import events, partials, register_functions, tile_rows
+from feature_platform.errors import EventLogError
+from feature_platform.event_log.archiver import read_log
+
+OFFSETS_MAX = 100
+"""Events that are named of one tile; all are counted."""
+
+Tell = Callable[[Mapping[str, Any]], None]
+
+
+def recount(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
+    """Tell the facts `log`, `sampled`, `counted` and `entity`; see `checks.run.Recounter`.
+
+    Raises:
+        EventLogError: The log is damaged so that it cannot be read, or misses offsets.
+    """
+    ask, job = spec["ask"], spec["job"]
+    files = source_files(session, spec["log"], job["source"])
+    log = read_log(files)
+    wrong = damage(files, log, ask["days"])
+    missing = [text for text in wrong if text.endswith(" is missing")]
+    if missing:
+        msg = f"{'; '.join(missing[:10])}: restore what is missing from a copy"
+        raise EventLogError(msg)
+    tell({"event": "log", "complete_ms": log.complete_ms, "damage": wrong})
+    wanted = _events(session, spec, ask["days"])
+    if ask["span"]:
+        start_ms, end_ms = ask["span"]
+        wanted = wanted.where(f.col("__ts").between(start_ms, end_ms - 1))
+    parts = partials(session, wanted, job)
+    if ask["entities"] is not None:
+        named = session.createDataFrame([(each,) for each in ask["entities"]], "__entity STRING")
+        parts = parts.join(f.broadcast(named), "__entity", "leftsemi")
+    slices = ask["slices"] or _fitting(parts, ask)
+    tell({"event": "sampled", "slices": slices})
+    if slices < ask["slices_of"]:
+        slice_of = f.crc32(f.col("__entity").cast("binary")) % ask["slices_of"]
+        parts = parts.where(slice_of < slices)
+    parts = parts.persist(StorageLevel.DISK_ONLY)
+    for bucket_ms in ask["buckets_ms"]:
+        for start_ms, number in _counted(parts, bucket_ms):
+            fact = {"bucket_ms": bucket_ms, "start_ms": start_ms, "events": number}
+            tell({"event": "counted", **fact})
+    rows = tile_rows(session, parts, job).toLocalIterator(prefetchPartitions=True)
+    for entity, found in groupby(rows, key=lambda row: row["entity"]):
+        tell({"event": "entity", "entity": entity, "rows": [_row(row) for row in found]})
+
+
+def events_of(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
+    """Tell which events count for entities in event times, where any do.
+
+    Raises:
+        EventLogError: The log is damaged, or misses offsets.
+    """
+    job = spec["job"]
+    register_functions(session)
+    _events(session, spec, None).createOrReplaceTempView(job["source"]["name"])
+    counted = session.sql(counting_query(job["spark_sql"]))
+    schema = "__entity STRING, start_ms BIGINT, end_ms BIGINT"
+    places = session.createDataFrame([tuple(place) for place in spec["places"]], schema)
+    found = (
+        counted.join(f.broadcast(places), "__entity")
+        .where("__ts >= start_ms AND __ts < end_ms")
+        .groupBy("__entity", "start_ms", "end_ms")
+        .agg(
+            f.count("*").alias("events"),
+            f.slice(
+                f.array_sort(f.collect_list(f.struct("__partition", "__offset"))), 1, OFFSETS_MAX
+            ).alias("offsets"),
+        )
+    )
+    for row in found.toLocalIterator():
+        tell(
+            {
+                "event": "events",
+                "entity": row["__entity"],
+                "start_ms": row["start_ms"],
+                "end_ms": row["end_ms"],
+                "events": row["events"],
+                "offsets": [[each["__partition"], each["__offset"]] for each in row["offsets"]],
+            }
+        )
+
+
+def counting_query(sql: str) -> str:
+    """Return the query that names, instead of counting, the events that a rendered query counts.
+
+    The rendered query (`definition.render`) has its outer SELECT, FROM and GROUP BY at the
+    beginning of lines, all that is inside them indented.
+    """
+    outer = sql[sql.index("\nFROM ") : sql.rindex("\nGROUP BY ")]
+    entity = next(line for line in sql.splitlines() if line.endswith(" AS `__entity`,"))
+    return f"SELECT\n{entity}\n  `__ts`, `__partition`, `__offset`{outer}"
+
+
+def _events(session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None) -> DataFrame:
+    job = spec["job"]
+    files = source_files(session, spec["log"], job["source"])
+    raw = records(session, files, job["source"], spec["until"], job["kafka"], dates)
+    return events(session, raw, job)
+
+
+def _fitting(parts: DataFrame, ask: Mapping[str, Any]) -> int:
+    """Return how many slices hold about as many entities as a check takes."""
+    (number,) = parts.agg(f.approx_count_distinct("__entity")).first() or (0,)
+    whole: int = ask["slices_of"]
+    return whole if number <= ask["entities_max"] else max(1, whole * ask["entities_max"] // number)
+
+
+def _counted(parts: DataFrame, bucket_ms: int) -> Iterator[tuple[int, int]]:
+    start = f.col("__tile") - f.pmod(f.col("__tile"), f.lit(bucket_ms))
+    for row in parts.groupBy(start.alias("start")).agg(f.sum("_events").alias("events")).collect():
+        yield row["start"], row["events"]
+
+
+def _row(row: Row) -> tuple[int, int, str]:
+    return row["level"], row["start"], bytes(row["payload"]).hex()

@@ -1,0 +1,135 @@
+"""Reads entities as of a cut and judges them; adds up what it finds."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from feature_platform.checks.counts import Counts
+from feature_platform.checks.result import Findings
+from feature_platform.checks.scope import Scope
+from feature_platform.checks.tiles import Difference, compare, conservation, decoded
+from feature_platform.deploy.as_of import encoded_tiles_as_of
+from feature_platform.deploy.repair import ENTITIES_MAX
+from feature_platform.errors import CorruptRowError
+from feature_platform.registry.base import Attempt, Cut
+from feature_platform.registry.history import History
+from feature_platform.rows.partials import Row
+from feature_platform.store.base import EntityReader, TileKey, TileReader
+
+READS_AT_ONCE = 8
+TRIES = 3
+"""How often an entity that differs is read: a read may meet a write half way."""
+DIFFERENCES_MAX = 20
+"""Differences that are kept; all are counted."""
+
+
+class Reader(TileReader, EntityReader, Protocol):
+    """Reads entities, and finds those that nobody named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOf:
+    """Rows of a generation's table as they were at a cut."""
+
+    tiles: Reader
+    table: str
+    attempts: Sequence[Attempt]
+    line: History
+    cut: Cut
+
+    def read(self, entity: str) -> Mapping[TileKey, bytes] | CorruptRowError:
+        """Return an entity's tiles, or why they cannot be read.
+
+        Raises:
+            StoreUnavailableError: The store did not answer.
+        """
+        stored = self.tiles.read_entity(self.table, entity)
+        try:
+            return encoded_tiles_as_of(self.attempts, self.line, stored)
+        except CorruptRowError as error:
+            return error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What was found of one entity."""
+
+    tiles: Mapping[TileKey, Row] = field(default_factory=dict)
+    compared: int = 0
+    sums: int = 0
+    unreadable: Sequence[str] = ()
+    unconserved: Sequence[str] = ()
+    differences: Sequence[Difference] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.unreadable or self.unconserved or self.differences)
+
+
+class Judge:
+    """Adds up what it finds of entities (mutable)."""
+
+    def __init__(self, rows: AsOf, scope: Scope) -> None:
+        """Begin with none."""
+        self._rows, self.scope = rows, scope
+        self.counts = Counts(scope)
+        self.seen: set[str] = set()
+        self.tiles, self.sums = 0, 0
+        self.unreadable, self.unconserved = Findings(), Findings()
+        self.differences: list[Difference] = []
+        self.different = 0
+        self.wrong: list[str] = []
+
+    def judge(self, expected: Mapping[str, Mapping[TileKey, bytes]]) -> None:
+        """Compare entities with what was recomputed of them."""
+        with ThreadPoolExecutor(READS_AT_ONCE) as pool:
+            for entity, stored in zip(expected, pool.map(self._rows.read, expected), strict=True):
+                self._add(entity, self._settled(entity, stored, expected[entity]))
+
+    def _settled(
+        self,
+        entity: str,
+        stored: Mapping[TileKey, bytes] | CorruptRowError,
+        expected: Mapping[TileKey, bytes],
+    ) -> Verdict:
+        """Judge an entity; what is not clean is read again, whether it stays so."""
+        verdict = self._verdict(entity, stored, expected)
+        for _ in range(TRIES - 1):
+            if verdict.is_clean:
+                break
+            verdict = self._verdict(entity, self._rows.read(entity), expected)
+        return verdict
+
+    def _verdict(
+        self,
+        entity: str,
+        stored: Mapping[TileKey, bytes] | CorruptRowError,
+        expected: Mapping[TileKey, bytes],
+    ) -> Verdict:
+        if isinstance(stored, CorruptRowError):
+            return Verdict(unreadable=[f"entity {entity!r}: {stored}"])
+        tiles, unreadable = decoded(entity, stored, self.scope.snapshot)
+        compared, differences = compare(entity, stored, tiles, expected, self.scope)
+        sums, unconserved = conservation(entity, tiles, self.scope)
+        return Verdict(
+            tiles=tiles,
+            compared=compared,
+            sums=sums,
+            unreadable=unreadable,
+            unconserved=unconserved,
+            differences=differences,
+        )
+
+    def _add(self, entity: str, verdict: Verdict) -> None:
+        self.seen.add(entity)
+        self.counts.add(verdict.tiles)
+        self.tiles += verdict.compared
+        self.sums += verdict.sums
+        self.unreadable.add(verdict.unreadable)
+        self.unconserved.add(verdict.unconserved)
+        self.different += len(verdict.differences)
+        if not verdict.is_clean and len(self.wrong) <= ENTITIES_MAX:
+            self.wrong.append(entity)
+        self.differences += verdict.differences[: DIFFERENCES_MAX - len(self.differences)]

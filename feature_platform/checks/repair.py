@@ -1,0 +1,22 @@
+"""From what the checks have found to a plan that corrects it."""
+
+from feature_platform.checks.result import Checked
+from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.repair import check_repairable
+from feature_platform.deploy.start import unfinished_repair
+from feature_platform.deploy.world import World
+from feature_platform.plan.planner import Plan
+from feature_platform.plan.recovery import plan_repair
+
+
+def make_repair_plan(world: World, name: str, found: Checked) -> Plan:
+    """Plan to correct the rows of the entities that the checks have found wrong.
+
+    Raises:
+        UnknownFeatureError: It is not deployed.
+        PlanRefusedError: Too many are wrong, or the events do not say what rows must be.
+    """
+    deployed = deployed_snapshot(world, name)
+    check_repairable(deployed, found.wrong, complete=found.is_whole)
+    begun = unfinished_repair(world, deployed) is not None
+    return plan_repair(deployed, found.wrong, begun=begun)

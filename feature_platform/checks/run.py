@@ -1,0 +1,267 @@
+"""Runs the checks of one feature set while its job goes on, as of a cut: so no alarm is false.
+
+1. Take the newest cut: rows as of it are what the events up to its positions make of them.
+2. Spark recomputes those events, entity by entity; each is compared with what stands in the store.
+3. Entities that the store alone knows are looked at, too.
+4. Of what differs, Spark names the events.
+"""
+
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+from feature_platform.checks.counts import bucket_ms
+from feature_platform.checks.judge import AsOf, Judge
+from feature_platform.checks.result import CHECKS, Checked, CheckResult, Findings
+from feature_platform.checks.scope import Scope, Span
+from feature_platform.checks.tiles import Difference, describe
+from feature_platform.clock import to_iso
+from feature_platform.deploy.as_of import encoded_tiles
+from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.job_spec import StartFields, job_spec
+from feature_platform.deploy.recount import SLICES, Fact, Wanted, rows_of
+from feature_platform.deploy.recovered import newest_cut
+from feature_platform.deploy.start import unfinished_repair
+from feature_platform.deploy.walk import Report, silent
+from feature_platform.deploy.world import World
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Cut
+from feature_platform.registry.history import GENESIS, history
+from feature_platform.store.base import HEAD_LEVEL, TileKey
+from feature_platform.tiles.grid import format_duration
+
+FRESH_MS = 600_000
+"""A running job's newest cut is not older than this, or than so many checkpoint intervals."""
+FRESH_INTERVALS = 10
+ENTITIES_MAX = 20_000
+"""How many entities are compared at about, unless a share is asked for."""
+STRANGERS_MAX = 100_000
+"""How many entities that the log does not know are read."""
+BATCH = 256
+OFFSETS_MAX = 10
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What is to be checked."""
+
+    span: Span | None = None
+    """Tiles of these days alone; None: all."""
+    share: float | None = None
+    """Share of the entities; None: as many as are compared in a short time."""
+
+    def wanted(self, snapshot: Snapshot) -> Wanted:
+        """Return what a recounter is asked for."""
+        lengths_ms = {bucket_ms(length) for length in snapshot.layout.grid.levels_ms}
+        return Wanted(
+            days=self.days or None,
+            span=(self.span.start_ms, self.span.end_ms) if self.span else None,
+            slices=None if self.share is None else max(1, round(self.share * SLICES)),
+            entities_max=ENTITIES_MAX,
+            buckets_ms=sorted(lengths_ms),
+        )
+
+    @property
+    def days(self) -> tuple[str, ...]:
+        """The days as ISO dates; none if all are meant."""
+        return self.span.days if self.span else ()
+
+    def command(self, name: str) -> str:
+        """Return the command that checks the same."""
+        edges = sorted({*self.days[:1], *self.days[-1:]})
+        return f"fp check {name}" + "".join(f" --day {day}" for day in edges)
+
+
+@dataclass(slots=True, kw_only=True)
+class Recounted:
+    """What a recount said beside entities (mutable)."""
+
+    damage: tuple[str, ...]
+    """What is wrong with the event log itself."""
+    logged: dict[int, dict[int, int]] = field(default_factory=dict)
+    """Events by bucket length and bucket start."""
+    slices: int = SLICES
+
+    @property
+    def share(self) -> str:
+        """The share of the entities that are recomputed, in words; empty for all."""
+        return "" if self.slices == SLICES else f" ({self.slices / SLICES:.2%} of all)"
+
+    def entities(self, facts: Iterator[Fact]) -> Iterator[tuple[str, Mapping[TileKey, bytes]]]:
+        """Yield entities with their tiles; take in everything else."""
+        for fact in facts:
+            match fact["event"]:
+                case "sampled":
+                    self.slices = fact["slices"]
+                case "counted":
+                    counts = self.logged.setdefault(fact["bucket_ms"], {})
+                    counts[fact["start_ms"]] = fact["events"]
+                case "entity":
+                    yield fact["entity"], _tiles(fact)
+
+
+def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked:
+    """Check one feature set.
+
+    Args:
+        world: Whose rows; nothing is changed.
+        name: The feature set.
+        ask: Which tiles of which entities.
+        report: Told how far it is.
+
+    Returns:
+        A result for each of `CHECKS`.
+
+    Raises:
+        UnknownFeatureError: It is not deployed.
+        EventLogError: The log is damaged, or misses offsets.
+        SparkFailedError: Spark failed.
+        WorldError: A server did not answer.
+    """
+    snapshot = deployed_snapshot(world, name)
+    rows = _newest(world, snapshot)
+    if rows is None:
+        skipped = "it has no cut yet: nothing can be compared"
+        return Checked(
+            results=tuple(
+                CheckResult(featureset=name, check=each, status="skipped", summary=skipped)
+                for each in CHECKS
+            )
+        )
+    cut = rows.cut
+    report(f"as of cut {cut.attempt}/{cut.label} of {to_iso(cut.recorded_ms)}")
+    spec = job_spec(snapshot, world.settings, StartFields(start="earliest", end_offsets={}))
+    facts = world.recounter.recount(spec, cut.positions, ask.wanted(snapshot).to_json())
+    log = next(facts)
+    recounted = Recounted(damage=tuple(log["damage"]))
+    scope = Scope.of(snapshot, world.clock.now_ms(), ask.span, log["complete_ms"])
+    judge = Judge(rows, scope)
+    for batch in _batches(recounted.entities(facts)):
+        judge.judge(dict(batch))
+        report(f"{len(judge.seen):,} entities, {judge.tiles:,} tiles compared")
+    for keys in _batches(_strangers(world, snapshot, judge.seen, recounted.slices)):
+        judge.judge({key: {} for key in keys})
+    events = _events(world, spec, cut, judge)
+    of = f"{len(judge.seen):,} entities{recounted.share}"
+    repair = f"{ask.command(name)} --repair"
+    results = (
+        _count(judge, recounted, of, ask),
+        judge.unconserved.result(name, "conservation", f"{judge.sums:,} sums of {of}", repair),
+        _parity(judge, of, events, repair),
+        judge.unreadable.result(name, "decode", f"rows of {of}", repair),
+        _freshness(world, snapshot, cut),
+    )
+    return Checked(results=results, wrong=tuple(judge.wrong), is_whole=log["complete_ms"] == 0)
+
+
+def _newest(world: World, snapshot: Snapshot) -> AsOf | None:
+    """Return the rows as of the newest cut; None if there is none.
+
+    Rows that a broken-off repair has written already are taken as they are.
+    """
+    name, generation, registry = snapshot.featureset, snapshot.generation, world.registry
+    attempts = registry.attempts(name, generation)
+    begun = unfinished_repair(world, snapshot)
+    if begun:
+        cut, line = registry.cut(name, generation, *begun.r), history(attempts, begun.attempt)
+    else:
+        cut = newest_cut(registry.cuts(name, generation), attempts)
+        line = history(attempts, *cut.epoch) if cut else {}
+    if cut is None or cut.epoch == GENESIS:
+        return None
+    return AsOf(tiles=world.tiles, table=snapshot.table, attempts=attempts, line=line, cut=cut)
+
+
+def _batches(items: Iterator[T]) -> Iterator[list[T]]:
+    while batch := list(islice(items, BATCH)):
+        yield batch
+
+
+def _tiles(fact: Fact) -> dict[TileKey, bytes]:
+    tiles: dict[TileKey, bytes] = {}
+    for key, payload in rows_of(fact).items():
+        tiles |= encoded_tiles(payload) if key.level == HEAD_LEVEL else {key: payload}
+    return tiles
+
+
+def _strangers(world: World, snapshot: Snapshot, seen: set[str], slices: int) -> Iterator[str]:
+    """Yield the store's entities of the same slices that were not recomputed."""
+    unseen = (
+        entity
+        for entity in world.tiles.entities(snapshot.table)
+        if entity not in seen and zlib.crc32(entity.encode()) % SLICES < slices
+    )
+    return islice(unseen, STRANGERS_MAX)
+
+
+def _events(
+    world: World, spec: Mapping[str, Any], cut: Cut, judge: Judge
+) -> dict[tuple[str, int, int], str]:
+    """Name the events of the tiles that differ."""
+    snapshot = judge.scope.snapshot
+    places = sorted({_place(snapshot, item) for item in judge.differences})
+    found = dict.fromkeys(places, "the event log has no event of it")
+    if places:
+        for fact in world.recounter.events_of(spec, cut.positions, places):
+            place = (fact["entity"], fact["start_ms"], fact["end_ms"])
+            found[place] = _offsets(snapshot.topic, fact)
+    return found
+
+
+def _place(snapshot: Snapshot, difference: Difference) -> tuple[str, int, int]:
+    """Return the entity and the event times of a tile."""
+    level, start_ms = difference.key
+    grid = snapshot.layout.grid
+    if level == grid.lifetime_level:
+        return difference.entity, -(2**53), 2**53
+    return difference.entity, start_ms, start_ms + grid.levels_ms[level]
+
+
+def _offsets(topic: str, fact: Fact) -> str:
+    parts: dict[int, list[str]] = {}
+    for part, offset in fact["offsets"][:OFFSETS_MAX]:
+        parts.setdefault(part, []).append(str(offset))
+    named = "; ".join(f"{topic}/{part}: {', '.join(all_of)}" for part, all_of in parts.items())
+    more = fact["events"] - min(len(fact["offsets"]), OFFSETS_MAX)
+    return f"its {fact['events']} events: {named}" + (f" and {more} more" if more else "")
+
+
+def _count(judge: Judge, recounted: Recounted, of: str, ask: Ask) -> CheckResult:
+    numbers, wrong = judge.counts.compare(recounted.logged)
+    name, found = judge.scope.snapshot.featureset, Findings()
+    found.add([*recounted.damage, *wrong])
+    summary = f"{numbers:,} numbers of events of {of}{judge.scope.left_out}"
+    next_step = f"{ask.command(name)} --repair"
+    if recounted.damage:
+        next_step = f"restore the event log from a copy, then {ask.command(name)}"
+    return found.result(name, "count", summary, next_step)
+
+
+def _parity(
+    judge: Judge, of: str, events: Mapping[tuple[str, int, int], str], next_step: str
+) -> CheckResult:
+    snapshot, found = judge.scope.snapshot, Findings()
+    found.add(
+        describe(item, snapshot, events[_place(snapshot, item)]) for item in judge.differences
+    )
+    found.count = judge.different
+    summary = f"{judge.tiles:,} tiles of {of}{judge.scope.left_out}"
+    return found.result(snapshot.featureset, "parity", summary, next_step)
+
+
+def _freshness(world: World, snapshot: Snapshot, cut: Cut) -> CheckResult:
+    name, found = snapshot.featureset, Findings()
+    interval_ms = int(snapshot.job["settings"]["checkpoint_interval_ms"])
+    limit_ms = max(FRESH_MS, FRESH_INTERVALS * interval_ms)
+    age_ms = max(world.clock.now_ms() - cut.recorded_ms, 0)
+    said = f"its newest cut is {age_ms // 1000} s old"
+    if snapshot.state != "running":
+        said = f"it is {snapshot.state}; {said}"
+        return CheckResult(featureset=name, check="freshness", status="skipped", summary=said)
+    if age_ms > limit_ms:
+        found.add([f"{said}; {format_duration(limit_ms)} at most is expected"])
+    return found.result(name, "freshness", said, f"fp recover {name}")

@@ -1,0 +1,141 @@
+"""`fp check`: what stands in the store, compared with a recount of the events."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from feature_platform.cli.changes import Json, Names, Yes, ask, tell
+from feature_platform.cli.output import EXIT_CHECKS_RED, EXIT_FAILED, console, print_json
+from feature_platform.cli.share import parse_share
+
+if TYPE_CHECKING:
+    from feature_platform.checks.result import Checked, CheckResult
+    from feature_platform.checks.run import Ask
+    from feature_platform.checks.scope import Span
+    from feature_platform.deploy.world import World
+
+STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(check)
+
+
+def check(
+    context: typer.Context,
+    names: Names = None,
+    *,
+    day: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATE", help="Tiles of this UTC day alone; twice: from the one to the other."
+        ),
+    ] = None,
+    sample: Annotated[
+        str | None,
+        typer.Option(help="Share of the entities, such as 1%; else all, of very many some."),
+    ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option("--repair", help="Stop its job, correct what is wrong, and start it again."),
+    ] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Compare stored tiles with the events that they are of; exit code 3 if any check is red.
+
+    Jobs go on meanwhile: rows are compared as they were at a cut.
+    """
+    from feature_platform.checks.run import Ask
+    from feature_platform.deploy.world import open_world
+    from feature_platform.errors import FeaturePlatformError
+
+    share = parse_share(sample, "--sample") if sample else None
+    ask_for = Ask(span=_span(day or []), share=share)
+    results: list[CheckResult] = []
+    failed = False
+    with open_world(context.obj) as world:
+        for name in names or [item.featureset for item in world.registry.snapshots()]:
+            try:
+                found = _checked(world, name, ask_for)
+                if repair and found.wrong:
+                    _repair(world, name, found, yes=yes)
+                    found = _checked(world, name, ask_for)
+                results += found.results
+            except FeaturePlatformError as error:
+                failed = True
+                console.print(f"error: {error}", markup=False, soft_wrap=True)
+    if as_json:
+        print_json([result.to_json() for result in results])
+    else:
+        _show(results, Console())
+    if any(result.status == "red" for result in results):
+        raise SystemExit(EXIT_CHECKS_RED)
+    if failed:
+        raise SystemExit(EXIT_FAILED)
+
+
+def _checked(world: "World", name: str, ask_for: "Ask") -> "Checked":
+    from feature_platform.checks.run import check
+
+    with console.status(f"{name}: starting Spark") as status:
+
+        def report(text: str) -> None:
+            status.update(f"{name}: {text}")
+
+        return check(world, name, ask_for, report)
+
+
+def _repair(world: "World", name: str, found: "Checked", *, yes: bool) -> None:
+    """Correct what is wrong, as a plan that is shown first."""
+    from feature_platform.checks.repair import make_repair_plan
+    from feature_platform.deploy.execute import execute
+    from feature_platform.plan.explain import explain
+
+    _show(found.results, console)
+    plan = make_repair_plan(world, name, found)
+    tell(explain(plan))
+    ask(f"Correct rows of {name}?", yes=yes)
+    execute(plan, world, lambda text: tell(f"  {text}"))
+
+
+def _show(results: Sequence["CheckResult"], out: Console) -> None:
+    table = Table("feature set", "check", "", "what was compared")
+    for result in results:
+        verdict = Text(result.status, style=STYLES[result.status])
+        table.add_row(result.featureset, result.check, verdict, result.summary)
+    out.print(table)
+    for result in results:
+        lines = [f"{result.featureset}, {result.check}: {text}" for text in result.findings]
+        if result.found > len(result.findings):
+            lines.append(f"  and {result.found - len(result.findings):,} more")
+        if result.next_step:
+            lines.append(f"  next: {result.next_step}")
+        for line in lines:
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _span(days: Sequence[str]) -> "Span | None":
+    """Read the days.
+
+    Raises:
+        typer.BadParameter: One is no date, or there are more than two.
+    """
+    from feature_platform.checks.scope import Span
+
+    if not days:
+        return None
+    try:
+        found = sorted(date.fromisoformat(text) for text in days)
+    except ValueError:
+        found = []
+    if not 1 <= len(found) <= len(("first", "last")):
+        msg = f"{', '.join(days)}: write a day as 2026-01-31, and two at most, the first and last"
+        raise typer.BadParameter(msg, param_hint="--day")
+    return Span.of_days(found[0], found[-1])

@@ -1,0 +1,176 @@
+"""A repair: rows of some entities are written as the events up to a stop make them.
+
+It writes while no job does and leaves no undo rows, so from its first write on the only way is its
+end: begun again, it keeps its number, and the job starts from the store at its cut.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from feature_platform.deploy.as_of import decoded_undo, value_as_of
+from feature_platform.deploy.job_spec import StartFields, job_spec
+from feature_platform.deploy.recount import Wanted, rows_of
+from feature_platform.deploy.recovered import dirty_since_ms
+from feature_platform.deploy.start import epoch_of
+from feature_platform.deploy.sweep import batches, kept_write
+from feature_platform.deploy.walk import Report
+from feature_platform.deploy.world import World
+from feature_platform.errors import (
+    CorruptRowError,
+    EventLogError,
+    JobFailedError,
+    PlanRefusedError,
+    SparkFailedError,
+)
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Attempt, Cut
+from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.history import History, history
+from feature_platform.rows.undo import RowKey
+from feature_platform.store.base import UNDO_LEVEL, RowWrite, StoredRow, write_timestamp
+from feature_platform.tiles.layout import Layout
+
+ENTITIES_MAX = 10_000
+"""With more, a new generation is the better way."""
+
+
+def check_repairable(deployed: Snapshot, entities: Sequence[str], *, complete: bool) -> None:
+    """Refuse what a repair would make worse.
+
+    Args:
+        deployed: What is deployed.
+        entities: Whose rows are to be corrected.
+        complete: Whether the event log has all events from the first on.
+
+    Raises:
+        PlanRefusedError: Too many are wrong, or the events do not say what rows must be.
+    """
+    name = deployed.featureset
+    rebuild = f"set on_change: rebuild in its settings and change it: fp apply {name}"
+    younger = sorted(
+        feature.name
+        for feature in deployed.features
+        if max(feature.valid_from_ms, *feature.added_ms.values(), 0)
+    )
+    if younger:
+        msg = (
+            f"{name}: {', '.join(younger)} count since an upgrade only, so the events do not tell "
+            f"what their rows must be. To have all recomputed: {rebuild}"
+        )
+        raise PlanRefusedError(msg)
+    if not complete:
+        msg = f"{name}: the event log has not all events, so a repair would lose what it lacks"
+        raise PlanRefusedError(msg)
+    if len(entities) > ENTITIES_MAX:
+        msg = (
+            f"{name}: rows of {len(entities):,} entities are wrong, at most {ENTITIES_MAX:,} are "
+            f"repaired. To have all recomputed: {rebuild}"
+        )
+        raise PlanRefusedError(msg)
+
+
+def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Report) -> None:
+    """Correct rows, and record the cut from which the job goes on.
+
+    Args:
+        world: Whose rows.
+        deployed: What is deployed; its job is stopped, and the caller's deployment owns the rows.
+        entities: Whose rows.
+        report: Told what was done.
+
+    Raises:
+        JobFailedError: Nobody knows at which offsets the job has stopped, or the events could not
+            be recomputed; nothing was written.
+        StoreUnavailableError: The store did not answer; begin again.
+    """
+    registry, name, generation = world.registry, deployed.featureset, deployed.generation
+    epoch = epoch_of(deployed.stop)
+    cut = registry.cut(name, generation, *epoch)
+    if cut is None:
+        msg = f"the cut of its stop, {epoch[0]}/{epoch[1]}, was never recorded"
+        raise JobFailedError(msg)
+    try:
+        expected = _recomputed(world, deployed, entities, cut)
+    except (EventLogError, SparkFailedError) as error:
+        msg = f"nothing was corrected: {error}"
+        raise JobFailedError(msg) from error
+    claimed = registry.claim_attempt(name, generation, _request(world, deployed, cut))
+    attempts = registry.attempts(name, generation)
+    line = history(attempts, claimed.attempt)
+    stamp = write_timestamp(claimed.attempt, FIRST_LABEL)
+    written = 0
+    for entity in entities:
+        stored = world.tiles.read_entity(deployed.table, entity)
+        held = _held(attempts, line, stored)
+        wanted = expected.get(entity, {})
+        writes = _corrections(held, wanted, deployed.layout, world.clock.now_ms())
+        for batch in batches(writes):
+            world.tiles.write(deployed.table, entity, batch, written=stamp)
+        written += len(writes)
+    report(f"{written:,} rows of {len(entities):,} entities were corrected")
+    now_ms = world.clock.now_ms()
+    done = Cut(
+        attempt=claimed.attempt, label=FIRST_LABEL, positions=cut.positions, recorded_ms=now_ms
+    )
+    registry.record_cut(name, generation, done)
+
+
+def _recomputed(
+    world: World, deployed: Snapshot, entities: Sequence[str], cut: Cut
+) -> dict[str, dict[RowKey, bytes]]:
+    spec = job_spec(deployed, world.settings, StartFields(start="earliest", end_offsets={}))
+    wanted = Wanted(entities=tuple(entities)).to_json()
+    facts = world.recounter.recount(spec, cut.positions, wanted)
+    return {fact["entity"]: rows_of(fact) for fact in facts if fact["event"] == "entity"}
+
+
+def _request(world: World, deployed: Snapshot, cut: Cut) -> Attempt:
+    registry, name, generation = world.registry, deployed.featureset, deployed.generation
+    return Attempt(
+        attempt=0,
+        execution=f"repair/{cut.attempt}/{cut.label}",
+        deployment=registry.owner(name, generation),
+        kind="repair",
+        r_attempt=cut.attempt,
+        r_label=cut.label,
+        end_offsets=cut.positions,
+        claimed_ms=world.clock.now_ms(),
+        dirty_since_ms=dirty_since_ms(cut, registry.attempts(name, generation)),
+        clean=bool(deployed.stop and deployed.stop.clean),
+    )
+
+
+def _held(
+    attempts: Sequence[Attempt], line: History, stored: Sequence[StoredRow]
+) -> dict[RowKey, bytes | None]:
+    """Return rows that are as they should be by their writers; None where that is not so."""
+    held: dict[RowKey, bytes | None] = {}
+    undo = decoded_undo(stored)
+    for row in stored:
+        key = RowKey(row.level, row.start_ms)
+        if row.level == UNDO_LEVEL:
+            continue
+        try:
+            as_of = value_as_of(attempts, line, undo, key, row)
+        except CorruptRowError:
+            as_of = None  # a dead attempt's, and nobody knows any more what was before
+        held[key] = row.payload if row.payload == as_of else None
+    return held
+
+
+def _corrections(
+    held: Mapping[RowKey, bytes | None],
+    expected: Mapping[RowKey, bytes],
+    layout: Layout,
+    now_ms: int,
+) -> list[RowWrite]:
+    """Return what is to be written or deleted so that an entity's rows are the expected ones."""
+    wanted = {
+        key: kept_write(key, expected.get(key), layout, now_ms)
+        for key in sorted(held.keys() | expected.keys())
+    }
+    return [
+        write
+        for key, write in wanted.items()
+        if (key in held and (held[key] is None or held[key] != write.payload))
+        or (key not in held and write.payload is not None)
+    ]

@@ -1,0 +1,101 @@
+"""Asset checks of every feature set, a schedule for them, and `tiles/<fs>` by days. Wiring only."""
+
+import warnings
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+
+import dagster as dg
+
+from feature_platform.checks.result import CHECKS
+from feature_platform.checks.run import Ask
+from feature_platform.checks.scope import Span
+from feature_platform.definition.model import FeatureSet
+from feature_platform.orchestration import metadata
+from feature_platform.orchestration.assets import stream_key
+from feature_platform.orchestration.event_log import POOL
+from feature_platform.orchestration.resources import Platform
+
+FIRST_DAY = "2024-01-01"
+"""First day that the UI offers; older ones: `fp check FS --day D`."""
+NIGHTLY = "37 3 * * *"
+
+
+class TilesConfig(dg.Config):
+    """What a run of `tiles/<fs>` may do."""
+
+    repair: bool = False
+    """Stop the job, correct the rows that differ, and start it again from the store."""
+
+
+def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
+    """Make all checks of a feature set: one Spark computes for all of them."""
+    key = stream_key(featureset.name)
+
+    @dg.multi_asset_check(
+        name=f"checks_{featureset.name}",
+        specs=[
+            dg.AssetCheckSpec(name=name, asset=key, description=description)
+            for name, description in CHECKS.items()
+        ],
+        pool=POOL,
+    )
+    def checks(
+        context: dg.AssetCheckExecutionContext, platform: Platform
+    ) -> Iterator[dg.AssetCheckResult]:
+        found = platform.check(featureset.name, Ask(), context.log.info)
+        for result in found.results:
+            yield metadata.check_result(result, key)
+
+    return checks
+
+
+def checks_schedule(featuresets: Iterable[FeatureSet]) -> dg.ScheduleDefinition:
+    """Make the schedule of all checks; a feature set whose checks fail stops no other."""
+    keys = [
+        dg.AssetCheckKey(asset_key=stream_key(featureset.name), name=name)
+        for featureset in featuresets
+        for name in CHECKS
+    ]
+    job = dg.define_asset_job("checks", selection=dg.AssetSelection.checks(*keys))
+    return dg.ScheduleDefinition(
+        name="checks",
+        job=job,
+        cron_schedule=NIGHTLY,
+        default_status=dg.DefaultScheduleStatus.STOPPED,
+        description="Compares all stored tiles with the events that they are of, once a night.",
+    )
+
+
+def tiles_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
+    """Make the asset whose materialisation recomputes the tiles of days; a range is one run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore", dg.BetaWarning
+        )  # of backfill policies; our version is locked
+        return _tiles_asset(featureset)
+
+
+def _tiles_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=dg.AssetKey(["tiles", featureset.name]),
+        deps=[stream_key(featureset.name)],
+        description=(
+            "Recomputes the tiles of days and compares them with what is stored: equal rows are "
+            "left alone, different ones are reported, and corrected if `repair` is set."
+        ),
+        group_name=featureset.name,
+        kinds={"spark", "cassandra"},
+        partitions_def=dg.DailyPartitionsDefinition(start_date=FIRST_DAY),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+        pool=POOL,
+    )
+    def tiles(
+        context: dg.AssetExecutionContext, platform: Platform, config: TilesConfig
+    ) -> dg.MaterializeResult[None]:
+        window = context.partition_time_window
+        last = (window.end - timedelta(days=1)).date()
+        ask = Ask(span=Span.of_days(window.start.date(), last))
+        found = platform.check(featureset.name, ask, context.log.info, repair=config.repair)
+        return dg.MaterializeResult(metadata=metadata.checked(found))
+
+    return tiles

@@ -1,0 +1,196 @@
+"""Checks on real servers: green while the stream runs, red and explained for all that is wrong."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from commands import fp
+from everything import EVERYTHING, SOURCE
+from judge import assert_equal, deploy, load, produce, short_grace
+from pyspark.sql import SparkSession
+
+from backfill.recount import events_of, recount
+from feature_platform.broker.sender import ensure_topic
+from feature_platform.checks.repair import make_repair_plan
+from feature_platform.checks.result import Check, Checked, CheckResult
+from feature_platform.checks.run import Ask, check
+from feature_platform.clock import SystemClock
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.wait import wait
+from feature_platform.deploy.world import World, open_world
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.settings import Settings
+from feature_platform.store.base import RowWrite, StoredRow, write_timestamp
+from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
+from feature_platform.testing.reference_rows import encode_row
+
+EVENTS, LIVE = 4_000, 300
+ENTITIES = 60
+HOUR_MS = 3_600_000
+PARTITIONS = 4
+SEED = 91
+
+
+@dataclass
+class RecounterHere:
+    """Does what the child does, in the Spark that runs already."""
+
+    spark: SparkSession
+    log: str
+
+    def recount(
+        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Recompute tiles."""
+        facts: list[Mapping[str, Any]] = []
+        recount(self.spark, self._spec(spec, until, ask=ask), facts.append)
+        return iter(json.loads(json.dumps(facts)))
+
+    def events_of(
+        self,
+        spec: Mapping[str, Any],
+        until: Mapping[str, int],
+        places: Sequence[tuple[str, int, int]],
+    ) -> Iterator[Mapping[str, Any]]:
+        """Look for events."""
+        facts: list[Mapping[str, Any]] = []
+        events_of(self.spark, self._spec(spec, until, places=places), facts.append)
+        return iter(json.loads(json.dumps(facts)))
+
+    def _spec(
+        self,
+        job: Mapping[str, Any],
+        until: Mapping[str, int],
+        **more: Any,  # noqa: ANN401 (JSON)
+    ) -> Mapping[str, Any]:
+        return {"job": job, "until": until, "log": self.log, **more}
+
+
+@pytest.fixture
+def settings(project: Callable[[Mapping[str, str]], Settings], name: str) -> Settings:
+    """A project with every aggregate, and an event log of its own."""
+    made = project(
+        {
+            f"featuresets/sources/{name}.yaml": SOURCE.format(name=name),
+            f"featuresets/{name}.yaml": EVERYTHING.format(name=name),
+        }
+    )
+    assert ensure_topic(made.kafka, name) == PARTITIONS
+    return short_grace(made)
+
+
+@pytest.fixture
+def name() -> str:
+    """The feature set's."""
+    return f"checked_{uuid4().hex[:6]}"
+
+
+def verdicts(found: Checked) -> dict[Check, CheckResult]:
+    """Return the results by check."""
+    return {result.check: result for result in found.results}
+
+
+def red(found: Checked) -> set[Check]:
+    """Return which checks are red."""
+    return {result.check for result in found.results if result.status == "red"}
+
+
+@pytest.mark.timeout(900)
+def test_checks_find_what_is_wrong_and_nothing_else(
+    settings: Settings, name: str, spark: SparkSession
+) -> None:
+    """A day of it: streamed, archived, checked while events come, damaged, repaired, gone on."""
+    featureset = load(settings).featuresets[name]
+    mix = Mix(
+        count=EVENTS + 2 * LIVE,
+        entities=ENTITIES,
+        end_ms=SystemClock().now_ms(),
+        span_ms=3 * HOUR_MS,
+        partitions=PARTITIONS,
+    )
+    events = list(generate_events(featureset.source, "post_id", mix, seed=SEED))
+    with open_world(settings) as real:
+        recounter = RecounterHere(spark, settings.event_log_folder)
+        world = replace(real, recounter=recounter)
+        snapshot = deploy(world, settings, name)
+        produce(settings, name, events[:EVENTS])
+        wait(world, name, timeout_s=300)
+        archived = fp(settings.project, "archive", name, "--json")
+        assert archived.facts[0]["records"] == EVENTS
+        _check_while_events_come(settings, name, events)
+        oracle = Oracle(featureset, snapshot.layout, events[: EVENTS + LIVE])
+        wait(world, name, timeout_s=300)
+        _damage(world, snapshot, oracle)
+        found = check(world, name, Ask())
+        _assert_explained(found, oracle, name)
+        execute(make_repair_plan(world, name, found), world)
+        assert red(check(world, name, Ask())) == set()
+        produce(settings, name, events[EVENTS + LIVE :])
+        assert_equal(settings, world, Oracle(featureset, snapshot.layout, events), name)
+        _lose_an_event(spark, Path(settings.event_log_folder) / name)
+        found = check(world, name, Ask())
+        assert red(found) >= {"count", "parity"}
+        assert "records, its commit says" in verdicts(found)["count"].findings[0]
+
+
+def _check_while_events_come(settings: Settings, name: str, events: list[RawEvent]) -> None:
+    """Run the command as a person does; the newest events are not archived yet."""
+    live = threading.Thread(target=produce, args=(settings, name, events[EVENTS : EVENTS + LIVE]))
+    live.start()
+    ran = fp(settings.project, "check", name, "--json")
+    live.join()
+    results = {result["check"]: result for result in ran.facts}
+    assert {result["status"] for result in results.values()} == {"green"}, ran.facts
+    assert ran.code == 0
+
+
+def _damage(world: World, snapshot: Snapshot, oracle: Oracle) -> None:
+    """Alter a row of one entity, remove one of another, and add an entity."""
+    altered, removed = oracle.entities[:2]
+    for entity, payload in ((altered, encode_row(snapshot.layout, {0: 77})), (removed, None)):
+        row = _first_closed(world, snapshot, entity)
+        change = RowWrite(level=row.level, start_ms=row.start_ms, payload=payload, ttl_s=3600)
+        world.tiles.write(snapshot.table, entity, [change], written=row.written + 1)
+    start_ms = world.clock.now_ms() // HOUR_MS * HOUR_MS - HOUR_MS
+    added = RowWrite(
+        level=2, start_ms=start_ms, payload=encode_row(snapshot.layout, {0: 5}), ttl_s=3600
+    )
+    world.tiles.write(snapshot.table, "nobody", [added], written=write_timestamp(1, 1))
+
+
+def _first_closed(world: World, snapshot: Snapshot, entity: str) -> StoredRow:
+    rows = world.tiles.read_entity(snapshot.table, entity)
+    return next(row for row in rows if row.level == 2)
+
+
+def _assert_explained(found: Checked, oracle: Oracle, name: str) -> None:
+    altered, removed = oracle.entities[:2]
+    assert set(found.wrong) == {altered, removed, "nobody"}
+    assert red(found) == {"count", "conservation", "parity"}
+    parity = verdicts(found)["parity"]
+    text = "\n".join(parity.findings)
+    assert f"{altered!r}, 30m tile of " in text
+    assert "stored 77, recomputed " in text
+    assert f"events: {name}/" in text
+    assert parity.next_step == f"fp check {name} --repair"
+
+
+def _lose_an_event(spark: SparkSession, log: Path) -> None:
+    """Rewrite a file of the log without one of its records."""
+    largest = max(log.glob("data/*/*.parquet"), key=lambda path: path.stat().st_size)
+    rows = spark.read.parquet(str(largest)).where("reason IS NULL")
+    lost = rows.orderBy("partition", "offset").first()
+    assert lost is not None
+    kept = spark.read.parquet(str(largest)).where(
+        f"NOT (partition = {lost['partition']} AND offset = {lost['offset']})"
+    )
+    copy = log / "copy"
+    kept.coalesce(1).write.parquet(str(copy))
+    (written,) = copy.glob("*.parquet")
+    (largest.parent / f".{largest.name}.crc").unlink(missing_ok=True)
+    largest.write_bytes(written.read_bytes())

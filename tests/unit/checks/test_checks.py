@@ -1,0 +1,280 @@
+"""Checks: green on exact rows whatever goes on meanwhile, red on anything else, and told why."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from feature_platform.checks.result import CHECKS
+from feature_platform.checks.run import Ask
+from feature_platform.checks.scope import Span
+from feature_platform.plan.snapshot import State
+from feature_platform.registry.memory import MemoryRegistry
+from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
+from feature_platform.store.base import (
+    HEAD_LEVEL,
+    UNDO_LEVEL,
+    RowWrite,
+    StoredRow,
+    TileKey,
+    write_timestamp,
+)
+from feature_platform.testing.reference_rows import encode_head, encode_row
+from tests.unit.checks.conftest import ENTITIES, HOUR_MS, NOW_MS
+
+if TYPE_CHECKING:
+    from tests.unit.checks.conftest import Bench
+else:
+    Bench = object
+
+YESTERDAY = Ask(span=Span.of_days(date(2026, 2, 28), date(2026, 2, 28)))
+DAY_MS = 24 * HOUR_MS
+LIFETIME = 6
+
+
+def busiest(bench: Bench) -> str:
+    """Return the entity with most events."""
+    return max(bench.oracle.rows, key=lambda key: len(bench.oracle.rows[key]))
+
+
+def partials_of(bench: Bench, entity: str) -> dict[TileKey, dict[int, int]]:
+    """Return every tile's counters by column id."""
+    found = bench.oracle.entity(entity)
+    assert found is not None
+    ids = {column.name: column.id for column in bench.snapshot.layout.columns}
+    return {
+        (tile.level, tile.start_ms): {
+            ids[name]: value for name, value in tile.partials.items() if isinstance(value, int)
+        }
+        for tile in found.tiles
+    }
+
+
+def number(summary: str) -> int:
+    """Return the first number of a summary."""
+    return int(summary.split(maxsplit=1)[0].replace(",", ""))
+
+
+def closed_tile(bench: Bench, entity: str, level: int, day_ms: int) -> TileKey:
+    """Return a closed tile of a day that lasts."""
+    found = bench.oracle.entity(entity)
+    assert found is not None
+    return next(
+        (tile.level, tile.start_ms)
+        for tile in found.closed
+        if tile.level == level and day_ms <= tile.start_ms < day_ms + DAY_MS
+    )
+
+
+def overwrite(
+    bench: Bench, entity: str, key: TileKey, payload: bytes | None, *, label: int = 0
+) -> None:
+    """Change a row behind the job's back."""
+    level, start_ms = key
+    row = RowWrite(level=level, start_ms=start_ms, payload=payload)
+    bench.tiles.write(
+        bench.snapshot.table, entity, [row], written=write_timestamp(1, 2 + label * 1024)
+    )
+
+
+def test_exact_rows_are_green(bench: Bench) -> None:
+    """Every check, over all tiles and over a day; what was compared is said."""
+    found = bench.check()
+    assert {result.status for result in found.values()} == {"green"}
+    assert list(found) == list(CHECKS)
+    assert f"{ENTITIES} entities" in found["parity"].summary
+    assert bench.red(YESTERDAY) == set()
+    compared = {name: number(found[name].summary) for name in ("count", "conservation")}
+    assert min(compared.values()) > 10
+
+
+def test_what_the_job_writes_meanwhile_is_no_alarm(bench: Bench) -> None:
+    """A newer epoch has changed the head: its undo row says what it was at the cut."""
+    entity = busiest(bench)
+    (head,) = [
+        row
+        for row in bench.tiles.read_entity(bench.snapshot.table, entity)
+        if row.level == HEAD_LEVEL
+    ]
+    undo = RowWrite(
+        level=UNDO_LEVEL,
+        start_ms=UndoKey(1, 2, 0).start,
+        payload=encode_undo({RowKey(HEAD_LEVEL, 0): head.payload}),
+    )
+    bench.tiles.write(bench.snapshot.table, entity, [undo], written=write_timestamp(1, 2048))
+    overwrite(bench, entity, (HEAD_LEVEL, 0), encode_head({}), label=2)
+    assert bench.red() == set()
+
+
+def test_a_read_that_meets_a_write_is_repeated(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what stays wrong is wrong."""
+    read, torn = bench.tiles.read_entity, [True]
+
+    def first_torn(table: str, entity: str) -> list[StoredRow]:
+        rows = read(table, entity)
+        return rows[:1] if torn and torn.pop() else rows
+
+    monkeypatch.setattr(bench.tiles, "read_entity", first_torn)
+    assert bench.red() == set()
+    assert not torn
+
+
+def test_an_altered_row_is_explained(bench: Bench) -> None:
+    """Feature, entity, tile, both values, the events' offsets, and what to run next."""
+    entity = busiest(bench)
+    level, start_ms = closed_tile(bench, entity, 3, NOW_MS - NOW_MS % DAY_MS - DAY_MS)
+    counters = partials_of(bench, entity)[level, start_ms]
+    events_id = next(
+        column.id for column in bench.snapshot.layout.columns if column.name == "events"
+    )
+    right = counters[events_id]
+    payload = encode_row(bench.snapshot.layout, {**counters, events_id: right + 1})
+    overwrite(bench, entity, (level, start_ms), payload)
+    found = bench.check()
+    parity = found["parity"]
+    assert parity.status == "red"
+    text = "\n".join(parity.findings)
+    assert f"events of {entity!r}, 3h tile of 2026-02-28T" in text
+    assert f"stored {right + 1}, recomputed {right}" in text
+    assert f"its {right} events: events/" in text
+    assert parity.next_step.startswith("fp ")
+    assert found["conservation"].status == "red"
+    assert found["decode"].status == "green"
+    assert bench.red(YESTERDAY) >= {"parity"}
+    today = Ask(span=Span.of_days(date(2026, 3, 1), date(2026, 3, 1)))
+    assert bench.red(today) == set()
+
+
+def test_a_removed_row_is_found(bench: Bench) -> None:
+    """By its number of events, by what lies above and below it, and by comparison."""
+    entity = busiest(bench)
+    key = closed_tile(bench, entity, 2, NOW_MS - NOW_MS % DAY_MS - DAY_MS)
+    overwrite(bench, entity, key, None)
+    found = bench.check()
+    assert {name for name, result in found.items() if result.status == "red"} == {
+        "count",
+        "conservation",
+        "parity",
+    }
+    assert "the 30m tiles of 2026-02-28 hold" in found["count"].findings[0]
+
+
+@pytest.mark.parametrize("ask", [Ask(), YESTERDAY])
+def test_an_added_row_is_found(bench: Bench, ask: Ask) -> None:
+    """Of an entity that no event is of, and of one that has events."""
+    start_ms = NOW_MS - NOW_MS % DAY_MS - DAY_MS
+    bench.tiles.write(
+        bench.snapshot.table,
+        "nobody",
+        [RowWrite(level=4, start_ms=start_ms, payload=encode_row(bench.snapshot.layout, {0: 3}))],
+        written=write_timestamp(1, 1),
+    )
+    found = bench.check(ask)
+    assert found["parity"].status == found["count"].status == "red"
+    assert (
+        "'nobody', 1d tile of 2026-02-28T00:00:00Z: stored 3, recomputed nothing; the event "
+        in ("\n".join(found["parity"].findings))
+    )
+
+
+def test_an_unreadable_row_is_named(bench: Bench) -> None:
+    """The others are judged all the same."""
+    entity = busiest(bench)
+    key = closed_tile(bench, entity, 1, NOW_MS - NOW_MS % DAY_MS - DAY_MS)
+    overwrite(bench, entity, key, b"\xff\xff\xff")
+    found = bench.check()
+    assert found["decode"].status == "red"
+    assert f"entity {entity!r}, 5m tile of 2026-02-28T" in found["decode"].findings[0]
+    overwrite(bench, entity, (1, key[1] + 1000), encode_row(bench.snapshot.layout, {0: 1}))
+    assert any("begins inside a tile" in text for text in bench.check()["decode"].findings)
+
+
+def test_an_event_that_the_log_lost_is_found(bench: Bench) -> None:
+    """The count says on which day, parity of which entity; damaged files are named."""
+    entity = busiest(bench)
+    (lost, *_) = [row for row in bench.oracle.rows[entity] if row.time_ms > NOW_MS - 20 * HOUR_MS]
+    bench.recounter.events = [
+        event
+        for event in bench.recounter.events
+        if (event.partition, event.offset) != (lost.partition, lost.offset)
+    ]
+    bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
+    found = bench.check()
+    assert found["count"].findings[0] == bench.recounter.damage[0]
+    assert "restore the event log" in found["count"].next_step
+    assert all(f" of {entity!r}, " in text for text in found["parity"].findings)
+
+
+@pytest.mark.parametrize("why", ["upgraded", "incomplete"])
+def test_what_cannot_be_known_is_no_alarm(bench: Bench, why: str) -> None:
+    """Tiles from before a feature counted, or before the log was whole, are left alone."""
+    since_ms = NOW_MS - 30 * HOUR_MS
+    bench.recounter.events = [
+        event for event in bench.recounter.events if event.timestamp_ms > since_ms
+    ]
+    assert bench.red() >= {"count", "parity"}
+    if why == "incomplete":
+        bench.recounter.complete_ms = since_ms
+    else:
+        features = tuple(
+            replace(feature, valid_from_ms=since_ms) for feature in bench.snapshot.features
+        )
+        bench.deploy(replace(bench.snapshot, features=features))
+    found = bench.check()
+    assert {result.status for result in found.values()} == {"green"}
+    assert "tiles from 2026-02-28T06:05Z on" in found["parity"].summary
+    assert number(found["parity"].summary) > 10
+
+
+@pytest.mark.parametrize(
+    ("state", "age_ms", "status"),
+    [
+        ("running", HOUR_MS, "red"),
+        ("running", 60_000, "green"),
+        ("stopped", HOUR_MS, "skipped"),
+    ],
+)
+def test_freshness_is_the_age_of_the_cut(
+    bench: Bench, state: State, age_ms: int, status: str
+) -> None:
+    """Of a job that should run."""
+    bench.deploy(replace(bench.snapshot, state=state))
+    bench.clock.advance(age_ms)
+    found = bench.check()["freshness"]
+    assert found.status == status
+    assert f"{age_ms // 1000} s old" in found.summary
+
+
+def test_without_a_cut_nothing_is_judged(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so."""
+    monkeypatch.setattr(MemoryRegistry, "cuts", lambda *_: iter(()))
+    assert {result.status for result in bench.check().values()} == {"skipped"}
+
+
+def test_a_share_takes_the_same_entities_on_both_sides(bench: Bench) -> None:
+    """Those that Spark leaves out are not taken for strangers of the store."""
+    whole = bench.recounter.recount
+
+    def half(
+        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
+    ) -> object:
+        assert ask["slices"] == 500_000
+        for fact in whole(spec, until, ask):
+            if fact["event"] == "sampled":
+                yield {"event": "sampled", "slices": 0}
+            elif fact["event"] != "entity":
+                yield fact
+
+    bench.recounter.recount = half  # type: ignore[method-assign,assignment]
+    assert "0 entities (0.00% of all)" in bench.check(Ask(share=0.5))["parity"].summary
+
+
+def test_days_are_read_as_a_span() -> None:
+    """Both ends are taken in."""
+    span = Span.of_days(date(2026, 2, 28), date(2026, 3, 1))
+    assert span.days == ("2026-02-28", "2026-03-01")
+    assert Ask(span=span).command("posts") == "fp check posts --day 2026-02-28 --day 2026-03-01"

@@ -1,0 +1,208 @@
+"""A repair: rows become what the events say, at a stop of the job, whatever ends it on the way."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.recover import ensure_running, make_recover_plan
+from feature_platform.deploy.repair import ENTITIES_MAX, check_repairable
+from feature_platform.deploy.start import unfinished_repair
+from feature_platform.errors import (
+    JobFailedError,
+    PlanRefusedError,
+    SparkFailedError,
+    StoreUnavailableError,
+)
+from feature_platform.plan.explain import explain
+from feature_platform.plan.recovery import plan_repair
+from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
+from feature_platform.store.base import (
+    HEAD_LEVEL,
+    UNDO_LEVEL,
+    RowWrite,
+    write_timestamp,
+    written_by,
+)
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Stage
+else:
+    Stage = object
+
+HEAD = (HEAD_LEVEL, 0)
+GOOD, WRONG = b"good", b"wrong"
+ENTITIES = ("altered", "added", "removed", "right", "dead")
+"""What is wrong with each; the last was written by an attempt that is void."""
+
+
+@dataclass
+class Recounter:
+    """Says what every entity's head must be; fails if told so."""
+
+    fails: bool = False
+
+    def recount(
+        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Tell the heads of those that are asked for."""
+        if self.fails:
+            msg = f"feature set {spec['featureset']}: Spark ended at {dict(until)}"
+            raise SparkFailedError(msg)
+        yield {"event": "log", "complete_ms": 0, "damage": []}
+        for entity in sorted(set(ask["entities"]) - {"added"}):
+            yield {"event": "entity", "entity": entity, "rows": [[*HEAD, GOOD.hex()]]}
+        yield {"event": "done"}
+
+    def events_of(
+        self,
+        spec: Mapping[str, Any],
+        until: Mapping[str, int],
+        places: Sequence[tuple[str, int, int]],
+    ) -> Iterator[Mapping[str, Any]]:
+        """Nobody asks."""
+        raise NotImplementedError(spec, until, places)
+
+
+@pytest.fixture
+def stage(stage: Stage) -> Stage:
+    """A feature set that has counted nine events; four of five entities are wrong.
+
+    Attempt 2 has written one of them and is void: attempt 3 went on from before it.
+    """
+    stage.topics.ends = {"post_events/0": 9}
+    stage.apply()
+    stage.run_to(1, 1, p0=9)
+    stage.claim(2, (1, 1))
+    stage.claim(3, (1, 1))
+    stage.cut(3, 2, p0=9)
+    stage.clock.advance(10_000_000)
+    for entity, payload in (("altered", WRONG), ("added", WRONG), ("right", GOOD), ("dead", WRONG)):
+        write(stage, entity, payload, attempt=2 if entity == "dead" else 1)
+    stage.world = replace(stage.world, recounter=Recounter())
+    return stage
+
+
+def write(stage: Stage, entity: str, payload: bytes, *, attempt: int) -> None:
+    """Write a head."""
+    rows = [RowWrite(level=HEAD_LEVEL, start_ms=0, payload=payload)]
+    stage.tiles.write(stage.deployed.table, entity, rows, written=write_timestamp(attempt, 1))
+
+
+def stop_at_cut(stage: Stage) -> None:
+    """Let the job record the cut of the savepoint that it is going to be stopped with."""
+    stage.cut(3, len(stage.flink.checkpoints) + 1, p0=9)
+
+
+def repair(stage: Stage, *, begun: bool = False) -> None:
+    """Plan and do it."""
+    execute(plan_repair(stage.deployed, ENTITIES, begun=begun), stage.world, stage.tell)
+
+
+def heads(stage: Stage) -> dict[str, bytes]:
+    """Return the heads that stand in the store."""
+    return {
+        entity: row.payload
+        for entity in ENTITIES
+        for row in stage.tiles.read_entity(stage.deployed.table, entity)
+        if row.level == HEAD_LEVEL
+    }
+
+
+def test_rows_are_corrected_while_no_job_runs(stage: Stage) -> None:
+    """Altered, added, removed and unknowable ones; what is right is not written."""
+    stop_at_cut(stage)
+    job = stage.deployed.job_id
+    repair(stage)
+    assert heads(stage) == dict.fromkeys(("altered", "removed", "right", "dead"), GOOD)
+    (right,) = stage.tiles.read_entity(stage.deployed.table, "right")
+    assert written_by(right.written) == (1, 1)
+    claimed = stage.registry.attempts("posts", 1)[-1]
+    assert (claimed.kind, claimed.r[0], claimed.clean) == ("repair", 3, True)
+    start = stage.flink.specs[-1]["start"]
+    assert (start["from"], start["r_attempt"], start["r_label"]) == ("store", claimed.attempt, 1)
+    assert (start["offsets"], start["clean"]) == ({"post_events/0": 9}, True)
+    assert stage.deployed.job_id != job
+    assert "4 rows of 5 entities were corrected" in stage.said
+
+
+def test_the_plan_says_what_it_does(stage: Stage) -> None:
+    """As all plans do."""
+    text = explain(plan_repair(stage.deployed, ENTITIES, begun=False))
+    assert "posts: rows are written as the events say" in text
+    assert "recompute 5 entities by Spark and correct their rows in tiles_posts_g1" in text
+
+
+def test_spark_that_fails_changes_nothing(stage: Stage) -> None:
+    """Nothing was written yet: the job is brought back."""
+    stop_at_cut(stage)
+    before = heads(stage)
+    stage.world = replace(stage.world, recounter=Recounter(fails=True))
+    with pytest.raises(JobFailedError, match=r"Spark ended at .* runs again, from its savepoint"):
+        repair(stage)
+    assert heads(stage) == before
+    assert unfinished_repair(stage.world, stage.deployed) is None
+    assert stage.flink.running
+
+
+def test_a_broken_off_repair_is_finished_before_anything_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its number stays the same, no job starts beside it, and everybody is told the way on."""
+    stop_at_cut(stage)
+    real, calls = stage.tiles.write, [0]
+
+    def breaks(*args: Any, **more: Any) -> None:  # noqa: ANN401 (as the port)
+        calls[0] += 1
+        if calls[0] > 1:
+            msg = "no quorum"
+            raise StoreUnavailableError(msg)
+        real(*args, **more)
+
+    monkeypatch.setattr(stage.tiles, "write", breaks)
+    with pytest.raises(StoreUnavailableError):
+        repair(stage)
+    monkeypatch.undo()
+    stage.clock.advance(60_000)  # the lease runs out
+    assert stage.flink.running == []
+    (begun,) = [item for item in stage.registry.attempts("posts", 1) if item.kind == "repair"]
+    with pytest.raises(PlanRefusedError, match="fp check posts --repair"):
+        ensure_running(stage.world, "posts", stage.tell)
+    with pytest.raises(PlanRefusedError, match="was broken off"):
+        make_recover_plan(stage.world, "posts", "store")
+    repair(stage, begun=True)
+    assert heads(stage) == dict.fromkeys(("altered", "removed", "right", "dead"), GOOD)
+    (again,) = [item for item in stage.registry.attempts("posts", 1) if item.kind == "repair"]
+    assert again.attempt == begun.attempt
+    assert stage.flink.running
+
+
+def test_an_undone_write_is_not_taken_for_right(stage: Stage) -> None:
+    """A void attempt wrote the right bytes by chance: a late read-back would take them back."""
+    stop_at_cut(stage)
+    write(stage, "dead", GOOD, attempt=2)
+    undo = encode_undo({RowKey(*HEAD): WRONG})
+    row = RowWrite(level=UNDO_LEVEL, start_ms=UndoKey(2, 2, 0).start, payload=undo)
+    stage.tiles.write(stage.deployed.table, "dead", [row], written=write_timestamp(2, 1))
+    repair(stage)
+    found = [
+        written_by(row.written)[0]
+        for row in stage.tiles.read_entity(stage.deployed.table, "dead")
+        if row.level == HEAD_LEVEL
+    ]
+    assert found == [4]
+
+
+@pytest.mark.parametrize("why", ["upgraded", "incomplete", "many"])
+def test_what_a_repair_would_make_worse_is_refused(stage: Stage, why: str) -> None:
+    """With what to do instead."""
+    deployed, entities = stage.deployed, ["a"]
+    if why == "upgraded":
+        features = tuple(replace(item, valid_from_ms=5) for item in deployed.features)
+        deployed = replace(deployed, features=features)
+    if why == "many":
+        entities = [str(number) for number in range(ENTITIES_MAX + 1)]
+    with pytest.raises(PlanRefusedError, match=r"count since|has not all events|10,001 entities"):
+        check_repairable(deployed, entities, complete=why != "incomplete")
