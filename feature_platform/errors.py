@@ -15,6 +15,7 @@ FeaturePlatformError
     ├── JobFailedError          a Flink job failed or did not reach its checkpoint
     │   └── RestoreFailedError  it cannot go on from its checkpoint: the store is left
     ├── SparkFailedError        a Spark process failed or was killed
+    ├── GitError                a repository, or a branch in it, cannot be read
     ├── EventLogError           an event log is damaged, or does not fit its topic
     │   ├── OffsetsGoneError    neither the log nor Kafka has some offsets
     │   └── LogConflictError    someone else archived the same source meanwhile
@@ -109,6 +110,10 @@ class RestoreFailedError(JobFailedError):
 
 class SparkFailedError(WorldError):
     """A Spark process failed, or was killed."""
+
+
+class GitError(WorldError):
+    """A repository, or a branch in it, cannot be read."""
 
 
 class EventLogError(WorldError):

@@ -135,6 +135,16 @@ class DagsterSettings(_Section):
         return f"http://{self.host}:{self.port}"
 
 
+class GitSettings(_Section):
+    """The branch whose pushes deploy."""
+
+    repository: str = ""
+    """A bare or working repository, as a path; empty: pushes deploy nothing."""
+    branch: str = "main"
+    folder: str = ""
+    """The folder in it that holds `featuresets/`; empty: its root."""
+
+
 class Settings(_Section):
     """All settings of one project."""
 
@@ -147,6 +157,7 @@ class Settings(_Section):
     spark: SparkSettings = SparkSettings()
     event_log: EventLogSettings = EventLogSettings()
     dagster: DagsterSettings = DagsterSettings()
+    git: GitSettings = GitSettings()
 
     @property
     def data(self) -> Path:

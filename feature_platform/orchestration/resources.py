@@ -16,10 +16,12 @@ from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.spark import Archived
 from feature_platform.deploy.spark import archive as archive_source
 from feature_platform.deploy.world import World, open_world
-from feature_platform.errors import UnknownFeatureError
+from feature_platform.errors import GitError, UnknownFeatureError
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.loading import Loaded, load
 from feature_platform.orchestration.observe import observe
+from feature_platform.orchestration.push import Memory, Pushed, left_to_do
+from feature_platform.orchestration.pushed import definitions_at, look_at, repository
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
 
@@ -45,11 +47,19 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """Load settings and definitions as they are now."""
         return load(self.project)
 
-    def deploy(self, name: str, log: Callable[[str], None]) -> Deployment:
-        """Bring a feature set to its definition; return when the job has its first checkpoint."""
+    def deploy(self, name: str, log: Callable[[str], None], *, commit: str = "") -> Deployment:
+        """Bring a feature set to its definition; return when the job has its first checkpoint.
+
+        Args:
+            name: The feature set.
+            log: Told each stage.
+            commit: Take the definition as it is at this commit of the watched repository; empty:
+                as it is on disk.
+        """
         loaded = self.load()
+        project = definitions_at(loaded.settings, commit) if commit else loaded.project
         with open_world(loaded.settings) as world:
-            (plan,) = make_plans(world, loaded.project, [name])
+            (plan,) = make_plans(world, project, [name])
             text = explain(plan)
             log(text)
             execute(plan, world, log)
@@ -61,6 +71,24 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             started = ensure_running(world, name, log)
             text = "started again as it was deployed" if started else "it runs already"
             return _deployment(world, name, text)
+
+    def pushed(self, memory: Memory) -> Pushed | None:
+        """Return the watched branch's head and what it would change; None if all of it is done.
+
+        Raises:
+            GitError: No repository is watched, or it or the branch cannot be read.
+            WorldError: A server did not answer.
+        """
+        settings = self.load().settings
+        if not settings.git.repository:
+            msg = "git.repository is not set in feature_platform.toml: no branch is watched"
+            raise GitError(msg)
+        head = repository(settings).head(settings.git.branch)
+        if memory.commit == head.id and memory.done:
+            return None
+        names = left_to_do(memory, head.id)
+        with open_world(settings) as world:
+            return look_at(world, head, definitions_at(settings, head.id), names)
 
     def archive(self, name: str, log: Callable[[str], None]) -> Archived:
         """Bring a source's event log up to now.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
@@ -132,7 +133,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         assert red(check(world, name, Ask())) == set()
         produce(settings, name, events[EVENTS + LIVE :])
         assert_equal(settings, world, Oracle(featureset, snapshot.layout, events), name)
-        _lose_an_event(spark, Path(settings.event_log_folder) / name)
+        _lose_an_event(spark, Path(urlsplit(settings.event_log_folder).path) / name)
         found = check(world, name, Ask())
         assert red(found) >= {"count", "parity"}
         assert "records, its commit says" in verdicts(found)["count"].findings[0]

@@ -2,10 +2,11 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,7 +20,8 @@ from feature_platform.deploy.world import open_world
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.settings import REPOSITORY, Settings
+from feature_platform.settings import REPOSITORY, GitSettings, Settings
+from tests.conftest import write_settings
 
 NAME = f"clicks_{uuid4().hex[:6]}"
 SOURCE = f"""
@@ -64,6 +66,12 @@ query ($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset {
   assetObservations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } }
 } } }
 """
+TICKS = """
+query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
+  sensorState { ticks(limit: 3) { skipReason } } } } }
+"""
+GIT = shutil.which("git") or "git"
+AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +107,16 @@ class Page:
 
         return until(status)
 
+    def push_words(self) -> str:
+        """Return what the newest ticks of the sensor `git_push` have said."""
+        selector = {
+            "repositoryLocationName": "feature_platform",
+            "repositoryName": "__repository__",
+            "sensorName": "git_push",
+        }
+        state = self.ask(TICKS, selector=selector)["sensorOrError"]["sensorState"]
+        return "\n".join(tick["skipReason"] or "" for tick in state["ticks"])
+
     def entries(self, kind: str, *path: str) -> dict[str, dict[str, Any]]:
         """Return the metadata of an asset's newest event."""
         events = self.ask(ASSET, key={"path": path})["assetOrError"].get(kind) or [
@@ -122,7 +140,14 @@ def page(project: Callable[[dict[str, str]], Settings]) -> Iterator[Page]:
     files = {f"featuresets/sources/{NAME}.yaml": SOURCE, f"featuresets/{NAME}.yaml": FEATURE_SET}
     shared = project(files)
     _give_own_dagster_home(shared.data)
-    settings = shared.model_copy(update={"dagster": with_free_ports(shared).dagster})
+    settings = shared.model_copy(
+        update={
+            "dagster": with_free_ports(shared).dagster,
+            "git": GitSettings(repository="definitions.git"),
+        }
+    )
+    write_settings(settings)
+    _git(settings.project, "init", "--quiet", "--bare", "definitions.git")
     with Stack(settings, servers=("dagster",)):
         yield Page(settings=settings)
 
@@ -179,6 +204,48 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     told = {"/".join(node["assetKey"]["path"]): node["description"] for node in nodes}
     assert f"stream/{NAME}" in told
     assert "featuresets/broken_one.yaml:" in told["broken/broken_one"]
+
+    # 6. Pushes: what only looks different launches nothing, a mistake is told with its place, and
+    #    the definition of the beginning comes back; all by the objects of a bare repository.
+    work = page.settings.project / "work"
+    _git(page.settings.project, "clone", "--quiet", "definitions.git", str(work))
+    _push(work, {NAME: CHANGED.replace("SELECT page", "SELECT  page"), "broken_one": broken})
+    words = until(lambda: _with_text(page.push_words(), "all else is as it says"))
+    assert "featuresets/broken_one.yaml:" in words
+    before = _deployed(page.settings)
+    assert before is not None
+    assert before.job_id == third
+    _push(work, {NAME: FEATURE_SET})
+    until(lambda: _without_last(page.settings))
+    until(lambda: _with_text(page.push_words(), "nothing new was pushed since"))
+
+
+def _push(work: Path, featuresets: Mapping[str, str]) -> None:
+    """Commit these feature sets beside the source, and push."""
+    folder = work / "featuresets" / "sources"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{NAME}.yaml").write_text(SOURCE)
+    for path in folder.parent.glob("*.yaml"):
+        path.unlink()
+    for name, text in featuresets.items():
+        (folder.parent / f"{name}.yaml").write_text(text)
+    _git(work, "add", "--all")
+    _git(work, "commit", "--quiet", "--message", f"{len(featuresets)} feature sets")
+    _git(work, "push", "--quiet", "origin", "HEAD:main")
+
+
+def _git(where: Path, *arguments: str) -> None:
+    subprocess.run([GIT, *AUTHOR, *arguments], cwd=where, check=True, capture_output=True)
+
+
+def _with_text(words: str, text: str) -> str:
+    return words if text in words else ""
+
+
+def _without_last(settings: Settings) -> bool:
+    """Tell whether the first definition is deployed again."""
+    snapshot = _deployed(settings)
+    return bool(snapshot and snapshot.state == "running" and "last" not in snapshot.job["sql"])
 
 
 def _materialise_by_command(settings: Settings) -> None:

@@ -10,7 +10,9 @@ from feature_platform.checks.result import Checked
 from feature_platform.checks.run import Ask
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.spark import Archived
+from feature_platform.errors import GitError
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.push import Memory, Pushed
 from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.plan.planner import Facts, plan
 from feature_platform.plan.snapshot import Snapshot
@@ -65,6 +67,8 @@ class World:
     snapshot: Snapshot
     healths: list[Health] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    pushed: Pushed | GitError | None = None
+    """What the watched branch's head would change."""
     checked: Checked = field(default_factory=lambda: Checked(results=()))
 
     @property
@@ -78,8 +82,8 @@ WORLDS: dict[int, World] = {}
 
 
 class _FakePlatform(Platform):
-    def deploy(self, name: str, log: Callable[[str], None]) -> Deployment:
-        return self._answer("deploy", name, log)
+    def deploy(self, name: str, log: Callable[[str], None], *, commit: str = "") -> Deployment:
+        return self._answer(f"deploy {commit}".strip(), name, log)
 
     def restart(self, name: str, log: Callable[[str], None]) -> Deployment:
         return self._answer("restart", name, log)
@@ -90,6 +94,13 @@ class _FakePlatform(Platform):
         return Archived(
             source=name, records=10, files=2, bytes=99, positions={f"{name}/0": 10}, added=3
         )
+
+    def pushed(self, memory: Memory) -> Pushed | None:
+        WORLDS[int(self.project)].calls.append(("pushed", memory.commit))
+        answer = WORLDS[int(self.project)].pushed
+        if isinstance(answer, GitError):
+            raise answer
+        return answer
 
     def check(
         self, name: str, ask: Ask, log: Callable[[str], None], *, repair: bool = False

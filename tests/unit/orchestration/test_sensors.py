@@ -7,10 +7,14 @@ import dagster as dg
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from feature_platform.deploy.metrics import JobMetrics
+from feature_platform.errors import GitError
 from feature_platform.orchestration.assets import RESTART_TAG
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.push import Memory, Pushed, Wanted
+from feature_platform.orchestration.push_sensor import COMMIT_TAG, deploy_commit, push_sensor
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor
+from feature_platform.settings import GitSettings
 
 
 def _health(job_state: str) -> Health:
@@ -34,6 +38,8 @@ class World(Protocol):
     """See conftest."""
 
     healths: list[Health]
+    calls: list[tuple[str, str]]
+    pushed: Pushed | GitError | None
 
     @property
     def resource(self) -> Platform:
@@ -86,3 +92,40 @@ def test_the_next_tick_remembers(world: World) -> None:
     second = _tick(world, _health("FAILED"), cursor=first.cursor)
     assert second.run_requests == []
     assert "next try at" in (second.skip_message or "")
+
+
+def _push_tick(world: World, cursor: str | None = None) -> SensorExecutionData:
+    context = dg.build_sensor_context(
+        cursor=cursor,
+        resources={"platform": world.resource},
+        instance=dg.DagsterInstance.ephemeral(),
+    )
+    return push_sensor(GitSettings()).evaluate_tick(context)
+
+
+def test_a_push_launches_a_run_that_deploys_the_commit(world: World) -> None:
+    """The run takes the definition as it was committed, and shows up as the stream's."""
+    change = Wanted(featureset="engagement", kind="forward", fingerprint="f", attempt=1)
+    world.pushed = Pushed(
+        commit="abc", words="abc (x)", problems=(), wanted=(change,), undefined=()
+    )
+    tick = _push_tick(world)
+    (request,) = tick.run_requests or []
+    assert request.tags[COMMIT_TAG] == "abc"
+    assert Memory.read(tick.cursor).tries["engagement"].tries == 1
+    resources = {"platform": world.resource}
+    run = deploy_commit.execute_in_process(run_config=request.run_config, resources=resources)
+    assert world.calls[-1] == ("deploy abc", "engagement")
+    (event,) = [each for each in run.all_events if each.is_step_materialization]
+    assert event.asset_key == dg.AssetKey(["stream", "engagement"])
+
+
+def test_an_idle_push_tick_says_why(world: World) -> None:
+    """Nothing is watched, nothing new came, or the branch cannot be read."""
+    world.pushed = GitError("git.repository is not set")
+    assert "git.repository is not set" in (_push_tick(world).skip_message or "")
+    world.pushed = None
+    cursor = Memory(commit="abc", done="commit abc (x)").write()
+    tick = _push_tick(world, cursor)
+    assert tick.skip_message == "nothing new was pushed since commit abc (x)"
+    assert tick.cursor == cursor
