@@ -71,9 +71,11 @@ def check(settings: Settings, workload: Workload) -> None:
     say(f"{len(posts):,} entities equal the recount")
 
 
-def goal(name: str, value: float, aim: float, *, at_most: bool = False) -> dict[str, Any]:
+def goal(
+    name: str, value: float, aim: float, *, at_most: bool = False, digits: int | None = None
+) -> dict[str, Any]:
     """Return a goal as the last line of a benchmark tells it."""
-    value = round(value)
+    value = round(value, digits)
     return {
         "name": name,
         "value": value,
