@@ -4,13 +4,17 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.featureplatform.kernel.store.RowWrite;
 import io.featureplatform.kernel.store.StoredRow;
 import io.featureplatform.kernel.store.TileStore;
+import io.featureplatform.kernel.store.WriteTime;
 import io.featureplatform.kernel.tile.Changes;
 import io.featureplatform.kernel.tile.Head;
 import io.featureplatform.kernel.tile.Layout;
 import io.featureplatform.kernel.tile.TileKey;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.apache.flink.types.Row;
 
@@ -43,11 +47,39 @@ final class Recount {
     return entities;
   }
 
-  private void check(World world, String entity, Changes all) {
+  /** Writes all rows, as a backfill of these events does. */
+  void write(World world, int attempt) {
+    changes.forEach(
+        (entity, all) -> {
+          List<RowWrite> writes = new ArrayList<>();
+          rows(all)
+              .forEach(
+                  (key, row) -> {
+                    long seconds = layout.ttlSeconds(key, world.clock.nowMs());
+                    if (key.equals(TileStore.HEAD)) {
+                      writes.add(RowWrite.head(row));
+                    } else if (seconds > 0) {
+                      writes.add(RowWrite.closed(key, row, seconds));
+                    }
+                  });
+          world
+              .store
+              .write(entity, writes, WriteTime.of(attempt, 1))
+              .toCompletableFuture()
+              .join();
+        });
+  }
+
+  private Map<TileKey, byte[]> rows(Changes all) {
     Head head = Head.empty(layout);
-    Map<TileKey, byte[]> wanted = new HashMap<>();
-    head.apply(all, Map.of()).forEach(tile -> wanted.put(tile.key(), tile.row()));
-    wanted.put(TileStore.HEAD, head.encode());
+    Map<TileKey, byte[]> rows = new HashMap<>();
+    head.apply(all, Map.of()).forEach(tile -> rows.put(tile.key(), tile.row()));
+    rows.put(TileStore.HEAD, head.encode());
+    return rows;
+  }
+
+  private void check(World world, String entity, Changes all) {
+    Map<TileKey, byte[]> wanted = rows(all);
     Map<TileKey, StoredRow> rows = world.store.rows(entity);
     wanted.forEach(
         (key, row) -> {
