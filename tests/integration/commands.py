@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from feature_platform.settings import Settings
 
 FP = Path(sys.executable).with_name("fp")
@@ -48,6 +50,13 @@ def fp(
         check=False,
     )
     return Ran(code=run.returncode, out=run.stdout, messages=run.stderr)
+
+
+def kill_spark() -> None:
+    """Kill the Spark that this process has started: python first, its Java ends with it."""
+    for process in psutil.Process().children():
+        if "backfill.main" in " ".join(process.cmdline()):
+            process.kill()
 
 
 def variables(settings: Settings) -> dict[str, str]:

@@ -27,13 +27,13 @@ def test_every_served_number_is_equal(stack: Stack) -> None:
         "--seconds",
         "20",
         "--flights",
-        "80000",
+        "30000",
         timeout_s=TIMEOUT_S,
         environment=variables(settings),
     )
     assert ran.code == 0, f"{ran.out[-3000:]}\n{ran.messages[-3000:]}"
     assert "was upgraded from its savepoint" in ran.out
-    assert "80,000 flights of 2013" in ran.out
+    assert "30,000 flights of 2013" in ran.out
     assert ran.out.count("equal") == 3
     assert _left(settings) == []
 

@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 import threading
 import time
 from collections.abc import Mapping
@@ -11,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psutil
 import pytest
+from commands import kill_spark
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
@@ -196,13 +195,7 @@ class _Killer:
         self._left -= fact["event"] == "commit"
         if self._left <= 0:
             time.sleep(self._wait_s)
-            _kill_spark()
-
-
-def _kill_spark() -> None:
-    for process in psutil.Process().children():
-        if "backfill.main" in " ".join(process.cmdline()):
-            process.send_signal(signal.SIGKILL)
+            kill_spark()
 
 
 def test_of_two_archivers_one_loses_and_says_so(

@@ -1,9 +1,11 @@
 """A generation that Spark writes and the job goes on with: every row as if one had done it all."""
 
+import threading
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
+from commands import kill_spark
 from everything import EVERYTHING, SOURCE
 from judge import assert_equal, load, produce
 
@@ -13,6 +15,7 @@ from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
 from feature_platform.deploy.world import World, open_world
+from feature_platform.errors import SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, generate_events
@@ -21,6 +24,8 @@ EVENTS = 9_000
 ENTITIES = 150
 HOUR_MS = 3_600_000
 PARTITIONS = 4
+SPARK_LIVES_S = 6.0
+"""It takes longer to do its work."""
 SEED = 77
 WITH_HISTORY = ("keep: 6h}", "keep: 6h, on_change: rebuild}")
 EDIT = ("FILTER (WHERE action = 'view')", "FILTER (WHERE action = 'like')")
@@ -34,6 +39,16 @@ def applied(settings: Settings, world: World, name: str) -> tuple[Snapshot, list
         raise outcome.error
     assert outcome.snapshot is not None
     return outcome.snapshot, said
+
+
+def _kill_spark_in_the_middle(settings: Settings, world: World, name: str) -> None:
+    """Begin a rebuild whose Spark dies; what is deployed goes on as it was."""
+    killer = threading.Timer(SPARK_LIVES_S, kill_spark)
+    killer.start()
+    (outcome,) = apply(world, make_plans(world, load(settings), [name]))
+    killer.cancel()
+    assert isinstance(outcome.error, SparkFailedError), outcome
+    assert "was killed by signal 9" in str(outcome.error)
 
 
 @pytest.mark.timeout(900)
@@ -67,6 +82,8 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
         assert_equal(settings, world, Oracle(old, first.layout, events[: 2 * third]), name)
 
         (settings.featuresets / f"{name}.yaml").write_text(definition.replace(*EDIT))
+        _kill_spark_in_the_middle(settings, world, name)
+        assert world.registry.snapshot(name) == first
         second, said = applied(settings, world, name)
         (compared,) = [text for text in said if "are the same in both" in text]
         assert "views" not in compared
