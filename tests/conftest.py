@@ -37,6 +37,9 @@ FOR_ALL_TESTS = {
 """Jobs of two tests at a time run on it, the demo's three among them."""
 SHARED = "TEST_STACK_SHARED"
 """Environment variable: the folder of the servers that all workers of this run (`-n`) use."""
+JVM_OPTIONS = "JAVA_TOOL_OPTIONS"
+ONE_COMPILER = "-XX:TieredStopAtLevel=1"
+"""Jobs and children of tests live for seconds: the second compiler takes more than it gives."""
 RUNNING = "TEST_STACK"
 """Environment variable: a project whose servers are used, and left running."""
 
@@ -51,6 +54,7 @@ class MakeProject(Protocol):
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let the workers share servers: the first that needs them starts them."""
+    os.environ.setdefault(JVM_OPTIONS, ONE_COMPILER)
     if config.getoption("numprocesses", None) and not _is_worker(config):
         os.environ[SHARED] = tempfile.mkdtemp(prefix="fp-test-stack-")
 
