@@ -164,8 +164,8 @@ def of_dates(log: Log, dates: Collection[str] | None) -> list[str]:
     return [path for path, file in log.files.items() if folders is None or file.folder in folders]
 
 
-def damage(files: HadoopFiles, log: Log, dates: Collection[str] | None) -> list[str]:
-    """Say which live files are not as their commits say."""
+def damage(files: HadoopFiles, log: Log, dates: Collection[str] | None = None) -> list[str]:
+    """Say which live files, of some dates or of all, are not as their commits say."""
     present = {path for path, _ in files.sizes(DATA)}
     wrong = []
     for path in of_dates(log, dates):

@@ -16,16 +16,18 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from backfill.event_log import SparkEngine, bounds, records, source_files
+from backfill.event_log import SparkEngine, bounds, damage, records, source_files
 from backfill.recount import events_of, recount
 from backfill.session import open_session
 from backfill.tiles import Limits, Written, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
-from feature_platform.errors import FeaturePlatformError
+from feature_platform.errors import EventLogError, FeaturePlatformError
 from feature_platform.event_log.archiver import Job, archive, read_log
 from feature_platform.event_log.ranges import spans
 
 DETAIL_CHARACTERS_MAX = 600
+DAMAGE_SHOWN = 10
+"""Files of a damaged log that are named."""
 
 
 def main() -> int:
@@ -80,7 +82,11 @@ def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
 def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
     job, source = spec["job"], spec["job"]["source"]
     files = source_files(session, spec["log"], source)
-    for part, lost in sorted(read_log(files).lost.items()):
+    log = read_log(files)
+    if wrong := damage(files, log):
+        msg = f"{'; '.join(wrong[:DAMAGE_SHOWN])}: restore what was changed from a copy"
+        raise EventLogError(msg)
+    for part, lost in sorted(log.lost.items()):
         for span in lost:
             _tell({"event": "lost", "offsets": spans(source["topic"], {part: span})})
     raw = records(session, files, source, spec["until"], job["kafka"])

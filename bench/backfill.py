@@ -12,23 +12,21 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
-from rig import HERE, NAME, goal, say
-from workload import Workload
 
-from backfill.session import open_session
-from backfill.tiles import events, partials, tile_rows, write_rows
+from bench.rig import HERE, NAME, goal, say
+from bench.workload import Workload
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.job_spec import StartFields, job_spec
@@ -85,10 +83,9 @@ def main() -> None:
         files = _write_events(Path(folder), options.events)
         _compare(files[0], environment)
         runs = _rounds(files, options.rounds, environment)
-        rows, bytes_written, seconds = _write(
-            files[: max(1, options.write_events // FILE_EVENTS)], jars
-        )
-    _publish(runs, (rows, bytes_written, seconds), options)
+        chosen = files[: max(1, options.write_events // FILE_EVENTS)]
+        written = _write(settings, chosen, environment)
+    _publish(runs, written, options)
 
 
 def _environment(settings: Settings, folder: Path, jars: Sequence[Path]) -> dict[str, str]:
@@ -101,7 +98,6 @@ def _environment(settings: Settings, folder: Path, jars: Sequence[Path]) -> dict
         "BENCH_SPEC": str(folder / "spec.json"),
         "BENCH_JARS": ",".join(map(str, jars)),
         "POLARS_MAX_THREADS": "2",
-        "PYTHONPATH": str(HERE.parent),
         "BENCH_FOLDER": str(folder),
     }
 
@@ -154,22 +150,30 @@ def _rounds(
 
 def _run(name: str, files: Sequence[str], environment: Mapping[str, str]) -> Run:
     """Run a contestant in a process of its own, and watch what it uses."""
-    command = [sys.executable, str(HERE / "contestants.py"), name, *files]
-    child = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=environment["BENCH_FOLDER"],
-        env=dict(environment),
-    )
-    watch = _Watch(child.pid)
-    out, _ = child.communicate()
+    told, cpu_s, peak_bytes = _child(name, files, environment)
+    return Run(sums=told["sums"], seconds=told["seconds"], cpu_s=cpu_s, peak_bytes=peak_bytes)
+
+
+def _child(
+    name: str, files: Sequence[str], environment: Mapping[str, str]
+) -> tuple[Any, float, int]:
+    """Run a task of `contestants.py`; return what it printed, CPU seconds and peak memory.
+
+    As a module: a script's own folder would hide the package `backfill` behind this file.
+    """
+    command = [sys.executable, "-m", "bench.contestants", name, *files]
+    with (Path(environment["BENCH_FOLDER"]) / "contestant.log").open("wb") as log:
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, cwd=HERE.parent, env=dict(environment)
+        )
+        watch = _Watch(child.pid)
+        out, _ = child.communicate()
     cpu_s, peak_bytes = watch.end()
     if child.returncode:
-        msg = f"{name} ended with exit code {child.returncode}; run it by hand: {command[:3]}"
+        tail = Path(log.name).read_text(errors="replace")[-2000:]
+        msg = f"{name} ended with exit code {child.returncode}:\n{tail}"
         raise SystemExit(msg)
-    told = json.loads(out.decode().strip().splitlines()[-1])
-    return Run(sums=told["sums"], seconds=told["seconds"], cpu_s=cpu_s, peak_bytes=peak_bytes)
+    return json.loads(out.decode().strip().splitlines()[-1]), cpu_s, peak_bytes
 
 
 class _Watch:
@@ -202,40 +206,29 @@ class _Watch:
         return sum(self._cpu.values()), self._peak
 
 
-def _write(files: Sequence[str], jars: Sequence[Path]) -> tuple[int, int, float]:
+def _write(
+    settings: Settings, files: Sequence[str], environment: Mapping[str, str]
+) -> dict[str, float]:
     """Write encoded rows into a Cassandra of our own; return rows, bytes and seconds."""
+    featureset = load_project(settings.featuresets).checked().featuresets[NAME]
+    snapshot = snapshot_of(featureset)
+    snapshot = replace(snapshot, job=job_definition(featureset, snapshot.layout))
     with tempfile.TemporaryDirectory(prefix="fp-bench-") as folder:
-        bare = load_settings(Path(folder), {})
-        settings = with_free_ports(bare)
-        featureset = load_project(HERE / "project" / "featuresets").checked().featuresets[NAME]
-        snapshot = snapshot_of(featureset)
+        local = with_free_ports(load_settings(Path(folder), {}))
         say("starting Cassandra")
-        with Stack(settings, servers=("cassandra",)), open_world(settings) as world:
+        with Stack(local, servers=("cassandra",)), open_world(local) as world:
             world.tables.create_table(snapshot.table)
-            os.environ[password_variable("job")] = password(settings, "job")
             fields = StartFields(start="earliest", end_offsets={})
-            snapshot = replace(snapshot, job=job_definition(featureset, snapshot.layout))
-            full = job_spec(snapshot, world.settings, fields)
-            session = open_session(
-                master="local[2]",
-                jars=jars,
-                options={"spark.local.dir": folder, "spark.sql.warehouse.dir": f"{folder}/w"},
-            )
-            raw = session.read.parquet(*files)
-            rows = tile_rows(session, partials(session, events(session, raw, full), full), full)
-            rows = rows.persist()
-            say(f"{rows.count():,} rows are computed")
-            began = time.monotonic()
-            written = write_rows(session, rows, full, 1)
-            seconds = time.monotonic() - began
-            session.stop()
-    return written.rows, written.payload_bytes, seconds
+            spec = Path(folder) / "spec.json"
+            spec.write_text(json.dumps(job_spec(snapshot, world.settings, fields)))
+            secret = {password_variable("job"): password(local, "job"), "BENCH_SPEC": str(spec)}
+            found: dict[str, float] = _child("write", files, {**environment, **secret})[0]
+            return found
 
 
 def _publish(
-    runs: Mapping[str, Sequence[Run]], written: tuple[int, int, float], options: argparse.Namespace
+    runs: Mapping[str, Sequence[Run]], written: Mapping[str, float], options: argparse.Namespace
 ) -> None:
-    rows, _, write_s = written
     counts = {name: FILE_EVENTS if "udf" in name else options.events for name in runs}
     rates = {
         name: counts[name] / median(run.seconds for run in found) for name, found in runs.items()
@@ -250,7 +243,7 @@ def _publish(
             for name, found in runs.items()
         ),
         "",
-        _writing(*written),
+        _writing(written),
     ]
     slower = rates["duckdb"] / rates["ours"]
     faster = rates["ours"] / rates["pyspark, python udf"]
@@ -260,7 +253,7 @@ def _publish(
             "value": round(slower, 2),
         },
         {**goal("times as fast as a Python UDF", faster, UDF_AIM), "value": round(faster, 2)},
-        goal("rows written per second", rows / write_s, WRITE_AIM),
+        goal("rows written per second", written["rows"] / written["seconds"], WRITE_AIM),
     ]
     conditions = CONDITIONS.format(
         cores=psutil.cpu_count(),
@@ -282,8 +275,9 @@ def _publish(
     print(json.dumps({"goals": goals}))
 
 
-def _writing(rows: int, payload_bytes: int, seconds: float) -> str:
-    size = f"{payload_bytes / 1e6:,.0f} MB"
+def _writing(written: Mapping[str, float]) -> str:
+    rows, seconds = written["rows"], written["seconds"]
+    size = f"{written['bytes'] / 1e6:,.0f} MB"
     return f"Writing: {rows:,} rows, {size} in {seconds:.1f} s: {rows / seconds:,.0f} rows/s."
 
 

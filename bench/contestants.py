@@ -1,6 +1,6 @@
 """Ways to get from raw events in Parquet to groups of (entity, minute): ours, and what others do.
 
-Each runs in a process of its own: `python bench/contestants.py NAME FILE...` prints one JSON
+Each runs in a process of its own: `python -m bench.contestants NAME FILE...` prints one JSON
 object: groups, events and the sum of watch_ms, so that all can be compared, and the seconds of the
 work itself, without the start of the process. Two threads each.
 """
@@ -46,7 +46,7 @@ def run_duckdb(files: Sequence[str]) -> tuple[Sums, float]:
     import duckdb
 
     connection = duckdb.connect(
-        config={"threads": THREADS, "memory_limit": f"{MEMORY_GB}GB", "temp_directory": "."}
+        config={"threads": THREADS, "memory_limit": f"{MEMORY_GB}GB", "temp_directory": _folder()}
     )
     began = time.monotonic()
     found = connection.execute(DUCKDB_SQL, {"files": list(files)}).fetchall()[0]
@@ -146,15 +146,32 @@ def _spec() -> dict[str, Any]:
     return found
 
 
+def _folder() -> str:
+    return os.environ["BENCH_FOLDER"]
+
+
 def _session() -> Any:  # noqa: ANN401
     from backfill.session import open_session
 
     return open_session(
         master=f"local[{THREADS}]",
         jars=[Path(jar) for jar in os.environ["BENCH_JARS"].split(",")],
-        options={"spark.local.dir": ".", "spark.sql.warehouse.dir": "./warehouse"},
+        options={"spark.local.dir": _folder(), "spark.sql.warehouse.dir": f"{_folder()}/tables"},
         driver_memory=f"{MEMORY_GB}g",
     )
+
+
+def write(files: Sequence[str]) -> dict[str, float]:
+    """Write encoded rows into the store of the spec; computing them is not timed."""
+    from backfill.tiles import write_rows
+
+    session = _session()
+    rows = ours(session, files).persist()
+    rows.count()
+    began = time.monotonic()
+    written = write_rows(session, rows, _spec(), 1)
+    seconds = time.monotonic() - began
+    return {"rows": written.rows, "bytes": written.payload_bytes, "seconds": seconds}
 
 
 CONTESTANTS: Mapping[str, Callable[[Sequence[str]], tuple[Sums, float]]] = {
@@ -166,5 +183,9 @@ CONTESTANTS: Mapping[str, Callable[[Sequence[str]], tuple[Sums, float]]] = {
 }
 
 if __name__ == "__main__":
-    sums, seconds = CONTESTANTS[sys.argv[1]](sys.argv[2:])
-    print(json.dumps({"sums": sums, "seconds": seconds}))
+    task, *chosen = sys.argv[1:]
+    if task == "write":
+        print(json.dumps(write(chosen)))
+    else:
+        sums, seconds = CONTESTANTS[task](chosen)
+        print(json.dumps({"sums": sums, "seconds": seconds}))

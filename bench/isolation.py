@@ -17,9 +17,9 @@ from typing import Any, Self
 
 import numpy as np
 import psutil
-from rig import HERE, NAME, PATIENCE_S, TOPIC, check, deploy, goal, markdown, say, stack
-from workload import ENTITIES, Workload, producer, send_backlog
 
+from bench.rig import HERE, NAME, PATIENCE_S, TOPIC, check, deploy, goal, markdown, say, stack
+from bench.workload import ENTITIES, Workload, producer, send_backlog
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.cli.reading import open_client
 from feature_platform.clock import SystemClock

@@ -18,9 +18,9 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import psutil
-from rig import HERE, NAME, PATIENCE_S, TOPIC, check, deploy, goal, say, stack
-from workload import ENTITIES, Workload, producer, send, send_backlog, send_live
 
+from bench.rig import HERE, NAME, PATIENCE_S, TOPIC, check, deploy, goal, say, stack
+from bench.workload import ENTITIES, Workload, producer, send, send_backlog, send_live
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.cli.reading import open_client
 from feature_platform.clock import SystemClock

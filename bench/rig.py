@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from workload import Workload
 
+from bench.workload import Workload
 from feature_platform.cli.reading import open_store
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.apply import apply, make_plans

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from measure import Usage, difference, thread_cpu_s, usage
-from rig import NAME, PATIENCE_S, TOPIC, check, deploy, goal, markdown, say, stack
-from workload import Workload, producer, send_backlog, send_live
 
+from bench.measure import Usage, difference, thread_cpu_s, usage
+from bench.rig import NAME, PATIENCE_S, TOPIC, check, deploy, goal, markdown, say, stack
+from bench.workload import Workload, producer, send_backlog, send_live
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import deployed_snapshot, stop
