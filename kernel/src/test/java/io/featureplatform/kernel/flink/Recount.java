@@ -55,18 +55,15 @@ final class Recount {
           rows(all)
               .forEach(
                   (key, row) -> {
-                    long seconds = layout.ttlSeconds(key, world.clock.nowMs());
-                    if (key.equals(TileStore.HEAD)) {
+                    boolean head = key.equals(TileStore.HEAD);
+                    long seconds = head ? 0 : layout.ttlSeconds(key, world.clock.nowMs());
+                    if (head) {
                       writes.add(RowWrite.head(row));
                     } else if (seconds > 0) {
                       writes.add(RowWrite.closed(key, row, seconds));
                     }
                   });
-          world
-              .store
-              .write(entity, writes, WriteTime.of(attempt, 1))
-              .toCompletableFuture()
-              .join();
+          world.store.write(entity, writes, WriteTime.of(attempt, 1)).toCompletableFuture().join();
         });
   }
 

@@ -8,10 +8,8 @@ import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** A backfill up to P and a job from there: the rows of either alone, wherever P lies. */
-@Timeout(120)
 class SeamTest {
   private static final long MINUTE = 60_000;
   private static final long T0 = World.START_MS;
