@@ -1,6 +1,6 @@
 """Reads entities as of a cut and judges them; adds up what it finds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -15,7 +15,7 @@ from feature_platform.errors import CorruptRowError
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import History
 from feature_platform.rows.partials import Row
-from feature_platform.store.base import EntityReader, TileKey, TileReader
+from feature_platform.store.base import UNDO_LEVEL, EntityReader, TileKey, TileReader, written_by
 
 READS_AT_ONCE = 8
 TRIES = 3
@@ -28,12 +28,14 @@ class Reader(TileReader, EntityReader, Protocol):
     """Reads entities, and finds those that nobody named."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AsOf:
-    """Rows of a generation's table as they were at a cut."""
+    """Rows of a generation's table as they were at a cut (mutable: attempts may be added)."""
 
     tiles: Reader
     table: str
+    known_attempts: Callable[[], Sequence[Attempt]]
+    """Reads the registry: a job that starts meanwhile writes as one that was not known before."""
     attempts: Sequence[Attempt]
     line: History
     cut: Cut
@@ -45,6 +47,9 @@ class AsOf:
             StoreUnavailableError: The store did not answer.
         """
         stored = self.tiles.read_entity(self.table, entity)
+        writers = (written_by(row.written)[0] for row in stored if row.level != UNDO_LEVEL)
+        if max(writers, default=0) > self.attempts[-1].attempt:
+            self.attempts = self.known_attempts()
         try:
             return encoded_tiles_as_of(self.attempts, self.line, stored)
         except CorruptRowError as error:

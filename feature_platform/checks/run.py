@@ -9,6 +9,7 @@
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -143,10 +144,13 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     for batch in _batches(recounted.entities(facts)):
         judge.judge(dict(batch))
         report(f"{len(judge.seen):,} entities, {judge.tiles:,} tiles compared")
+    known = len(judge.seen)
     for keys in _batches(_strangers(world, snapshot, judge.seen, recounted.slices)):
         judge.judge({key: {} for key in keys})
     events = _events(world, spec, cut, judge)
     of = f"{len(judge.seen):,} entities{recounted.share}"
+    if len(judge.seen) - known == STRANGERS_MAX:
+        of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
     repair = f"{ask.command(name)} --repair"
     results = (
         _count(judge, recounted, of, ask),
@@ -173,7 +177,14 @@ def _newest(world: World, snapshot: Snapshot) -> AsOf | None:
         line = history(attempts, *cut.epoch) if cut else {}
     if cut is None or cut.epoch == GENESIS:
         return None
-    return AsOf(tiles=world.tiles, table=snapshot.table, attempts=attempts, line=line, cut=cut)
+    return AsOf(
+        tiles=world.tiles,
+        table=snapshot.table,
+        known_attempts=partial(registry.attempts, name, generation),
+        attempts=attempts,
+        line=line,
+        cut=cut,
+    )
 
 
 def _batches(items: Iterator[T]) -> Iterator[list[T]]:

@@ -22,7 +22,7 @@ from feature_platform.store.base import (
     write_timestamp,
 )
 from feature_platform.testing.reference_rows import encode_head, encode_row
-from tests.unit.checks.conftest import ENTITIES, HOUR_MS, NOW_MS
+from tests.unit.checks.conftest import ATTEMPT, ENTITIES, HOUR_MS, NOW_MS
 
 if TYPE_CHECKING:
     from tests.unit.checks.conftest import Bench
@@ -68,15 +68,28 @@ def closed_tile(bench: Bench, entity: str, level: int, day_ms: int) -> TileKey:
     )
 
 
-def overwrite(
-    bench: Bench, entity: str, key: TileKey, payload: bytes | None, *, label: int = 0
-) -> None:
+def overwrite(bench: Bench, entity: str, key: TileKey, payload: bytes | None) -> None:
     """Change a row behind the job's back."""
     level, start_ms = key
     row = RowWrite(level=level, start_ms=start_ms, payload=payload)
-    bench.tiles.write(
-        bench.snapshot.table, entity, [row], written=write_timestamp(1, 2 + label * 1024)
+    bench.tiles.write(bench.snapshot.table, entity, [row], written=write_timestamp(1, 2))
+
+
+def change_head(bench: Bench, entity: str, *, attempt: int, label: int) -> None:
+    """Write an entity's head as a later epoch does: what it was first."""
+    (head,) = [
+        row
+        for row in bench.tiles.read_entity(bench.snapshot.table, entity)
+        if row.level == HEAD_LEVEL
+    ]
+    undo = RowWrite(
+        level=UNDO_LEVEL,
+        start_ms=UndoKey(attempt, label, 0).start,
+        payload=encode_undo({RowKey(HEAD_LEVEL, 0): head.payload}),
     )
+    changed = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=encode_head({}))
+    stamp = write_timestamp(attempt, label * 1024)
+    bench.tiles.write(bench.snapshot.table, entity, [undo, changed], written=stamp)
 
 
 def test_exact_rows_are_green(bench: Bench) -> None:
@@ -92,19 +105,24 @@ def test_exact_rows_are_green(bench: Bench) -> None:
 
 def test_what_the_job_writes_meanwhile_is_no_alarm(bench: Bench) -> None:
     """A newer epoch has changed the head: its undo row says what it was at the cut."""
-    entity = busiest(bench)
-    (head,) = [
-        row
-        for row in bench.tiles.read_entity(bench.snapshot.table, entity)
-        if row.level == HEAD_LEVEL
-    ]
-    undo = RowWrite(
-        level=UNDO_LEVEL,
-        start_ms=UndoKey(1, 2, 0).start,
-        payload=encode_undo({RowKey(HEAD_LEVEL, 0): head.payload}),
-    )
-    bench.tiles.write(bench.snapshot.table, entity, [undo], written=write_timestamp(1, 2048))
-    overwrite(bench, entity, (HEAD_LEVEL, 0), encode_head({}), label=2)
+    change_head(bench, busiest(bench), attempt=1, label=2)
+    assert bench.red() == set()
+
+
+def test_a_job_that_starts_meanwhile_is_no_alarm(bench: Bench) -> None:
+    """Its attempt was claimed after the check had read the registry."""
+    entity, recount = busiest(bench), bench.recounter.recount
+
+    def and_restart(
+        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
+    ) -> object:
+        bench.registry.add_attempt(
+            "posts", 1, replace(ATTEMPT, attempt=2, r_attempt=1, r_label=1, execution="x/2")
+        )
+        change_head(bench, entity, attempt=2, label=2)
+        return recount(spec, until, ask)
+
+    bench.recounter.recount = and_restart  # type: ignore[method-assign,assignment]
     assert bench.red() == set()
 
 
