@@ -28,6 +28,8 @@ SERVERS = ("kafka", "cassandra", "flink")
 TIMEOUT_S = 1200
 """Of a test on real servers; the first one waits for their start."""
 LONGEST = ("test_demo", "test_chaos", "test_upgrade_matrix", "test_exactness", "test_dagster")
+CASES = ("kafka", "cassandra")
+"""Servers that a case of a contract is named after; `flink` is a dialect, too."""
 INTEGRATION = Path(__file__).parent / "integration"
 FOR_ALL_TESTS = {
     "FP_FLINK__PROMETHEUS_PORT": "9249",  # any will do: the stack draws its own ports
@@ -93,7 +95,7 @@ def _needs_servers(item: pytest.Item) -> bool:
     """Tell whether a test uses the servers, by a fixture or as one case of a contract."""
     case = getattr(item, "callspec", None)
     values = case.params.values() if case else ()
-    named = any(isinstance(value, str) and value in SERVERS for value in values)
+    named = any(isinstance(value, str) and value in CASES for value in values)
     return named or "stack" in getattr(item, "fixturenames", ())
 
 
