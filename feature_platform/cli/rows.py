@@ -5,7 +5,7 @@ from typing import Any
 
 from feature_platform.clock import to_iso
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
-from feature_platform.rows.codec import decode_heads, decode_items, decode_row
+from feature_platform.rows.codec import decode_items, decode_row, split_head
 from feature_platform.rows.partials import (
     Row,
     Value,
@@ -41,24 +41,12 @@ def describe_rows(snapshot: Snapshot, stored: Sequence[StoredRow]) -> list[dict[
 
 
 def _tiles(snapshot: Snapshot, stored: Sequence[StoredRow]) -> Iterator[Tile]:
-    head = [tile for row in stored if row.level == HEAD_LEVEL for tile in _head_tiles(row.payload)]
+    head = [tile for row in stored if row.level == HEAD_LEVEL for tile in split_head(row.payload)]
     oldest_ms = _oldest_slots(snapshot, head)
     yield from head
     for row in stored:
         if row.level >= 0 and row.start_ms < oldest_ms.get(row.level, row.start_ms + 1):
             yield row.level, row.start_ms, row.payload
-
-
-def _head_tiles(payload: bytes) -> Iterator[Tile]:
-    heads = decode_heads([payload])
-    for level, start_ms, start, stop in zip(
-        heads.levels.tolist(),
-        heads.starts_ms.tolist(),
-        heads.spans.starts.tolist(),
-        heads.spans.stops.tolist(),
-        strict=True,
-    ):
-        yield level, start_ms, heads.buffer[start:stop].tobytes()
 
 
 def _oldest_slots(snapshot: Snapshot, head: Sequence[Tile]) -> dict[int, int]:

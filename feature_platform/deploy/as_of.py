@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from feature_platform.errors import CorruptRowError
 from feature_platform.registry.base import Attempt
 from feature_platform.registry.history import History, history, holds
-from feature_platform.rows.codec import decode_each, decode_heads
+from feature_platform.rows.codec import decode_each, split_head
 from feature_platform.rows.partials import Row
 from feature_platform.rows.undo import RowKey, UndoKey, decode_undo, undo_key
 from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, StoredRow, TileKey, written_by
@@ -78,13 +78,7 @@ def encoded_tiles(head: bytes) -> dict[TileKey, bytes]:
     Raises:
         CorruptRowError: The head is malformed.
     """
-    heads = decode_heads([head])
-    places = zip(heads.levels.tolist(), heads.starts_ms.tolist(), strict=True)
-    spans = zip(heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True)
-    return {
-        place: heads.buffer[start:stop].tobytes()
-        for place, (start, stop) in zip(places, spans, strict=True)
-    }
+    return {(level, start_ms): row for level, start_ms, row in split_head(head)}
 
 
 def value_as_of(

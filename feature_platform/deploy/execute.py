@@ -181,7 +181,6 @@ class _Execution:
                 await_checkpoint(self._world, walk.begun().deployment)
             case Sweep():
                 walk.sweep()
-
             case _:
                 assert_never(stage)
 

@@ -128,10 +128,9 @@ class Walk:
             origin: Whose savepoint or rows; None for what is deployed now.
             accept_age: Whether a person has accepted that rows may be wrong.
         """
-        from_what = origin or self.snapshot or snapshot
-        refuse_unfinished_repair(self.world, from_what)
         if start == "savepoint":
             self._void_what_came_after()
+        from_what = origin or self.snapshot or snapshot
         begun = begin(self.world, from_what, start, accept_age=accept_age)
         if begun.path:
             check_savepoint(begun.path)
@@ -304,6 +303,7 @@ class Walk:
         epoch = epoch_of(deployed.stop)
         attempts = self.world.registry.attempts(self.name, deployed.generation)
         if epoch != GENESIS and passed_by(attempts, epoch):
+            refuse_unfinished_repair(self.world, deployed)
             self.save(replace(deployed, unswept=True))
             self.claim_sweep()
 

@@ -168,7 +168,7 @@ class Recounter(Protocol):
         Args:
             spec: The job spec of what is deployed.
             until: First offset that does not count any more, by "topic/partition".
-            ask: Which; see `checks.run.Ask.to_json` and `backfill.recount`.
+            ask: Which; see `deploy.recount.Wanted` and `backfill.recount`.
 
         Raises:
             EventLogError: The log is damaged, or misses offsets.

@@ -266,6 +266,18 @@ def stages_of(
     else:
         own_and_claim = (own,)
     match change.kind:
+        case (
+            "none"
+            | "removed"
+            | "stop"
+            | "recover"
+            | "rollback"
+            | "return"
+            | "sweep"
+            | "repair"
+            | "finish"
+        ):
+            return ()
         case "metadata":
             return (TakeLease(), RecordMetadata(), ReleaseLease())
         case "start":
@@ -286,8 +298,6 @@ def stages_of(
                 AwaitRecovered(),
             )
             return (*begun, *stop, CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
-        case _:
-            return ()
 
 
 def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:

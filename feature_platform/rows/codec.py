@@ -231,13 +231,24 @@ def decode_head(payload: bytes) -> tuple[tuple[int, int, Row], ...]:
     Raises:
         CorruptRowError: It is malformed.
     """
+    tiles = split_head(payload)
+    rows = decode_each([row for _, _, row in tiles])
+    return tuple((*tile[:2], row) for tile, row in zip(tiles, rows, strict=True))
+
+
+def split_head(payload: bytes) -> list[tuple[int, int, bytes]]:
+    """Split one head into level, start and encoded row of each tile.
+
+    Raises:
+        CorruptRowError: The head is malformed; its rows are not looked at.
+    """
     heads = decode_heads([payload])
-    payloads = [
-        heads.buffer[start:stop].tobytes()
-        for start, stop in zip(heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True)
+    places = zip(heads.levels.tolist(), heads.starts_ms.tolist(), strict=True)
+    spans = zip(heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True)
+    return [
+        (level, start_ms, heads.buffer[start:stop].tobytes())
+        for (level, start_ms), (start, stop) in zip(places, spans, strict=True)
     ]
-    places = (heads.levels.tolist(), heads.starts_ms.tolist())
-    return tuple(zip(*places, decode_each(payloads), strict=True))
 
 
 def decode_items(payload: bytes, carrier: Carrier) -> tuple[Item, ...]:
