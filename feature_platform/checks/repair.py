@@ -9,14 +9,19 @@ from feature_platform.plan.planner import Plan
 from feature_platform.plan.recovery import plan_repair
 
 
-def make_repair_plan(world: World, name: str, found: Checked) -> Plan:
+def make_repair_plan(world: World, name: str, found: Checked) -> Plan | None:
     """Plan to correct the rows of the entities that the checks have found wrong.
+
+    Returns:
+        None if nothing is wrong; a repair that was broken off is ended also then.
 
     Raises:
         UnknownFeatureError: It is not deployed.
         PlanRefusedError: Too many are wrong, or the events do not say what rows must be.
     """
     deployed = deployed_snapshot(world, name)
-    check_repairable(deployed, found.wrong, complete=found.is_whole)
     begun = unfinished_repair(world, deployed) is not None
+    if not found.wrong and not begun:
+        return None
+    check_repairable(deployed, found.wrong, complete=found.is_whole)
     return plan_repair(deployed, found.wrong, begun=begun)

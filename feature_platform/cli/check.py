@@ -64,8 +64,7 @@ def check(
         for name in names or [item.featureset for item in world.registry.snapshots()]:
             try:
                 found = _checked(world, name, ask_for)
-                if repair and found.wrong:
-                    _repair(world, name, found, yes=yes)
+                if repair and _repair(world, name, found, yes=yes):
                     found = _checked(world, name, ask_for)
                 results += found.results
             except FeaturePlatformError as error:
@@ -92,17 +91,20 @@ def _checked(world: "World", name: str, ask_for: "Ask") -> "Checked":
         return check(world, name, ask_for, report)
 
 
-def _repair(world: "World", name: str, found: "Checked", *, yes: bool) -> None:
-    """Correct what is wrong, as a plan that is shown first."""
+def _repair(world: "World", name: str, found: "Checked", *, yes: bool) -> bool:
+    """Correct what is wrong, as a plan that is shown first; tell whether there was anything."""
     from feature_platform.checks.repair import make_repair_plan
     from feature_platform.deploy.execute import execute
     from feature_platform.plan.explain import explain
 
-    _show(found.results, console)
     plan = make_repair_plan(world, name, found)
+    if plan is None:
+        return False
+    _show(found.results, console)
     tell(explain(plan))
     ask(f"Correct rows of {name}?", yes=yes)
     execute(plan, world, lambda text: tell(f"  {text}"))
+    return True
 
 
 def _show(results: Sequence["CheckResult"], out: Console) -> None:

@@ -117,6 +117,8 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
 def _recomputed(
     world: World, deployed: Snapshot, entities: Sequence[str], cut: Cut
 ) -> dict[str, dict[RowKey, bytes]]:
+    if not entities:
+        return {}  # the end of a repair that had written everything
     spec = job_spec(deployed, world.settings, StartFields(start="earliest", end_offsets={}))
     wanted = Wanted(entities=tuple(entities)).to_json()
     facts = world.recounter.recount(spec, cut.positions, wanted)

@@ -113,8 +113,8 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """
         with open_world(self.load().settings) as world:
             found = check(world, name, ask, log)
-            if repair and found.wrong:
-                plan = make_repair_plan(world, name, found)
+            plan = make_repair_plan(world, name, found) if repair else None
+            if plan:
                 log(explain(plan))
                 execute(plan, world, log)
                 found = check(world, name, ask, log)

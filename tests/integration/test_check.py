@@ -129,7 +129,9 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         _damage(world, snapshot, oracle)
         found = check(world, name, Ask())
         _assert_explained(found, oracle, name)
-        execute(make_repair_plan(world, name, found), world)
+        plan = make_repair_plan(world, name, found)
+        assert plan is not None
+        execute(plan, world)
         produce(settings, name, events[EVENTS + LIVE :])
         assert_equal(settings, world, Oracle(featureset, snapshot.layout, events), name)
         _lose_an_event(spark, Path(urlsplit(settings.event_log_folder).path) / name)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from feature_platform.checks.repair import make_repair_plan
+from feature_platform.checks.result import Checked
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import ensure_running, make_recover_plan
 from feature_platform.deploy.repair import ENTITIES_MAX, check_repairable
@@ -177,6 +179,29 @@ def test_a_broken_off_repair_is_finished_before_anything_else(
     (again,) = [item for item in stage.registry.attempts("posts", 1) if item.kind == "repair"]
     assert again.attempt == begun.attempt
     assert stage.flink.running
+
+
+def test_a_repair_that_had_written_everything_is_ended_too(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The checks find nothing wrong any more; without its cut no job could ever start."""
+    stop_at_cut(stage)
+
+    def breaks(*_: object) -> None:
+        msg = "no quorum"
+        raise StoreUnavailableError(msg)
+
+    monkeypatch.setattr(stage.registry, "record_cut", breaks)
+    with pytest.raises(StoreUnavailableError):
+        repair(stage)
+    monkeypatch.undo()
+    stage.clock.advance(60_000)  # the lease runs out
+    green = Checked(results=())
+    plan = make_repair_plan(stage.world, "posts", green)
+    assert plan is not None
+    execute(plan, stage.world, stage.tell)
+    assert stage.flink.running
+    assert make_repair_plan(stage.world, "posts", green) is None
 
 
 def test_an_undone_write_is_not_taken_for_right(stage: Stage) -> None:
