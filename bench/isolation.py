@@ -65,6 +65,10 @@ class Forgetful:
         """Wrap the real one."""
         self._inner = inner
 
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build the graph."""
+        self._inner.prepare(spec)
+
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Submit with a state that ends after a millisecond."""
         settings = {**spec["settings"], "state_ttl_ms": 1}

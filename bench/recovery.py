@@ -72,6 +72,10 @@ class WithoutUndo:
 
     submitter: Submitter
 
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build the graph."""
+        self.submitter.prepare(spec)
+
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Submit with the switch that only benchmarks have."""
         self.submitter.submit({**spec, "bench_without_undo": True}, job_id, restore_path)

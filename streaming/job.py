@@ -16,17 +16,32 @@ from streaming.sql import environment, sampling, table_environment
 UNSAMPLED = "__all_events"
 
 
-def submit(spec_json: str) -> None:
-    """Build the graph of a job spec and submit it; returns when the cluster has accepted it."""
-    spec: dict[str, Any] = json.loads(spec_json)
-    env = environment(spec)
-    build(env, spec, spec_json)
-    env.execute_async(f"{spec['featureset']}_g{spec['generation']}")
+def serve(spec: str, job_id: str, restore_path: str) -> str:
+    """Build the graph of a job spec; with an id, submit it.
+
+    Args:
+        spec: The job spec, JSON.
+        job_id: Id that the job is going to have; empty to submit nothing.
+        restore_path: Savepoint or checkpoint to start from; empty for none.
+
+    Returns:
+        The id under which the cluster has accepted it; empty if it was not asked to.
+    """
+    fields: dict[str, Any] = json.loads(spec)
+    env = environment(fields, job_id, restore_path)
+    build(env, fields, spec)
+    if not job_id:
+        env._generate_stream_graph(clear_transformations=True)  # noqa: SLF001 - checks the graph
+        return ""
+    return str(env.execute_async(f"{fields['featureset']}_g{fields['generation']}").get_job_id())
 
 
 def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str) -> None:
     """Add the graph to an environment."""
-    java = get_gateway().jvm.io.featureplatform.kernel.flink
+    jvm = get_gateway().jvm
+    java = jvm.io.featureplatform.kernel.flink
+    # Uids hold an operator's number in the graph; Flink counts over all graphs of a JVM.
+    jvm.org.apache.flink.table.planner.plan.nodes.exec.ExecNodeContext.resetIdCounter()
     events = DataStream(java.Intake.attach(env._j_stream_execution_environment, spec_json))  # noqa: SLF001 - the bridge to Java
     tables = table_environment(env, spec)
     java.SqlFunctions.register(tables._j_tenv)  # noqa: SLF001

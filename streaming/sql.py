@@ -4,14 +4,22 @@ from typing import Any
 
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, StreamTableEnvironment
 
+PYFLINK = "/flink-python-"
 CHECKPOINT_GRACE_MS = 120_000
 """A checkpoint may take as long as the store is waited for, and this much longer."""
 
 
-def environment(spec: dict[str, Any]) -> StreamExecutionEnvironment:
-    """Return the environment of a job; the kernel refuses to run under other checkpointing."""
+def environment(spec: dict[str, Any], job_id: str, restore_path: str) -> StreamExecutionEnvironment:
+    """Return the environment of a job; the kernel refuses to run under other checkpointing.
+
+    Args:
+        spec: The job spec.
+        job_id: Id of the job; empty for a random one.
+        restore_path: What it starts from; state of operators that are gone is left behind.
+    """
     settings = spec["settings"]
     options = {
         "execution.runtime-mode": "STREAMING",
@@ -29,10 +37,26 @@ def environment(spec: dict[str, Any]) -> StreamExecutionEnvironment:
         "pipeline.object-reuse": "true",
         "pipeline.generic-types": "false",
     }
+    if job_id:
+        options["$internal.pipeline.job-id"] = job_id
+    if restore_path:
+        options["execution.state-recovery.path"] = restore_path
+        options["execution.state-recovery.ignore-unclaimed-state"] = "true"
     configuration = Configuration()
     for key, value in options.items():
         configuration.set_string(key, value)
-    return StreamExecutionEnvironment.get_execution_environment(configuration)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    _leave_python_behind(env)
+    return env
+
+
+def _leave_python_behind(env: StreamExecutionEnvironment) -> None:
+    """Ship the kernel only: `flink run` adds 43 MB of PyFlink, and no Python runs in the job."""
+    jars = get_gateway().jvm.org.apache.flink.configuration.PipelineOptions.JARS
+    shipped = env._j_stream_execution_environment.getConfiguration().get(jars)  # noqa: SLF001 - read only in Java
+    kernel = Configuration()
+    kernel.set_string("pipeline.jars", ";".join(jar for jar in shipped if PYFLINK not in jar))
+    env.configure(kernel)
 
 
 def sampling(spec: dict[str, Any], view: str) -> str:

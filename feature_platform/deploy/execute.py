@@ -18,6 +18,7 @@ from feature_platform.deploy.generation import (
     drop_expired,
     retire_replaced,
 )
+from feature_platform.deploy.job_spec import NOWHERE, job_spec
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.parity import check_parity
 from feature_platform.deploy.recovered import newest
@@ -37,6 +38,7 @@ from feature_platform.plan.stages import (
     AwaitGrace,
     AwaitRecovered,
     Backfill,
+    BuildGraph,
     CheckParity,
     CheckSavepoint,
     ClaimSweep,
@@ -65,6 +67,7 @@ from feature_platform.plan.target import settled
 JobStage = (
     AwaitCaughtUp
     | Backfill
+    | BuildGraph
     | CheckParity
     | AwaitRecovered
     | AwaitGrace
@@ -161,6 +164,8 @@ class _Execution:
         match stage:
             case Backfill() | AwaitCaughtUp() | CheckParity() | Repair():
                 self._fill(stage)
+            case BuildGraph() | OwnGeneration() | SubmitJob():
+                self._launch(stage)
             case AwaitRecovered():
                 walk.recover()
             case AwaitGrace():
@@ -171,12 +176,8 @@ class _Execution:
                 self._world.cluster.cancel(job_id)
             case CheckSavepoint():
                 check_savepoint(restore_path(self._world, self._origin()))
-            case OwnGeneration():
-                self._own()
             case ClaimSweep():
                 self._claim_sweep()
-            case SubmitJob():
-                self._submit(stage)
             case AwaitCheckpoint():
                 await_checkpoint(self._world, walk.begun().deployment)
             case Sweep():
@@ -237,9 +238,21 @@ class _Execution:
         tables.drop_table(stage.table)
         tables.create_table(stage.table)
 
-    def _own(self) -> None:
-        if not self._walk.progress:
-            self._walk.own(self._wanted())
+    def _launch(self, stage: BuildGraph | OwnGeneration | SubmitJob) -> None:
+        """Bring the new job to Flink, unless an earlier execution has."""
+        begun = self._walk.progress is not None
+        match stage:
+            case BuildGraph():
+                if not begun:
+                    spec = job_spec(self._wanted(), self._world.settings, NOWHERE)
+                    self._world.submitter.prepare(spec)
+            case OwnGeneration():
+                if not begun:
+                    self._walk.own(self._wanted())
+            case SubmitJob():
+                self._submit(stage)
+            case _:
+                assert_never(stage)
 
     def _claim_sweep(self) -> None:
         """Make what is gone back to the deployed one first: from now on there is no other way."""

@@ -46,6 +46,10 @@ class StartFields:
         }
 
 
+NOWHERE = StartFields(start="earliest", end_offsets={})
+"""Of a graph that is built and not submitted."""
+
+
 def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict[str, Any]:
     """Return what the deployer hands to `streaming/main.py`.
 

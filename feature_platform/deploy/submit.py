@@ -1,35 +1,49 @@
-"""Submitting a job by `flink run`: in a fresh JVM the uids are stable.
+"""Submitting jobs: one client, started at the first request, serves all that a deployer asks.
 
-The job gets the id that the deployer chose: whether a submission succeeded can always be found out.
+`prepare` builds a graph and forgets it. What Flink refuses is refused then, and the client has
+loaded what it needs: an upgrade that asks early stands still for less. A job gets the id that the
+deployer chose, so whether a submission succeeded can always be found out.
 """
 
 import json
-import os
 import re
-import subprocess
-import sys
-import tempfile
+import threading
 from collections.abc import Mapping
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
+from feature_platform.deploy.client import (
+    ANSWER_TIMEOUT_S,
+    Client,
+    NoAnswerError,
+    open_client,
+)
 from feature_platform.deploy.restore import failed_to_restore
 from feature_platform.errors import JobFailedError, RestoreFailedError
-from feature_platform.local.flink_client import FlinkClient
-from feature_platform.settings import REPOSITORY, Settings
+from feature_platform.settings import Settings
 
-SUBMIT_TIMEOUT_S = 300.0
 OUTPUT_LINES_MAX = 12
-_JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 _PYTHON_ERROR = re.compile(r"^\S*(?:Error|Exception)\b.*")
 
 
-class FlinkCommand:
-    """Runs `flink run`."""
+class FlinkSubmitter:
+    """Builds and submits graphs; one request at a time."""
 
     def __init__(self, settings: Settings) -> None:
         """Use the cluster and the configuration folder that the settings name."""
         self._settings = settings
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._end = ExitStack()
+
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build the graph of a job spec, and submit nothing.
+
+        Raises:
+            JobFailedError: It cannot be built.
+            ServerError: The Flink distribution or a JDK is missing.
+        """
+        self._ask(spec, job_id="", restore_path="")
 
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Submit a job; returns when the cluster has accepted it, before it runs.
@@ -44,50 +58,47 @@ class FlinkCommand:
             RestoreFailedError: What it is to restore cannot be read.
             ServerError: The Flink distribution or a JDK is missing.
         """
-        with tempfile.TemporaryDirectory(prefix="fp-job-") as folder:
-            path = Path(folder) / "spec.json"
-            path.write_text(json.dumps(spec, indent=1))
-            output = self._run(self._arguments(path, job_id, restore_path))
-        found = _JOB_ID.search(output)
-        if not found or found[1] != job_id:
-            msg = f"flink run for {spec['featureset']} accepted no job {job_id}: {_short(output)}"
+        accepted = self._ask(spec, job_id=job_id, restore_path=restore_path)
+        if accepted != job_id:
+            msg = f"Flink took {spec['featureset']} as job {accepted or '(none)'}, not as {job_id}"
             raise JobFailedError(msg)
 
-    def _arguments(self, spec: Path, job_id: str, restore_path: str) -> list[str]:
-        flink = self._settings.flink
-        options = {
-            "rest.address": flink.host,
-            "rest.port": flink.port,
-            "jobmanager.rpc.address": flink.host,
-            "$internal.pipeline.job-id": job_id,
-        }
-        connectors = sorted(self._settings.connector_jars.glob("*.jar"))
-        return [
-            *("run", "--detached"),
-            *(f"-D{name}={value}" for name, value in options.items()),
-            *(["-s", restore_path, "-n"] if restore_path else []),
-            *("-pyclientexec", sys.executable),
-            *("-py", str(REPOSITORY / "streaming" / "main.py")),
-            *("-j", str(self._settings.kernel_jar)),
-            *(argument for jar in connectors for argument in ("-C", jar.as_uri())),
-            *("--spec", str(spec)),
-        ]
+    def close(self) -> None:
+        """End the client, if there is one."""
+        self._client = None
+        self._end.close()
 
-    def _run(self, arguments: list[str]) -> str:
-        conf = Path(os.environ.get("FLINK_CONF_DIR", self._settings.flink_conf))
-        client = FlinkClient(self._settings, conf)
+    def _ask(self, spec: Mapping[str, Any], *, job_id: str, restore_path: str) -> str:
+        request = {"spec": json.dumps(spec), "job_id": job_id, "restore_path": restore_path}
+        with self._lock:
+            answer = self._answer(request)
+        if answer["error"]:
+            raise _refusal(answer["error"])
+        return answer["job_id"]
+
+    def _answer(self, request: dict[str, str]) -> dict[str, str]:
         try:
-            run = client.run(arguments, os.environ, SUBMIT_TIMEOUT_S)
-        except subprocess.TimeoutExpired as error:
-            msg = (
-                f"flink run did not end within {SUBMIT_TIMEOUT_S:.0f} s; "
-                f"is Flink up? See `fp status`"
-            )
-            raise JobFailedError(msg) from error
-        if run.returncode:
-            msg = f"flink run refused the job: {_short(run.stdout)}"
-            raise (RestoreFailedError if failed_to_restore(run.stdout) else JobFailedError)(msg)
-        return run.stdout
+            if self._client is None:
+                self._client = self._end.enter_context(open_client(self._settings))
+            return self._client.ask(request)
+        except BaseException as error:  # even interrupted: its answer would be taken for another's
+            if self._client:
+                self._client.process.kill()
+            self.close()
+            if isinstance(error, NoAnswerError):
+                raise _refusal(str(error)) from error
+            if isinstance(error, TimeoutError):
+                msg = (
+                    f"Flink's client did not answer within {ANSWER_TIMEOUT_S:.0f} s; "
+                    f"is Flink up? See `fp status`"
+                )
+                raise JobFailedError(msg) from error
+            raise
+
+
+def _refusal(output: str) -> JobFailedError:
+    msg = f"Flink refused the job: {_short(output)}"
+    return (RestoreFailedError if failed_to_restore(output) else JobFailedError)(msg)
 
 
 def _short(output: str) -> str:

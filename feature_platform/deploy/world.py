@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
 from feature_platform.deploy.metrics import How
 from feature_platform.deploy.spark import SparkBackfiller, SparkRecounter
-from feature_platform.deploy.submit import FlinkCommand
+from feature_platform.deploy.submit import FlinkSubmitter
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
 from feature_platform.settings import KafkaSettings, Settings, password
@@ -72,7 +72,11 @@ class Cluster(Protocol):
 
 
 class Submitter(Protocol):
-    """Starts jobs; see `submit.FlinkCommand`."""
+    """Starts jobs; see `submit.FlinkSubmitter`."""
+
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build a job's graph, so that its submission is quick; says what Flink refuses."""
+        ...
 
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Submit a job under the id given."""
@@ -221,7 +225,10 @@ def open_world(settings: Settings) -> Iterator[World]:
         StoreUnavailableError: The store does not answer.
     """
     clock = SystemClock()
-    with connect(settings.store, "fp_admin", password(settings, "admin")) as connection:
+    with (
+        closing(FlinkSubmitter(settings)) as submitter,
+        connect(settings.store, "fp_admin", password(settings, "admin")) as connection,
+    ):
         tiles = CqlTiles(connection)
         isolation = Isolation.of(connection)
         yield World(
@@ -231,7 +238,7 @@ def open_world(settings: Settings) -> Iterator[World]:
             tiles=tiles,
             topics=KafkaTopics(settings.kafka),
             cluster=FlinkRest(settings.flink.rest_url),
-            submitter=FlinkCommand(settings),
+            submitter=submitter,
             backfiller=SparkBackfiller(settings),
             recounter=SparkRecounter(settings),
             clock=clock,

@@ -1,6 +1,7 @@
 """The session cluster: a job manager and a task manager from the PyPI wheel."""
 
 import json
+import shutil
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -53,7 +54,7 @@ class Flink:
 
     def prepare(self, java_home: Path) -> tuple[Command, ...]:
         """Fetch the jars; write the configuration, with the opened packages of the wheel's."""
-        fetch_jars(self._settings, "flink", java_home)
+        connectors = fetch_jars(self._settings, "flink", java_home)
         fetch_jars(self._settings, "planner", java_home)
         home = find_flink_home()
         conf = self._settings.flink_conf
@@ -67,7 +68,7 @@ class Flink:
                 {
                     **self._configuration(),
                     "env.java.opts.all": opens,
-                    "env.java.home": str(java_home),  # For `flink run`, too.
+                    "env.java.home": str(java_home),  # For the client, too.
                 }
             )
         )
@@ -75,6 +76,7 @@ class Flink:
             **self._environment(java_home),
             "FLINK_HOME": str(home),
             "FLINK_CONF_DIR": str(conf),
+            "FLINK_LIB_DIR": str(self._lib([*home.glob("lib/*.jar"), *connectors.glob("*.jar")])),
         }
         return (
             Command(
@@ -88,6 +90,19 @@ class Flink:
                 environment=environment,
             ),
         )
+
+    def _lib(self, jars: list[Path]) -> Path:
+        """Return a folder of jars, whose classes are loaded once and not by each job anew.
+
+        A copy of the kernel's is among them, for the driver in it; it may be built meanwhile.
+        """
+        lib = self._folder / "lib"
+        shutil.rmtree(lib, ignore_errors=True)
+        lib.mkdir(parents=True)
+        for jar in jars:
+            (lib / jar.name).symlink_to(jar)
+        shutil.copy(self._settings.kernel_jar, lib)
+        return lib
 
     def answers(self) -> bool:
         """Ask for the overview: the job manager answers, the task manager has brought its slots."""
@@ -132,6 +147,8 @@ class Flink:
             # A write buffer takes an eighth of its size at once, in every state of every job.
             "state.backend.rocksdb.writebuffer.size": "16m",
             "execution.checkpointing.incremental": True,
+            # The driver of the store is the cluster's; the kernel itself is each job's own.
+            "classloader.parent-first-patterns.additional": "com.datastax.;com.typesafe.config.",
             "taskmanager.memory.network.min": "96m",
             "taskmanager.memory.network.max": "96m",
             "io.tmp.dirs": str(self._folder / "tmp"),
@@ -146,7 +163,7 @@ class Flink:
             "restart-strategy.exponential-delay.reset-backoff-threshold": "10 min",
             "restart-strategy.exponential-delay.attempts-before-reset-backoff": 20,
             "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-            # `flink run` plans a job's SQL in a JVM of its own, which lives for seconds.
+            # A deployer's client plans SQL in a JVM of its own, which lives for a minute at most.
             "env.java.opts.client": "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
             **flink.options,
         }

@@ -11,7 +11,7 @@ import fcntl
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,7 @@ ARCHIVES_MAX = 3
 
 
 class FlinkClient:
-    """Runs the client, one JVM a call."""
+    """Starts the client."""
 
     def __init__(self, settings: Settings, conf: Path) -> None:
         """Use a cluster's configuration folder.
@@ -49,25 +49,27 @@ class FlinkClient:
         self._archives = settings.cache.expanduser() / "flink-client"
         self._log = settings.data / "logs" / "flink-client.log"
 
-    def run(
-        self, arguments: Sequence[str], environment: Mapping[str, str], timeout_s: float
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the client to its end; both outputs are in `stdout`.
+    @contextmanager
+    def running(self, arguments: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
+        """Run the client while the block does, which ends it.
 
-        Raises:
-            subprocess.TimeoutExpired: It was killed after `timeout_s` seconds.
+        Args:
+            arguments: Of the command.
+            output: Gets what it prints.
         """
         archive = self._archives / f"{self._key()}.jsa"
-        with _recording(archive) as record:
-            return subprocess.run(
+        with (
+            output.open("wb") as file,
+            _recording(archive) as record,
+            subprocess.Popen(
                 [*self._java(archive, record), MAIN, *arguments],
-                stdout=subprocess.PIPE,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
                 stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-                timeout=timeout_s,
-                env={**environment, **self._folders()},
-            )
+                env={**os.environ, **self._folders()},
+            ) as process,
+        ):
+            yield process
 
     def _java(self, archive: Path, record: Path | None) -> list[str]:
         logging = f"file:{self._conf / 'log4j-cli.properties'}"

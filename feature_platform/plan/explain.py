@@ -14,6 +14,7 @@ from feature_platform.plan.stages import (
     AwaitGrace,
     AwaitRecovered,
     Backfill,
+    BuildGraph,
     CheckParity,
     CheckSavepoint,
     ClaimSweep,
@@ -60,6 +61,7 @@ HEADLINES: dict[Kind, str] = {
 
 _PLAIN: dict[type[Stage], str] = {
     TakeLease: "take the lease, so that nobody else changes it meanwhile",
+    BuildGraph: "let Flink build the new job's graph; a query that it refuses gets no further",
     AwaitCaughtUp: "wait until it has counted what came meanwhile; readers follow only then",
     AwaitRecovered: "wait until all that was counted before the last failure is counted again",
     AwaitGrace: "wait until no task of a job that failed can be writing any more",
@@ -103,6 +105,7 @@ def describe(stage: Stage) -> str:  # noqa: PLR0911 - one case for each stage
     match stage:
         case (
             TakeLease()
+            | BuildGraph()
             | AwaitCaughtUp()
             | AwaitRecovered()
             | AwaitGrace()

@@ -20,6 +20,7 @@ from feature_platform.plan.stages import (
     AwaitGrace,
     AwaitRecovered,
     Backfill,
+    BuildGraph,
     CheckParity,
     CheckSavepoint,
     ClaimSweep,
@@ -295,6 +296,7 @@ def stages_of(
             begun: tuple[Stage, ...] = (
                 TakeLease(),
                 *([allocate] if allocate else []),
+                BuildGraph(),
                 AwaitRecovered(),
             )
             return (*begun, *stop, CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
@@ -334,6 +336,7 @@ def _generation_stages(
     return (
         TakeLease(),
         *allocate,
+        *([BuildGraph()] if fill else []),
         CreateTopics(topics=(target.topic, dead_letter_topic(target.topic))),
         CreateTable(generation=target.generation, table=target.table),
         OwnGeneration(generation=target.generation),

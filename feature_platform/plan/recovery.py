@@ -10,6 +10,7 @@ from feature_platform.plan.stages import (
     AwaitCaughtUp,
     AwaitCheckpoint,
     AwaitRecovered,
+    BuildGraph,
     CheckSavepoint,
     ClaimSweep,
     KeepGeneration,
@@ -81,6 +82,7 @@ def plan_rollback(deployed: Snapshot) -> Plan:
     stages: tuple[Stage, ...] = (
         TakeLease(),
         CheckSavepoint(),
+        BuildGraph(),
         *((StopWithSavepoint(job_id=deployed.job_id),) if running else ()),
         OwnGeneration(generation=deployed.generation),
         ClaimSweep(),
@@ -139,7 +141,11 @@ def plan_repair(deployed: Snapshot, entities: Sequence[str], *, begun: bool) -> 
         entities: Whose rows.
         begun: An earlier repair was broken off, so its job is stopped already.
     """
-    stop: tuple[Stage, ...] = (AwaitRecovered(), StopWithSavepoint(job_id=deployed.job_id))
+    stop: tuple[Stage, ...] = (
+        BuildGraph(),
+        AwaitRecovered(),
+        StopWithSavepoint(job_id=deployed.job_id),
+    )
     stages: tuple[Stage, ...] = (
         TakeLease(),
         *(() if begun else stop),

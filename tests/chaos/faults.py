@@ -162,7 +162,7 @@ def deployed(site: Site, chance: random.Random) -> None:
 
 @fault(weight=2, slow=True)
 def deployer_killed(site: Site, chance: random.Random) -> None:
-    """Kill -9 a deploying `fp` somewhere on its way, alone or with its `flink run`."""
+    """Kill -9 a deploying `fp` somewhere on its way, alone or with its client of Flink."""
     process = site.start_deployer()
     time.sleep(chance.uniform(1, 20))
     site.kill_deployer(process, children=chance.random() < 0.5)

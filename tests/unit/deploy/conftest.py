@@ -55,6 +55,10 @@ class FakeFlink:
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     specs: list[Mapping[str, Any]] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
+    prepared: list[Mapping[str, Any]] = field(default_factory=list)
+    """Specs whose graphs were built and not submitted."""
+    unbuildable: bool = False
+    """Flink refuses every graph."""
     broken_sql: str = ""
     """Jobs with this text in their SQL fail again and again."""
     restore_fails: bool = False
@@ -68,10 +72,17 @@ class FakeFlink:
     told: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
     """Metrics by job and operator."""
 
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build a graph."""
+        if self.unbuildable:
+            msg = "Flink refused the job: no such function"
+            raise JobFailedError(msg)
+        self.prepared.append(spec)
+
     def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
         """Start a job."""
         if self.refused:
-            msg = "flink run refused the job"
+            msg = "Flink refused the job"
             raise JobFailedError(msg)
         self.specs.append(spec)
         self.restored.append(restore_path)

@@ -151,6 +151,20 @@ def test_a_refused_submission_brings_the_old_job_back_when_it_can(stage: Stage) 
     assert stage.flink.restored[-1] == stage.flink.checkpoints[old.job_id].path
 
 
+def test_a_graph_that_flink_refuses_stops_nothing(stage: Stage) -> None:
+    """It is built before the job that runs is stopped; ids that were allocated are retired."""
+    stage.apply()
+    before = stage.deployed
+    stage.flink.unbuildable = True
+    assert "no such function; nothing else was changed" in str(stage.apply(EDIT).error)
+    assert stage.deployed == before
+    assert stage.flink.running == [before.job_id]
+    assert stage.flink.known[before.job_id].state == "RUNNING"
+    stage.flink.unbuildable = False
+    assert stage.apply(EDIT).error is None
+    assert [spec["sql"] for spec in stage.flink.prepared] == [stage.flink.specs[-1]["sql"]]
+
+
 def test_a_savepoint_without_the_kernel_is_not_relied_upon(stage: Stage) -> None:
     """The upgrade stops there, and the old job is brought back from the store."""
     stage.topics.ends = {"post_events/0": 9}

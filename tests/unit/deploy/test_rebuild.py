@@ -135,6 +135,15 @@ def test_another_definition_gets_another_generation(stage: Stage) -> None:
     assert stage.tiles.tables == {"tiles_posts_g1", "tiles_posts_g3"}
 
 
+def test_a_graph_that_flink_refuses_is_refused_before_the_backfill(stage: Stage) -> None:
+    """Which may take hours; no table is created either."""
+    old = stage.deployed
+    stage.flink.unbuildable = True
+    assert "no such function" in str(stage.apply(*ENTITY).error)
+    assert (stage.backfiller.done, stage.tiles.tables) == ([], {old.table})
+    assert stage.flink.running == [old.job_id]
+
+
 def test_a_backfill_that_fails_changes_nothing(stage: Stage) -> None:
     """The old job goes on; the next apply goes on with the same attempt and events."""
     old = stage.deployed

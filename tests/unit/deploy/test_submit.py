@@ -1,12 +1,15 @@
-"""Running `flink run`: its arguments and its answers, with a small script in place of Java."""
+"""Flink's client: its arguments and its answers, with a small script in place of Java."""
 
 import json
+import sys
+from contextlib import closing
 from pathlib import Path
 
+import psutil
 import pytest
 
-from feature_platform.deploy import submit
-from feature_platform.deploy.submit import FlinkCommand
+from feature_platform.deploy import client
+from feature_platform.deploy.submit import FlinkSubmitter
 from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError
 from feature_platform.local import flink_client
 from feature_platform.local.jars import STAMP, pinned_by_pom
@@ -15,12 +18,28 @@ from feature_platform.settings import Settings, load_settings
 JOB = "a" * 32
 
 SCRIPT = """\
-#!/bin/sh
-printf '%s\\n' "$@" > {folder}/arguments
-env > {folder}/environment
-for last; do :; done
-cp "$last" {folder}/spec.json
-{ending}
+#!{python}
+import json, os, sys, time
+from multiprocessing.connection import Client
+from pathlib import Path
+
+folder = Path("{folder}")
+with (folder / "started").open("a") as started:
+    print(os.getpid(), file=started)
+(folder / "arguments").write_text("\\n".join(sys.argv[1:]))
+(folder / "environment").write_text("\\n".join(f"{{k}}={{v}}" for k, v in os.environ.items()))
+with (folder / "requests").open("a") as requests:
+    {start}
+    with Client(sys.argv[-1], "AF_UNIX") as deployer:
+        while True:
+            try:
+                request = deployer.recv()
+            except EOFError:
+                break
+            print(json.dumps(request), file=requests, flush=True)
+            job_id, error = request["job_id"], ""
+            {answer}
+            deployer.send({{"job_id": job_id, "error": error}})
 """
 
 
@@ -45,89 +64,142 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return settings
 
 
-def install(folder: Path, ending: str) -> None:
-    """Put the script in the place of `java`."""
+def install(folder: Path, *, start: str = "", answer: str = "") -> None:
+    """Put the script in the place of `java`.
+
+    Args:
+        folder: Of the test.
+        start: Done before it connects.
+        answer: Done for each request; may set `job_id` and `error`.
+    """
     path = folder / "bin" / "java"
-    path.write_text(SCRIPT.format(folder=folder, ending=ending))
+    path.write_text(
+        SCRIPT.format(
+            python=sys.executable, folder=folder, start=start or "pass", answer=answer or "pass"
+        )
+    )
     path.chmod(0o700)
 
 
-def submit_to(settings: Settings, restore_path: str = "") -> list[str]:
-    """Submit a job and return the arguments that the client was given."""
-    arguments = run_java(settings, restore_path)
-    return arguments[arguments.index(flink_client.MAIN) + 1 :]
+def submit_to(settings: Settings, restore_path: str = "") -> dict[str, str]:
+    """Submit a job and return what the client was asked."""
+    run_java(settings, restore_path)
+    return requests(settings)[-1]
 
 
 def run_java(settings: Settings, restore_path: str = "") -> list[str]:
     """Submit a job and return all arguments of `java`."""
-    FlinkCommand(settings).submit({"featureset": "posts"}, JOB, restore_path)
+    with closing(FlinkSubmitter(settings)) as submitter:
+        submitter.submit({"featureset": "posts"}, JOB, restore_path)
     return (settings.project / "arguments").read_text().splitlines()
+
+
+def requests(settings: Settings) -> list[dict[str, str]]:
+    """Return all that clients were asked."""
+    lines = (settings.project / "requests").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def started(settings: Settings) -> list[int]:
+    """Return the processes that were started, by pid."""
+    return [int(pid) for pid in (settings.project / "started").read_text().split()]
 
 
 def test_a_job_is_submitted_under_the_id_given(settings: Settings) -> None:
     """With the kernel, the connector and the spec; the cluster is the one of the settings."""
-    install(settings.project, f"echo Job has been submitted with JobID {JOB}")
-    arguments = submit_to(settings)
+    install(settings.project)
+    request = submit_to(settings)
+    assert request["job_id"] == JOB
+    assert request["restore_path"] == ""
+    assert json.loads(request["spec"]) == {"featureset": "posts"}
+    arguments = (settings.project / "arguments").read_text().splitlines()
+    arguments = arguments[arguments.index(flink_client.MAIN) + 1 :]
     assert arguments[:2] == ["run", "--detached"]
-    assert f"-D$internal.pipeline.job-id={JOB}" in arguments
     assert "-Drest.port=8081" in arguments
     assert str(settings.kernel_jar) in arguments
     assert (settings.connector_jars / "connector.jar").as_uri() in arguments
-    assert "-s" not in arguments
-    assert json.loads((settings.project / "spec.json").read_text()) == {"featureset": "posts"}
     environment = (settings.project / "environment").read_text().splitlines()
     assert f"FLINK_CONF_DIR={settings.flink_conf}" in environment
 
 
 def test_a_restored_job_names_its_savepoint(settings: Settings) -> None:
-    """State of operators that are gone is left behind."""
-    install(settings.project, f"echo Job has been submitted with JobID {JOB}")
-    arguments = submit_to(settings, "file:/s/1")
-    at = arguments.index("-s")
-    assert arguments[at : at + 3] == ["-s", "file:/s/1", "-n"]
+    """Flink is told by the graph's configuration."""
+    install(settings.project)
+    assert submit_to(settings, "file:/s/1")["restore_path"] == "file:/s/1"
+
+
+def test_one_client_serves_until_it_is_closed(settings: Settings) -> None:
+    """A graph that is built early, its submission, and another; then its process ends."""
+    install(settings.project)
+    submitter = FlinkSubmitter(settings)
+    submitter.prepare({"featureset": "posts"})
+    submitter.submit({"featureset": "posts"}, JOB, "")
+    submitter.submit({"featureset": "likes"}, "b" * 32, "")
+    assert [item["job_id"] for item in requests(settings)] == ["", JOB, "b" * 32]
+    (client,) = started(settings)
+    assert psutil.pid_exists(client)
+    submitter.close()
+    assert not psutil.pid_exists(client)
+    submitter.close()
 
 
 def test_a_refusal_is_told_by_its_causes(settings: Settings) -> None:
-    """A Java trace is long; its causes are not."""
-    install(
-        settings.project,
-        "echo '\\tat x.y.Z'; echo 'Caused by: a.B: the cause' ; echo '\\tat q'; exit 1",
-    )
-    with pytest.raises(JobFailedError, match=r"refused the job: Caused by: a\.B: the cause$"):
-        submit_to(settings)
+    """A Java trace is long; its causes are not. The client goes on."""
+    trace = "\tat x.y.Z\nCaused by: a.B: the cause\n\tat q"
+    install(settings.project, answer=f"error = {trace!r} if request['job_id'] else ''")
+    with closing(FlinkSubmitter(settings)) as submitter:
+        with pytest.raises(JobFailedError, match=r"refused the job: Caused by: a\.B: the cause$"):
+            submitter.submit({"featureset": "posts"}, JOB, "")
+        submitter.prepare({"featureset": "posts"})
+    assert len(started(settings)) == 1
 
 
 def test_a_checkpoint_that_cannot_be_read_is_told_apart(settings: Settings) -> None:
     """By a line of the trace that is not among its causes."""
-    install(
-        settings.project,
-        "echo 'Caused by: java.io.EOFException'; echo 'at org.apache.flink.runtime.checkpoint."
-        "Checkpoints.loadCheckpointMetadata(Checkpoints.java:1)'; exit 1",
+    trace = (
+        "Caused by: java.io.EOFException\nat org.apache.flink.runtime.checkpoint."
+        "Checkpoints.loadCheckpointMetadata(Checkpoints.java:1)"
     )
+    install(settings.project, answer=f"error = {trace!r}")
     with pytest.raises(RestoreFailedError, match="EOFException"):
         submit_to(settings, "file:/s/1")
 
 
 def test_an_answer_without_the_job_is_a_failure(settings: Settings) -> None:
-    """The end of the output is told."""
-    install(settings.project, "echo something else")
-    with pytest.raises(JobFailedError, match=f"accepted no job {JOB}: something else"):
+    """Nobody could find it again."""
+    install(settings.project, answer="job_id = 'c'")
+    with pytest.raises(JobFailedError, match=f"took posts as job c, not as {JOB}"):
         submit_to(settings)
 
 
-def test_a_submission_that_hangs_is_given_up(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("when", ["start", "answer"])
+def test_a_client_that_ends_is_told_by_what_it_printed(settings: Settings, when: str) -> None:
+    """Before it connects, or while it is asked; the next request starts another."""
+    end = "print('Caused by: no memory', flush=True); sys.exit(1)"
+    install(settings.project, **{when: end})
+    with closing(FlinkSubmitter(settings)) as submitter:
+        with pytest.raises(JobFailedError, match="Caused by: no memory"):
+            submitter.submit({"featureset": "posts"}, JOB, "")
+        install(settings.project)
+        submitter.submit({"featureset": "posts"}, JOB, "")
+    assert len(started(settings)) == 2
+
+
+@pytest.mark.parametrize("when", ["start", "answer"])
+def test_a_client_that_hangs_is_given_up(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    """The message says how long it was waited for."""
-    monkeypatch.setattr(submit, "SUBMIT_TIMEOUT_S", 0.2)
-    install(settings.project, "exec sleep 5")
-    with pytest.raises(JobFailedError, match="did not end within 0 s"):
+    """The message says how long it was waited for; its process is killed."""
+    monkeypatch.setattr(client, "ANSWER_TIMEOUT_S", 0.5)
+    install(settings.project, **{when: "time.sleep(60)"})
+    with pytest.raises(JobFailedError, match="did not answer within"):
         submit_to(settings)
+    assert not any(psutil.pid_exists(pid) for pid in started(settings))
 
 
 def test_the_planner_stands_on_the_class_path(settings: Settings) -> None:
     """In place of the jar that unpacks it; with the options of the cluster's configuration."""
-    install(settings.project, f"echo Job has been submitted with JobID {JOB}")
+    install(settings.project)
     arguments = run_java(settings)
     path = arguments[arguments.index("-classpath") + 1].split(":")
     assert {Path(entry).name for entry in path} == {"flink-dist-2.jar", "planner.jar", "conf"}
@@ -140,8 +212,7 @@ def test_the_first_run_archives_its_classes(settings: Settings) -> None:
     record = "-XX:ArchiveClassesAtExit="
     install(
         settings.project,
-        f'for a; do case "$a" in {record}*) echo classes > "${{a#{record}}}";; esac; done\n'
-        f"echo Job has been submitted with JobID {JOB}",
+        start=f"[Path(a.removeprefix('{record}')).touch() for a in sys.argv if '{record}' in a]",
     )
     assert any(argument.startswith(record) for argument in run_java(settings))
     (archive,) = archives.glob("*.jsa")
@@ -155,7 +226,7 @@ def test_the_first_run_archives_its_classes(settings: Settings) -> None:
 
 def test_a_run_that_recorded_nothing_leaves_the_next_to_do_it(settings: Settings) -> None:
     """Killed, or on a full disk: there is no archive, and none half written."""
-    install(settings.project, f"echo Job has been submitted with JobID {JOB}")
+    install(settings.project)
     (settings.cache / "flink-client").mkdir()
     left = settings.cache / "flink-client" / "0.1.part"
     left.write_text("half")
