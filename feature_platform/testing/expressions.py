@@ -40,7 +40,7 @@ def is_true(node: exp.Expr | None, row: Row) -> bool:
 
 
 def _column(node: exp.Expr, row: Row) -> Evaluated:
-    return row[node.name]
+    return row[node.this.this]
 
 
 def _literal(node: exp.Expr, row: Row) -> Evaluated:  # noqa: ARG001 - one shape

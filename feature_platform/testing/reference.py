@@ -38,6 +38,10 @@ from feature_platform.testing.reference_rows import encode_head, encode_row
 from feature_platform.tiles.cover import Mode, cover
 from feature_platform.tiles.layout import EVENTS_COLUMN, Layout
 
+Order = tuple[int, int, int]
+"""Time, partition and offset of an event."""
+Columns = dict[str, ColumnValue]
+
 _EXACT = Context(prec=2200, Emax=10**9, Emin=-(10**9))
 
 
@@ -89,8 +93,9 @@ class Oracle:
         self.rows: dict[str, list[Accepted]] = defaultdict(list)
         """Rows that are aggregated, by entity: accepted events after inner selects and WHERE."""
         self._query = _parse(featureset.sql)
-        self._inputs: dict[str, dict[tuple[int, int, int], ColumnValue]] = defaultdict(dict)
-        """What each aggregate takes in of each row: worked out once."""
+        self._steps = _steps(self._query)
+        self._taken: dict[str, dict[Order, Scalar | None]] = defaultdict(dict)
+        """What each stored column takes of each row: worked out once."""
         self.add(events)
 
     def add(self, events: Iterable[RawEvent]) -> None:
@@ -100,10 +105,10 @@ class Oracle:
             if isinstance(judged, DeadLetter):
                 self.dead_letters.append(judged)
                 continue
-            row = _select_rows(self._query, judged)
-            key = None if row is None else row.columns[self.featureset.entity]
-            if row is not None and key is not None:
-                self.rows[str(key)].append(row)
+            columns = _select(self._steps, judged.columns)
+            key = None if columns is None else columns[self.featureset.entity]
+            if columns is not None and key is not None:
+                self.rows[str(key)].append(replace(judged, columns=columns))
 
     @property
     def entities(self) -> list[str]:
@@ -161,22 +166,33 @@ class Oracle:
         """Aggregate rows into the partial of one stored column."""
         if column == EVENTS_COLUMN:
             return len(rows)
-        name = column.partition("#")[0]
-        known = self._inputs[name]
+        stored, taken = self._stored[column], self._taken[column]
+        entries: list[tuple[Order, Scalar]] = []
         for row in rows:
-            if row.order not in known:
-                known[row.order] = self._input(name, row)
-        entries = [(row.order, known[row.order]) for row in rows]
-        return _aggregate(
-            self._stored[column], [entry for entry in entries if entry[1] is not None]
-        )
+            if row.order not in taken:
+                taken[row.order] = self._take(stored, row)
+            value = taken[row.order]
+            if value is not None:
+                entries.append((row.order, value))
+        return _aggregate(stored, entries)
 
-    def _input(self, name: str, row: Accepted) -> ColumnValue:
-        """Return what an aggregate takes in of a row; None if nothing."""
-        call = self._calls[name]
+    def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
+        """Return what a stored column takes of a row; None if nothing."""
+        call = self._calls[column.name.partition("#")[0]]
         if not is_true(call.condition, row.columns):
             return None
-        return 1 if call.star else evaluate(call.argument, row.columns)
+        value = 1 if call.star else evaluate(call.argument, row.columns)
+        if value is None:
+            return None
+        match column.kind:
+            case "count":
+                return None if _addend(column, value) is None else 1
+            case "sum":
+                return _addend(column, value)
+            case "min" | "max":
+                return _comparable(column, value)
+            case "first" | "last" | "last_n":
+                return _carried(column, value)
 
     @cached_property
     def _stored(self) -> dict[str, StoredColumn]:
@@ -250,53 +266,57 @@ def _parse(sql: str) -> exp.Select:
     return query
 
 
-def _select_rows(query: exp.Select, event: Accepted) -> Accepted | None:
-    """Run the FROM and WHERE of a query on one event."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Step:
+    """One SELECT on a row: does it pass, and what is made of it; the outermost makes nothing."""
+
+    where: exp.Expr | None
+    made: tuple[tuple[str, exp.Expr], ...] | None
+
+
+def _steps(query: exp.Select) -> list[_Step]:
+    """Return the SELECTs of a query, the innermost first."""
     tables = {cte.alias: cte.this for cte in query.ctes}
-    columns = _from(query, tables, event.columns)
-    return None if columns is None else replace(event, columns=columns)
-
-
-def _from(
-    query: exp.Select, tables: dict[str, exp.Expr], columns: dict[str, ColumnValue]
-) -> dict[str, ColumnValue] | None:
-    origin = query.args["from_"].this
-    inner = origin.this if isinstance(origin, exp.Subquery) else tables.get(origin.name)
-    if isinstance(inner, exp.Select):
-        selected = _from(inner, tables, columns)
-        if selected is None:
-            return None
-        columns = {
-            node.alias_or_name: evaluate(node.unalias(), selected) for node in inner.expressions
-        }
     where = query.args.get("where")
-    return columns if is_true(where and where.this, columns) else None
+    steps = [_Step(where=where and where.this, made=None)]
+    while isinstance(inner := _from(query, tables), exp.Select):
+        query, where = inner, inner.args.get("where")
+        made = tuple((node.alias_or_name, node.unalias()) for node in query.expressions)
+        steps.insert(0, _Step(where=where and where.this, made=made))
+    return steps
 
 
-def _aggregate(
-    column: StoredColumn, entries: list[tuple[tuple[int, int, int], ColumnValue]]
-) -> Partial:
+def _from(query: exp.Select, tables: dict[str, exp.Expr]) -> exp.Expr | None:
+    origin = query.args["from_"].this
+    return origin.this if isinstance(origin, exp.Subquery) else tables.get(origin.name)
+
+
+def _select(steps: Sequence[_Step], columns: Columns) -> Columns | None:
+    """Return what the SELECTs make of a row; None if it does not pass."""
+    for step in steps:
+        if not is_true(step.where, columns):
+            return None
+        if step.made is not None:
+            columns = {name: evaluate(node, columns) for name, node in step.made}
+    return columns
+
+
+def _aggregate(column: StoredColumn, entries: Sequence[tuple[Order, Scalar]]) -> Partial:
     values = [value for _, value in entries]
     match column.kind:
         case "count":
-            return sum(_addend(column, value) is not None for value in values)
+            return len(values)
         case "sum":
-            return wrap(sum(_addend(column, value) or 0 for value in values))
+            return wrap(sum(map(int, values)))
         case "min":
-            return min((_comparable(column, value) for value in values), default=None)
+            return min(map(int, values), default=None)
         case "max":
-            return max((_comparable(column, value) for value in values), default=None)
+            return max(map(int, values), default=None)
         case "first" | "last" | "last_n":
-            return _items(column, entries)
-
-
-def _items(
-    column: StoredColumn, entries: list[tuple[tuple[int, int, int], ColumnValue]]
-) -> tuple[Item, ...]:
-    newest_first = sorted(entries, reverse=True, key=lambda entry: entry[0])
-    items = tuple(Item(*order, _carried(column, value)) for order, value in newest_first)
-    kept = {"first": items[-1:], "last": items[:1], "last_n": items[: column.n]}
-    return kept[column.kind]
+            newest_first = sorted(entries, reverse=True, key=lambda entry: entry[0])
+            items = tuple(Item(*order, value) for order, value in newest_first)
+            kept = {"first": items[-1:], "last": items[:1], "last_n": items[: column.n]}
+            return kept[column.kind]
 
 
 def _addend(column: StoredColumn, value: ColumnValue) -> int | None:

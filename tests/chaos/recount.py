@@ -58,7 +58,7 @@ class GrowingOracle:
             if is_kept(entity):
                 self.naive.rows[entity].extend(rows)
         self._reader.rows.clear()
-        self._reader._inputs.clear()
+        self._reader._taken.clear()
 
     @property
     def dead_letters(self) -> dict[tuple[int, int], str]:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from feature_platform.definition.model import FeatureSet
-from feature_platform.rows.partials import Partial
+from feature_platform.definition.model import FeatureSet, StoredColumn
+from feature_platform.rows.partials import Partial, Scalar
 from feature_platform.testing import Oracle, RawEvent
-from feature_platform.testing.reference_events import Accepted, ColumnValue
+from feature_platform.testing.reference_events import Accepted
 from feature_platform.tiles.layout import Layout
 
 
@@ -65,10 +65,10 @@ class SwitchedOracle(Oracle):
             rows = [row for row in rows if self._is_new(row)]
         return super().partial(column, rows)
 
-    def _input(self, name: str, row: Accepted) -> ColumnValue:
+    def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
         if self._is_new(row):
-            return super()._input(name, row)
-        return self._earlier._input(name, row)
+            return super()._take(column, row)
+        return self._earlier._take(column, row)
 
     @cached_property
     def switched(self) -> int:
