@@ -98,7 +98,15 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
         job,
         spec["attempt"],
         limits=limits,
-        report=lambda so_far: _tell({"event": "written", **_facts(so_far)}),
+        report=lambda so_far: _tell(
+            {
+                "event": "written",
+                "stage": so_far.stage,
+                "tasks_done": so_far.tasks_done,
+                "tasks": so_far.tasks,
+                **_facts(so_far.written),
+            }
+        ),
     )
     _tell({"event": "done", **_facts(written)})
 

@@ -38,6 +38,18 @@ class Written:
     """Rows that were not written, because no window can reach them."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnderWay:
+    """How far a backfill is: events are read, grouped and written in stages of tasks."""
+
+    stage: int
+    """The number of the newest stage that runs; 0 between two."""
+    tasks_done: int
+    tasks: int
+    """Of that stage."""
+    written: Written
+
+
 def events(session: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
     """Parse raw records; those that the job would make dead letters of are left out.
 
@@ -98,7 +110,7 @@ def write_rows(
     attempt: int,
     *,
     limits: Limits | None = None,
-    report: Callable[[Written], None] = lambda _: None,
+    report: Callable[[UnderWay], None] = lambda _: None,
 ) -> Written:
     """Write rows to the generation's table; returns when the store has acknowledged all.
 
@@ -111,7 +123,7 @@ def write_rows(
         spec: The job spec, which names the store.
         attempt: The number that was claimed for this backfill.
         limits: How hard to press the store.
-        report: Told every two seconds what was written so far.
+        report: Told every two seconds how far it is.
     """
     kernel, limits = _kernel(session), limits or Limits()
     java_limits = kernel.WriteLimits(
@@ -124,9 +136,21 @@ def write_rows(
         )
         while not writing.done():
             wait_for([writing], timeout=PROGRESS_S)
-            report(_written(progress))
+            report(_under_way(session, progress))
         writing.result()
     return _written(progress)
+
+
+def _under_way(session: SparkSession, progress: JavaObject) -> UnderWay:
+    tracker = session.sparkContext.statusTracker()
+    stage = max(tracker.getActiveStageIds(), default=-1)
+    info = tracker.getStageInfo(stage) if stage >= 0 else None
+    return UnderWay(
+        stage=stage + 1,
+        tasks_done=info.numCompletedTasks if info else 0,
+        tasks=info.numTasks if info else 0,
+        written=_written(progress),
+    )
 
 
 def _written(progress: JavaObject) -> Written:

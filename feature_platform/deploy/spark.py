@@ -120,12 +120,20 @@ class SparkBackfiller:
             spec={"job": spec, "attempt": attempt, "until": dict(until)},
         )
         secret = {password_variable("job"): password(self._settings, "job")}
+        said = ""
         for fact in _run(self._settings, task, secret):
             if fact["event"] == "lost":
                 report(f"without the offsets {fact['offsets']}, which are gone for ever")
                 continue
-            done = "all rows are written" if fact["event"] == "done" else "written so far"
-            report(f"{done}: {fact['rows']:,} rows, {fact['bytes'] / 1e6:,.1f} MB")
+            so_far = f"{fact['rows']:,} rows, {fact['bytes'] / 1e6:,.1f} MB"
+            if fact["event"] == "done":
+                report(f"all rows are written: {so_far}")
+            elif fact["tasks"]:
+                tasks = f"{fact['tasks_done']} of {fact['tasks']} tasks"
+                text = f"Spark's stage {fact['stage']}: {tasks}; written so far: {so_far}"
+                if text != said:
+                    report(text)
+                said = text
 
 
 class SparkRecounter:

@@ -94,14 +94,22 @@ class Flink:
     def _lib(self, jars: list[Path]) -> Path:
         """Return a folder of jars, whose classes are loaded once and not by each job anew.
 
-        A copy of the kernel's is among them, for the driver in it; it may be built meanwhile.
+        A copy of the kernel's is among them, for the driver in it: it may be built anew meanwhile.
+        One of the two processes may run while the other is started again: what is right is kept.
         """
-        lib = self._folder / "lib"
-        shutil.rmtree(lib, ignore_errors=True)
-        lib.mkdir(parents=True)
+        lib, kernel = self._folder / "lib", self._settings.kernel_jar
+        lib.mkdir(parents=True, exist_ok=True)
+        for name in {path.name for path in lib.iterdir()} - {jar.name for jar in (*jars, kernel)}:
+            (lib / name).unlink()
         for jar in jars:
-            (lib / jar.name).symlink_to(jar)
-        shutil.copy(self._settings.kernel_jar, lib)
+            link = lib / jar.name
+            if not link.is_symlink() or link.readlink() != jar:
+                link.unlink(missing_ok=True)
+                link.symlink_to(jar)
+        copy = lib / kernel.name
+        if not copy.exists() or copy.stat().st_mtime != kernel.stat().st_mtime:
+            copy.unlink(missing_ok=True)
+            shutil.copy2(kernel, copy)
         return lib
 
     def answers(self) -> bool:

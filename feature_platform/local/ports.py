@@ -2,6 +2,7 @@
 
 import random
 import socket
+import time
 from collections.abc import Iterable
 
 import psutil
@@ -11,6 +12,9 @@ from feature_platform.local.server import Port
 from feature_platform.settings import Settings
 
 LOOPBACK = "127.0.0.1"
+RELEASE_S = 2.0
+"""How long the port of a process that was killed may seem to be in use: by nobody."""
+LOOK_S = 0.05
 DRAWN_FROM = range(20_000, 32_000)
 """Below the range from which the kernel draws ports of outgoing connections."""
 
@@ -22,9 +26,14 @@ def check_free(server: str, ports: Iterable[Port]) -> None:
         ServerError: One is in use; the message says by whom and which setting changes it.
     """
     for port in ports:
-        if not _is_free(port.number):
+        deadline = time.monotonic() + RELEASE_S
+        while not _is_free(port.number):
+            holder = _holder(port.number)
+            if not holder and time.monotonic() < deadline:
+                time.sleep(LOOK_S)
+                continue
             msg = (
-                f"{server}: port {port.number} is in use{_holder(port.number)}: stop that process, "
+                f"{server}: port {port.number} is in use{holder}: stop that process, "
                 f"or set another {port.setting} in feature_platform.toml"
             )
             raise ServerError(msg)

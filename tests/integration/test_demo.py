@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 from commands import FP, fp, variables
@@ -39,22 +40,26 @@ def test_every_served_number_is_equal(stack: Stack) -> None:
 
 
 @pytest.mark.timeout(TIMEOUT_S)
-def test_an_interrupted_demo_leaves_nothing_behind(stack: Stack) -> None:
+def test_an_interrupted_demo_leaves_nothing_behind(stack: Stack, tmp_path: Path) -> None:
     """Ctrl-C while flights flow ends jobs and the servers that the demo started, no others."""
     settings = stack.settings
     before = _servers_up(settings)
-    with subprocess.Popen(
-        [FP, "--project", settings.project, "demo"],
-        env={**os.environ, **variables(settings)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as demo:
+    messages = tmp_path / "messages"
+    with (
+        messages.open("w") as file,
+        subprocess.Popen(
+            [FP, "--project", settings.project, "demo"],
+            env={**os.environ, **variables(settings)},
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+        ) as demo,
+    ):
         assert demo.stdout is not None
         next(line for line in demo.stdout if "flights of 2013" in line)
         demo.send_signal(signal.SIGINT)
         demo.stdout.read()
-    assert demo.returncode == INTERRUPTED
+    assert demo.returncode == INTERRUPTED, messages.read_text()[-3000:]
     assert _left(settings) == []
     assert _servers_up(settings) == before
 

@@ -16,6 +16,7 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
+from small_disk import small_disk
 
 from backfill.event_log import SparkEngine, bounds, records
 from backfill.files import HadoopFiles
@@ -196,6 +197,27 @@ class _Killer:
         if self._left <= 0:
             time.sleep(self._wait_s)
             kill_spark()
+
+
+def test_a_full_disk_is_told_and_half_commits_nothing(
+    broker: Settings, source: Source, spark: SparkSession, tmp_path: Path
+) -> None:
+    """What was archived stays; with room again, the next run goes on."""
+    with small_disk(tmp_path / "small", megabytes=8) as disk:
+        log = broker.event_log.model_copy(update={"folder": str(disk.folder / "log")})
+        small = broker.model_copy(update={"event_log": log})
+        sent: Sent = {}
+        send(small, source, 100, sent)
+        run_here(spark, small, source)
+        before = dict(sent)
+        disk.fill()
+        send(small, source, 100, sent)
+        with pytest.raises(SparkFailedError, match="No space left on device"):
+            run(small, source)
+        assert held(spark, small, source)[1] == before
+        disk.clear()
+        run_here(spark, small, source)
+        assert held(spark, small, source)[1] == sent
 
 
 def test_of_two_archivers_one_loses_and_says_so(

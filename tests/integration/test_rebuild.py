@@ -2,18 +2,22 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from commands import kill_spark
 from everything import EVERYTHING, SOURCE
 from judge import assert_equal, load, produce
+from small_disk import small_disk
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
+from feature_platform.deploy.spark import SparkBackfiller
 from feature_platform.deploy.world import World, open_world
 from feature_platform.errors import SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
@@ -51,9 +55,22 @@ def _kill_spark_in_the_middle(settings: Settings, world: World, name: str) -> No
     assert "was killed by signal 9" in str(outcome.error)
 
 
+def _rebuild_on_a_full_disk(settings: Settings, world: World, name: str, folder: Path) -> None:
+    """Begin a rebuild whose Spark has no room; what is deployed goes on as it was."""
+    with small_disk(folder, megabytes=8) as disk:
+        disk.fill()
+        options = {**settings.spark.options, "spark.local.dir": str(disk.folder)}
+        spark = settings.spark.model_copy(update={"options": options})
+        backfiller = SparkBackfiller(settings.model_copy(update={"spark": spark}))
+        plans = make_plans(world, load(settings), [name])
+        (outcome,) = apply(replace(world, backfiller=backfiller), plans)
+    assert isinstance(outcome.error, SparkFailedError), outcome
+    assert "No space left on device" in str(outcome.error)
+
+
 @pytest.mark.timeout(900)
 def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
-    project: Callable[[Mapping[str, str]], Settings],
+    project: Callable[[Mapping[str, str]], Settings], tmp_path: Path
 ) -> None:
     """Begun by Spark, edited, rebuilt by Spark, rolled back: events of all times on both sides."""
     name = f"rebuilt_{uuid4().hex[:6]}"
@@ -82,9 +99,11 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
         assert_equal(settings, world, Oracle(old, first.layout, events[: 2 * third]), name)
 
         (settings.featuresets / f"{name}.yaml").write_text(definition.replace(*EDIT))
+        _rebuild_on_a_full_disk(settings, world, name, tmp_path / "small")
         _kill_spark_in_the_middle(settings, world, name)
         assert world.registry.snapshot(name) == first
         second, said = applied(settings, world, name)
+        assert any("tasks; written so far: " in text for text in said)
         (compared,) = [text for text in said if "are the same in both" in text]
         assert "views" not in compared
         assert "watch_ms" in compared

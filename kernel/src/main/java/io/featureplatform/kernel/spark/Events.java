@@ -1,31 +1,30 @@
 package io.featureplatform.kernel.spark;
 
-import static org.apache.spark.sql.functions.col;
-
 import io.featureplatform.kernel.event.EventParser;
 import io.featureplatform.kernel.event.SourceColumn;
 import io.featureplatform.kernel.event.SourceSchema;
-import java.util.ArrayList;
+import java.math.BigDecimal;
 import java.util.Iterator;
-import java.util.List;
 import java.util.NoSuchElementException;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
-import org.apache.spark.sql.Column;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
 import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
+import org.apache.spark.sql.types.Decimal;
 import org.apache.spark.sql.types.StructType;
+import org.apache.spark.unsafe.types.UTF8String;
 
 /**
  * Raw records as the SQL sees them: the source's columns, then {@code __ts}, {@code __partition}
  * and {@code __offset}. What does not parse is left out: the job has made a dead letter of it.
+ *
+ * <p>Rows are Spark's internal ones on both sides: converting each event to objects for people and
+ * back took as long as parsing it.
  */
 public final class Events {
-  private static final List<String> HIDDEN = List.of("__ts", "__partition", "__offset");
-
   private Events() {}
 
   /**
@@ -39,91 +38,96 @@ public final class Events {
     BackfillSpec spec = BackfillSpec.parse(specJson);
     SourceSchema schema = spec.source();
     String entity = spec.entity();
-    MapPartitionsFunction<Row, Row> parse =
-        rows -> new Parsed(rows, new EventParser(schema, entity), schema.columns().size());
-    return records
-        .select("value", "partition", "offset", "timestamp")
-        .mapPartitions(parse, Encoders.row(carried(schema)))
-        .select(columns(schema));
+    var raw =
+        (org.apache.spark.sql.classic.Dataset<Row>)
+            records.select("value", "partition", "offset", "timestamp");
+    JavaRDD<InternalRow> events =
+        raw.queryExecution()
+            .toRdd()
+            .toJavaRDD()
+            .mapPartitions(rows -> new Parsed(rows, new EventParser(schema, entity), schema));
+    return raw.sparkSession().internalCreateDataFrame(events.rdd(), type(schema), false);
   }
 
-  /** Returns the rows that leave the parser, with text as the bytes it is. */
-  private static StructType carried(SourceSchema schema) {
+  private static StructType type(SourceSchema schema) {
     StructType type = new StructType();
     for (SourceColumn column : schema.columns()) {
-      type = type.add(column.name(), carried(column), true);
+      type = type.add(column.name(), type(column), true);
     }
-    return type.add(HIDDEN.get(0), DataTypes.LongType, false)
-        .add(HIDDEN.get(1), DataTypes.IntegerType, false)
-        .add(HIDDEN.get(2), DataTypes.LongType, false);
+    return type.add("__ts", DataTypes.LongType, false)
+        .add("__partition", DataTypes.IntegerType, false)
+        .add("__offset", DataTypes.LongType, false);
   }
 
-  private static DataType carried(SourceColumn column) {
+  private static DataType type(SourceColumn column) {
     return switch (column.type()) {
       case BIGINT, TIMESTAMP -> DataTypes.LongType;
       case INT -> DataTypes.IntegerType;
       case DOUBLE -> DataTypes.DoubleType;
       case DECIMAL -> DataTypes.createDecimalType(column.precision(), column.scale());
-      case STRING -> DataTypes.BinaryType;
+      case STRING -> DataTypes.StringType;
       case BOOLEAN -> DataTypes.BooleanType;
     };
   }
 
-  /** Makes STRING of text: the parser has seen that it is UTF-8, so no byte is looked at again. */
-  private static Column[] columns(SourceSchema schema) {
-    List<Column> columns = new ArrayList<>();
-    for (SourceColumn column : schema.columns()) {
-      Column carried = col("`" + column.name() + "`");
-      columns.add(
-          switch (column.type()) {
-            case STRING -> carried.cast(DataTypes.StringType).as(column.name());
-            case BIGINT, INT, DOUBLE, DECIMAL, BOOLEAN, TIMESTAMP -> carried;
-          });
-    }
-    HIDDEN.forEach(name -> columns.add(col(name)));
-    return columns.toArray(Column[]::new);
-  }
-
-  /** The events among the records; hot path. */
-  private static final class Parsed implements Iterator<Row> {
-    private final Iterator<Row> records;
+  /** The events among the records; the row that it returns is used anew for the next. Hot path. */
+  private static final class Parsed implements Iterator<InternalRow> {
+    private final Iterator<InternalRow> records;
     private final EventParser parser;
-    private final int width;
-    private Row next;
+    private final SourceColumn[] columns;
+    private final Object[] values;
+    private final InternalRow row;
+    private boolean ready;
 
-    Parsed(Iterator<Row> records, EventParser parser, int width) {
+    Parsed(Iterator<InternalRow> records, EventParser parser, SourceSchema schema) {
       this.records = records;
       this.parser = parser;
-      this.width = width;
+      this.columns = schema.columns().toArray(SourceColumn[]::new);
+      this.values = new Object[columns.length + 3];
+      this.row = new GenericInternalRow(values);
     }
 
     @Override
     public boolean hasNext() {
-      while (next == null && records.hasNext()) {
-        next = parse(records.next());
+      while (!ready && records.hasNext()) {
+        ready = parse(records.next());
       }
-      return next != null;
+      return ready;
     }
 
     @Override
-    public Row next() {
+    public InternalRow next() {
       if (!hasNext()) {
         throw new NoSuchElementException();
       }
-      Row row = next;
-      next = null;
+      ready = false;
       return row;
     }
 
-    private Row parse(Row raw) {
-      Object[] values = new Object[width + HIDDEN.size()];
-      if (!parser.parse((byte[]) raw.get(0), raw.getLong(3), values)) {
+    private boolean parse(InternalRow raw) {
+      byte[] value = raw.isNullAt(0) ? null : raw.getBinary(0);
+      if (!parser.parse(value, raw.getLong(3), values)) {
+        return false;
+      }
+      for (int i = 0; i < columns.length; i++) {
+        values[i] = internal(columns[i], values[i]);
+      }
+      values[columns.length] = parser.eventTimeMs();
+      values[columns.length + 1] = raw.getInt(1);
+      values[columns.length + 2] = raw.getLong(2);
+      return true;
+    }
+
+    /** Returns what Spark holds; text is the bytes it is, which the parser has seen to be UTF-8. */
+    private static Object internal(SourceColumn column, Object value) {
+      if (value == null) {
         return null;
       }
-      values[width] = parser.eventTimeMs();
-      values[width + 1] = raw.get(1);
-      values[width + 2] = raw.get(2);
-      return RowFactory.create(values);
+      return switch (column.type()) {
+        case STRING -> UTF8String.fromBytes((byte[]) value);
+        case DECIMAL -> Decimal.apply((BigDecimal) value, column.precision(), column.scale());
+        case BIGINT, INT, DOUBLE, BOOLEAN, TIMESTAMP -> value;
+      };
     }
   }
 }
