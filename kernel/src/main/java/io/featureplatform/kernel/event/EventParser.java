@@ -10,8 +10,6 @@ import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.Arrays;
-import java.util.HashMap;
-import java.util.Map;
 
 /**
  * Parses JSON events by the schema of their source.
@@ -20,6 +18,10 @@ import java.util.Map;
  * value of another type than its column's is refused, except that a whole number may stand for a
  * DOUBLE or DECIMAL. A DECIMAL with more digits after the point than its scale is rounded half up.
  * Never throws on bad input. Reusable, not thread-safe.
+ *
+ * <p>A name may occur once in an object. For flat events {@link FieldNames} sees to that. The first
+ * event that has more makes the parser read it again, and all later ones, as Jackson does it: a
+ * source whose events hold objects mostly holds them in all.
  */
 public final class EventParser {
   /** How deep objects and arrays may be nested, the event itself included. */
@@ -29,14 +31,27 @@ public final class EventParser {
   public static final int ENTITY_BYTES_MAX = 1024;
 
   private static final int NUMBER_LENGTH_MAX = 1000;
+  private static final String TWICE = "a name occurs twice in one object";
+
+  /** Why an event that was read as a flat one is read again. */
+  private enum Doubt {
+    NONE,
+    /** There are names that nobody has compared. */
+    NAMES,
+    /** It is no JSON; but a name that occurs twice before that is told first. */
+    SYNTAX
+  }
 
   private final SourceSchema schema;
   private final SourceColumn[] columns;
-  private final Map<String, Integer> indexes = new HashMap<>();
+  private final FieldNames names;
   private final int entityIndex;
   private final int timeIndex;
-  private final JsonFactory factory;
 
+  private final JsonFactory flatFactory = factory(false);
+  private final JsonFactory anyFactory = factory(true);
+  private boolean isFlat = true;
+  private Doubt doubt = Doubt.NONE;
   private long eventTimeMs;
   private Reason reason;
   private String detail;
@@ -50,18 +65,18 @@ public final class EventParser {
   public EventParser(SourceSchema schema, String entityColumn) {
     this.schema = schema;
     this.columns = schema.columns().toArray(SourceColumn[]::new);
-    for (int i = 0; i < columns.length; i++) {
-      indexes.put(columns[i].name(), i);
-    }
+    this.names = new FieldNames(schema.columns());
     this.entityIndex = schema.indexOf(entityColumn);
     this.timeIndex = schema.indexOf(schema.eventTime());
-    this.factory =
-        JsonFactory.builder()
-            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-            .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
-            .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
-            .streamReadConstraints(unlimited())
-            .build();
+  }
+
+  private static JsonFactory factory(boolean findsDuplicates) {
+    return JsonFactory.builder()
+        .configure(StreamReadFeature.STRICT_DUPLICATE_DETECTION, findsDuplicates)
+        .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+        .disable(JsonFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
+        .streamReadConstraints(unlimited())
+        .build();
   }
 
   /**
@@ -89,11 +104,29 @@ public final class EventParser {
     if (value.length > 0 && value[0] == (byte) 0xEF && value[1] == (byte) 0xBB) {
       return refuse(Reason.NOT_JSON, "starts with a byte order mark");
     }
-    try (JsonParser json = factory.createParser(value)) {
-      return readEvent(json, out) && checkEvent(recordTimestampMs, out);
-    } catch (IOException e) {
-      return refuse(e);
+    boolean good = read(value, out);
+    if (doubt != Doubt.NONE) {
+      isFlat = false;
+      Arrays.fill(out, 0, columns.length, null);
+      good = read(value, out);
+      isFlat = doubt == Doubt.SYNTAX;
+      doubt = Doubt.NONE;
     }
+    return good && checkEvent(recordTimestampMs, out);
+  }
+
+  private boolean read(byte[] value, Object[] out) {
+    JsonFactory factory = isFlat ? flatFactory : anyFactory;
+    try (JsonParser json = factory.createParser(value)) {
+      return readEvent(json, out);
+    } catch (IOException e) {
+      return isFlat ? doubt(Doubt.SYNTAX) : refuse(e);
+    }
+  }
+
+  private boolean doubt(Doubt why) {
+    doubt = why;
+    return false;
   }
 
   /** Returns the event time of the event just parsed, in epoch milliseconds. */
@@ -126,12 +159,22 @@ public final class EventParser {
       return refuse(Reason.NOT_JSON, "the value is empty");
     }
     if (start != JsonToken.START_OBJECT) {
-      return skip(json, 0) && readEnd(json) && refuse(Reason.NOT_AN_OBJECT, "got " + name(start));
+      return isFlat && start.isStructStart()
+          ? doubt(Doubt.NAMES)
+          : skip(json, 0) && readEnd(json) && refuse(Reason.NOT_AN_OBJECT, "got " + name(start));
     }
+    names.begin();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
-      Integer index = indexes.get(json.currentName());
+      String name = json.currentName();
+      int index = names.column(name);
+      if (isFlat && index == FieldNames.OTHER && names.isFull()) {
+        return doubt(Doubt.NAMES);
+      }
+      if (isFlat && !names.add(name, index)) {
+        return refuse(Reason.DUPLICATE_KEY, TWICE);
+      }
       JsonToken token = json.nextToken();
-      if (index == null ? !skip(json, 1) : !readColumn(json, token, index, out)) {
+      if (index == FieldNames.OTHER ? !skip(json, 1) : !readColumn(json, token, index, out)) {
         return false;
       }
     }
@@ -147,6 +190,9 @@ public final class EventParser {
     int depth = outerDepth;
     JsonToken token = json.currentToken();
     while (true) {
+      if (isFlat && token == JsonToken.START_OBJECT) {
+        return doubt(Doubt.NAMES);
+      }
       if (token.isStructStart()) {
         depth++;
         if (depth > DEPTH_MAX) {
@@ -330,7 +376,7 @@ public final class EventParser {
     int line = message.indexOf('\n');
     String first = line < 0 ? message : message.substring(0, line);
     return message.startsWith("Duplicate field")
-        ? refuse(Reason.DUPLICATE_KEY, "a name occurs twice in one object")
+        ? refuse(Reason.DUPLICATE_KEY, TWICE)
         : refuse(Reason.NOT_JSON, first);
   }
 

@@ -119,6 +119,36 @@ class EventParserLawsTest {
     }
   }
 
+  /** Whether names are looked after by the parser itself or by Jackson, the answer is the same. */
+  @Property(tries = 10_000)
+  void flatEventsAreReadAsOthersAre(@ForAll Random random) {
+    EventParser other = new EventParser(Events.SCHEMA, "post");
+    Object[] otherOut = Events.out();
+    var unused = other.parse("{\"x\": {}}".getBytes(UTF_8), Events.RECORD_MS, otherOut);
+    EventParser flat = new EventParser(Events.SCHEMA, "post");
+    for (int i = 0; i < 3; i++) {
+      byte[] value = damaged(repeated(event(random), random), random);
+      boolean good = flat.parse(value, Events.RECORD_MS, out);
+      assertEquals(other.parse(value, Events.RECORD_MS, otherOut), good);
+      assertEquals(other.reason(), flat.reason());
+      assertEquals(other.detail(), flat.detail());
+      if (good) {
+        assertArrayEquals(otherOut, out);
+        assertEquals(other.eventTimeMs(), flat.eventTimeMs());
+      }
+    }
+  }
+
+  /** Adds fields at the end, some of them twice. */
+  private static String repeated(String event, Random random) {
+    StringBuilder text = new StringBuilder(event.substring(0, event.length() - 1));
+    for (int i = random.nextInt(30); i > 0; i--) {
+      text.append(",\"").append(random.nextInt(20) == 0 ? "ts" : "f" + random.nextInt(300));
+      text.append("\":").append(random.nextInt(30) == 0 ? "[[1], {}]" : "1");
+    }
+    return text.append('}').toString();
+  }
+
   private static byte[] damaged(String event, Random random) {
     StringBuilder text = new StringBuilder(event);
     for (int i = random.nextInt(3); i > 0; i--) {
