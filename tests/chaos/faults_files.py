@@ -1,6 +1,5 @@
 """Faults of the disk: checkpoints and savepoints lost or damaged, and no room for new ones."""
 
-import errno
 import os
 import random
 import shutil
@@ -9,11 +8,12 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from small_disk import fill
+
 from tests.chaos.faults import fault
 from tests.chaos.testbed import JOB_MANAGER, TASK_MANAGER, Site
 
 SAVEPOINT_TIMEOUT_S = 60.0
-CHUNK = b"\0" * 2**20
 
 
 @fault(weight=2)
@@ -21,13 +21,7 @@ def checkpoint_disk_full(site: Site, chance: random.Random) -> None:
     """Fill the disk of the checkpoints for some seconds; now and then the job fails meanwhile."""
     ballast = site.checkpoints / f"ballast-{chance.getrandbits(32):08x}"
     site.trouble.ballast.add(ballast)
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(CHUNK)
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
+    fill(ballast)
     time.sleep(chance.uniform(2, 10))
     if chance.random() < 0.3:
         site.send(TASK_MANAGER, signal.SIGKILL)

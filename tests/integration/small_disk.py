@@ -22,17 +22,22 @@ class SmallDisk:
 
     def fill(self) -> None:
         """Leave no room."""
-        with (self.folder / BALLAST).open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(CHUNK)
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
+        fill(self.folder / BALLAST)
 
     def clear(self) -> None:
         """Make room again."""
         (self.folder / BALLAST).unlink()
+
+
+def fill(ballast: Path) -> None:
+    """Let a file take all the room of its disk."""
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(CHUNK)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
 
 @contextmanager

@@ -1,0 +1,36 @@
+"""Ports that are in use: by somebody, who is named, or by nobody any more."""
+
+import socket
+import threading
+
+import pytest
+
+from feature_platform.errors import ServerError
+from feature_platform.local import ports
+from feature_platform.local.ports import LOOPBACK, check_free
+from feature_platform.local.server import Port
+
+
+@pytest.fixture
+def held() -> socket.socket:
+    """A port that nobody listens on, as a killed process leaves it for a moment."""
+    holder = socket.socket()
+    holder.bind((LOOPBACK, 0))
+    return holder
+
+
+def test_a_port_that_is_about_to_be_released_is_waited_for(held: socket.socket) -> None:
+    """The server of a killed process can be started again at once."""
+    release = threading.Timer(0.3, held.close)
+    release.start()
+    check_free("kafka", [Port(number=held.getsockname()[1], setting="kafka.port")])
+    release.join()
+
+
+def test_one_that_stays_in_use_is_told(
+    held: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the setting that gives the server another."""
+    monkeypatch.setattr(ports, "RELEASE_S", 0.1)
+    with held, pytest.raises(ServerError, match=r"is in use: stop that .* another kafka\.port"):
+        check_free("kafka", [Port(number=held.getsockname()[1], setting="kafka.port")])
