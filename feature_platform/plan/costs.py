@@ -10,7 +10,7 @@ from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.tiles.cover import cover
 from feature_platform.tiles.layout import COUNTERS, Layout, LayoutColumn
 
-DOWNTIME_DEFAULT_MS = 20_000
+DOWNTIME_DEFAULT_MS = 10_000
 """Stop with savepoint, submit, restore, first flush: what it takes on a laptop."""
 
 INSTANTS = 48
