@@ -21,8 +21,7 @@ import org.apache.spark.unsafe.types.UTF8String;
  * Raw records as the SQL sees them: the source's columns, then {@code __ts}, {@code __partition}
  * and {@code __offset}. What does not parse is left out: the job has made a dead letter of it.
  *
- * <p>Rows are Spark's internal ones on both sides: converting each event to objects for people and
- * back took as long as parsing it.
+ * <p>Rows are Spark's internal ones on both sides, so that none is converted on the way.
  */
 public final class Events {
   private Events() {}
