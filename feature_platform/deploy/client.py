@@ -27,7 +27,7 @@ LOOK_S = 0.1
 
 
 class NoAnswerError(Exception):
-    """The client ended, or did not answer in time; the message is what it has printed."""
+    """The client ended; the message is what it has printed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,8 +70,17 @@ class FlinkSubmitter:
 
     def _ask(self, spec: Mapping[str, Any], *, job_id: str, restore_path: str) -> str:
         request = {"spec": json.dumps(spec), "job_id": job_id, "restore_path": restore_path}
-        with self._lock:
-            answer = self._answer(request)
+        try:
+            with self._lock:
+                answer = self._answer(request)
+        except NoAnswerError as error:
+            raise _refusal(str(error)) from error
+        except TimeoutError as error:
+            msg = (
+                f"Flink's client did not answer within {ANSWER_TIMEOUT_S:.0f} s; "
+                f"is Flink up? See `fp status`"
+            )
+            raise JobFailedError(msg) from error
         if answer["error"]:
             raise _refusal(answer["error"])
         return answer["job_id"]
@@ -81,18 +90,10 @@ class FlinkSubmitter:
             if self._client is None:
                 self._client = self._end.enter_context(open_client(self._settings))
             return self._client.ask(request)
-        except BaseException as error:  # even interrupted: its answer would be taken for another's
+        except BaseException:  # even interrupted: its answer would be taken for another's
             if self._client:
                 self._client.process.kill()
             self.close()
-            if isinstance(error, NoAnswerError):
-                raise _refusal(str(error)) from error
-            if isinstance(error, TimeoutError):
-                msg = (
-                    f"Flink's client did not answer within {ANSWER_TIMEOUT_S:.0f} s; "
-                    f"is Flink up? See `fp status`"
-                )
-                raise JobFailedError(msg) from error
             raise
 
 

@@ -171,7 +171,7 @@ class Flink:
             "restart-strategy.exponential-delay.reset-backoff-threshold": "10 min",
             "restart-strategy.exponential-delay.attempts-before-reset-backoff": 20,
             "env.java.opts.jobmanager": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
-            # A deployer's client plans SQL in a JVM of its own, which lives for a minute at most.
+            # A deployer's client plans SQL in a JVM of its own, which does little else.
             "env.java.opts.client": "-Xmx512m -XX:+UseSerialGC -XX:TieredStopAtLevel=1",
             **flink.options,
         }
