@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from feature_platform.clock import Clock
+from feature_platform.errors import StoreUnavailableError
 from feature_platform.store.base import checked_identifier
 from feature_platform.store.connect import Connection
 
@@ -60,6 +61,8 @@ def writer_grant(keyspace: str, table: str) -> str:
 def migrate(connection: Connection, clock: Clock) -> None:
     """Apply the migrations that the keyspace lacks, in order; a crash in between is continued.
 
+    Others may do the same at the same time.
+
     Raises:
         StoreUnavailableError: The store did not answer or refused.
     """
@@ -75,13 +78,22 @@ def migrate(connection: Connection, clock: Clock) -> None:
     for number, migration in MIGRATIONS.items():
         if number not in done:
             for statement in migration(keyspace):
-                if not _is_done(connection, statement):
-                    connection.run_ddl(statement)
+                _apply(connection, statement)
             connection.run(insert, (number, clock.now_ms()))
 
 
+def _apply(connection: Connection, statement: str) -> None:
+    if _is_done(connection, statement):
+        return
+    try:
+        connection.run_ddl(statement)
+    except StoreUnavailableError:
+        if not _is_done(connection, statement):  # else another process was quicker
+            raise
+
+
 def _is_done(connection: Connection, statement: str) -> bool:
-    """Tell whether the statement added columns before a crash (Scylla has no ADD IF NOT EXISTS)."""
+    """Tell whether columns that it adds are there (Scylla has no ADD IF NOT EXISTS)."""
     adding = _ADDS.match(statement)
     if adding is None:
         return False

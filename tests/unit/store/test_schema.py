@@ -1,13 +1,24 @@
 """Statements that create tables and roles; names and passwords cannot change them."""
 
 import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
 
 import pytest
 
-from feature_platform.errors import CallerError
+from feature_platform.errors import CallerError, StoreUnavailableError
 from feature_platform.settings import Role
+from feature_platform.store.connect import Connection
 from feature_platform.store.roles import statements
-from feature_platform.store.schema import MIGRATIONS, keyspace_statement, tiles_table, writer_grant
+from feature_platform.store.schema import (
+    MIGRATIONS,
+    keyspace_statement,
+    migrate,
+    tiles_table,
+    writer_grant,
+)
+from feature_platform.testing import ManualClock
 
 PASSWORDS: dict[Role, str] = {"admin": "a", "job": "j'; DROP", "service": "s", "test": "t"}
 
@@ -73,3 +84,44 @@ def test_replication_is_as_configured() -> None:
     """In the data centre of the settings."""
     text = statements("fp", PASSWORDS, local_dc="eu", replication=3)[0]
     assert "{'class': 'NetworkTopologyStrategy', 'eu': 3}" in text
+
+
+@dataclass
+class Racing:
+    """A connection whose ALTER is refused; another process may have done it (mutable)."""
+
+    other_is_quicker: bool
+    keyspace: str = "fp"
+    altered: bool = False
+    applied: list[object] = field(default_factory=list)
+
+    def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        """Answer what a keyspace with the first migration would."""
+        if "system_schema.tables" in statement:
+            return [("migrations",)]
+        if "system_schema.columns" in statement:
+            return [("base_label",)] if self.altered else []
+        if statement.startswith("INSERT"):
+            self.applied.append(values[0])
+        return [(1,)] if statement.startswith("SELECT number") else []
+
+    def run_ddl(self, statement: str) -> None:
+        """Refuse, as a store does whose table has the column by now."""
+        self.altered = self.other_is_quicker
+        msg = f"{statement} failed"
+        raise StoreUnavailableError(msg)
+
+
+def test_two_processes_may_migrate_at_once() -> None:
+    """The demo's, and that of Dagster which it has just started: the slower one goes on."""
+    racing = Racing(other_is_quicker=True)
+    migrate(cast("Connection", racing), ManualClock(1))
+    assert racing.applied == [2]
+
+
+def test_a_refused_migration_is_told() -> None:
+    """Nobody else has done it, so it is not done."""
+    racing = Racing(other_is_quicker=False)
+    with pytest.raises(StoreUnavailableError):
+        migrate(cast("Connection", racing), ManualClock(1))
+    assert racing.applied == []
