@@ -217,8 +217,12 @@ class World:
 
 
 @contextmanager
-def open_world(settings: Settings) -> Iterator[World]:
+def open_world(settings: Settings, submitter: Submitter | None = None) -> Iterator[World]:
     """Connect to the real servers as `fp_admin`, with the registry's tables brought up to date.
+
+    Args:
+        settings: Where the servers are.
+        submitter: One that is the caller's to close; without it the world has one of its own.
 
     Raises:
         SettingsError: The password of fp_admin is not known.
@@ -226,7 +230,7 @@ def open_world(settings: Settings) -> Iterator[World]:
     """
     clock = SystemClock()
     with (
-        closing(FlinkSubmitter(settings)) as submitter,
+        closing(FlinkSubmitter(settings)) as own,
         connect(settings.store, "fp_admin", password(settings, "admin")) as connection,
     ):
         tiles = CqlTiles(connection)
@@ -238,7 +242,7 @@ def open_world(settings: Settings) -> Iterator[World]:
             tiles=tiles,
             topics=KafkaTopics(settings.kafka),
             cluster=FlinkRest(settings.flink.rest_url),
-            submitter=submitter,
+            submitter=submitter or own,
             backfiller=SparkBackfiller(settings),
             recounter=SparkRecounter(settings),
             clock=clock,

@@ -23,7 +23,7 @@ from feature_platform.checks.run import Ask, check
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import World, open_world
+from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.store.base import RowWrite, StoredRow, write_timestamp
@@ -103,7 +103,10 @@ def red(found: Checked) -> set[Check]:
 
 @pytest.mark.timeout(900)
 def test_checks_find_what_is_wrong_and_nothing_else(
-    settings: Settings, name: str, spark: SparkSession
+    settings: Settings,
+    name: str,
+    spark: SparkSession,
+    submitter: Submitter,
 ) -> None:
     """A day of it: streamed, archived, checked while events come, damaged, repaired, gone on."""
     featureset = load(settings).featuresets[name]
@@ -115,7 +118,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         partitions=PARTITIONS,
     )
     events = list(generate_events(featureset.source, "post_id", mix, seed=SEED))
-    with open_world(settings) as real:
+    with open_world(settings, submitter) as real:
         recounter = RecounterHere(spark, settings.event_log_folder)
         world = replace(real, recounter=recounter)
         snapshot = deploy(world, settings, name)

@@ -11,7 +11,7 @@ from judge import assert_equal, dead_letters, deploy, load, produce
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import Topics
 from feature_platform.clock import SystemClock
-from feature_platform.deploy.world import open_world
+from feature_platform.deploy.world import Submitter, open_world
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, generate_events
 
@@ -25,6 +25,7 @@ SEED = 20_260
 @pytest.mark.timeout(900)
 def test_everything_stored_and_served_equals_the_recount(
     project: Callable[[Mapping[str, str]], Settings],
+    submitter: Submitter,
 ) -> None:
     """Random events, bad ones among them, give the oracle's rows, byte for byte, and values."""
     name = f"everything_{uuid4().hex[:6]}"
@@ -44,7 +45,7 @@ def test_everything_stored_and_served_equals_the_recount(
     )
     events = list(generate_events(featureset.source, "post_id", mix, seed=SEED))
     half = EVENTS // 2
-    with open_world(settings) as world:
+    with open_world(settings, submitter) as world:
         assert ensure_topic(settings.kafka, name) == PARTITIONS
         produce(settings, name, events[:half])  # A backlog ...
         snapshot = deploy(world, settings, name)

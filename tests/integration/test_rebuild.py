@@ -18,7 +18,7 @@ from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
 from feature_platform.deploy.spark import SparkBackfiller
-from feature_platform.deploy.world import World, open_world
+from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.errors import SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
@@ -70,7 +70,9 @@ def _rebuild_on_a_full_disk(settings: Settings, world: World, name: str, folder:
 
 @pytest.mark.timeout(900)
 def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
-    project: Callable[[Mapping[str, str]], Settings], tmp_path: Path
+    project: Callable[[Mapping[str, str]], Settings],
+    tmp_path: Path,
+    submitter: Submitter,
 ) -> None:
     """Begun by Spark, edited, rebuilt by Spark, rolled back: events of all times on both sides."""
     name = f"rebuilt_{uuid4().hex[:6]}"
@@ -91,7 +93,7 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
     )
     events = list(generate_events(old.source, "post_id", mix, seed=SEED))
     third = EVENTS // 3
-    with open_world(settings) as world:
+    with open_world(settings, submitter) as world:
         assert ensure_topic(settings.kafka, name) == PARTITIONS
         produce(settings, name, events[:third])
         first, _ = applied(settings, world, name)  # a new feature set with a history

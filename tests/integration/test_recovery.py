@@ -1,6 +1,7 @@
 """A job whose checkpoints are gone, a rollback, a sweep that is killed: rows equal the recount."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from feature_platform.deploy.recover import (
     make_rollback_plan,
 )
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import Tiles, World, open_world
+from feature_platform.deploy.world import Submitter, Tiles, World, open_world
 from feature_platform.errors import PlanRefusedError, StoreUnavailableError
 from feature_platform.settings import Settings
 from feature_platform.store.base import UndoPage
@@ -123,7 +124,10 @@ class Case:
 
 
 @pytest.fixture
-def case(project: MakeProject) -> Iterator[Case]:
+def case(
+    project: MakeProject,
+    submitter: Submitter,
+) -> Iterator[Case]:
     """A feature set with a third of its events counted; its job is cancelled at the end."""
     name = f"recovery_{uuid4().hex[:6]}"
     settings = project(
@@ -138,7 +142,7 @@ def case(project: MakeProject) -> Iterator[Case]:
     )
     events = list(generate_events(load(settings).sources[name], "user_id", mix, seed=SEED))
     ensure_topic(settings.kafka, name)
-    with open_world(settings) as world:
+    with open_world(settings, submitter) as world:
         made = Case(settings=settings, world=world, name=name, events=events)
         made.deploy()
         made.send(1 / 3)
@@ -174,7 +178,9 @@ def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: C
 def test_after_the_undo_time_a_person_is_asked(case: Case) -> None:
     """It says since when, and goes on once the person has accepted."""
     shutil.rmtree(case.cancel())
-    store = case.settings.store.model_copy(update={"undo_ttl_ms": 1_000})
+    undo_ttl_ms = 1_000
+    time.sleep(undo_ttl_ms / 1000)
+    store = case.settings.store.model_copy(update={"undo_ttl_ms": undo_ttl_ms})
     late = replace(case.world, settings=case.settings.model_copy(update={"store": store}))
     with pytest.raises(PlanRefusedError, match=r"its rows may be wrong\. Since .*--accept-age"):
         make_recover_plan(late, case.name, "store")

@@ -10,7 +10,7 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan
-from feature_platform.deploy.world import World, open_world
+from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.registry.base import Attempt
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, generate_events
@@ -46,7 +46,10 @@ settings: {{parallelism: 1, checkpoint_interval: 3s, flush_interval: 1s, keep: 6
 
 
 @pytest.mark.timeout(600)
-def test_rescaling_changes_no_row(project: Callable[[Mapping[str, str]], Settings]) -> None:
+def test_rescaling_changes_no_row(
+    project: Callable[[Mapping[str, str]], Settings],
+    submitter: Submitter,
+) -> None:
     """Each attempt is one number for all its subtasks, and numbers rise."""
     settings = short_grace(
         project({f"featuresets/sources/{NAME}.yaml": SOURCE, f"featuresets/{NAME}.yaml": FEATURES})
@@ -55,7 +58,7 @@ def test_rescaling_changes_no_row(project: Callable[[Mapping[str, str]], Setting
     events = list(generate_events(load(settings).sources[NAME], "user_id", mix, seed=SEED))
     quarter = EVENTS // 4
     ensure_topic(settings.kafka, NAME)
-    with open_world(settings) as world:
+    with open_world(settings, submitter) as world:
         for number, parallelism in enumerate((1, 3, 2)):
             _define(settings, parallelism)
             snapshot = deploy(world, settings, NAME)

@@ -10,7 +10,7 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.control import stop
-from feature_platform.deploy.world import World, open_world
+from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.partials import Partial
 from feature_platform.settings import Settings
@@ -81,6 +81,7 @@ class UpgradedOracle(Oracle):
 @pytest.mark.timeout(600)
 def test_counts_continue_over_an_upgrade(
     project: Callable[[Mapping[str, str]], Settings],
+    submitter: Submitter,
 ) -> None:
     """Events before, during and after an upgrade from a savepoint add up to the oracle's rows."""
     settings = project(
@@ -92,7 +93,7 @@ def test_counts_continue_over_an_upgrade(
     )
     events = list(generate_events(source, "user_id", mix, seed=SEED))
     third = EVENTS // 3
-    with open_world(settings) as world:
+    with open_world(settings, submitter) as world:
         ensure_topic(settings.kafka, NAME)
         first = deploy(world, settings, NAME)
         produce(settings, NAME, events[:third])

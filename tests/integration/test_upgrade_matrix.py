@@ -16,7 +16,7 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.control import stop
-from feature_platform.deploy.world import World, open_world
+from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.plan.compare import Kind
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
@@ -161,7 +161,10 @@ def flow() -> Flow:
 
 @pytest.fixture
 def deployed(
-    flow: Flow, project: Callable[[Mapping[str, str]], Settings], request: pytest.FixtureRequest
+    flow: Flow,
+    project: Callable[[Mapping[str, str]], Settings],
+    request: pytest.FixtureRequest,
+    submitter: Submitter,
 ) -> Iterator[tuple[str, Settings, World]]:
     """A feature set of its own over the shared topic, running; and its project and world."""
     name = f"m_{request.node.callspec.params['run'][-1]}_{uuid4().hex[:6]}"
@@ -179,7 +182,7 @@ def deployed(
         )
         flow.events += generate_events(load(settings).sources[TOPIC], "user_id", mix, seed=SEED)
         flow.send(settings, FIRST)
-    with open_world(settings) as world:
+    with open_world(settings, submitter) as world:
         plans = make_plans(world, load(settings), [name])
         assert [outcome.error for outcome in apply(world, plans)] == [None]
         yield name, settings, world
