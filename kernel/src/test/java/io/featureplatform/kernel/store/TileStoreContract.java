@@ -4,10 +4,12 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.featureplatform.kernel.tile.TileKey;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -15,6 +17,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 abstract class TileStoreContract {
   private static final TileKey CLOSED = new TileKey(0, 60_000);
+  private static final int MANY = 35;
   private static final TileKey OTHER = new TileKey(1, 60_000);
 
   private final String entity = "entity-" + UUID.randomUUID();
@@ -96,6 +99,35 @@ abstract class TileStoreContract {
     write(WriteTime.of(1, 1), RowWrite.undo(UndoKey.of(new Epoch(1, 7), 1), bytes(1), 1_000));
     pass(2_100);
     assertEquals(List.of(), undo(0, Long.MAX_VALUE, 10));
+  }
+
+  /** Requests that are under way together, more than a store may group, keep to their entities. */
+  @Test
+  void manyAtOnceAreNotMixedUp() throws Exception {
+    List<CompletableFuture<Void>> writes = new ArrayList<>();
+    for (int i = 0; i < MANY; i++) {
+      List<RowWrite> rows = new ArrayList<>(List.of(RowWrite.head(new byte[i * 20])));
+      if (i % 3 == 0) {
+        rows.add(RowWrite.closed(CLOSED, bytes(i), 600));
+      }
+      writes.add(store().write(entity + i, rows, WriteTime.of(1, i + 1)).toCompletableFuture());
+    }
+    for (CompletableFuture<Void> write : writes) {
+      write.get();
+    }
+    List<CompletableFuture<Map<TileKey, StoredRow>>> reads = new ArrayList<>();
+    for (int i = 0; i <= MANY; i++) {
+      reads.add(store().read(entity + i, Set.of(TileStore.HEAD)).toCompletableFuture());
+      reads.add(store().read(entity + i, Set.of(TileStore.HEAD, CLOSED)).toCompletableFuture());
+    }
+    for (int i = 0; i < MANY; i++) {
+      StoredRow head = reads.get(2 * i).get().get(TileStore.HEAD);
+      assertEquals(i * 20, head.payload().length);
+      assertEquals(WriteTime.of(1, i + 1), head.writeTime());
+      assertEquals(Set.of(TileStore.HEAD), reads.get(2 * i).get().keySet());
+      assertEquals(i % 3 == 0, reads.get(2 * i + 1).get().containsKey(CLOSED));
+    }
+    assertEquals(Map.of(), reads.get(2 * MANY).get());
   }
 
   private List<Integer> undo(long from, long to, int limit) throws Exception {
