@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 NAME = "post_engagement"
 TOPIC = "post_events"
 SAMPLE = 5_000
-PATIENCE_S = 900.0
+PATIENCE_S = 7_200.0
 
 _Phase = TypeVar("_Phase")
 
