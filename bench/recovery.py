@@ -188,7 +188,7 @@ class Bench:
         say(f"{events:,} events over {self._workload.entities:,} entities")
         path = self._settings.featuresets / f"{NAME}.yaml"
         path.write_text(
-            path.read_text().replace("checkpoint_interval: 30s", "checkpoint_interval: 5s")
+            path.read_text().replace("checkpoint_interval: 30s", "checkpoint_interval: 15s")
         )
         self._backlog(events)
         deploy(self._settings, self._world)

@@ -1,5 +1,14 @@
 """A feature set with every aggregate and every type, for what must hold of all of them."""
 
+from collections.abc import Mapping
+
+from feature_platform.clock import SystemClock
+from feature_platform.definition.model import FeatureSet
+from feature_platform.testing import Mix, RawEvent, generate_events
+
+PARTITIONS = 4
+HOUR_MS = 3_600_000
+
 SOURCE = """
 source: {name}
 topic: {name}
@@ -83,3 +92,25 @@ features:
   recent_actions: latest
 settings: {{parallelism: 2, checkpoint_interval: 5s, flush_interval: 1s, state_ttl: 1m, keep: 6h}}
 """
+
+
+def files(name: str, definition: str = EVERYTHING) -> Mapping[str, str]:
+    """Return the texts of the feature set and its source, by their paths in a project."""
+    return {
+        f"featuresets/sources/{name}.yaml": SOURCE.format(name=name),
+        f"featuresets/{name}.yaml": definition.format(name=name),
+    }
+
+
+def random_events(
+    featureset: FeatureSet, count: int, *, entities: int, hours: int, seed: int
+) -> list[RawEvent]:
+    """Draw events of the last hours, bad ones among them, in as many partitions as a topic has."""
+    mix = Mix(
+        count=count,
+        entities=entities,
+        end_ms=SystemClock().now_ms(),
+        span_ms=hours * HOUR_MS,
+        partitions=PARTITIONS,
+    )
+    return list(generate_events(featureset.source, "post_id", mix, seed=seed))

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 from commands import fp
-from everything import EVERYTHING, SOURCE
+from everything import HOUR_MS, PARTITIONS, files, random_events
 from judge import assert_equal, deploy, load, produce, short_grace
 from pyspark.sql import SparkSession
 
@@ -20,20 +20,17 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import Check, Checked, CheckResult
 from feature_platform.checks.run import Ask, check
-from feature_platform.clock import SystemClock
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.store.base import RowWrite, StoredRow, write_timestamp
-from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
+from feature_platform.testing import Oracle, RawEvent
 from feature_platform.testing.reference_rows import encode_row
 
 EVENTS, LIVE = 4_000, 300
 ENTITIES = 60
-HOUR_MS = 3_600_000
-PARTITIONS = 4
 SEED = 91
 
 
@@ -75,12 +72,7 @@ class RecounterHere:
 @pytest.fixture
 def settings(project: Callable[[Mapping[str, str]], Settings], name: str) -> Settings:
     """A project with every aggregate, and an event log of its own."""
-    made = project(
-        {
-            f"featuresets/sources/{name}.yaml": SOURCE.format(name=name),
-            f"featuresets/{name}.yaml": EVERYTHING.format(name=name),
-        }
-    )
+    made = project(files(name))
     assert ensure_topic(made.kafka, name) == PARTITIONS
     return short_grace(made)
 
@@ -110,14 +102,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
 ) -> None:
     """A day of it: streamed, archived, checked while events come, damaged, repaired, gone on."""
     featureset = load(settings).featuresets[name]
-    mix = Mix(
-        count=EVENTS + 2 * LIVE,
-        entities=ENTITIES,
-        end_ms=SystemClock().now_ms(),
-        span_ms=3 * HOUR_MS,
-        partitions=PARTITIONS,
-    )
-    events = list(generate_events(featureset.source, "post_id", mix, seed=SEED))
+    events = random_events(featureset, EVENTS + 2 * LIVE, entities=ENTITIES, hours=3, seed=SEED)
     with open_world(settings, submitter) as real:
         recounter = RecounterHere(spark, settings.event_log_folder)
         world = replace(real, recounter=recounter)

@@ -5,20 +5,17 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
-from everything import EVERYTHING, SOURCE
+from everything import PARTITIONS, files, random_events
 from judge import assert_equal, dead_letters, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import Topics
-from feature_platform.clock import SystemClock
 from feature_platform.deploy.world import Submitter, open_world
 from feature_platform.settings import Settings
-from feature_platform.testing import Mix, Oracle, generate_events
+from feature_platform.testing import Oracle
 
 EVENTS = 200_000
 ENTITIES = 2_000
-HOUR_MS = 3_600_000
-PARTITIONS = 4
 SEED = 20_260
 
 
@@ -29,21 +26,9 @@ def test_everything_stored_and_served_equals_the_recount(
 ) -> None:
     """Random events, bad ones among them, give the oracle's rows, byte for byte, and values."""
     name = f"everything_{uuid4().hex[:6]}"
-    settings = project(
-        {
-            f"featuresets/sources/{name}.yaml": SOURCE.format(name=name),
-            f"featuresets/{name}.yaml": EVERYTHING.format(name=name),
-        }
-    )
+    settings = project(files(name))
     featureset = load(settings).featuresets[name]
-    mix = Mix(
-        count=EVENTS,
-        entities=ENTITIES,
-        end_ms=SystemClock().now_ms(),
-        span_ms=2 * HOUR_MS,
-        partitions=PARTITIONS,
-    )
-    events = list(generate_events(featureset.source, "post_id", mix, seed=SEED))
+    events = random_events(featureset, EVENTS, entities=ENTITIES, hours=2, seed=SEED)
     half = EVENTS // 2
     with open_world(settings, submitter) as world:
         assert ensure_topic(settings.kafka, name) == PARTITIONS

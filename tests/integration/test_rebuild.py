@@ -8,12 +8,11 @@ from uuid import uuid4
 
 import pytest
 from commands import kill_spark
-from everything import EVERYTHING, SOURCE
+from everything import EVERYTHING, PARTITIONS, files, random_events
 from judge import assert_equal, load, produce
 from small_disk import small_disk
 
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.clock import SystemClock
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
@@ -22,12 +21,10 @@ from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.errors import SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
-from feature_platform.testing import Mix, Oracle, generate_events
+from feature_platform.testing import Oracle
 
 EVENTS = 9_000
 ENTITIES = 150
-HOUR_MS = 3_600_000
-PARTITIONS = 4
 SPARK_LIVES_S = 6.0
 """It takes longer to do its work."""
 SEED = 77
@@ -76,22 +73,10 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
 ) -> None:
     """Begun by Spark, edited, rebuilt by Spark, rolled back: events of all times on both sides."""
     name = f"rebuilt_{uuid4().hex[:6]}"
-    definition = EVERYTHING.format(name=name).replace(*WITH_HISTORY)
-    settings = project(
-        {
-            f"featuresets/sources/{name}.yaml": SOURCE.format(name=name),
-            f"featuresets/{name}.yaml": definition,
-        }
-    )
+    definition = EVERYTHING.replace(*WITH_HISTORY)
+    settings = project(files(name, definition))
     old = load(settings).featuresets[name]
-    mix = Mix(
-        count=EVENTS,
-        entities=ENTITIES,
-        end_ms=SystemClock().now_ms(),
-        span_ms=2 * HOUR_MS,
-        partitions=PARTITIONS,
-    )
-    events = list(generate_events(old.source, "post_id", mix, seed=SEED))
+    events = random_events(old, EVENTS, entities=ENTITIES, hours=2, seed=SEED)
     third = EVENTS // 3
     with open_world(settings, submitter) as world:
         assert ensure_topic(settings.kafka, name) == PARTITIONS
@@ -100,7 +85,8 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
         produce(settings, name, events[third : 2 * third])
         assert_equal(settings, world, Oracle(old, first.layout, events[: 2 * third]), name)
 
-        (settings.featuresets / f"{name}.yaml").write_text(definition.replace(*EDIT))
+        edited = definition.replace(*EDIT).format(name=name)
+        (settings.featuresets / f"{name}.yaml").write_text(edited)
         _rebuild_on_a_full_disk(settings, world, name, tmp_path / "small")
         _kill_spark_in_the_middle(settings, world, name)
         assert world.registry.snapshot(name) == first
