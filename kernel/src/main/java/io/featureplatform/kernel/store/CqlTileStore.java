@@ -37,7 +37,7 @@ import java.util.function.Supplier;
  */
 final class CqlTileStore implements TileStore {
   /** Cassandra warns of a batch of more partitions. */
-  static final int GROUP_MAX = 10;
+  private static final int GROUP_MAX = 10;
 
   /** Cassandra warns of a batch of more than 5 KiB if it is of several partitions. */
   private static final int GROUP_BYTES_MAX = 4_096;
