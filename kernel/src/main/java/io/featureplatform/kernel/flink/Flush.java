@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import org.apache.flink.metrics.Gauge;
@@ -40,7 +39,6 @@ import org.apache.flink.runtime.execution.SuppressRestartsException;
  */
 final class Flush {
   private static final int CLOSED_ROWS_MAX = 20_000;
-  private static final Set<TileKey> HEAD_ALONE = Set.of(TileStore.HEAD);
 
   /** An entity whose changes are to be applied; {@code headRow} is null if it has no row. */
   @SuppressWarnings("ArrayRecordComponent")
@@ -141,7 +139,7 @@ final class Flush {
       byte[] headRow = heads.get(entry.entity());
       if (headRow == null) {
         metrics.stateMisses.inc();
-        ask(entry, null, HEAD_ALONE);
+        ask(entry, null, TileStore.HEAD_ALONE);
       } else {
         metrics.stateHits.inc();
         takeOrAsk(subject(entry, headRow), ready);

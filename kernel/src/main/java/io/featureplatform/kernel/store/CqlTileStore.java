@@ -43,7 +43,6 @@ final class CqlTileStore implements TileStore {
   private static final int GROUP_BYTES_MAX = 4_096;
 
   private static final long GROUP_DELAY_MS = 1;
-  private static final Set<TileKey> HEAD_ALONE = Set.of(HEAD);
 
   /** About what the columns of a row take beside its payload. */
   private static final int ROW_BYTES = 48;

@@ -5,7 +5,6 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -45,13 +44,7 @@ final class Grouping<T> implements AutoCloseable {
     this.bytesMax = bytesMax;
     this.delayMs = delayMs;
     this.send = send;
-    this.timer =
-        Executors.newSingleThreadScheduledExecutor(
-            task -> {
-              Thread thread = new Thread(task, "fp-store-groups");
-              thread.setDaemon(true);
-              return thread;
-            });
+    this.timer = DaemonTimer.start("fp-store-groups");
   }
 
   /** Takes an item; hands its group on if that is full now, or the one before it if it was. */

@@ -3,7 +3,6 @@ package io.featureplatform.kernel.store;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
@@ -40,13 +39,7 @@ public final class Retry implements AutoCloseable {
   public Retry(long limitMs, Clock clock) {
     this.limitMs = limitMs;
     this.clock = clock;
-    this.timer =
-        Executors.newSingleThreadScheduledExecutor(
-            task -> {
-              Thread thread = new Thread(task, "fp-store-retry");
-              thread.setDaemon(true);
-              return thread;
-            });
+    this.timer = DaemonTimer.start("fp-store-retry");
   }
 
   /** Returns how often something was repeated so far. */

@@ -4,6 +4,7 @@ import io.featureplatform.kernel.tile.TileKey;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletionStage;
 
 /**
@@ -13,6 +14,9 @@ import java.util.concurrent.CompletionStage;
 public interface TileStore extends AutoCloseable {
   /** The key of an entity's head row. */
   TileKey HEAD = new TileKey(-1, 0);
+
+  /** What a read of nothing but the head asks for. */
+  Set<TileKey> HEAD_ALONE = Set.of(HEAD);
 
   /**
    * An undo row as it stands in the store.
