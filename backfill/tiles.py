@@ -75,11 +75,13 @@ def partials(session: SparkSession, events: DataFrame, spec: Mapping[str, Any]) 
         spec: The job spec, or its part in the snapshot.
 
     Returns:
-        `__entity` STRING, `__tile` BIGINT (start of a finest tile), `_events` and the columns.
+        `__entity` STRING, `__tile` BIGINT (start of a finest tile), `_events` and the columns. Each
+        part of the events is grouped alone, so a tile may come several times, to be added up.
     """
     register_functions(session)
     events.createOrReplaceTempView(spec["source"]["name"])
-    return session.sql(spec["spark_sql"])
+    groups = _kernel(session).PartGroups.of(_java(session.sql(spec["spark_sql"])))
+    return DataFrame(groups, session)
 
 
 def tile_rows(session: SparkSession, partials: DataFrame, spec: Mapping[str, Any]) -> DataFrame:

@@ -80,6 +80,12 @@ def collected(rows: DataFrame) -> dict[Place, bytes]:
     return dict(found)
 
 
+def shuffles(frame: DataFrame) -> int:
+    """Count the shuffles among what a frame is computed from."""
+    lineage: str = frame._jdf.queryExecution().toRdd().toDebugString()
+    return lineage.count("ShuffledRowRDD")
+
+
 def expected_rows(oracle: Oracle) -> Iterator[tuple[Place, bytes]]:
     """Return what the oracle says of all entities."""
     for key in oracle.entities:
@@ -129,6 +135,15 @@ def test_how_the_input_is_split_changes_nothing(
         spark.conf.set(key, value)
 
     assert dict(rows) == other
+
+
+def test_events_are_grouped_where_they_are(
+    spark: SparkSession, records: DataFrame, spec: Mapping[str, Any]
+) -> None:
+    """Grouping shuffles nothing, rolling up shuffles once: Spark plans our queries as we expect."""
+    grouped = partials(spark, parse(spark, records, spec), spec)
+
+    assert [shuffles(grouped), shuffles(tile_rows(spark, grouped, spec))] == [0, 1]
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,18 @@ import java.util.Deque;
 import java.util.Iterator;
 import java.util.Map;
 import java.util.NoSuchElementException;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.unsafe.types.UTF8String;
 
 /**
  * The rows of entities, one entity after the other, from their partials in the order of entity and
- * tile: closed tiles as they leave the head, then the head.
+ * tile, of which there may be several: closed tiles as they leave the head, then the head.
  *
  * <p>Tiles ascend, so a tile that has left the head never changes again: of an entity with a long
  * past only some thousand tiles are in memory at a time. Hot path.
  */
-final class EntityRows implements Iterator<Row> {
+final class EntityRows implements Iterator<InternalRow> {
   /** How many finest tiles are rolled up at a time. */
   static final int TILES_MAX = 4_096;
 
@@ -30,16 +31,16 @@ final class EntityRows implements Iterator<Row> {
   private static final int FIRST_PARTIAL = 2;
 
   private final Layout layout;
-  private final Iterator<Row> partials;
+  private final Iterator<InternalRow> partials;
   private final int tilesMax;
   private final Values values = new Values();
-  private final Deque<Row> ready = new ArrayDeque<>();
-  private String entity;
+  private final Deque<InternalRow> ready = new ArrayDeque<>();
+  private UTF8String entity;
   private Head head;
   private Changes changes;
   private int tiles;
 
-  EntityRows(Layout layout, Iterator<Row> partials, int tilesMax) {
+  EntityRows(Layout layout, Iterator<InternalRow> partials, int tilesMax) {
     this.layout = layout;
     this.partials = partials;
     this.tilesMax = tilesMax;
@@ -54,7 +55,7 @@ final class EntityRows implements Iterator<Row> {
   }
 
   @Override
-  public Row next() {
+  public InternalRow next() {
     if (!hasNext()) {
       throw new NoSuchElementException();
     }
@@ -68,11 +69,11 @@ final class EntityRows implements Iterator<Row> {
       finish();
       return last;
     }
-    Row row = partials.next();
-    String name = row.getString(ENTITY);
+    InternalRow row = partials.next();
+    UTF8String name = row.getUTF8String(ENTITY);
     if (!name.equals(entity)) {
       finish();
-      entity = name;
+      entity = name.copy();
       head = Head.empty(layout);
       changes = new Changes(layout);
     }
@@ -101,15 +102,15 @@ final class EntityRows implements Iterator<Row> {
     }
   }
 
-  private Row row(int level, long startMs, byte[] payload) {
-    return RowFactory.create(entity, level, startMs, payload);
+  private InternalRow row(int level, long startMs, byte[] payload) {
+    return new GenericInternalRow(new Object[] {entity, level, startMs, payload});
   }
 
   /** The partials of a row, which follow its entity and tile. Mutable: one is reused. */
   private static final class Values implements CommandValues {
-    private Row row;
+    private InternalRow row;
 
-    Values of(Row row) {
+    Values of(InternalRow row) {
       this.row = row;
       return this;
     }
@@ -126,7 +127,7 @@ final class EntityRows implements Iterator<Row> {
 
     @Override
     public byte[] bytes(int column) {
-      return (byte[]) row.get(FIRST_PARTIAL + column);
+      return row.getBinary(FIRST_PARTIAL + column);
     }
   }
 }

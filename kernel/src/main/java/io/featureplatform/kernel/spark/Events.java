@@ -20,8 +20,6 @@ import org.apache.spark.unsafe.types.UTF8String;
 /**
  * Raw records as the SQL sees them: the source's columns, then {@code __ts}, {@code __partition}
  * and {@code __offset}. What does not parse is left out: the job has made a dead letter of it.
- *
- * <p>Rows are Spark's internal ones on both sides, so that none is converted on the way.
  */
 public final class Events {
   private Events() {}
@@ -37,15 +35,10 @@ public final class Events {
     BackfillSpec spec = BackfillSpec.parse(specJson);
     SourceSchema schema = spec.source();
     String entity = spec.entity();
-    var raw =
-        (org.apache.spark.sql.classic.Dataset<Row>)
-            records.select("value", "partition", "offset", "timestamp");
     JavaRDD<InternalRow> events =
-        raw.queryExecution()
-            .toRdd()
-            .toJavaRDD()
+        InternalRows.of(records.select("value", "partition", "offset", "timestamp"))
             .mapPartitions(rows -> new Parsed(rows, new EventParser(schema, entity), schema));
-    return raw.sparkSession().internalCreateDataFrame(events.rdd(), type(schema), false);
+    return InternalRows.dataset(records, events, type(schema));
   }
 
   private static StructType type(SourceSchema schema) {

@@ -4,12 +4,12 @@ import static org.apache.spark.sql.functions.col;
 
 import io.featureplatform.kernel.tile.Layout;
 import java.util.stream.Stream;
+import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.ForeachPartitionFunction;
-import org.apache.spark.api.java.function.MapPartitionsFunction;
 import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
-import org.apache.spark.sql.Encoders;
 import org.apache.spark.sql.Row;
+import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 
@@ -29,7 +29,8 @@ public final class TileRows {
   /**
    * Rolls partials up to every level, as the kernel of a job does.
    *
-   * @param partials what the SQL returns: entity, finest tile, {@code _events} and the columns
+   * @param partials what the SQL returns: entity, finest tile, {@code _events} and the columns; of
+   *     a tile there may be several rows
    * @param specJson the job spec
    * @return entity STRING, level INT (-1 the head), start BIGINT, payload BINARY; those of an
    *     entity stand together
@@ -41,13 +42,12 @@ public final class TileRows {
                 Stream.of(ENTITY, TILE), layout.columns().stream().map(column -> column.name()))
             .map(name -> col("`" + name + "`"))
             .toArray(Column[]::new);
-    MapPartitionsFunction<Row, Row> rollUp =
-        rows -> new EntityRows(layout, rows, EntityRows.TILES_MAX);
-    return partials
-        .select(columns)
-        .repartition(col(ENTITY))
-        .sortWithinPartitions(ENTITY, TILE)
-        .mapPartitions(rollUp, Encoders.row(TYPE));
+    Dataset<Row> inOrder =
+        partials.select(columns).repartition(col(ENTITY)).sortWithinPartitions(ENTITY, TILE);
+    JavaRDD<InternalRow> rows =
+        InternalRows.of(inOrder)
+            .mapPartitions(each -> new EntityRows(layout, each, EntityRows.TILES_MAX));
+    return InternalRows.dataset(partials, rows, TYPE);
   }
 
   /**

@@ -15,8 +15,9 @@ import java.util.TreeMap;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
-import org.apache.spark.sql.Row;
-import org.apache.spark.sql.RowFactory;
+import org.apache.spark.sql.catalyst.InternalRow;
+import org.apache.spark.sql.catalyst.expressions.GenericInternalRow;
+import org.apache.spark.unsafe.types.UTF8String;
 import org.junit.jupiter.api.Test;
 
 class EntityRowsTest {
@@ -40,17 +41,17 @@ class EntityRowsTest {
   /** However few tiles are rolled up at a time, the rows are those of all at once. */
   @Property(tries = 300)
   void chunksGiveTheWhole(@ForAll long seed, @ForAll @IntRange(min = 1, max = 5) int tilesMax) {
-    List<Row> partials = partials(new Random(seed));
+    List<InternalRow> partials = partials(new Random(seed));
     assertEquals(byPlace(rows(partials, Integer.MAX_VALUE)), byPlace(rows(partials, tilesMax)));
   }
 
   /** Rows of an entity stand together, its head last; each place comes once. */
   @Property(tries = 100)
   void entitiesStandTogether(@ForAll long seed) {
-    List<Row> rows = rows(partials(new Random(seed)), 2);
+    List<InternalRow> rows = rows(partials(new Random(seed)), 2);
     assertEquals(rows.size(), byPlace(rows).size());
     for (int i = 0; i < rows.size(); i++) {
-      boolean last = i == rows.size() - 1 || !rows.get(i).get(0).equals(rows.get(i + 1).get(0));
+      boolean last = i == rows.size() - 1 || !entity(rows, i).equals(entity(rows, i + 1));
       assertEquals(last, rows.get(i).getInt(1) == -1);
     }
   }
@@ -58,37 +59,49 @@ class EntityRowsTest {
   /** A partition that got no entity has no rows. */
   @Test
   void nothingGivesNothing() {
-    assertFalse(new EntityRows(Layout.fromJson(LAYOUT), List.<Row>of().iterator(), 1).hasNext());
+    assertFalse(
+        new EntityRows(Layout.fromJson(LAYOUT), List.<InternalRow>of().iterator(), 1).hasNext());
   }
 
-  private static List<Row> rows(List<Row> partials, int tilesMax) {
-    List<Row> rows = new ArrayList<>();
+  private static List<InternalRow> rows(List<InternalRow> partials, int tilesMax) {
+    List<InternalRow> rows = new ArrayList<>();
     new EntityRows(Layout.fromJson(LAYOUT), partials.iterator(), tilesMax)
         .forEachRemaining(rows::add);
     return rows;
   }
 
-  private static Map<String, String> byPlace(List<Row> rows) {
+  private static InternalRow row(Object... values) {
+    return new GenericInternalRow(values);
+  }
+
+  private static UTF8String entity(List<InternalRow> rows, int index) {
+    return rows.get(index).getUTF8String(0);
+  }
+
+  private static Map<String, String> byPlace(List<InternalRow> rows) {
     Map<String, String> places = new TreeMap<>();
-    for (Row row : rows) {
-      String place = row.getString(0) + " " + row.getInt(1) + " " + row.getLong(2);
-      places.put(place, HexFormat.of().formatHex((byte[]) row.get(3)));
+    for (InternalRow row : rows) {
+      String place = row.getUTF8String(0) + " " + row.getInt(1) + " " + row.getLong(2);
+      places.put(place, HexFormat.of().formatHex(row.getBinary(3)));
     }
     return places;
   }
 
-  /** Ascending by entity and tile; zeros, sums that cancel, and nulls among the values. */
-  private static List<Row> partials(Random random) {
-    List<Row> partials = new ArrayList<>();
+  /**
+   * Ascending by entity and tile, some tiles in two rows; zeros, sums that cancel, and nulls among
+   * the values.
+   */
+  private static List<InternalRow> partials(Random random) {
+    List<InternalRow> partials = new ArrayList<>();
     for (int entity = 0; entity < random.nextInt(4); entity++) {
       long minute = random.nextInt(100);
       for (int i = 0; i <= random.nextInt(12); i++) {
-        minute += random.nextInt(3) == 0 ? 1 + random.nextInt(60) : 1;
+        minute += random.nextInt(3) == 0 ? random.nextInt(60) : 1;
         long tileMs = minute * MINUTE_MS;
         byte[] word = ("w" + random.nextInt(9)).getBytes(StandardCharsets.UTF_8);
         partials.add(
-            RowFactory.create(
-                "e" + entity,
+            row(
+                UTF8String.fromString("e" + entity),
                 tileMs,
                 1L + random.nextInt(3),
                 random.nextInt(4) == 0 ? null : (Long) (random.nextInt(3) - 1L),
