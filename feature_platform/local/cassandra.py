@@ -59,7 +59,7 @@ sstable:
   selected_format: bti
 file_cache_size: 64MiB
 auto_snapshot: false
-# One unlogged batch per entity is one partition: the default of 50 KiB is meant for many.
+# An unlogged batch of more than 4 KiB holds one entity, one partition: 50 KiB, the default, is meant for many.
 batch_size_warn_threshold: 1MiB
 batch_size_fail_threshold: 8MiB
 """
