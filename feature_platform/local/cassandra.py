@@ -59,7 +59,7 @@ sstable:
   selected_format: bti
 file_cache_size: 64MiB
 auto_snapshot: false
-# An unlogged batch of more than 4 KiB holds one entity, one partition: 50 KiB, the default, is meant for many.
+# A batch of more than 4 KiB is of one entity, one partition; the default, 50 KiB, is for many.
 batch_size_warn_threshold: 1MiB
 batch_size_fail_threshold: 8MiB
 """
