@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.flink;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -75,6 +76,26 @@ class FlushReadsTest {
       run.checkpoint(1);
       recount.check(world);
     }
+  }
+
+  /** New entities come all the time: state grows until the first have expired, and no further. */
+  @Test
+  void stateIsConstantUnderConstantLoad() throws Exception {
+    int entities = 8_000;
+    int perTtl = 50;
+    int[] most = new int[2];
+    try (KernelRun run = KernelRun.fresh(world)) {
+      for (int i = 0; i < entities; i++) {
+        recount.insert(run, "e" + i, T0 + i * MINUTE, 1);
+        run.pass(Specs.STATE_TTL_MS / perTtl);
+        int half = 2 * i / entities;
+        most[half] = Math.max(most[half], run.entitiesInState());
+      }
+      run.checkpoint(1);
+      recount.check(world);
+    }
+    assertTrue(most[0] < entities / 10, most[0] + " entities in state");
+    assertTrue(most[1] < most[0] * 1.1, most[1] + " entities in state, before " + most[0]);
   }
 
   /** Events older than the head change closed rows, which are read for it once. */
