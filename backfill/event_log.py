@@ -135,7 +135,8 @@ def records(
         dates: Of what is archived, those of these dates alone; None for all.
 
     Returns:
-        key, value, partition, offset, timestamp (epoch milliseconds).
+        key, value, partition, offset, timestamp (epoch milliseconds), and readable: whether it was
+        an event when it was archived; false for what comes from Kafka, as nobody has looked.
 
     Raises:
         OffsetsGoneError: Neither has some offset; the message names them.
@@ -146,16 +147,21 @@ def records(
     topic = source["topic"]
     rest = tail(source["name"], topic, archived, ends, bounds(kafka, topic))
     names = [f"{files.root}/{path}" for path in of_dates(archived, dates)]
-    frame = session.createDataFrame([], SCHEMA).select(*RAW)
+    frame = _of_log(session.createDataFrame([], SCHEMA))
     if names:
         limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
-        read = session.read.schema(SCHEMA).parquet(*names).select(*RAW)
+        read = _of_log(session.read.schema(SCHEMA).parquet(*names))
         joined = read.join(f.broadcast(limits), "partition")
-        frame = joined.where("offset < until").select(*RAW)
+        frame = joined.where("offset < until").select(*RAW, "readable")
     if rest:
         session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
-        frame = frame.unionByName(from_kafka(session, topic, rest, kafka))
+        unseen = f.expr("false").alias("readable")
+        frame = frame.unionByName(from_kafka(session, topic, rest, kafka).select(*RAW, unseen))
     return frame
+
+
+def _of_log(rows: DataFrame) -> DataFrame:
+    return rows.select(*RAW, f.isnull("reason").alias("readable"))
 
 
 def of_dates(log: Log, dates: Collection[str] | None) -> list[str]:

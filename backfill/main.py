@@ -90,7 +90,8 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
         for span in lost:
             _tell({"event": "lost", "offsets": spans(source["topic"], {part: span})})
     raw = records(session, files, source, spec["until"], job["kafka"])
-    rows = tile_rows(session, partials(session, events(session, raw, job), job), job)
+    parsed = events(session, raw, job, strict=not spec["accept_unreadable"])
+    rows = tile_rows(session, partials(session, parsed, job), job)
     limits = Limits(rows_per_second_max=spec["spark"]["rows_per_second_max"])
     written = write_rows(
         session,

@@ -50,19 +50,23 @@ class UnderWay:
     written: Written
 
 
-def events(session: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
+def events(
+    session: SparkSession, records: DataFrame, spec: Mapping[str, Any], *, strict: bool = False
+) -> DataFrame:
     """Parse raw records; those that the job would make dead letters of are left out.
 
     Args:
         session: As `open_session` opens it, with the kernel's jar.
-        records: `key` BINARY, `value` BINARY, `partition` INT, `offset` BIGINT and `timestamp`
-            BIGINT in epoch milliseconds.
+        records: As `event_log.records` returns them: `value` BINARY, `partition` INT, `offset`
+            BIGINT, `timestamp` BIGINT in epoch milliseconds, `readable` BOOLEAN.
         spec: The job spec, or its part in the snapshot.
+        strict: Fail, when it runs, if a record that was an event when it was archived is none
+            for the source of the spec.
 
     Returns:
         The source's columns, then `__ts`, `__partition` and `__offset`.
     """
-    parsed = _kernel(session).Events.parse(_java(records), json.dumps(spec))
+    parsed = _kernel(session).Events.parse(_java(records), json.dumps(spec), strict)
     return DataFrame(parsed, session)
 
 

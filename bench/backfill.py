@@ -117,6 +117,7 @@ def _write_events(folder: Path, count: int) -> list[str]:
                 "partition": pa.array(np.zeros(size, dtype=np.int32)),
                 "offset": pa.array(offsets),
                 "timestamp": pa.array(times),
+                "readable": pa.array(np.ones(size, dtype=np.bool_)),
             }
         )
         path = folder / f"{first // FILE_EVENTS:03d}.parquet"

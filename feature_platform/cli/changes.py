@@ -23,7 +23,9 @@ Name = Annotated[str, typer.Argument(metavar="FS", help="Name of a deployed feat
 AcceptDifferences = Annotated[
     bool,
     typer.Option(
-        "--accept-differences", help="Switch to recomputed rows also where the old ones differ."
+        "--accept-differences",
+        help="Switch to recomputed rows also where the old ones differ, and without the events "
+        "that the changed source cannot read any more.",
     ),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]

@@ -61,7 +61,8 @@ def make_plans(
         names: The feature sets; without any, all that are defined or deployed.
         reset: Features or stored columns of these feature sets that are to count from now on.
         start_empty: Begin new generations without the history that a backfill would give them.
-        accept_differences: Switch to recomputed generations also where the old ones differ.
+        accept_differences: Switch to recomputed generations also where the old ones differ, or
+            archived events cannot be read any more.
 
     Raises:
         UnknownFeatureError: A name is neither defined nor deployed, or there is no such column.

@@ -13,13 +13,16 @@ from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import GENESIS
 
 
-def backfill(world: World, target: Snapshot, report: Report) -> None:
+def backfill(
+    world: World, target: Snapshot, report: Report, *, accept_unreadable: bool = False
+) -> None:
     """Write all rows of a generation that nobody else writes yet; does nothing once that is done.
 
     Args:
         world: Its backfiller does the work.
         target: What is going to be deployed; its deployment owns the generation.
         report: Told how far it is.
+        accept_unreadable: Leave out events that the source's columns of today cannot read.
 
     Raises:
         PlanRefusedError: Another deployment owns the generation.
@@ -32,7 +35,13 @@ def backfill(world: World, target: Snapshot, report: Report) -> None:
     if registry.cut(name, generation, claimed.attempt, FIRST_LABEL):
         return
     spec = job_spec(target, world.settings, StartFields(start="earliest", end_offsets={}))
-    world.backfiller.backfill(spec, claimed.attempt, claimed.end_offsets, report)
+    world.backfiller.backfill(
+        spec,
+        claimed.attempt,
+        claimed.end_offsets,
+        report,
+        accept_unreadable=accept_unreadable,
+    )
     cut = Cut(
         attempt=claimed.attempt,
         label=FIRST_LABEL,

@@ -191,8 +191,8 @@ class _Execution:
         match stage:
             case Repair(entities=entities):
                 repair(world, self._walk.deployed(), entities, report)
-            case Backfill():
-                backfill(world, self._target(), report)
+            case Backfill(accept_unreadable=accepted):
+                backfill(world, self._target(), report, accept_unreadable=accepted)
             case AwaitCaughtUp():
                 await_recovered(world, self._target(), report)
             case CheckParity(accept_differences=accepted):

@@ -109,6 +109,8 @@ class SparkBackfiller:
         attempt: int,
         until: Mapping[str, int],
         report: Callable[[str], None],
+        *,
+        accept_unreadable: bool,
     ) -> None:
         """Write every row of a generation; see the port."""
         name = spec["featureset"]
@@ -117,7 +119,12 @@ class SparkBackfiller:
             name=name,
             subject=f"feature set {name}",
             again=f"fp apply {name}",
-            spec={"job": spec, "attempt": attempt, "until": dict(until)},
+            spec={
+                "job": spec,
+                "attempt": attempt,
+                "until": dict(until),
+                "accept_unreadable": accept_unreadable,
+            },
         )
         secret = {password_variable("job"): password(self._settings, "job")}
         said = ""

@@ -145,6 +145,8 @@ class Backfiller(Protocol):
         attempt: int,
         until: Mapping[str, int],
         report: Callable[[str], None],
+        *,
+        accept_unreadable: bool,
     ) -> None:
         """Write every row of a generation. Blocks; may be repeated, and writes the same bytes then.
 
@@ -153,6 +155,8 @@ class Backfiller(Protocol):
             attempt: The writer's number, in every timestamp.
             until: First offset that does not count any more, by "topic/partition".
             report: Told how far it is, now and then.
+            accept_unreadable: Leave out what the source of today cannot read, though it could be
+                read when it was archived; else that is an error.
 
         Raises:
             OffsetsGoneError: Events that are needed are neither in the event log nor in Kafka.

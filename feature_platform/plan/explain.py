@@ -145,8 +145,9 @@ def _of_generation(stage: _OfGeneration) -> str:  # noqa: PLR0911 - one case for
     match stage:
         case CreateTable(table=table):
             return f"create the empty table {table}"
-        case Backfill(table=table):
-            return f"write {table} from the event log and from Kafka, up to now, by Spark"
+        case Backfill(table=table, accept_unreadable=accepted):
+            text = f"write {table} from the event log and from Kafka, up to now, by Spark"
+            return f"{text}; leave out what cannot be read any more" if accepted else text
         case CheckParity(generation=generation, accept_differences=accepted):
             then = "say what differs" if accepted else "switch only if it is the same"
             return f"compare with generation {generation} what means the same in both; {then}"

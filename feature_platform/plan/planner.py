@@ -117,7 +117,8 @@ def plan(
         definition: The YAML as data, kept in the snapshot.
         reset: Names of features or stored columns that are to count from now on.
         start_empty: Begin a new generation without the history that a backfill would give it.
-        accept_differences: Switch to a recomputed generation also where the old one differs.
+        accept_differences: Switch to a recomputed generation also where the old one differs, or
+            archived events cannot be read any more.
 
     Raises:
         UnknownFeatureError: There is no such feature to reset.
@@ -318,7 +319,9 @@ def _filled(
         compared = (
             CheckParity(generation=deployed.generation, accept_differences=accept_differences),
         )
-    fill = Backfill(generation=target.generation, table=target.table)
+    fill = Backfill(
+        generation=target.generation, table=target.table, accept_unreadable=accept_differences
+    )
     return (fill,), (AwaitCaughtUp(), *compared)
 
 

@@ -61,6 +61,8 @@ class Backfill:
 
     generation: int
     table: str
+    accept_unreadable: bool = False
+    """Leave out what the source's columns of today cannot read, though it was read once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

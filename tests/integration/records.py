@@ -14,6 +14,7 @@ SCHEMA = pa.schema(
         "partition": pa.int32(),
         "offset": pa.int64(),
         "timestamp": pa.int64(),
+        "readable": pa.bool_(),
     }
 )
 
@@ -27,6 +28,7 @@ def write_records(path: Path, events: list[RawEvent]) -> None:
             "partition": event.partition,
             "offset": event.offset,
             "timestamp": event.timestamp_ms,
+            "readable": True,
         }
         for event in events
     ]

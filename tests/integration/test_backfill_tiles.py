@@ -1,12 +1,15 @@
 """A backfill's rows equal the oracle's, as a job's do (test_exactness): so both are equal."""
 
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from everything import EVERYTHING, SOURCE
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql.functions import rand
+from pyspark.sql.functions import lit, rand
 from records import write_records
 
 from backfill.tiles import events as parse
@@ -144,6 +147,26 @@ def test_events_are_grouped_where_they_are(
     grouped = partials(spark, parse(spark, records, spec), spec)
 
     assert [shuffles(grouped), shuffles(tile_rows(spark, grouped, spec))] == [0, 1]
+
+
+def test_what_cannot_be_read_any_more_is_told(
+    spark: SparkSession, raw: list[RawEvent], spec: Mapping[str, Any], tmp_path: Path
+) -> None:
+    """An event that was good when it was archived, and whose column has another type by now."""
+    good = next(event for event in raw if b'"watch_ms":' in (event.value or b""))
+    write_records(tmp_path / "one.parquet", [good])
+    records = spark.read.parquet(str(tmp_path))
+    changed = json.loads(json.dumps(spec))
+    (column,) = [each for each in changed["source"]["columns"] if each["name"] == "watch_ms"]
+    column["type"] = "BOOLEAN"
+
+    assert parse(spark, records, spec, strict=True).count() == 1
+    assert parse(spark, records, changed).count() == 0
+    place = f"offset {good.offset} of partition {good.partition}"
+    with pytest.raises(Py4JJavaError, match=f"{place} was readable .*wrong_type"):
+        parse(spark, records, changed, strict=True).count()
+    unseen = records.withColumn("readable", lit(False))
+    assert parse(spark, unseen, changed, strict=True).count() == 0
 
 
 @pytest.mark.parametrize(

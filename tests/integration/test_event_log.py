@@ -94,6 +94,10 @@ def _bytes(value: bytearray | None) -> bytes | None:
     return None if value is None else bytes(value)
 
 
+def _is_event(value: bytearray | None) -> bool:
+    return value is not None and value.startswith(b"{")
+
+
 def run(broker: Settings, source: Source) -> Archived:
     """Archive as `fp archive` does: by a child."""
     return archive(broker, source, lambda _: None)
@@ -152,7 +156,10 @@ def test_every_record_is_archived_as_it_was_sent(
     send(broker, source, 50, sent)
     until = {f"{source.topic}/0": 180, f"{source.topic}/1": 100}
     frame = records(spark, files, source_json(source), until, kafka_of(broker))
-    read = [(row["partition"], row["offset"], _bytes(row["value"])) for row in frame.collect()]
+    rows = frame.collect()
+    read = [(row["partition"], row["offset"], _bytes(row["value"])) for row in rows]
+    seen = [row for row in rows if (row["partition"], row["offset"]) in found]
+    assert sum(row["readable"] for row in rows) == sum(_is_event(row["value"]) for row in seen)
     wanted = [
         (part, offset, value)
         for (part, offset), (_, value) in sent.items()

@@ -209,6 +209,7 @@ class FakeBackfiller:
 
     done: list[tuple[dict[str, Any], int, dict[str, int]]] = field(default_factory=list)
     breaks: bool = False
+    accepted: bool | None = None
 
     def backfill(
         self,
@@ -216,8 +217,11 @@ class FakeBackfiller:
         attempt: int,
         until: Mapping[str, int],
         report: Callable[[str], None],
+        *,
+        accept_unreadable: bool,
     ) -> None:
         """Note what was asked for."""
+        self.accepted = accept_unreadable
         if self.breaks:
             msg = "feature set posts: Spark ended with exit code 1"
             raise SparkFailedError(msg)

@@ -161,6 +161,15 @@ def test_a_backfill_that_fails_changes_nothing(stage: Stage) -> None:
     assert (stage.deployed.generation, attempt, until) == (2, 1, {"post_events/0": 9})
 
 
+def test_what_cannot_be_read_any_more_is_left_out_only_if_asked(stage: Stage) -> None:
+    """By the option that accepts differences."""
+    stage.backfiller.breaks = True
+    assert isinstance(stage.apply(*ENTITY).error, SparkFailedError)
+    assert stage.backfiller.accepted is False
+    assert stage.apply(*ENTITY, accept_differences=True).error
+    assert stage.backfiller.accepted is True
+
+
 def test_a_rebuild_begun_can_be_taken_back(stage: Stage) -> None:
     """Its table goes, and its job."""
     old = stage.deployed

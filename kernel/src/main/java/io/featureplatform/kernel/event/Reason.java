@@ -33,6 +33,11 @@ public enum Reason {
 
   private final String code = name().toLowerCase(java.util.Locale.ROOT);
 
+  /** Tells whether another entity column, in another feature set, may take the same event. */
+  public boolean isOfEntity() {
+    return this == MISSING_ENTITY || this == BAD_ENTITY;
+  }
+
   /** The stable code, such as {@code not_json}. */
   public String code() {
     return code;

@@ -28,16 +28,20 @@ public final class Events {
    * Parses records with the parser of the job's intake.
    *
    * @param records {@code value} BINARY, {@code partition} INT, {@code offset} BIGINT and {@code
-   *     timestamp} BIGINT in epoch milliseconds; other columns are not looked at
+   *     timestamp} BIGINT in epoch milliseconds, {@code readable} BOOLEAN: whether it was an event
+   *     when it was archived; other columns are not looked at
    * @param specJson the job spec
+   * @param strict whether the task fails if what was readable is not any more, because the source
+   *     has changed
    */
-  public static Dataset<Row> parse(Dataset<Row> records, String specJson) {
+  public static Dataset<Row> parse(Dataset<Row> records, String specJson, boolean strict) {
     BackfillSpec spec = BackfillSpec.parse(specJson);
     SourceSchema schema = spec.source();
     String entity = spec.entity();
     JavaRDD<InternalRow> events =
-        InternalRows.of(records.select("value", "partition", "offset", "timestamp"))
-            .mapPartitions(rows -> new Parsed(rows, new EventParser(schema, entity), schema));
+        InternalRows.of(records.select("value", "partition", "offset", "timestamp", "readable"))
+            .mapPartitions(
+                rows -> new Parsed(rows, new EventParser(schema, entity), schema, strict));
     return InternalRows.dataset(records, events, type(schema));
   }
 
@@ -69,9 +73,11 @@ public final class Events {
     private final SourceColumn[] columns;
     private final Object[] values;
     private final InternalRow row;
+    private final boolean strict;
     private boolean ready;
 
-    Parsed(Iterator<InternalRow> records, EventParser parser, SourceSchema schema) {
+    Parsed(Iterator<InternalRow> records, EventParser parser, SourceSchema schema, boolean strict) {
+      this.strict = strict;
       this.records = records;
       this.parser = parser;
       this.columns = schema.columns().toArray(SourceColumn[]::new);
@@ -99,6 +105,9 @@ public final class Events {
     private boolean parse(InternalRow raw) {
       byte[] value = raw.isNullAt(0) ? null : raw.getBinary(0);
       if (!parser.parse(value, raw.getLong(3), values)) {
+        if (strict && raw.getBoolean(4) && !parser.reason().isOfEntity()) {
+          throw changed(raw);
+        }
         return false;
       }
       for (int i = 0; i < columns.length; i++) {
@@ -108,6 +117,14 @@ public final class Events {
       values[columns.length + 1] = raw.getInt(1);
       values[columns.length + 2] = raw.getLong(2);
       return true;
+    }
+
+    private IllegalStateException changed(InternalRow raw) {
+      return new IllegalStateException(
+          ("offset %d of partition %d was readable when it was archived and is not with the source"
+                  + " of today (%s, %s); mend the source, or leave such events out by"
+                  + " --accept-differences")
+              .formatted(raw.getLong(2), raw.getInt(1), parser.reason().code(), parser.detail()));
     }
 
     /** Returns what Spark holds; text is the bytes it is, which the parser has seen to be UTF-8. */
