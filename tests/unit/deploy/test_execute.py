@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from feature_platform.clock import Clock
+from feature_platform.definition.loading import load_project
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import delete, stop
 from feature_platform.deploy.execute import execute
@@ -51,6 +52,14 @@ class FailingOwner(MemoryRegistry):
         """Fail."""
         msg = f"setting the owner of {name} {generation} to {deployment} failed"
         raise StoreUnavailableError(msg)
+
+
+def test_renaming_a_file_changes_nothing(stage: Stage) -> None:
+    """A definition's name is in it."""
+    assert stage.apply().error is None
+    (stage.folder / "posts.yaml").rename(stage.folder / "engagement.yaml")
+    (plan,) = make_plans(stage.world, load_project(stage.folder), ["posts"])
+    assert plan.stages == ()
 
 
 def test_a_new_feature_set_runs_from_the_first_event(stage: Stage) -> None:

@@ -127,6 +127,11 @@ def work(tmp_path: Path) -> Path:
     return path
 
 
+def repository_head(work: Path) -> str:
+    """Return the newest commit."""
+    return Repository(work, "ranking").head("main").id
+
+
 def git(where: Path, *arguments: str) -> str:
     """Run git."""
     ran = subprocess.run(
@@ -173,6 +178,24 @@ def test_a_rewritten_branch_is_just_another_commit(work: Path, tmp_path: Path) -
     for number in range(CHECKOUTS_MAX + 2):
         repository.definitions(commit(work, f"c{number}", str(number)), kept)
     assert len(list(kept.iterdir())) == CHECKOUTS_MAX
+
+
+def test_of_two_pushes_at_once_the_last_counts(work: Path) -> None:
+    """Between two ticks there may be any number of them."""
+    first = tick(pushed(repository_head(work), wanted("f1")))
+    commit(work, "second", "likes")
+    last = commit(work, "third", "shares")
+    second = tick(pushed(repository_head(work), wanted("f3", attempt=2)), first)
+    assert [launch.commit for launch in second.launches] == [last]
+
+
+def test_a_renamed_file_is_found_under_its_new_name_alone(work: Path, tmp_path: Path) -> None:
+    """What it defines is told by its content: see test_renaming_a_file_changes_nothing."""
+    git(work, "mv", "ranking/featuresets/posts.yaml", "ranking/featuresets/engagement.yaml")
+    git(work, "commit", "--quiet", "--message", "renamed")
+    repository = Repository(work, "ranking")
+    folder = repository.definitions(repository.head("main").id, tmp_path / "checkouts")
+    assert [path.name for path in folder.rglob("*.yaml")] == ["engagement.yaml"]
 
 
 def test_a_commit_without_definitions_has_none(work: Path, tmp_path: Path) -> None:

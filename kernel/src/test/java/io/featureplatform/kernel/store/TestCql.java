@@ -3,6 +3,8 @@ package io.featureplatform.kernel.store;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.datastax.oss.driver.api.core.CqlSession;
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
+import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.UUID;
@@ -14,6 +16,8 @@ import java.util.UUID;
  */
 final class TestCql implements AutoCloseable {
   static final String TABLE = "tiles_test_g1";
+
+  private static final Duration CHANGE_TIMEOUT = Duration.ofMinutes(1);
 
   final String keyspace = "fp_test_" + UUID.randomUUID().toString().replace('-', '_');
   final StoreAddress address;
@@ -29,26 +33,31 @@ final class TestCql implements AutoCloseable {
             Objects.requireNonNullElse(System.getenv("TEST_CQL_USER"), ""),
             "TEST_CQL_PASSWORD");
     session = CqlSessions.acquire(address, 30_000);
-    session.execute(
+    change(
         "CREATE KEYSPACE %s WITH replication = {'class': 'NetworkTopologyStrategy', '%s': 1}"
             .formatted(keyspace, address.localDc()));
-    session.execute(
+    change(
         "CREATE TABLE %s.%s (entity text, level int, start bigint, payload blob,"
                 .formatted(keyspace, TABLE)
             + " PRIMARY KEY ((entity), level, start))");
-    session.execute(
+    change(
         ("CREATE TABLE %s.attempts (featureset text, generation int, attempt int,"
                 + " owner text STATIC, execution text, deployment text, kind text, r_attempt int,"
                 + " r_label bigint, end_offsets text, claimed_ms bigint,"
                 + " base_label bigint, dirty_since_ms bigint, clean boolean,"
                 + " PRIMARY KEY ((featureset, generation), attempt))")
             .formatted(keyspace));
-    session.execute(
+    change(
         ("CREATE TABLE %s.cuts (featureset text, generation int, attempt int, label bigint,"
                 + " part text, \"of\" int, positions text, recorded_ms bigint,"
                 + " PRIMARY KEY ((featureset, generation), attempt, label, part))"
                 + " WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC)")
             .formatted(keyspace));
+  }
+
+  /** A change of the schema takes seconds where two cores are busy. */
+  private void change(String statement) {
+    session.execute(SimpleStatement.newInstance(statement).setTimeout(CHANGE_TIMEOUT));
   }
 
   Ports ports() throws InterruptedException {
@@ -57,7 +66,7 @@ final class TestCql implements AutoCloseable {
 
   @Override
   public void close() {
-    session.execute("DROP KEYSPACE " + keyspace);
+    change("DROP KEYSPACE " + keyspace);
     CqlSessions.release(address);
   }
 }

@@ -1,0 +1,47 @@
+"""What `fp check` ends with, whatever it finds: the checks themselves are elsewhere."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from feature_platform.checks.result import Checked, CheckResult, Status
+from feature_platform.cli import check
+from feature_platform.cli.main import build
+from feature_platform.deploy import world as worlds
+from feature_platform.errors import StoreUnavailableError
+
+
+@pytest.mark.parametrize(
+    ("statuses", "code"),
+    [(("green",), 0), (("green", "red"), 3), ((None,), 1), ((None, "red"), 3)],
+)
+def test_the_exit_code_tells_red_from_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    statuses: tuple[Status | None, ...],
+    code: int,
+) -> None:
+    """3 if a check is red, 1 if one could not be made; a script may rely on it."""
+    left = iter(statuses)
+
+    @contextmanager
+    def opened(_: object) -> Iterator[None]:
+        yield
+
+    def checked(_: object, name: str, __: object) -> Checked:
+        status = next(left)
+        if status is None:
+            msg = "the store does not answer"
+            raise StoreUnavailableError(msg)
+        result = CheckResult(featureset=name, check="parity", status=status, summary="rows")
+        return Checked(results=(result,))
+
+    monkeypatch.setattr(worlds, "open_world", opened)
+    monkeypatch.setattr(check, "_checked", checked)
+    names = [f"fs{number}" for number in range(len(statuses))]
+    ran = CliRunner().invoke(build(), ["--project", str(tmp_path), "check", *names, "--json"])
+
+    assert ran.exit_code == code
