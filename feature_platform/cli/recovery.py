@@ -58,7 +58,12 @@ def recover(
 
 
 def rollback(
-    context: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = False
+    context: typer.Context,
+    name: Name,
+    *,
+    accept_age: AcceptAge = False,
+    yes: Yes = False,
+    as_json: Json = False,
 ) -> None:
     """Go back to what was deployed before the last upgrade, as if that had never been."""
     from feature_platform.deploy.execute import execute
@@ -66,7 +71,7 @@ def rollback(
     from feature_platform.plan.explain import explain
 
     with open_project(context.obj) as world:
-        plan = make_rollback_plan(world, name)
+        plan = make_rollback_plan(world, name, accept_age=accept_age)
         tell(explain(plan))
         ask(f"Roll {name} back?", yes=yes)
         done = execute(plan, world, lambda text: tell(f"  {text}"))

@@ -180,8 +180,8 @@ class _Execution:
                 self._claim_sweep()
             case AwaitCheckpoint():
                 await_checkpoint(self._world, walk.begun().deployment)
-            case Sweep():
-                walk.sweep()
+            case Sweep(accept_age=accepted):
+                walk.sweep(accept_age=accepted)
             case _:
                 assert_never(stage)
 

@@ -106,8 +106,14 @@ def make_recover_plan(
     return plan_recover(deployed, chosen, reason, accept_age=accept_age)
 
 
-def make_rollback_plan(world: World, name: str) -> Plan:
+def make_rollback_plan(world: World, name: str, *, accept_age: bool = False) -> Plan:
     """Plan to go back to the savepoint before the last upgrade, else to the generation before.
+
+    Args:
+        world: Asked what there is to go back to; nothing is changed.
+        name: The feature set.
+        accept_age: Whether a person has accepted that a sweep that was broken off leaves wrong
+            rows, because it is finished too late.
 
     Raises:
         UnknownFeatureError: It is not deployed.
@@ -119,7 +125,9 @@ def make_rollback_plan(world: World, name: str) -> Plan:
     if deployed.unswept:
         job = world.cluster.job(deployed.job_id)
         lives = deployed.state == "running" and job is not None and job.lives
-        return plan_sweep(deployed) if lives else plan_restart(deployed)
+        if lives or accept_age:
+            return plan_sweep(deployed, accept_age=accept_age)
+        return plan_restart(deployed)
     previous = Snapshot.from_json(deployed.previous) if deployed.previous else None
     before = replaced(world, deployed) if previous is None else None
     if before:

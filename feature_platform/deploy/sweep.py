@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from itertools import groupby
 from math import ceil
 
+from feature_platform.clock import to_iso
 from feature_platform.deploy.as_of import Undo, value_as_of
+from feature_platform.deploy.start import age_limit_ms
 from feature_platform.deploy.world import World
-from feature_platform.errors import CorruptRowError
+from feature_platform.errors import CorruptRowError, PlanRefusedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL
@@ -26,6 +28,7 @@ from feature_platform.store.base import (
     write_timestamp,
     written_by,
 )
+from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import Layout
 
 BATCH_BYTES_MAX = 1 << 20
@@ -50,30 +53,62 @@ class Line:
         return cls(attempts=tuple(attempts), sweep=sweep, of_r=of_r)
 
 
-def sweep(world: World, deployed: Snapshot, line: Line, report: Callable[[str], None]) -> int:
+def sweep(
+    world: World,
+    deployed: Snapshot,
+    line: Line,
+    report: Callable[[str], None],
+    *,
+    accept_age: bool = False,
+) -> int:
     """Walk all undo rows of a table and write back what they name.
+
+    Undo rows that have expired name nothing, and a younger one would be taken for the oldest: so it
+    ends before the first may be gone.
 
     Args:
         world: Whose rows.
         deployed: Its table, and how long tiles are kept.
         line: The sweep's attempt and those before it.
         report: Told how far it is.
+        accept_age: Go on although some undo rows may be gone.
 
     Returns:
         How many rows were written or deleted.
 
     Raises:
         CorruptRowError: A dead attempt's row has no undo row: it cannot be put right.
+        PlanRefusedError: It is too late; only a person can decide that rows may stay wrong.
         StoreUnavailableError: The store did not answer; begin again.
     """
     written, told = 0, 0.0
     for page in world.tiles.undo_pages(deployed.table):
+        if not accept_age:
+            _check_age(world, deployed, line)
         for entity, undo in groupby(page.rows, key=lambda row: row.entity):
             written += _sweep_entity(world, deployed, line, entity, _decoded(undo))
         if page.done - told >= REPORT_EVERY or page.done == 1.0:
             told = page.done
             report(f"{told:.0%} of {deployed.table} walked, {written} rows written back")
     return written
+
+
+def _check_age(world: World, deployed: Snapshot, line: Line) -> None:
+    """Make sure that no undo row of a dead attempt can have expired."""
+    began_ms = min(
+        (item.claimed_ms for item in line.attempts if item.attempt > line.sweep.r_attempt),
+        default=line.sweep.claimed_ms,
+    )
+    undo_ttl_ms = world.settings.store.undo_ttl_ms
+    if world.clock.now_ms() - began_ms > age_limit_ms(undo_ttl_ms):
+        name = deployed.featureset
+        msg = (
+            f"{name}: it is too late to write back all that an undone version wrote since "
+            f"{to_iso(began_ms)}: undo rows are kept for {format_duration(undo_ttl_ms)} only. "
+            f"To write back what is still known: fp rollback {name} --accept-age; then correct the "
+            f"rest from the events: fp check {name} --repair"
+        )
+        raise PlanRefusedError(msg)
 
 
 def cut_of(line: Line, r: Cut, now_ms: int) -> Cut:

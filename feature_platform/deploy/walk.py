@@ -230,12 +230,12 @@ class Walk:
         )
         return registry.claim_attempt(self.name, generation, request)
 
-    def sweep(self) -> None:
+    def sweep(self, *, accept_age: bool = False) -> None:
         """Write back every row that a dead attempt touched; the sweep is a cut afterwards."""
         deployed, registry = self.deployed(), self.world.registry
         claimed = self.claim_sweep()
         line = Line.of(registry.attempts(self.name, deployed.generation), claimed)
-        sweep(self.world, deployed, line, self.report)
+        sweep(self.world, deployed, line, self.report, accept_age=accept_age)
         cut = registry.cut(self.name, deployed.generation, *claimed.r)
         if cut:
             swept = cut_of(line, cut, self.world.clock.now_ms())

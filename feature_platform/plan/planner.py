@@ -303,9 +303,9 @@ def stages_of(
             return (*begun, *stop, CheckSavepoint(), own, SubmitJob(start="savepoint"), *launched)
 
 
-def sweep_of(deployed: Snapshot) -> tuple[Stage, ...]:
+def sweep_of(deployed: Snapshot, *, accept_age: bool = False) -> tuple[Stage, ...]:
     """Return the stages that write back what an undone version wrote; a job may run meanwhile."""
-    return (AwaitGrace(), Sweep(table=deployed.table), RecordSwept())
+    return (AwaitGrace(), Sweep(table=deployed.table, accept_age=accept_age), RecordSwept())
 
 
 def _filled(

@@ -127,9 +127,10 @@ def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
     return _plan(deployed, target, change, stages)
 
 
-def plan_sweep(deployed: Snapshot) -> Plan:
-    """Plan to finish a sweep that was broken off; its job runs already."""
-    stages = (TakeLease(), ClaimSweep(), *sweep_of(deployed), ReleaseLease())
+def plan_sweep(deployed: Snapshot, *, accept_age: bool = False) -> Plan:
+    """Plan to finish a sweep that was broken off; its job runs already, or is started after it."""
+    sweep = sweep_of(deployed, accept_age=accept_age)
+    stages = (TakeLease(), ClaimSweep(), *sweep, ReleaseLease())
     return _plan(deployed, deployed, _change("sweep", "a sweep was broken off"), stages)
 
 

@@ -136,6 +136,8 @@ class Sweep:
     """Write back every row that a dead attempt has touched."""
 
     table: str
+    accept_age: bool = False
+    """A person knows that some undo rows may be gone, so some rows may stay wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -149,11 +149,11 @@ def test_a_way_back_that_is_too_long_or_void_is_refused(
 class Killed(MemoryTiles):
     """Another's tiles; the process dies at the second row that is swept."""
 
-    def __init__(self, clock: Clock, other: MemoryTiles) -> None:
+    def __init__(self, clock: Clock, other: MemoryTiles, pages: int = 1) -> None:
         """Share everything with the other one."""
         super().__init__(clock)
         vars(self).update(vars(other))
-        self.left = 1
+        self.left = pages
 
     def undo_pages(self, table: str) -> Iterator[UndoPage]:
         """Die after a page."""
@@ -189,6 +189,26 @@ def test_a_broken_off_sweep_is_finished_under_the_same_number(stage: Stage, agai
     assert [row.level for row in stage.tiles.read_entity(first.table, "f")] == [UNDO_LEVEL]
     assert [item.attempt for item in stage.registry.attempts("posts", 1)] == [1, 2, 3]
     assert len(stage.flink.specs) == 3
+
+
+def test_a_sweep_that_comes_too_late_waits_for_a_person(stage: Stage) -> None:
+    """The first undo rows may be gone, so a younger one would be taken for what was before all."""
+    first = upgraded(stage)
+    whole = stage.world
+    stage.world = replace(whole, tiles=Killed(stage.clock, stage.tiles, pages=0))
+    with pytest.raises(StoreUnavailableError):
+        roll_back(stage)
+    stage.world = whole
+    stage.clock.advance(11 * HOUR_MS + 1)
+    left = head(stage)
+    for again in (roll_back, lambda stage: ensure_running(stage.world, "posts")):
+        with pytest.raises(PlanRefusedError, match="fp rollback posts --accept-age"):
+            again(stage)
+    assert (head(stage), stage.deployed.unswept) == (left, True)
+    plan = make_rollback_plan(stage.world, "posts", accept_age=True)
+    execute(plan, stage.world)
+    assert (head(stage), stage.deployed.unswept) == (b"old", False)
+    assert stage.deployed.flink_sql == first.flink_sql
 
 
 def test_a_way_back_that_was_begun_is_the_only_one(stage: Stage) -> None:
