@@ -112,8 +112,11 @@ def bounds(kafka: Mapping[str, Any], topic: str) -> dict[int, Span]:
 
 
 def source_files(session: SparkSession, log: str, source: Mapping[str, Any]) -> HadoopFiles:
-    """Return the folder of a source in the event log's folder (`Settings.event_log_folder`)."""
-    return HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}")
+    """Return the folder of a source in the event log's folder (`Settings.event_log_folder`).
+
+    Offsets are a topic's: of a source that reads another topic now, each has a folder.
+    """
+    return HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}/{source['topic']}")
 
 
 def records(

@@ -13,7 +13,7 @@ from feature_platform.errors import JobFailedError
 from feature_platform.plan.snapshot import Snapshot
 
 TIMEOUT_S = 3600.0
-"""A job that has not caught up by then needs a person; waiting again is harmless."""
+"""A job that gets no further for so long needs a person; after a backfill it may need longer."""
 REPORT_EVERY_S = 10.0
 
 
@@ -26,10 +26,10 @@ def await_recovered(
         world: Asked for attempts and cuts; the job is asked for checkpoints.
         running: What is deployed; its job lives.
         report: Told what is waited for, now and then.
-        timeout_s: How long to wait at most.
+        timeout_s: How long to wait at most while nothing gets on.
 
     Raises:
-        JobFailedError: The job does not run, or the time is over.
+        JobFailedError: The job does not run, or gets no further.
         WorldError: A server did not answer.
     """
     name, generation = running.featureset, running.generation
@@ -75,11 +75,13 @@ def _await(
     report: Callable[[str], None],
     timeout_s: float,
 ) -> None:
-    began_s = time.monotonic()
-    reported_s = float("-inf")
+    changed_s = reported_s = float("-inf")
+    before = ""
     while words := left():
         now_s = time.monotonic()
-        if now_s - began_s > timeout_s:
+        if words != before:
+            before, changed_s = words, now_s
+        if now_s - changed_s > timeout_s:
             msg = f"{name}: still {words} after {timeout_s:.0f} s; see `fp status`, then try again"
             raise JobFailedError(msg)
         if now_s - reported_s > REPORT_EVERY_S:

@@ -126,7 +126,8 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
         present = known if wait else Try(tries=known.tries + 1, tried_ms=now_ms)
         tries[item.featureset] = present
         if not wait:
-            key = f"push:{item.featureset}:{item.fingerprint}:{item.attempt}:{present.tries}"
+            what = f"{item.featureset}:{item.fingerprint}:{item.attempt}"
+            key = f"push:{pushed.commit}:{what}:{present.tries}"
             launches.append(Launch(featureset=item.featureset, commit=pushed.commit, run_key=key))
     text = "; ".join([*words, *(() if tries else ("all else is as it says",))])
     after = Memory(commit=pushed.commit, tries=tries, done="" if tries else text)

@@ -122,7 +122,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         execute(plan, world)
         produce(settings, name, events[EVENTS + LIVE :])
         assert_equal(settings, world, Oracle(featureset, snapshot.layout, events), name)
-        _lose_an_event(spark, Path(urlsplit(settings.event_log_folder).path) / name)
+        _lose_an_event(spark, Path(urlsplit(settings.event_log_folder).path) / name / name)
         found = check(world, name, Ask())
         assert red(found) >= {"count", "parity"}
         assert "records, its commit says" in verdicts(found)["count"].findings[0]

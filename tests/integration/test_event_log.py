@@ -5,6 +5,7 @@ import random
 import threading
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
 from small_disk import small_disk
 
-from backfill.event_log import SparkEngine, bounds, records
+from backfill.event_log import SparkEngine, bounds, records, source_files
 from backfill.files import HadoopFiles
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import ColumnType, Source
@@ -121,7 +122,7 @@ def run_here(
 
 def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles:
     """Return the source's folder."""
-    return HadoopFiles(spark, f"{broker.event_log_folder}/{source.name}")
+    return source_files(spark, broker.event_log_folder, source_json(source))
 
 
 def kafka_of(broker: Settings) -> Mapping[str, Any]:
@@ -168,6 +169,25 @@ def test_every_record_is_archived_as_it_was_sent(
     assert sorted(read, key=lambda row: row[:2]) == sorted(wanted, key=lambda row: row[:2])
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 185 to 199"):
         records(spark, files, source_json(source), {f"{source.topic}/1": 200}, kafka_of(broker))
+
+
+def test_another_topic_is_another_log(
+    broker: Settings, source: Source, spark: SparkSession
+) -> None:
+    """Offsets of the topic before are never taken for those of the present one."""
+    send(broker, source, 20, {})
+    run_here(spark, broker, source)
+    other = replace(source, topic=f"{source.topic}_v2")
+    admin = AdminClient({"bootstrap.servers": broker.kafka.bootstrap})
+    admin.create_topics([NewTopic(other.topic, num_partitions=PARTITIONS)])[other.topic].result(30)
+    sent: Sent = {}
+    send(broker, other, 6, sent)
+    until = {f"{other.topic}/{part}": 3 for part in range(PARTITIONS)}
+    files = folder(spark, broker, other)
+    frame = records(spark, files, source_json(other), until, kafka_of(broker))
+    assert {(row["partition"], row["offset"]) for row in frame.collect()} == set(sent)
+    run_here(spark, broker, other)
+    assert held(spark, broker, other)[1] == sent
 
 
 def test_a_killed_archiver_loses_and_doubles_nothing(
@@ -302,4 +322,6 @@ def test_small_files_become_few(
     log, found = held(spark, settings, source)
     assert found == sent
     assert len(log.replaced) > 0
-    assert all((tmp_path / "log" / source.name / path).exists() for path in log.replaced)
+    assert all(
+        (tmp_path / "log" / source.name / source.topic / path).exists() for path in log.replaced
+    )

@@ -1,6 +1,7 @@
 """What a sweep writes: the rows as they were at R, whoever died in between."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,7 +160,11 @@ def test_the_whole_table_is_walked(stage: Stage) -> None:
         rows += [RowWrite(level=0, start_ms=key.start_ms, payload=b"x") for key in keys]
         tiles.write(table, entity, rows, written=write_timestamp(2, 1))
     tiles.write(table, "c", [RowWrite(level=-1, start_ms=0, payload=b"c")], written=1)
-    assert sweep(stage.world, snapshot, LINE, stage.said.append) == 6
+    now_ms = stage.clock.now_ms()
+    undone = replace(attempt(2, R), claimed_ms=now_ms)
+    own = replace(attempt(3, R, "sweep"), claimed_ms=now_ms, dirty_since_ms=now_ms)
+    line = Line.of([attempt(1), undone, own], own)
+    assert sweep(stage.world, snapshot, line, stage.said.append) == 6
     assert stage.said[-1] == f"100% of {table} walked, 6 rows written back"
     for entity in ("a", "b"):
         swept_rows = [row for row in tiles.read_entity(table, entity) if row.level >= 0]
