@@ -5,6 +5,7 @@ it is begun again, so a Spark task that comes late writes what is there already.
 """
 
 from feature_platform.deploy.job_spec import StartFields, job_spec
+from feature_platform.deploy.recovered import newest_cut
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
@@ -52,14 +53,16 @@ def backfill(
 
 
 def _until(world: World, target: Snapshot) -> Positions:
-    """Return P: the newest cut of what is deployed, so that both can be compared there.
+    """Return P: the newest cut of what is deployed that holds, so that both can be compared there.
 
     Without one, or where the topic is another, the topic's ends.
     """
     deployed = world.registry.snapshot(target.featureset)
     if deployed and deployed.topic == target.topic:
-        cut = world.registry.last_cut(target.featureset, deployed.generation)
-        if cut:
+        name, generation = deployed.featureset, deployed.generation
+        attempts = world.registry.attempts(name, generation)
+        cut = newest_cut(world.registry.cuts(name, generation), attempts)
+        if cut and cut.epoch != GENESIS:
             return cut.positions
     return world.topics.end_offsets(target.topic)
 

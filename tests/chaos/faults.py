@@ -135,8 +135,7 @@ def task_manager_paused(site: Site, chance: random.Random) -> None:
 def all_killed(site: Site, _: random.Random) -> None:
     """Kill -9 everything at once."""
     for name in (TASK_MANAGER, JOB_MANAGER, "kafka", "cassandra"):
-        for member in site.family(name):
-            member.kill()
+        site.send(name, signal.SIGKILL)
 
 
 @fault(weight=1.5, slow=True)

@@ -84,6 +84,16 @@ def test_rows_are_written_before_the_job_begins(stage: Stage) -> None:
     assert stage.flink.known[old.job_id].state == "FINISHED"
 
 
+def test_a_cut_that_a_restart_has_passed_by_is_no_end(stage: Stage) -> None:
+    """What the old job has counted anew since then could not be compared there."""
+    stage.run_to(1, 1, p0=5)
+    stage.cut(1, 2, p0=9)
+    stage.claim(2, (1, 1))
+    rebuilt(stage, *ENTITY)
+    ((_, _, until),) = stage.backfiller.done
+    assert until == {"post_events/0": 5}
+
+
 def test_history_that_is_wanted_is_recomputed(stage: Stage) -> None:
     """An edited expression counts from the first event on, by its new meaning."""
     (plan,) = make_plans(stage.world, stage.define(*HISTORY), ["posts"])
