@@ -17,16 +17,13 @@ TIMEOUT_S = 3600.0
 REPORT_EVERY_S = 10.0
 
 
-def await_recovered(
-    world: World, running: Snapshot, report: Callable[[str], None], *, timeout_s: float = TIMEOUT_S
-) -> None:
+def await_recovered(world: World, running: Snapshot, report: Callable[[str], None]) -> None:
     """Return when the running job has counted again all that any attempt before it has counted.
 
     Args:
         world: Asked for attempts and cuts; the job is asked for checkpoints.
         running: What is deployed; its job lives.
         report: Told what is waited for, now and then.
-        timeout_s: How long to wait at most while nothing gets on.
 
     Raises:
         JobFailedError: The job does not run, or gets no further.
@@ -45,16 +42,13 @@ def await_recovered(
         requests.look(cut.epoch if cut else None, events)
         return f"{events} events that were read before the last failure are to be counted again"
 
-    _await(world, name, left, report, timeout_s)
+    _await(world, name, left, report)
 
 
-def await_grace(
-    world: World, deployed: Snapshot, report: Callable[[str], None], *, timeout_s: float = TIMEOUT_S
-) -> None:
+def await_grace(world: World, deployed: Snapshot, report: Callable[[str], None]) -> None:
     """Return when no task of a job that ended uncleanly can be writing any more.
 
     Raises:
-        JobFailedError: The time is over; the grace time of the settings is longer.
         WorldError: A server did not answer.
     """
     name, generation = deployed.featureset, deployed.generation
@@ -65,7 +59,7 @@ def await_grace(
         left_ms = over_ms - world.clock.now_ms() if ended_ms else 0
         return f"{left_ms / 1000:.0f} s until no failed task can be writing" if left_ms > 0 else ""
 
-    _await(world, name, left, report, timeout_s)
+    _await(world, name, left, report)
 
 
 def _await(
@@ -73,16 +67,16 @@ def _await(
     name: str,
     left: Callable[[], str],
     report: Callable[[str], None],
-    timeout_s: float,
 ) -> None:
+    """Return when nothing is left; what is left unchanged for too long ends it."""
     changed_s = reported_s = float("-inf")
     before = ""
     while words := left():
         now_s = time.monotonic()
         if words != before:
             before, changed_s = words, now_s
-        if now_s - changed_s > timeout_s:
-            msg = f"{name}: still {words} after {timeout_s:.0f} s; see `fp status`, then try again"
+        if now_s - changed_s > TIMEOUT_S:
+            msg = f"{name}: still {words} after {TIMEOUT_S:.0f} s; see `fp status`, then try again"
             raise JobFailedError(msg)
         if now_s - reported_s > REPORT_EVERY_S:
             reported_s = now_s

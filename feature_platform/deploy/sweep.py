@@ -95,8 +95,8 @@ def sweep(
 
 def _check_age(world: World, deployed: Snapshot, line: Line) -> None:
     """Make sure that no undo row of a dead attempt can have expired."""
-    dead = [item for item in line.attempts if item.attempt > line.sweep.r_attempt]
-    began_ms = min(line.sweep.dirty_since_ms, *(item.claimed_ms for item in dead))
+    since_r = [item.claimed_ms for item in line.attempts if item.attempt > line.sweep.r_attempt]
+    began_ms = min([line.sweep.dirty_since_ms, *since_r])
     undo_ttl_ms = world.settings.store.undo_ttl_ms
     if world.clock.now_ms() - began_ms > age_limit_ms(undo_ttl_ms):
         name = deployed.featureset
