@@ -26,6 +26,7 @@ from feature_platform.rows.partials import (
     to_sortable,
     wrap,
 )
+from feature_platform.store.base import HEAD_LEVEL, TileKey
 from feature_platform.testing.expressions import evaluate, is_true
 from feature_platform.testing.reference_events import (
     Accepted,
@@ -72,6 +73,12 @@ class ExpectedEntity:
     def closed(self) -> tuple[ExpectedTile, ...]:
         """The tiles that have a row of their own."""
         return tuple(tile for tile in self.tiles if not tile.in_head)
+
+    @property
+    def rows(self) -> dict[TileKey, bytes]:
+        """The payload of each row, by level and start: the head, and the closed tiles."""
+        closed = {(tile.level, tile.start_ms): tile.payload for tile in self.closed}
+        return {(HEAD_LEVEL, 0): self.head} | closed
 
 
 class Oracle:

@@ -1,6 +1,7 @@
 """The kinds of faults: what each does to the stack, and how often it is drawn.
 
-A fault returns when it has struck; what it broke for good (a dead server, a frozen one that nobody
+A fault returns when it has struck, and tells whether it did: one that met nothing to break is not
+counted. What it broke for good (a dead server, a frozen one that nobody
 thawed) is taken back at the end of its round. Faults of one round overlap: each runs in a thread.
 """
 
@@ -8,6 +9,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from feature_platform.errors import FeaturePlatformError
@@ -16,8 +18,10 @@ from tests.chaos.proxy import Mode, Spoil
 from tests.chaos.testbed import JOB_MANAGER, TASK_MANAGER, ZOMBIE, Site
 
 PAUSE_MAX_S = 60.0
+CANCEL_WITHIN_S = 20.0
 
-Strike = Callable[[Site, random.Random], None]
+Strike = Callable[[Site, random.Random], bool]
+"""Tells whether it met what it wanted to break."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,160 +62,178 @@ def possible(site: Site) -> Mapping[str, str]:
 
 
 @fault(weight=3)
-def task_manager_killed(site: Site, chance: random.Random) -> None:
+def task_manager_killed(site: Site, chance: random.Random) -> bool:
     """Kill -9 the task manager; another one starts soon, and Flink restarts the job."""
-    site.send(TASK_MANAGER, signal.SIGKILL)
+    struck = site.send(TASK_MANAGER, signal.SIGKILL)
     time.sleep(chance.uniform(0, 2))
     site.start_process(TASK_MANAGER)
+    return struck
 
 
 @fault(weight=2)
-def job_manager_killed(site: Site, _: random.Random) -> None:
+def job_manager_killed(site: Site, _: random.Random) -> bool:
     """Kill -9 the job manager: the cluster without high availability forgets its jobs."""
-    site.send(JOB_MANAGER, signal.SIGKILL)
+    return site.send(JOB_MANAGER, signal.SIGKILL)
 
 
 @fault(weight=2)
-def job_manager_replaced(site: Site, chance: random.Random) -> None:
+def job_manager_replaced(site: Site, chance: random.Random) -> bool:
     """Kill -9 the job manager and start another; the old job's tasks live until they notice."""
-    site.send(JOB_MANAGER, signal.SIGKILL)
+    struck = site.send(JOB_MANAGER, signal.SIGKILL)
     time.sleep(chance.uniform(0, 1))
     site.start_process(JOB_MANAGER)
+    return struck
 
 
 @fault(weight=2)
-def job_cancelled(site: Site, _: random.Random) -> None:
+def job_cancelled(site: Site, _: random.Random) -> bool:
     """Cancel the job behind the platform's back."""
-    try:
-        with site.world() as world:
+    deadline = time.monotonic() + CANCEL_WITHIN_S
+    while time.monotonic() < deadline:
+        # Another fault may be faster, and the job's successor not there yet.
+        with suppress(FeaturePlatformError), site.world() as world:
             snapshot = world.registry.snapshot(NAME)
-            if snapshot is not None:
-                world.cluster.cancel(snapshot.job_id)
-    except FeaturePlatformError as error:
-        site.note(f"job_cancelled: {error}")  # another fault was faster
+            job = world.cluster.job(snapshot.job_id) if snapshot else None
+            if job and job.lives:
+                world.cluster.cancel(job.id)
+                return True
+        time.sleep(0.5)
+    return False
 
 
 @fault(weight=2)
-def broker_killed(site: Site, _: random.Random) -> None:
+def broker_killed(site: Site, _: random.Random) -> bool:
     """Kill -9 the broker; it comes back with a new leader epoch for every partition."""
-    site.send("kafka", signal.SIGKILL)
+    return site.send("kafka", signal.SIGKILL)
 
 
 @fault(weight=1)
-def broker_restarted(site: Site, chance: random.Random) -> None:
+def broker_restarted(site: Site, chance: random.Random) -> bool:
     """Stop the broker in good order and start it: a new leader epoch, while the job runs on."""
     with site.lock:
+        struck = site.processes.find("kafka") is not None
         site.processes.stop("kafka")
         time.sleep(chance.uniform(0, 1))
         site.start_process("kafka")
+    return struck
 
 
 @fault(weight=1)
-def broker_paused(site: Site, chance: random.Random) -> None:
+def broker_paused(site: Site, chance: random.Random) -> bool:
     """Freeze the broker for some seconds."""
-    _pause(site, "kafka", chance.uniform(1, 8))
+    return _pause(site, "kafka", chance.uniform(1, 8))
 
 
 @fault(weight=2)
-def store_killed(site: Site, _: random.Random) -> None:
+def store_killed(site: Site, _: random.Random) -> bool:
     """Kill -9 the store; it comes back from its commit log."""
-    site.send("cassandra", signal.SIGKILL)
+    return site.send("cassandra", signal.SIGKILL)
 
 
 @fault(weight=3)
-def store_paused(site: Site, chance: random.Random) -> None:
+def store_paused(site: Site, chance: random.Random) -> bool:
     """Freeze the store for up to a minute, mostly for some seconds."""
     seconds = chance.choice((1.0, 3.0, 6.0, 10.0, 15.0, 15.0, PAUSE_MAX_S))
-    _pause(site, "cassandra", seconds)
+    return _pause(site, "cassandra", seconds)
 
 
 @fault(weight=2)
-def task_manager_paused(site: Site, chance: random.Random) -> None:
+def task_manager_paused(site: Site, chance: random.Random) -> bool:
     """Freeze the task manager, shorter or longer than it takes to be given up."""
-    _pause(site, TASK_MANAGER, chance.uniform(1, 12))
+    return _pause(site, TASK_MANAGER, chance.uniform(1, 12))
 
 
 @fault(weight=1)
-def all_killed(site: Site, _: random.Random) -> None:
+def all_killed(site: Site, _: random.Random) -> bool:
     """Kill -9 everything at once."""
-    for name in (TASK_MANAGER, JOB_MANAGER, "kafka", "cassandra"):
-        site.send(name, signal.SIGKILL)
+    servers = (TASK_MANAGER, JOB_MANAGER, "kafka", "cassandra")
+    killed = [site.send(name, signal.SIGKILL) for name in servers]
+    return any(killed)
 
 
 @fault(weight=1.5, slow=True)
-def task_manager_zombie(site: Site, chance: random.Random) -> None:
+def task_manager_zombie(site: Site, chance: random.Random) -> bool:
     """Freeze the task manager until its successor runs the job, then let it write on."""
     if not site.make_zombie():
-        return
+        return False
     deadline = time.monotonic() + 30
     before = site.newest_attempt()
-    while time.monotonic() < deadline and site.newest_attempt() == before:
+    succeeded = False
+    while time.monotonic() < deadline and not succeeded:
         time.sleep(0.5)
+        succeeded = site.newest_attempt() > before > 0
     time.sleep(chance.uniform(0, 2))
     site.send(ZOMBIE, signal.SIGCONT)
     time.sleep(chance.uniform(2, 6))
+    return succeeded
 
 
 @fault(weight=2, slow=True)
-def deployed(site: Site, chance: random.Random) -> None:
+def deployed(site: Site, chance: random.Random) -> bool:
     """Apply another variant of the definition while the other faults of the round happen."""
     site.start_deployer()
     time.sleep(chance.uniform(3, 15))
+    return True
 
 
 @fault(weight=2, slow=True)
-def deployer_killed(site: Site, chance: random.Random) -> None:
+def deployer_killed(site: Site, chance: random.Random) -> bool:
     """Kill -9 a deploying `fp` somewhere on its way, alone or with its client of Flink."""
     process = site.start_deployer()
     time.sleep(chance.uniform(1, 20))
+    struck = process.poll() is None
     site.kill_deployer(process, children=chance.random() < 0.5)
+    return struck
 
 
 @fault(weight=2)
-def store_refused(site: Site, chance: random.Random) -> None:
+def store_refused(site: Site, chance: random.Random) -> bool:
     """Close the job's connections to the store and refuse new ones for some seconds."""
-    _spoil(site, chance, "refuse", share=1.0)
+    return _spoil(site, chance, "refuse", share=1.0)
 
 
 @fault(weight=2)
-def store_slow(site: Site, chance: random.Random) -> None:
+def store_slow(site: Site, chance: random.Random) -> bool:
     """Delay the store's answers, some beyond the job's time-out."""
-    _spoil(site, chance, "slow", share=chance.choice((0.05, 0.3, 1.0)))
+    return _spoil(site, chance, "slow", share=chance.choice((0.05, 0.3, 1.0)))
 
 
 @fault(weight=3)
-def acknowledgements_lost(site: Site, chance: random.Random) -> None:
+def acknowledgements_lost(site: Site, chance: random.Random) -> bool:
     """Swallow answers of the store: it has written, and the job never hears of it."""
-    _spoil(site, chance, "swallow", share=chance.choice((0.02, 0.2, 0.7)))
+    return _spoil(site, chance, "swallow", share=chance.choice((0.02, 0.2, 0.7)))
 
 
 @fault(weight=3)
-def store_errors(site: Site, chance: random.Random) -> None:
+def store_errors(site: Site, chance: random.Random) -> bool:
     """Answer reads and writes with time-outs, overload and unavailability; they never arrive."""
-    _spoil(site, chance, "fail", share=chance.choice((0.05, 0.4, 0.9)))
+    return _spoil(site, chance, "fail", share=chance.choice((0.05, 0.4, 0.9)))
 
 
 @fault(weight=2)
-def store_errors_after(site: Site, chance: random.Random) -> None:
+def store_errors_after(site: Site, chance: random.Random) -> bool:
     """Let reads and writes arrive and answer that they timed out."""
-    _spoil(site, chance, "fail_after", share=chance.choice((0.05, 0.4, 0.9)))
+    return _spoil(site, chance, "fail_after", share=chance.choice((0.05, 0.4, 0.9)))
 
 
 @fault(weight=3)
-def writes_late(site: Site, chance: random.Random) -> None:
+def writes_late(site: Site, chance: random.Random) -> bool:
     """Answer that a write timed out, and let it arrive seconds later."""
-    _spoil(site, chance, "late", share=chance.choice((0.05, 0.4, 0.9)))
+    return _spoil(site, chance, "late", share=chance.choice((0.05, 0.4, 0.9)))
 
 
-def _pause(site: Site, name: str, seconds: float) -> None:
-    site.send(name, signal.SIGSTOP)
+def _pause(site: Site, name: str, seconds: float) -> bool:
+    struck = site.send(name, signal.SIGSTOP)
     time.sleep(seconds)
     site.send(name, signal.SIGCONT)
+    return struck
 
 
-def _spoil(site: Site, chance: random.Random, mode: Mode, *, share: float) -> None:
+def _spoil(site: Site, chance: random.Random, mode: Mode, *, share: float) -> bool:
     """Spoil traffic for some seconds; of two faults at once the later one counts."""
     spoil = Spoil(mode=mode, share=share, seconds=chance.uniform(1, 8))
+    before = site.proxy.tally.spoilt
     site.proxy.spoil(spoil)
     time.sleep(chance.uniform(1, 8))
     site.proxy.unspoil(spoil)
+    return site.proxy.tally.spoilt > before

@@ -17,7 +17,7 @@ SAVEPOINT_TIMEOUT_S = 60.0
 
 
 @fault(weight=2)
-def checkpoint_disk_full(site: Site, chance: random.Random) -> None:
+def checkpoint_disk_full(site: Site, chance: random.Random) -> bool:
     """Fill the disk of the checkpoints for some seconds; now and then the job fails meanwhile."""
     ballast = site.checkpoints / f"ballast-{chance.getrandbits(32):08x}"
     site.trouble.ballast.add(ballast)
@@ -28,28 +28,31 @@ def checkpoint_disk_full(site: Site, chance: random.Random) -> None:
         site.start_process(TASK_MANAGER)
     ballast.unlink(missing_ok=True)
     site.trouble.ballast.discard(ballast)
+    return True
 
 
 @fault(weight=2)
-def checkpoint_damaged(site: Site, chance: random.Random) -> None:
+def checkpoint_damaged(site: Site, chance: random.Random) -> bool:
     """Damage the newest checkpoint, then kill -9 what would have to restore it."""
     newest = _newest(site.checkpoints.glob("*/chk-*/_metadata"))
-    if newest is not None:
-        _damage(newest.parent, chance)
-    _kill_some(site, chance)
+    damaged = newest is not None and _damage(newest.parent, chance)
+    killed = _kill_some(site, chance)
+    return damaged and killed
 
 
 @fault(weight=1.5)
-def checkpoints_lost(site: Site, chance: random.Random) -> None:
+def checkpoints_lost(site: Site, chance: random.Random) -> bool:
     """Delete every checkpoint, then kill -9 what would have to restore one."""
+    lost = _newest(site.checkpoints.glob("*/chk-*/_metadata")) is not None
     for job in site.checkpoints.glob("*"):
         if job.is_dir():
             shutil.rmtree(job, ignore_errors=True)
-    _kill_some(site, chance)
+    killed = _kill_some(site, chance)
+    return lost and killed
 
 
 @fault(weight=1, slow=True)
-def savepoint_damaged(site: Site, chance: random.Random) -> None:
+def savepoint_damaged(site: Site, chance: random.Random) -> bool:
     """Kill -9 a deploying `fp` right after its savepoint, and damage that."""
     before = set(site.savepoints.glob("*"))
     process = site.start_deployer()
@@ -58,17 +61,17 @@ def savepoint_damaged(site: Site, chance: random.Random) -> None:
         fresh = [path for path in set(site.savepoints.glob("*")) - before if _complete(path)]
         if fresh:
             site.kill_deployer(process, children=True)
-            _damage(fresh[0], chance)
-            return
+            return _damage(fresh[0], chance)
         time.sleep(0.02)
+    return False
 
 
-def _kill_some(site: Site, chance: random.Random) -> None:
+def _kill_some(site: Site, chance: random.Random) -> bool:
     if chance.random() < 0.5:
-        site.send(TASK_MANAGER, signal.SIGKILL)
+        killed = site.send(TASK_MANAGER, signal.SIGKILL)
         site.start_process(TASK_MANAGER)
-    else:
-        site.send(JOB_MANAGER, signal.SIGKILL)
+        return killed
+    return site.send(JOB_MANAGER, signal.SIGKILL)
 
 
 def _newest(found: Iterable[Path]) -> Path | None:
@@ -88,8 +91,8 @@ def _complete(savepoint: Path) -> bool:
     return (savepoint / "_metadata").exists()
 
 
-def _damage(folder: Path, chance: random.Random) -> None:
-    """Delete or cut off a file of a checkpoint, which Flink may be deleting just now.
+def _damage(folder: Path, chance: random.Random) -> bool:
+    """Delete or cut off a file of a checkpoint; False if Flink was faster and deleted it all.
 
     Changed bytes are left out: Flink's files have no check sums, that is their disk's affair.
     """
@@ -100,7 +103,8 @@ def _damage(folder: Path, chance: random.Random) -> None:
     try:
         how(target, chance)
     except FileNotFoundError:
-        return
+        return False
+    return True
 
 
 def _delete(path: Path, _: random.Random) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from differences import Difference
+from differences import WRITTEN_MAX, Difference
 
 from feature_platform.broker.topics import Topics
 from feature_platform.cli.reading import open_store
@@ -19,6 +19,7 @@ from feature_platform.serving import FeatureClient
 from feature_platform.settings import Settings, password
 from feature_platform.store.base import HEAD_LEVEL
 from feature_platform.store.connect import Connection, connect
+from feature_platform.store.cql import CqlTiles
 from feature_platform.testing import ManualClock, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
 from tests.chaos.definitions import NAME, TOPIC
@@ -29,8 +30,6 @@ LETTERS_TIMEOUT_S = 20.0
 LETTERS_MAX = 1_000_000
 READS_IN_FLIGHT = 32
 SERVED_SAMPLE = 6
-WRITTEN_MAX = 2**50
-"""A write without an attempt's timestamp has the clock's, which is above it."""
 
 
 @dataclass(slots=True)
@@ -54,7 +53,12 @@ class Judge:
         """Compare every row of every entity, and served values of some; reads the topic first."""
         self.oracle.add(self._new_events())
         with _open(self.settings) as connection:
-            return [*self._rows(connection), *self._served(SERVED_SAMPLE), *self._letters()]
+            return [
+                *self._rows(connection),
+                *self._strangers(connection),
+                *self._served(SERVED_SAMPLE),
+                *self._letters(),
+            ]
 
     def final_differences(self) -> list[Difference]:
         """Compare everything once more, the recount itself with the naive oracle included."""
@@ -63,10 +67,10 @@ class Judge:
         for entity in self.oracle.naive.entities:
             expected = self.oracle.naive.entity(entity)
             assert expected is not None
-            rows = {(HEAD_LEVEL, 0): expected.head} | {
-                (tile.level, tile.start_ms): tile.payload
-                for tile in expected.closed
-                if self.oracle.judged((tile.level, tile.start_ms), now_ms)
+            rows = {
+                place: payload
+                for place, payload in expected.rows.items()
+                if self.oracle.judged(place, now_ms)
             }
             if rows != self.oracle.rows(entity, now_ms):
                 wrong.append(_difference(entity, "the suite's own recount", rows, None))
@@ -143,6 +147,14 @@ class Judge:
             for place, (_, written) in stored.items():
                 if written >= WRITTEN_MAX:
                     yield _difference(entity, f"timestamp of {place}", "an attempt's", written)
+
+    def _strangers(self, connection: Connection) -> Iterator[Difference]:
+        """Find rows of entities that no event in the topic counts for."""
+        stored = set(CqlTiles(connection).entities(self.snapshot.table))
+        strangers = sorted(stored - set(self.oracle.entities))
+        for entity, rows in zip(strangers, self._stored(connection, strangers), strict=True):
+            for place, row in rows.items():
+                yield _difference(entity, f"row {place}", None, row)
 
     def _stored(
         self, connection: Connection, entities: Sequence[str]

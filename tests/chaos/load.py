@@ -8,7 +8,7 @@ import json
 import random
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,10 +39,22 @@ _REASONS: tuple[Reason, ...] = tuple(reason for reason in REASONS if reason != "
 
 @dataclass(slots=True)
 class Deliveries:
-    """Mutable: when the broker acknowledged the events that count, of some entities."""
+    """Mutable: of some entities, how many events were sent, and when each was acknowledged."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     at_s: dict[str, list[float]] = field(default_factory=dict)
+    handed_over: Counter[str] = field(default_factory=Counter)
+
+    def hand_over(self, entity: str) -> None:
+        """Note that one more event of an entity may be in the topic from now on."""
+        if is_watched(entity):
+            with self.lock:
+                self.handed_over[entity] += 1
+
+    def sent(self, entity: str) -> int:
+        """Return how many events of a watched entity the topic holds at most."""
+        with self.lock:
+            return self.handed_over[entity]
 
     def note(self, entity: str) -> None:
         """Note that one more event of an entity is in the topic now."""
@@ -51,7 +63,7 @@ class Deliveries:
                 self.at_s.setdefault(entity, []).append(time.monotonic())
 
     def counts(self) -> dict[str, int]:
-        """Return how many events each watched entity has."""
+        """Return how many events of each watched entity the topic holds at least."""
         with self.lock:
             return {entity: len(times) for entity, times in self.at_s.items()}
 
@@ -103,12 +115,17 @@ class Load:
         self._thread.start()
 
     def pause(self) -> None:
-        """Send nothing for a while; returns when all that was sent is acknowledged."""
+        """Send nothing for a while; returns when all that was sent is acknowledged.
+
+        Raises:
+            TimeoutError: It never was.
+        """
         self._running.clear()
         self._idle.wait()
         left = self._producer.flush(FLUSH_TIMEOUT_S)
-        assert left == 0, f"{left} events were not acknowledged within {FLUSH_TIMEOUT_S} s"
-        assert self.failed == []
+        if left or self.failed:
+            msg = f"{left} events not acknowledged in {FLUSH_TIMEOUT_S} s, failed: {self.failed}"
+            raise TimeoutError(msg)
 
     def resume(self) -> None:
         """Send again."""
@@ -142,6 +159,8 @@ class Load:
         if entity is not None and not repeated:
             self._last.append((value, entity))
         self.sent += 1
+        if entity is not None:
+            self.deliveries.hand_over(entity)
         at_ms = self._clock.now_ms()  # not later, however long the broker has no room
         while True:
             try:

@@ -60,6 +60,7 @@ class Tally:
 
     requests: int = 0
     spoilt: int = 0
+    """Requests and connections."""
     connections: int = 0
 
 
@@ -132,6 +133,7 @@ class Proxy:
         self._spoil = spoil
         if spoil.mode == "refuse":
             for pair in tuple(self._pairs):
+                self.tally.spoilt += 1
                 pair.close()
 
     async def _close(self) -> None:
@@ -145,6 +147,7 @@ class Proxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.tally.connections += 1
         if self._spoil.mode == "refuse":
+            self.tally.spoilt += 1
             writer.close()
             return
         try:

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from tests.chaos.faults import KINDS
 
@@ -21,20 +22,15 @@ class Strike:
     """Until the next one of the round strikes."""
 
 
-def rounds(seed: int, faults: int, kinds: Sequence[str]) -> Iterator[list[Strike]]:
-    """Draw the rounds of a run.
+def rounds(seed: int, kinds: Sequence[str]) -> Iterator[list[Strike]]:
+    """Draw rounds without end; one does not depend on how many follow.
 
     Args:
         seed: The same seed gives the same rounds.
-        faults: How many there are in all.
         kinds: Names of the kinds to draw from, in a fixed order.
     """
-    left = faults
-    for number in range(faults):
-        drawn = draw_round(random.Random(f"{seed}/{number}"), kinds)[:left]  # noqa: S311
-        left -= len(drawn)
-        if drawn:
-            yield drawn
+    for number in count():
+        yield draw_round(random.Random(f"{seed}/{number}"), kinds)  # noqa: S311
 
 
 def draw_round(chance: random.Random, kinds: Sequence[str]) -> list[Strike]:

@@ -25,6 +25,7 @@ from differences import Difference, explain
 from judge import deploy, load
 
 from feature_platform.broker.sender import ensure_topic
+from feature_platform.errors import FeaturePlatformError
 from feature_platform.local.jars import build_kernel
 from feature_platform.local.java import find_java_home
 from tests.chaos import faults_files
@@ -63,6 +64,9 @@ class Result:
 
     seed: int
     by_kind: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    """Faults that met nothing to break: they do not count."""
+    applies: Counter[str] = field(default_factory=Counter)
     recovery_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     differences: set[tuple[str, str]] = field(default_factory=set)
     not_possible: dict[str, str] = field(default_factory=dict)
@@ -98,6 +102,8 @@ class Result:
             "differences": len(self.differences),
             "seed": self.seed,
             "by_kind": dict(sorted(self.by_kind.items())),
+            "missed": dict(sorted(self.missed.items())),
+            "applies": dict(sorted(self.applies.items())),
             "worst_wrong_s": round(self.worst_wrong_s, 1),
             "worst_behind_s": round(self.worst_behind_s, 1),
             "recovery_s": recovery,
@@ -139,16 +145,19 @@ class Run:
         self._watch.start()
         time.sleep(WARM_UP_S)
         try:
-            for strikes in rounds(self._options.seed, self._options.faults, self._kinds()):
-                if self.result.stuck or time.monotonic() - started > self._options.minutes * 60:
+            for strikes in rounds(self._options.seed, self._kinds()):
+                late = time.monotonic() - started > self._options.minutes * 60
+                if late or self.result.faults >= self._options.faults:
                     break
                 self._round(strikes)
-            self._load.pause()
-            if not self.result.stuck:
-                self._note([], self._judge.final_differences())
+            self._end()
+        except (FeaturePlatformError, TimeoutError) as error:
+            self.result.stuck = f"round {self.result.rounds + 1}: {error}"
+            self._say(self.result.stuck)
         finally:
             self._watch.stop()
             self._load.stop()
+            self.result.applies = self._site.applies
             self.result.events = self._judge.oracle.events
             self.result.seconds = time.monotonic() - started
             self.result.worst_wrong_s = self._watch.worst.wrong_s
@@ -158,24 +167,22 @@ class Run:
     def _round(self, strikes: Sequence[Strike]) -> None:
         names = [strike.kind for strike in strikes]
         self._say(f"round {self.result.rounds + 1}: {', '.join(names)}")
-        self._strike(strikes)
+        hits = self._strike(strikes)
         struck = time.monotonic()
         self._site.bring_back()
         back_s = time.monotonic() - struck
         self._load.pause()
-        try:
-            self._site.settle()
-        except TimeoutError as error:
-            self.result.stuck = f"round {self.result.rounds + 1} ({', '.join(names)}): {error}"
-            self._say(self.result.stuck)
-            return
+        self._site.settle()
         recovered_s = time.monotonic() - struck
         found = self._judge.differences()
         judged_s = time.monotonic() - struck - recovered_s
         self.result.rounds += 1
-        for name in names:
-            self.result.by_kind[name] += 1
-            self.result.recovery_s[name].append(recovered_s)
+        for name, hit in zip(names, hits, strict=True):
+            if hit:
+                self.result.by_kind[name] += 1
+                self.result.recovery_s[name].append(recovered_s)
+            else:
+                self.result.missed[name] += 1
         self._note(names, found)
         self._load.resume()
         self._say(
@@ -184,32 +191,43 @@ class Run:
             f"{self._judge.oracle.events:,} events, {len(self.result.differences)} differences"
         )
 
+    def _end(self) -> None:
+        """Deploy once more with nothing broken, which must succeed, and judge everything."""
+        self._site.deploy_at_last()
+        self._load.pause()
+        self._site.settle()
+        self._note([], self._judge.final_differences())
+
     def _kinds(self) -> list[str]:
         """Return the kinds that are wanted and can be had here."""
         wanted = self._options.kinds or KINDS
         return [name for name in sorted(wanted) if name not in self.result.not_possible]
 
-    def _strike(self, strikes: Sequence[Strike]) -> None:
-        """Let the faults strike, each in its thread, one soon after the other."""
+    def _strike(self, strikes: Sequence[Strike]) -> list[bool]:
+        """Let the faults strike, each in its thread, soon after each other; tell which hit."""
         with ThreadPoolExecutor(max_workers=len(strikes)) as pool:
             struck = []
             for strike in strikes:
                 chance = random.Random(strike.seed)  # noqa: S311
                 struck.append(pool.submit(KINDS[strike.kind].strike, self._site, chance))
                 time.sleep(strike.pause_s)
-            for one in struck:
-                one.result()
+            return [one.result() for one in struck]
 
     def _note(self, kinds: Sequence[str], found: Sequence[Difference]) -> None:
         """Remember differences; explain those that are new."""
         self.result.rows_compared += self._judge.rows_compared
-        many = [
-            Difference(entity=line, what="more served than sent", expected="", actual="")
-            for line in self._watch.too_many()
+        watched = {
+            "more served than sent": self._watch.too_many,
+            "served wrongly although all is counted": self._watch.still_wrong(),
+        }
+        seen = [
+            Difference(entity=line, what=what, expected="", actual="")
+            for what, lines in watched.items()
+            for line in sorted(lines)
         ]
         fresh = [
             item
-            for item in (*found, *many)
+            for item in (*found, *seen)
             if (item.entity, item.what) not in self.result.differences
         ]
         self.result.differences |= {(item.entity, item.what) for item in fresh}

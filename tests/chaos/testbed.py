@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -69,6 +70,7 @@ class Site:
 
     def __init__(self, folder: Path, *, seed: int) -> None:
         """Write the project; nothing starts yet."""
+        folder.mkdir(parents=True, exist_ok=True)
         drawn = with_free_ports(load_settings(folder, {}))
         store = drawn.store.model_copy(update=STORE)
         flink = drawn.flink.model_copy(update=FLINK)
@@ -90,6 +92,8 @@ class Site:
         self.small_disk = False
         self.sensor_said = ""
         self.notes: list[str] = []
+        self.applies: Counter[str] = Counter()
+        """How the deployments ended that nobody killed."""
         self._ended = threading.Event()
         self._sensor = threading.Thread(target=self._watch_jobs, name="sensor", daemon=True)
 
@@ -211,6 +215,19 @@ class Site:
         self.trouble.deployers.append(process)
         return process
 
+    def deploy_at_last(self) -> None:
+        """Apply once more when nothing is broken.
+
+        Raises:
+            TimeoutError: It did not succeed.
+        """
+        process = self.start_deployer()
+        self._end_deployers(DEPLOY_S)
+        if process.returncode != 0:
+            log = (self.settings.data / "logs" / "fp-apply.log").read_text().splitlines()
+            msg = f"fp apply, with nothing broken, ended with {process.returncode}: {log[-3:]}"
+            raise TimeoutError(msg)
+
     def kill_deployer(self, process: subprocess.Popen[bytes], *, children: bool) -> None:
         """Kill -9 a deploying `fp`, with what it started or leaving that alone."""
         with suppress(ProcessLookupError):
@@ -261,11 +278,16 @@ class Site:
         """Wait for deployments that were not killed; one that waits for too long is."""
         deadline = time.monotonic() + seconds
         for process in self.trouble.deployers:
+            if process.returncode is not None:  # killed by its fault
+                continue
             try:
-                process.wait(max(0.0, deadline - time.monotonic()))
+                code = process.wait(max(0.0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 self.note(f"fp apply had not ended {seconds:.0f} s after everything was back")
                 self.kill_deployer(process, children=True)
+                self.applies["late"] += 1
+            else:
+                self.applies["failed" if code else "ok"] += 1
         self.trouble.deployers.clear()
 
     def settle(self) -> None:

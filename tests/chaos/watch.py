@@ -2,8 +2,10 @@
 
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from feature_platform.cli.reading import open_client
 from feature_platform.errors import FeaturePlatformError
@@ -46,6 +48,8 @@ class Watch:
     deliveries: Deliveries
     worst: Worst = field(default_factory=Worst)
     served: dict[str, _Seen] = field(default_factory=dict)
+    too_many: set[str] = field(default_factory=set)
+    """Answers that counted more than was sent until then."""
     _ended: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -60,13 +64,15 @@ class Watch:
         if self._thread:
             self._thread.join()
 
-    def too_many(self) -> list[str]:
-        """Return entities of which more was served than is in the topic; ask when all is sent."""
-        counts = self.deliveries.counts()
+    def still_wrong(self) -> list[str]:
+        """Ask for every entity once more, when all that was sent is counted: what is not right."""
+        with open_client(self.settings) as client:
+            answers = client.prepare([FEATURE], featureset=NAME).get(list(self.served)).to_dicts()
         return [
-            f"{entity}: {seen.highest} served, {counts[entity]} sent"
-            for entity, seen in self.served.items()
-            if seen.highest > counts[entity]
+            f"{answer['entity']}: {count} served, {self.deliveries.sent(answer['entity'])} sent"
+            for answer in answers
+            if (count := _count(answer)) is not None
+            and count != self.deliveries.sent(answer["entity"])
         ]
 
     def _work(self) -> None:
@@ -85,13 +91,17 @@ class Watch:
                 continue
             for answer in prepared.get(newest).to_dicts():
                 self.worst.samples += 1
-                if answer["status"] == "unavailable":
+                count = _count(answer)
+                if count is None:
                     self.worst.unavailable += 1
                 else:
-                    self._note(answer["entity"], int(answer["values"][FEATURE] or 0))
+                    self._note(answer["entity"], count)
 
     def _note(self, entity: str, count: int) -> None:
         now_s, seen = time.monotonic(), self.served.setdefault(entity, _Seen())
+        sent = self.deliveries.sent(entity)
+        if count > sent:
+            self.too_many.add(f"{entity}: {count} served, {sent} sent")
         if count >= seen.highest:
             seen.highest, seen.back_since_s = count, None
         else:
@@ -100,3 +110,8 @@ class Watch:
         missing_s = self.deliveries.nth_s(entity, count)
         if missing_s is not None:
             self.worst.behind_s = max(self.worst.behind_s, now_s - missing_s)
+
+
+def _count(answer: Mapping[str, Any]) -> int | None:
+    """Return the served count; None if the store did not answer."""
+    return None if answer["status"] == "unavailable" else int(answer["values"][FEATURE] or 0)

@@ -14,6 +14,8 @@ from feature_platform.store.base import StoredRow
 from feature_platform.store.connect import connect
 
 DIFFERENCES_SHOWN, ATTEMPTS_SHOWN, CUTS_SHOWN, ENTITIES_SHOWN, UNDO_SHOWN = 6, 12, 12, 2, 12
+WRITTEN_MAX = 2**50
+"""A write without an attempt's timestamp has the clock's, which is above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Puts raw events through the real stack and compares all that stands there with the oracle."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from confluent_kafka import KafkaError, Message, Producer
-from differences import Difference, explain
+from differences import WRITTEN_MAX, Difference, explain
 
 from feature_platform.broker.topics import Topics
 from feature_platform.cli.reading import open_store
@@ -15,8 +15,8 @@ from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving import FeatureClient
 from feature_platform.settings import Settings
-from feature_platform.store.base import HEAD_LEVEL
-from feature_platform.testing import ManualClock, Oracle, RawEvent
+from feature_platform.store.base import HEAD_LEVEL, StoredRow
+from feature_platform.testing import ExpectedEntity, ManualClock, Oracle, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
 
 WAIT_S = 300.0
@@ -101,26 +101,36 @@ def assert_equal(settings: Settings, world: World, oracle: Oracle, name: str) ->
 
 
 def _rows(settings: Settings, snapshot: Snapshot, oracle: Oracle) -> Iterable[Difference]:
+    """Compare the rows of every entity that is stored or should be."""
     with open_store(settings) as (_, tiles):
-        for key in oracle.entities:
-            expected = oracle.entity(key)
-            assert expected is not None
-            rows = {(HEAD_LEVEL, 0): expected.head} | {
-                (tile.level, tile.start_ms): tile.payload for tile in expected.closed
-            }
-            stored = {
-                (row.level, row.start_ms): row.payload
-                for row in tiles.read_entity(snapshot.table, key)
-                if row.level >= HEAD_LEVEL
-            }
-            for place in sorted(rows.keys() | stored.keys()):
-                if rows.get(place) != stored.get(place):
-                    yield Difference(
-                        entity=key,
-                        what=f"row {place}",
-                        expected=rows.get(place),
-                        actual=stored.get(place),
-                    )
+        for key in sorted({*oracle.entities, *tiles.entities(snapshot.table)}):
+            rows = tiles.read_entity(snapshot.table, key)
+            yield from _entity(key, oracle.entity(key), rows)
+
+
+def _entity(
+    key: str, expected: ExpectedEntity | None, rows: Sequence[StoredRow]
+) -> Iterable[Difference]:
+    wanted, stored = expected.rows if expected else {}, {}
+    for row in rows:
+        if row.level >= HEAD_LEVEL:
+            place = (row.level, row.start_ms)
+            stored[place] = row.payload
+            if row.written >= WRITTEN_MAX:
+                yield Difference(
+                    entity=key,
+                    what=f"timestamp of {place}",
+                    expected="an attempt's",
+                    actual=row.written,
+                )
+    for place in sorted(wanted.keys() | stored.keys()):
+        if wanted.get(place) != stored.get(place):
+            yield Difference(
+                entity=key,
+                what=f"row {place}",
+                expected=wanted.get(place),
+                actual=stored.get(place),
+            )
 
 
 def _served(settings: Settings, name: str, oracle: Oracle) -> Iterable[Difference]:

@@ -29,3 +29,4 @@ def test_faults_leave_no_difference(tmp_path: Path, pytestconfig: pytest.Config)
     assert facts.get("stuck", "") == ""
     assert facts["differences"] == 0
     assert facts["faults"] >= FAULTS_MIN
+    assert facts["rows_compared"] > facts["events"] / 10

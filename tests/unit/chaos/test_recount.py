@@ -42,9 +42,7 @@ def test_parts_add_up(featureset: FeatureSet, part: int) -> None:
     for entity in naive.entities:
         found = naive.entity(entity)
         assert found is not None
-        expected[entity] = {(HEAD_LEVEL, 0): found.head} | {
-            (tile.level, tile.start_ms): tile.payload for tile in found.closed
-        }
+        expected[entity] = found.rows
     assert growing.dead_letters == {
         (letter.partition, letter.offset): letter.reason for letter in naive.dead_letters
     }

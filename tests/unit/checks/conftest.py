@@ -18,7 +18,6 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import load_settings
-from feature_platform.store.base import HEAD_LEVEL
 from feature_platform.store.memory import MemoryTiles
 from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
 from feature_platform.testing.clock import ManualClock
@@ -99,8 +98,7 @@ class OracleRecounter:
         for key in oracle.entities:
             expected = oracle.entity(key)
             assert expected is not None
-            rows = [(HEAD_LEVEL, 0, expected.head.hex())]
-            rows += [(tile.level, tile.start_ms, tile.payload.hex()) for tile in expected.closed]
+            rows = [(*place, payload.hex()) for place, payload in expected.rows.items()]
             yield {"event": "entity", "entity": key, "rows": rows}
         yield {"event": "done"}
 
