@@ -5,9 +5,9 @@ The only module besides `cql.py` and the registry's that touches the driver.
 
 import atexit
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import cassandra
 from cassandra import ConsistencyLevel
@@ -63,6 +63,7 @@ DRIVER_ERRORS: tuple[type[Exception], ...] = (
 """Everything the driver can raise; a test walks its modules and finds no other."""
 
 Row = tuple[Any, ...]
+Result = TypeVar("Result")
 
 
 def translate(error: Exception, doing: str) -> StoreUnavailableError:
@@ -138,8 +139,12 @@ class Connection:
         Raises:
             StoreUnavailableError: The store did not answer or refused.
         """
-        with translating(f"{statement.split(maxsplit=1)[0]} at {self.address}"):
-            return list(self._session.execute(self._prepare(statement), values))
+        verb = statement.split(maxsplit=1)[0]
+        with translating(f"{verb} at {self.address}"):
+            prepared = self._prepare(statement)
+            if verb == "SELECT":
+                return _again(lambda: list(self._session.execute(prepared, values)))
+            return list(self._session.execute(prepared, values))
 
     def try_lwt(self, statement: str, values: Sequence[object]) -> bool:
         """Run a conditional statement; tells whether its condition held.
@@ -200,8 +205,16 @@ class Connection:
 
     def _prepare(self, statement: str) -> PreparedStatement:
         if statement not in self._prepared:
-            self._prepared[statement] = self._session.prepare(statement)
+            self._prepared[statement] = _again(lambda: self._session.prepare(statement))
         return self._prepared[statement]
+
+
+def _again(read: Callable[[], Result]) -> Result:
+    """Ask a second time what got no answer in time: a busy store is not a dead one."""
+    try:
+        return read()
+    except cassandra.OperationTimedOut:
+        return read()
 
 
 def connect(settings: StoreSettings, user: str, password: str) -> Connection:
@@ -211,9 +224,9 @@ def connect(settings: StoreSettings, user: str, password: str) -> Connection:
         StoreUnavailableError: No contact point answers, or it refuses the user.
     """
     checked_identifier(settings.keyspace)
-    address = f"{settings.host}:{settings.port}"
+    address = ", ".join(settings.contact_points)
     cluster = Cluster(
-        [settings.host],
+        settings.hosts,
         port=settings.port,
         auth_provider=PlainTextAuthProvider(user, password),
         execution_profiles={EXEC_PROFILE_DEFAULT: _profile(settings)},

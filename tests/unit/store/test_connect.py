@@ -4,6 +4,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator
+from typing import Any
 
 import cassandra
 import pytest
@@ -11,7 +12,13 @@ from cassandra.cluster import NoHostAvailable
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import StoreSettings
-from feature_platform.store.connect import DRIVER_ERRORS, connect, translate, translating
+from feature_platform.store.connect import (
+    DRIVER_ERRORS,
+    Connection,
+    connect,
+    translate,
+    translating,
+)
 
 MODULES = ("cluster", "connection", "pool", "protocol", "query", "policies", "auth", "concurrent")
 
@@ -68,3 +75,63 @@ def test_a_store_that_is_down_is_named() -> None:
     settings = StoreSettings(host="127.0.0.1", port=1)
     with pytest.raises(StoreUnavailableError, match=r"store at 127.0.0.1:1 as fp_service"):
         connect(settings, "fp_service", "secret")
+
+
+class BusySession:
+    """A session that does not answer the first times. Mutable: it counts what it is asked."""
+
+    def __init__(self, unanswered: int) -> None:
+        """Let so many requests time out."""
+        self.unanswered, self.asked = unanswered, list[str]()
+
+    def prepare(self, statement: str) -> str:
+        """Prepare, if it answers."""
+        return self._answer(f"prepare {statement}", statement)
+
+    def execute(self, statement: str, _: object) -> list[tuple[str]]:
+        """Run, if it answers."""
+        return [(self._answer(statement, statement),)]
+
+    def _answer(self, asked: str, answer: str) -> str:
+        self.asked.append(asked)
+        if self.unanswered:
+            self.unanswered -= 1
+            raise cassandra.OperationTimedOut
+        return answer
+
+
+def busy(unanswered: int) -> tuple[BusySession, Connection]:
+    """Return a connection over a busy session."""
+    session = BusySession(unanswered)
+    cluster: Any = None
+    return session, Connection(cluster, session, keyspace="k", address="h:1")
+
+
+def test_what_only_reads_is_asked_twice() -> None:
+    """A store that was busy for a moment fails no command."""
+    session, connection = busy(1)
+    assert connection.run("SELECT 1") == [("SELECT 1",)]
+    session.unanswered = 1
+    assert connection.run("SELECT 1") == [("SELECT 1",)]
+
+    assert session.asked == ["prepare SELECT 1"] * 2 + ["SELECT 1"] * 3
+
+
+def test_a_store_that_never_answers_is_told() -> None:
+    """Two tries, then the error."""
+    session, connection = busy(9)
+    with pytest.raises(StoreUnavailableError, match="OperationTimedOut"):
+        connection.run("SELECT 1")
+
+    assert session.asked == ["prepare SELECT 1"] * 2
+
+
+def test_a_write_is_sent_once() -> None:
+    """It may have been applied: whoever wrote it knows what that means."""
+    session, connection = busy(0)
+    connection.run("UPDATE t")
+    session.unanswered = 1
+    with pytest.raises(StoreUnavailableError):
+        connection.run("UPDATE t")
+
+    assert session.asked == ["prepare UPDATE t", "UPDATE t", "UPDATE t"]
