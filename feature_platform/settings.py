@@ -47,7 +47,8 @@ class KafkaSettings(_Section):
 class StoreSettings(_Section):
     """Cassandra or ScyllaDB."""
 
-    host: str = "127.0.0.1"
+    host: str = Field(default="127.0.0.1", pattern=r"^[^\s,]+(\s*,\s*[^\s,]+)*$")
+    """One node, or some, separated by commas: the first that answers tells of all the others."""
     port: int = Field(default=9042, ge=1, le=65_535)
     storage_port: int = Field(default=7000, ge=1, le=65_535)
     local_dc: str = "datacenter1"
@@ -68,6 +69,16 @@ class StoreSettings(_Section):
     commitlog_sync: Literal["periodic", "group"] = "periodic"
     """Of the embedded node: `group` acknowledges a write only once its disk has it. A single node
     that is killed may else forget its last moments; of three replicas two remember."""
+
+    @property
+    def hosts(self) -> list[str]:
+        """Nodes that are asked for the others."""
+        return [host.strip() for host in self.host.split(",")]
+
+    @property
+    def contact_points(self) -> list[str]:
+        """The same, as `host:port` each."""
+        return [f"{host}:{self.port}" for host in self.hosts]
 
 
 class FlinkSettings(_Section):

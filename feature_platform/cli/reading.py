@@ -100,7 +100,7 @@ def open_client(settings: Settings) -> "FeatureClient":
 
     store = settings.store
     return FeatureClient.connect(
-        [f"{store.host}:{store.port}"],
+        store.contact_points,
         user=f"fp_{READER}",
         password=password(settings, READER),
         keyspace=store.keyspace,

@@ -82,7 +82,7 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
             "properties": dict(settings.kafka.properties),
         },
         "store": {
-            "contact_points": [f"{store.host}:{store.port}"],
+            "contact_points": store.contact_points,
             "local_dc": store.local_dc,
             "keyspace": store.keyspace,
             "table": snapshot.table,

@@ -43,6 +43,16 @@ def test_a_mistake_is_named(tmp_path: Path, text: str, said: str) -> None:
         load_settings(tmp_path, {})
 
 
+def test_the_store_may_have_several_contact_points(tmp_path: Path) -> None:
+    """Else a job could not start while its one is down."""
+    store = load_settings(tmp_path, {"FP_STORE__HOST": "one, two"}).store
+
+    assert store.hosts == ["one", "two"]
+    assert store.contact_points == ["one:9042", "two:9042"]
+    with pytest.raises(SettingsError, match=r"store\.host"):
+        load_settings(tmp_path, {"FP_STORE__HOST": "one,"})
+
+
 def test_flink_takes_options(tmp_path: Path) -> None:
     """A table of options stands in the file as Flink writes them."""
     (tmp_path / SETTINGS_FILE).write_text('[flink.options]\n"heartbeat.interval" = "1 s"\n')
