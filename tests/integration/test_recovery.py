@@ -1,64 +1,28 @@
 """A job whose checkpoints are gone, a rollback, a sweep that is killed: rows equal the recount."""
 
-import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
-from uuid import uuid4
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
 
 import pytest
-from judge import deploy, differences, load, produce, short_grace
+from case import DEFINITION, EVENTS, Case, MakeProject, drawn_name, files_of, open_case
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 
-from feature_platform.broker.sender import ensure_topic
-from feature_platform.clock import SystemClock
+from feature_platform.broker.topics import Topics
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import (
     ensure_running,
     make_recover_plan,
     make_rollback_plan,
 )
-from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import Submitter, Tiles, World, open_world
+from feature_platform.deploy.world import Submitter, Tiles
 from feature_platform.errors import PlanRefusedError, StoreUnavailableError
-from feature_platform.settings import Settings
+from feature_platform.settings import password
 from feature_platform.store.base import UndoPage
+from feature_platform.store.connect import connect
 from feature_platform.store.cql import CqlTiles
-from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
-
-EVENTS = 4_000
-ENTITIES = 150
-SEED = 44
-
-SOURCE = """
-source: {name}
-topic: {name}
-format: json
-event_time: at
-columns: {{user_id: BIGINT, action: STRING, watch_ms: BIGINT, at: TIMESTAMP}}
-"""
-
-BEFORE = """
-featureset: {name}
-description: What is gone back to.
-owner: tests
-entity: user_id
-source: {name}
-sql: |
-  SELECT user_id,
-         COUNT(*)              AS events,
-         SUM(watch_ms)         AS watch_ms,
-         LAST_N(action, 3)     AS recent
-  FROM {name}
-  WHERE watch_ms > 100
-  GROUP BY user_id
-features:
-  events:   {{windows: [30m, 2h], lifetime: true}}
-  watch_ms: {{windows: [2h], lifetime: true}}
-  recent:   latest
-settings: {{parallelism: 2, checkpoint_interval: 3s, flush_interval: 1s, keep: 6h}}
-"""
 
 WIDER = (
     ("  WHERE watch_ms > 100\n", ""),
@@ -67,88 +31,13 @@ WIDER = (
 )
 """Counts events that the old definition does not, so that only a sweep takes them back."""
 
-MakeProject = Callable[[Mapping[str, str]], Settings]
-
-
-@dataclass
-class Case:
-    """One feature set on the real servers. Mutable: it counts what it has sent."""
-
-    settings: Settings
-    world: World
-    name: str
-    events: list[RawEvent]
-    sent: int = 0
-
-    def send(self, share: float) -> None:
-        """Send the next events."""
-        upto = min(len(self.events), self.sent + int(len(self.events) * share))
-        produce(self.settings, self.name, self.events[self.sent : upto])
-        self.sent = upto
-
-    def deploy(self, *edits: tuple[str, str]) -> None:
-        """Deploy the definition, with some texts replaced."""
-        text = BEFORE
-        for old, new in edits:
-            assert old in text
-            text = text.replace(old, new)
-        path = self.settings.featuresets / f"{self.name}.yaml"
-        path.write_text(text.format(name=self.name))
-        deploy(self.world, self.settings, self.name)
-
-    def wait(self) -> None:
-        """Wait until everything sent is counted."""
-        wait(self.world, self.name)
-
-    def cancel(self) -> Path:
-        """Let the job end as if it had been killed; return the folder of its checkpoints."""
-        job = self.job_id
-        path = self.world.cluster.retained_checkpoint(job)
-        self.world.cluster.cancel(job)
-        return Path(unquote(urlsplit(path).path)).parent
-
-    @property
-    def job_id(self) -> str:
-        """Return the deployed job."""
-        snapshot = self.world.registry.snapshot(self.name)
-        assert snapshot is not None
-        return snapshot.job_id
-
-    def differences(self) -> list[object]:
-        """Compare everything with the recount by the definition as it stands in its file."""
-        snapshot = self.world.registry.snapshot(self.name)
-        assert snapshot is not None
-        featureset = load(self.settings).featuresets[self.name]
-        oracle = Oracle(featureset, snapshot.layout, self.events[: self.sent])
-        return list(differences(self.settings, self.world, oracle, self.name))
-
 
 @pytest.fixture
-def case(
-    project: MakeProject,
-    submitter: Submitter,
-) -> Iterator[Case]:
-    """A feature set with a third of its events counted; its job is cancelled at the end."""
-    name = f"recovery_{uuid4().hex[:6]}"
-    settings = project(
-        {
-            f"featuresets/sources/{name}.yaml": SOURCE.format(name=name),
-            f"featuresets/{name}.yaml": BEFORE.format(name=name),
-        }
-    )
-    settings = short_grace(settings)
-    mix = Mix(
-        count=EVENTS, entities=ENTITIES, end_ms=SystemClock().now_ms(), span_ms=7_200_000, bad=0.002
-    )
-    events = list(generate_events(load(settings).sources[name], "user_id", mix, seed=SEED))
-    ensure_topic(settings.kafka, name)
-    with open_world(settings, submitter) as world:
-        made = Case(settings=settings, world=world, name=name, events=events)
-        made.deploy()
-        made.send(1 / 3)
-        made.wait()
+def case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
+    """A feature set with a third of its events counted."""
+    name = drawn_name("recovery")
+    with open_case(project(files_of(name)), submitter, name) as made:
         yield made
-        world.cluster.cancel(made.job_id)
 
 
 @pytest.mark.timeout(600)
@@ -166,7 +55,7 @@ def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: C
     assert case.differences()[:10] == []
     # 2. There are none, and some events are being counted.
     case.send(1 / 6)
-    shutil.rmtree(case.cancel())
+    case.lose_job()
     assert ensure_running(case.world, case.name) is True
     case.send(1)
     assert case.differences()[:10] == []
@@ -177,7 +66,7 @@ def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: C
 @pytest.mark.timeout(600)
 def test_after_the_undo_time_a_person_is_asked(case: Case) -> None:
     """It says since when, and goes on once the person has accepted."""
-    shutil.rmtree(case.cancel())
+    case.lose_job()
     undo_ttl_ms = 1_000
     time.sleep(undo_ttl_ms / 1000)
     store = case.settings.store.model_copy(update={"undo_ttl_ms": undo_ttl_ms})
@@ -188,6 +77,60 @@ def test_after_the_undo_time_a_person_is_asked(case: Case) -> None:
     case.send(1)
     case.wait()
     assert case.world.registry.attempts(case.name, 1)[-1].r_attempt == 1
+
+
+@pytest.mark.timeout(900)
+def test_a_cut_knows_idle_partitions_and_a_start_new_ones(case: Case) -> None:
+    """What the job did not read since its last start, and what no cut can know, is read once."""
+    # 1. Only the first partition has events after a start: the others' positions are kept, too.
+    case.lose_job()
+    assert ensure_running(case.world, case.name) is True
+    busy, later = case.events[case.sent :][:400], case.events[case.sent :][400:]
+    case.reorder([*(replace(event, partition=0) for event in busy), *later])
+    case.send(400 / EVENTS)
+    case.wait()
+    case.lose_job()
+    # 2. A partition that is newer than every cut is read from its beginning.
+    new = _add_partition(case)
+    case.reorder(
+        replace(event, partition=new) if number % 3 == 0 else event
+        for number, event in enumerate(case.events[case.sent :])
+    )
+    case.send(1 / 6)
+    assert ensure_running(case.world, case.name) is True
+    case.send(1)
+    assert case.differences()[:10] == []
+
+
+@pytest.mark.timeout(600)
+def test_a_cut_that_a_subtask_lacks_does_not_count(case: Case) -> None:
+    """Its barrier was lost to one of them: the cut before is gone on from."""
+    case.send(1 / 3)
+    case.wait()
+    where = (case.name, 1)
+    # The job must be dead before its newest cut loses a part, or it records another one.
+    case.lose_job()
+    newest, before, *_ = islice(case.world.registry.cuts(*where), 2)
+    with connect(case.settings.store, "cassandra", password(case.settings, "superuser")) as login:
+        key = f"FROM {login.keyspace}.cuts WHERE featureset = ? AND generation = ?"
+        epoch = (*where, newest.attempt, newest.label)
+        parts = login.run(f"SELECT part {key} AND attempt = ? AND label = ?", epoch)
+        lost = next(part for (part,) in sorted(parts, reverse=True))
+        login.run(f"DELETE {key} AND attempt = ? AND label = ? AND part = ?", (*epoch, lost))
+    assert next(iter(case.world.registry.cuts(*where))).epoch == before.epoch
+    assert ensure_running(case.world, case.name) is True
+    case.send(1)
+    assert case.differences()[:10] == []
+    assert case.world.registry.attempts(*where)[-1].r == before.epoch
+
+
+def _add_partition(case: Case) -> int:
+    """Give the topic one more partition; return its number."""
+    ends = Topics(case.settings.kafka).ends(case.name)
+    admin = AdminClient({"bootstrap.servers": case.settings.kafka.bootstrap})
+    for done in admin.create_partitions([NewPartitions(case.name, len(ends) + 1)]).values():
+        done.result()
+    return len(ends)
 
 
 class Dying(CqlTiles):
@@ -216,7 +159,7 @@ def test_a_rollback_leaves_no_trace(case: Case, *, killed: bool) -> None:
     case.deploy(*WIDER)
     case.send(1 / 3)
     case.wait()
-    (case.settings.featuresets / f"{case.name}.yaml").write_text(BEFORE.format(name=case.name))
+    (case.settings.featuresets / f"{case.name}.yaml").write_text(DEFINITION.format(name=case.name))
     if killed:
         dying = replace(case.world, tiles=Dying(case.world.tiles, 60))
         with pytest.raises(StoreUnavailableError, match="killed"):

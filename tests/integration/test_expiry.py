@@ -1,0 +1,72 @@
+"""State that ends after seconds, under entities that come back: rows equal the recount."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from case import Case, MakeProject, drawn_name, files_of, open_case
+
+from feature_platform.deploy.metrics import job_metrics
+from feature_platform.deploy.world import Submitter
+
+TTL_MS = 2_000
+"""A definition may say no less than a minute."""
+WAVES = 3
+WAVE = 1_200
+PATIENCE_S = 60.0
+
+
+class Forgetful:
+    """Submits jobs whose state ends soon: that of the SQL, and that of the kernel."""
+
+    def __init__(self, inner: Submitter) -> None:
+        """Wrap the real one."""
+        self._inner = inner
+
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build the graph."""
+        self._inner.prepare(_forgetting(spec))
+
+    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+        """Submit."""
+        self._inner.submit(_forgetting(spec), job_id, restore_path)
+
+
+def _forgetting(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    ends = {"state_ttl_ms": TTL_MS, "sql_state_ttl_ms": TTL_MS}
+    assert spec["settings"].keys() >= ends.keys()
+    return {**spec, "settings": spec["settings"] | ends}
+
+
+@pytest.fixture
+def case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
+    """A feature set with a third of its events counted, by a job that forgets."""
+    name = drawn_name("expiry")
+    with open_case(project(files_of(name)), Forgetful(submitter), name) as made:
+        yield made
+
+
+@pytest.mark.timeout(600)
+def test_what_a_job_forgot_is_read_back(case: Case) -> None:
+    """Waves of the same events, so of the same entities and minutes, each after all has ended."""
+    wave = case.events[case.sent :][:WAVE]
+    case.reorder(wave * WAVES)
+    for _ in range(WAVES):
+        time.sleep(2 * TTL_MS / 1000)
+        case.send(WAVE / len(case.events))
+        case.wait()
+    assert case.sent == len(case.events)
+    assert case.differences()[:10] == []
+    assert _read_back_rows(case) > 0
+
+
+def _read_back_rows(case: Case) -> int:
+    """Ask until Flink has fetched the metric."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        rows = job_metrics(case.world.cluster, case.job_id).whole("read_back_rows")
+        if rows:
+            return rows
+        time.sleep(1)
+    return 0
