@@ -45,6 +45,12 @@ disk_access_mode: mmap_index_only
 native_transport_max_threads: {threads}
 concurrent_writes: {threads}
 concurrent_reads: {threads}
+# A machine that is busy with the other servers is slow, not dead.
+read_request_timeout: 10s
+range_request_timeout: 15s
+write_request_timeout: 10s
+cas_contention_timeout: 5s
+request_timeout: 15s
 # Heads are overwritten all the time: what is flushed late is compacted seldom.
 memtable_heap_space: 256MiB
 memtable_offheap_space: 256MiB

@@ -210,10 +210,13 @@ class Connection:
 
 
 def _again(read: Callable[[], Result]) -> Result:
-    """Ask a second time what got no answer in time: a busy store is not a dead one."""
+    """Ask a second time what got no answer in time.
+
+    A store that is busy, or does not know yet that one of its nodes is down, is not a dead one.
+    """
     try:
         return read()
-    except cassandra.OperationTimedOut:
+    except (cassandra.OperationTimedOut, cassandra.ReadTimeout):
         return read()
 
 

@@ -99,4 +99,5 @@ def _zookeeper(folder: Path, port: int) -> Command:
     configuration.write_text(ZOOKEEPER.format(folder=folder, port=port))
     jvm = ("-Xmx128m", "-XX:+UseSerialGC", "-cp", f"{find_flink_home()}/lib/*")
     java = str(find_java_home() / "bin" / "java")
-    return Command(name="zookeeper", arguments=(java, *jvm, QUORUM_PEER, str(configuration), "1"))
+    peer = (QUORUM_PEER, "--zkConfigFile", str(configuration), "--peerId", "1")
+    return Command(name="zookeeper", arguments=(java, *jvm, *peer))

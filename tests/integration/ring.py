@@ -28,7 +28,11 @@ NUMBERS = range(1, NODES + 1)
 UP_TIMEOUT_S = 240.0
 RING = 2**64
 HEAP = {"-Xms1024m": "-Xms384m", "-Xmx1024m": "-Xmx384m", "-XX:MaxDirectMemorySize=256m": ""}
-OPTIONS = (f"-Dcassandra.system_auth.default_rf={NODES}", "-Dcassandra.ring_delay_ms=2000")
+OPTIONS = (
+    f"-Dcassandra.system_auth.default_rf={NODES}",
+    "-Dcassandra.ring_delay_ms=2000",
+    "-Dcassandra.superuser_setup_delay_ms=2000",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +124,7 @@ class Ring:
             "rpc_address": address(number),
             "initial_token": str(-RING // 2 + (number - 1) * (RING // NODES)),
             "hinted_handoff_enabled": False,
+            "phi_convict_threshold": 5,  # a node that was killed is known to be down sooner
             "memtable_heap_space": "64MiB",
             "memtable_offheap_space": "64MiB",
             "seed_provider": [
