@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import Check, Checked, CheckResult
 from feature_platform.checks.run import Ask, check
+from feature_platform.checks.scope import Span
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import Submitter, World, open_world
@@ -114,6 +116,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         _check_while_events_come(settings, name, events)
         oracle = Oracle(featureset, snapshot.layout, events[: EVENTS + LIVE])
         wait(world, name, timeout_s=300)
+        _check_some(world, name)
         _damage(world, snapshot, oracle)
         found = check(world, name, Ask())
         _assert_explained(found, oracle, name)
@@ -137,6 +140,18 @@ def _check_while_events_come(settings: Settings, name: str, events: list[RawEven
     results = {result["check"]: result for result in ran.facts}
     assert {result["status"] for result in results.values()} == {"green"}, ran.facts
     assert ran.code == 0
+
+
+def _check_some(world: World, name: str) -> None:
+    """Check half of the entities, and the tiles of the days that the events are of."""
+    today = datetime.fromtimestamp(world.clock.now_ms() / 1000, UTC).date()
+    days = Span.of_days(today - timedelta(days=1), today)
+    for ask, of in ((Ask(share=0.5), "(50.00% of all)"), (Ask(span=days), "entities")):
+        found = verdicts(check(world, name, ask))
+        assert {result.status for result in found.values()} == {"green"}, found
+        summary = found["parity"].summary
+        assert of in summary
+        assert not summary.startswith("0 "), "something was compared"
 
 
 def _damage(world: World, snapshot: Snapshot, oracle: Oracle) -> None:

@@ -4,10 +4,13 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 from commands import kill_spark
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from everything import EVERYTHING, PARTITIONS, files, random_events
 from judge import assert_equal, load, produce
 from small_disk import small_disk
@@ -16,9 +19,9 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
-from feature_platform.deploy.spark import SparkBackfiller
+from feature_platform.deploy.spark import SparkBackfiller, archive
 from feature_platform.deploy.world import Submitter, World, open_world
-from feature_platform.errors import SparkFailedError
+from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle
@@ -65,6 +68,26 @@ def _rebuild_on_a_full_disk(settings: Settings, world: World, name: str, folder:
     assert "No space left on device" in str(outcome.error)
 
 
+def _rebuild_from_a_damaged_log(settings: Settings, world: World, name: str) -> None:
+    """Begin a rebuild while a file of the log is away; what is deployed goes on as it was."""
+    log = Path(urlsplit(settings.event_log_folder).path) / name / name
+    (file, *_) = sorted(log.glob("data/*/*.parquet"))
+    away = file.rename(log / "away")
+    (outcome,) = apply(world, make_plans(world, load(settings), [name]))
+    away.rename(file)
+    assert isinstance(outcome.error, EventLogError), outcome
+    assert f"{file.name} of the event log is missing" in str(outcome.error)
+
+
+def _drop_from_kafka(settings: Settings, until: Mapping[str, int]) -> None:
+    """Let the broker forget the first records, as its retention does."""
+    admin = AdminClient({"bootstrap.servers": settings.kafka.bootstrap})
+    places = [(name.rpartition("/"), offset) for name, offset in until.items()]
+    first = [TopicPartition(topic, int(part), offset) for (topic, _, part), offset in places]
+    for done in admin.delete_records(first).values():
+        done.result(timeout=30)
+
+
 @pytest.mark.timeout(900)
 def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
     project: Callable[[Mapping[str, str]], Settings],
@@ -82,13 +105,16 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
         assert ensure_topic(settings.kafka, name) == PARTITIONS
         produce(settings, name, events[:third])
         first, _ = applied(settings, world, name)  # a new feature set with a history
+        archived = archive(settings, old.source, lambda _: None)
         produce(settings, name, events[third : 2 * third])
         assert_equal(settings, world, Oracle(old, first.layout, events[: 2 * third]), name)
+        _drop_from_kafka(settings, archived.positions)  # the log alone has them now
 
         edited = definition.replace(*EDIT).format(name=name)
         (settings.featuresets / f"{name}.yaml").write_text(edited)
         _rebuild_on_a_full_disk(settings, world, name, tmp_path / "small")
         _kill_spark_in_the_middle(settings, world, name)
+        _rebuild_from_a_damaged_log(settings, world, name)
         assert world.registry.snapshot(name) == first
         second, said = applied(settings, world, name)
         assert any("tasks; written so far: " in text for text in said)
