@@ -30,11 +30,12 @@ final class Model {
     WRONG
   }
 
-  /** The end of a schedule; {@code told} of a wrong one. */
+  /** The end of a schedule; {@code told} says why it is not exact. */
   record Outcome(End end, String told) {}
 
   private Model() {}
 
+  /** Runs a schedule; anything that fails without a finding of the judge's fails the test. */
   static Outcome run(ModelWorld.Config config, Broken broken, List<ModelStep> schedule) {
     try {
       ModelWorld world = new ModelWorld(config, broken);
@@ -42,9 +43,9 @@ final class Model {
       world.judge();
       return new Outcome(End.EXACT, "");
     } catch (ModelWorld.AskedException e) {
-      return new Outcome(End.ASKED, "");
-    } catch (RuntimeException e) {
-      return new Outcome(End.WRONG, e.toString());
+      return new Outcome(End.ASKED, e.getMessage());
+    } catch (ModelWorld.ViolationException e) {
+      return new Outcome(End.WRONG, e.getMessage());
     }
   }
 }

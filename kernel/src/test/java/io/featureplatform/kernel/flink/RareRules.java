@@ -3,7 +3,7 @@ package io.featureplatform.kernel.flink;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /**
  * Rules whose absence shows once in thousands of schedules; {@code make chaos-model} runs them, for
@@ -14,7 +14,7 @@ class RareRules {
 
   /** Without the rule some row is wrong, if rarely. */
   @ParameterizedTest
-  @EnumSource(names = {"AGE_NOT_CHAINED", "NO_GRACE"})
+  @MethodSource("io.featureplatform.kernel.flink.BrokenRulesTest#rare")
   void theRuleIsNeeded(Broken broken) {
     int needed = BrokenRulesTest.schedulesUntilWrong(broken, SCHEDULES_MAX);
     assertTrue(needed <= SCHEDULES_MAX, () -> broken + " is not seen");
