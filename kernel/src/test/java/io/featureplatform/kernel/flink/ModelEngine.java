@@ -2,16 +2,10 @@ package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.row.Carrier;
 import io.featureplatform.kernel.store.Age;
-import io.featureplatform.kernel.store.Attempt;
-import io.featureplatform.kernel.store.Claim;
-import io.featureplatform.kernel.store.ClaimRefusedException;
-import io.featureplatform.kernel.store.Claimed;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.ManualClock;
 import io.featureplatform.kernel.store.MemoryRegistry;
 import io.featureplatform.kernel.store.Origin;
-import io.featureplatform.kernel.store.Recovery;
-import io.featureplatform.kernel.store.Retry;
 import io.featureplatform.kernel.tile.Column;
 import io.featureplatform.kernel.tile.Grid;
 import io.featureplatform.kernel.tile.Kind;
@@ -71,9 +65,6 @@ abstract class ModelEngine {
   private static final long STEP_MS = 5_000;
   private static final long START_MS = 1_700_000_040_000L;
 
-  private static final double KEPT_IN_STATE = 0.7;
-  static final Retry RETRY = new Retry(0, () -> 0);
-
   final ManualClock clock = new ManualClock(START_MS);
   final Layout layout;
   final ModelEvents events;
@@ -82,38 +73,24 @@ abstract class ModelEngine {
   ModelJob job;
   final Config config;
   final Broken broken;
-  final JobSpec spec;
   final List<ModelEvents.Segment> segments = new ArrayList<>();
   final List<ModelJob.Checkpoint> checkpoints = new ArrayList<>();
   final Map<Epoch, CutInfo> cuts =
       new TreeMap<>(Comparator.comparingInt(Epoch::attempt).thenComparingLong(Epoch::label));
   MemoryRegistry registry;
   ModelPlatform platform;
+  ModelStarts starts;
   ModelJob replaced;
   Base base;
   Undoable undoable;
   Random random = new Random(0);
-  int names;
+  private int deployments;
 
   ModelEngine(Config config, Broken broken) {
     this.config = config;
     this.broken = broken;
     this.layout = layout(config.retentionMs());
     this.events = new ModelEvents(layout);
-    this.spec =
-        new JobSpec(
-            "model",
-            1,
-            "",
-            "",
-            null,
-            "",
-            null,
-            new JobSpec.Settings(1_000, 4, 0, 3, 3, 0, config.undoTtlMs(), null, null),
-            null,
-            null,
-            null,
-            broken == Broken.NO_UNDO);
     newGeneration();
     segments.add(new ModelEvents.Segment(new long[ModelEvents.PARTITIONS], 0));
     base = new Base(Epoch.GENESIS, new long[ModelEvents.PARTITIONS], clock.nowMs());
@@ -137,12 +114,13 @@ abstract class ModelEngine {
     store.setRandom(random);
     registry = new MemoryRegistry("");
     platform = new ModelPlatform(registry, store, layout, clock, broken);
+    starts = new ModelStarts(config, broken, layout, clock, events, registry, store, platform);
     replaced = null;
   }
 
   String deployment() {
-    names++;
-    return "deployment-" + names;
+    deployments++;
+    return "deployment-" + deployments;
   }
 
   // ---- Steps
@@ -290,7 +268,7 @@ abstract class ModelEngine {
         base.epoch.equals(Epoch.GENESIS)
             ? Origin.genesis()
             : Origin.cut(base.epoch, base.dirtySinceMs);
-    start(origin, deployment, query, base.positions, Map.of(), clean, 0);
+    start(new ModelStarts.Start(origin, deployment, query, base.positions, Map.of(), clean, 0));
   }
 
   void startFrom(ModelJob.Checkpoint from, String deployment, boolean clean, long lastId) {
@@ -300,80 +278,19 @@ abstract class ModelEngine {
             : Origin.restored(
                 from.epoch(), from.start(), from.timeMs(), ModelJob.offsets(from.positions()));
     start(
-        origin,
-        deployment,
-        from.query(),
-        from.positions(),
-        from.heads(),
-        clean,
-        Math.max(lastId, from.epoch().label()));
+        new ModelStarts.Start(
+            origin,
+            deployment,
+            from.query(),
+            from.positions(),
+            from.heads(),
+            clean,
+            Math.max(lastId, from.epoch().label())));
     from.inChannels().forEach(job::route);
   }
 
-  private void start(
-      Origin origin,
-      String deployment,
-      int query,
-      long[] positions,
-      Map<String, byte[]> heads,
-      boolean clean,
-      long lastId) {
-    boolean restart = job != null && deployment.equals(job.deployment);
-    Claimed claimed =
-        restart && broken == Broken.ATTEMPT_KEPT_ON_RESTART
-            ? job.claimed
-            : claim(origin, deployment, clean);
-    job = new ModelJob(claimed, deployment, query, positions, lastId, events, registry, broken);
-    Recovery recovery = new Recovery(registry, RETRY, clock, "model", claimed.attempt(), age());
-    int parallelism = 1 + random.nextInt(2);
-    for (int i = 0; i < parallelism; i++) {
-      ModelSubtask subtask =
-          new ModelSubtask(
-              i, claimed, store, recovery, spec, layout, clock, broken, config.touchedRowsMax());
-      subtask.setRandom(random);
-      job.subtasks.add(subtask);
-    }
-    heads.forEach(
-        (entity, row) -> {
-          if (random.nextDouble() < KEPT_IN_STATE) { // The rest has expired.
-            job.subtaskOf(entity).heads.rows.put(entity, row);
-          }
-        });
-  }
-
-  Age age() {
-    return new Age(config.undoTtlMs(), broken == Broken.NO_AGE);
-  }
-
-  private Claimed claim(Origin origin, String deployment, boolean clean) {
-    if (broken == Broken.OFF_THE_LINE) {
-      return claimAnyway(origin, deployment);
-    }
-    names++;
-    try {
-      return new Claim(registry, RETRY, clock)
-          .claim(
-              new Claim.Request(
-                  "model",
-                  "run-" + names,
-                  deployment,
-                  origin,
-                  clean,
-                  age(),
-                  () -> ModelJob.offsets(events.ends())));
-    } catch (ClaimRefusedException e) {
-      throw judged(e);
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    }
-  }
-
-  /** Claims without asking whether the start is on the line. */
-  private Claimed claimAnyway(Origin origin, String deployment) {
-    platform.claim(Attempt.STREAM, origin.start(), clock.nowMs(), ModelJob.offsets(events.ends()));
-    registry.setOwner(deployment);
-    Map<Integer, Attempt> attempts = platform.attempts();
-    return new Claimed(attempts.get(attempts.size()), attempts);
+  private void start(ModelStarts.Start start) {
+    job = starts.start(start, job, random);
   }
 
   /** Stops the job: everything before the last barrier is counted and written. */

@@ -1,10 +1,7 @@
 package io.featureplatform.kernel.flink;
 
-import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Attempt;
-import io.featureplatform.kernel.store.Claim;
 import io.featureplatform.kernel.store.ClaimRefusedException;
-import io.featureplatform.kernel.store.Claimed;
 import io.featureplatform.kernel.store.Cut;
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Epoch;
@@ -12,7 +9,6 @@ import io.featureplatform.kernel.store.History;
 import io.featureplatform.kernel.store.Hooks;
 import io.featureplatform.kernel.store.Offsets;
 import io.featureplatform.kernel.store.Origin;
-import io.featureplatform.kernel.store.Recovery;
 import io.featureplatform.kernel.store.WriteTime;
 import io.featureplatform.kernel.tile.TileKey;
 import java.util.ArrayList;
@@ -117,63 +113,34 @@ final class ModelWorld extends ModelEngine {
     return deployment;
   }
 
-  /** Flink restarts a job that was replaced; it must not get an attempt. */
+  /** Flink restarts a job that was replaced; it must not get an attempt, or it reads on. */
   void oldJobRestarts() {
     if (replaced == null) {
       return;
     }
-    String owner = job.deployment;
-    Epoch start = job.attempt().start();
     if (broken == Broken.ANYBODY_CLAIMS) {
       registry.setOwner(replaced.deployment);
     }
-    names++;
-    try {
-      Claimed claimed =
-          new Claim(registry, RETRY, clock)
-              .claim(
-                  new Claim.Request(
-                      "model",
-                      "run-" + names,
-                      replaced.deployment,
-                      Origin.cut(start, clock.nowMs()),
-                      false,
-                      new Age(config.undoTtlMs(), true),
-                      () -> ModelJob.offsets(events.ends())));
-      ModelJob current = job;
-      revive(claimed);
-      job = current;
-    } catch (ClaimRefusedException e) {
-      return;
-    } catch (InterruptedException e) {
-      throw new IllegalStateException(e);
-    } finally {
-      registry.setOwner(owner);
-    }
-  }
-
-  /** The replaced job reads on from where the running one started, and flushes. */
-  private void revive(Claimed claimed) {
-    ModelJob old =
-        new ModelJob(
-            claimed,
+    ModelStarts.Start start =
+        new ModelStarts.Start(
+            Origin.cut(job.attempt().start(), clock.nowMs()),
             replaced.deployment,
             replaced.query,
             job.positions,
-            0,
-            events,
-            registry,
-            broken);
-    Recovery recovery = new Recovery(registry, RETRY, clock, "model", claimed.attempt(), age());
-    ModelSubtask subtask =
-        new ModelSubtask(
-            0, claimed, store, recovery, spec, layout, clock, broken, config.touchedRowsMax());
-    subtask.setRandom(random);
-    old.subtasks.add(subtask);
-    while (old.readOne(random)) {
-      // All of it.
+            Map.of(),
+            false,
+            0);
+    try {
+      ModelJob old = starts.startReplaced(start, random);
+      while (old.readOne(random)) {
+        // All of it.
+      }
+      zombies.addAll(old.subtasks);
+    } catch (ClaimRefusedException e) {
+      return;
+    } finally {
+      registry.setOwner(job.deployment);
     }
-    zombies.add(subtask);
   }
 
   // ---- Changes
