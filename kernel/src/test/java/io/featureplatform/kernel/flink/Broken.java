@@ -14,6 +14,9 @@ enum Broken {
   /** 1: Any deployment may claim, the replaced one too. */
   ANYBODY_CLAIMS,
 
+  /** 1: Each subtask of a run claims a number of its own. */
+  SUBTASKS_CLAIM_ALONE,
+
   /** 3: Rows are written without undo rows. */
   NO_UNDO,
 

@@ -11,6 +11,9 @@ import io.featureplatform.kernel.store.Origin;
 import io.featureplatform.kernel.store.Recovery;
 import io.featureplatform.kernel.store.Retry;
 import io.featureplatform.kernel.tile.Layout;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
@@ -88,10 +91,8 @@ final class ModelStarts {
    * @param before the job that ran last, null if none did
    */
   ModelJob start(Start start, ModelJob before, Random random) {
-    boolean restart = before != null && start.deployment().equals(before.deployment);
-    Claimed claimed =
-        restart && broken == Broken.ATTEMPT_KEPT_ON_RESTART ? before.claimed : claim(start);
-    ModelJob job = job(claimed, start, 1 + random.nextInt(2), random);
+    int parallelism = 1 + random.nextInt(2);
+    ModelJob job = job(claims(start, before, parallelism), start, random);
     start
         .heads()
         .forEach(
@@ -103,10 +104,10 @@ final class ModelStarts {
     return job;
   }
 
-  private ModelJob job(Claimed claimed, Start start, int parallelism, Random random) {
+  private ModelJob job(List<Claimed> claims, Start start, Random random) {
     ModelJob job =
         new ModelJob(
-            claimed,
+            claims.get(claims.size() - 1),
             start.deployment(),
             start.query(),
             start.positions(),
@@ -114,15 +115,18 @@ final class ModelStarts {
             events,
             registry,
             broken);
-    Recovery recovery = new Recovery(registry, RETRY, clock, "model", claimed.attempt(), age());
-    for (int i = 0; i < parallelism; i++) {
-      ModelSubtask subtask =
-          new ModelSubtask(
-              i, claimed, store, recovery, spec, layout, clock, broken, config.touchedRowsMax());
+    for (Claimed claimed : claims) {
+      ModelSubtask subtask = subtask(job.subtasks.size(), claimed);
       subtask.setRandom(random);
       job.subtasks.add(subtask);
     }
     return job;
+  }
+
+  private ModelSubtask subtask(int index, Claimed claimed) {
+    Recovery recovery = new Recovery(registry, RETRY, clock, "model", claimed.attempt(), age());
+    return new ModelSubtask(
+        index, claimed, store, recovery, spec, layout, clock, broken, config.touchedRowsMax());
   }
 
   /**
@@ -131,32 +135,48 @@ final class ModelStarts {
    * @throws ClaimRefusedException it does not get an attempt
    */
   ModelJob startReplaced(Start start, Random random) {
-    return job(claim(start, new Age(config.undoTtlMs(), true)), start, 1, random);
+    executions++;
+    Claimed claimed = claim(start, "run-" + executions, new Age(config.undoTtlMs(), true));
+    return job(List.of(claimed), start, random);
   }
 
   private Age age() {
     return new Age(config.undoTtlMs(), broken == Broken.NO_AGE);
   }
 
-  private Claimed claim(Start start) {
-    if (broken == Broken.OFF_THE_LINE) {
-      return claimAnyway(start);
+  /** Claims for each subtask; all of them are of one run. */
+  private List<Claimed> claims(Start start, ModelJob before, int parallelism) {
+    boolean restart = before != null && start.deployment().equals(before.deployment);
+    if (restart && broken == Broken.ATTEMPT_KEPT_ON_RESTART) {
+      return Collections.nCopies(parallelism, before.claimed);
     }
+    if (broken == Broken.OFF_THE_LINE) {
+      return Collections.nCopies(parallelism, claimAnyway(start));
+    }
+    executions++;
+    List<Claimed> claims = new ArrayList<>();
+    for (int i = 0; i < parallelism; i++) {
+      String alone = broken == Broken.SUBTASKS_CLAIM_ALONE ? "/" + i : "";
+      claims.add(claim(start, "run-" + executions + alone));
+    }
+    return claims;
+  }
+
+  private Claimed claim(Start start, String execution) {
     try {
-      return claim(start, age());
+      return claim(start, execution, age());
     } catch (ClaimRefusedException e) {
       throw ModelEngine.judged(e);
     }
   }
 
-  private Claimed claim(Start start, Age age) {
-    executions++;
+  private Claimed claim(Start start, String execution, Age age) {
     try {
       return new Claim(registry, RETRY, clock)
           .claim(
               new Claim.Request(
                   "model",
-                  "run-" + executions,
+                  execution,
                   start.deployment(),
                   start.origin(),
                   start.clean(),
