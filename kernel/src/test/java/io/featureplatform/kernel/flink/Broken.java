@@ -17,6 +17,12 @@ enum Broken {
   /** 1: Each subtask of a run claims a number of its own. */
   SUBTASKS_CLAIM_ALONE,
 
+  /** 2: The sender's clock decides which of two writes stays. */
+  CLOCK_DECIDES,
+
+  /** 2: All flushes of a label carry one timestamp. */
+  FLUSHES_UNNUMBERED,
+
   /** 3: Rows are written without undo rows. */
   NO_UNDO,
 

@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.FlushNumbers;
 import io.featureplatform.kernel.store.Hooks;
 import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.RowWrite;
@@ -113,7 +114,7 @@ final class ModelClient implements TileStore {
           0, new RowWrite(new TileKey(UndoKey.LEVEL, start), undo.payload(), undo.ttlSeconds()));
     }
     CompletableFuture<Void> acknowledgement = new CompletableFuture<>();
-    ModelStore.Batch batch = store.batch(entity, all, timestamp);
+    ModelStore.Batch batch = store.batch(entity, all, numbered(timestamp));
     underWay.add(
         new Request(
             batch,
@@ -138,6 +139,14 @@ final class ModelClient implements TileStore {
     return !isUndo(rows.get(0))
         && (broken == Broken.BARRIER_BEFORE_ACKNOWLEDGED
             || broken == Broken.READ_BEFORE_ACKNOWLEDGED);
+  }
+
+  /** Forgets which flush of a label it is where that is to be broken. */
+  private long numbered(long timestamp) {
+    long flush = WriteTime.flush(timestamp);
+    return broken == Broken.FLUSHES_UNNUMBERED
+        ? WriteTime.of(attempt, Math.max(1, flush - flush % FlushNumbers.PER_LABEL))
+        : timestamp;
   }
 
   private int asked() {

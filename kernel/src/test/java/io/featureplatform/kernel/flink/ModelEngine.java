@@ -110,7 +110,7 @@ abstract class ModelEngine {
   }
 
   void newGeneration() {
-    store = new ModelStore(clock);
+    store = new ModelStore(clock, broken);
     store.setRandom(random);
     registry = new MemoryRegistry("");
     platform = new ModelPlatform(registry, store, layout, clock, broken);

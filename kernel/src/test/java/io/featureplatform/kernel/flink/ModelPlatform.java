@@ -98,9 +98,9 @@ final class ModelPlatform {
             all.forEach(
                 (key, row) -> {
                   if (random.nextInt(3) == 0) {
-                    ModelStore.Cell cell =
-                        new ModelStore.Cell(row, WriteTime.of(attempt.number(), 1), expiresMs(key));
-                    store.repeatLater(new ModelStore.Batch(entity, Map.of(key, cell)));
+                    store.repeatLater(
+                        store.row(
+                            entity, key, row, WriteTime.of(attempt.number(), 1), secondsLeft(key)));
                   }
                 }));
   }
@@ -174,10 +174,5 @@ final class ModelPlatform {
 
   private long secondsLeft(TileKey key) {
     return key.equals(TileStore.HEAD) ? NEVER : layout.ttlSeconds(key, clock.nowMs());
-  }
-
-  private long expiresMs(TileKey key) {
-    long seconds = secondsLeft(key);
-    return seconds == NEVER ? NEVER : clock.nowMs() + seconds * 1000;
   }
 }

@@ -30,7 +30,7 @@ final class ModelStore {
 
   /** A value or, without payload, a deletion. */
   @SuppressWarnings("ArrayRecordComponent")
-  record Cell(byte[] payload, long time, long expiresMs) {}
+  private record Cell(byte[] payload, long time, long sentMs, long expiresMs) {}
 
   /** Rows of one entity that are written together. */
   record Batch(String entity, Map<TileKey, Cell> cells) {}
@@ -40,10 +40,12 @@ final class ModelStore {
   private final List<Map<String, Map<TileKey, Cell>>> replicas = new ArrayList<>();
   private final List<Late> late = new ArrayList<>();
   private final Clock clock;
+  private final Broken broken;
   private Random random;
 
-  ModelStore(Clock clock) {
+  ModelStore(Clock clock, Broken broken) {
     this.clock = clock;
+    this.broken = broken;
     for (int i = 0; i < REPLICAS; i++) {
       replicas.add(new HashMap<>());
     }
@@ -57,21 +59,26 @@ final class ModelStore {
   Batch batch(String entity, List<RowWrite> rows, long time) {
     Map<TileKey, Cell> cells = new HashMap<>();
     for (RowWrite row : rows) {
-      cells.put(row.key(), cell(row, time));
+      boolean forEver = row.ttlSeconds() == RowWrite.TTL_NONE;
+      cells.put(row.key(), cell(row.payload(), time, forEver ? NEVER : row.ttlSeconds()));
     }
     return new Batch(entity, cells);
   }
 
-  private Cell cell(RowWrite row, long time) {
-    boolean forEver = row.ttlSeconds() == RowWrite.TTL_NONE;
+  /** One row of writers that are no jobs; null deletes it. */
+  Batch row(String entity, TileKey key, byte[] payload, long time, long secondsLeft) {
+    return new Batch(entity, Map.of(key, cell(payload, time, secondsLeft)));
+  }
+
+  private Cell cell(byte[] payload, long time, long secondsLeft) {
+    long nowMs = clock.nowMs();
     return new Cell(
-        row.payload(), time, forEver ? NEVER : clock.nowMs() + row.ttlSeconds() * 1000L);
+        payload, time, nowMs, secondsLeft == NEVER ? NEVER : nowMs + secondsLeft * 1000);
   }
 
   /** Writes one row by hand; null deletes it. */
   void put(String entity, TileKey key, byte[] payload, long time, long secondsLeft) {
-    long expiresMs = secondsLeft == NEVER ? NEVER : clock.nowMs() + secondsLeft * 1000;
-    acknowledge(new Batch(entity, Map.of(key, new Cell(payload, time, expiresMs))));
+    acknowledge(row(entity, key, payload, time, secondsLeft));
   }
 
   /** Applies a batch at a quorum; the others get it later. */
@@ -180,7 +187,7 @@ final class ModelStore {
           .forEach(
               (key, cell) -> {
                 if (wanted.test(key)) {
-                  newest.merge(key, cell, ModelStore::winner);
+                  newest.merge(key, cell, this::winner);
                 }
               });
     }
@@ -190,10 +197,13 @@ final class ModelStore {
   private void apply(int replica, Batch batch) {
     Map<TileKey, Cell> cells =
         replicas.get(replica).computeIfAbsent(batch.entity, entity -> new HashMap<>());
-    batch.cells.forEach((key, cell) -> cells.merge(key, cell, ModelStore::winner));
+    batch.cells.forEach((key, cell) -> cells.merge(key, cell, this::winner));
   }
 
-  private static Cell winner(Cell old, Cell written) {
+  private Cell winner(Cell old, Cell written) {
+    if (broken == Broken.CLOCK_DECIDES && old.sentMs != written.sentMs) {
+      return old.sentMs > written.sentMs ? old : written;
+    }
     if (old.time != written.time) {
       return old.time > written.time ? old : written;
     }

@@ -36,7 +36,7 @@ class SweepModelTest {
 
   /** Before the savepoint each entity had a head; after it a dead attempt has touched two rows. */
   private void begin(Random random, Broken broken) {
-    store = new ModelStore(clock);
+    store = new ModelStore(clock, broken);
     store.setRandom(random);
     platform = new ModelPlatform(new MemoryRegistry(""), store, layout, clock, broken);
     platform.claim(Attempt.STREAM, Epoch.GENESIS, 0, Offsets.NONE);
