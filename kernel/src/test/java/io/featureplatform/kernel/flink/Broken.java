@@ -77,6 +77,9 @@ enum Broken {
   /** 10: A backfill is done again from elsewhere into the same table. */
   BACKFILL_CHANGED,
 
+  /** 10: A job goes on from before a repair. */
+  REPAIR_PASSED_BY,
+
   /** 11: Rows are read while writes are under way. */
   READ_BEFORE_ACKNOWLEDGED,
 

@@ -150,7 +150,7 @@ final class ModelStarts {
     if (restart && broken == Broken.ATTEMPT_KEPT_ON_RESTART) {
       return Collections.nCopies(parallelism, before.claimed);
     }
-    if (broken == Broken.OFF_THE_LINE) {
+    if (broken == Broken.OFF_THE_LINE || passesRepair()) {
       return Collections.nCopies(parallelism, claimAnyway(start));
     }
     executions++;
@@ -160,6 +160,13 @@ final class ModelStarts {
       claims.add(claim(start, "run-" + executions + alone));
     }
     return claims;
+  }
+
+  private boolean passesRepair() {
+    Map<Integer, Attempt> attempts = platform.attempts();
+    return broken == Broken.REPAIR_PASSED_BY
+        && !attempts.isEmpty()
+        && attempts.get(attempts.size()).kind().equals("repair");
   }
 
   private Claimed claim(Start start, String execution) {

@@ -9,7 +9,9 @@ import io.featureplatform.kernel.store.History;
 import io.featureplatform.kernel.store.Hooks;
 import io.featureplatform.kernel.store.Offsets;
 import io.featureplatform.kernel.store.Origin;
+import io.featureplatform.kernel.store.TileStore;
 import io.featureplatform.kernel.store.WriteTime;
+import io.featureplatform.kernel.tile.Head;
 import io.featureplatform.kernel.tile.TileKey;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -24,6 +26,8 @@ import java.util.TreeMap;
  * told by {@link ModelStep}s; in the end every row must equal a recount.
  */
 final class ModelWorld extends ModelEngine {
+  private static final long NEVER = Long.MAX_VALUE;
+
   ModelWorld(Config config, Broken broken) {
     super(config, broken);
   }
@@ -267,8 +271,7 @@ final class ModelWorld extends ModelEngine {
         (entity, all) ->
             all.forEach(
                 (key, row) ->
-                    store.put(
-                        entity, key, row, WriteTime.of(attempt.number(), 1), Long.MAX_VALUE)));
+                    store.put(entity, key, row, WriteTime.of(attempt.number(), 1), NEVER)));
   }
 
   private Attempt backfill(int query) {
@@ -284,15 +287,32 @@ final class ModelWorld extends ModelEngine {
     return positions;
   }
 
+  /** Repairs rows that something beside the job has made wrong, and its state with them. */
   void repair() {
     waitForRecovered();
     ModelJob.Checkpoint savepoint = stopWithSavepoint();
     zombieGrace();
+    damage(savepoint);
     Attempt repair =
         platform.claim(
             "repair", savepoint.epoch(), dirtySinceMs(savepoint), ModelJob.offsets(events.ends()));
     platform.rewrite(repair, events.recount(savepoint.positions(), segments, clock));
+    if (broken == Broken.REPAIR_PASSED_BY) {
+      undoable = null;
+      checkpoints.clear();
+      checkpoints.add(savepoint);
+      startFrom(savepoint, replacement(), true, 0);
+      return;
+    }
     beginAt(new Epoch(repair.number(), 1), savepoint.positions(), clock.nowMs(), savepoint.query());
+  }
+
+  /** Empties the heads that are in the state, there and in the store. */
+  private void damage(ModelJob.Checkpoint savepoint) {
+    byte[] empty = Head.empty(layout).encode();
+    long time = WriteTime.of(savepoint.epoch().attempt(), WriteTime.FLUSH_MAX);
+    savepoint.heads().keySet().forEach(e -> store.put(e, TileStore.HEAD, empty, time, NEVER));
+    savepoint.heads().replaceAll((entity, head) -> empty);
   }
 
   private void beginAt(Epoch epoch, long[] positions, long dirtySinceMs, int query) {
