@@ -89,6 +89,12 @@ enum Broken {
   /** 12: A barrier passes before its writes are acknowledged. */
   BARRIER_BEFORE_ACKNOWLEDGED,
 
+  /** 12: After the barrier of a stop a job counts and writes one more event. */
+  WRITES_AFTER_STOP,
+
+  /** 13: Tiles past their time are written, with TTL 0: for ever. */
+  PAST_TILES_WRITTEN,
+
   /** 13: A sweep gives tiles no time to live. */
   SWEEP_FOR_EVER,
 

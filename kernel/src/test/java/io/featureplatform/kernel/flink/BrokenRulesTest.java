@@ -34,6 +34,7 @@ class BrokenRulesTest {
   static {
     CONFIGS.put(Broken.NO_AGE, Model.SHORT_UNDO);
     CONFIGS.put(Broken.AGE_NOT_CHAINED, Model.SHORT_UNDO);
+    CONFIGS.put(Broken.PAST_TILES_WRITTEN, Model.SHORT_TILES);
     CONFIGS.put(Broken.SWEEP_FOR_EVER, Model.SHORT_TILES);
   }
 

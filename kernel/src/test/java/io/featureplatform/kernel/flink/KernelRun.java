@@ -130,6 +130,11 @@ final class KernelRun implements AutoCloseable {
     return harness.snapshot(id, world.clock.nowMs());
   }
 
+  /** Does what Flink does when there is no more input, or with {@code --drain}. */
+  void finish() throws Exception {
+    harness.getOneInputOperator().finish();
+  }
+
   int entitiesInState() {
     return harness.numKeyedStateEntries();
   }

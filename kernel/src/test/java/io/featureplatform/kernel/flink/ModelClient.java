@@ -25,6 +25,9 @@ import java.util.concurrent.Semaphore;
  * happen in any order, some after a time-out and a repetition, until the subtask crashes.
  */
 final class ModelClient implements TileStore {
+  /** How much longer a kernel keeps tiles that is to write those past their time. */
+  static final long KEPT_LONGER_MS = 86_400_000;
+
   private static final int IN_FLIGHT_MAX = 3;
   private static final double TIMES_OUT = 0.05;
 
@@ -104,6 +107,9 @@ final class ModelClient implements TileStore {
       return CompletableFuture.completedFuture(null);
     }
     List<RowWrite> all = new ArrayList<>(rows);
+    if (broken == Broken.PAST_TILES_WRITTEN) {
+      all.replaceAll(ModelClient::withTimeLeft);
+    }
     if (heldBack.containsKey(entity)) {
       all.add(heldBack.remove(entity));
     }
@@ -139,6 +145,16 @@ final class ModelClient implements TileStore {
     return !isUndo(rows.get(0))
         && (broken == Broken.BARRIER_BEFORE_ACKNOWLEDGED
             || broken == Broken.READ_BEFORE_ACKNOWLEDGED);
+  }
+
+  /** Gives a closed tile the time that it has left; as TTL 0 does, none left makes it stay. */
+  private static RowWrite withTimeLeft(RowWrite row) {
+    if (row.key().level() < 0) {
+      return row;
+    }
+    long secondsLeft = row.ttlSeconds() - KEPT_LONGER_MS / 1000;
+    return RowWrite.closed(
+        row.key(), row.payload(), secondsLeft > 0 ? secondsLeft : RowWrite.TTL_SECONDS_MAX);
   }
 
   /** Forgets which flush of a label it is where that is to be broken. */

@@ -12,6 +12,7 @@ import io.featureplatform.kernel.tile.Kind;
 import io.featureplatform.kernel.tile.Layout;
 import io.featureplatform.kernel.tile.TileKey;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -98,6 +99,12 @@ abstract class ModelEngine {
     startFromBase("deployment-1", 0, true);
   }
 
+  /** Returns the layout by which the kernel looks at how long tiles are kept. */
+  private Layout layoutOfKernel() {
+    long moreMs = broken == Broken.PAST_TILES_WRITTEN ? ModelClient.KEPT_LONGER_MS : 0;
+    return layout(Arrays.stream(config.retentionMs()).map(keptMs -> keptMs + moreMs).toArray());
+  }
+
   private static Layout layout(long[] retentionMs) {
     Column[] columns = {
       new Column(0, 0, "_events", Kind.COUNT, Carrier.INT, 0, List.of(0, 1), true),
@@ -114,7 +121,8 @@ abstract class ModelEngine {
     store.setRandom(random);
     registry = new MemoryRegistry("");
     platform = new ModelPlatform(registry, store, layout, clock, broken);
-    starts = new ModelStarts(config, broken, layout, clock, events, registry, store, platform);
+    starts =
+        new ModelStarts(config, broken, layoutOfKernel(), clock, events, registry, store, platform);
     replaced = null;
   }
 
@@ -299,12 +307,22 @@ abstract class ModelEngine {
     cuts.put(
         new Epoch(job.attempt().number(), job.lastId() + 1), new CutInfo(clock.nowMs(), job.query));
     job.trigger(random, clock.nowMs(), true);
+    drain();
+    if (broken == Broken.WRITES_AFTER_STOP) {
+      job.readOne(random);
+      drain();
+      job.subtasks.forEach(this::flush);
+      job.subtasks.forEach(subtask -> subtask.client.settleAll());
+    }
+    return checkpoints.get(checkpoints.size() - 1);
+  }
+
+  private void drain() {
     for (ModelSubtask subtask : job.subtasks) {
       while (!subtask.channel.isEmpty()) {
         advance(subtask);
       }
     }
-    return checkpoints.get(checkpoints.size() - 1);
   }
 
   // ---- The end

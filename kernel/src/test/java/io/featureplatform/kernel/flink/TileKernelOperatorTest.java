@@ -104,11 +104,12 @@ class TileKernelOperatorTest {
     assertEquals(List.of(), world.registry.parts());
   }
 
-  /** Neither closing nor a job that is cancelled writes anything. */
+  /** Neither finishing nor closing nor a job that is cancelled writes anything (rule 12). */
   @Test
-  void nothingIsWrittenOnClose() throws Exception {
+  void nothingIsWrittenAtTheEnd() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
       recount.insert(run, "a", T0, 5);
+      run.finish();
     }
     assertEquals(List.of(), world.store.entities());
   }
