@@ -9,7 +9,7 @@ UV = $(or $(shell command -v uv),.tools/bin/uv)
 OFFLINE = $(shell [ kernel/target/.fetched -nt kernel/pom.xml ] && echo -o)
 # How many tests at a time use the servers, which they share.
 WORKERS ?= 2
-# How many schedules chaos-model runs; its five properties share them.
+# How many schedules chaos-model runs; its six properties share them.
 SCHEDULES ?= 100000
 MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B $(OFFLINE) -f kernel/pom.xml
 
@@ -41,7 +41,7 @@ java: setup ## build the kernel and run its tests
 	@touch kernel/target/.fetched
 
 chaos-model: setup ## the kernel between faked failures, SCHEDULES (100,000) random ones, and every rule switched off
-	$(MVN) test -Dtest='ExactnessModelTest,BrokenRulesTest,SweepModelTest,RareRules' -Djqwik.tries=$$(( $(SCHEDULES) / 5 ))
+	$(MVN) test -Dtest='ExactnessModelTest,BrokenRulesTest,SweepModelTest,RareRules' -Djqwik.tries=$$(( $(SCHEDULES) / 6 ))
 
 fmt: setup ## format all code and repair what can be repaired
 	$(BIN)/ruff check --fix .

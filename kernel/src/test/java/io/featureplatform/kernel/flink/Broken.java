@@ -99,5 +99,8 @@ enum Broken {
   SWEEP_FOR_EVER,
 
   /** 14: Reads ask one replica. */
-  READS_OF_ONE
+  READS_OF_ONE,
+
+  /** 15: Where Kafka no longer holds what is to be read, a job begins at what it holds. */
+  LOST_EVENTS_SKIPPED
 }

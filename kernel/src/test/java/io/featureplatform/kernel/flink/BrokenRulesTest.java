@@ -35,6 +35,7 @@ class BrokenRulesTest {
     CONFIGS.put(Broken.NO_AGE, Model.SHORT_UNDO);
     CONFIGS.put(Broken.AGE_NOT_CHAINED, Model.SHORT_UNDO);
     CONFIGS.put(Broken.PAST_TILES_WRITTEN, Model.SHORT_TILES);
+    CONFIGS.put(Broken.LOST_EVENTS_SKIPPED, Model.SHORT_TOPIC);
     CONFIGS.put(Broken.SWEEP_FOR_EVER, Model.SHORT_TILES);
   }
 

@@ -45,7 +45,7 @@ class ExactnessModelTest {
         .withSizeDistribution(RandomDistribution.uniform());
   }
 
-  /** Where no undo row expires there is nothing to ask about. */
+  /** Where neither undo rows nor events are lost there is nothing to ask about. */
   private static void checkExact(ModelWorld.Config config, List<ModelStep> schedule) {
     Model.Outcome outcome = Model.run(config, Broken.NOTHING, schedule);
     assertEquals(Model.End.EXACT, outcome.end(), outcome.told());
@@ -78,6 +78,12 @@ class ExactnessModelTest {
   @Property(edgeCases = EdgeCasesMode.NONE)
   void expiredUndoRowsAreToldInTime(@ForAll("schedules") List<ModelStep> schedule) {
     checkExactOrAsked(Model.SHORT_UNDO, schedule);
+  }
+
+  /** When the topic drops events that a job must read again it says so, and is exact until then. */
+  @Property(edgeCases = EdgeCasesMode.NONE)
+  void droppedEventsAreToldOf(@ForAll("schedules") List<ModelStep> schedule) {
+    checkExactOrAsked(Model.SHORT_TOPIC, schedule);
   }
 
   /** Tiles expire, none stays for ever, and what is still there is exact. */

@@ -32,8 +32,9 @@ abstract class ModelEngine {
    * @param undoTtlMs how long undo rows are kept
    * @param retentionMs how long closed tiles are kept, by level
    * @param touchedRowsMax how many touched rows a subtask remembers
+   * @param eventsHeld how many events the topic holds, by partition
    */
-  record Config(long undoTtlMs, long[] retentionMs, int touchedRowsMax) {}
+  record Config(long undoTtlMs, long[] retentionMs, int touchedRowsMax, int eventsHeld) {}
 
   /** Rows differ from the recount, or the job stopped although it need not have. */
   static final class ViolationException extends RuntimeException {
@@ -91,7 +92,7 @@ abstract class ModelEngine {
     this.config = config;
     this.broken = broken;
     this.layout = layout(config.retentionMs());
-    this.events = new ModelEvents(layout);
+    this.events = new ModelEvents(layout, config.eventsHeld());
     newGeneration();
     segments.add(new ModelEvents.Segment(new long[ModelEvents.PARTITIONS], 0));
     base = new Base(Epoch.GENESIS, new long[ModelEvents.PARTITIONS], clock.nowMs());
@@ -276,7 +277,9 @@ abstract class ModelEngine {
         base.epoch.equals(Epoch.GENESIS)
             ? Origin.genesis()
             : Origin.cut(base.epoch, base.dirtySinceMs);
-    start(new ModelStarts.Start(origin, deployment, query, base.positions, Map.of(), clean, 0));
+    start(
+        new ModelStarts.Start(
+            origin, deployment, query, starts.beginning(base.positions), Map.of(), clean, 0));
   }
 
   void startFrom(ModelJob.Checkpoint from, String deployment, boolean clean, long lastId) {

@@ -41,10 +41,12 @@ final class ModelEvents {
 
   private final List<List<Event>> partitions = new ArrayList<>();
   private final Layout layout;
+  private final int held;
   private long number;
 
-  ModelEvents(Layout layout) {
+  ModelEvents(Layout layout, int held) {
     this.layout = layout;
+    this.held = held;
     for (int i = 0; i < PARTITIONS; i++) {
       partitions.add(new ArrayList<>());
     }
@@ -57,6 +59,11 @@ final class ModelEvents {
   void add(int partition, String entity, long tileMs) {
     number++;
     partitions.get(partition).add(new Event(entity, tileMs, number));
+  }
+
+  /** Returns the first offset that the topic still holds. */
+  long beginning(int partition) {
+    return Math.max(0, end(partition) - held);
   }
 
   long end(int partition) {

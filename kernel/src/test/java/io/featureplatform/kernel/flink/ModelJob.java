@@ -121,11 +121,25 @@ final class ModelJob {
       return false;
     }
     int partition = ready.get(random.nextInt(ready.size()));
+    checkHeld(partition);
     ModelEvents.Event event = events.at(partition, positions[partition]);
     positions[partition]++;
     partitionsSeen.add(partition);
     route(event);
     return true;
+  }
+
+  /** Does what a consumer does whose offsets are not to be reset. */
+  private void checkHeld(int partition) {
+    long beginning = events.beginning(partition);
+    if (positions[partition] >= beginning) {
+      return;
+    }
+    if (broken != Broken.LOST_EVENTS_SKIPPED) {
+      throw new ModelEngine.AskedException(
+          new IllegalStateException("the topic begins at " + beginning));
+    }
+    positions[partition] = beginning;
   }
 
   void route(ModelEvents.Event event) {

@@ -13,9 +13,11 @@ import io.featureplatform.kernel.store.Retry;
 import io.featureplatform.kernel.tile.Layout;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
 
 /** Starts the jobs of one generation: claims their attempts, and gives them subtasks and state. */
 final class ModelStarts {
@@ -83,6 +85,29 @@ final class ModelStarts {
         null,
         null,
         broken == Broken.NO_UNDO);
+  }
+
+  /** Returns where a job without state begins, which is told to begin at these positions. */
+  long[] beginning(long[] positions) {
+    Map<String, Long> named = new HashMap<>();
+    List<TopicPartition> partitions = new ArrayList<>();
+    for (int i = 0; i < positions.length; i++) {
+      partitions.add(new TopicPartition("t", i));
+      if (broken != Broken.LOST_EVENTS_SKIPPED || positions[i] >= events.beginning(i)) {
+        named.put("t/" + i, positions[i]);
+      }
+    }
+    Broker broker =
+        new Broker(
+            partition -> events.beginning(partition.partition()),
+            partition -> events.end(partition.partition()));
+    try {
+      Map<TopicPartition, Long> starts =
+          new StartOffsets(named).getPartitionOffsets(partitions, broker);
+      return partitions.stream().mapToLong(starts::get).toArray();
+    } catch (IllegalStateException e) {
+      throw new ModelEngine.AskedException(e);
+    }
   }
 
   /**

@@ -282,7 +282,8 @@ final class ModelWorld extends ModelEngine {
   private long[] someway() {
     long[] positions = new long[ModelEvents.PARTITIONS];
     for (int i = 0; i < positions.length; i++) {
-      positions[i] = random.nextLong(events.end(i) + 1);
+      long beginning = events.beginning(i);
+      positions[i] = beginning + random.nextLong(events.end(i) - beginning + 1);
     }
     return positions;
   }

@@ -4,48 +4,18 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.util.Collection;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer.PartitionOffsetsRetriever;
-import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.OffsetResetStrategy;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
 import org.junit.jupiter.api.Test;
 
+@SuppressWarnings("deprecation") // As in what is tested.
 class StartOffsetsTest {
   private static final TopicPartition ZERO = new TopicPartition("t", 0);
   private static final TopicPartition ONE = new TopicPartition("t", 1);
 
-  /** A broker that holds offsets 100 to 200 of every partition. */
-  private static final class Broker implements PartitionOffsetsRetriever {
-    @Override
-    public Map<TopicPartition, Long> committedOffsets(Collection<TopicPartition> partitions) {
-      throw new AssertionError("committed offsets are for monitoring alone");
-    }
-
-    @Override
-    public Map<TopicPartition, Long> endOffsets(Collection<TopicPartition> partitions) {
-      return all(partitions, 200);
-    }
-
-    @Override
-    public Map<TopicPartition, Long> beginningOffsets(Collection<TopicPartition> partitions) {
-      return all(partitions, 100);
-    }
-
-    @Override
-    public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(
-        Map<TopicPartition, Long> times) {
-      throw new AssertionError("times are not asked for");
-    }
-
-    private static Map<TopicPartition, Long> all(Collection<TopicPartition> partitions, long at) {
-      Map<TopicPartition, Long> offsets = new HashMap<>();
-      partitions.forEach(partition -> offsets.put(partition, at));
-      return offsets;
-    }
-  }
+  private static final Broker BROKER = new Broker(partition -> 100L, partition -> 200L);
 
   /** Named partitions begin where they are told to, the others at their beginning. */
   @Test
@@ -70,7 +40,13 @@ class StartOffsetsTest {
     }
   }
 
+  /** Where a restored position is no longer held, the consumer does not look for another. */
+  @Test
+  void nothingIsReset() {
+    assertEquals(OffsetResetStrategy.NONE, new StartOffsets(Map.of()).getAutoOffsetResetStrategy());
+  }
+
   private static Map<TopicPartition, Long> starts(Map<String, Long> offsets) {
-    return new StartOffsets(offsets).getPartitionOffsets(List.of(ZERO, ONE), new Broker());
+    return new StartOffsets(offsets).getPartitionOffsets(List.of(ZERO, ONE), BROKER);
   }
 }

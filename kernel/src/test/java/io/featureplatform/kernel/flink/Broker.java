@@ -1,0 +1,33 @@
+package io.featureplatform.kernel.flink;
+
+import java.util.Collection;
+import java.util.Map;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import org.apache.flink.connector.kafka.source.enumerator.initializer.OffsetsInitializer.PartitionOffsetsRetriever;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.OffsetAndTimestamp;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
+
+/** A broker, by what it holds of each partition: the first offset, and the one after the last. */
+record Broker(Function<TopicPartition, Long> beginning, Function<TopicPartition, Long> end)
+    implements PartitionOffsetsRetriever {
+  @Override
+  public Map<TopicPartition, Long> committedOffsets(Collection<TopicPartition> partitions) {
+    throw new AssertionError("committed offsets are for monitoring alone");
+  }
+
+  @Override
+  public Map<TopicPartition, Long> endOffsets(Collection<TopicPartition> partitions) {
+    return partitions.stream().collect(Collectors.toMap(Function.identity(), end));
+  }
+
+  @Override
+  public Map<TopicPartition, Long> beginningOffsets(Collection<TopicPartition> partitions) {
+    return partitions.stream().collect(Collectors.toMap(Function.identity(), beginning));
+  }
+
+  @Override
+  public Map<TopicPartition, OffsetAndTimestamp> offsetsForTimes(Map<TopicPartition, Long> times) {
+    throw new AssertionError("times are not asked for");
+  }
+}
