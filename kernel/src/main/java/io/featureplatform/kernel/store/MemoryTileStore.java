@@ -13,7 +13,7 @@ import java.util.concurrent.CompletionStage;
 
 /**
  * A store in memory that keeps the promises of the real one: the larger timestamp wins, TTLs run by
- * the given clock. For tests; it can be taken down, and hold back its acknowledgements.
+ * the given clock. For tests; it can be taken down, and hold back acknowledgements and answers.
  */
 public final class MemoryTileStore implements TileStore {
   @SuppressWarnings("ArrayRecordComponent")
@@ -24,8 +24,10 @@ public final class MemoryTileStore implements TileStore {
   private final Clock clock;
   private final Map<String, Map<TileKey, Cell>> entities = new HashMap<>();
   private final List<CompletableFuture<Void>> held = new ArrayList<>();
+  private final List<Runnable> heldReads = new ArrayList<>();
   private boolean down;
   private boolean holding;
+  private boolean holdingReads;
   private int reads;
   private int readsBehindWrites;
   private int batches;
@@ -46,6 +48,15 @@ public final class MemoryTileStore implements TileStore {
     if (!holding) {
       held.forEach(acknowledgement -> acknowledgement.complete(null));
       held.clear();
+    }
+  }
+
+  /** From now on reads of rows are not answered, or all are, those held back too. */
+  public synchronized void setHoldingReads(boolean holdingReads) {
+    this.holdingReads = holdingReads;
+    if (!holdingReads) {
+      heldReads.forEach(Runnable::run);
+      heldReads.clear();
     }
   }
 
@@ -74,7 +85,7 @@ public final class MemoryTileStore implements TileStore {
     return List.copyOf(new TreeMap<>(entities).keySet());
   }
 
-  /** Returns how many reads were answered. */
+  /** Returns how many reads were asked. */
   public synchronized int reads() {
     return reads;
   }
@@ -82,6 +93,11 @@ public final class MemoryTileStore implements TileStore {
   /** Returns how many reads were asked while the acknowledgement of a write was held back. */
   public synchronized int readsBehindWrites() {
     return readsBehindWrites;
+  }
+
+  /** Returns how many reads are held back. */
+  public synchronized int readsHeld() {
+    return heldReads.size();
   }
 
   /** Returns how many reads of undo rows were answered. */
@@ -104,7 +120,12 @@ public final class MemoryTileStore implements TileStore {
     readsBehindWrites += held.isEmpty() ? 0 : 1;
     Map<TileKey, StoredRow> found = rows(entity);
     found.keySet().retainAll(keys);
-    return CompletableFuture.completedFuture(found);
+    if (!holdingReads) {
+      return CompletableFuture.completedFuture(found);
+    }
+    CompletableFuture<Map<TileKey, StoredRow>> answer = new CompletableFuture<>();
+    heldReads.add(() -> answer.complete(found));
+    return answer;
   }
 
   @Override

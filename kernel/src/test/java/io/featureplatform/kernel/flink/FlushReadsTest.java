@@ -3,18 +3,13 @@ package io.featureplatform.kernel.flink;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a flush of the operator reads from the store, and what it need not read. */
-@Timeout(60)
-class FlushReadsTest {
-  private static final long MINUTE = 60_000;
-  private static final long T0 = World.START_MS;
-
-  private final World world = new World();
-  private final Recount recount = new Recount();
-
+class FlushReadsTest extends OnKernelRuns {
   /** What is in state is not read again; what is not is read back once. */
   @Test
   void readsBackOnMissAlone() throws Exception {
@@ -46,6 +41,36 @@ class FlushReadsTest {
       run.checkpoint(1);
       recount.check(world);
     }
+  }
+
+  /** Entities that are not in state are read at the same time, as many as may be under way. */
+  @ParameterizedTest
+  @CsvSource({"3, 3", "10, 4"})
+  void coldEntitiesAreReadAtOnce(int entities, int atOnce) throws Exception {
+    try (KernelRun run = KernelRun.fresh(world)) {
+      for (int i = 0; i < entities; i++) {
+        recount.insert(run, "e" + i, T0, i);
+      }
+      world.store.setHoldingReads(true);
+      Thread flushing = Thread.currentThread();
+      CompletableFuture<Integer> held =
+          CompletableFuture.supplyAsync(() -> letReadsGoOnceItWaits(flushing));
+      run.pass(Specs.FLUSH_MS);
+      assertEquals(atOnce, held.get());
+      assertEquals(entities, world.store.reads());
+      run.checkpoint(1);
+      recount.check(world);
+    }
+  }
+
+  /** Returns how many reads were under way when the flush could do no more. */
+  private int letReadsGoOnceItWaits(Thread flushing) {
+    while (world.store.readsHeld() == 0 || flushing.getState() != Thread.State.WAITING) {
+      Thread.onSpinWait();
+    }
+    int held = world.store.readsHeld();
+    world.store.setHoldingReads(false);
+    return held;
   }
 
   /** A job without state continues from the rows that are in the store. */

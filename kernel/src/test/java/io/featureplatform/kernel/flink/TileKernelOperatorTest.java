@@ -21,16 +21,8 @@ import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.types.RowKind;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
-@Timeout(60)
-class TileKernelOperatorTest {
-  private static final long MINUTE = 60_000;
-  private static final long T0 = World.START_MS;
-
-  private final World world = new World();
-  private final Recount recount = new Recount();
-
+class TileKernelOperatorTest extends OnKernelRuns {
   /** Commands wait in heap; the schedule brings one batch per entity to the store. */
   @Test
   void flushesOnSchedule() throws Exception {

@@ -4,17 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import java.util.Map;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 
 /** Undo rows of the operator: when they are written, and what a crash makes of them. */
-@Timeout(60)
-class UndoTest {
-  private static final long MINUTE = 60_000;
-  private static final long T0 = World.START_MS;
-
-  private final World world = new World();
-  private final Recount recount = new Recount();
-
+class UndoTest extends OnKernelRuns {
   /** Rows are not sent before the undo row that tells what they were is acknowledged. */
   @Test
   void undoRowsComeFirst() throws Exception {
