@@ -8,16 +8,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
+from feature_platform.clock import to_iso
 from feature_platform.deploy.as_of import tiles_as_of
+from feature_platform.deploy.start import age_limit_ms
 from feature_platform.deploy.tile_values import differing, lasts, values_of
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
-from feature_platform.registry.base import Attempt, Cut, Epoch, Positions
+from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
 from feature_platform.store.base import TileKey
+from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import LayoutColumn
 
 ENTITIES_MAX = 1_000
@@ -82,7 +85,7 @@ def _alike(old: DeployedFeature, new: DeployedFeature) -> bool:
 def check_parity(
     world: World, old: Snapshot, new: Snapshot, report: Report, *, accept_differences: bool
 ) -> None:
-    """Return if a backfilled generation agrees with the one before.
+    """Return if a backfilled generation agrees with the one before, as far as one can still see.
 
     Args:
         world: Whose rows.
@@ -102,10 +105,19 @@ def check_parity(
         return
     attempts = world.registry.attempts(new.featureset, new.generation)
     filled = next(item.attempt for item in attempts if item.kind == BACKFILL)
-    found = compare_generations(world, old, new, columns, (filled, FIRST_LABEL))
-    if found is None:
+    epoch = (filled, FIRST_LABEL)
+    before = _before(world, old, new, epoch)
+    if before is None:
         report("the generation before has no cut where the backfill ended: nothing to compare")
         return
+    if world.clock.now_ms() - before.recorded_ms > age_limit_ms(world.settings.store.undo_ttl_ms):
+        report(
+            f"the backfill ended at a cut of {to_iso(before.recorded_ms)}; what the rows of the "
+            f"generation before were then can be told for "
+            f"{format_duration(world.settings.store.undo_ttl_ms)} only: nothing to compare"
+        )
+        return
+    found = compare_generations(world, old, new, columns, (before.epoch, epoch))
     what = f"{', '.join(found.columns)}: {found.tiles:,} tiles of {found.entities:,} entities"
     if not found.differences:
         report(f"{what} are the same in both")
@@ -121,8 +133,12 @@ def check_parity(
 
 
 def compare_generations(
-    world: World, old: Snapshot, new: Snapshot, columns: Sequence[LayoutColumn], epoch: Epoch
-) -> Parity | None:
+    world: World,
+    old: Snapshot,
+    new: Snapshot,
+    columns: Sequence[LayoutColumn],
+    epochs: tuple[Epoch, Epoch],
+) -> Parity:
     """Compare some entities' tiles as of the backfill.
 
     Args:
@@ -130,21 +146,13 @@ def compare_generations(
         old: What is deployed.
         new: What is going to be.
         columns: What to compare, of the new layout.
-        epoch: The backfill's cut.
-
-    Returns:
-        What was found; None if the old generation has no cut at the backfill's P.
+        epochs: That of the old generation's cut at P, and that of the backfill's.
 
     Raises:
         CorruptRowError: A row cannot be read.
         StoreUnavailableError: The store did not answer.
     """
-    registry, name = world.registry, new.featureset
-    cut = registry.cut(name, new.generation, *epoch)
-    before = _cut_at(world, old, cut.positions) if cut else None
-    if before is None:
-        return None
-    sides = (_Side.of(world, old, before.epoch), _Side.of(world, new, epoch))
+    sides = (_Side.of(world, old, epochs[0]), _Side.of(world, new, epochs[1]))
     entities, tiles, differences = 0, 0, list[str]()
     now_ms = world.clock.now_ms()
     for entity in world.tiles.some_entities(old.table, ENTITIES_MAX):
@@ -168,9 +176,11 @@ def compare_generations(
     )
 
 
-def _cut_at(world: World, old: Snapshot, positions: Positions) -> Cut | None:
+def _before(world: World, old: Snapshot, new: Snapshot, epoch: Epoch) -> Cut | None:
+    """Return the old generation's cut at P, where a backfill's cut is; None if it has none."""
+    filled = world.registry.cut(new.featureset, new.generation, *epoch)
     cuts = islice(world.registry.cuts(old.featureset, old.generation), CUTS_MAX)
-    return next((cut for cut in cuts if cut.positions == positions), None)
+    return next((cut for cut in cuts if filled and cut.positions == filled.positions), None)
 
 
 def _tiles(

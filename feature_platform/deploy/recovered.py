@@ -100,6 +100,15 @@ def newest_cut(cuts: Iterable[Cut], attempts: Sequence[Attempt]) -> Cut | None:
     return Cut(attempt=GENESIS[0], label=GENESIS[1], positions={}, recorded_ms=began_ms)
 
 
+def ends_with(attempts: Sequence[Attempt], cut: Cut) -> bool:
+    """Tell whether all that was ever written is finished at a cut, however old it is.
+
+    So it is at the end of a backfill, a sweep or a repair until somebody starts after it.
+    """
+    last = newest(attempts)
+    return last is not None and last.attempt == cut.attempt and last.kind != "stream"
+
+
 def may_have_left(attempts: Sequence[Attempt], cut: Cut) -> list[int]:
     """Return the attempts that may have left rows behind which a start from a cut makes wrong."""
     since_ms = dirty_since_ms(cut, attempts)

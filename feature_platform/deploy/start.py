@@ -12,6 +12,7 @@ from feature_platform.deploy.job_spec import StartFields
 from feature_platform.deploy.recovered import (
     behind,
     dirty_since_ms,
+    ends_with,
     line_of,
     may_have_left,
     newest,
@@ -231,9 +232,11 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
     attempts = registry.attempts(name, generation)
     bounds = world.topics.bounds(deployed.topic)
     cut = newest_cut(registry.cuts(name, generation), attempts)
-    since_ms = dirty_since_ms(cut, attempts) if cut else 0
-    age_ms = world.clock.now_ms() - since_ms
-    is_old = age_ms > age_limit_ms(world.settings.store.undo_ttl_ms)
+    is_last = cut is not None and ends_with(attempts, cut)
+    now_ms = world.clock.now_ms()
+    # Nobody has begun rows since then that a start would have to take back: no undo is relied on.
+    since_ms = now_ms if is_last else dirty_since_ms(cut, attempts) if cut else 0
+    is_old = now_ms - since_ms > age_limit_ms(world.settings.store.undo_ttl_ms)
     if cut is None or (is_old and cut.epoch == GENESIS):
         msg = (
             f"{name}: no complete cut is known that it could go on from; to count again from the "
@@ -246,14 +249,13 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
         raise PlanRefusedError(
             _too_old(world, deployed, cut, attempts, behind(cut.positions, ends))
         )
-    last = newest(attempts)
     return StartFields(
         start="store",
         end_offsets=ends,
         offsets=cut.positions,
         r=cut.epoch,
         dirty_since_ms=since_ms,
-        clean=last is not None and last.attempt == cut.attempt and last.kind != "stream",
+        clean=is_last,
         accept_age=accept_age,
     )
 

@@ -1,11 +1,13 @@
 """A new generation that is written from the event log before its job begins."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from feature_platform.deploy.apply import make_plans
-from feature_platform.errors import JobFailedError, SparkFailedError
+from feature_platform.deploy.start import begin
+from feature_platform.errors import JobFailedError, PlanRefusedError, SparkFailedError
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
@@ -23,6 +25,8 @@ HISTORY = (
     ("features:", "settings: {on_change: rebuild}\nfeatures:"),
 )
 WAITING = "events that were read before"
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 @pytest.fixture
@@ -134,6 +138,28 @@ def test_an_interrupted_backfill_keeps_attempt_and_offsets(stage: Stage) -> None
     ((_, attempt, until),) = stage.backfiller.done
     assert (attempt, until) == (1, {"post_events/0": 9})
     assert len(stage.registry.attempts("posts", 2)) == 1
+
+
+def test_a_rebuild_that_was_left_for_a_day_goes_on(stage: Stage) -> None:
+    """Nobody has written since the backfill, so nothing that has expired is needed."""
+    crash_at(stage, "submit the job", *ENTITY)
+    stage.clock.advance(DAY_MS)
+    let_it_catch_up(stage, 2, *ENTITY)
+    assert stage.apply(*ENTITY).error is None
+    assert len(stage.backfiller.done) == 1
+    start = stage.flink.specs[-1]["start"]
+    assert (start["dirty_since_ms"], start["clean"]) == (stage.clock.now_ms(), True)
+
+
+def test_a_backfill_that_a_job_has_written_after_grows_old(stage: Stage) -> None:
+    """What that job has not finished must be taken back, and nothing says any more what it was."""
+    crash_at(stage, "wait until it has counted what came", *ENTITY)
+    stage.claim(2, (1, 1), generation=2)
+    filled = replace(stage.deployed, generation=2)
+    assert begin(stage.world, filled, "store").fields.r == (1, 1)
+    stage.clock.advance(DAY_MS)
+    with pytest.raises(PlanRefusedError, match=r"attempts \(1, 2\) may have written rows"):
+        begin(stage.world, filled, "store")
 
 
 def test_another_definition_gets_another_generation(stage: Stage) -> None:
@@ -250,6 +276,21 @@ def test_what_was_counted_since_the_backfill_is_no_difference(stage: Stage) -> N
     let_it_catch_up(stage, 2, *GROWN)
     write_views(stage, 2, 5)
     assert stage.apply(*GROWN).error is None
+
+
+@pytest.mark.parametrize("late_ms", [0, 1])
+def test_what_nothing_tells_any_more_is_not_compared(stage: Stage, late_ms: int) -> None:
+    """The old job has counted on, and the undo rows that say what was before may be gone."""
+    write_views(stage, 1, 5)
+    let_it_catch_up(stage, 2, *GROWN)
+    write_views(stage, 2, 6)
+    stage.clock.advance(11 * HOUR_MS + late_ms)
+    error = stage.apply(*GROWN).error
+    assert isinstance(error, JobFailedError) == (late_ms == 0)
+    said = [
+        text for text in stage.said if text.endswith("can be told for 12h only: nothing to compare")
+    ]
+    assert len(said) == late_ms
 
 
 def test_a_changed_meaning_is_not_compared(stage: Stage) -> None:
