@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from math import lcm
 
 from feature_platform.checks.scope import DAY_MS, Scope
+from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.partials import Row
 from feature_platform.store.base import TileKey
 from feature_platform.tiles.grid import floor_ms, format_duration
@@ -20,32 +21,35 @@ def bucket_ms(length_ms: int) -> int:
 class Counts:
     """Events by level and bucket (mutable)."""
 
-    def __init__(self, scope: Scope) -> None:
-        """Count tiles that may be judged."""
-        self._scope = scope
+    def __init__(self, snapshot: Snapshot) -> None:
+        """Begin with none."""
+        self._snapshot = snapshot
         self._held: Counter[tuple[int, int]] = Counter()
 
     def add(self, tiles: Mapping[TileKey, Row]) -> None:
         """Take in an entity's tiles."""
-        grid = self._scope.snapshot.layout.grid
+        grid = self._snapshot.layout.grid
         for (level, start_ms), row in tiles.items():
-            if level in self._scope.snapshot.layout.used_levels:
+            if level in self._snapshot.layout.used_levels:
                 bucket = floor_ms(start_ms, bucket_ms(grid.levels_ms[level]))
                 self._held[level, bucket] += row.counters.get(EVENTS_ID, 0)
             elif level == grid.lifetime_level:
                 self._held[level, 0] += row.counters.get(EVENTS_ID, 0)
 
-    def compare(self, logged: Mapping[int, Mapping[int, int]]) -> tuple[int, list[str]]:
+    def compare(
+        self, logged: Mapping[int, Mapping[int, int]], scope: Scope
+    ) -> tuple[int, list[str]]:
         """Compare with the log.
 
         Args:
             logged: Events that the SQL counts, by bucket length and bucket start.
+            scope: What may be judged, after the last tile was read.
 
         Returns:
             How many numbers were compared, and what differs.
         """
         wrong, compared = [], 0
-        for level, start_ms, expected in self._comparable(logged):
+        for level, start_ms, expected in self._comparable(logged, scope):
             compared += 1
             held = self._held[level, start_ms]
             if held != expected:
@@ -56,10 +60,10 @@ class Counts:
         return compared, wrong
 
     def _comparable(
-        self, logged: Mapping[int, Mapping[int, int]]
+        self, logged: Mapping[int, Mapping[int, int]], scope: Scope
     ) -> Iterator[tuple[int, int, int]]:
         """Yield level, bucket and the log's number where all tiles of a bucket may be judged."""
-        layout, scope = self._scope.snapshot.layout, self._scope
+        layout = self._snapshot.layout
         events = layout.columns[0]
         for level in layout.used_levels:
             length_ms = bucket_ms(layout.grid.levels_ms[level])
@@ -74,7 +78,7 @@ class Counts:
             yield lifetime, 0, sum(logged.get(DAY_MS, {}).values())
 
     def _name(self, level: int, start_ms: int) -> str:
-        grid = self._scope.snapshot.layout.grid
+        grid = self._snapshot.layout.grid
         if level == grid.lifetime_level:
             return "the lifetime tiles"
         day = datetime.fromtimestamp(start_ms / 1000, UTC).date()

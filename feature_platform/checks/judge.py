@@ -9,6 +9,7 @@ from feature_platform.checks.counts import Counts
 from feature_platform.checks.result import Findings
 from feature_platform.checks.scope import Scope
 from feature_platform.checks.tiles import Difference, compare, conservation, decoded
+from feature_platform.clock import Clock
 from feature_platform.deploy.as_of import encoded_tiles_as_of
 from feature_platform.deploy.repair import ENTITIES_MAX
 from feature_platform.errors import CorruptRowError
@@ -76,10 +77,12 @@ class Verdict:
 class Judge:
     """Adds up what it finds of entities (mutable)."""
 
-    def __init__(self, rows: AsOf, scope: Scope) -> None:
+    def __init__(self, rows: AsOf, scope: Scope, clock: Clock) -> None:
         """Begin with none."""
-        self._rows, self.scope = rows, scope
-        self.counts = Counts(scope)
+        self._rows, self._clock = rows, clock
+        self.scope = scope
+        """Its present goes along: a tile is judged only if it lasts after it was read."""
+        self.counts = Counts(scope.snapshot)
         self.seen: set[str] = set()
         self.tiles, self.sums = 0, 0
         self.unreadable, self.unconserved = Findings(), Findings()
@@ -113,6 +116,7 @@ class Judge:
         stored: Mapping[TileKey, bytes] | CorruptRowError,
         expected: Mapping[TileKey, bytes],
     ) -> Verdict:
+        self.scope = self.scope.at(self._clock.now_ms())
         if isinstance(stored, CorruptRowError):
             return Verdict(unreadable=[f"entity {entity!r}: {stored}"])
         tiles, unreadable = decoded(entity, stored, self.scope.snapshot)

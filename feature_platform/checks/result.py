@@ -12,7 +12,7 @@ CHECKS: dict[Check, str] = {
     "conservation": "Tiles of a level merge to those of the next, up to lifetime.",
     "parity": "Recomputed tiles equal stored ones, byte for byte.",
     "decode": "Every stored row can be read.",
-    "freshness": "The job has recorded a cut lately.",
+    "freshness": "The job counts events soon after they come.",
 }
 FINDINGS_MAX = 20
 """How many are named; how many there are is always said."""

@@ -1,6 +1,7 @@
 """Runs the checks of one feature set while its job goes on, as of a cut: so no alarm is false.
 
 1. Take the newest cut: rows as of it are what the events up to its positions make of them.
+   How fresh it is, is judged then, not when the check is through.
 2. Spark recomputes those events, entity by entity; each is compared with what stands in the store.
 3. Entities that the store alone knows are looked at, too.
 4. Of what differs, Spark names the events.
@@ -14,6 +15,7 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from feature_platform.checks.counts import bucket_ms
+from feature_platform.checks.freshness import freshness
 from feature_platform.checks.judge import AsOf, Judge
 from feature_platform.checks.result import CHECKS, Checked, CheckResult, Findings
 from feature_platform.checks.scope import Scope, Span
@@ -31,11 +33,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
 from feature_platform.registry.history import GENESIS, history
 from feature_platform.store.base import HEAD_LEVEL, TileKey
-from feature_platform.tiles.grid import format_duration
 
-FRESH_MS = 600_000
-"""A running job's newest cut is not older than this, or than so many checkpoint intervals."""
-FRESH_INTERVALS = 10
 ENTITIES_MAX = 20_000
 """How many entities are compared at about, unless a share is asked for."""
 STRANGERS_MAX = 100_000
@@ -133,14 +131,14 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
                 for each in CHECKS
             )
         )
-    cut = rows.cut
+    cut, fresh = rows.cut, freshness(world, snapshot, rows.cut)
     report(f"as of cut {cut.attempt}/{cut.label} of {to_iso(cut.recorded_ms)}")
     spec = job_spec(snapshot, world.settings, StartFields(start="earliest", end_offsets={}))
     facts = world.recounter.recount(spec, cut.positions, ask.wanted(snapshot).to_json())
     log = next(facts)
     recounted = Recounted(damage=tuple(log["damage"]))
     scope = Scope.of(snapshot, world.clock.now_ms(), ask.span, log["complete_ms"])
-    judge = Judge(rows, scope)
+    judge = Judge(rows, scope, world.clock)
     for batch in _batches(recounted.entities(facts)):
         judge.judge(dict(batch))
         report(f"{len(judge.seen):,} entities, {judge.tiles:,} tiles compared")
@@ -157,7 +155,7 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
         judge.unconserved.result(name, "conservation", f"{judge.sums:,} sums of {of}", repair),
         _parity(judge, of, events, repair),
         judge.unreadable.result(name, "decode", f"rows of {of}", repair),
-        _freshness(world, snapshot, cut),
+        fresh,
     )
     return Checked(results=results, wrong=tuple(judge.wrong), is_whole=log["complete_ms"] == 0)
 
@@ -242,7 +240,7 @@ def _offsets(topic: str, fact: Fact) -> str:
 
 
 def _count(judge: Judge, recounted: Recounted, of: str, ask: Ask) -> CheckResult:
-    numbers, wrong = judge.counts.compare(recounted.logged)
+    numbers, wrong = judge.counts.compare(recounted.logged, judge.scope)
     name, found = judge.scope.snapshot.featureset, Findings()
     found.add([*recounted.damage, *wrong])
     summary = f"{numbers:,} numbers of events of {of}{judge.scope.left_out}"
@@ -262,17 +260,3 @@ def _parity(
     found.count = judge.different
     summary = f"{judge.tiles:,} tiles of {of}{judge.scope.left_out}"
     return found.result(snapshot.featureset, "parity", summary, next_step)
-
-
-def _freshness(world: World, snapshot: Snapshot, cut: Cut) -> CheckResult:
-    name, found = snapshot.featureset, Findings()
-    interval_ms = int(snapshot.job["settings"]["checkpoint_interval_ms"])
-    limit_ms = max(FRESH_MS, FRESH_INTERVALS * interval_ms)
-    age_ms = max(world.clock.now_ms() - cut.recorded_ms, 0)
-    said = f"its newest cut is {age_ms // 1000} s old"
-    if snapshot.state != "running":
-        said = f"it is {snapshot.state}; {said}"
-        return CheckResult(featureset=name, check="freshness", status="skipped", summary=said)
-    if age_ms > limit_ms:
-        found.add([f"{said}; {format_duration(limit_ms)} at most is expected"])
-    return found.result(name, "freshness", said, f"fp recover {name}")

@@ -5,7 +5,7 @@ in every older tile.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
 from feature_platform.deploy.tile_values import lasts
@@ -54,7 +54,7 @@ class Scope:
 
         Args:
             snapshot: What is deployed.
-            now_ms: The present.
+            now_ms: The present; tiles that do not last are left out.
             span: Tiles inside it alone.
             complete_ms: Events that the broker took after this are all in the log; 0: all are.
         """
@@ -65,6 +65,10 @@ class Scope:
             for ms in (max(began_ms, complete_ms),)
         }
         return cls(snapshot=snapshot, now_ms=now_ms, span=span, since_ms=since_ms)
+
+    def at(self, now_ms: int) -> "Scope":
+        """Return the same for a later present; it never goes back."""
+        return replace(self, now_ms=max(now_ms, self.now_ms))
 
     def columns(self, key: TileKey) -> tuple[LayoutColumn, ...]:
         """Return the columns that may be judged in a tile; none if it may not be judged at all."""

@@ -128,6 +128,18 @@ class OracleRecounter:
 
 
 @dataclass
+class Ends:
+    """A topic's ends. Mutable: events come."""
+
+    ends: dict[str, int] = field(default_factory=lambda: {"events/0": 9})
+
+    def end_offsets(self, topic: str) -> Mapping[str, int]:
+        """Return them."""
+        assert topic == "events"
+        return dict(self.ends)
+
+
+@dataclass
 class Bench:
     """All that a test plays with."""
 
@@ -138,6 +150,7 @@ class Bench:
     snapshot: Snapshot
     oracle: Oracle
     recounter: OracleRecounter
+    topics: Ends
 
     def check(self, ask: Ask | None = None) -> dict[Check, CheckResult]:
         """Run all checks."""
@@ -147,6 +160,16 @@ class Bench:
     def red(self, ask: Ask | None = None) -> set[Check]:
         """Return which checks are red."""
         return {name for name, result in self.check(ask).items() if result.status == "red"}
+
+    def cut(self, attempt: int, label: int, position: int) -> None:
+        """Let the job record a complete cut, now."""
+        cut = Cut(
+            attempt=attempt,
+            label=label,
+            positions={"events/0": position},
+            recorded_ms=self.clock.now_ms(),
+        )
+        self.registry.record_cut("posts", 1, cut)
 
     def deploy(self, snapshot: Snapshot) -> None:
         """Record another snapshot as deployed."""
@@ -181,13 +204,14 @@ def bench(featureset: FeatureSet, tmp_path: Path) -> Bench:
         "posts", 1, Cut(attempt=1, label=1, positions={"events/0": 9}, recorded_ms=NOW_MS)
     )
     nothing: Any = None
+    topics: Any = Ends()
     recounter = OracleRecounter(featureset, snapshot, events)
     world = World(
         settings=load_settings(tmp_path, {}),
         registry=registry,
         tables=tiles,
         tiles=tiles,
-        topics=nothing,
+        topics=topics,
         cluster=nothing,
         submitter=nothing,
         backfiller=nothing,
@@ -203,6 +227,7 @@ def bench(featureset: FeatureSet, tmp_path: Path) -> Bench:
         snapshot=snapshot,
         oracle=oracle,
         recounter=recounter,
+        topics=topics,
     )
 
 

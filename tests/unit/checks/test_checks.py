@@ -249,22 +249,56 @@ def test_what_cannot_be_known_is_no_alarm(bench: Bench, why: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "age_ms", "status"),
+    ("state", "age_ms", "waiting", "status"),
     [
-        ("running", HOUR_MS, "red"),
-        ("running", 60_000, "green"),
-        ("stopped", HOUR_MS, "skipped"),
+        ("running", HOUR_MS, 3, "red"),
+        ("running", HOUR_MS, 0, "green"),
+        ("running", 60_000, 3, "green"),
+        ("stopped", HOUR_MS, 3, "skipped"),
     ],
 )
-def test_freshness_is_the_age_of_the_cut(
-    bench: Bench, state: State, age_ms: int, status: str
+def test_freshness_is_how_long_events_wait(
+    bench: Bench, state: State, age_ms: int, waiting: int, status: str
 ) -> None:
-    """Of a job that should run."""
+    """Of a job that should run; a topic without new events makes no cut stale."""
     bench.deploy(replace(bench.snapshot, state=state))
     bench.clock.advance(age_ms)
+    bench.topics.ends["events/0"] += waiting
     found = bench.check()["freshness"]
     assert found.status == status
-    assert f"{age_ms // 1000} s old" in found.summary
+    assert f"{age_ms // 1000} s old, {waiting} events behind" in found.summary
+
+
+@pytest.mark.parametrize(("counted", "status"), [(19, "red"), (20, "green")])
+def test_a_job_that_stays_behind_is_not_fresh(bench: Bench, counted: int, status: str) -> None:
+    """Its cuts are young, but events have waited since it started."""
+    bench.registry.add_attempt(
+        "posts",
+        1,
+        replace(ATTEMPT, attempt=2, r_attempt=1, r_label=1, end_offsets={"events/0": 20}),
+    )
+    bench.clock.advance(HOUR_MS)
+    bench.cut(2, 2, counted)
+    bench.topics.ends["events/0"] = 25
+    assert bench.check()["freshness"].status == status
+
+
+def test_a_check_that_takes_long_is_no_alarm(bench: Bench) -> None:
+    """What was fresh when it began stays so; what expires before it is read is not missed."""
+    recount = bench.recounter.recount
+
+    def for_days(
+        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
+    ) -> object:
+        for fact in recount(spec, until, ask):
+            yield fact
+            if fact["event"] == "counted":
+                bench.topics.ends["events/0"] += 1
+                bench.clock.advance(42 * HOUR_MS)
+
+    bench.recounter.recount = for_days  # type: ignore[method-assign,assignment]
+    assert bench.red() == set()
+    assert bench.clock.now_ms() == NOW_MS + 7 * DAY_MS
 
 
 def test_without_a_cut_nothing_is_judged(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
