@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
 from backfill.files import HadoopFiles
 from feature_platform.broker.topics import Topics
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import DATA, Log, LogFile, Span
+from feature_platform.event_log.damage import Altered, Damage, lacking
 from feature_platform.event_log.ranges import spans as spell
 from feature_platform.event_log.ranges import tail
 from feature_platform.settings import KafkaSettings
@@ -173,16 +175,47 @@ def of_dates(log: Log, dates: Collection[str] | None) -> list[str]:
     return [path for path, file in log.files.items() if folders is None or file.folder in folders]
 
 
-def damage(files: HadoopFiles, log: Log, dates: Collection[str] | None = None) -> list[str]:
-    """Say which live files, of some dates or of all, are not as their commits say."""
+def damage(
+    session: SparkSession, files: HadoopFiles, log: Log, dates: Collection[str] | None = None
+) -> Damage:
+    """Return which live files, of some dates or of all, are not as their commits say.
+
+    Only then all files are read, for the offsets that none of them holds.
+    """
+    found = _records(files, of_dates(log, dates))
+    damaged = Damage(
+        missing=tuple(path for path, records in found.items() if records is None),
+        altered=tuple(
+            Altered(path=path, committed=log.files[path].records, found=records)
+            for path, records in found.items()
+            if records not in (None, log.files[path].records)
+        ),
+    )
+    if not damaged:
+        return damaged
+    whole = _records(files, list(log.files))
+    readable = [path for path, records in whole.items() if records is not None]
+    return replace(damaged, lacking=lacking(log, _held(session, files, readable)))
+
+
+def _records(files: HadoopFiles, paths: Sequence[str]) -> dict[str, int | None]:
+    """Return how many records live files hold; None for those that are gone or cut off."""
     present = {path for path, _ in files.sizes(DATA)}
-    wrong = []
-    for path in of_dates(log, dates):
-        said = f"{files.root}/{path} of the event log"
-        if path not in present:
-            wrong.append(f"{said} is missing")
-            continue
-        committed, found = log.files[path].records, files.parquet_records(path)
-        if found != committed:
-            wrong.append(f"{said} holds {found:,} records, its commit says {committed:,}")
-    return wrong
+    return {path: files.try_parquet_records(path) if path in present else None for path in paths}
+
+
+def _held(
+    session: SparkSession, files: HadoopFiles, paths: Sequence[str]
+) -> list[tuple[int, int, int]]:
+    """Return the runs of offsets that files hold: partition, first, and the one after the last."""
+    if not paths:
+        return []
+    names = [f"{files.root}/{path}" for path in paths]
+    rows = session.read.schema(SCHEMA).parquet(*names).select("partition", "offset")
+    place = f.dense_rank().over(Window.partitionBy("partition").orderBy("offset"))
+    runs = (
+        rows.withColumn("run", f.col("offset") - place)
+        .groupBy("partition", "run")
+        .agg(f.min("offset").alias("first"), f.max("offset").alias("last"))
+    )
+    return [(row["partition"], row["first"], row["last"] + 1) for row in runs.collect()]

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 OBJECT_STORES = frozenset({"s3a", "s3", "gs"})
 """They have no rename, but create an object at once and only where there is none, if told so."""
 CONDITIONAL = {"fs.s3a.create.conditional.enabled": "true"}
+NO_PARQUET = "is not a Parquet file"
 EXISTS = "FileAlreadyExistsException"
 
 
@@ -63,6 +64,15 @@ class HadoopFiles:
             return int(reader.getRecordCount())
         finally:
             reader.close()
+
+    def try_parquet_records(self, path: str) -> int | None:
+        """Return what `parquet_records` does; None if the file is cut off or no Parquet."""
+        try:
+            return self.parquet_records(path)
+        except Py4JJavaError as error:
+            if NO_PARQUET in str(error.java_exception.toString()):
+                return None
+            raise
 
     def publish(self, path: str, data: bytes) -> bool:
         """Create a file with its whole content at once; False if it is there already."""

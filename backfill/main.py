@@ -26,8 +26,6 @@ from feature_platform.event_log.archiver import Job, archive, read_log
 from feature_platform.event_log.ranges import spans
 
 DETAIL_CHARACTERS_MAX = 600
-DAMAGE_SHOWN = 10
-"""Files of a damaged log that are named."""
 
 
 def main() -> int:
@@ -83,8 +81,9 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
     job, source = spec["job"], spec["job"]["source"]
     files = source_files(session, spec["log"], source)
     log = read_log(files)
-    if wrong := damage(files, log):
-        msg = f"{'; '.join(wrong[:DAMAGE_SHOWN])}: restore what was changed from a copy"
+    if wrong := damage(session, files, log):
+        words = "; ".join(wrong.words(files.root, source["topic"]))
+        msg = f"{words}: restore what was changed from a copy"
         raise EventLogError(msg)
     for part, lost in sorted(log.lost.items()):
         for span in lost:

@@ -31,12 +31,12 @@ def recount(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
     ask, job = spec["ask"], spec["job"]
     files = source_files(session, spec["log"], job["source"])
     log = read_log(files)
-    wrong = damage(files, log, ask["days"])
-    missing = [text for text in wrong if text.endswith(" is missing")]
-    if missing:
-        msg = f"{'; '.join(missing[:10])}: restore what is missing from a copy"
+    wrong = damage(session, files, log, ask["days"])
+    words = wrong.words(files.root, job["source"]["topic"])
+    if wrong.missing:
+        msg = f"{'; '.join(words)}: restore what is missing from a copy"
         raise EventLogError(msg)
-    tell({"event": "log", "complete_ms": log.complete_ms, "damage": wrong})
+    tell({"event": "log", "complete_ms": log.complete_ms, "damage": words})
     wanted = _events(session, spec, ask["days"])
     if ask["span"]:
         start_ms, end_ms = ask["span"]

@@ -55,7 +55,7 @@ class Checked:
     wrong: tuple[str, ...] = ()
     """Entities whose rows are not what their events say."""
     is_whole: bool = True
-    """Whether the event log has all events from the first on."""
+    """Whether the event log has all events from the first on, in files as they were written."""
 
     @property
     def is_red(self) -> bool:

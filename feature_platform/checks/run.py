@@ -149,15 +149,16 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     of = f"{len(judge.seen):,} entities{recounted.share}"
     if len(judge.seen) - known == STRANGERS_MAX:
         of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
-    repair = f"{ask.command(name)} --repair"
+    next_step = _next_step(name, ask, recounted)
     results = (
-        _count(judge, recounted, of, ask),
-        judge.unconserved.result(name, "conservation", f"{judge.sums:,} sums of {of}", repair),
-        _parity(judge, of, events, repair),
-        judge.unreadable.result(name, "decode", f"rows of {of}", repair),
+        _count(judge, recounted, of, next_step),
+        judge.unconserved.result(name, "conservation", f"{judge.sums:,} sums of {of}", next_step),
+        _parity(judge, of, events, next_step),
+        judge.unreadable.result(name, "decode", f"rows of {of}", next_step),
         fresh,
     )
-    return Checked(results=results, wrong=tuple(judge.wrong), is_whole=log["complete_ms"] == 0)
+    is_whole = log["complete_ms"] == 0 and not recounted.damage
+    return Checked(results=results, wrong=tuple(judge.wrong), is_whole=is_whole)
 
 
 def _newest(world: World, snapshot: Snapshot) -> AsOf | None:
@@ -239,14 +240,18 @@ def _offsets(topic: str, fact: Fact) -> str:
     return f"its {fact['events']} events: {named}" + (f" and {more} more" if more else "")
 
 
-def _count(judge: Judge, recounted: Recounted, of: str, ask: Ask) -> CheckResult:
+def _next_step(name: str, ask: Ask, recounted: Recounted) -> str:
+    """Return what to do about wrong rows: by a damaged log nobody can tell which are."""
+    if recounted.damage:
+        return f"restore the event log from a copy, then {ask.command(name)}"
+    return f"{ask.command(name)} --repair"
+
+
+def _count(judge: Judge, recounted: Recounted, of: str, next_step: str) -> CheckResult:
     numbers, wrong = judge.counts.compare(recounted.logged, judge.scope)
     name, found = judge.scope.snapshot.featureset, Findings()
     found.add([*recounted.damage, *wrong])
     summary = f"{numbers:,} numbers of events of {of}{judge.scope.left_out}"
-    next_step = f"{ask.command(name)} --repair"
-    if recounted.damage:
-        next_step = f"restore the event log from a copy, then {ask.command(name)}"
     return found.result(name, "count", summary, next_step)
 
 

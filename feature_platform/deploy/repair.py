@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from feature_platform.deploy.as_of import decoded_undo, value_as_of
 from feature_platform.deploy.job_spec import StartFields, job_spec
-from feature_platform.deploy.recount import Wanted, rows_of
+from feature_platform.deploy.recount import Fact, Wanted, rows_of
 from feature_platform.deploy.recovered import dirty_since_ms
 from feature_platform.deploy.start import epoch_of
 from feature_platform.deploy.sweep import batches, kept_write
@@ -122,7 +122,14 @@ def _recomputed(
     spec = job_spec(deployed, world.settings, StartFields(start="earliest", end_offsets={}))
     wanted = Wanted(entities=tuple(entities)).to_json()
     facts = world.recounter.recount(spec, cut.positions, wanted)
+    _check_log(next(facts))
     return {fact["entity"]: rows_of(fact) for fact in facts if fact["event"] == "entity"}
+
+
+def _check_log(log: Fact) -> None:
+    if log["damage"]:
+        msg = f"{'; '.join(log['damage'])}: restore the event log from a copy"
+        raise EventLogError(msg)
 
 
 def _request(world: World, deployed: Snapshot, cut: Cut) -> Attempt:

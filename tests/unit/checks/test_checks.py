@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import CHECKS
-from feature_platform.checks.run import Ask
+from feature_platform.checks.run import Ask, check
 from feature_platform.checks.scope import Span
+from feature_platform.errors import PlanRefusedError
 from feature_platform.plan.snapshot import State
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
@@ -223,8 +225,19 @@ def test_an_event_that_the_log_lost_is_found(bench: Bench) -> None:
     bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
     found = bench.check()
     assert found["count"].findings[0] == bench.recounter.damage[0]
-    assert "restore the event log" in found["count"].next_step
+    steps = {found[name].next_step for name in ("count", "parity")}
+    assert steps == {"restore the event log from a copy, then fp check posts"}
     assert all(f" of {entity!r}, " in text for text in found["parity"].findings)
+
+
+def test_rows_are_not_repaired_from_a_damaged_log(bench: Bench) -> None:
+    """They may be the only thing that is right."""
+    overwrite(bench, busiest(bench), (4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
+    plan = make_repair_plan(bench.world, "posts", check(bench.world, "posts", Ask()))
+    assert plan is not None
+    bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
+    with pytest.raises(PlanRefusedError, match="has not all events"):
+        make_repair_plan(bench.world, "posts", check(bench.world, "posts", Ask()))
 
 
 @pytest.mark.parametrize("why", ["upgraded", "incomplete"])

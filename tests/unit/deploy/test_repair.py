@@ -42,9 +42,10 @@ ENTITIES = ("altered", "added", "removed", "right", "dead")
 
 @dataclass
 class Recounter:
-    """Says what every entity's head must be; fails if told so."""
+    """Says what every entity's head must be; fails, or has a damaged log, if told so."""
 
     fails: bool = False
+    damage: Sequence[str] = ()
 
     def recount(
         self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
@@ -53,7 +54,7 @@ class Recounter:
         if self.fails:
             msg = f"feature set {spec['featureset']}: Spark ended at {dict(until)}"
             raise SparkFailedError(msg)
-        yield {"event": "log", "complete_ms": 0, "damage": []}
+        yield {"event": "log", "complete_ms": 0, "damage": list(self.damage)}
         for entity in sorted(set(ask["entities"]) - {"added"}):
             yield {"event": "entity", "entity": entity, "rows": [[*HEAD, GOOD.hex()]]}
         yield {"event": "done"}
@@ -137,12 +138,19 @@ def test_the_plan_says_what_it_does(stage: Stage) -> None:
     assert "recompute 5 entities by Spark and correct their rows in tiles_posts_g1" in text
 
 
-def test_spark_that_fails_changes_nothing(stage: Stage) -> None:
+@pytest.mark.parametrize(
+    ("recounter", "why"),
+    [
+        (Recounter(fails=True), "Spark ended at "),
+        (Recounter(damage=("a file is short",)), "a file is short: restore the event log"),
+    ],
+)
+def test_a_recount_that_fails_changes_nothing(stage: Stage, recounter: Recounter, why: str) -> None:
     """Nothing was written yet: the job is brought back."""
     stop_at_cut(stage)
     before = heads(stage)
-    stage.world = replace(stage.world, recounter=Recounter(fails=True))
-    with pytest.raises(JobFailedError, match=r"Spark ended at .* runs again, from its savepoint"):
+    stage.world = replace(stage.world, recounter=recounter)
+    with pytest.raises(JobFailedError, match=rf"{why}.* runs again, from its savepoint"):
         repair(stage)
     assert heads(stage) == before
     assert unfinished_repair(stage.world, stage.deployed) is None

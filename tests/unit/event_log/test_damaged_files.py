@@ -1,0 +1,59 @@
+"""A log whose files somebody has altered, cut off or deleted, read by Spark as it is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from feature_platform.event_log.commits import DATA, Log, LogFile
+from feature_platform.event_log.damage import Altered
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = pytest.mark.slow
+
+DAY = f"{DATA}/date=2026-01-01"
+OTHER = f"{DATA}/date=2026-01-02"
+
+
+def write(spark: "SparkSession", folder: Path, path: str, *spans: tuple[int, int, int]) -> None:
+    """Write a file with the offsets of some spans: partition, first, and the one after the last."""
+    from backfill.event_log import SCHEMA
+
+    rows = [
+        (None, None, part, offset, 0, 0, None)
+        for part, start, end in spans
+        for offset in range(start, end)
+    ]
+    copy = folder / "copy"
+    spark.createDataFrame(rows, SCHEMA).coalesce(1).write.mode("overwrite").parquet(str(copy))
+    (written,) = copy.glob("*.parquet")
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(written.read_bytes())
+
+
+def test_each_kind_of_damage_is_told_apart(spark: "SparkSession", tmp_path: Path) -> None:
+    """Offsets that another file holds, or that nobody archived, are not lacking."""
+    from backfill.event_log import damage
+    from backfill.files import HadoopFiles
+
+    log = Log(
+        positions={0: 20, 1: 10},
+        files={
+            path: LogFile(path=path, records=10, bytes=1)
+            for path in (f"{DAY}/whole", f"{DAY}/short", f"{OTHER}/gone", f"{OTHER}/cut")
+        },
+    )
+    files = HadoopFiles(spark, f"file://{tmp_path}")
+    write(spark, tmp_path, f"{DAY}/whole", (0, 0, 5), (1, 0, 5))
+    write(spark, tmp_path, f"{DAY}/short", (0, 5, 8), (0, 9, 12))
+    (tmp_path / OTHER).mkdir()
+    (tmp_path / OTHER / "cut").write_bytes(b"PAR1 and no more")
+    found = damage(spark, files, log)
+    assert found.missing == (f"{OTHER}/gone", f"{OTHER}/cut")
+    assert found.altered == (Altered(path=f"{DAY}/short", committed=10, found=6),)
+    assert found.lacking == {0: ((8, 9), (12, 20)), 1: ((5, 10),)}
+    of_day = damage(spark, files, log, ["2026-01-01"])
+    assert (of_day.missing, of_day.altered) == ((), found.altered)
