@@ -8,9 +8,11 @@ back; *abandoned*, begun by a change that was broken off; and those whose time i
 from collections.abc import Sequence
 from dataclasses import replace
 
+from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.start import stopped_at
-from feature_platform.deploy.walk import BACKFILL, Progress, digest
+from feature_platform.deploy.walk import BACKFILL, Progress, Report, digest, silent
 from feature_platform.deploy.world import World
+from feature_platform.errors import WorldError
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Generation
@@ -148,12 +150,39 @@ def drop_abandoned(world: World, name: str, deployed: Snapshot | None, *, keep: 
             world.registry.expire_generation(name, item.generation, DROPPED_MS)
 
 
-def drop_expired(world: World, name: str) -> None:
+def drop_expired(world: World, name: str, report: Report = silent) -> None:
     """Drop the tables of a feature set's old generations whose grace time is over."""
-    for generation in world.registry.generations(name):
-        if 0 < generation.drop_after_ms <= world.clock.now_ms():
-            world.tables.drop_table(generation.table)
-            world.registry.expire_generation(name, generation.generation, DROPPED_MS)
+    for generation in _expired(world, name):
+        world.tables.drop_table(generation.table)
+        world.registry.expire_generation(name, generation.generation, DROPPED_MS)
+        report(f"{name}: {generation.table} was dropped, its grace time is over")
+
+
+def drop_all_expired(world: World, report: Report) -> None:
+    """Do so for all that was ever deployed; what fails is told, and tried again the next time.
+
+    Raises:
+        StoreUnavailableError: The registry did not answer.
+    """
+    for name in world.registry.names():
+        try:
+            _drop_alone(world, name, report)
+        except WorldError as error:
+            report(f"{name}: tables whose grace time is over were not dropped: {error}")
+
+
+def _drop_alone(world: World, name: str, report: Report) -> None:
+    """Drop what is expired under the lease: a rollback may just be taking a table back."""
+    is_being_changed = world.registry.lease(name) is not None  # and dropped by who changes it
+    if _expired(world, name) and not is_being_changed:
+        with HeldLease(world.registry, world.clock, name, world.holder):
+            drop_expired(world, name, report)
+
+
+def _expired(world: World, name: str) -> list[Generation]:
+    now_ms = world.clock.now_ms()
+    known = world.registry.generations(name)
+    return [item for item in known if 0 < item.drop_after_ms <= now_ms]
 
 
 def _replaced(world: World, before: Snapshot | None) -> list[Generation]:

@@ -12,6 +12,7 @@ from feature_platform.checks.run import Ask, check
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
+from feature_platform.deploy.generation import drop_all_expired
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.spark import Archived
 from feature_platform.deploy.spark import archive as archive_source
@@ -120,9 +121,16 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
                 found = check(world, name, ask, log)
             return found
 
-    def observe(self) -> list[Health]:
-        """Ask the servers how every deployed feature set is doing."""
+    def observe(self, log: Callable[[str], None]) -> list[Health]:
+        """Ask the servers how every deployed feature set is doing.
+
+        Tables of old generations go on the way, once nobody can go back to them any more.
+
+        Args:
+            log: Told which went, and which could not.
+        """
         with open_world(self.load().settings) as world:
+            drop_all_expired(world, log)
             return observe(world)
 
 

@@ -30,7 +30,7 @@ def jobs_sensor(names: Iterable[str]) -> dg.SensorDefinition:
         description="Observes every job, and starts again what should run and does not.",
     )
     def jobs(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
-        healths = platform.observe()
+        healths = platform.observe(context.log.info)
         tick = watch(healths, context.cursor, SystemClock().now_ms(), deployable)
         context.log.info(tick.words)
         for health in healths:

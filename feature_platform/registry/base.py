@@ -104,6 +104,10 @@ class RegistryReader(Protocol):
         """Return what is deployed of one feature set; None if nothing is."""
         ...
 
+    def names(self) -> list[str]:
+        """Return the names of all that was ever deployed, sorted; deleted feature sets too."""
+        ...
+
     def feature_ids(self, name: str) -> list[FeatureId]:
         """Return all ids ever allocated to columns of a feature set, ascending."""
         ...

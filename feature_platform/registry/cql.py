@@ -57,6 +57,10 @@ class CqlRegistry:
         found = snapshot_of(rows[0][0]) if rows else None
         return found if found and found.state != "deleted" else None
 
+    def names(self) -> list[str]:
+        """Return all names; see `RegistryReader`."""
+        return sorted(row[0] for row in self._run("SELECT name FROM {keyspace}.featuresets"))
+
     def feature_ids(self, name: str) -> list[FeatureId]:
         """Return all ids; see `RegistryReader`."""
         return self._feature_ids(name)[0]

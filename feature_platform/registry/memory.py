@@ -46,6 +46,10 @@ class MemoryRegistry:
         found = self._snapshots.get(name)
         return found if found and found.state != "deleted" else None
 
+    def names(self) -> list[str]:
+        """Return all names; see `RegistryReader`."""
+        return sorted(self._snapshots)
+
     def feature_ids(self, name: str) -> list[FeatureId]:
         """Return all ids; see `RegistryReader`."""
         return list(self._ids[name])

@@ -59,6 +59,7 @@ def test_an_unknown_or_deleted_feature_set_has_no_snapshot(registry: Registry, n
     registry.save(replace(snapshot(name), state="deleted"))
     assert registry.snapshot(name) is None
     assert name not in [item.featureset for item in registry.snapshots()]
+    assert name in registry.names()
 
 
 def test_ids_are_allocated_once(registry: Registry, name: str) -> None:

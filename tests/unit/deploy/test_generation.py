@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from feature_platform.deploy.control import delete
-from feature_platform.deploy.generation import DROPPED_MS, GRACE_MS, replaced
+from feature_platform.deploy.generation import DROPPED_MS, GRACE_MS, drop_all_expired, replaced
 from feature_platform.deploy.recover import ensure_running
-from feature_platform.errors import FeaturePlatformError, JobFailedError
+from feature_platform.errors import FeaturePlatformError, JobFailedError, StoreUnavailableError
+from feature_platform.registry.base import LEASE_TTL_S
 from tests.unit.deploy.edits import ENTITY
 
 if TYPE_CHECKING:
@@ -154,6 +155,64 @@ def test_what_was_replaced_goes_after_its_grace(stage: Stage) -> None:
     assert stage.tiles.tables == {"tiles_posts_g2"}
     assert expiries(stage) == [DROPPED_MS, 0]
     assert replaced(stage.world, stage.deployed) is None
+
+
+def test_what_was_replaced_goes_without_an_apply(stage: Stage) -> None:
+    """Once its time is over, not before; the deleted one's, too."""
+    stage.apply()
+    stage.apply(*ENTITY, start_empty=True)
+    stage.clock.advance(GRACE_MS - 1)
+    drop_all_expired(stage.world, stage.tell)
+    assert stage.tiles.tables == {"tiles_posts_g1", "tiles_posts_g2"}
+    stage.clock.advance(1)
+    drop_all_expired(stage.world, stage.tell)
+    assert stage.tiles.tables == {"tiles_posts_g2"}
+    assert stage.said[-1] == "posts: tiles_posts_g1 was dropped, its grace time is over"
+    delete(stage.world, "posts")
+    stage.clock.advance(GRACE_MS)
+    drop_all_expired(stage.world, stage.tell)
+    assert stage.tiles.tables == set()
+    assert expiries(stage) == [DROPPED_MS, DROPPED_MS]
+
+
+def test_a_table_that_cannot_be_dropped_is_tried_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Why is told; other feature sets do not wait for it."""
+    stage.apply()
+    others = replace(stage.deployed, featureset="others", table="tiles_others_g1")
+    stage.registry.save(others)
+    stage.registry.add_generation("others", 1, others.table, 1)
+    stage.tiles.create_table(others.table)
+    stage.registry.expire_generation("others", 1, 1)
+    stage.registry.expire_generation("posts", 1, 1)
+    drop = stage.tiles.drop_table
+
+    def refuse(table: str) -> None:
+        if table == others.table:
+            msg = "no quorum"
+            raise StoreUnavailableError(msg)
+        drop(table)
+
+    monkeypatch.setattr(stage.tiles, "drop_table", refuse)
+    drop_all_expired(stage.world, stage.tell)
+    assert stage.tiles.tables == {others.table}
+    assert "others: tables whose grace time is over were not dropped: no quorum" in stage.said
+    monkeypatch.undo()
+    stage.clock.advance(LEASE_TTL_S * 1000)
+    drop_all_expired(stage.world, stage.tell)
+    assert stage.tiles.tables == set()
+
+
+def test_nothing_is_dropped_beside_a_change(stage: Stage) -> None:
+    """A rollback may be taking the table back."""
+    stage.apply()
+    stage.registry.expire_generation("posts", 1, 1)
+    stage.registry.take_lease("posts", "somebody", 1)
+    said = list(stage.said)
+    drop_all_expired(stage.world, stage.tell)
+    assert stage.said == said
+    assert stage.tiles.tables == {"tiles_posts_g1"}
 
 
 def test_what_was_replaced_is_known_over_later_upgrades(stage: Stage) -> None:

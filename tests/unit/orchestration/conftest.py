@@ -67,6 +67,8 @@ class World:
     snapshot: Snapshot
     healths: list[Health] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
+    told: tuple[str, ...] = ()
+    """What it tells when it is observed."""
     pushed: Pushed | GitError | None = None
     """What the watched branch's head would change."""
     checked: Checked = field(default_factory=lambda: Checked(results=()))
@@ -111,7 +113,9 @@ class _FakePlatform(Platform):
         log(f"check {name}")
         return world.checked
 
-    def observe(self) -> list[Health]:
+    def observe(self, log: Callable[[str], None]) -> list[Health]:
+        for text in WORLDS[int(self.project)].told:
+            log(text)
         return WORLDS[int(self.project)].healths
 
     def _answer(self, call: str, name: str, log: Callable[[str], None]) -> Deployment:

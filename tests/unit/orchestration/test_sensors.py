@@ -1,20 +1,29 @@
 """The sensor as Dagster runs it: observations, words, and runs that restart."""
 
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol, cast
 
 import dagster as dg
+import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from feature_platform.deploy import world as deploy_world
 from feature_platform.deploy.metrics import JobMetrics
 from feature_platform.errors import GitError
+from feature_platform.orchestration import resources
 from feature_platform.orchestration.assets import RESTART_TAG
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.push import Memory, Pushed, Wanted
 from feature_platform.orchestration.push_sensor import COMMIT_TAG, deploy_commit, push_sensor
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor
-from feature_platform.settings import GitSettings
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.memory import MemoryRegistry
+from feature_platform.settings import GitSettings, load_settings
+from feature_platform.store.memory import MemoryTiles
+from feature_platform.testing.clock import ManualClock
 
 
 def _health(job_state: str) -> Health:
@@ -39,6 +48,7 @@ class World(Protocol):
 
     healths: list[Health]
     calls: list[tuple[str, str]]
+    told: tuple[str, ...]
     pushed: Pushed | GitError | None
 
     @property
@@ -92,6 +102,49 @@ def test_the_next_tick_remembers(world: World) -> None:
     second = _tick(world, _health("FAILED"), cursor=first.cursor)
     assert second.run_requests == []
     assert "next try at" in (second.skip_message or "")
+
+
+def test_what_is_dropped_on_the_way_stands_in_the_log(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables that went, or could not."""
+    world.told = ("posts: tiles_posts_g1 was dropped, its grace time is over",)
+    said: list[str] = []
+    context = dg.build_sensor_context(resources={"platform": world.resource})
+    monkeypatch.setattr(context.log, "info", said.append)
+    jobs_sensor(["engagement"]).evaluate_tick(context)
+    assert said[0] == world.told[0]
+
+
+def test_whoever_observes_drops_what_nobody_goes_back_to(
+    folder: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without waiting for the next apply, which of a deleted feature set never comes."""
+    clock = ManualClock(5)
+    registry, tiles = MemoryRegistry(clock), MemoryTiles(clock)
+    tiles.create_table("tiles_engagement_g1")
+    registry.save(replace(snapshot, state="deleted"))
+    registry.add_generation("engagement", 1, "tiles_engagement_g1", 1)
+    registry.expire_generation("engagement", 1, 5)
+    settings, nothing = load_settings(folder, {}), cast("Any", None)
+    servers = deploy_world.World(
+        settings=settings,
+        registry=registry,
+        tables=tiles,
+        tiles=tiles,
+        topics=nothing,
+        cluster=nothing,
+        submitter=nothing,
+        backfiller=nothing,
+        recounter=nothing,
+        clock=clock,
+        holder="a test",
+    )
+    monkeypatch.setattr(resources, "open_world", lambda _: nullcontext(servers))
+    said: list[str] = []
+    assert Platform(project=str(folder)).observe(said.append) == []
+    assert said == ["engagement: tiles_engagement_g1 was dropped, its grace time is over"]
+    assert tiles.tables == set()
 
 
 def _push_tick(world: World, cursor: str | None = None) -> SensorExecutionData:
