@@ -67,12 +67,15 @@ class Walk:
         left = Progress.of(self.world, self.name)
         if left is None:
             return
+        if self.snapshot and self.snapshot.job_id == left.deployment:
+            self.end_progress()  # a crash came just after it was recorded
+            return
         job = self.world.cluster.job(left.deployment)
         alive = job is not None and job.lives
         wanted = target is not None and left.digest == digest(target)
         if wanted and (alive or (job is None and self._is_filling(target))):
             self.progress = left
-        elif alive and not (self.snapshot and self.snapshot.job_id == left.deployment):
+        elif alive:
             self.world.cluster.cancel(left.deployment)
 
     def _is_filling(self, target: Snapshot | None) -> bool:
