@@ -44,6 +44,7 @@ def main() -> int:
             jars=[Path(jar) for jar in spec["jars"]],
             options=spec["spark"]["options"],
             driver_memory=spec["spark"]["driver_memory"],
+            secrets=store_secrets(spec, os.environ),
         )
         TASKS[arguments.what](session, spec)
     except FeaturePlatformError as error:
@@ -53,6 +54,12 @@ def main() -> int:
     else:
         return 0
     return 1
+
+
+def store_secrets(spec: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what executors log in to the store with, as far as this process was told it."""
+    name = spec.get("job", {}).get("store", {}).get("password_env", "")
+    return {name: environment[name]} if name in environment else {}
 
 
 def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:

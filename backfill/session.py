@@ -4,9 +4,11 @@ A process has one session at a time; whoever opens it stops it.
 """
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
 from feature_platform.local.java import find_java_home
@@ -23,6 +25,8 @@ DEFAULTS: Mapping[str, str] = {
     "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
 }
 """What `options` may change."""
+SECRET = re.compile("(?i)secret|password|token|access[.]?key")
+"""Names of settings that nobody else may see; Spark's own expression for what it must not show."""
 FIXED: Mapping[str, str] = {
     "spark.ui.enabled": "false",
     "spark.sql.catalogImplementation": "in-memory",
@@ -35,7 +39,12 @@ FIXED: Mapping[str, str] = {
 
 
 def open_session(
-    *, master: str, jars: Sequence[Path], options: Mapping[str, str], driver_memory: str = "2g"
+    *,
+    master: str,
+    jars: Sequence[Path],
+    options: Mapping[str, str],
+    driver_memory: str = "2g",
+    secrets: Mapping[str, str] | None = None,
 ) -> SparkSession:
     """Start Spark.
 
@@ -44,6 +53,7 @@ def open_session(
         jars: Local files for driver and executors: the kernel's, and those of connectors.
         options: Spark's settings, which win over the defaults here but not over what is fixed.
         driver_memory: Heap of the driver, which of a local master does all the work.
+        secrets: Environment of the executors beside what a cluster gives them.
     """
     os.environ.setdefault("JAVA_HOME", str(find_java_home()))
     settings = {
@@ -53,11 +63,20 @@ def open_session(
         **_addresses(master),
         **options,
         **FIXED,
+        **{f"spark.executorEnv.{name}": value for name, value in (secrets or {}).items()},
     }
+    _start_java(master, settings)
     builder = SparkSession.builder.master(master)
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _start_java(master: str, settings: Mapping[str, str]) -> None:
+    """Start Spark's JVM with all that may stand on its command line; the rest is told it later."""
+    shown = [(name, value) for name, value in settings.items() if not SECRET.search(name)]
+    conf = SparkConf().setMaster(master).setAll(shown)
+    SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - else everything would stand there
 
 
 def _addresses(master: str) -> dict[str, str]:
