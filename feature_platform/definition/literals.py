@@ -41,8 +41,8 @@ def timestamp_literal(text: str) -> str:
 
 
 def write_double(text: str) -> str:
-    """Write a number so that both engines read it as this DOUBLE: `1.5E0`."""
-    shown = repr(float(text)).upper().replace("E+", "E")
+    """Write a number so that both engines read it as this DOUBLE: `1.5E0`; no zero has a sign."""
+    shown = repr(float(text) + 0.0).upper().replace("E+", "E")
     return shown if "E" in shown else f"{shown}E0"
 
 

@@ -89,8 +89,22 @@ def partial(column: StoredColumn, call: AggregateCall, dialect: Dialect) -> str:
     return f"{aggregate} FILTER (WHERE {expression(call.filter, dialect)})"
 
 
-def expression(node: Expression, dialect: Dialect) -> str:  # noqa: PLR0911 - one case per operation
-    """Write a row-level expression."""
+def expression(node: Expression, dialect: Dialect) -> str:
+    """Write a row-level expression.
+
+    Engines compare infinity, not-a-number and negative zero each in its own way. Only arithmetic
+    makes them of values that are none, so what it gives in the end is made one of those, or NULL.
+    """
+    text = _plain(node, dialect)
+    return f"FP_FINITE({text})" if _may_leave_range(node) else text
+
+
+def _may_leave_range(node: Expression) -> bool:
+    return node.type == DOUBLE and node.op in {"+", "-", "*", "negate"}
+
+
+def _plain(node: Expression, dialect: Dialect) -> str:  # noqa: PLR0911 - one case per operation
+    """Write an expression as it was given."""
     args = node.args
     match node.op:
         case "column":
@@ -106,8 +120,9 @@ def expression(node: Expression, dialect: Dialect) -> str:  # noqa: PLR0911 - on
         case "function":
             return _function(node, dialect)
         case "not" | "negate":
-            sign = "NOT " if node.op == "not" else "-"
-            return f"{sign}{_inner(args[0], dialect)}"
+            if node.op == "not":
+                return f"NOT {_inner(args[0], dialect)}"
+            return f"-{_inner(args[0], dialect, is_part=True)}"
         case "is_null" | "is_not_null":
             suffix = "IS NULL" if node.op == "is_null" else "IS NOT NULL"
             return f"{_inner(args[0], dialect)} {suffix}"
@@ -124,8 +139,9 @@ def _operation(node: Expression, dialect: Dialect) -> str:
     """Write what stands between its operands; all but the first bind closer than it."""
     strength = _STRENGTHS[node.op]
     chain = node.op in {"+", "-", "*"}
-    first = _inner(node.args[0], dialect, strength - 1 if chain else strength)
-    others = [_inner(arg, dialect, strength) for arg in node.args[1:]]
+    above = strength - 1 if chain else strength
+    first = _inner(node.args[0], dialect, above, is_part=chain)
+    others = [_inner(arg, dialect, strength, is_part=chain) for arg in node.args[1:]]
     match node.op:
         case "in":
             return f"{first} IN ({', '.join(others)})"
@@ -135,9 +151,16 @@ def _operation(node: Expression, dialect: Dialect) -> str:
             return f" {node.op.upper()} ".join([first, *others])
 
 
-def _inner(node: Expression, dialect: Dialect, above: int = _ATOM - 1) -> str:
-    """Write an operand, in brackets unless it binds closer than what stands around it."""
-    text = expression(node, dialect)
+def _inner(
+    node: Expression, dialect: Dialect, above: int = _ATOM - 1, *, is_part: bool = False
+) -> str:
+    """Write an operand, in brackets unless it binds closer than what stands around it.
+
+    What leaves the range in a part of arithmetic leaves it in the whole.
+    """
+    if _may_leave_range(node) and not is_part:
+        return expression(node, dialect)
+    text = _plain(node, dialect)
     return text if _strength(node) > above else f"({text})"
 
 

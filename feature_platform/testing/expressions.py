@@ -7,6 +7,7 @@ definitions allow and nothing more.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from math import isfinite
 from typing import Any
 
 from sqlglot import exp
@@ -177,9 +178,11 @@ def _arithmetic(
     return apply
 
 
-def _number(value: float) -> float:
-    """Let an int overflow as BIGINT does; both zeros of a DOUBLE stay as they are."""
-    return wrap(value) if isinstance(value, int) else value
+def _number(value: float) -> float | None:
+    """Let an int overflow as BIGINT does; what is no number is NULL, and no zero has a sign."""
+    if isinstance(value, int):
+        return wrap(value)
+    return value + 0.0 if isfinite(value) else None
 
 
 def _comparison(holds: Callable[[int], bool]) -> Callable[[exp.Expr, Row], bool | None]:
@@ -240,5 +243,5 @@ _RULES: dict[type[exp.Expr], Callable[[Any, Row], Evaluated]] = {
 
 def _negative(value: Evaluated) -> Evaluated:
     if isinstance(value, _Fraction):
-        return _Fraction(f"-{value.text}")
+        return _Fraction(f"-{value.text}" if value else value.text)
     return None if value is None else _number(-value)

@@ -180,6 +180,8 @@ def test_what_cannot_be_read_any_more_is_told(
         ("FP_SORTABLE(-0.0D)", 0),
         ("FP_SORTABLE(-1.5D) < FP_SORTABLE(-1.25D)", True),
         ("FP_SORTABLE(CAST(NULL AS DOUBLE))", None),
+        ("CAST(FP_FINITE(-0.0D) AS STRING)", "0.0"),
+        ("FP_FINITE(1e308D * 10)", None),
         ("9223372036854775807 + CAST(x AS BIGINT)", -9223372036854775808),
     ],
 )

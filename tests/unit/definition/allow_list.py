@@ -83,9 +83,13 @@ s LIKE 'x%y' | s LIKE '%本%'""",
     ),
     Allowed(
         what="`+`, `-`, `*`",
-        notes="on BIGINT, INT (computed as BIGINT, an overflow wraps around) and DOUBLE",
+        notes="on BIGINT, INT (computed as BIGINT, an overflow wraps around) and DOUBLE (NULL "
+        "where it leaves the range)",
         tried="""i + j | j * 3 | -d | i * i | j - i | j + j | -j | -i | 2147483647 + i
-j + 9223372036854775807 | i - (j - 1) * 2 | i - j - 1 | d + e | d * e | d - e | d + 0.1 | d * i""",
+j + 9223372036854775807 | i - (j - 1) * 2 | i - j - 1 | d + e | d * e | d - e | d + 0.1 | d * i
+d * d - e * e | d * e = e * d | -d = 0 OR -d = 1.5 | -d IN (0, 1.5) | d * 0 IN (0, 1.5)
+d * d - d * d = 0 | d * e > 1 | ABS(-d * 1e300) | COALESCE(d * e * e, -1) | NULLIF(-d, 0)
+CASE -d WHEN 0 THEN 'none' END | -(d * e) * d + j | d IN (-0.0, 1.5) | -(-d)""",
     ),
     Allowed(
         what="`MOD(x, n)`, `x % n`",

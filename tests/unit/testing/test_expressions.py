@@ -57,6 +57,9 @@ ROW: dict[str, ColumnValue] = {
         ("p = 0.1", True),
         ("p < 0.11", True),
         ("p >= i", False),
+        ("d * 1E308 * 1E308", None),
+        ("d * 1E308 * 1E308 * 0", None),
+        ("COALESCE(-d * 1E308 * 1E308, 2.5)", 2.5),
         # text
         ("TRIM(s)", "Größe"),
         ("UPPER(s)", " GRÖSSE "),
@@ -101,3 +104,10 @@ def test_row_level_sql(sql: str, expected: ColumnValue) -> None:
     assert (expected, type(expected)) == (value, bool if value is True else type(value)) or (
         isinstance(value, float) and expected == value
     )
+
+
+@pytest.mark.parametrize("sql", ["-(d - d)", "d * 0 * -1", "-0.0"])
+def test_no_zero_has_a_sign(sql: str) -> None:
+    """Engines would compare it each in its own way."""
+    node = sqlglot.parse_one(sql, dialect=DefinitionDialect)
+    assert str(evaluate(node, ROW)) == "0.0"

@@ -9,6 +9,7 @@ public final class SqlFunctions {
 
   /** Makes them known to a table environment. */
   public static void register(TableEnvironment tables) {
+    tables.createTemporarySystemFunction("FP_FINITE", new Finite());
     tables.createTemporarySystemFunction("FP_FIXED", new FixedPoint());
     tables.createTemporarySystemFunction("FP_SORTABLE", new Sortable());
     for (FeatureMode mode : new FeatureMode[] {FeatureMode.FIRST, FeatureMode.LAST}) {

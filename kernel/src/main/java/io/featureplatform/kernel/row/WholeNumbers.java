@@ -4,7 +4,10 @@ import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;
 
-/** The int64 that is kept of a DOUBLE or DECIMAL; {@code FP_FIXED} and {@code FP_SORTABLE}. */
+/**
+ * The int64 that is kept of a DOUBLE or DECIMAL, and which DOUBLE there are; {@code FP_FIXED},
+ * {@code FP_SORTABLE} and {@code FP_FINITE}.
+ */
 public final class WholeNumbers {
   /** Digits after the point that a feature may state. */
   public static final int SCALE_MAX = 9;
@@ -55,5 +58,13 @@ public final class WholeNumbers {
   public static long sortable(double value) {
     long bits = Double.doubleToLongBits(value + 0.0); // Negative zero becomes zero.
     return bits >= 0 ? bits : bits ^ Long.MAX_VALUE;
+  }
+
+  /**
+   * Returns a double as the parser would have read it: null if it is not finite, and zero without a
+   * sign. Engines compare everything else alike.
+   */
+  public static Double finite(double value) {
+    return Double.isFinite(value) ? (Double) (value + 0.0) : null;
   }
 }

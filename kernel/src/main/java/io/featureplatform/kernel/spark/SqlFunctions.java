@@ -13,6 +13,10 @@ import org.apache.spark.sql.types.DataTypes;
 
 /** Registers the functions that rendered SQL uses; each gives what Flink's of that name gives. */
 public final class SqlFunctions {
+  /** {@code FP_FINITE}. */
+  static final UDF1<Double, Double> FINITE =
+      value -> value == null ? null : WholeNumbers.finite(value);
+
   /** {@code FP_FIXED}. */
   static final UDF2<Object, Integer, Long> FIXED =
       (value, scale) -> value == null ? null : WholeNumbers.fixed(value, scale);
@@ -29,6 +33,7 @@ public final class SqlFunctions {
       return;
     }
     UDFRegistration udf = session.udf();
+    udf.register("FP_FINITE", FINITE, DataTypes.DoubleType);
     udf.register("FP_FIXED", FIXED, DataTypes.LongType);
     udf.register("FP_SORTABLE", SORTABLE, DataTypes.LongType);
     register(udf, "INT", ItemsAggregator.INT, Encoders.LONG());

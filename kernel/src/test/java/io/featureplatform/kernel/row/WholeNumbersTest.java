@@ -72,6 +72,17 @@ class WholeNumbersTest {
     assertEquals(0, WholeNumbers.sortable(0.0));
   }
 
+  /** What is a number stays the same; what is none is null, and no zero has a sign. */
+  @Property
+  void finiteNumbersStay(@ForAll double value) {
+    Double found = WholeNumbers.finite(value);
+    assertEquals(Double.isFinite(value) ? (Double) (value + 0.0) : null, found);
+    assertNull(WholeNumbers.finite(Double.NaN));
+    assertNull(WholeNumbers.finite(1e308 * 10));
+    assertNull(WholeNumbers.finite(-1e308 * 10));
+    assertEquals(Double.valueOf(0.0), WholeNumbers.finite(-0.0));
+  }
+
   private static Long exact(double value, int scale) {
     if (!Double.isFinite(value)) {
       return null;

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
+import io.featureplatform.kernel.flink.Finite;
 import io.featureplatform.kernel.flink.FixedPoint;
 import io.featureplatform.kernel.flink.ItemsFunction;
 import io.featureplatform.kernel.flink.Sortable;
@@ -82,6 +83,7 @@ class FunctionsAgreeTest {
       throws Exception {
     assertEquals(new FixedPoint().eval(value, scale), SqlFunctions.FIXED.call(value, scale));
     assertEquals(new Sortable().eval(value), SqlFunctions.SORTABLE.call(value));
+    assertEquals(new Finite().eval(value), SqlFunctions.FINITE.call(value));
   }
 
   @Property
@@ -96,6 +98,10 @@ class FunctionsAgreeTest {
     assertNull(SqlFunctions.FIXED.call(null, 2));
     assertNull(SqlFunctions.SORTABLE.call(null));
     assertNull(SqlFunctions.FIXED.call(1e300, 2));
+    assertNull(SqlFunctions.FINITE.call(null));
+    assertNull(SqlFunctions.FINITE.call(Double.NaN));
+    assertNull(new Finite().eval(null));
+    assertNull(new Finite().eval(Double.NaN));
   }
 
   private static StringData text(byte[] value) {
