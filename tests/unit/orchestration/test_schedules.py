@@ -1,0 +1,117 @@
+"""The schedules as Dagster evaluates them: what each tick launches, and that it can be run."""
+
+import runpy
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.schedule_definition import ScheduleExecutionData
+
+from feature_platform.checks.result import CHECKS, Checked, CheckResult
+from feature_platform.orchestration.event_log import SOURCE_TAG, event_log_key
+from feature_platform.orchestration.resources import Platform
+from feature_platform.settings import REPOSITORY
+
+AT = datetime(2026, 3, 1, 3, 37, tzinfo=UTC)
+NAMES = ("event_log", "checks")
+
+
+class World(Protocol):
+    """See conftest."""
+
+    calls: list[tuple[str, str]]
+    checked: Checked
+
+    @property
+    def resource(self) -> Platform:
+        """The platform to hand to Dagster."""
+        ...
+
+
+@pytest.fixture
+def defs(folder: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
+    """The real definitions over the project and the fake platform."""
+    monkeypatch.setenv("FP_PROJECT", str(folder))
+    real: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    return dg.Definitions.merge(
+        dg.Definitions(
+            assets=real.assets,
+            asset_checks=real.asset_checks,
+            jobs=real.jobs,
+            schedules=real.schedules,
+            executor=real.executor,
+            resources={"platform": world.resource},
+        )
+    )
+
+
+def _tick(defs: dg.Definitions, name: str, at: datetime = AT) -> ScheduleExecutionData:
+    context = dg.build_schedule_context(
+        scheduled_execution_time=at, repository_def=defs.get_repository_def()
+    )
+    return defs.resolve_schedule_def(name).evaluate_tick(context)
+
+
+def test_no_schedule_is_left_out(defs: dg.Definitions) -> None:
+    """A new one needs a test of its own."""
+    assert {schedule.name for schedule in defs.schedules or ()} == set(NAMES)
+
+
+def test_each_source_is_archived_in_a_run_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    """Launched once an hour, however often the tick is repeated."""
+    posts = folder / "featuresets" / "sources" / "posts.yaml"
+    others = posts.read_text().replace("source: posts", "source: others")
+    posts.with_name("others.yaml").write_text(others)
+    monkeypatch.setenv("FP_PROJECT", str(folder))
+    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    requests = _tick(defs, "event_log").run_requests or []
+    assert [request.asset_selection for request in requests] == [
+        [event_log_key("others")],
+        [event_log_key("posts")],
+    ]
+    assert [request.tags[SOURCE_TAG] for request in requests] == ["others", "posts"]
+    keys = [request.run_key for request in requests]
+    again = _tick(defs, "event_log").run_requests or []
+    later = _tick(defs, "event_log", AT.replace(hour=4)).run_requests or []
+    assert [request.run_key for request in again] == keys
+    assert not {request.run_key for request in later} & set(keys)
+    assert world.calls == []
+
+
+def test_what_the_hourly_tick_launches_archives(defs: dg.Definitions, world: World) -> None:
+    """The selection of its run is of the schedule's own job."""
+    (request,) = _tick(defs, "event_log").run_requests or []
+    job = defs.resolve_job_def(defs.resolve_schedule_def("event_log").job_name)
+    done = job.execute_in_process(asset_selection=request.asset_selection, tags=request.tags)
+    assert done.success
+    assert world.calls == [("archive", "posts")]
+
+
+def test_what_the_nightly_tick_launches_runs_all_checks(defs: dg.Definitions, world: World) -> None:
+    """One computation for a feature set gives all its verdicts."""
+    world.checked = Checked(
+        results=tuple(
+            CheckResult(featureset="engagement", check=name, status="green", summary="all")
+            for name in CHECKS
+        )
+    )
+    (request,) = _tick(defs, "checks").run_requests or []
+    assert request.run_key is None  # each night is a run
+    done = defs.resolve_job_def("checks").execute_in_process(tags=request.tags)
+    assert {item.check_name for item in done.get_asset_check_evaluations()} == set(CHECKS)
+    assert world.calls == [("check", "engagement")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_project_has_nothing_to_launch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Its ticks do not fail either."""
+    monkeypatch.setenv("FP_PROJECT", str(tmp_path))
+    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    requests = _tick(defs, name).run_requests or []
+    assert all(not request.asset_selection for request in requests)
