@@ -18,7 +18,7 @@ from feature_platform.orchestration.event_log import event_log_asset, event_log_
 from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.push_sensor import deploy_commit, push_sensor
 from feature_platform.orchestration.resources import Platform
-from feature_platform.orchestration.sensors import jobs_sensor
+from feature_platform.orchestration.sensors import jobs_sensor, restart_deployed
 
 loaded = load()
 featuresets = loaded.project.featuresets.values()
@@ -36,8 +36,8 @@ defs = dg.Definitions(
         *(broken_check(name) for name in loaded.broken),
         *map(featureset_checks, featuresets),
     ],
-    jobs=[deploy_commit],
-    sensors=[jobs_sensor(loaded.project.featuresets), push_sensor(loaded.settings.git)],
+    jobs=[deploy_commit, restart_deployed],
+    sensors=[jobs_sensor, push_sensor(loaded.settings.git)],
     schedules=[event_log_schedule(loaded.project.sources), checks_schedule(featuresets)],
     resources={"platform": Platform(project=str(loaded.settings.project))},
     executor=dg.in_process_executor,

@@ -11,7 +11,6 @@ from feature_platform.orchestration import metadata
 from feature_platform.orchestration.resources import Platform
 
 FEATURE_SET_TAG = "fp/featureset"
-RESTART_TAG = "fp/restart"
 BROKEN_GROUP = "broken_definitions"
 
 
@@ -51,9 +50,7 @@ def stream_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
         pool=f"deploy_{featureset.name}",
     )
     def stream(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:
-        is_restart = RESTART_TAG in context.run.tags
-        bring_about = platform.restart if is_restart else platform.deploy
-        done = bring_about(featureset.name, context.log.info)
+        done = platform.deploy(featureset.name, context.log.info)
         return dg.MaterializeResult(metadata=metadata.deployed(done))
 
     return stream

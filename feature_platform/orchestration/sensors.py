@@ -1,44 +1,53 @@
 """The sensor `jobs`: writes down how every job is doing, and starts again what should run."""
 
-from collections.abc import Iterable
-
 import dagster as dg
 
 from feature_platform.clock import SystemClock
 from feature_platform.orchestration import metadata
-from feature_platform.orchestration.assets import (
-    FEATURE_SET_TAG,
-    RESTART_TAG,
-    live_key,
-    stream_key,
-)
+from feature_platform.orchestration.assets import FEATURE_SET_TAG, live_key, stream_key
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.watch import Restart, Tick, watch
 
 INTERVAL_S = 15
+RESTART_TAG = "fp/restart"
 
 
-def jobs_sensor(names: Iterable[str]) -> dg.SensorDefinition:
-    """Make the sensor over the feature sets that have an asset."""
-    deployable = frozenset(names)
+class RestartConfig(dg.Config):
+    """What a run starts again."""
 
-    @dg.sensor(
-        name="jobs",
-        target=dg.AssetSelection.assets(*map(stream_key, sorted(deployable))),
-        minimum_interval_seconds=INTERVAL_S,
-        default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Observes every job, and starts again what should run and does not.",
-    )
-    def jobs(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
-        healths = platform.observe(context.log.info)
-        tick = watch(healths, context.cursor, SystemClock().now_ms(), deployable)
-        context.log.info(tick.words)
-        for health in healths:
-            if health.alert:
-                context.log.error(health.alert)
-        return _result(tick)
+    featureset: str
 
-    return jobs
+
+@dg.op
+def start_again(context: dg.OpExecutionContext, platform: Platform, config: RestartConfig) -> None:
+    """Start a dead job as it was deployed."""
+    done = platform.restart(config.featureset, context.log.info)
+    shown = metadata.deployed(done)
+    context.log_event(dg.AssetMaterialization(stream_key(config.featureset), metadata=shown))
+
+
+@dg.job(description="Starts the job of one feature set again; launched by `jobs`.")
+def restart_deployed() -> None:
+    """Start what is deployed, whatever its file says by now: a mistake in it stops no job."""
+    start_again()
+
+
+@dg.sensor(
+    name="jobs",
+    job_name=restart_deployed.name,
+    minimum_interval_seconds=INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Observes every job, and starts again what should run and does not.",
+)
+def jobs_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
+    """Look at all that is deployed."""
+    healths = platform.observe(context.log.info)
+    tick = watch(healths, context.cursor, SystemClock().now_ms())
+    context.log.info(tick.words)
+    for health in healths:
+        if health.alert:
+            context.log.error(health.alert)
+    return _result(tick)
 
 
 def _result(tick: Tick) -> dg.SensorResult:
@@ -63,8 +72,9 @@ def _result(tick: Tick) -> dg.SensorResult:
 
 
 def _request(restart: Restart) -> dg.RunRequest:
+    config = {"ops": {start_again.name: {"config": {"featureset": restart.featureset}}}}
     return dg.RunRequest(
         run_key=restart.run_key,
-        asset_selection=[stream_key(restart.featureset)],
+        run_config=config,
         tags={FEATURE_SET_TAG: restart.featureset, RESTART_TAG: restart.reason},
     )

@@ -69,16 +69,13 @@ class Tick:
     cursor: str
 
 
-def watch(
-    healths: Sequence[Health], cursor: str | None, now_ms: int, deployable: frozenset[str]
-) -> Tick:
+def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> Tick:
     """Decide what to do.
 
     Args:
         healths: All deployed feature sets as they are now.
         cursor: What the tick before returned.
         now_ms: The present.
-        deployable: Feature sets that have an asset, and so can be started from here.
     """
     before = read_cursor(cursor)
     after: dict[str, Seen] = {}
@@ -91,9 +88,7 @@ def watch(
         observations += [observation] if observation else []
         present = _seen(health, seen, now_ms if observation else None)
         words.append(in_words(health))
-        if health.wants_start and health.featureset not in deployable:
-            words.append(f"{health.featureset}: has no valid definition here, so stays down")
-        elif health.wants_start and now_ms < present.retry_ms:
+        if health.wants_start and now_ms < present.retry_ms:
             words.append(f"{health.featureset}: next try at {to_iso(present.retry_ms)}")
         elif health.wants_start:
             present = _tried(present, now_ms)

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.request import Request, urlopen
@@ -15,7 +16,12 @@ from uuid import uuid4
 
 import pytest
 
+from feature_platform.broker.sender import EventSender
+from feature_platform.checks.result import CHECKS
+from feature_platform.cli.reading import open_client
+from feature_platform.clock import SystemClock
 from feature_platform.deploy.flink import FlinkRest
+from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import open_world
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
@@ -47,6 +53,10 @@ CHANGED = FEATURE_SET.replace("AS views", "AS views, LAST_VALUE(page) AS last").
     "features:", "features:\n  last: latest"
 )
 Found = TypeVar("Found")
+REBUILT = FEATURE_SET.replace("COUNT(*)", "COUNT(page)").replace(
+    "checkpoint_interval", "on_change: rebuild, checkpoint_interval"
+)
+EVENTS, PAGES = 30, 5
 DONE = ("SUCCESS", "FAILURE", "CANCELED")
 TIMEOUT_S = 180.0
 
@@ -65,6 +75,10 @@ query ($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset {
     ... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr } } }
   assetObservations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } }
 } } }
+"""
+CHECKED = """
+query ($key: AssetKeyInput!, $check: String!) {
+  assetCheckExecutions(assetKey: $key, checkName: $check, limit: 1) { status } }
 """
 TICKS = """
 query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
@@ -89,15 +103,35 @@ class Page:
         with urlopen(request, timeout=60) as response:
             return json.load(response)["data"]
 
-    def materialise(self, name: str) -> str:
-        """Press "Materialize" on a stream's page; return how the run ended."""
+    def materialise(self, *path: str, **tags: str) -> str:
+        """Press "Materialize" on an asset's page; return how the run ended."""
+        return self._run({"jobName": "__ASSET_JOB", "assetSelection": [{"path": path}]}, tags)
+
+    def run_checks(self, name: str) -> dict[str, str]:
+        """Press "Execute all" on a stream's checks; return how each ended."""
+        key = {"path": ["stream", name]}
+        checks = [{"assetKey": key, "name": check} for check in CHECKS]
+        selector = {"jobName": "__ASSET_JOB", "assetSelection": [], "assetCheckSelection": checks}
+        assert self._run(selector, {}) == "SUCCESS"
+        executions = {check: self.ask(CHECKED, key=key, check=check) for check in CHECKS}
+        return {
+            check: found["assetCheckExecutions"][0]["status"] for check, found in executions.items()
+        }
+
+    def _run(self, what: Mapping[str, object], tags: Mapping[str, str]) -> str:
         selector = {
             "repositoryLocationName": "feature_platform",
             "repositoryName": "__repository__",
-            "jobName": "__ASSET_JOB",
-            "assetSelection": [{"path": ["stream", name]}],
+            **what,
         }
-        params = {"selector": selector, "mode": "default", "runConfigData": {}}
+        params = {
+            "selector": selector,
+            "mode": "default",
+            "runConfigData": {},
+            "executionMetadata": {
+                "tags": [{"key": key, "value": value} for key, value in tags.items()]
+            },
+        }
         launched = self.ask(LAUNCH, params=params)["launchPipelineExecution"]
         run_id = launched["run"]["runId"]
 
@@ -173,7 +207,7 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     One test, because a Dagster of its own takes half a minute to start.
     """
     # 1. The button deploys; the run ends, the job goes on, and the page shows what was done.
-    assert page.materialise(NAME) == "SUCCESS"
+    assert page.materialise("stream", NAME) == "SUCCESS"
     first = _deployed(page.settings)
     assert first is not None
     shown = page.entries("assetMaterializations", "stream", NAME)
@@ -189,24 +223,59 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     second = _deployed(page.settings)
     assert second is not None
     assert (second.state, "last" in second.job["sql"]) == ("running", True)
-    # 4. Somebody cancels the job: the sensor starts it again, as a new attempt.
+    # 4. Somebody breaks its file, and then cancels the job: the sensor starts it again as it was
+    #    deployed, as a new attempt.
+    file = page.settings.featuresets / f"{NAME}.yaml"
+    file.write_text(CHANGED.replace("COUNT(*)", "MEDIAN(page)"))
+    page.ask(RELOAD)
+    assert f"stream/{NAME}" not in _told(page)
     flink = FlinkRest(page.settings.flink.rest_url)
     flink.cancel(second.job_id)
     third = until(lambda: _other_job(page.settings, second.job_id))
     job = flink.job(third)
     assert job is not None
     assert job.lives
+    file.write_text(CHANGED)
     # 5. A broken file is an error of its own, the rest stays.
     broken = FEATURE_SET.replace(NAME, "broken_one").replace("COUNT(*)", "MEDIAN(page)")
     (page.settings.featuresets / "broken_one.yaml").write_text(broken)
     page.ask(RELOAD)
-    nodes = page.ask(NODES)["assetNodes"]
-    told = {"/".join(node["assetKey"]["path"]): node["description"] for node in nodes}
+    told = _told(page)
     assert f"stream/{NAME}" in told
     assert "featuresets/broken_one.yaml:" in told["broken/broken_one"]
 
-    # 6. Pushes: what only looks different launches nothing, a mistake is told with its place, and
-    #    the definition of the beginning comes back; all by the objects of a bare repository.
+    # 6. Events are archived, compared as a whole, and the tiles of two days once more.
+    _archive_and_check(page)
+    # 7. Pushes deploy.
+    _deploy_by_push(page, broken, third)
+
+
+def _archive_and_check(page: Page) -> None:
+    """Materialise the event log, run every check, recompute a range of days."""
+    now_ms = SystemClock().now_ms()
+    lines = [b'{"page": "p%d", "at": %d}' % (number % PAGES, now_ms) for number in range(EVENTS)]
+    with EventSender(page.settings.kafka, NAME) as sender:
+        for line in lines:
+            sender.send(line)
+    with open_world(page.settings) as world:
+        wait(world, NAME)
+    assert page.materialise("event_log", NAME) == "SUCCESS"
+    shown = page.entries("assetMaterializations", "event_log", NAME)
+    assert shown["added"]["intValue"] == EVENTS
+    assert page.run_checks(NAME) == dict.fromkeys(CHECKS, "SUCCEEDED")
+    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
+    days = {"start": today - timedelta(days=1), "end": today}
+    tags = {f"dagster/asset_partition_range_{end}": day.isoformat() for end, day in days.items()}
+    assert page.materialise("tiles", NAME, **tags) == "SUCCESS"
+    assert page.entries("assetMaterializations", "tiles", NAME)
+
+
+def _deploy_by_push(page: Page, broken: str, job_id: str) -> None:
+    """Push what only looks different, which launches nothing, beside a mistake, which is told.
+
+    Then the definition of the beginning comes back, and a changed one with its history counted
+    anew; all by the objects of a bare repository.
+    """
     work = page.settings.project / "work"
     _git(page.settings.project, "clone", "--quiet", "definitions.git", str(work))
     _push(work, {NAME: CHANGED.replace("SELECT page", "SELECT  page"), "broken_one": broken})
@@ -214,10 +283,21 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     assert "featuresets/broken_one.yaml:" in words
     before = _deployed(page.settings)
     assert before is not None
-    assert before.job_id == third
+    assert before.job_id == job_id
     _push(work, {NAME: FEATURE_SET})
     until(lambda: _without_last(page.settings))
     until(lambda: _with_text(page.push_words(), "nothing new was pushed since"))
+    _push(work, {NAME: REBUILT})
+    until(lambda: _generation(page.settings) == 2)
+    with open_client(page.settings) as client:
+        answer = client.prepare(["views_lifetime"], featureset=NAME).get(["p0"]).to_dicts()[0]
+    assert answer["values"] == {"views_lifetime": EVENTS // PAGES}
+
+
+def _told(page: Page) -> dict[str, str]:
+    """Return the description of each asset."""
+    nodes = page.ask(NODES)["assetNodes"]
+    return {"/".join(node["assetKey"]["path"]): node["description"] for node in nodes}
 
 
 def _push(work: Path, featuresets: Mapping[str, str]) -> None:
@@ -246,6 +326,12 @@ def _without_last(settings: Settings) -> bool:
     """Tell whether the first definition is deployed again."""
     snapshot = _deployed(settings)
     return bool(snapshot and snapshot.state == "running" and "last" not in snapshot.job["sql"])
+
+
+def _generation(settings: Settings) -> int:
+    """Return which generation runs; 0 if none does at the moment."""
+    snapshot = _deployed(settings)
+    return snapshot.generation if snapshot and snapshot.state == "running" else 0
 
 
 def _materialise_by_command(settings: Settings) -> None:

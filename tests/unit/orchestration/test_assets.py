@@ -10,7 +10,7 @@ import dagster as dg
 import pytest
 
 from feature_platform.orchestration import assets, event_log, sensors
-from feature_platform.orchestration.assets import RESTART_TAG, broken_check, stream_asset
+from feature_platform.orchestration.assets import broken_check, stream_asset
 from feature_platform.orchestration.event_log import event_log_asset
 from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.resources import Platform
@@ -127,14 +127,6 @@ def test_materialising_an_event_log_shows_the_archived_offsets(folder: Path, wor
     assert [record.data for record in offsets.records] == [
         {"partition": "posts/0", "archived_to": 10}
     ]
-
-
-def test_a_run_that_the_sensor_asked_for_restarts_what_was_deployed(
-    folder: Path, world: World
-) -> None:
-    """A definition that was edited meanwhile is not deployed by accident."""
-    _materialise(folder, world, tags={RESTART_TAG: "job is FAILED"})
-    assert world.calls == [("restart", "engagement")]
 
 
 def test_owners_are_written_as_dagster_wants_them(folder: Path) -> None:

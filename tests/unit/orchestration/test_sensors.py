@@ -13,12 +13,16 @@ from feature_platform.deploy import world as deploy_world
 from feature_platform.deploy.metrics import JobMetrics
 from feature_platform.errors import GitError
 from feature_platform.orchestration import resources
-from feature_platform.orchestration.assets import RESTART_TAG
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.push import Memory, Pushed, Wanted
 from feature_platform.orchestration.push_sensor import COMMIT_TAG, deploy_commit, push_sensor
 from feature_platform.orchestration.resources import Platform
-from feature_platform.orchestration.sensors import jobs_sensor
+from feature_platform.orchestration.sensors import (
+    RESTART_TAG,
+    jobs_sensor,
+    restart_deployed,
+    start_again,
+)
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import GitSettings, load_settings
@@ -60,7 +64,7 @@ class World(Protocol):
 def _tick(world: World, *healths: Health, cursor: str | None = None) -> SensorExecutionData:
     world.healths = list(healths)
     context = dg.build_sensor_context(cursor=cursor, resources={"platform": world.resource})
-    return jobs_sensor(["engagement"]).evaluate_tick(context)
+    return jobs_sensor.evaluate_tick(context)
 
 
 def test_a_healthy_job_is_observed(world: World) -> None:
@@ -90,10 +94,15 @@ def test_an_idle_tick_says_why(world: World) -> None:
 
 
 def test_a_dead_job_is_started_again(world: World) -> None:
-    """The run is of its stream asset, and tagged with the reason."""
+    """As it was deployed, whatever its file says by now; the run is tagged with the reason."""
     (request,) = _tick(world, _health("FAILED")).run_requests or ()
-    assert request.asset_selection == [dg.AssetKey(["stream", "engagement"])]
     assert "is FAILED but should run" in request.tags[RESTART_TAG]
+    done = restart_deployed.execute_in_process(
+        run_config=request.run_config, resources={"platform": world.resource}
+    )
+    assert world.calls == [("restart", "engagement")]
+    (made,) = done.asset_materializations_for_node(start_again.name)
+    assert made.asset_key == dg.AssetKey(["stream", "engagement"])
 
 
 def test_the_next_tick_remembers(world: World) -> None:
@@ -112,7 +121,7 @@ def test_what_is_dropped_on_the_way_stands_in_the_log(
     said: list[str] = []
     context = dg.build_sensor_context(resources={"platform": world.resource})
     monkeypatch.setattr(context.log, "info", said.append)
-    jobs_sensor(["engagement"]).evaluate_tick(context)
+    jobs_sensor.evaluate_tick(context)
     assert said[0] == world.told[0]
 
 

@@ -10,7 +10,6 @@ from feature_platform.plan.snapshot import State, Tried
 from feature_platform.registry.base import Cut
 
 NOON_MS = 43_200_000
-NAMES = frozenset({"posts"})
 
 
 def _health(
@@ -40,9 +39,7 @@ def _health(
 
 
 def _tick(health: Health, before: Tick | None = None, *, after_s: float = 0) -> Tick:
-    return watch(
-        [health], before.cursor if before else None, NOON_MS + round(after_s * 1000), NAMES
-    )
+    return watch([health], before.cursor if before else None, NOON_MS + round(after_s * 1000))
 
 
 def test_a_healthy_job_is_written_down_once_a_minute() -> None:
@@ -78,7 +75,7 @@ def test_rates_of_another_job_start_from_zero() -> None:
 def test_an_idle_tick_says_how_everything_is() -> None:
     """A person reads on the sensor's page why nothing was done."""
     assert _tick(_health()).words == "posts: running, 3 events behind"
-    assert watch([], None, NOON_MS, NAMES).words.startswith("nothing is deployed")
+    assert watch([], None, NOON_MS).words.startswith("nothing is deployed")
 
 
 def test_a_dead_job_is_started_again_at_once() -> None:
@@ -144,13 +141,7 @@ def test_a_sweep_that_was_broken_off_is_finished() -> None:
     assert _tick(busy).restarts == ()
 
 
-def test_a_job_without_a_valid_definition_is_told_about() -> None:
-    """There is no asset to start it with; the words say so."""
-    tick = watch([_health(job_state="FAILED")], None, NOON_MS, frozenset())
-    assert (tick.restarts, "no valid definition" in tick.words) == ((), True)
-
-
 def test_the_cursor_forgets_what_is_no_longer_deployed() -> None:
     """It stays as small as what there is."""
     first = _tick(_health())
-    assert json.loads(watch([], first.cursor, NOON_MS, NAMES).cursor) == {}
+    assert json.loads(watch([], first.cursor, NOON_MS).cursor) == {}
