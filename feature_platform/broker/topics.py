@@ -6,7 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicCollection,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from feature_platform.broker.sender import client_properties
@@ -18,6 +25,8 @@ POLL_S = 5.0
 POLL_GONE_S = 0.2
 DELETE_TIMEOUT_S = 30.0
 BATCH_MESSAGES_MAX = 10_000
+NO_ID = "A" * 22
+"""What a broker says that is too old to give ids to topics."""
 DEAD_LETTERS_READ_MAX = 100_000
 """How many of the newest dead letters are looked at; older ones are left out of the counts."""
 
@@ -54,6 +63,26 @@ class Topics:
             return {
                 f"{topic}/{part}": bounds for part, bounds in self._bounds(consumer, topic).items()
             }
+
+    def topic_id(self, topic: str) -> str:
+        """Return the id that the broker gave a topic when it was made; another is another topic.
+
+        It is empty if there is no such topic, or if the broker gives no ids.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        admin = AdminClient(client_properties(self._settings))
+        try:
+            asked = admin.describe_topics(
+                TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
+            )
+            found = str(asked[topic].result(timeout=2 * REQUEST_TIMEOUT_S).topic_id)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                return ""
+            raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+        return "" if found == NO_ID else found
 
     def offsets_at(self, topic: str, time_ms: int) -> dict[str, int]:
         """Return the first offset of each "topic/partition" that the broker took from then on.

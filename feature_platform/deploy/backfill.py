@@ -6,6 +6,7 @@ it is begun again, so a Spark task that comes late writes what is there already.
 
 from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.recovered import newest_cut
+from feature_platform.deploy.topic import check_topic
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
@@ -26,7 +27,7 @@ def backfill(
         accept_unreadable: Leave out events that the source's columns of today cannot read.
 
     Raises:
-        PlanRefusedError: Another deployment owns the generation.
+        PlanRefusedError: Another deployment owns the generation, or the topic was made anew.
         OffsetsGoneError: Events are neither in the event log nor in Kafka.
         SparkFailedError: Spark failed; begin again.
         WorldError: A server did not answer; begin again.
@@ -63,6 +64,7 @@ def _until(world: World, target: Snapshot) -> Positions:
         attempts = world.registry.attempts(name, generation)
         cut = newest_cut(world.registry.cuts(name, generation), attempts)
         if cut and cut.epoch != GENESIS:
+            check_topic(world, deployed)
             return cut.positions
     return world.topics.end_offsets(target.topic)
 

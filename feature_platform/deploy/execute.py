@@ -328,12 +328,19 @@ class _Execution:
             tried=(),
         )
         if before is None or before.generation != target.generation:
-            return replace(target, stop=None, unswept=False, previous={})
+            topic_id = target.topic_id or begun.topic_id
+            return replace(target, stop=None, unswept=False, previous={}, topic_id=topic_id)
         previous = target.previous
         if self._plan.change.kind == "forward":
             before_it = replace(before, previous={}, tried=()).to_json()
             previous = json.loads(json.dumps(before_it))  # as it comes back from the registry
-        return replace(target, stop=before.stop, unswept=before.unswept, previous=previous)
+        return replace(
+            target,
+            stop=before.stop,
+            unswept=before.unswept,
+            previous=previous,
+            topic_id=before.topic_id or begun.topic_id,
+        )
 
     def _origin(self) -> Snapshot:
         """Return what has the savepoint or rows: what is deployed, unless another is wanted."""

@@ -11,9 +11,10 @@ from feature_platform.deploy.start import (
     age_limit_ms,
     begin,
     check_alive,
-    check_offsets,
     epoch_of,
+    known_positions,
 )
+from feature_platform.deploy.topic import check_offsets, check_topic
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.errors import (
@@ -173,9 +174,10 @@ def _check_way_back(world: World, before: Snapshot, what: str) -> None:
     """Make sure that a savepoint is not void, and that Kafka holds what came after it."""
     name, epoch = before.featureset, epoch_of(before.stop)
     check_alive(name, world.registry.attempts(name, before.generation), epoch, what)
-    cut = world.registry.cut(name, before.generation, *epoch)
-    if cut:
-        check_offsets(name, cut.positions, world.topics.bounds(before.topic))
+    check_topic(world, before)
+    positions = known_positions(world, before)
+    if positions:
+        check_offsets(name, positions, world.topics.bounds(before.topic))
 
 
 def _choice(world: World, deployed: Snapshot) -> tuple[Start, str]:

@@ -20,6 +20,7 @@ from feature_platform.deploy.recovered import (
     passed_by,
 )
 from feature_platform.deploy.savepoint import checkpoint_id
+from feature_platform.deploy.topic import check_offsets, check_topic
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
 from feature_platform.plan.snapshot import Snapshot, Stop
@@ -52,9 +53,10 @@ def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = 
         accept_age: Whether a person has accepted that rows may be wrong.
 
     Raises:
-        RestoreFailedError: There is no checkpoint.
+        RestoreFailedError: There is no checkpoint, or Kafka no longer holds what came after it, or
+            after the savepoint.
         JobFailedError: There is no savepoint or cut.
-        PlanRefusedError: It is dead, or too old, or Kafka no longer holds what came after it.
+        PlanRefusedError: It is dead, or too old, or Kafka no longer holds what came after the cut.
         WorldError: A server did not answer.
     """
     refuse_unfinished_repair(world, deployed)
@@ -64,6 +66,8 @@ def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = 
             return Begin(fields=StartFields(start="earliest", end_offsets=ends, clean=True))
         case "checkpoint":
             path = retained(world, deployed)
+            left = stopped_at(world, deployed, path, clean=False)
+            _check_restorable(world, deployed, left.positions, "its newest checkpoint")
             fields = StartFields(start="savepoint", end_offsets=ends, accept_age=accept_age)
             return Begin(fields=fields, path=path)
         case "savepoint":
@@ -135,10 +139,14 @@ def stopped_at(world: World, deployed: Snapshot, path: str, *, clean: bool) -> S
         for item in attempts
         if item.deployment == deployed.deployment and item.base_label < label
     ]
+    attempt = max(own, default=0)
+    name, generation = deployed.featureset, deployed.generation
+    cut = world.registry.cut(name, generation, attempt, label) if attempt else None
     return Stop(
         path=path,
-        attempt=max(own, default=0),
+        attempt=attempt,
         label=label,
+        positions=dict(cut.positions) if cut else {},
         taken_ms=known.completed_ms if known and known.path == path else world.clock.now_ms(),
         clean=clean,
     )
@@ -152,6 +160,15 @@ def age_limit_ms(undo_ttl_ms: int) -> int:
 def epoch_of(stop: Stop | None) -> Epoch:
     """Return the epoch of a stop; the empty table's if it is not known."""
     return (stop.attempt, stop.label) if stop and stop.attempt else GENESIS
+
+
+def known_positions(world: World, deployed: Snapshot) -> Mapping[str, int]:
+    """Return the offsets of the last stop; nothing if they are not known any more."""
+    stop, epoch = deployed.stop, epoch_of(deployed.stop)
+    if stop is None or stop.positions or epoch == GENESIS:
+        return stop.positions if stop else {}
+    cut = world.registry.cut(deployed.featureset, deployed.generation, *epoch)
+    return cut.positions if cut else {}
 
 
 def check_alive(name: str, attempts: Sequence[Attempt], epoch: Epoch, what: str) -> None:
@@ -178,32 +195,26 @@ def check_alive(name: str, attempts: Sequence[Attempt], epoch: Epoch, what: str)
         raise PlanRefusedError(msg)
 
 
-def check_offsets(
-    name: str, positions: Mapping[str, int], bounds: Mapping[str, tuple[int, int]]
+def _check_restorable(
+    world: World, deployed: Snapshot, positions: Mapping[str, int], what: str
 ) -> None:
-    """Make sure that Kafka still holds everything after some positions.
+    """Make sure that Kafka holds what came after a checkpoint, as far as its offsets are known.
+
+    Flink would find out only while the job runs, and fail again and again.
 
     Raises:
-        PlanRefusedError: Events are gone, or the topic was made anew; says which offsets of which
-            partitions.
+        RestoreFailedError: It does not; the store is left, whose newest cut may be younger.
     """
-    gone = [
-        f"{part}: offsets {positions.get(part, 0)} to {first - 1} are gone"
-        for part, (first, _) in sorted(bounds.items())
-        if positions.get(part, 0) < first
-    ]
-    anew = [
-        f"{part}: it ends at {bounds.get(part, (0, 0))[1]}, {position} were read"
-        for part, position in sorted(positions.items())
-        if position > bounds.get(part, (0, 0))[1]
-    ]
-    if gone or anew:
-        why = "its topic was truncated or made anew" if anew else "Kafka has deleted events"
+    try:
+        check_topic(world, deployed)
+        if positions:
+            check_offsets(deployed.featureset, positions, world.topics.bounds(deployed.topic))
+    except PlanRefusedError as error:
         msg = (
-            f"{name} cannot go on from there: {why}: {'; '.join(gone + anew)}. Its rows stay as "
-            f"they are; to count anew from what Kafka holds: fp delete {name}, then fp apply {name}"
+            f"{what} cannot be gone on from: {error}. If a younger cut stands in the store: "
+            f"fp recover {deployed.featureset} --from store"
         )
-        raise PlanRefusedError(msg)
+        raise RestoreFailedError(msg) from error
 
 
 def _savepoint(
@@ -211,6 +222,7 @@ def _savepoint(
 ) -> Begin:
     attempts = world.registry.attempts(deployed.featureset, deployed.generation)
     epoch = epoch_of(deployed.stop)
+    _check_restorable(world, deployed, known_positions(world, deployed), "its last savepoint")
     sweep = next((item for item in attempts if item.kind == "sweep" and item.r == epoch), None)
     swept = sweep is not None and epoch != GENESIS
     r = (sweep.attempt, 1) if sweep and swept else GENESIS
@@ -243,6 +255,7 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
             f"beginning of its topic: fp delete {name}, then fp apply {name}"
         )
         raise JobFailedError(msg)
+    check_topic(world, deployed)
     check_offsets(name, cut.positions, bounds)
     ends = {part: end for part, (_, end) in bounds.items()}
     if is_old and not accept_age:

@@ -14,6 +14,7 @@ from feature_platform.deploy.recovered import dirty_since_ms, passed_by, recover
 from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.start import begin, epoch_of, refuse_unfinished_repair, stopped_at
 from feature_platform.deploy.sweep import Line, cut_of, sweep
+from feature_platform.deploy.topic import check_topic
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
 from feature_platform.plan.snapshot import Snapshot
@@ -42,6 +43,8 @@ class Progress:
     """Of what the job computes."""
     since_ms: int
     """From when features count that begin with this deployment."""
+    topic_id: str = ""
+    """Which topic of its name a new generation counts."""
 
     @classmethod
     def of(cls, world: World, name: str) -> "Progress | None":
@@ -105,7 +108,10 @@ class Walk:
     def own(self, wanted: Snapshot) -> None:
         """Begin a deployment: from now on only its job may claim attempts."""
         self.progress = Progress(
-            deployment=uuid4().hex, digest=digest(wanted), since_ms=self.world.clock.now_ms()
+            deployment=uuid4().hex,
+            digest=digest(wanted),
+            since_ms=self.world.clock.now_ms(),
+            topic_id=self.world.topics.topic_id(wanted.topic),
         )
         self.world.registry.save_progress(self.name, json.dumps(asdict(self.progress)))
         self.world.registry.set_owner(self.name, wanted.generation, self.progress.deployment)
@@ -133,7 +139,7 @@ class Walk:
         """
         if start == "savepoint":
             self._void_what_came_after()
-        from_what = origin or self.snapshot or snapshot
+        from_what = replace(origin or self.snapshot or snapshot, topic_id=snapshot.topic_id)
         begun = begin(self.world, from_what, start, accept_age=accept_age)
         if begun.path:
             check_savepoint(begun.path)
@@ -149,9 +155,16 @@ class Walk:
         if start == "store":
             self.finish_sweep()  # the swept rows are the only cut that is left
             old = self.deployed()
-        deployment = self.begun().deployment
+        begun = self.begun()
+        deployment = begun.deployment
         running = replace(
-            old, deployment=deployment, job_id=deployment, state="running", savepoint="", tried=()
+            old,
+            deployment=deployment,
+            job_id=deployment,
+            state="running",
+            savepoint="",
+            tried=(),
+            topic_id=old.topic_id or begun.topic_id,
         )
         self.launch(running, start)
         await_checkpoint(self.world, deployment)
@@ -195,6 +208,7 @@ class Walk:
         """Let what is deployed catch up with its dead attempts, before a new version counts."""
         if self.progress:
             return  # the new version's job runs already
+        check_topic(self.world, self.deployed())
         state = self.deployed().state
         if state == "running":
             self.start_if_dead()

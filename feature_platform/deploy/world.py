@@ -98,6 +98,10 @@ class Topics(Protocol):
         """Return the first kept and the next offset of every partition, by "topic/partition"."""
         ...
 
+    def topic_id(self, topic: str) -> str:
+        """Return the id that a topic got when it was made; empty if there is none."""
+        ...
+
     def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
         """Return the first offset from an instant on of every partition, by "topic/partition"."""
         ...
@@ -126,6 +130,10 @@ class KafkaTopics:
     def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
         """Return the first kept and the next offset of every partition, by "topic/partition"."""
         return TopicReader(self._settings).bounds(topic)
+
+    def topic_id(self, topic: str) -> str:
+        """Return the id that a topic got when it was made; empty if there is none."""
+        return TopicReader(self._settings).topic_id(topic)
 
     def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
         """Return the first offset from an instant on of every partition, by "topic/partition"."""

@@ -48,6 +48,8 @@ class Stop:
     taken_ms: int
     clean: bool
     """Whether it stopped with this savepoint; else it may have written more after it."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """Next offset to read for each "topic/partition"; empty if its cut was not recorded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +96,8 @@ class Snapshot:
     """What was deployed before the last upgrade, as JSON: what `fp rollback` goes back to."""
     tried: tuple[Tried, ...] = ()
     """What failed since the job died; empty once one runs again."""
+    topic_id: str = ""
+    """Which topic of that name its rows count; empty: begun before ids were kept."""
     older: dict[str, Any] = field(default_factory=dict)
     """What the generation before was, as JSON; kept over upgrades, empty if there is none."""
 

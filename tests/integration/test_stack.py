@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from feature_platform.broker.topics import Topics
 from feature_platform.errors import ServerError
 from feature_platform.local.process import MARKER
 from feature_platform.local.stack import SERVERS, Progress, Stack
@@ -96,6 +97,19 @@ def test_data_survives_a_restart(settings: Settings) -> None:
         _send(settings, b"kept")
     with _kafka(settings):
         assert _receive(settings) == b"kept"
+
+
+def test_a_topic_made_anew_has_another_id(settings: Settings) -> None:
+    """The id of a topic that is there is the same at every call; without a topic there is none."""
+    with _kafka(settings):
+        topics = Topics(settings.kafka)
+        assert topics.topic_id("kept") == ""
+        _send(settings, b"kept")
+        first = topics.topic_id("kept")
+        assert first == topics.topic_id("kept") != ""
+        topics.delete(["kept"])
+        _send(settings, b"kept")
+        assert topics.topic_id("kept") not in ("", first)
 
 
 def test_a_dead_server_is_seen_and_started_again(settings: Settings) -> None:

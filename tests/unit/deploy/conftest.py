@@ -178,6 +178,13 @@ class FakeTopics:
     ends: dict[str, int] = field(default_factory=dict)
     begins: dict[str, int] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
+    id: str = "first"
+    """Of every topic; empty from a broker that gives none."""
+
+    def topic_id(self, topic: str) -> str:
+        """Return the id that a test has set."""
+        assert topic
+        return self.id
 
     def create(self, topics: Sequence[str]) -> None:
         """Note them."""

@@ -1,0 +1,62 @@
+"""Whether a topic is still the one that was read, and holds all that comes after some offsets."""
+
+from collections.abc import Mapping
+
+from feature_platform.deploy.world import World
+from feature_platform.errors import PlanRefusedError
+from feature_platform.plan.snapshot import Snapshot
+
+
+def check_topic(world: World, deployed: Snapshot) -> None:
+    """Make sure that a feature set's topic was not made anew since its generation began.
+
+    One that was filled past the old offsets again looks as before: its id alone tells. What was
+    deployed before ids were kept, and a broker that gives none, are taken as they are.
+
+    Raises:
+        PlanRefusedError: It was; says both ids.
+        WorldError: The broker does not answer.
+    """
+    present = world.topics.topic_id(deployed.topic) if deployed.topic_id else ""
+    if present and present != deployed.topic_id:
+        name = deployed.featureset
+        msg = (
+            f"{name} cannot go on: topic {deployed.topic} was deleted and made anew. Its rows "
+            f"count events of the topic with the id {deployed.topic_id}, the id is {present} now, "
+            f"so the same offsets are other events. {_count_anew(name)}"
+        )
+        raise PlanRefusedError(msg)
+
+
+def check_offsets(
+    name: str, positions: Mapping[str, int], bounds: Mapping[str, tuple[int, int]]
+) -> None:
+    """Make sure that Kafka still holds everything after some positions.
+
+    Raises:
+        PlanRefusedError: Events are gone, or the topic was made anew; says which offsets of which
+            partitions.
+    """
+    gone = [
+        f"{part}: offsets {positions.get(part, 0)} to {first - 1} are gone"
+        for part, (first, _) in sorted(bounds.items())
+        if positions.get(part, 0) < first
+    ]
+    anew = [
+        f"{part}: it ends at {bounds.get(part, (0, 0))[1]}, {position} were read"
+        for part, position in sorted(positions.items())
+        if position > bounds.get(part, (0, 0))[1]
+    ]
+    if gone or anew:
+        why = "its topic was truncated or made anew" if anew else "Kafka has deleted events"
+        msg = (
+            f"{name} cannot go on from there: {why}: {'; '.join(gone + anew)}. {_count_anew(name)}"
+        )
+        raise PlanRefusedError(msg)
+
+
+def _count_anew(name: str) -> str:
+    return (
+        f"Its rows stay as they are; to count anew from what Kafka holds: fp delete {name}, then "
+        f"fp apply {name}"
+    )
