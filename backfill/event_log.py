@@ -13,8 +13,8 @@ from feature_platform.broker.topics import Topics
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import DATA, Log, LogFile, Span
 from feature_platform.event_log.damage import Altered, Damage, lacking
+from feature_platform.event_log.ranges import check_same, tail
 from feature_platform.event_log.ranges import spans as spell
-from feature_platform.event_log.ranges import tail
 from feature_platform.settings import KafkaSettings
 
 SCHEMA = (
@@ -107,10 +107,23 @@ def bounds(kafka: Mapping[str, Any], topic: str) -> dict[int, Span]:
     Raises:
         BrokerUnavailableError: The broker does not answer.
     """
+    found = _topics(kafka).bounds(topic)
+    return {int(name.rpartition("/")[2]): span for name, span in found.items()}
+
+
+def topic_id(kafka: Mapping[str, Any], topic: str) -> str:
+    """Return the id that a topic got when it was made; empty if there is none.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer.
+    """
+    return _topics(kafka).topic_id(topic)
+
+
+def _topics(kafka: Mapping[str, Any]) -> Topics:
     host, _, port = str(kafka["bootstrap"]).rpartition(":")
     settings = KafkaSettings(host=host, port=int(port), properties=kafka.get("properties", {}))
-    found = Topics(settings).bounds(topic)
-    return {int(name.rpartition("/")[2]): span for name, span in found.items()}
+    return Topics(settings)
 
 
 def source_files(session: SparkSession, log: str, source: Mapping[str, Any]) -> HadoopFiles:
@@ -145,11 +158,12 @@ def records(
 
     Raises:
         OffsetsGoneError: Neither has some offset; the message names them.
-        EventLogError: The log is damaged.
+        EventLogError: The log is damaged, or its topic was made anew.
     """
     archived = read_log(files)
     ends = {int(name.rpartition("/")[2]): end for name, end in until.items()}
     topic = source["topic"]
+    check_same(source["name"], topic, archived.topic_id, topic_id(kafka, topic))
     rest = tail(source["name"], topic, archived, ends, bounds(kafka, topic))
     names = [f"{files.root}/{path}" for path in of_dates(archived, dates)]
     frame = _of_log(session.createDataFrame([], SCHEMA))

@@ -16,7 +16,7 @@ from typing import Any
 from py4j.protocol import Py4JError
 from pyspark.sql import SparkSession
 
-from backfill.event_log import SparkEngine, bounds, damage, records, source_files
+from backfill.event_log import SparkEngine, bounds, damage, records, source_files, topic_id
 from backfill.recount import events_of, recount
 from backfill.session import open_session
 from backfill.tiles import Limits, Written, events, partials, tile_rows, write_rows
@@ -70,6 +70,7 @@ def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
         topic=source["topic"],
         records_max=spec["records_max"],
         accept_gap=spec["accept_gap"],
+        topic_id=topic_id(kafka, source["topic"]),
     )
     log = archive(
         job,

@@ -26,6 +26,7 @@ from feature_platform.event_log.commits import (
 from feature_platform.event_log.ranges import (
     Bounds,
     check_kept,
+    check_same,
     check_topic,
     gone,
     next_spans,
@@ -86,6 +87,8 @@ class Job:
     topic: str
     records_max: int
     accept_gap: bool = False
+    topic_id: str = ""
+    """The id that Kafka gave the topic; empty if it gives none."""
 
 
 def read_log(files: Files) -> Log:
@@ -122,6 +125,7 @@ def archive(
     tidy(log, files, clock)
     now = bounds()
     check_topic(job.source, job.topic, log.positions, now)
+    check_same(job.source, job.topic, log.topic_id, job.topic_id)
     ends = {part: end for part, (_, end) in now.items()}
     behind = sum(end - max(log.positions.get(part, 0), now[part][0]) for part, end in ends.items())
     report({"event": "start", "behind": behind, "archived": log.records})
@@ -213,6 +217,7 @@ def _commit(  # noqa: PLR0913 (what a commit consists of)
         lost=lost or {},
         added=added,
         removed=removed,
+        topic_id=job.topic_id,
     )
     after = log.with_commit(commit)
     if not files.publish(commit_path(commit.number), commit.to_bytes()):

@@ -49,6 +49,8 @@ class Commit:
     added: tuple[LogFile, ...] = ()
     removed: tuple[str, ...] = ()
     """Paths of the files whose records the added ones hold."""
+    topic_id: str = ""
+    """Which topic of its name the offsets are of; empty if nobody knows."""
 
     @property
     def records(self) -> int:
@@ -68,6 +70,7 @@ class Commit:
                 for file in self.added
             ],
             "removed": list(self.removed),
+            "topic_id": self.topic_id,
         }
         return json.dumps(value, indent=1).encode()
 
@@ -90,6 +93,7 @@ class Commit:
                 lost=_spans(value["lost"]),
                 added=tuple(LogFile(**file) for file in value["added"]),
                 removed=tuple(value["removed"]),
+                topic_id=value.get("topic_id", ""),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"{where} is no commit of an event log ({error}): restore it from a copy"
@@ -111,6 +115,8 @@ class Log:
     """Offsets that are gone for ever, which a person has accepted."""
     complete_ms: int = 0
     """What the broker took after this is all there; 0: everything is."""
+    topic_id: str = ""
+    """Which topic of its name is archived; empty if nobody knows."""
 
     @classmethod
     def of(cls, commits: Iterable[Commit]) -> Self:
@@ -158,6 +164,7 @@ class Log:
             replaced={**self.replaced, **dict.fromkeys(commit.removed, commit.at_ms)},
             lost=lost,
             complete_ms=commit.at_ms if commit.lost else self.complete_ms,
+            topic_id=commit.topic_id or self.topic_id,
         )
 
     @property

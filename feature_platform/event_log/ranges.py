@@ -8,6 +8,8 @@ from feature_platform.event_log.commits import Log, Span
 Bounds = Mapping[int, Span]
 """First kept offset and end of each partition of a topic."""
 
+_BEGIN_ANEW = "Move the log's folder of this source away, and a new log begins"
+
 
 def check_topic(name: str, topic: str, positions: Mapping[int, int], bounds: Bounds) -> None:
     """Refuse a topic that cannot be the one that was archived.
@@ -26,10 +28,23 @@ def check_topic(name: str, topic: str, positions: Mapping[int, int], bounds: Bou
         if position > end:
             msg = (
                 f"source {name}: the event log has offsets of {topic}/{part} up to {position}, "
-                f"Kafka ends at {end}: the topic was deleted and made anew. Move the log's folder "
-                f"of this source away, and a new log begins"
+                f"Kafka ends at {end}: the topic was deleted and made anew. {_BEGIN_ANEW}"
             )
             raise EventLogError(msg)
+
+
+def check_same(name: str, topic: str, archived: str, present: str) -> None:
+    """Refuse a topic with another id than the archived one, wherever it ends by now.
+
+    Raises:
+        EventLogError: It has; says both. An id that is not known is no other.
+    """
+    if archived and present and archived != present:
+        msg = (
+            f"source {name}: the event log is of the topic {topic} with the id {archived}, the id "
+            f"is {present} now: the topic was deleted and made anew. {_BEGIN_ANEW}"
+        )
+        raise EventLogError(msg)
 
 
 def gone(positions: Mapping[int, int], bounds: Bounds) -> dict[int, Span]:
@@ -85,9 +100,11 @@ def tail(name: str, topic: str, log: Log, until: Mapping[int, int], bounds: Boun
     """Return what a reader of all offsets below `until` must read from Kafka, beside the log.
 
     Raises:
-        OffsetsGoneError: Neither has some offset, or Kafka does not have it yet.
+        OffsetsGoneError: Neither has some offset, because retention has passed it, or because
+            Kafka ends before it; the message tells which.
     """
     missing: dict[int, Span] = {}
+    beyond: dict[int, Span] = {}
     wanted: dict[int, Span] = {}
     for part, end in sorted(until.items()):
         low, high = bounds.get(part, (0, 0))
@@ -96,10 +113,22 @@ def tail(name: str, topic: str, log: Log, until: Mapping[int, int], bounds: Boun
             wanted[part] = (start, end)
             if start < low:
                 missing[part] = (start, min(low, end))
-            elif end > high:
-                missing[part] = (max(start, high), end)
+            if end > high:
+                beyond[part] = (max(start, high), end)
     check_kept(name, topic, missing)
+    _check_reached(name, topic, beyond)
     return wanted
+
+
+def _check_reached(name: str, topic: str, beyond: Mapping[int, Span]) -> None:
+    if beyond:
+        msg = (
+            f"source {name}: Kafka ends before the offsets {spans(topic, beyond)}, which were read "
+            "from it once: the topic was truncated or made anew, or it is another broker's. "
+            "Correct [kafka] in feature_platform.toml; if events are lost, what has counted them "
+            "can only be counted anew: fp delete, then fp apply"
+        )
+        raise OffsetsGoneError(msg)
 
 
 def spans(topic: str, ranges: Mapping[int, Span]) -> str:

@@ -1,7 +1,8 @@
 """The event log between crashes: whatever ends an archiver, every offset is there exactly once."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -102,9 +103,16 @@ class Disk:
         return made
 
 
-def run(disk: Disk, ends: Mapping[int, int], low: int = 0, *, accept_gap: bool = False) -> Log:
+def run(
+    disk: Disk,
+    ends: Mapping[int, int],
+    low: int = 0,
+    *,
+    accept_gap: bool = False,
+    topic_id: str = "",
+) -> Log:
     """Archive up to some ends."""
-    job = Job(source="clicks", topic="clicks", records_max=7, accept_gap=accept_gap)
+    job = replace(JOB, accept_gap=accept_gap, topic_id=topic_id)
     bounds = {part: (low, end) for part, end in ends.items()}
     return archive(job, disk, disk, lambda: bounds, ManualClock(now_ms=1), lambda _: None)
 
@@ -199,6 +207,27 @@ def test_a_topic_that_was_made_anew_is_refused() -> None:
         run(disk, {0: 3})
 
 
+def test_a_topic_that_was_made_anew_and_filled_again_is_refused() -> None:
+    """It is past all that was archived, so its id alone tells; the last one that is known."""
+    disk = Disk()
+    assert run(disk, {0: 5}, topic_id="first").topic_id == "first"
+    assert run(disk, {0: 6}).topic_id == "first"
+    with pytest.raises(EventLogError, match=r"id first, the id is second now.*Move the log's"):
+        run(disk, {0: 900}, topic_id="second")
+    assert run(disk, {0: 7}, topic_id="first").positions == {0: 7}
+
+
+def test_a_log_from_before_ids_were_kept_takes_the_next_one() -> None:
+    """Its commits lack the key."""
+    disk = Disk()
+    run(disk, {0: 5})
+    (path,) = disk.paths(COMMITS)
+    commit = json.loads(disk.read(path))
+    assert commit.pop("topic_id") == ""
+    disk.content[path] = json.dumps(commit).encode()
+    assert run(disk, {0: 6}, topic_id="first").topic_id == "first"
+
+
 def test_a_missing_commit_is_an_error() -> None:
     """A log that was partly lost is never taken for a shorter one."""
     disk = Disk()
@@ -244,5 +273,9 @@ def test_a_reader_gets_the_rest_from_kafka() -> None:
         0: (5, 9),
         1: (0, 2),
     }
-    with pytest.raises(OffsetsGoneError, match="clicks/0: 9 to 9"):
+    with pytest.raises(OffsetsGoneError, match=r"Kafka ends before the offsets clicks/0: 9 to 9"):
         tail("clicks", "clicks", log, {0: 10}, {0: (3, 9)})
+    with pytest.raises(OffsetsGoneError, match=r"Kafka ends before the offsets clicks/1: 0 to 3"):
+        tail("clicks", "clicks", log, {1: 4}, {0: (3, 9)})
+    with pytest.raises(OffsetsGoneError, match=r"clicks/0: 5 to 6; Kafka's retention"):
+        tail("clicks", "clicks", log, {0: 10}, {0: (7, 9)})
