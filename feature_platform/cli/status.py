@@ -100,8 +100,8 @@ def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> Non
         console.print(_kernels(healths))
     for health in healths:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in health.dead_letters.items())
-        if health.alert:
-            console.print(health.alert, soft_wrap=True, markup=False)
+        for line in _failures(health):
+            console.print(line, soft_wrap=True, markup=False)
         if reasons:
             console.print(f"dead letters of {health.featureset}: {reasons}", soft_wrap=True)
 
@@ -144,11 +144,22 @@ def _kernel(health: "Health") -> list[str]:
         "-" if recovered is None else "yes" if recovered else "[yellow]no[/]",
         "-" if hot is None else f"{hot:.1%}",
         *(_count(told.whole(name)) for name in ("read_back_rows", "undone_rows")),
-        _count(told.whole("fenced")),
+        _count(len(health.refused) or told.whole("fenced")),
         _count(sum(health.dead_letters.values())),
         _count(told.whole("flush_entities")),
         f"{_count(told.whole('reads_in_flight'))}/{_count(told.whole('reads_in_flight_limit'))}",
         _count(told.whole("writes_in_flight")),
+    ]
+
+
+def _failures(health: "Health") -> list[str]:
+    """Say what went wrong with its jobs; one that was replaced is no trouble, but worth a look."""
+    lines = [health.alert] if health.alert else []
+    if health.last_failure and health.job_id not in health.refused:
+        lines.append(f"last failure of {health.featureset}: {health.last_failure}")
+    return lines + [
+        f"job {job} of {health.featureset} was not let write: {why}"
+        for job, why in health.refused.items()
     ]
 
 

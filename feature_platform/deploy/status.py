@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from feature_platform.deploy.failures import last_failure, refused_jobs
 from feature_platform.deploy.flink import Checkpoint
 from feature_platform.deploy.metrics import JobMetrics, job_metrics
 from feature_platform.deploy.recovered import behind
@@ -33,6 +34,10 @@ class FeatureSetStatus:
     """Of its job, while that lives."""
     changed_by: str
     """Who is changing it right now; empty if nobody is."""
+    last_failure: str
+    """Why its job failed last; empty if it never did, or Flink has forgotten."""
+    refused: Mapping[str, str]
+    """Its jobs, and those before, that the kernel did not let write: id and why."""
 
     @property
     def lag(self) -> dict[str, int]:
@@ -60,18 +65,22 @@ def status(world: World, snapshot: Snapshot) -> FeatureSetStatus:
     """
     registry, cluster = world.registry, world.cluster
     name, generation = snapshot.featureset, snapshot.generation
-    job = cluster.job(snapshot.job_id)
+    jobs = cluster.jobs()
+    job = next((item for item in jobs if item.id == snapshot.job_id), None)
     attempts = registry.attempts(name, generation)
     lease = registry.lease(name)
     lives = job is not None and job.lives
+    restarts = cluster.restarts(snapshot.job_id) if lives else 0
     return FeatureSetStatus(
         snapshot=snapshot,
         job_state=job.state if job else UNKNOWN,
-        restarts=cluster.restarts(snapshot.job_id) if lives else 0,
+        restarts=restarts,
         attempt=attempts[-1].attempt if attempts else 0,
         checkpoint=cluster.last_checkpoint(snapshot.job_id),
         cut=registry.last_cut(name, generation),
         ends=world.topics.end_offsets(snapshot.topic),
         metrics=job_metrics(cluster, snapshot.job_id) if lives else JobMetrics({}),
         changed_by=lease.holder if lease else "",
+        last_failure=last_failure(cluster, job, restarts),
+        refused=refused_jobs(cluster, jobs, name),
     )

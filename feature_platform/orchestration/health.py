@@ -43,6 +43,10 @@ class Health:
     """Whether it is not started any more without a person."""
     unswept: bool = False
     """Whether rows are still to be written back after a rollback that was broken off."""
+    last_failure: str = ""
+    """Why its job failed last."""
+    refused: Mapping[str, str] = field(default_factory=dict)
+    """Jobs that the kernel did not let write, replaced ones for one: id and why."""
 
     @classmethod
     def of(
@@ -67,6 +71,8 @@ class Health:
             tried=status.snapshot.tried,
             gave_up=gave_up,
             unswept=status.snapshot.unswept,
+            last_failure=status.last_failure,
+            refused=dict(status.refused),
         )
 
     @property
@@ -105,7 +111,13 @@ class Health:
             "featureset": self.featureset,
             "state": "failed" if self.died else self.wanted,
             "generation": self.generation,
-            "job": {"id": self.job_id, "state": self.job_state, "restarts": self.restarts},
+            "job": {
+                "id": self.job_id,
+                "state": self.job_state,
+                "restarts": self.restarts,
+                "last_failure": self.last_failure,
+            },
+            "refused_jobs": dict(self.refused),
             "attempt": self.attempt,
             "lag": self.lag,
             "rows_written": self.rows_written,
@@ -138,7 +150,8 @@ def in_words(health: Health) -> str:
     if health.alert:
         return health.alert
     if health.died:
-        return f"{name}: job {health.job_id or '(none)'} is {health.job_state} but should run"
+        why = f"; it failed with {health.last_failure}" if health.last_failure else ""
+        return f"{name}: job {health.job_id or '(none)'} is {health.job_state} but should run{why}"
     if health.wanted != "running":
         return f"{name}: {health.wanted}"
     behind = "no cut yet" if health.lag is None else f"{health.lag} events behind"

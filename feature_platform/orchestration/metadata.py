@@ -98,6 +98,10 @@ def live(health: Health, *, events_per_second: float, rows_per_second: float) ->
         values["last_cut"] = dg.MetadataValue.timestamp(health.cut.recorded_ms / 1000)
     if health.alert:
         values["alert"] = dg.MetadataValue.text(health.alert)
+    if health.last_failure:
+        values["last_failure"] = dg.MetadataValue.text(health.last_failure)
+    if health.refused:
+        values["refused_jobs"] = dg.MetadataValue.json(dict(health.refused))
     told = health.metrics.to_json()
     return values | {
         name: dg.MetadataValue.float(float(value))

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from feature_platform.cli.status import _count, _jobs, _kernels
+from feature_platform.cli.status import _count, _failures, _jobs, _kernels
 from feature_platform.deploy.flink import Checkpoint
 from feature_platform.deploy.metrics import METRICS, JobMetrics
 from feature_platform.orchestration.health import Health
@@ -53,6 +53,19 @@ def test_what_is_not_known_is_a_dash() -> None:
     """A job of an older kernel, or one that has just started."""
     lines = _shown(replace(HEALTH, metrics=JobMetrics({}), dead_letters={}))
     assert lines[-2].split()[1:] == ["-", "-", "-", "-", "-", "0", "-", "-/-", "-"]
+
+
+def test_jobs_that_were_not_let_write_are_counted_and_told() -> None:
+    """Under the tables, with the failure of the deployed one."""
+    health = replace(HEALTH, last_failure="a.b: boom", refused={"j0": "c.d: owned by x"})
+    assert _shown(health)[-2].split()[5] == "1"
+    assert _failures(health) == [
+        "last failure of post_engagement_by_author: a.b: boom",
+        "job j0 of post_engagement_by_author was not let write: c.d: owned by x",
+    ]
+    assert _failures(HEALTH) == []
+    assert health.to_json()["job"]["last_failure"] == "a.b: boom"
+    assert health.to_json()["refused_jobs"] == {"j0": "c.d: owned by x"}
 
 
 def test_counts_are_short() -> None:

@@ -69,6 +69,8 @@ class FakeFlink:
     uids: Sequence[str] = STATEFUL_UIDS
     on_submit: Callable[[], None] = lambda: None
     now_ms: Callable[[], int] = lambda: 1
+    causes: dict[str, str] = field(default_factory=dict)
+    """Why jobs failed."""
     told: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
     """Metrics by job and operator."""
 
@@ -118,7 +120,8 @@ class FakeFlink:
 
     def root_exception(self, job_id: str) -> str:
         """Name the cause."""
-        return "java.lang.IllegalStateException: boom" if self._broken(job_id) else ""
+        boom = "java.lang.IllegalStateException: boom" if self._broken(job_id) else ""
+        return self.causes.get(job_id, boom)
 
     def failed_to_restore(self, job_id: str) -> bool:
         """Tell whether a broken job is one that cannot restore."""

@@ -86,6 +86,16 @@ def test_what_a_job_tells_is_plotted(world: World) -> None:
     assert "recovered" not in observation.metadata
 
 
+def test_a_failure_and_a_refused_job_are_shown(world: World) -> None:
+    """The metric of a fenced job ends with it."""
+    health = replace(_health("RUNNING"), last_failure="a.b: boom", refused={"j0": "fenced"})
+    (observation,) = _tick(world, health).asset_events
+    assert observation.metadata["last_failure"] == dg.MetadataValue.text("a.b: boom")
+    assert observation.metadata["refused_jobs"] == dg.MetadataValue.json({"j0": "fenced"})
+    (request,) = _tick(world, replace(health, job_state="FAILED")).run_requests or ()
+    assert "should run; it failed with a.b: boom" in request.tags[RESTART_TAG]
+
+
 def test_an_idle_tick_says_why(world: World) -> None:
     """The words stand on the sensor's page."""
     assert (_tick(world).skip_message or "").startswith("nothing is deployed")
