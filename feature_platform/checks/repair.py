@@ -2,6 +2,7 @@
 
 from feature_platform.checks.result import Checked
 from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.repair import check_repairable
 from feature_platform.deploy.start import unfinished_repair
 from feature_platform.deploy.world import World
@@ -24,4 +25,5 @@ def make_repair_plan(world: World, name: str, found: Checked) -> Plan | None:
     if not found.wrong and not begun:
         return None
     check_repairable(deployed, found.wrong, complete=found.is_whole)
-    return plan_repair(deployed, found.wrong, begun=begun)
+    downtime_ms = measured_downtime_ms(world.registry, deployed)
+    return plan_repair(deployed, found.wrong, begun=begun, downtime_ms=downtime_ms)

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from feature_platform.clock import to_iso
 from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import replaced
 from feature_platform.deploy.recovered import passed_by
@@ -104,7 +105,8 @@ def make_recover_plan(
         raise PlanRefusedError(msg)
     chosen, reason = (start, "asked for") if start else _choice(world, deployed)
     begin(world, deployed, chosen, accept_age=accept_age)
-    return plan_recover(deployed, chosen, reason, accept_age=accept_age)
+    downtime_ms = measured_downtime_ms(world.registry, deployed)
+    return plan_recover(deployed, chosen, reason, accept_age=accept_age, downtime_ms=downtime_ms)
 
 
 def make_rollback_plan(world: World, name: str, *, accept_age: bool = False) -> Plan:
@@ -123,12 +125,12 @@ def make_rollback_plan(world: World, name: str, *, accept_age: bool = False) -> 
         WorldError: A server did not answer.
     """
     deployed = deployed_snapshot(world, name)
+    downtime_ms = measured_downtime_ms(world.registry, deployed)
     if deployed.unswept:
         job = world.cluster.job(deployed.job_id)
-        lives = deployed.state == "running" and job is not None and job.lives
-        if lives or accept_age:
+        if deployed.state == "running" and job is not None and job.lives:
             return plan_sweep(deployed, accept_age=accept_age)
-        return plan_restart(deployed)
+        return plan_restart(deployed, accept_age=accept_age, downtime_ms=downtime_ms)
     previous = Snapshot.from_json(deployed.previous) if deployed.previous else None
     before = replaced(world, deployed) if previous is None else None
     if before:
@@ -149,7 +151,7 @@ def make_rollback_plan(world: World, name: str, *, accept_age: bool = False) -> 
         )
         raise PlanRefusedError(msg)
     _check_way_back(world, previous, "the savepoint before the last upgrade")
-    return plan_rollback(deployed)
+    return plan_rollback(deployed, downtime_ms=downtime_ms)
 
 
 def _return_plan(world: World, deployed: Snapshot, before: Snapshot) -> Plan:

@@ -58,8 +58,15 @@ WITHOUT_STOP: dict[Kind, str] = {
     "new": "nothing runs yet",
     "metadata": "the job goes on",
     "rebuild": "the old job goes on until the new one has its first checkpoint",
+    "return": "the present job goes on until the one before has caught up",
+    "sweep": "the job goes on meanwhile",
 }
 """Changes that keep nobody waiting, and why."""
+
+WITH_START: frozenset[Kind] = frozenset(
+    {"forward", "rollback", "start", "restart", "recover", "repair"}
+)
+"""Changes whose new job begins when no other runs."""
 
 
 def stop_and_start(measured_ms: int | None) -> Downtime:
@@ -74,7 +81,7 @@ def stop_and_start(measured_ms: int | None) -> Downtime:
 def costs_of(
     kind: Kind, before: Snapshot | None, after: Snapshot, measured_ms: int | None
 ) -> Costs | None:
-    """Compare what is deployed with what is going to be; None if no definition changes.
+    """Compare what is deployed with what is going to be; None if no job is touched.
 
     Args:
         kind: Which change it is.
@@ -82,7 +89,7 @@ def costs_of(
         after: What is going to be.
         measured_ms: How long the last upgrade stopped the rows; None if that is not known.
     """
-    if kind != "forward" and kind not in WITHOUT_STOP:
+    if kind not in WITH_START and kind not in WITHOUT_STOP:
         return None
     downtime = (
         Downtime(ms=0, basis=WITHOUT_STOP[kind])

@@ -58,6 +58,10 @@ HEADLINES: dict[Kind, str] = {
     "finish": "to be finished",
 }
 
+SAME: frozenset[Kind] = frozenset(
+    {"none", "start", "restart", "recover", "sweep", "repair", "finish"}
+)
+"""Kinds after which the same is served and stored as before."""
 
 _PLAIN: dict[type[Stage], str] = {
     TakeLease: "take the lease, so that nobody else changes it meanwhile",
@@ -80,9 +84,9 @@ def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
     lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
     lines += [f"  because {reason}" for reason in plan.change.reasons]
-    if plan.change.kind not in ("none", "start", "restart", "recover", "sweep", "repair", "finish"):
-        lines += _verdict_lines(plan.verdicts)
-    lines += _cost_lines(plan.costs) if plan.costs else []
+    same = plan.change.kind in SAME
+    lines += [] if same else _verdict_lines(plan.verdicts)
+    lines += _cost_lines(plan.costs, same=same) if plan.costs else []
     lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
     return "\n".join(lines)
 
@@ -129,8 +133,10 @@ def describe(stage: Stage) -> str:  # noqa: PLR0911 - one case for each stage
             return f"stop job {job_id} with a savepoint"
         case StopJob(job_id=job_id):
             return f"cancel job {job_id or '(none)'}, if it is there"
-        case Sweep(table=table):
-            return f"write back the rows of {table} that were changed after the savepoint"
+        case Sweep(table=table, accept_age=accepted):
+            text = f"write back the rows of {table} that were changed after the savepoint"
+            rest = ", as far as that is still known; others may stay wrong"
+            return f"{text}{rest}" if accepted else text
         case SubmitJob():
             return _submission(stage)
         case AwaitCheckpoint(beside=True):
@@ -175,14 +181,14 @@ def _of_generation(stage: _OfGeneration) -> str:  # noqa: PLR0911 - one case for
 
 
 def _submission(stage: SubmitJob) -> str:
+    asked = ", with rows that may be wrong" if stage.accept_age else ""
     match stage.start:
         case "earliest":
             return "submit the job, reading its topic from the beginning"
         case "store":
-            asked = ", with rows that may be wrong" if stage.accept_age else ""
             return f"submit the job with empty state, from the last cut of the store{asked}"
         case "savepoint" | "checkpoint":
-            return f"submit the job from the {stage.start}"
+            return f"submit the job from the {stage.start}{asked}"
 
 
 def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:
@@ -202,13 +208,17 @@ def _group(verdict: NameVerdict) -> tuple[str, int, str]:
     return verdict.verdict, verdict.since_ms, verdict.why
 
 
-def _cost_lines(costs: Costs) -> list[str]:
-    time = f"about {costs.downtime_ms / 1000:.0f} s" if costs.downtime_ms else "no time"
+def _cost_lines(costs: Costs, *, same: bool) -> list[str]:
+    """Say what it costs; rows and bytes only where they may change."""
+    seconds = f"about {costs.downtime_ms / 1000:.0f} s" if costs.downtime_ms else "no time"
+    time = f"  costs {seconds} without new rows ({costs.downtime_basis})"
+    if same:
+        return [time]
     rows = _before(str(costs.rows_before), str(costs.rows_after), known=costs.rows_before > 0)
     before, after = _kilobytes(costs.bytes_before), _kilobytes(costs.bytes_after)
     size = _before(before, after, known=costs.bytes_before > 0)
     return [
-        f"  costs {time} without new rows ({costs.downtime_basis})",
+        time,
         f"  costs up to {costs.rows_after} rows for a request of everything{rows}",
         f"  costs up to {after} for an entity{size}",
     ]

@@ -74,7 +74,7 @@ class Plan:
     target: Snapshot | None
     """What is deployed afterwards; instants, job and deployment are known when it is executed."""
     costs: Costs | None = None
-    """What the change costs; None if it changes no definition."""
+    """What the change costs; None if it starts no job and changes nothing in one."""
 
     @property
     def verdicts(self) -> tuple[NameVerdict, ...]:
@@ -258,12 +258,14 @@ def stages_of(
     allocate: AllocateIds | None,
     *,
     accept_differences: bool = False,
+    accept_age: bool = False,
 ) -> tuple[Stage, ...]:
     """Return what brings a change about; none for kinds that are planned elsewhere."""
     own = OwnGeneration(generation=target.generation)
     launched: tuple[Stage, ...] = (AwaitCheckpoint(), RecordDeployed(), ReleaseLease())
     if deployed and deployed.unswept and change.kind in ("start", "restart"):
-        launched = (AwaitCheckpoint(), RecordDeployed(), *sweep_of(deployed), ReleaseLease())
+        sweep = sweep_of(deployed, accept_age=accept_age)
+        launched = (AwaitCheckpoint(), RecordDeployed(), *sweep, ReleaseLease())
         own_and_claim: tuple[Stage, ...] = (own, ClaimSweep())
     else:
         own_and_claim = (own,)
@@ -284,9 +286,10 @@ def stages_of(
             return (TakeLease(), RecordMetadata(), ReleaseLease())
         case "start":
             begin = (TakeLease(), CheckSavepoint(), *own_and_claim)
-            return (*begin, SubmitJob(start="savepoint"), *launched)
+            return (*begin, SubmitJob(start="savepoint", accept_age=accept_age), *launched)
         case "restart":
-            return (TakeLease(), *own_and_claim, SubmitJob(start="checkpoint"), *launched)
+            submit = SubmitJob(start="checkpoint", accept_age=accept_age)
+            return (TakeLease(), *own_and_claim, submit, *launched)
         case "new" | "rebuild":
             allocated = (allocate,) if allocate else ()
             fill, proof = _filled(change, target, deployed, accept_differences=accept_differences)

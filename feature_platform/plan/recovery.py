@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from feature_platform.plan.compare import Change, Kind, NameVerdict, served_names
+from feature_platform.plan.costs import costs_of
 from feature_platform.plan.planner import Facts, Plan, revival, stages_of, sweep_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import (
@@ -35,14 +36,28 @@ _WHERE: dict[Start, str] = {
 }
 
 
-def plan_restart(deployed: Snapshot) -> Plan:
-    """Plan to start again, as it was deployed, a job that should run and does not."""
+def plan_restart(
+    deployed: Snapshot, *, accept_age: bool = False, downtime_ms: int | None = None
+) -> Plan:
+    """Plan to start again, as it was deployed, a job that should run and does not.
+
+    Args:
+        deployed: What is deployed.
+        accept_age: Go on, and finish a sweep that is due, although rows may stay wrong.
+        downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
+    """
     change = revival(Change(kind="none", reasons=(), verdicts=()), deployed, Facts(job_runs=False))
-    return _plan(deployed, deployed, change, stages_of(change, deployed, deployed, None))
+    stages = stages_of(change, deployed, deployed, None, accept_age=accept_age)
+    return _plan(deployed, deployed, change, stages, downtime_ms)
 
 
 def plan_recover(
-    deployed: Snapshot, start: Start, reason: str, *, accept_age: bool = False
+    deployed: Snapshot,
+    start: Start,
+    reason: str,
+    *,
+    accept_age: bool = False,
+    downtime_ms: int | None = None,
 ) -> Plan:
     """Plan to start what is deployed again from where a person, or the sensor, says.
 
@@ -51,6 +66,7 @@ def plan_recover(
         start: What to go on from.
         reason: Why, for the explanation.
         accept_age: Go on although rows may be wrong that can no longer be put right.
+        downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
     """
     sweep = sweep_of(deployed) if deployed.unswept else ()
     first = sweep if start == "store" else ()  # the swept rows are the only cut that is left
@@ -68,10 +84,11 @@ def plan_recover(
         ReleaseLease(),
     )
     change = _change("recover", reason, f"it goes on from {_WHERE[start]}")
-    return _plan(deployed, deployed, change, stages)
+    plan = _plan(deployed, deployed, change, stages, downtime_ms)
+    return _with_time(plan, "and the sweep comes first") if first else plan
 
 
-def plan_rollback(deployed: Snapshot) -> Plan:
+def plan_rollback(deployed: Snapshot, *, downtime_ms: int | None = None) -> Plan:
     """Plan to go back to the savepoint before the last upgrade.
 
     The old version counts everything since then; what the undone one wrote is written back. The
@@ -97,7 +114,7 @@ def plan_rollback(deployed: Snapshot) -> Plan:
         reasons=("asked to roll back", f"it goes on from the savepoint {previous.savepoint}"),
         verdicts=_verdicts(deployed, previous),
     )
-    return _plan(deployed, previous, change, stages)
+    return _plan(deployed, previous, change, stages, downtime_ms)
 
 
 def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
@@ -128,19 +145,22 @@ def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
 
 
 def plan_sweep(deployed: Snapshot, *, accept_age: bool = False) -> Plan:
-    """Plan to finish a sweep that was broken off; its job runs already, or is started after it."""
+    """Plan to finish a sweep that was broken off; its job runs already."""
     sweep = sweep_of(deployed, accept_age=accept_age)
-    stages = (TakeLease(), ClaimSweep(), *sweep, ReleaseLease())
+    stages: tuple[Stage, ...] = (TakeLease(), ClaimSweep(), *sweep, ReleaseLease())
     return _plan(deployed, deployed, _change("sweep", "a sweep was broken off"), stages)
 
 
-def plan_repair(deployed: Snapshot, entities: Sequence[str], *, begun: bool) -> Plan:
+def plan_repair(
+    deployed: Snapshot, entities: Sequence[str], *, begun: bool, downtime_ms: int | None = None
+) -> Plan:
     """Plan to correct rows of entities while no job runs.
 
     Args:
         deployed: What is deployed.
         entities: Whose rows.
         begun: An earlier repair was broken off, so its job is stopped already.
+        downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
     """
     stop: tuple[Stage, ...] = (
         BuildGraph(),
@@ -158,17 +178,33 @@ def plan_repair(deployed: Snapshot, entities: Sequence[str], *, begun: bool) -> 
         ReleaseLease(),
     )
     reason = f"rows of {len(entities)} entities are not what their events say"
-    return _plan(deployed, deployed, _change("repair", reason), stages)
+    plan = _plan(deployed, deployed, _change("repair", reason), stages, downtime_ms)
+    return _with_time(plan, "and Spark's time to recompute the entities comes on top")
 
 
-def _plan(deployed: Snapshot, target: Snapshot, change: Change, stages: tuple[Stage, ...]) -> Plan:
+def _plan(
+    deployed: Snapshot,
+    target: Snapshot,
+    change: Change,
+    stages: tuple[Stage, ...],
+    downtime_ms: int | None = None,
+) -> Plan:
     return Plan(
         featureset=deployed.featureset,
         change=change,
         stages=stages,
         deployed=deployed,
         target=target,
+        costs=costs_of(change.kind, deployed, target, downtime_ms),
     )
+
+
+def _with_time(plan: Plan, more: str) -> Plan:
+    """Add what else the rows wait for to the estimate."""
+    if plan.costs is None:
+        return plan
+    costs = replace(plan.costs, downtime_basis=f"{plan.costs.downtime_basis}; {more}")
+    return replace(plan, costs=costs)
 
 
 def _change(kind: Kind, *reasons: str) -> Change:

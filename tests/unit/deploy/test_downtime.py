@@ -1,9 +1,13 @@
 """How long the last upgrade took, from what attempts and cuts say."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from feature_platform.checks.repair import make_repair_plan
+from feature_platform.checks.result import Checked
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.downtime import UPGRADE_MS_MAX, measured_downtime_ms
+from feature_platform.deploy.recover import make_recover_plan, make_rollback_plan
 from feature_platform.plan.costs import DOWNTIME_DEFAULT_MS
 
 if TYPE_CHECKING:
@@ -31,6 +35,29 @@ def test_it_is_from_the_last_cut_to_the_first_flush(stage: Stage) -> None:
     costs = make_plans(stage.world, edited, ["posts"])[0].costs
     assert costs is not None
     assert costs.downtime_ms == 7_000 + FLUSH_MS
+
+
+def test_plans_without_a_definition_are_explained_by_it_too(stage: Stage) -> None:
+    """Whatever stops a job and starts one."""
+    stage.topics.ends = {"post_events/0": 9}
+    stage.apply()
+    stage.run_to(1, 1, p0=5)
+    stage.cut(1, 2, p0=5)  # of the savepoint, which is the second checkpoint
+    stage.clock.advance(7_000)
+    settings = ("features:", "settings: {parallelism: 2}\nfeatures:")
+    assert stage.apply(settings).error is None
+    stage.claim(2, (1, 2), base_label=2)
+    found = Checked(results=(), wrong=("e",))
+    plans = [
+        make_rollback_plan(stage.world, "posts"),
+        make_recover_plan(stage.world, "posts", "store"),
+        make_repair_plan(stage.world, "posts", found),
+    ]
+    stage.registry.save(replace(stage.deployed, unswept=True))
+    stage.flink.fail(stage.deployed.job_id)
+    plans.append(make_rollback_plan(stage.world, "posts"))
+    costs = [plan.costs for plan in plans if plan]
+    assert [item.downtime_ms for item in costs if item] == [7_000 + FLUSH_MS] * 4
 
 
 def test_flinks_own_restart_is_no_upgrade(stage: Stage) -> None:

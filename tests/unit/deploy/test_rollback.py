@@ -211,6 +211,20 @@ def test_a_sweep_that_comes_too_late_waits_for_a_person(stage: Stage) -> None:
     assert stage.deployed.flink_sql == first.flink_sql
 
 
+def test_a_late_way_back_that_is_accepted_starts_the_old_version_too(stage: Stage) -> None:
+    """Nobody need wait for the sensor, whose start would be refused for its age."""
+    upgraded(stage)
+    stage.flink.refused = True
+    with pytest.raises(JobFailedError):
+        roll_back(stage)
+    stage.flink.refused = False
+    stage.clock.advance(11 * HOUR_MS + 1)
+    execute(make_rollback_plan(stage.world, "posts", accept_age=True), stage.world)
+    assert stage.flink.running == [stage.deployed.job_id]
+    assert stage.flink.specs[-1]["start"]["accept_age"] is True
+    assert (head(stage), stage.deployed.unswept) == (b"old", False)
+
+
 def test_a_way_back_that_was_begun_is_the_only_one(stage: Stage) -> None:
     """The process dies when the old job is submitted: whoever comes next goes on with it."""
     first = upgraded(stage)

@@ -1,9 +1,7 @@
 """Every kind of change as `fp plan` prints it and `fp apply` walks it: files for a reviewer."""
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +15,7 @@ from feature_platform.plan.planner import (
 )
 from feature_platform.plan.recovery import plan_restart
 from feature_platform.plan.snapshot import Snapshot
-
-GOLDEN = Path(__file__).parents[2] / "golden" / "plans"
+from tests.unit.plan.golden import check_golden
 
 FORWARD: dict[str, tuple[tuple[str, str], ...]] = {
     "unchanged": (),
@@ -59,14 +56,6 @@ FORWARD: dict[str, tuple[tuple[str, str], ...]] = {
         ("features:", "settings: {on_change: rebuild}\nfeatures:"),
     ),
 }
-
-
-def check_golden(name: str, text: str) -> None:
-    """Compare with the file; GOLDEN_WRITE=1 renews it first."""
-    path = GOLDEN / f"{name}.txt"
-    if os.environ.get("GOLDEN_WRITE") == "1":
-        path.write_text(text + "\n")
-    assert text + "\n" == path.read_text()
 
 
 @pytest.mark.parametrize(
