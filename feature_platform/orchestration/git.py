@@ -63,7 +63,7 @@ class Repository:
             The folder `featuresets`; missing if the commit has none.
 
         Raises:
-            GitError: There is no such commit.
+            GitError: There is no such commit, or it has a link that leads out of the folder.
         """
         target = into / commit
         if not target.exists():
@@ -73,11 +73,22 @@ class Repository:
             prefix = f"{self._folder}/" if self._folder else ""
             if self._git("ls-tree", "--name-only", commit, f"{prefix}featuresets"):
                 data = self._git("archive", "--format=tar", commit, f"{prefix}featuresets")
-                with tarfile.open(fileobj=io.BytesIO(data)) as tar:
-                    tar.extractall(part, filter="data")
+                self._extract(data, part, commit)
             self._publish(part, target)
             _forget_old(into)
         return target / self._folder / "featuresets"
+
+    def _extract(self, data: bytes, part: Path, commit: str) -> None:
+        try:
+            with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+                tar.extractall(part, filter="data")
+        except tarfile.TarError as error:
+            shutil.rmtree(part)
+            msg = (
+                f"repository {self._path}: the definitions of commit {commit[:10]} cannot be "
+                f"written out: {error}; if that is a link, commit the file itself"
+            )
+            raise GitError(msg) from error
 
     def _publish(self, part: Path, target: Path) -> None:
         try:

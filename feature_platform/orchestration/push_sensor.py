@@ -3,7 +3,7 @@
 import dagster as dg
 
 from feature_platform.clock import SystemClock
-from feature_platform.errors import GitError
+from feature_platform.errors import FeaturePlatformError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import FEATURE_SET_TAG, stream_key
 from feature_platform.orchestration.push import Memory, Tick, decide, idle
@@ -78,7 +78,7 @@ def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
     memory = Memory.read(context.cursor)
     try:
         pushed = platform.pushed(memory)
-    except GitError as error:
+    except FeaturePlatformError as error:
         return idle(str(error), memory)
     if pushed is None:
         return idle(f"nothing new was pushed since {memory.done}", memory)

@@ -78,6 +78,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
 
         Raises:
             GitError: No repository is watched, or it or the branch cannot be read.
+            SettingsError: The project's settings are wrong.
             WorldError: A server did not answer.
         """
         settings = self.load().settings

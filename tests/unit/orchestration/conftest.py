@@ -10,7 +10,7 @@ from feature_platform.checks.result import Checked
 from feature_platform.checks.run import Ask
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.spark import Archived
-from feature_platform.errors import GitError
+from feature_platform.errors import FeaturePlatformError
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.push import Memory, Pushed
 from feature_platform.orchestration.resources import Deployment, Platform
@@ -69,7 +69,7 @@ class World:
     calls: list[tuple[str, str]] = field(default_factory=list)
     told: tuple[str, ...] = ()
     """What it tells when it is observed."""
-    pushed: Pushed | GitError | None = None
+    pushed: Pushed | FeaturePlatformError | None = None
     """What the watched branch's head would change."""
     checked: Checked = field(default_factory=lambda: Checked(results=()))
 
@@ -100,7 +100,7 @@ class _FakePlatform(Platform):
     def pushed(self, memory: Memory) -> Pushed | None:
         WORLDS[int(self.project)].calls.append(("pushed", memory.commit))
         answer = WORLDS[int(self.project)].pushed
-        if isinstance(answer, GitError):
+        if isinstance(answer, FeaturePlatformError):
             raise answer
         return answer
 

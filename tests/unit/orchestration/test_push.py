@@ -199,6 +199,15 @@ def test_a_renamed_file_is_found_under_its_new_name_alone(work: Path, tmp_path: 
     assert [path.name for path in folder.rglob("*.yaml")] == ["engagement.yaml"]
 
 
+def test_a_link_that_leads_out_is_refused_and_leaves_nothing(work: Path, tmp_path: Path) -> None:
+    """What it names is no part of the commit."""
+    (work / "ranking" / "featuresets" / "passwords.yaml").symlink_to("/etc/passwd")
+    head = commit(work, "a link", "x")
+    with pytest.raises(GitError, match=r"cannot be written out.*link.*commit the file itself"):
+        Repository(work, "ranking").definitions(head, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_commit_without_definitions_has_none(work: Path, tmp_path: Path) -> None:
     """The folder is missing then."""
     git(work, "rm", "--quiet", "-r", "ranking")

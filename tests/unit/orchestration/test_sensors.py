@@ -11,7 +11,12 @@ from dagster._core.definitions.sensor_definition import SensorExecutionData
 
 from feature_platform.deploy import world as deploy_world
 from feature_platform.deploy.metrics import JobMetrics
-from feature_platform.errors import GitError
+from feature_platform.errors import (
+    FeaturePlatformError,
+    GitError,
+    SettingsError,
+    StoreUnavailableError,
+)
 from feature_platform.orchestration import resources
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.push import Memory, Pushed, Wanted
@@ -53,7 +58,7 @@ class World(Protocol):
     healths: list[Health]
     calls: list[tuple[str, str]]
     told: tuple[str, ...]
-    pushed: Pushed | GitError | None
+    pushed: Pushed | FeaturePlatformError | None
 
     @property
     def resource(self) -> Platform:
@@ -190,6 +195,17 @@ def test_a_push_launches_a_run_that_deploys_the_commit(world: World) -> None:
     assert world.calls[-1] == ("deploy abc", "engagement")
     (event,) = [each for each in run.all_events if each.is_step_materialization]
     assert event.asset_key == dg.AssetKey(["stream", "engagement"])
+
+
+@pytest.mark.parametrize("kind", [SettingsError, StoreUnavailableError, GitError])
+def test_a_push_tick_that_cannot_look_says_why_and_forgets_nothing(
+    world: World, kind: type[FeaturePlatformError]
+) -> None:
+    """Settings that are being edited, a store that is down."""
+    world.pushed = kind("it is so")
+    cursor = Memory(commit="abc", done="").write()
+    tick = _push_tick(world, cursor)
+    assert (tick.skip_message, tick.cursor) == ("it is so", cursor)
 
 
 def test_an_idle_push_tick_says_why(world: World) -> None:
