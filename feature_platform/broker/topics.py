@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -25,6 +25,8 @@ POLL_S = 5.0
 POLL_GONE_S = 0.2
 DELETE_TIMEOUT_S = 30.0
 BATCH_MESSAGES_MAX = 10_000
+BACK_STEP = 100
+"""Where the last offsets of a partition hold no event, so many times as many are looked at."""
 NO_ID = "A" * 22
 """What a broker says that is too old to give ids to topics."""
 DEAD_LETTERS_READ_MAX = 100_000
@@ -63,6 +65,31 @@ class Topics:
             return {
                 f"{topic}/{part}": bounds for part, bounds in self._bounds(consumer, topic).items()
             }
+
+    def event_ends(self, topic: str) -> Ends:
+        """Return the offset behind the last event of each partition; 0 for one without events.
+
+        It is the end, unless markers of transactions follow: those no job's position passes before
+        the next event comes.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            bounds = self._bounds(consumer, topic)
+            found = dict.fromkeys(bounds, 0)
+            left, back = dict(bounds), 1
+            while left:
+                spans = {part: (max(low, end - back), end) for part, (low, end) in left.items()}
+                for message in self._between(consumer, topic, spans):
+                    found[message.partition() or 0] = (message.offset() or 0) + 1
+                left = {
+                    part: (low, end)
+                    for part, (low, end) in left.items()
+                    if not found[part] and spans[part][0] > low
+                }
+                back *= BACK_STEP
+        return {f"{topic}/{part}": end for part, end in found.items()}
 
     def topic_id(self, topic: str) -> str:
         """Return the id that the broker gave a topic when it was made; another is another topic.
@@ -124,16 +151,8 @@ class Topics:
         with closing(self._consumer()) as consumer:
             bounds = self._bounds(consumer, topic)
             share = newest_max // max(len(bounds), 1)
-            starts = {part: max(low, high - share) for part, (low, high) in bounds.items()}
-            left = {part: high for part, (_, high) in bounds.items() if high > starts[part]}
-            consumer.assign([TopicPartition(topic, part, starts[part]) for part in left])
-            while left:
-                for message in self._poll(consumer):
-                    part, offset = message.partition() or 0, message.offset() or 0
-                    if not message.error() and offset < left.get(part, 0):
-                        yield message
-                    if message.error() or offset + 1 >= left.get(part, 0):
-                        left.pop(part, None)
+            spans = {part: (max(low, high - share), high) for part, (low, high) in bounds.items()}
+            yield from self._between(consumer, topic, spans)
 
     def delete(self, topics: Sequence[str]) -> None:
         """Delete topics with all they hold; returns when the broker no longer knows them.
@@ -157,9 +176,24 @@ class Topics:
             time.sleep(POLL_GONE_S)
         raise BrokerUnavailableError(self._complaint(f"topics {', '.join(left)} do not go away"))
 
+    def _between(
+        self, consumer: Consumer, topic: str, spans: Mapping[int, tuple[int, int]]
+    ) -> Iterator[Message]:
+        """Yield what stands in offsets `[start, end)` of partitions."""
+        left = {part: end for part, (start, end) in spans.items() if start < end}
+        consumer.assign([TopicPartition(topic, part, spans[part][0]) for part in left])
+        while left:
+            for message in self._poll(consumer):
+                part, offset = message.partition() or 0, message.offset() or 0
+                if not message.error() and offset < left.get(part, 0):
+                    yield message
+                if message.error() or offset + 1 >= left.get(part, 0):
+                    left.pop(part, None)
+
     def _poll(self, consumer: Consumer) -> list[Message]:
         """Return the next messages; one with an error says that its partition has no more."""
-        messages = consumer.consume(BATCH_MESSAGES_MAX, timeout=POLL_S)
+        messages = consumer.consume(1, timeout=POLL_S)  # more would wait for the whole time
+        messages += consumer.consume(BATCH_MESSAGES_MAX, timeout=0)
         errors = [error for message in messages if (error := message.error())]
         failed = [str(error) for error in errors if error.code() != KafkaError._PARTITION_EOF]  # noqa: SLF001
         if failed or not messages:
@@ -185,6 +219,7 @@ class Topics:
     def _consumer(self) -> Consumer:
         return Consumer(
             {
+                "isolation.level": "read_uncommitted",  # as a job reads, unless settings say else
                 **client_properties(self._settings),
                 "group.id": "fp-reader",
                 "enable.auto.commit": False,

@@ -35,7 +35,7 @@ def wait_for(world: World, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
         JobFailedError: The job does not run, or the time is over; the message says how far it is.
         WorldError: A server did not answer.
     """
-    ends = world.topics.end_offsets(deployed.topic)
+    ends = world.topics.event_ends(deployed.topic)
     if not ends:
         msg = (
             f"{deployed.featureset}: Kafka knows no topic {deployed.topic}, so nobody can say what "

@@ -94,6 +94,10 @@ class Topics(Protocol):
         """Return the next offset of every partition, by "topic/partition"."""
         ...
 
+    def event_ends(self, topic: str) -> Mapping[str, int]:
+        """Return the offset behind the last event of every partition: as far as a job gets."""
+        ...
+
     def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
         """Return the first kept and the next offset of every partition, by "topic/partition"."""
         ...
@@ -126,6 +130,10 @@ class KafkaTopics:
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the next offset of every partition, by "topic/partition"."""
         return TopicReader(self._settings).ends(topic)
+
+    def event_ends(self, topic: str) -> Mapping[str, int]:
+        """Return the offset behind the last event of every partition: as far as a job gets."""
+        return TopicReader(self._settings).event_ends(topic)
 
     def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
         """Return the first kept and the next offset of every partition, by "topic/partition"."""

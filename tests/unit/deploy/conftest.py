@@ -181,6 +181,8 @@ class FakeTopics:
     ends: dict[str, int] = field(default_factory=dict)
     begins: dict[str, int] = field(default_factory=dict)
     created: list[str] = field(default_factory=list)
+    markers: int = 0
+    """Of transactions, at the end of each partition."""
     id: str = "first"
     """Of every topic; empty from a broker that gives none."""
 
@@ -196,6 +198,10 @@ class FakeTopics:
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the topic's ends."""
         return {name: end for name, end in self.ends.items() if name.startswith(f"{topic}/")}
+
+    def event_ends(self, topic: str) -> Mapping[str, int]:
+        """Return the topic's ends, less the markers that a test says."""
+        return {name: end - self.markers for name, end in self.end_offsets(topic).items()}
 
     def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
         """Pretend that half of the events are older."""

@@ -23,6 +23,14 @@ def test_a_cut_at_the_ends_is_the_proof(stage: Stage) -> None:
     assert wait(stage.world, "posts").label == 3
 
 
+def test_a_marker_at_the_end_is_not_waited_for(stage: Stage) -> None:
+    """A transaction's; no position passes it before the next event comes."""
+    stage.apply()
+    stage.topics.ends, stage.topics.markers = {"post_events/0": 6}, 1
+    stage.run_to(1, 3, p0=5)
+    assert wait(stage.world, "posts", timeout_s=0).label == 3
+
+
 def test_a_cut_of_an_earlier_attempt_proves_nothing(stage: Stage) -> None:
     """What a dead attempt wrote may be replayed right now."""
     stage.apply()

@@ -21,8 +21,8 @@ interface EndOffsets extends Serializable {
   Offsets read(JobSpec spec) throws InterruptedException;
 
   /**
-   * The ends as Kafka tells them. A partition that holds no event is left out: no position can pass
-   * it, and nothing in it can be read again.
+   * The ends of the events. A partition that holds none is left out: no position can pass it, and
+   * nothing in it can be read again.
    */
   static Offsets kafka(JobSpec spec) {
     Properties properties = new Properties();
@@ -36,15 +36,11 @@ interface EndOffsets extends Serializable {
               .map(known -> new TopicPartition(known.topic(), known.partition()))
               .toList();
       Map<TopicPartition, Long> beginnings = consumer.beginningOffsets(partitions, WAIT_MAX);
+      Map<TopicPartition, Long> raw = consumer.endOffsets(partitions, WAIT_MAX);
       Map<String, Long> ends = new HashMap<>();
-      consumer
-          .endOffsets(partitions, WAIT_MAX)
+      EventEnds.of(consumer, beginnings, raw, EventEnds.WAIT_MAX)
           .forEach(
-              (partition, end) -> {
-                if (end > beginnings.get(partition)) {
-                  ends.put(partition.topic() + "/" + partition.partition(), end);
-                }
-              });
+              (partition, end) -> ends.put(partition.topic() + "/" + partition.partition(), end));
       return new Offsets(ends);
     }
   }
