@@ -29,7 +29,15 @@ if TYPE_CHECKING:  # Spark is imported by the tests that use it
 SERVERS = ("kafka", "cassandra", "flink")
 TIMEOUT_S = 1200
 """Of a test on real servers; the first one waits for their start."""
-LONGEST = ("test_demo", "test_chaos", "test_upgrade_matrix", "test_exactness", "test_dagster")
+LONGEST = (
+    "test_demo",
+    "test_chaos",
+    "test_upgrade_matrix",
+    "test_exactness",
+    "test_dagster",
+    "test_ring",
+    "test_rebuild",
+)
 CASES = ("kafka", "cassandra")
 """Servers that a case of a contract is named after; `flink` is a dialect, too."""
 INTEGRATION = Path(__file__).parent / "integration"
