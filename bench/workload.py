@@ -44,6 +44,19 @@ class Batch:
         ]
 
 
+def send_batch(client: Producer, topic: str, batch: Batch, times_ms: npt.NDArray[np.int64]) -> None:
+    """Send a batch, however large, with these event times; returns when all is acknowledged."""
+    for start in range(0, len(times_ms), CHUNK):
+        chosen = slice(start, start + CHUNK)
+        part = Batch(
+            posts=batch.posts[chosen],
+            actions=batch.actions[chosen],
+            watch_ms=batch.watch_ms[chosen],
+        )
+        send(client, topic, part.lines(times_ms[chosen]))
+    client.flush()
+
+
 class Workload:
     """Draws events; mutable: it holds the random generator and what was drawn so far."""
 
