@@ -78,14 +78,18 @@ class Case:
             self.events.append(replace(event, offset=offsets[event.partition]))
             offsets[event.partition] += 1
 
-    def deploy(self, *edits: tuple[str, str]) -> None:
-        """Deploy the definition, with some texts replaced."""
+    def define(self, *edits: tuple[str, str]) -> None:
+        """Write the definition, with some texts replaced."""
         text = DEFINITION
         for old, new in edits:
             assert old in text
             text = text.replace(old, new)
         path = self.settings.featuresets / f"{self.name}.yaml"
         path.write_text(text.format(name=self.name))
+
+    def deploy(self, *edits: tuple[str, str]) -> None:
+        """Deploy the definition, with some texts replaced."""
+        self.define(*edits)
         deploy(self.world, self.settings, self.name)
 
     def lose_job(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
-from case import DEFINITION, EVENTS, Case, MakeProject, drawn_name, files_of, open_case
+from case import EVENTS, Case, MakeProject, drawn_name, files_of, open_case
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 
@@ -159,7 +159,7 @@ def test_a_rollback_leaves_no_trace(case: Case, *, killed: bool) -> None:
     case.deploy(*WIDER)
     case.send(1 / 3)
     case.wait()
-    (case.settings.featuresets / f"{case.name}.yaml").write_text(DEFINITION.format(name=case.name))
+    case.define()
     if killed:
         dying = replace(case.world, tiles=Dying(case.world.tiles, 60))
         with pytest.raises(StoreUnavailableError, match="killed"):

@@ -1,0 +1,97 @@
+"""Upgrades that do not reach their end, on real servers: rows equal the recount all the same."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from case import Case, MakeProject, drawn_name, files_of, open_case
+from judge import load
+
+from feature_platform.deploy.apply import make_plans
+from feature_platform.deploy.execute import execute
+from feature_platform.deploy.world import Submitter
+from feature_platform.errors import JobFailedError
+
+SPELLINGS = ("NOT (watch_ms <= 100)", "watch_ms > 50 + 50", "watch_ms >= 101", "100 < watch_ms")
+"""Of the definition's condition: upgrades that change no row."""
+STAGES = (
+    "stop job",
+    "let only the new deployment write",
+    "wait for its first checkpoint",
+    "record what is deployed",
+)
+
+
+class Misled:
+    """Submits a version whose job finds no table: it fails whenever it starts."""
+
+    def __init__(self, inner: Submitter, spelling: str) -> None:
+        """Wrap the real one; other versions run as they should."""
+        self._inner, self._spelling = inner, spelling
+
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build the graph."""
+        self._inner.prepare(spec)
+
+    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+        """Submit."""
+        if self._spelling in spec["sql"]:
+            spec = {**spec, "store": {**spec["store"], "table": "nobody_made_this"}}
+        self._inner.submit(spec, job_id, restore_path)
+
+
+class DeadError(BaseException):
+    """What ends a deploying process: nothing is tidied up."""
+
+
+@pytest.fixture
+def case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
+    """A feature set with a third of its events counted."""
+    name = drawn_name("broken_off")
+    with open_case(project(files_of(name)), submitter, name) as made:
+        yield made
+
+
+@pytest.mark.timeout(600)
+def test_a_version_that_does_not_run_gives_way_to_the_old_one(case: Case) -> None:
+    """It says why it failed, and the old version goes on from its savepoint."""
+    before = case.world.registry.snapshot(case.name)
+    assert before is not None
+    case.define(("watch_ms > 100", SPELLINGS[0]))
+    misled = replace(case.world, submitter=Misled(case.world.submitter, "NOT"))
+    (plan,) = make_plans(misled, load(case.settings), [case.name])
+    case.send(1 / 3)
+    with pytest.raises(JobFailedError, match="nobody_made_this") as failed:
+        execute(plan, misled)
+    after = case.world.registry.snapshot(case.name)
+    assert after is not None
+    assert after.job["sql"] == before.job["sql"]
+    assert after.job_id in str(failed.value)
+    case.define()
+    case.send(1)
+    assert case.differences()[:10] == []
+
+
+@pytest.mark.timeout(900)
+def test_an_upgrade_that_died_before_a_stage_is_continued(case: Case) -> None:
+    """Each time the next apply ends what was begun, and no event is lost or counted twice."""
+    for stage, spelling in zip(STAGES, SPELLINGS, strict=True):
+        edit = ("watch_ms > 100", spelling)
+        case.define(edit)
+        case.send(1 / 9)
+        _die_before(case, stage)
+        case.send(1 / 9)
+        case.deploy(edit)
+    case.send(1)
+    assert case.differences()[:10] == []
+
+
+def _die_before(case: Case, stage: str) -> None:
+    def report(text: str) -> None:
+        if text.startswith(stage):
+            raise DeadError
+
+    (plan,) = make_plans(case.world, load(case.settings), [case.name])
+    with pytest.raises(DeadError):
+        execute(plan, case.world, report)
