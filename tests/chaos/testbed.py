@@ -216,17 +216,28 @@ class Site:
         return process
 
     def deploy_at_last(self) -> None:
-        """Apply once more when nothing is broken.
+        """Apply once more when nothing is broken and nobody else, dead or alive, changes anything.
 
         Raises:
             TimeoutError: It did not succeed.
         """
+        deadline = time.monotonic() + DEPLOY_S
+        while self._is_being_changed():
+            if time.monotonic() > deadline:
+                msg = f"somebody still changes {NAME} after {DEPLOY_S:.0f} s: {self.sensor_said}"
+                raise TimeoutError(msg)
+            time.sleep(1)
         process = self.start_deployer()
         self._end_deployers(DEPLOY_S)
         if process.returncode != 0:
             log = (self.settings.data / "logs" / "fp-apply.log").read_text().splitlines()
             msg = f"fp apply, with nothing broken, ended with {process.returncode}: {log[-3:]}"
             raise TimeoutError(msg)
+
+    def _is_being_changed(self) -> bool:
+        with self.world() as world:
+            snapshot = world.registry.snapshot(NAME)
+            return world.registry.lease(NAME) is not None or bool(snapshot and snapshot.unswept)
 
     def kill_deployer(self, process: subprocess.Popen[bytes], *, children: bool) -> None:
         """Kill -9 a deploying `fp`, with what it started or leaving that alone."""

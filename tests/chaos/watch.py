@@ -69,10 +69,10 @@ class Watch:
         with open_client(self.settings) as client:
             answers = client.prepare([FEATURE], featureset=NAME).get(list(self.served)).to_dicts()
         return [
-            f"{answer['entity']}: {count} served, {self.deliveries.sent(answer['entity'])} sent"
+            f"{answer['entity']}: {_count(answer)} served, "
+            f"{self.deliveries.sent(answer['entity'])} sent"
             for answer in answers
-            if (count := _count(answer)) is not None
-            and count != self.deliveries.sent(answer["entity"])
+            if _count(answer) != self.deliveries.sent(answer["entity"])
         ]
 
     def _work(self) -> None:

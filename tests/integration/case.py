@@ -1,6 +1,7 @@
 """One feature set on the real servers, whose rows must equal the recount of what was sent."""
 
 import shutil
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,14 +14,17 @@ from judge import deploy, differences, load, produce, short_grace
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
+from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import Submitter, World, open_world
+from feature_platform.rows.undo import undo_key
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
 
 EVENTS = 4_000
 ENTITIES = 150
 SEED = 44
+TRIES, LOOK_S = 4, 0.1
 
 SOURCE = """
 source: {name}
@@ -95,6 +99,28 @@ class Case:
     def lose_job(self) -> None:
         """Let the job end as if it had been killed, and its checkpoints be gone."""
         shutil.rmtree(self.cancel())
+
+    def lose_job_between_cuts(self, share: float) -> None:
+        """Send events, and let the job end when it has written rows that no cut holds."""
+        for _ in range(TRIES):
+            self.send(share)
+            while not self._is_beyond_its_cut():
+                time.sleep(LOOK_S)
+            self.lose_job()
+            if self._is_beyond_its_cut():
+                return  # no cut came while it was being cancelled
+            assert ensure_running(self.world, self.name)
+        msg = f"a cut held all that was written, {TRIES} times"
+        raise AssertionError(msg)
+
+    def _is_beyond_its_cut(self) -> bool:
+        """Tell whether an undo row is younger than the newest cut."""
+        snapshot = self.world.registry.snapshot(self.name)
+        assert snapshot is not None
+        newest = next(iter(self.world.registry.cuts(self.name, snapshot.generation))).epoch
+        undo = (row for page in self.world.tiles.undo_pages(snapshot.table) for row in page.rows)
+        flushes = (undo_key(row.start) for row in undo)
+        return any((flush.attempt, flush.label) > newest for flush in flushes)
 
     def wait(self) -> None:
         """Wait until everything sent is counted."""

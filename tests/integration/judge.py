@@ -79,6 +79,23 @@ def produce(settings: Settings, topic: str, events: Iterable[RawEvent]) -> None:
     assert failed == []
 
 
+def produce_in_transactions(
+    settings: Settings, topic: str, events: Sequence[RawEvent], size: int
+) -> None:
+    """Send events in transactions of so many; each leaves a marker behind its events."""
+    producer = Producer(
+        {"bootstrap.servers": settings.kafka.bootstrap, "transactional.id": f"test-{topic}"}
+    )
+    producer.init_transactions(60)
+    for first in range(0, len(events), size):
+        producer.begin_transaction()
+        for event in events[first : first + size]:
+            producer.produce(
+                topic, event.value, partition=event.partition, timestamp=event.timestamp_ms
+            )
+        producer.commit_transaction(60)
+
+
 def differences(settings: Settings, world: World, oracle: Oracle, name: str) -> list[Difference]:
     """Wait until all that was sent is written, then compare every row and every served value."""
     wait(world, name, timeout_s=WAIT_S)

@@ -27,6 +27,7 @@ from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import REPOSITORY, GitSettings, Settings
+from feature_platform.store.base import HEAD_LEVEL, RowWrite
 from tests.conftest import write_settings
 
 NAME = f"clicks_{uuid4().hex[:6]}"
@@ -103,22 +104,30 @@ class Page:
         with urlopen(request, timeout=60) as response:
             return json.load(response)["data"]
 
-    def materialise(self, *path: str, **tags: str) -> str:
+    def materialise(
+        self,
+        *path: str,
+        tags: Mapping[str, str] | None = None,
+        config: Mapping[str, object] | None = None,
+    ) -> str:
         """Press "Materialize" on an asset's page; return how the run ended."""
-        return self._run({"jobName": "__ASSET_JOB", "assetSelection": [{"path": path}]}, tags)
+        what = {"jobName": "__ASSET_JOB", "assetSelection": [{"path": path}]}
+        return self._run(what, tags or {}, config or {})
 
     def run_checks(self, name: str) -> dict[str, str]:
         """Press "Execute all" on a stream's checks; return how each ended."""
         key = {"path": ["stream", name]}
         checks = [{"assetKey": key, "name": check} for check in CHECKS]
         selector = {"jobName": "__ASSET_JOB", "assetSelection": [], "assetCheckSelection": checks}
-        assert self._run(selector, {}) == "SUCCESS"
+        assert self._run(selector, {}, {}) == "SUCCESS"
         executions = {check: self.ask(CHECKED, key=key, check=check) for check in CHECKS}
         return {
             check: found["assetCheckExecutions"][0]["status"] for check, found in executions.items()
         }
 
-    def _run(self, what: Mapping[str, object], tags: Mapping[str, str]) -> str:
+    def _run(
+        self, what: Mapping[str, object], tags: Mapping[str, str], config: Mapping[str, object]
+    ) -> str:
         selector = {
             "repositoryLocationName": "feature_platform",
             "repositoryName": "__repository__",
@@ -127,7 +136,7 @@ class Page:
         params = {
             "selector": selector,
             "mode": "default",
-            "runConfigData": {},
+            "runConfigData": config,
             "executionMetadata": {
                 "tags": [{"key": key, "value": value} for key, value in tags.items()]
             },
@@ -247,7 +256,7 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     # 6. Events are archived, compared as a whole, and the tiles of two days once more.
     _archive_and_check(page)
     # 7. Pushes deploy.
-    _deploy_by_push(page, broken, third)
+    _deploy_by_push(page, broken)
 
 
 def _archive_and_check(page: Page) -> None:
@@ -266,32 +275,60 @@ def _archive_and_check(page: Page) -> None:
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     days = {"start": today - timedelta(days=1), "end": today}
     tags = {f"dagster/asset_partition_range_{end}": day.isoformat() for end, day in days.items()}
-    assert page.materialise("tiles", NAME, **tags) == "SUCCESS"
-    assert page.entries("assetMaterializations", "tiles", NAME)
+    assert page.materialise("tiles", NAME, tags=tags) == "SUCCESS"
+    assert page.entries("assetMaterializations", "tiles", NAME)["wrong_entities"]["intValue"] == 0
+    # A row is lost; it is repaired with the job stopped and started around it.
+    _lose_a_row(page.settings, "p0")
+    config = {"ops": {f"tiles__{NAME}": {"config": {"repair": True}}}}
+    assert page.materialise("tiles", NAME, tags=tags, config=config) == "SUCCESS"
+    assert page.entries("assetMaterializations", "tiles", NAME)["wrong_entities"]["intValue"] == 0
+    assert _views(page.settings, "p0") == EVENTS // PAGES
+    with open_world(page.settings) as world:
+        kinds = [attempt.kind for attempt in world.registry.attempts(NAME, 1)]
+    assert kinds[-2:] == ["repair", "stream"]
 
 
-def _deploy_by_push(page: Page, broken: str, job_id: str) -> None:
+def _job_id(settings: Settings) -> str:
+    snapshot = _deployed(settings)
+    assert snapshot is not None
+    return snapshot.job_id
+
+
+def _lose_a_row(settings: Settings, entity: str) -> None:
+    with open_world(settings) as world:
+        snapshot = world.registry.snapshot(NAME)
+        assert snapshot is not None
+        rows = world.tiles.read_entity(snapshot.table, entity)
+        (head,) = [row for row in rows if row.level == HEAD_LEVEL]
+        lost = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=None)
+        world.tiles.write(snapshot.table, entity, [lost], written=head.written + 1)
+
+
+def _views(settings: Settings, page: str) -> int:
+    """Return how often a page was seen, as a ranker is told."""
+    with open_client(settings) as client:
+        (answer,) = client.prepare(["views_lifetime"], featureset=NAME).get([page]).to_dicts()
+    return int(answer["values"]["views_lifetime"])
+
+
+def _deploy_by_push(page: Page, broken: str) -> None:
     """Push what only looks different, which launches nothing, beside a mistake, which is told.
 
     Then the definition of the beginning comes back, and a changed one with its history counted
     anew; all by the objects of a bare repository.
     """
-    work = page.settings.project / "work"
+    job_id, work = _job_id(page.settings), page.settings.project / "work"
     _git(page.settings.project, "clone", "--quiet", "definitions.git", str(work))
     _push(work, {NAME: CHANGED.replace("SELECT page", "SELECT  page"), "broken_one": broken})
     words = until(lambda: _with_text(page.push_words(), "all else is as it says"))
     assert "featuresets/broken_one.yaml:" in words
-    before = _deployed(page.settings)
-    assert before is not None
-    assert before.job_id == job_id
+    assert _job_id(page.settings) == job_id
     _push(work, {NAME: FEATURE_SET})
     until(lambda: _without_last(page.settings))
     until(lambda: _with_text(page.push_words(), "nothing new was pushed since"))
     _push(work, {NAME: REBUILT})
     until(lambda: _generation(page.settings) == 2)
-    with open_client(page.settings) as client:
-        answer = client.prepare(["views_lifetime"], featureset=NAME).get(["p0"]).to_dicts()[0]
-    assert answer["values"] == {"views_lifetime": EVENTS // PAGES}
+    assert _views(page.settings, "p0") == EVENTS // PAGES
 
 
 def _told(page: Page) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Three replicas, of which one is down or stale all the time: quorums alone keep rows exact."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,9 +47,7 @@ def test_a_node_that_is_down_or_stale_changes_no_row(ring: Ring, submitter: Subm
         assert case.differences()[:10] == []
         assert len(case.world.registry.attempts(case.name, 1)) == 1, "it ran on"
         # Rows of the first two nodes alone, some of them of no cut: the third has not heard of it.
-        case.send(1 / 8)
-        time.sleep(1.5)
-        case.lose_job()
+        case.lose_job_between_cuts(1 / 24)
         ring.start(3)
         ring.kill(2)
         assert ensure_running(case.world, case.name) is True
