@@ -1,9 +1,11 @@
 """A generation that Spark writes and the job goes on with: every row as if one had done it all."""
 
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -16,23 +18,85 @@ from judge import assert_equal, load, produce
 from small_disk import small_disk
 
 from feature_platform.broker.sender import ensure_topic
+from feature_platform.cli.reading import open_client
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
 from feature_platform.deploy.spark import SparkBackfiller, archive
+from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import Submitter, World, open_world
 from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
-from feature_platform.testing import Oracle
+from feature_platform.testing import Oracle, RawEvent
 
 EVENTS = 9_000
 ENTITIES = 150
 SPARK_LIVES_S = 6.0
 """It takes longer to do its work."""
 SEED = 77
+LIVE, SLOW, LOOK_S, RANKED = 1_500, 30, 0.2, 10
 WITH_HISTORY = ("keep: 6h}", "keep: 6h, on_change: rebuild}")
 EDIT = ("FILTER (WHERE action = 'view')", "FILTER (WHERE action = 'like')")
+
+
+class Ranker:
+    """Reads one count of some entities again and again, by what it has prepared once. Mutable."""
+
+    def __init__(self, settings: Settings, name: str, entities: Sequence[str]) -> None:
+        """Begin when entered."""
+        self._settings, self._name, self._entities = settings, name, entities
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="ranker")
+        self.answers: dict[str, list[int]] = {entity: [] for entity in entities}
+        self.statuses: set[str] = set()
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End."""
+        self._ended.set()
+        self._thread.join()
+
+    def _work(self) -> None:
+        with open_client(self._settings) as client:
+            prepared = client.prepare(["events_lifetime"], featureset=self._name)
+            while not self._ended.wait(LOOK_S):
+                for answer in prepared.get(list(self._entities)).to_dicts():
+                    self.statuses.add(answer["status"])
+                    self.answers[answer["entity"]].append(answer["values"]["events_lifetime"])
+
+
+def _send_slowly(settings: Settings, name: str, events: Sequence[RawEvent]) -> None:
+    for first in range(0, len(events), SLOW):
+        produce(settings, name, events[first : first + SLOW])
+        time.sleep(LOOK_S)
+
+
+def _applied_under_load(
+    settings: Settings, world: World, name: str, before: Oracle, live: Sequence[RawEvent]
+) -> tuple[Snapshot, list[str]]:
+    """Rebuild while events come and a ranker reads: no answer is missing, none is ever wrong."""
+    counts = {entity: len(rows) for entity, rows in before.rows.items()}
+    entities = sorted(counts, key=lambda entity: -counts[entity])[:RANKED]
+    sender = threading.Thread(target=_send_slowly, args=(settings, name, live))
+    with Ranker(settings, name, entities) as ranker:
+        sender.start()
+        done = applied(settings, world, name)
+        sender.join()
+        wait(world, name, timeout_s=300)
+        time.sleep(10 * LOOK_S)
+    after = Oracle(before.featureset, before.layout, live)
+    assert ranker.statuses == {"ok"}
+    for entity, seen in ranker.answers.items():
+        most = counts[entity] + len(after.rows.get(entity, ()))
+        assert counts[entity] <= min(seen), "what was counted before was served all the time"
+        assert (seen[-1], max(seen)) == (most, most)
+    assert any(min(seen) < max(seen) for seen in ranker.answers.values()), "events came meanwhile"
+    return done
 
 
 def applied(settings: Settings, world: World, name: str) -> tuple[Snapshot, list[str]]:
@@ -116,12 +180,14 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
         _kill_spark_in_the_middle(settings, world, name)
         _rebuild_from_a_damaged_log(settings, world, name)
         assert world.registry.snapshot(name) == first
-        second, said = applied(settings, world, name)
+        before = Oracle(old, first.layout, events[: 2 * third])
+        live = events[2 * third : 2 * third + LIVE]
+        second, said = _applied_under_load(settings, world, name, before, live)
         assert any("tasks; written so far: " in text for text in said)
         (compared,) = [text for text in said if "are the same in both" in text]
         assert "views" not in compared
         assert "watch_ms" in compared
-        produce(settings, name, events[2 * third :])
+        produce(settings, name, events[2 * third + LIVE :])
         new = load(settings).featuresets[name]
         assert_equal(settings, world, Oracle(new, second.layout, events), name)
 
