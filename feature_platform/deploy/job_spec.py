@@ -27,8 +27,8 @@ class StartFields:
     """Since when rows may hold what a dead attempt wrote; of `store`."""
     clean: bool = False
     """Whether R is the last thing that any writer did."""
-    accept_age: bool = False
-    """Whether a person has accepted that rows may be wrong."""
+    accepted_ms: int = 0
+    """When a person accepted that rows may be wrong; what goes wrong later is not accepted."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that stands in the job spec."""
@@ -42,7 +42,7 @@ class StartFields:
             "dirty_since_ms": self.dirty_since_ms,
             "end_offsets": dict(self.end_offsets),
             "clean": self.clean,
-            "accept_age": self.accept_age,
+            "accepted_ms": self.accepted_ms,
         }
 
 

@@ -68,12 +68,17 @@ def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = 
             path = retained(world, deployed)
             left = stopped_at(world, deployed, path, clean=False)
             _check_restorable(world, deployed, left.positions, "its newest checkpoint")
-            fields = StartFields(start="savepoint", end_offsets=ends, accept_age=accept_age)
+            accepted_ms = _accepted_ms(world, accept_age=accept_age)
+            fields = StartFields(start="savepoint", end_offsets=ends, accepted_ms=accepted_ms)
             return Begin(fields=fields, path=path)
         case "savepoint":
             return _savepoint(world, deployed, ends, accept_age=accept_age)
         case "store":
             return Begin(fields=_store(world, deployed, accept_age=accept_age))
+
+
+def _accepted_ms(world: World, *, accept_age: bool) -> int:
+    return world.clock.now_ms() if accept_age else 0
 
 
 def refuse_unfinished_repair(world: World, deployed: Snapshot) -> None:
@@ -234,7 +239,7 @@ def _savepoint(
         r=r,
         restored=epoch if swept else GENESIS,
         clean=clean and not passed_by(attempts, r if swept else epoch),
-        accept_age=accept_age,
+        accepted_ms=_accepted_ms(world, accept_age=accept_age),
     )
     return Begin(fields=fields, path=restore_path(world, deployed))
 
@@ -269,7 +274,7 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
         r=cut.epoch,
         dirty_since_ms=since_ms,
         clean=is_last,
-        accept_age=accept_age,
+        accepted_ms=_accepted_ms(world, accept_age=accept_age),
     )
 
 

@@ -55,7 +55,7 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
         "dirty_since_ms": 0,
         "end_offsets": {"t/0": 3},
         "clean": False,
-        "accept_age": False,
+        "accepted_ms": 0,
     }
 
 

@@ -144,7 +144,7 @@ def test_an_outage_longer_than_the_undo_time_asks(stage: Stage) -> None:
     plan = make_recover_plan(stage.world, "posts", "store", accept_age=True)
     assert "with rows that may be wrong" in explain(plan)
     execute(plan, stage.world)
-    assert stage.flink.specs[-1]["start"]["accept_age"] is True
+    assert stage.flink.specs[-1]["start"]["accepted_ms"] == stage.clock.now_ms()
 
 
 def test_the_sensor_does_not_decide_what_a_person_must(stage: Stage) -> None:

@@ -221,7 +221,7 @@ def test_a_late_way_back_that_is_accepted_starts_the_old_version_too(stage: Stag
     stage.clock.advance(11 * HOUR_MS + 1)
     execute(make_rollback_plan(stage.world, "posts", accept_age=True), stage.world)
     assert stage.flink.running == [stage.deployed.job_id]
-    assert stage.flink.specs[-1]["start"]["accept_age"] is True
+    assert stage.flink.specs[-1]["start"]["accepted_ms"] == stage.clock.now_ms()
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 

@@ -81,7 +81,7 @@ record JobSpec(
    *     restoredAttempt} and {@code restoredLabel}
    * @param dirtySinceMs of the cut
    * @param clean whether the start is the last thing that was done before
-   * @param acceptAge whether a person has accepted that rows may be off
+   * @param acceptedMs when a person accepted that rows may be off
    */
   record Start(
       String from,
@@ -92,7 +92,7 @@ record JobSpec(
       Long restoredLabel,
       Long dirtySinceMs,
       Boolean clean,
-      Boolean acceptAge) {
+      Long acceptedMs) {
     Start {
       rAttempt = rAttempt == null ? 0 : rAttempt;
       rLabel = rLabel == null ? 0 : rLabel;
@@ -100,7 +100,7 @@ record JobSpec(
       restoredLabel = restoredLabel == null ? 0 : restoredLabel;
       dirtySinceMs = dirtySinceMs == null ? 0 : dirtySinceMs;
       clean = clean != null && clean;
-      acceptAge = acceptAge != null && acceptAge;
+      acceptedMs = acceptedMs == null ? Age.NEVER : acceptedMs;
     }
 
     /** Returns the epoch that the deployer names. */
@@ -141,6 +141,6 @@ record JobSpec(
 
   /** Returns how old what must be undone may be. */
   Age age() {
-    return new Age(settings.undoTtlMs(), start.acceptAge());
+    return new Age(settings.undoTtlMs(), start.acceptedMs());
   }
 }

@@ -6,10 +6,16 @@ import java.time.Instant;
  * How long rows of dead attempts may wait to be undone (rule 8 of exactness): undo rows expire, and
  * with them the knowledge of what a row was.
  *
+ * <p>A person's acceptance is for what dead attempts had left when it was given, not for the life
+ * of the job: what the job leaves itself ages anew from that instant.
+ *
  * @param undoTtlMs how long undo rows are kept
- * @param accepted whether a person has accepted that rows may be off
+ * @param acceptedMs when a person accepted that rows may be off; {@link #NEVER} if nobody did
  */
-public record Age(long undoTtlMs, boolean accepted) {
+public record Age(long undoTtlMs, long acceptedMs) {
+  /** Nobody has accepted anything. */
+  public static final long NEVER = 0;
+
   /** The part of the time that is kept as a margin, for clocks and for reads under way. */
   private static final int MARGIN_PART = 12;
 
@@ -22,9 +28,14 @@ public record Age(long undoTtlMs, boolean accepted) {
     }
   }
 
-  /** Tells whether undo rows that are needed may be gone. */
+  /** Tells whether undo rows that are needed may be gone, of which nobody has accepted that. */
   boolean isTooOld(long dirtySinceMs, long nowMs) {
-    return !accepted && nowMs - dirtySinceMs > limitMs();
+    return nowMs - Math.max(dirtySinceMs, acceptedMs) > limitMs();
+  }
+
+  /** Tells whether a person has accepted the rows that a dead attempt left. */
+  boolean accepts(Attempt dead) {
+    return dead.claimedMs() <= acceptedMs;
   }
 
   /** Says what that means and what to do. */
@@ -33,12 +44,14 @@ public record Age(long undoTtlMs, boolean accepted) {
         ("%s: rows of dead attempts may be around since %s, %d s ago; what they were before is"
                 + " kept for sure for %d s only. Features may be off for entities that a dead attempt"
                 + " touched since then. To go on all the same: fp recover %s --from store --accept-age."
-                + " To count anew into a new generation: change the definition and fp apply.")
+                + " To count anew instead: fp delete %s, then fp apply %s")
             .formatted(
                 featureset,
                 Instant.ofEpochMilli(dirtySinceMs),
                 (nowMs - dirtySinceMs) / 1000,
                 limitMs() / 1000,
+                featureset,
+                featureset,
                 featureset));
   }
 

@@ -211,11 +211,11 @@ public final class ReadBack {
     }
 
     private void refuseUnlessAccepted(Doubt doubt) {
-      if (!recovery.acceptsUnresolved()) {
+      if (!recovery.acceptsUnresolved(attempts.get(doubt.writer))) {
         throw new ClaimRefusedException(
             ("row %s of entity %s was written by the dead attempt %d and nothing tells what it was"
-                    + " before: rebuild into a new generation (change the definition and fp apply),"
-                    + " or go on with the row as it is: fp recover --from store --accept-age")
+                    + " before: count anew (fp delete, then fp apply), or go on with the row as it is:"
+                    + " fp recover --from store --accept-age")
                 .formatted(doubt.key, entity, doubt.writer));
       }
     }

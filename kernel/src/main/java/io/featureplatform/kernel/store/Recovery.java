@@ -68,8 +68,8 @@ public final class Recovery {
             });
   }
 
-  /** Tells whether a person has accepted that rows may be off. */
-  boolean acceptsUnresolved() {
-    return age.accepted();
+  /** Tells whether a person has accepted the rows that a dead attempt left, as they are. */
+  boolean acceptsUnresolved(Attempt dead) {
+    return age.accepts(dead);
   }
 }

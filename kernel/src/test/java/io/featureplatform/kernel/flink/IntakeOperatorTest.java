@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.featureplatform.kernel.event.SourceSchema;
+import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Attempt;
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Epoch;
@@ -177,7 +178,7 @@ class IntakeOperatorTest {
     world.registry.insert(
         new Attempt(
             2, "s", Specs.DEPLOYMENT, "sweep", new Epoch(1, 77), Offsets.NONE, T0, 0, T0, true));
-    String spec = Specs.json("savepoint", new Epoch(2, 1), 0, false);
+    String spec = Specs.json("savepoint", new Epoch(2, 1), 0, Age.NEVER);
     OperatorSubtaskState later;
     try (Harness intake = new Harness(savepoint, 77, spec)) {
       later = intake.harness.snapshot(78, T0);
@@ -192,11 +193,11 @@ class IntakeOperatorTest {
   @Test
   void startsFromTheStore() throws Exception {
     new Harness(null, 0).close();
-    new Harness(null, 0, Specs.json("store", new Epoch(1, 9), T0, false)).close();
+    new Harness(null, 0, Specs.json("store", new Epoch(1, 9), T0, Age.NEVER)).close();
     assertEquals(new Epoch(1, 9), world.attempts().get(1).start());
     assertThrows(
         SuppressRestartsException.class,
-        () -> new Harness(null, 0, Specs.json("store", new Epoch(1, 10), T0, false)));
+        () -> new Harness(null, 0, Specs.json("store", new Epoch(1, 10), T0, Age.NEVER)));
   }
 
   /** What is too old is asked, and goes on when a person has accepted it. */
@@ -206,8 +207,8 @@ class IntakeOperatorTest {
     long oldMs = T0 - 43_200_000;
     assertThrows(
         SuppressRestartsException.class,
-        () -> new Harness(null, 0, Specs.json("store", new Epoch(1, 9), oldMs, false)));
-    new Harness(null, 0, Specs.json("store", new Epoch(1, 9), oldMs, true)).close();
+        () -> new Harness(null, 0, Specs.json("store", new Epoch(1, 9), oldMs, Age.NEVER)));
+    new Harness(null, 0, Specs.json("store", new Epoch(1, 9), oldMs, T0)).close();
     assertEquals(2, world.attempts().size());
   }
 

@@ -161,12 +161,13 @@ final class ModelStarts {
    */
   ModelJob startReplaced(Start start, Random random) {
     executions++;
-    Claimed claimed = claim(start, "run-" + executions, new Age(config.undoTtlMs(), true));
+    Claimed claimed =
+        claim(start, "run-" + executions, new Age(config.undoTtlMs(), Long.MAX_VALUE));
     return job(List.of(claimed), start, random);
   }
 
   private Age age() {
-    return new Age(config.undoTtlMs(), broken == Broken.NO_AGE);
+    return new Age(config.undoTtlMs(), broken == Broken.NO_AGE ? Long.MAX_VALUE : Age.NEVER);
   }
 
   /** Claims for each subtask; all of them are of one run. */

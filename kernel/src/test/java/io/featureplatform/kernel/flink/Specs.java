@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Epoch;
 import org.apache.flink.configuration.Configuration;
 
@@ -41,7 +42,7 @@ final class Specs {
         "table": "tiles_posts_g1", "user": "", "password_env": ""},
        "start": {"from": "%s", "offsets": {"events/1": 7}, "r_attempt": %d, "r_label": %d,
         "restored_attempt": 1, "restored_label": 77, "dirty_since_ms": %d, "clean": true,
-        "accept_age": %s}}""";
+        "accepted_ms": %d}}""";
 
   private Specs() {}
 
@@ -50,12 +51,12 @@ final class Specs {
   }
 
   static String json(String from) {
-    return json(from, Epoch.GENESIS, 0, false);
+    return json(from, Epoch.GENESIS, 0, Age.NEVER);
   }
 
-  static String json(String from, Epoch start, long dirtySinceMs, boolean acceptAge) {
+  static String json(String from, Epoch start, long dirtySinceMs, long acceptedMs) {
     return SPEC.formatted(
-        DEPLOYMENT, LAYOUT, from, start.attempt(), start.label(), dirtySinceMs, acceptAge);
+        DEPLOYMENT, LAYOUT, from, start.attempt(), start.label(), dirtySinceMs, acceptedMs);
   }
 
   /** The checkpointing that the kernel wants. */

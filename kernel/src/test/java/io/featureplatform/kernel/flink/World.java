@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Attempt;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.ManualClock;
@@ -40,7 +41,7 @@ final class World {
 
   /** The spec of a start from the store. */
   String fromStore() {
-    return Specs.json("store", cut, dirtySinceMs, false);
+    return Specs.json("store", cut, dirtySinceMs, Age.NEVER);
   }
 
   List<Attempt> attempts() {

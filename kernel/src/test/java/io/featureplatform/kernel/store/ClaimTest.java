@@ -36,10 +36,10 @@ class ClaimTest {
   }
 
   private Attempt claim(Origin origin) throws InterruptedException {
-    return claim(origin, OURS, false, false);
+    return claim(origin, OURS, false, Age.NEVER);
   }
 
-  private Attempt claim(Origin origin, String deployment, boolean clean, boolean acceptAge)
+  private Attempt claim(Origin origin, String deployment, boolean clean, long acceptedMs)
       throws InterruptedException {
     executions++;
     return new Claim(registry, retry, clock)
@@ -50,7 +50,7 @@ class ClaimTest {
                 deployment,
                 origin,
                 clean,
-                new Age(UNDO_TTL_MS, acceptAge),
+                new Age(UNDO_TTL_MS, acceptedMs),
                 () -> ENDS))
         .attempt();
   }
@@ -65,7 +65,7 @@ class ClaimTest {
   void theAttemptTellsAll() throws Exception {
     claim(Origin.genesis());
     clock.advance(10);
-    Attempt second = claim(checkpoint(1, 17, 40), OURS, false, false);
+    Attempt second = claim(checkpoint(1, 17, 40), OURS, false, Age.NEVER);
     assertEquals(new Epoch(1, 17), second.start());
     assertEquals(17, second.baseLabel());
     assertEquals(18, second.firstLabel());
@@ -137,7 +137,7 @@ class ClaimTest {
     Origin tooOld = first;
     Throwable told = assertThrows(Age.TooOldException.class, () -> claim(tooOld));
     assertTrue(told.getMessage().contains("fp recover posts --from store --accept-age"));
-    assertEquals(6, claim(tooOld, OURS, false, true).number());
+    assertEquals(6, claim(tooOld, OURS, false, clock.nowMs()).number());
   }
 
   /** After an outage longer than undo rows are kept a person is asked, Flink's restarts too. */
@@ -151,6 +151,37 @@ class ClaimTest {
     assertThrows(Age.TooOldException.class, () -> claim(checkpoint));
   }
 
+  /** An acceptance is for what was left by then: the next long outage is asked again. */
+  @Test
+  void acceptancesEnd() throws Exception {
+    claim(Origin.genesis());
+    Origin old = checkpoint(1, 4, 40);
+    clock.advance(13 * HOUR_MS);
+    long acceptedMs = clock.nowMs();
+    assertEquals(2, claim(old, OURS, false, acceptedMs).number());
+    clock.advance(HOUR_MS);
+    Origin recovered = checkpoint(2, 9, 100);
+    clock.advance(11 * HOUR_MS);
+    assertEquals(3, claim(recovered, OURS, false, acceptedMs).number());
+    clock.advance(1);
+    assertThrows(Age.TooOldException.class, () -> claim(recovered, OURS, false, acceptedMs));
+  }
+
+  /** What the accepted job itself left before it recovered ages from the acceptance on. */
+  @Test
+  void acceptancesAgeThemselves() throws Exception {
+    claim(Origin.genesis());
+    Origin old = checkpoint(1, 4, 40);
+    clock.advance(13 * HOUR_MS);
+    long acceptedMs = clock.nowMs();
+    claim(old, OURS, false, acceptedMs);
+    Origin unrecovered = checkpoint(2, 9, 99);
+    clock.advance(11 * HOUR_MS);
+    assertEquals(3, claim(unrecovered, OURS, false, acceptedMs).number());
+    clock.advance(1);
+    assertThrows(Age.TooOldException.class, () -> claim(unrecovered, OURS, false, acceptedMs));
+  }
+
   /** A job that was stopped for days has left nothing behind, until it has started again. */
   @Test
   void cleanStopsDoNotAge() throws Exception {
@@ -158,15 +189,15 @@ class ClaimTest {
     Origin savepoint = checkpoint(1, 4, 100);
     clock.advance(72 * HOUR_MS);
     registry.setOwner("next");
-    Attempt first = claim(savepoint, "next", true, false);
+    Attempt first = claim(savepoint, "next", true, Age.NEVER);
     assertTrue(first.clean());
     assertEquals(clock.nowMs(), first.dirtySinceMs());
     clock.advance(HOUR_MS);
-    Attempt restarted = claim(savepoint, "next", true, false);
+    Attempt restarted = claim(savepoint, "next", true, Age.NEVER);
     assertFalse(restarted.clean());
     assertEquals(first.claimedMs(), restarted.dirtySinceMs());
     clock.advance(11 * HOUR_MS);
-    assertThrows(Age.TooOldException.class, () -> claim(savepoint, "next", true, false));
+    assertThrows(Age.TooOldException.class, () -> claim(savepoint, "next", true, Age.NEVER));
   }
 
   /** What a sweep has not reached is as old as the savepoint that it goes back to. */
@@ -181,7 +212,7 @@ class ClaimTest {
         .toCompletableFuture()
         .get();
     Origin swept = Origin.restored(savepoint, new Epoch(2, 1), takenMs, at(100));
-    Attempt attempt = claim(swept, OURS, true, false);
+    Attempt attempt = claim(swept, OURS, true, Age.NEVER);
     assertEquals(new Epoch(2, 1), attempt.start());
     assertEquals(4, attempt.baseLabel());
     assertEquals(takenMs, attempt.dirtySinceMs());

@@ -56,24 +56,24 @@ class ReadBackTest {
             false));
   }
 
-  private ReadBack reader(boolean acceptAge) {
+  private ReadBack reader(long acceptedMs) {
     Attempt ours = attempts.get(3);
     return new ReadBack(
         store,
         new Claimed(ours, attempts),
-        new Recovery(registry, retry, clock, "posts", ours, new Age(12 * HOUR_MS, acceptAge)));
+        new Recovery(registry, retry, clock, "posts", ours, new Age(12 * HOUR_MS, acceptedMs)));
   }
 
   private ReadBack.Found read(TileKey... keys) {
-    return read(false, keys);
+    return read(Age.NEVER, keys);
   }
 
-  private ReadBack.Found read(boolean acceptAge, TileKey... keys) {
-    return reader(acceptAge).read("a", Set.of(keys)).toCompletableFuture().join();
+  private ReadBack.Found read(long acceptedMs, TileKey... keys) {
+    return reader(acceptedMs).read("a", Set.of(keys)).toCompletableFuture().join();
   }
 
-  private Throwable refusal(boolean acceptAge) {
-    return assertThrows(CompletionException.class, () -> read(acceptAge, TileStore.HEAD))
+  private Throwable refusal(long acceptedMs) {
+    return assertThrows(CompletionException.class, () -> read(acceptedMs, TileStore.HEAD))
         .getCause();
   }
 
@@ -214,7 +214,7 @@ class ReadBackTest {
   @Test
   void laterWritersFence() {
     store.write("a", List.of(RowWrite.head(bytes(1))), WriteTime.of(4, 1));
-    assertEquals(ReadBack.FencedException.class, refusal(true).getClass());
+    assertEquals(ReadBack.FencedException.class, refusal(clock.nowMs()).getClass());
   }
 
   /** A dead row of which nothing tells what it was is never taken as it is, unless accepted. */
@@ -222,10 +222,21 @@ class ReadBackTest {
   void unresolvedRowsAreRefused() {
     attempts.put(3, withStart(3, new Epoch(1, 5)));
     write(2, 6, 1, 21); // Its undo row has expired.
-    assertEquals(ClaimRefusedException.class, refusal(false).getClass());
-    ReadBack.Found found = read(true, TileStore.HEAD);
+    assertEquals(ClaimRefusedException.class, refusal(Age.NEVER).getClass());
+    ReadBack.Found found = read(clock.nowMs(), TileStore.HEAD);
     assertHead(21, found);
     assertEquals(1, found.unresolved());
+  }
+
+  /** An acceptance is for what attempts left that had begun by then, not for later ones. */
+  @Test
+  void acceptancesAreForWhatWasThere() {
+    long acceptedMs = clock.nowMs();
+    clock.advance(HOUR_MS);
+    add(2, new Epoch(1, 5), 5);
+    attempts.put(3, withStart(3, new Epoch(1, 5)));
+    write(2, 6, 1, 21);
+    assertEquals(ClaimRefusedException.class, refusal(acceptedMs).getClass());
   }
 
   private Attempt withStart(int number, Epoch start) {
@@ -250,10 +261,10 @@ class ReadBackTest {
     write(2, 8, 1, 21);
     clock.advance(11 * HOUR_MS + 1);
     undo(2, 8, 1, 20);
-    assertEquals(Age.TooOldException.class, refusal(false).getClass());
-    assertHead(20, read(true, TileStore.HEAD));
+    assertEquals(Age.TooOldException.class, refusal(Age.NEVER).getClass());
+    assertHead(20, read(clock.nowMs(), TileStore.HEAD));
     cut(99);
-    assertEquals(Age.TooOldException.class, refusal(false).getClass());
+    assertEquals(Age.TooOldException.class, refusal(Age.NEVER).getClass());
     cut(100);
     assertHead(20, read(TileStore.HEAD)); // It has recovered.
   }

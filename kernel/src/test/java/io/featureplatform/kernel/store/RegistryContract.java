@@ -167,7 +167,7 @@ abstract class RegistryContract {
                 deployment,
                 Origin.cut(start, clock.nowMs()),
                 false,
-                new Age(43_200_000, false),
+                new Age(43_200_000, Age.NEVER),
                 () -> at(12, 0)))
         .attempt();
   }
