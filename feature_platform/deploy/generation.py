@@ -168,15 +168,26 @@ def drop_all_expired(world: World, report: Report) -> None:
         try:
             _drop_alone(world, name, report)
         except WorldError as error:
-            report(f"{name}: tables whose grace time is over were not dropped: {error}")
+            report(_not_dropped(name, error))
 
 
 def _drop_alone(world: World, name: str, report: Report) -> None:
-    """Drop what is expired under the lease: a rollback may just be taking a table back."""
+    """Drop what is expired under the lease: a rollback may just be taking a table back.
+
+    A table that cannot be dropped is told inside it, so that it is given back: kept for its whole
+    time and taken again, it would hide a dead job from who starts it.
+    """
     is_being_changed = world.registry.lease(name) is not None  # and dropped by who changes it
     if _expired(world, name) and not is_being_changed:
         with HeldLease(world.registry, world.clock, name, world.holder):
-            drop_expired(world, name, report)
+            try:
+                drop_expired(world, name, report)
+            except WorldError as error:
+                report(_not_dropped(name, error))
+
+
+def _not_dropped(name: str, error: WorldError) -> str:
+    return f"{name}: tables whose grace time is over were not dropped: {error}"
 
 
 def _expired(world: World, name: str) -> list[Generation]:
