@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import RegistryReader
+from feature_platform.registry.base import Attempt, RegistryReader
 
 ATTEMPTS_LOOKED_AT = 8
 UPGRADE_MS_MAX = 300_000
@@ -19,11 +19,17 @@ def measured_downtime_ms(registry: RegistryReader, deployed: Snapshot) -> int | 
     name, generation = deployed.featureset, deployed.generation
     attempts = registry.attempts(name, generation)[-ATTEMPTS_LOOKED_AT:]
     for before, attempt in reversed(list(pairwise(attempts))):
-        if attempt.deployment == before.deployment:
-            continue  # Flink's own restart
+        if not _is_upgrade(before, attempt):
+            continue
         cut = registry.cut(name, generation, attempt.r_attempt, attempt.r_label)
         took_ms = attempt.claimed_ms - cut.recorded_ms if cut else 0
         if 0 < took_ms <= UPGRADE_MS_MAX:
             flush_ms: int = deployed.job.get("settings", {}).get("flush_interval_ms", 0)
             return took_ms + flush_ms
     return None
+
+
+def _is_upgrade(before: Attempt, attempt: Attempt) -> bool:
+    """Tell whether one job went on where another had stopped: no crash, no rollback, no repair."""
+    are_jobs = before.kind == attempt.kind == "stream"
+    return are_jobs and attempt.clean and attempt.deployment != before.deployment

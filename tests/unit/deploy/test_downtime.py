@@ -18,13 +18,21 @@ else:
 FLUSH_MS = 1_000
 
 
-def upgraded(stage: Stage, gap_ms: int, *, deployment: str = "another") -> int | None:
+def upgraded(
+    stage: Stage,
+    gap_ms: int,
+    *,
+    deployment: str = "another",
+    kind: str = "stream",
+    clean: bool = True,
+) -> int | None:
     """Let a job stop at a cut and another one claim after a gap; return what was measured."""
     snapshot = stage.apply().snapshot
     assert snapshot is not None
     stage.run_to(1, 4, p0=5)
     stage.clock.advance(gap_ms)
-    stage.claim(2, (1, 4), deployment=deployment or snapshot.deployment)
+    owner = deployment or snapshot.deployment
+    stage.claim(2, (1, 4), deployment=owner, kind=kind, clean=clean)
     return measured_downtime_ms(stage.registry, snapshot)
 
 
@@ -46,7 +54,7 @@ def test_plans_without_a_definition_are_explained_by_it_too(stage: Stage) -> Non
     stage.clock.advance(7_000)
     settings = ("features:", "settings: {parallelism: 2}\nfeatures:")
     assert stage.apply(settings).error is None
-    stage.claim(2, (1, 2), base_label=2)
+    stage.claim(2, (1, 2), base_label=2, clean=True)
     found = Checked(results=(), wrong=("e",))
     plans = [
         make_rollback_plan(stage.world, "posts"),
@@ -63,6 +71,20 @@ def test_plans_without_a_definition_are_explained_by_it_too(stage: Stage) -> Non
 def test_flinks_own_restart_is_no_upgrade(stage: Stage) -> None:
     """The same deployment claims again."""
     assert upgraded(stage, 7_000, deployment="") is None
+
+
+def test_what_follows_a_crash_is_no_upgrade(stage: Stage) -> None:
+    """Its newest cut is from before it died, so the gap is how long that went unseen, too."""
+    assert upgraded(stage, 7_000, clean=False) is None
+
+
+def test_a_rollback_is_no_upgrade(stage: Stage) -> None:
+    """Its sweep claims at once, and the old job starts after it."""
+    assert upgraded(stage, 7_000, kind="sweep") is None
+    stage.cut(2, 1, p0=5)
+    stage.clock.advance(7_000)
+    stage.claim(3, (2, 1), deployment="third", clean=True)
+    assert measured_downtime_ms(stage.registry, stage.deployed) is None
 
 
 def test_a_long_stop_is_no_upgrade(stage: Stage) -> None:
