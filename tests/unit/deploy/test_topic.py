@@ -109,7 +109,7 @@ def test_an_id_that_is_not_known_refuses_nothing(stage: Stage, kept: str, presen
     stage.topics.id = present
     stage.flink.fail(stage.deployed.job_id)
     assert ensure_running(stage.world, "posts") is True
-    assert stage.deployed.topic_id == kept or present
+    assert stage.deployed.topic_id == (kept or present)
 
 
 def lose_a_checkpoint(stage: Stage) -> None:
