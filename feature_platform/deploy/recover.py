@@ -7,13 +7,14 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import replaced
-from feature_platform.deploy.recovered import passed_by
+from feature_platform.deploy.recovered import newest_cut, passed_by
 from feature_platform.deploy.start import (
     age_limit_ms,
     begin,
     check_alive,
     epoch_of,
     known_positions,
+    refuse_unfinished_repair,
 )
 from feature_platform.deploy.topic import check_offsets, check_topic
 from feature_platform.deploy.walk import Report, silent
@@ -104,7 +105,10 @@ def make_recover_plan(
         )
         raise PlanRefusedError(msg)
     chosen, reason = (start, "asked for") if start else _choice(world, deployed)
-    begin(world, deployed, chosen, accept_age=accept_age)
+    if chosen == "store" and _waits_for_sweep(world, deployed):
+        _check_sweepable(world, deployed)
+    else:
+        begin(world, deployed, chosen, accept_age=accept_age)
     downtime_ms = measured_downtime_ms(world.registry, deployed)
     return plan_recover(deployed, chosen, reason, accept_age=accept_age, downtime_ms=downtime_ms)
 
@@ -130,6 +134,8 @@ def make_rollback_plan(world: World, name: str, *, accept_age: bool = False) -> 
         job = world.cluster.job(deployed.job_id)
         if deployed.state == "running" and job is not None and job.lives:
             return plan_sweep(deployed, accept_age=accept_age)
+        if deployed.state == "running" and not world.cluster.retained_checkpoint(deployed.job_id):
+            return make_recover_plan(world, name, "store", accept_age=accept_age)
         return plan_restart(deployed, accept_age=accept_age, downtime_ms=downtime_ms)
     previous = Snapshot.from_json(deployed.previous) if deployed.previous else None
     before = replaced(world, deployed) if previous is None else None
@@ -180,6 +186,21 @@ def _check_way_back(world: World, before: Snapshot, what: str) -> None:
     positions = known_positions(world, before)
     if positions:
         check_offsets(name, positions, world.topics.bounds(before.topic))
+
+
+def _waits_for_sweep(world: World, deployed: Snapshot) -> bool:
+    """Tell whether the only cut to go on from is the one that a sweep is still to make."""
+    name, generation = deployed.featureset, deployed.generation
+    attempts = world.registry.attempts(name, generation)
+    return deployed.unswept and newest_cut(world.registry.cuts(name, generation), attempts) is None
+
+
+def _check_sweepable(world: World, deployed: Snapshot) -> None:
+    """Make sure that one can go on from the rows as a sweep will have written them."""
+    refuse_unfinished_repair(world, deployed)
+    check_topic(world, deployed)
+    bounds = world.topics.bounds(deployed.topic)
+    check_offsets(deployed.featureset, known_positions(world, deployed), bounds)
 
 
 def _choice(world: World, deployed: Snapshot) -> tuple[Start, str]:

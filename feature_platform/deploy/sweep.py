@@ -103,8 +103,9 @@ def _check_age(world: World, deployed: Snapshot, line: Line) -> None:
         msg = (
             f"{name}: it is too late to write back all that an undone version wrote since "
             f"{to_iso(began_ms)}: undo rows are kept for {format_duration(undo_ttl_ms)} only. "
-            f"To write back what is still known: fp rollback {name} --accept-age; then correct the "
-            f"rest from the events: fp check {name} --repair"
+            f"To write back what is still known: fp rollback {name} --accept-age (if its job does "
+            f"not start: fp recover {name} --accept-age); then correct the rest from the events: "
+            f"fp check {name} --repair"
         )
         raise PlanRefusedError(msg)
 

@@ -68,7 +68,7 @@ def plan_recover(
         accept_age: Go on although rows may be wrong that can no longer be put right.
         downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
     """
-    sweep = sweep_of(deployed) if deployed.unswept else ()
+    sweep = sweep_of(deployed, accept_age=accept_age) if deployed.unswept else ()
     first = sweep if start == "store" else ()  # the swept rows are the only cut that is left
     stages: tuple[Stage, ...] = (
         TakeLease(),

@@ -10,10 +10,11 @@ from feature_platform.clock import Clock
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import stop
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.recover import ensure_running, make_rollback_plan
+from feature_platform.deploy.recover import ensure_running, make_recover_plan, make_rollback_plan
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, StoreUnavailableError
 from feature_platform.plan.explain import explain
+from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
 from feature_platform.store.base import (
@@ -209,6 +210,55 @@ def test_a_sweep_that_comes_too_late_waits_for_a_person(stage: Stage) -> None:
     execute(plan, stage.world)
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
     assert stage.deployed.flink_sql == first.flink_sql
+
+
+def broken_off(stage: Stage) -> None:
+    """Roll back, let the sweep and then the job die, and lose the job's checkpoint."""
+    upgraded(stage)
+    whole = stage.world
+    stage.world = replace(whole, tiles=Killed(stage.clock, stage.tiles, pages=0))
+    with pytest.raises(StoreUnavailableError):
+        roll_back(stage)
+    stage.world = whole
+    stage.clock.advance(61_000)
+    stage.flink.fail(stage.deployed.job_id)
+    del stage.flink.checkpoints[stage.deployed.job_id]
+
+
+def test_a_sweep_makes_the_cut_that_is_missing(stage: Stage) -> None:
+    """Nothing else is left to go on from: the sweep comes first."""
+    broken_off(stage)
+    execute(make_recover_plan(stage.world, "posts", "store"), stage.world)
+    start = stage.flink.specs[-1]["start"]
+    assert (start["from"], start["r_attempt"], start["r_label"]) == ("store", 3, 1)
+    assert (head(stage), stage.deployed.unswept) == (b"old", False)
+
+
+def test_the_cut_of_a_sweep_needs_its_events(stage: Stage) -> None:
+    """As any other cut; it is found before anything is touched."""
+    broken_off(stage)
+    stage.topics.begins["post_events/0"] = 7
+    with pytest.raises(PlanRefusedError, match="offsets 5 to 6 are gone"):
+        make_recover_plan(stage.world, "posts", "store")
+
+
+@pytest.mark.parametrize("make", [make_rollback_plan, make_recover_plan])
+@pytest.mark.parametrize("has_cut", [False, True])
+def test_a_late_sweep_without_a_checkpoint_has_a_way_out(
+    stage: Stage, make: Callable[..., Plan], *, has_cut: bool
+) -> None:
+    """Both commands lead to the store, and the sweep knows what was accepted."""
+    broken_off(stage)
+    if has_cut:
+        stage.claim(4, (3, 1), end_offsets={"post_events/0": 9}, clean=True)
+        stage.cut(4, 2, p0=7)
+    stage.clock.advance(11 * HOUR_MS + 1)
+    with pytest.raises(PlanRefusedError, match="--accept-age"):
+        execute(make(stage.world, "posts"), stage.world)
+    execute(make(stage.world, "posts", accept_age=True), stage.world)
+    assert stage.flink.specs[-1]["start"]["from"] == "store"
+    assert stage.flink.running == [stage.deployed.job_id]
+    assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
 def test_a_late_way_back_that_is_accepted_starts_the_old_version_too(stage: Stage) -> None:
