@@ -27,7 +27,7 @@ from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.start import restore_path
 from feature_platform.deploy.walk import Report, Walk, silent
 from feature_platform.deploy.world import World
-from feature_platform.errors import JobFailedError, PlanRefusedError
+from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
 from feature_platform.plan.explain import describe
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
@@ -118,7 +118,7 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
                 report(describe(stage))
                 execution.do(stage)
         except JobFailedError as error:
-            msg = f"{plan.featureset}: {error}; {execution.roll_back()}"
+            msg = f"{plan.featureset}: {error}; {execution.roll_back(error)}"
             raise type(error)(msg) from error
         drop_expired(world, plan.featureset)
     return world.registry.snapshot(plan.featureset)
@@ -133,6 +133,7 @@ class _Execution:
         self._name = plan.featureset
         self._walk = Walk(world, plan.featureset, plan.deployed, report)
         self._walk.adopt(plan.target)
+        self._submitted = False
 
     def do(self, stage: Stage) -> None:
         """Do one stage."""
@@ -265,9 +266,10 @@ class _Execution:
             self._walk.launch(
                 self._target(), stage.start, origin=self._origin(), accept_age=stage.accept_age
             )
+            self._submitted = True
 
-    def roll_back(self) -> str:
-        """Undo what a failed walk has begun; returns what runs now, in words."""
+    def roll_back(self, error: JobFailedError) -> str:
+        """Undo what a failed walk has begun; returns what runs now, and what to do, in words."""
         walk = self._walk
         if walk.progress:
             self._world.cluster.cancel(walk.progress.deployment)
@@ -279,13 +281,18 @@ class _Execution:
         self._world.registry.retire_ids(self._name, _ids(walk.snapshot))
         drop_abandoned(self._world, self._name, walk.snapshot)
         if walk.snapshot.state != "deploying":
-            return "nothing else was changed; correct the cause and apply again"
+            return self._unchanged(error)
         kind = self._plan.change.kind
         if kind == "repair" and self._newest_kind(walk.snapshot) != "repair":
             return walk.bring_back()
         if kind == "forward" or (kind == "rollback" and self._plan.deployed != walk.snapshot):
             return self._return()
         return f"nothing else was changed; to start it another way: fp recover {self._name}"
+
+    def _unchanged(self, error: JobFailedError) -> str:
+        if isinstance(error, RestoreFailedError) and not self._submitted:
+            return "nothing else was changed"  # what cannot be gone on from says what can
+        return "nothing else was changed; correct the cause and apply again"
 
     def _newest_kind(self, deployed: Snapshot) -> str:
         last = newest(self._world.registry.attempts(self._name, deployed.generation))

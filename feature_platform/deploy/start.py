@@ -20,7 +20,7 @@ from feature_platform.deploy.recovered import (
     passed_by,
 )
 from feature_platform.deploy.savepoint import checkpoint_id
-from feature_platform.deploy.topic import check_offsets, check_topic
+from feature_platform.deploy.topic import check_not_truncated, check_offsets, check_topic
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
 from feature_platform.plan.snapshot import Snapshot, Stop
@@ -208,16 +208,23 @@ def _check_restorable(
     Flink would find out only while the job runs, and fail again and again.
 
     Raises:
-        RestoreFailedError: It does not; the store is left, whose newest cut may be younger.
+        RestoreFailedError: It does not; the store is left, whose newest cut may be younger. No cut
+            helps if the topic was made anew or truncated.
     """
+    name, bounds = deployed.featureset, world.topics.bounds(deployed.topic)
     try:
         check_topic(world, deployed)
+        check_not_truncated(name, positions, bounds)
+    except PlanRefusedError as error:
+        msg = f"{what} cannot be gone on from: {error}"
+        raise RestoreFailedError(msg) from error
+    try:
         if positions:
-            check_offsets(deployed.featureset, positions, world.topics.bounds(deployed.topic))
+            check_offsets(name, positions, bounds)
     except PlanRefusedError as error:
         msg = (
             f"{what} cannot be gone on from: {error}. If a younger cut stands in the store: "
-            f"fp recover {deployed.featureset} --from store"
+            f"fp recover {name} --from store"
         )
         raise RestoreFailedError(msg) from error
 

@@ -1,6 +1,6 @@
 """Whether a topic is still the one that was read, and holds all that comes after some offsets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from feature_platform.deploy.world import World
 from feature_platform.errors import PlanRefusedError
@@ -37,22 +37,35 @@ def check_offsets(
         PlanRefusedError: Events are gone, or the topic was made anew; says which offsets of which
             partitions.
     """
+    check_not_truncated(name, positions, bounds)
     gone = [
         f"{part}: offsets {positions.get(part, 0)} to {first - 1} are gone"
         for part, (first, _) in sorted(bounds.items())
         if positions.get(part, 0) < first
     ]
+    if gone:
+        raise PlanRefusedError(_refusal(name, "Kafka has deleted events", gone))
+
+
+def check_not_truncated(
+    name: str, positions: Mapping[str, int], bounds: Mapping[str, tuple[int, int]]
+) -> None:
+    """Make sure that a topic does not end before some positions; younger ones would not help.
+
+    Raises:
+        PlanRefusedError: It does; says where.
+    """
     anew = [
         f"{part}: it ends at {bounds.get(part, (0, 0))[1]}, {position} were read"
         for part, position in sorted(positions.items())
         if position > bounds.get(part, (0, 0))[1]
     ]
-    if gone or anew:
-        why = "its topic was truncated or made anew" if anew else "Kafka has deleted events"
-        msg = (
-            f"{name} cannot go on from there: {why}: {'; '.join(gone + anew)}. {_count_anew(name)}"
-        )
-        raise PlanRefusedError(msg)
+    if anew:
+        raise PlanRefusedError(_refusal(name, "its topic was truncated or made anew", anew))
+
+
+def _refusal(name: str, why: str, facts: Sequence[str]) -> str:
+    return f"{name} cannot go on from there: {why}: {'; '.join(facts)}. {_count_anew(name)}"
 
 
 def _count_anew(name: str) -> str:

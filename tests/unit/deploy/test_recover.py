@@ -70,6 +70,15 @@ def test_a_job_without_any_checkpoint_is_started_from_the_store(stage: Stage) ->
     assert (start["from"], start["offsets"], start["r_attempt"]) == ("store", {}, 0)
 
 
+def test_a_missing_checkpoint_names_one_next_step(stage: Stage) -> None:
+    """To apply again would end the same."""
+    job = running(stage)
+    stage.flink.fail(job)
+    stage.flink.checkpoints.clear()
+    error = str(stage.apply().error)
+    assert error.endswith("in the store: fp recover posts; nothing else was changed")
+
+
 def test_state_that_cannot_be_read_leads_to_the_store(stage: Stage) -> None:
     """The job fails while it restores, which is told at its first failure."""
     job = running(stage)

@@ -139,6 +139,20 @@ def test_events_after_a_checkpoint_that_are_gone_are_named(
         make_recover_plan(stage.world, "posts", start)
 
 
+@pytest.mark.parametrize(
+    ("present", "end", "said"), [("second", 9, ANEW), ("first", 2, "it ends at 2")]
+)
+def test_no_cut_helps_a_topic_that_was_made_anew(
+    stage: Stage, present: str, end: int, said: str
+) -> None:
+    """The store, which would be refused for the same, is not named as a way on."""
+    lose_a_checkpoint(stage)
+    stage.topics.id, stage.topics.ends = present, {"post_events/0": end}
+    with pytest.raises(RestoreFailedError, match=said) as caught:
+        make_recover_plan(stage.world, "posts", "checkpoint")
+    assert "--from store" not in str(caught.value)
+
+
 def test_a_stop_remembers_its_offsets_longer_than_its_cut_is_kept(stage: Stage) -> None:
     """Kafka may drop events later than the registry drops cuts."""
     stop(stage.world, "posts")
