@@ -1,17 +1,22 @@
 """What the sensor does at a tick: what to write down, what to start again, and why. Pure.
 
 A dead job is started again at once, then after 30 s, then each time after twice as long, at most
-half an hour; one that a person must look at is not started, and its words say why.
+half an hour; one that a person must look at is not started, and its words say why. A job that
+Flink does not know may be one that a new job manager has yet to recover: it is dead only once it
+was not known for a while.
 """
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from feature_platform.clock import to_iso
+from feature_platform.deploy.status import UNKNOWN
 from feature_platform.orchestration.health import Health, in_words
 
 OBSERVE_EVERY_MS = 60_000
+MISSING_MS = 10_000
+"""Less than the time between two ticks: the second one that finds no job starts it."""
 FIRST_RETRY_MS = 30_000
 LAST_RETRY_MS = 1_800_000
 DOUBLINGS_MAX = 10
@@ -29,6 +34,8 @@ class Seen:
     tries: int = 0
     """How often this job, found dead, was started again."""
     tried_ms: int = 0
+    missing_ms: int = 0
+    """Since when Flink does not know the job; 0 if it does."""
 
     @property
     def retry_ms(self) -> int:
@@ -87,9 +94,11 @@ def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> Tick:
         observation = _observe(health, seen, now_ms)
         observations += [observation] if observation else []
         present = _seen(health, seen, now_ms if observation else None)
+        present = replace(present, missing_ms=_missing_ms(health, seen, now_ms))
         words.append(in_words(health))
-        if health.wants_start and now_ms < present.retry_ms:
-            words.append(f"{health.featureset}: next try at {to_iso(present.retry_ms)}")
+        next_try_ms = _next_try_ms(present)
+        if health.wants_start and now_ms < next_try_ms:
+            words.append(f"{health.featureset}: next try at {to_iso(next_try_ms)}")
         elif health.wants_start:
             present = _tried(present, now_ms)
             restarts.append(_restart(health, present))
@@ -138,8 +147,20 @@ def _seen(health: Health, seen: Seen | None, observed_ms: int | None) -> Seen:
     )
 
 
+def _missing_ms(health: Health, seen: Seen | None, now_ms: int) -> int:
+    if health.job_state != UNKNOWN:
+        return 0
+    same_job = seen is not None and seen.job_id == health.job_id
+    return (seen.missing_ms if seen and same_job else 0) or now_ms
+
+
+def _next_try_ms(seen: Seen) -> int:
+    sure_ms = seen.missing_ms + MISSING_MS if seen.missing_ms else 0
+    return max(seen.retry_ms, sure_ms)
+
+
 def _tried(seen: Seen, now_ms: int) -> Seen:
-    return Seen(**(asdict(seen) | {"tries": seen.tries + 1, "tried_ms": now_ms}))
+    return replace(seen, tries=seen.tries + 1, tried_ms=now_ms)
 
 
 def _restart(health: Health, seen: Seen) -> Restart:

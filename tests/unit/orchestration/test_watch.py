@@ -88,9 +88,29 @@ def test_tries_are_farther_and_farther_apart() -> None:
     """After the first try 30 s pass, then 60: tries at 0, 30 and 90 s."""
     tick, tried = None, []
     for second in range(0, 120, 15):
-        tick = _tick(_health(job_state="UNKNOWN"), tick, after_s=second)
+        tick = _tick(_health(job_state="FAILED"), tick, after_s=second)
         tried += [second for _ in tick.restarts]
     assert tried == [0, 30, 90]
+
+
+def test_a_job_that_flink_does_not_know_is_waited_for() -> None:
+    """A new job manager may have yet to recover it; a second one would be started beside it."""
+    first = _tick(_health(job_state="UNKNOWN"))
+    assert first.restarts == ()
+    assert first.words.endswith("should run; posts: next try at 1970-01-01T12:00:10Z")
+    again = _tick(_health(job_state="UNKNOWN"), first, after_s=3)
+    assert again.restarts == ()
+    (restart,) = _tick(_health(job_state="UNKNOWN"), again, after_s=15).restarts
+    assert restart.run_key == "restart:posts:j1:1"
+
+
+def test_a_job_that_flink_knows_again_was_recovered() -> None:
+    """What was missing before does not count later, nor for another job."""
+    missing = _tick(_health(job_state="UNKNOWN"))
+    found = _tick(_health(), missing, after_s=15)
+    assert _tick(_health(job_state="UNKNOWN"), found, after_s=600).restarts == ()
+    other = _health(job_state="UNKNOWN", job_id="j2")
+    assert _tick(other, missing, after_s=15).restarts == ()
 
 
 def test_every_try_has_a_run_key_of_its_own() -> None:
