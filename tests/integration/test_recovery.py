@@ -67,7 +67,7 @@ def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: C
 def test_after_the_undo_time_a_person_is_asked(case: Case) -> None:
     """It says since when, and goes on once the person has accepted."""
     case.lose_job()
-    undo_ttl_ms = 60_000  # from the acceptance on it is long enough to start, and to recover
+    undo_ttl_ms = 30_000  # from the acceptance on it is long enough to start, and to recover
     time.sleep(undo_ttl_ms / 1000)
     store = case.settings.store.model_copy(update={"undo_ttl_ms": undo_ttl_ms})
     late = replace(case.world, settings=case.settings.model_copy(update={"store": store}))
