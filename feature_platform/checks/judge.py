@@ -10,11 +10,12 @@ from feature_platform.checks.result import Findings
 from feature_platform.checks.scope import Scope
 from feature_platform.checks.tiles import Difference, compare, conservation, decoded
 from feature_platform.clock import Clock
-from feature_platform.deploy.as_of import encoded_tiles_as_of
+from feature_platform.deploy.as_of import Told, tiles_as_of
 from feature_platform.deploy.repair import ENTITIES_MAX
 from feature_platform.errors import CorruptRowError
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import History
+from feature_platform.rows.codec import decode_each
 from feature_platform.rows.partials import Row
 from feature_platform.store.base import UNDO_LEVEL, EntityReader, TileKey, TileReader, written_by
 
@@ -40,8 +41,11 @@ class AsOf:
     attempts: Sequence[Attempt]
     line: History
     cut: Cut
+    clock: Clock
+    undo_until_ms: int
+    """After this, undo rows that say what rows were at the cut may have expired."""
 
-    def read(self, entity: str) -> Mapping[TileKey, bytes] | CorruptRowError:
+    def read(self, entity: str) -> Told | CorruptRowError:
         """Return an entity's tiles, or why they cannot be read.
 
         Raises:
@@ -52,16 +56,25 @@ class AsOf:
         if max(writers, default=0) > self.attempts[-1].attempt:
             self.attempts = self.known_attempts()
         try:
-            return encoded_tiles_as_of(self.attempts, self.line, stored)
+            return tiles_as_of(self.attempts, self.line, stored, undo_gone=self.undo_gone)
         except CorruptRowError as error:
             return error
+
+    @property
+    def undo_gone(self) -> bool:
+        """Whether undo rows may have expired by now."""
+        return self.clock.now_ms() > self.undo_until_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What was found of one entity."""
 
-    tiles: Mapping[TileKey, Row] = field(default_factory=dict)
+    counted: Mapping[TileKey, Row] = field(default_factory=dict)
+    """Tiles whose events are added up: the stored ones, and the expected ones where nobody knows
+    what was stored."""
+    left_out: int = 0
+    """Rows of which nobody knows any more what they were."""
     compared: int = 0
     sums: int = 0
     unreadable: Sequence[str] = ()
@@ -77,14 +90,14 @@ class Verdict:
 class Judge:
     """Adds up what it finds of entities (mutable)."""
 
-    def __init__(self, rows: AsOf, scope: Scope, clock: Clock) -> None:
+    def __init__(self, rows: AsOf, scope: Scope) -> None:
         """Begin with none."""
-        self._rows, self._clock = rows, clock
+        self._rows = rows
         self.scope = scope
         """Its present goes along: a tile is judged only if it lasts after it was read."""
         self.counts = Counts(scope.snapshot)
         self.seen: set[str] = set()
-        self.tiles, self.sums = 0, 0
+        self.tiles, self.sums, self.left_out = 0, 0, 0
         self.unreadable, self.unconserved = Findings(), Findings()
         self.differences: list[Difference] = []
         self.different = 0
@@ -97,10 +110,7 @@ class Judge:
                 self._add(entity, self._settled(entity, stored, expected[entity]))
 
     def _settled(
-        self,
-        entity: str,
-        stored: Mapping[TileKey, bytes] | CorruptRowError,
-        expected: Mapping[TileKey, bytes],
+        self, entity: str, stored: Told | CorruptRowError, expected: Mapping[TileKey, bytes]
     ) -> Verdict:
         """Judge an entity; what is not clean is read again, whether it stays so."""
         verdict = self._verdict(entity, stored, expected)
@@ -111,19 +121,18 @@ class Judge:
         return verdict
 
     def _verdict(
-        self,
-        entity: str,
-        stored: Mapping[TileKey, bytes] | CorruptRowError,
-        expected: Mapping[TileKey, bytes],
+        self, entity: str, stored: Told | CorruptRowError, expected: Mapping[TileKey, bytes]
     ) -> Verdict:
-        self.scope = self.scope.at(self._clock.now_ms())
+        self.scope = self.scope.at(self._rows.clock.now_ms())
         if isinstance(stored, CorruptRowError):
             return Verdict(unreadable=[f"entity {entity!r}: {stored}"])
-        tiles, unreadable = decoded(entity, stored, self.scope.snapshot)
+        tiles, unreadable = decoded(entity, stored.tiles, self.scope.snapshot)
         compared, differences = compare(entity, stored, tiles, expected, self.scope)
-        sums, unconserved = conservation(entity, tiles, self.scope)
+        whole = not stored.unknown
+        sums, unconserved = conservation(entity, tiles, self.scope) if whole else (0, [])
         return Verdict(
-            tiles=tiles,
+            counted=tiles | _instead(stored, expected),
+            left_out=len(stored.unknown),
             compared=compared,
             sums=sums,
             unreadable=unreadable,
@@ -133,7 +142,8 @@ class Judge:
 
     def _add(self, entity: str, verdict: Verdict) -> None:
         self.seen.add(entity)
-        self.counts.add(verdict.tiles)
+        self.counts.add(verdict.counted)
+        self.left_out += verdict.left_out
         self.tiles += verdict.compared
         self.sums += verdict.sums
         self.unreadable.add(verdict.unreadable)
@@ -142,3 +152,9 @@ class Judge:
         if not verdict.is_clean and len(self.wrong) <= ENTITIES_MAX:
             self.wrong.append(entity)
         self.differences += verdict.differences[: DIFFERENCES_MAX - len(self.differences)]
+
+
+def _instead(stored: Told, expected: Mapping[TileKey, bytes]) -> dict[TileKey, Row]:
+    """Return the expected tiles where it is not known what was stored."""
+    keys = [key for key in expected if not stored.tells(key)]
+    return dict(zip(keys, decode_each([expected[key] for key in keys]), strict=True))

@@ -26,7 +26,7 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.recount import SLICES, Fact, Wanted, rows_of
 from feature_platform.deploy.recovered import newest_cut
-from feature_platform.deploy.start import unfinished_repair
+from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
@@ -138,7 +138,7 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     log = next(facts)
     recounted = Recounted(damage=tuple(log["damage"]))
     scope = Scope.of(snapshot, world.clock.now_ms(), ask.span, log["complete_ms"])
-    judge = Judge(rows, scope, world.clock)
+    judge = Judge(rows, scope)
     for batch in _batches(recounted.entities(facts)):
         judge.judge(dict(batch))
         report(f"{len(judge.seen):,} entities, {judge.tiles:,} tiles compared")
@@ -149,6 +149,7 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     of = f"{len(judge.seen):,} entities{recounted.share}"
     if len(judge.seen) - known == STRANGERS_MAX:
         of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
+    of += _too_old(judge, cut)
     next_step = _next_step(name, ask, recounted)
     results = (
         _count(judge, recounted, of, next_step),
@@ -183,6 +184,8 @@ def _newest(world: World, snapshot: Snapshot) -> AsOf | None:
         attempts=attempts,
         line=line,
         cut=cut,
+        clock=world.clock,
+        undo_until_ms=cut.recorded_ms + age_limit_ms(world.settings.store.undo_ttl_ms),
     )
 
 
@@ -238,6 +241,16 @@ def _offsets(topic: str, fact: Fact) -> str:
     named = "; ".join(f"{topic}/{part}: {', '.join(all_of)}" for part, all_of in parts.items())
     more = fact["events"] - min(len(fact["offsets"]), OFFSETS_MAX)
     return f"its {fact['events']} events: {named}" + (f" and {more} more" if more else "")
+
+
+def _too_old(judge: Judge, cut: Cut) -> str:
+    """Say how many rows are not judged because the cut is too old; empty if all are."""
+    if not judge.left_out:
+        return ""
+    return (
+        f"; left out: {judge.left_out:,} rows that may have been written after the cut of "
+        f"{to_iso(cut.recorded_ms)}, as what they were then may not be known any more"
+    )
 
 
 def _next_step(name: str, ask: Ask, recounted: Recounted) -> str:

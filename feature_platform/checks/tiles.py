@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from feature_platform.checks.scope import Scope
+from feature_platform.deploy.as_of import Told
 from feature_platform.deploy.tile_values import name_tile, spell, values_of
 from feature_platform.errors import CorruptRowError
 from feature_platform.plan.snapshot import Snapshot
@@ -58,13 +59,13 @@ def _one_by_one(
 
 
 def compare(
-    entity: str, stored: Encoded, tiles: Decoded, expected: Encoded, scope: Scope
+    entity: str, told: Told, tiles: Decoded, expected: Encoded, scope: Scope
 ) -> tuple[int, list[Difference]]:
     """Compare what is stored of an entity with what was recomputed.
 
     Args:
         entity: Its key.
-        stored: Its tiles as of a cut.
+        told: Its tiles as of a cut; those of which nothing is known are not judged.
         tiles: The same, decoded.
         expected: Its tiles as recomputed from the events up to the same cut.
         scope: What may be judged.
@@ -72,10 +73,10 @@ def compare(
     Returns:
         How many tiles were compared, and what differs.
     """
-    compared, found = 0, list[Difference]()
+    compared, found, stored = 0, list[Difference](), told.tiles
     for key in sorted(stored.keys() | expected.keys()):
         columns = scope.columns(key)
-        if not columns or (key in stored and key not in tiles):
+        if not columns or not told.tells(key) or (key in stored and key not in tiles):
             continue
         compared += 1
         if stored.get(key) != expected.get(key):

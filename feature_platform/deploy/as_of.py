@@ -1,53 +1,63 @@
 """Rows as they were at an epoch, however much was written since: what undo rows are there for.
 
-A sweep writes them back, a comparison of two generations reads them. Undo rows are kept for the
-undo time, so an epoch that is older cannot be seen this way.
+A sweep writes them back, comparisons read them. Undo rows are kept for the undo time: of an epoch
+that is older, only rows can be told that have not been written since.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from feature_platform.errors import CorruptRowError
 from feature_platform.registry.base import Attempt
 from feature_platform.registry.history import History, history, holds
-from feature_platform.rows.codec import decode_each, split_head
-from feature_platform.rows.partials import Row
+from feature_platform.rows.codec import split_head
 from feature_platform.rows.undo import RowKey, UndoKey, decode_undo, undo_key
 from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, StoredRow, TileKey, written_by
 
 Undo = Mapping[UndoKey, Mapping[RowKey, bytes | None]]
 
 
+_HEAD = (HEAD_LEVEL, 0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What can be told of an entity's tiles as of a history."""
+
+    tiles: Mapping[TileKey, bytes]
+    """Those of its head and those in rows, encoded."""
+    unknown: frozenset[TileKey] = frozenset()
+    """Rows that were written since, and nothing says any more what they were; (-1, 0): the head."""
+
+    def tells(self, key: TileKey) -> bool:
+        """Tell whether it is known what a tile was, or that it was not there."""
+        return key in self.tiles or not {key, _HEAD} & self.unknown
+
+
 def tiles_as_of(
-    attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow]
-) -> dict[TileKey, Row]:
-    """Return all tiles of an entity as of a history, decoded; see `encoded_tiles_as_of`.
-
-    Raises:
-        CorruptRowError: A row is malformed, or nothing says any more what it was.
-    """
-    encoded = encoded_tiles_as_of(attempts, line, stored)
-    return dict(zip(encoded, decode_each(list(encoded.values())), strict=True))
-
-
-def encoded_tiles_as_of(
-    attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow]
-) -> dict[TileKey, bytes]:
+    attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow], *, undo_gone: bool
+) -> Told:
     """Return all tiles of an entity as of a history, those in its head and those in rows.
 
     Args:
         attempts: All of the generation.
         line: The history of a cut's epoch; everything written by it and before counts.
         stored: Every row of the entity, undo rows included, in any order.
+        undo_gone: Undo rows may have expired: only rows whose writing is of the line are told.
 
     Raises:
-        CorruptRowError: A row is malformed, or nothing says any more what it was.
+        CorruptRowError: A row is malformed, or no undo row says what it was.
     """
     stored = tuple(stored)
     undo = decoded_undo(stored)
     tiles: dict[TileKey, bytes] = {}
+    unknown: set[TileKey] = set()
     for row in stored:
         key = RowKey(row.level, row.start_ms)
         if row.level == UNDO_LEVEL:
+            continue
+        if undo_gone and not is_of_line(attempts, line, row.written):
+            unknown.add(key)
             continue
         payload = value_as_of(attempts, line, undo, key, row)
         if payload is None:
@@ -56,7 +66,18 @@ def encoded_tiles_as_of(
             tiles |= encoded_tiles(payload)
         else:
             tiles[row.level, row.start_ms] = payload
-    return tiles
+    return Told(tiles=tiles, unknown=frozenset(unknown))
+
+
+def is_of_line(attempts: Iterable[Attempt], line: History, written: int) -> bool:
+    """Tell whether a write is certainly of a history, by its timestamp alone.
+
+    Such a row has not been written since, so it is as it was; of others it is not known.
+    """
+    writer, flush = written_by(written)
+    known = next((item for item in attempts if item.attempt == writer), None)
+    label = known.label_at_most(flush) if known else None
+    return label is not None and holds(line, (writer, label))
 
 
 def decoded_undo(stored: Iterable[StoredRow]) -> Undo:

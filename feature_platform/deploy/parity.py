@@ -1,7 +1,8 @@
 """Parity of a new generation with the one before: what means the same is the same, byte for byte.
 
 Both are compared as they were at the backfill's P, which is a cut of the old generation, however
-far their jobs have gone since.
+far their jobs have gone since. Once undo rows may have expired, only what was not written since is
+compared; if that is nothing, a person must decide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from feature_platform.clock import to_iso
-from feature_platform.deploy.as_of import tiles_as_of
+from feature_platform.deploy.as_of import Told, tiles_as_of
 from feature_platform.deploy.start import age_limit_ms
 from feature_platform.deploy.tile_values import differing, lasts, values_of
 from feature_platform.deploy.walk import BACKFILL, Report
@@ -19,8 +20,9 @@ from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
+from feature_platform.rows.codec import decode_each
 from feature_platform.store.base import TileKey
-from feature_platform.tiles.grid import format_duration
+from feature_platform.store.schema import CUT_TTL_S
 from feature_platform.tiles.layout import LayoutColumn
 
 ENTITIES_MAX = 1_000
@@ -36,9 +38,31 @@ class Parity:
     columns: tuple[str, ...]
     """What was compared."""
     entities: int
+    left_out: int
+    """Entities with rows of which nobody knows any more what they were."""
     tiles: int
     differences: tuple[str, ...]
     """The first of them, in words."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs, and something could be compared if there was anything."""
+        return not self.differences and bool(self.tiles or not self.left_out)
+
+    @property
+    def compared(self) -> str:
+        """What was compared, in words."""
+        return f"{', '.join(self.columns)}: {self.tiles:,} tiles of {self.entities:,} entities"
+
+    @property
+    def not_all(self) -> str:
+        """Say of how many entities not all was compared; empty if of none."""
+        if not self.left_out:
+            return ""
+        return (
+            f" (of {self.left_out:,} entities not all, as what was written after the backfill's "
+            f"end may have no undo rows any more)"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +71,19 @@ class _Side:
     attempts: Sequence[Attempt]
     line: History
     """The history of the cut as of which it is read."""
+    undo_until_ms: int
+    """After this, undo rows that say what rows were at the cut may have expired."""
 
     @classmethod
-    def of(cls, world: World, snapshot: Snapshot, epoch: Epoch) -> "_Side":
+    def of(cls, world: World, snapshot: Snapshot, epoch: Epoch, recorded_ms: int) -> "_Side":
         """Work it out once for all entities."""
         attempts = world.registry.attempts(snapshot.featureset, snapshot.generation)
-        return cls(snapshot=snapshot, attempts=attempts, line=history(attempts, *epoch))
+        return cls(
+            snapshot=snapshot,
+            attempts=attempts,
+            line=history(attempts, *epoch),
+            undo_until_ms=recorded_ms + age_limit_ms(world.settings.store.undo_ttl_ms),
+        )
 
 
 def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
@@ -85,17 +116,18 @@ def _alike(old: DeployedFeature, new: DeployedFeature) -> bool:
 def check_parity(
     world: World, old: Snapshot, new: Snapshot, report: Report, *, accept_differences: bool
 ) -> None:
-    """Return if a backfilled generation agrees with the one before, as far as one can still see.
+    """Return if a backfilled generation agrees with the one before, as far as that can be told.
 
     Args:
         world: Whose rows.
         old: What is deployed.
         new: What is going to be.
         report: Told what was compared, or why nothing could be.
-        accept_differences: Report them, and return all the same.
+        accept_differences: Report them, or that nothing can be told, and return all the same.
 
     Raises:
-        JobFailedError: They differ; the message names features, entities, tiles and both values.
+        JobFailedError: They differ, and the message names features, entities, tiles and both
+            values; or nobody can tell any more.
         CorruptRowError: A row cannot be read.
         StoreUnavailableError: The store did not answer.
     """
@@ -104,29 +136,16 @@ def check_parity(
         report("no feature means the same in both: nothing to compare")
         return
     attempts = world.registry.attempts(new.featureset, new.generation)
-    filled = next(item.attempt for item in attempts if item.kind == BACKFILL)
-    epoch = (filled, FIRST_LABEL)
-    before = _before(world, old, new, epoch)
-    if before is None:
+    filled = next(item for item in attempts if item.kind == BACKFILL)
+    before = _before(world, old, filled)
+    if before is None and world.clock.now_ms() - filled.claimed_ms <= CUT_TTL_S * 1000:
         report("the generation before has no cut where the backfill ended: nothing to compare")
         return
-    if world.clock.now_ms() - before.recorded_ms > age_limit_ms(world.settings.store.undo_ttl_ms):
-        report(
-            f"the backfill ended at a cut of {to_iso(before.recorded_ms)}; what the rows of the "
-            f"generation before were then can be told for "
-            f"{format_duration(world.settings.store.undo_ttl_ms)} only: nothing to compare"
-        )
+    found = compare_generations(world, old, new, columns, before, filled) if before else None
+    if found and found.agrees:
+        report(f"{found.compared} are the same in both{found.not_all}")
         return
-    found = compare_generations(world, old, new, columns, (before.epoch, epoch))
-    what = f"{', '.join(found.columns)}: {found.tiles:,} tiles of {found.entities:,} entities"
-    if not found.differences:
-        report(f"{what} are the same in both")
-        return
-    msg = (
-        f"generation {new.generation} differs from generation {old.generation} in what means the "
-        f"same in both, as of the backfill. {what} were compared: {'; '.join(found.differences)}. "
-        f"If the old rows are wrong: fp apply {new.featureset} --accept-differences"
-    )
+    msg = _differs(old, new, found) if found and found.differences else _unknown(old, new, filled)
     if not accept_differences:
         raise JobFailedError(msg)
     report(msg)
@@ -137,7 +156,8 @@ def compare_generations(
     old: Snapshot,
     new: Snapshot,
     columns: Sequence[LayoutColumn],
-    epochs: tuple[Epoch, Epoch],
+    before: Cut,
+    filled: Attempt,
 ) -> Parity:
     """Compare some entities' tiles as of the backfill.
 
@@ -146,23 +166,33 @@ def compare_generations(
         old: What is deployed.
         new: What is going to be.
         columns: What to compare, of the new layout.
-        epochs: That of the old generation's cut at P, and that of the backfill's.
+        before: The old generation's cut at P.
+        filled: The backfill.
 
     Raises:
         CorruptRowError: A row cannot be read.
         StoreUnavailableError: The store did not answer.
     """
-    sides = (_Side.of(world, old, epochs[0]), _Side.of(world, new, epochs[1]))
-    entities, tiles, differences = 0, 0, list[str]()
+    end = world.registry.cut(new.featureset, new.generation, filled.attempt, FIRST_LABEL)
+    end_ms = end.recorded_ms if end else filled.claimed_ms
+    sides = (
+        _Side.of(world, old, before.epoch, before.recorded_ms),
+        _Side.of(world, new, (filled.attempt, FIRST_LABEL), end_ms),
+    )
+    entities, left_out, tiles, differences = 0, 0, 0, list[str]()
     now_ms = world.clock.now_ms()
     for entity in world.tiles.some_entities(old.table, ENTITIES_MAX):
-        entities += 1
-        left, right = (_tiles(world, side, entity, columns) for side in sides)
+        told = [_told(world, side, entity) for side in sides]
+        left, right = (_values(side, each, columns) for side, each in zip(sides, told, strict=True))
         keys = [
             key
             for key in left.keys() | right.keys()
             if all(lasts(side.snapshot.layout, key, now_ms) for side in sides)
+            and all(each.tells(key) for each in told)
         ]
+        is_whole = not any(each.unknown for each in told)
+        entities += is_whole or bool(keys)
+        left_out += not is_whole
         tiles += len(keys)
         for key in sorted(keys):
             differences += differing(
@@ -171,27 +201,49 @@ def compare_generations(
     return Parity(
         columns=tuple(column.name for column in columns),
         entities=entities,
+        left_out=left_out,
         tiles=tiles,
         differences=tuple(differences[:DIFFERENCES_MAX]),
     )
 
 
-def _before(world: World, old: Snapshot, new: Snapshot, epoch: Epoch) -> Cut | None:
-    """Return the old generation's cut at P, where a backfill's cut is; None if it has none."""
-    filled = world.registry.cut(new.featureset, new.generation, *epoch)
+def _before(world: World, old: Snapshot, filled: Attempt) -> Cut | None:
+    """Return the old generation's cut at P, where a backfill ends; None if it has none."""
     cuts = islice(world.registry.cuts(old.featureset, old.generation), CUTS_MAX)
-    return next((cut for cut in cuts if filled and cut.positions == filled.positions), None)
+    return next((cut for cut in cuts if cut.positions == filled.end_offsets), None)
 
 
-def _tiles(
-    world: World, side: _Side, entity: str, columns: Sequence[LayoutColumn]
-) -> Mapping[TileKey, Mapping[str, int | bytes]]:
-    """Return what an entity's tiles hold of the columns."""
+def _told(world: World, side: _Side, entity: str) -> Told:
+    """Return what can be told of an entity as of a side's cut."""
     stored = world.tiles.read_entity(side.snapshot.table, entity)
-    tiles = tiles_as_of(side.attempts, side.line, stored)
+    undo_gone = world.clock.now_ms() > side.undo_until_ms
+    return tiles_as_of(side.attempts, side.line, stored, undo_gone=undo_gone)
+
+
+def _values(
+    side: _Side, told: Told, columns: Sequence[LayoutColumn]
+) -> Mapping[TileKey, Mapping[str, int | bytes]]:
+    """Return what tiles hold of the columns."""
     lifetime = side.snapshot.layout.grid.lifetime_level
+    rows = zip(told.tiles, decode_each(list(told.tiles.values())), strict=True)
     return {
-        key: values
-        for key, row in tiles.items()
-        if (values := values_of(row, columns, key[0], lifetime))
+        key: values for key, row in rows if (values := values_of(row, columns, key[0], lifetime))
     }
+
+
+def _differs(old: Snapshot, new: Snapshot, found: Parity) -> str:
+    return (
+        f"generation {new.generation} differs from generation {old.generation} in what means the "
+        f"same in both, as of the backfill. {found.compared} were compared{found.not_all}: "
+        f"{'; '.join(found.differences)}. "
+        f"If the old rows are wrong: fp apply {new.featureset} --accept-differences"
+    )
+
+
+def _unknown(old: Snapshot, new: Snapshot, filled: Attempt) -> str:
+    return (
+        f"generation {new.generation} cannot be compared with generation {old.generation}: the "
+        f"backfill began at {to_iso(filled.claimed_ms)}, all entities looked at were written "
+        f"since, and nothing says any more what they were then. To rebuild, and to switch although "
+        f"nothing was compared: fp apply {new.featureset} --accept-differences"
+    )

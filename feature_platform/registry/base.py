@@ -12,6 +12,10 @@ from feature_platform.plan.ids import ColumnKey, FeatureId
 from feature_platform.plan.snapshot import Snapshot
 
 LEASE_TTL_S = 60
+FLUSHES_PER_LABEL = 1024
+"""Every label's flush numbers begin so far above those of the label before, or higher."""
+BASE_UNKNOWN = -1
+"""The base label of an attempt that did not number its flushes so."""
 
 Positions = Mapping[str, int]
 """Next offset to read for each "topic/partition"."""
@@ -34,7 +38,8 @@ class Attempt:
     end_offsets: Positions
     claimed_ms: int
     base_label: int = 0
-    """Id of the Flink checkpoint that it restored, 0 for none: its first label is one more."""
+    """Id of the Flink checkpoint that it restored, 0 for none: its first label is one more; or
+    `BASE_UNKNOWN`."""
     dirty_since_ms: int = 0
     """Since when rows may hold what a dead attempt wrote, as of its R."""
     clean: bool = False
@@ -44,6 +49,15 @@ class Attempt:
     def r(self) -> Epoch:
         """The epoch that it starts from."""
         return self.r_attempt, self.r_label
+
+    def label_at_most(self, flush: int) -> int | None:
+        """Return the largest label that a flush of this number can have had; None if any.
+
+        The kernel numbers flushes and reads them in the same way.
+        """
+        if self.base_label == BASE_UNKNOWN:
+            return None
+        return self.base_label + 1 + flush // FLUSHES_PER_LABEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

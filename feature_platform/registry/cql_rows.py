@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Attempt, CutPart, Positions
+from feature_platform.registry.base import BASE_UNKNOWN, Attempt, CutPart, Positions
 
 ATTEMPT_COLUMNS = (
     "attempt, execution, deployment, kind, r_attempt, r_label, end_offsets, claimed_ms, "
@@ -33,7 +33,7 @@ def attempt_of(row: tuple[Any, ...]) -> Attempt:
         r_label=row[5] or 0,
         end_offsets=_positions(row[6]),
         claimed_ms=row[7] or 0,
-        base_label=row[8] or 0,
+        base_label=BASE_UNKNOWN if row[8] is None else row[8],
         dirty_since_ms=row[9] or 0,
         clean=bool(row[10]),
     )

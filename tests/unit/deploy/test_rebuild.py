@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from feature_platform.deploy import parity
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.start import begin
 from feature_platform.errors import JobFailedError, PlanRefusedError, SparkFailedError
@@ -222,14 +223,22 @@ GROWN = (
 )
 
 
-def write_views(stage: Stage, generation: int, views: int, *, attempt: int = 1) -> None:
+def write_views(
+    stage: Stage,
+    generation: int,
+    views: int,
+    *,
+    entity: str = "7",
+    attempt: int = 1,
+    flush: int = 1,
+) -> None:
     """Write the head of an entity that has so many views in all."""
     layout = stage.deployed.layout
     tile = encode_row(layout, {layout.column("views").id: views})
     head = encode_head({(layout.grid.lifetime_level, 0): tile})
     row = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=head)
     table = f"tiles_posts_g{generation}"
-    stage.tiles.write(table, "7", [row], written=write_timestamp(attempt, 1))
+    stage.tiles.write(table, entity, [row], written=write_timestamp(attempt, flush))
 
 
 def test_what_means_the_same_is_compared(stage: Stage) -> None:
@@ -278,19 +287,68 @@ def test_what_was_counted_since_the_backfill_is_no_difference(stage: Stage) -> N
     assert stage.apply(*GROWN).error is None
 
 
-@pytest.mark.parametrize("late_ms", [0, 1])
-def test_what_nothing_tells_any_more_is_not_compared(stage: Stage, late_ms: int) -> None:
-    """The old job has counted on, and the undo rows that say what was before may be gone."""
+def count_on(stage: Stage, entity: str) -> None:
+    """Let the old job write an entity after the backfill's end; its undo row expires in time."""
+    (before,) = stage.tiles.read_entity("tiles_posts_g1", entity)
+    undo = RowWrite(
+        level=UNDO_LEVEL,
+        start_ms=UndoKey(1, 2, 0).start,
+        payload=encode_undo({RowKey(HEAD_LEVEL, 0): before.payload}),
+        ttl_s=12 * HOUR_MS // 1000,
+    )
+    stage.tiles.write("tiles_posts_g1", entity, [undo], written=write_timestamp(1, 1024))
+    write_views(stage, 1, 100, entity=entity, flush=1024)
+
+
+@pytest.mark.parametrize("late_ms", [0, DAY_MS])
+@pytest.mark.parametrize("views", [5, 6])
+def test_what_was_not_written_since_is_compared_however_late(
+    stage: Stage, views: int, late_ms: int
+) -> None:
+    """Of what the old job has counted on, undo rows may be gone: how many that are is said."""
+    for entity in ("7", "8"):
+        write_views(stage, 1, 5, entity=entity)
+    let_it_catch_up(stage, 2, *GROWN)
+    count_on(stage, "8")
+    write_views(stage, 2, views)
+    write_views(stage, 2, 5, entity="8")
+    stage.clock.advance(late_ms)
+    error = stage.apply(*GROWN).error
+    assert isinstance(error, JobFailedError) == (views == 6)
+    said = "\n".join([*stage.said, str(error)])
+    assert ("views of '7', lifetime: was 5, is 6" in said) == (views == 6)
+    assert ("1 tiles of 1 entities" in said) == (late_ms > 0)
+    assert ("of 1 entities not all" in said) == (late_ms > 0)
+
+
+def test_if_nothing_can_be_compared_a_person_decides(stage: Stage) -> None:
+    """By push, nobody would see that a comparison was left out."""
+    old = stage.deployed
     write_views(stage, 1, 5)
     let_it_catch_up(stage, 2, *GROWN)
+    count_on(stage, "7")
     write_views(stage, 2, 6)
-    stage.clock.advance(11 * HOUR_MS + late_ms)
+    stage.clock.advance(DAY_MS)
     error = stage.apply(*GROWN).error
-    assert isinstance(error, JobFailedError) == (late_ms == 0)
-    said = [
-        text for text in stage.said if text.endswith("can be told for 12h only: nothing to compare")
-    ]
-    assert len(said) == late_ms
+    assert isinstance(error, JobFailedError)
+    assert "nothing says any more what they were then" in str(error)
+    assert "fp apply posts --accept-differences" in str(error)
+    assert stage.deployed == old
+    let_it_catch_up(stage, 3, *GROWN)
+    stage.clock.advance(DAY_MS)
+    assert stage.apply(*GROWN, accept_differences=True).error is None
+    assert stage.deployed.generation == 3
+
+
+def test_a_cut_that_is_not_kept_any_more_is_no_excuse(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cuts are kept for a week; of a rebuild that is slower a person decides."""
+    write_views(stage, 1, 5)
+    let_it_catch_up(stage, 2, *GROWN)
+    stage.clock.advance(8 * DAY_MS)
+    monkeypatch.setattr(parity, "_before", lambda *_: None)
+    assert "cannot be compared with generation 1" in str(stage.apply(*GROWN).error)
 
 
 def test_a_changed_meaning_is_not_compared(stage: Stage) -> None:

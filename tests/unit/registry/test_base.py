@@ -2,7 +2,15 @@
 
 import pytest
 
-from feature_platform.registry.base import CutPart, complete_cuts, is_complete, parts_of
+from feature_platform.registry.base import (
+    BASE_UNKNOWN,
+    Attempt,
+    CutPart,
+    complete_cuts,
+    is_complete,
+    parts_of,
+)
+from feature_platform.registry.cql_rows import attempt_of
 
 
 def part(name: str, of: int = 1, label: int = 1, attempt: int = 1, **positions: int) -> CutPart:
@@ -68,3 +76,12 @@ def test_the_farthest_position_of_a_partition_counts() -> None:
     ]
     (cut,) = complete_cuts(parts)
     assert cut.positions == {"a": 7, "b": 9}
+
+
+def test_a_flush_tells_its_label_at_most() -> None:
+    """The first label is one above the base; an attempt of before there were bases tells none."""
+    row = (3, "x/3", "job", "stream", 2, 7, "{}", 1)
+    attempt = attempt_of((*row, 7, 1, True))
+    assert [attempt.label_at_most(flush) for flush in (0, 1023, 1024, 2048)] == [8, 8, 9, 10]
+    old: Attempt = attempt_of((*row, None, None, None))
+    assert (old.base_label, old.label_at_most(0)) == (BASE_UNKNOWN, None)
