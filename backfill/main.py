@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from backfill.event_log import SparkEngine, bounds, damage, records, source_files, topic_id
@@ -49,7 +50,7 @@ def main() -> int:
         TASKS[arguments.what](session, spec)
     except FeaturePlatformError as error:
         _tell({"event": "error", "kind": type(error).__name__, "message": str(error)})
-    except (Py4JError, OSError) as error:
+    except (Py4JError, PySparkException, OSError) as error:
         _tell({"event": "error", "kind": "spark", "message": _short(error)})
     else:
         return 0
