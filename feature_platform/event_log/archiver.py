@@ -40,6 +40,9 @@ SMALL_BYTES = 32_000_000
 COMPACT_BYTES_MAX = 1_000_000_000
 """What one compaction rewrites at most."""
 
+FILES_MAX = 10
+"""How many are named of those that cannot be compacted."""
+
 Report = Callable[[Mapping[str, Any]], None]
 
 
@@ -145,7 +148,12 @@ def archive(
     while small := small_files(log):
         added = _write(job.source, files, log.next_number, partial(engine.rewrite, small))
         if sum(file.records for file in added) != sum(log.files[path].records for path in small):
-            msg = f"source {job.source}: compacted files hold another number of records"
+            msg = (
+                f"source {job.source}: files that are to become fewer do not hold as many records "
+                f"as their commits say, so they stay as they are: {', '.join(small[:FILES_MAX])}. "
+                f"To learn which is damaged: fp check of a feature set of the source; restore it "
+                f"from a copy, then fp archive {job.source}"
+            )
             raise EventLogError(msg)
         log = _commit(job, files, log, added, removed=tuple(small), clock=clock, report=report)
     # 4.

@@ -154,7 +154,10 @@ class Log:
         files = dict(self.files)
         unknown = [path for path in commit.removed if files.pop(path, None) is None]
         if unknown:
-            msg = f"commit {commit.number} of the event log replaces {unknown[0]}, unknown before"
+            msg = (
+                f"commit {commit.number} of the event log replaces {unknown[0]}, which no commit "
+                f"before it has added: restore the commits from a copy"
+            )
             raise EventLogError(msg)
         files |= {file.path: file for file in commit.added}
         return type(self)(

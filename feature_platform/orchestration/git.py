@@ -115,7 +115,11 @@ class Repository:
             )
             raise GitError(msg) from error
         except subprocess.TimeoutExpired as error:
-            msg = f"repository {where}: git {arguments[0]} took longer than {TIMEOUT_S} s"
+            msg = (
+                f"repository {where}: git {arguments[0]} took longer than {TIMEOUT_S} s; the next "
+                f"tick tries again. If that stays so, run git there by hand: its disk may be slow "
+                f"or gone, or the repository in need of git gc"
+            )
             raise GitError(msg) from error
         return ran.stdout
 

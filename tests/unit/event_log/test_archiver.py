@@ -228,6 +228,23 @@ def test_a_log_from_before_ids_were_kept_takes_the_next_one() -> None:
     assert run(disk, {0: 6}, topic_id="first").topic_id == "first"
 
 
+def test_a_damaged_file_is_not_made_one_with_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What its commit says would be forgotten; the message says how to go on."""
+    monkeypatch.setattr(archiver, "SMALL_FILES_MAX", 3)
+    disk = Disk()
+    log = run(disk, {0: 20})
+    disk.content[next(iter(log.files))] = ((0, 0),)
+    with pytest.raises(EventLogError, match=r"fp check .*from a copy, then fp archive clicks"):
+        run(disk, {0: 40})
+
+
+def test_a_commit_that_replaces_what_was_never_there_is_an_error() -> None:
+    """Commits before it were altered."""
+    log = Log(next_number=3)
+    with pytest.raises(EventLogError, match=r"data/x, which no commit.*restore the commits"):
+        log.with_commit(Commit(number=3, at_ms=1, removed=("data/x",)))
+
+
 def test_a_missing_commit_is_an_error() -> None:
     """A log that was partly lost is never taken for a shorter one."""
     disk = Disk()

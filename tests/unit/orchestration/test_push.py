@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from feature_platform.errors import GitError
+from feature_platform.orchestration import git as watched
 from feature_platform.orchestration.git import CHECKOUTS_MAX, Repository
 from feature_platform.orchestration.push import (
     TRIES_MAX,
@@ -215,6 +216,13 @@ def test_a_commit_without_definitions_has_none(work: Path, tmp_path: Path) -> No
     repository = Repository(work, "ranking")
     folder = repository.definitions(repository.head("main").id, tmp_path / "checkouts")
     assert not folder.exists()
+
+
+def test_a_git_that_takes_too_long_is_told(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to look at."""
+    monkeypatch.setattr(watched, "TIMEOUT_S", 0)
+    with pytest.raises(GitError, match=r"took longer than 0 s; the next tick.*by hand"):
+        Repository(work).head("main")
 
 
 @pytest.mark.parametrize(("path", "branch"), [("work", "release"), ("nowhere", "main")])
