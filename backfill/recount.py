@@ -11,10 +11,11 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as f
 
-from backfill.event_log import damage, records, source_files
+from backfill.event_log import damage, of_dates, records, source_files
 from backfill.tiles import events, partials, register_functions, tile_rows
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.commits import Log
 
 OFFSETS_MAX = 100
 """Events that are named of one tile; all are counted."""
@@ -29,13 +30,7 @@ def recount(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
         EventLogError: The log is damaged so that it cannot be read, or misses offsets.
     """
     ask, job = spec["ask"], spec["job"]
-    files = source_files(session, spec["log"], job["source"])
-    log = read_log(files)
-    wrong = damage(session, files, log, ask["days"])
-    words = wrong.words(files.root, job["source"]["topic"])
-    if wrong.missing:
-        msg = f"{'; '.join(words)}: restore what is missing from a copy"
-        raise EventLogError(msg)
+    log, words = _looked_at(session, spec, ask["days"], whole_log=ask["whole_log"])
     tell({"event": "log", "complete_ms": log.complete_ms, "damage": words})
     wanted = _events(session, spec, ask["days"])
     if ask["span"]:
@@ -64,9 +59,10 @@ def events_of(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> Non
     """Tell which events count for entities in event times, where any do.
 
     Raises:
-        EventLogError: The log is damaged, or misses offsets.
+        EventLogError: The log is damaged so that it cannot be read, or misses offsets.
     """
     job = spec["job"]
+    _looked_at(session, spec, None, whole_log=True)
     register_functions(session)
     _events(session, spec, None).createOrReplaceTempView(job["source"]["name"])
     counted = session.sql(counting_query(job["spark_sql"]))
@@ -105,6 +101,21 @@ def counting_query(sql: str) -> str:
     outer = sql[sql.index("\nFROM ") : sql.rindex("\nGROUP BY ")]
     entity = next(line for line in sql.splitlines() if line.endswith(" AS `__entity`,"))
     return f"SELECT\n{entity}\n  `__ts`, `__partition`, `__offset`{outer}"
+
+
+def _looked_at(
+    session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None, *, whole_log: bool
+) -> tuple[Log, list[str]]:
+    """Return the log and what is wrong with it; raise if files of the dates cannot be read."""
+    source = spec["job"]["source"]
+    files = source_files(session, spec["log"], source)
+    log = read_log(files)
+    wrong = damage(session, files, log, None if whole_log else dates)
+    words = wrong.words(files.root, source["topic"])
+    if not {*wrong.missing}.isdisjoint(of_dates(log, dates)):
+        msg = f"{'; '.join(words)}: restore what is missing from a copy"
+        raise EventLogError(msg)
+    return log, words
 
 
 def _events(session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None) -> DataFrame:

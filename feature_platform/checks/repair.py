@@ -24,6 +24,6 @@ def make_repair_plan(world: World, name: str, found: Checked) -> Plan | None:
     begun = unfinished_repair(world, deployed) is not None
     if not found.wrong and not begun:
         return None
-    check_repairable(deployed, found.wrong, complete=found.is_whole)
+    check_repairable(deployed, found.wrong, complete=found.is_whole, damage=found.damage)
     downtime_ms = measured_downtime_ms(world.registry, deployed)
     return plan_repair(deployed, found.wrong, begun=begun, downtime_ms=downtime_ms)

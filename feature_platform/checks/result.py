@@ -55,7 +55,9 @@ class Checked:
     wrong: tuple[str, ...] = ()
     """Entities whose rows are not what their events say."""
     is_whole: bool = True
-    """Whether the event log has all events from the first on, in files as they were written."""
+    """Whether the event log has all events from the first on."""
+    damage: tuple[str, ...] = ()
+    """What is wrong with the files of the event log that were looked at."""
 
     @property
     def is_red(self) -> bool:

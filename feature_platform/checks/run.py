@@ -12,14 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from feature_platform.checks.counts import bucket_ms
+from feature_platform.checks.events import Named, named
 from feature_platform.checks.freshness import freshness
 from feature_platform.checks.judge import AsOf, Judge
 from feature_platform.checks.result import CHECKS, Checked, CheckResult, Findings
 from feature_platform.checks.scope import Scope, Span
-from feature_platform.checks.tiles import Difference, describe
+from feature_platform.checks.tiles import describe
 from feature_platform.clock import to_iso
 from feature_platform.deploy.as_of import encoded_tiles
 from feature_platform.deploy.control import deployed_snapshot
@@ -39,7 +40,6 @@ ENTITIES_MAX = 20_000
 STRANGERS_MAX = 100_000
 """How many entities that the log does not know are read."""
 BATCH = 256
-OFFSETS_MAX = 10
 
 T = TypeVar("T")
 
@@ -52,12 +52,15 @@ class Ask:
     """Tiles of these days alone; None: all."""
     share: float | None = None
     """Share of the entities; None: as many as are compared in a short time."""
+    whole_log: bool = False
+    """Look at all files of the event log, as a repair reads all of them."""
 
     def wanted(self, snapshot: Snapshot) -> Wanted:
         """Return what a recounter is asked for."""
         lengths_ms = {bucket_ms(length) for length in snapshot.layout.grid.levels_ms}
         return Wanted(
             days=self.days or None,
+            whole_log=self.whole_log,
             span=(self.span.start_ms, self.span.end_ms) if self.span else None,
             slices=None if self.share is None else max(1, round(self.share * SLICES)),
             entities_max=ENTITIES_MAX,
@@ -145,7 +148,7 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     known = len(judge.seen)
     for keys in _batches(_strangers(world, snapshot, judge.seen, recounted.slices)):
         judge.judge({key: {} for key in keys})
-    events = _events(world, spec, cut, judge)
+    events = named(world, spec, cut, snapshot, judge.differences)
     of = f"{len(judge.seen):,} entities{recounted.share}"
     if len(judge.seen) - known == STRANGERS_MAX:
         of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
@@ -158,8 +161,12 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
         judge.unreadable.result(name, "decode", f"rows of {of}", next_step),
         fresh,
     )
-    is_whole = log["complete_ms"] == 0 and not recounted.damage
-    return Checked(results=results, wrong=tuple(judge.wrong), is_whole=is_whole)
+    return Checked(
+        results=results,
+        wrong=tuple(judge.wrong),
+        is_whole=log["complete_ms"] == 0,
+        damage=recounted.damage,
+    )
 
 
 def _newest(world: World, snapshot: Snapshot) -> AsOf | None:
@@ -211,38 +218,6 @@ def _strangers(world: World, snapshot: Snapshot, seen: set[str], slices: int) ->
     return islice(unseen, STRANGERS_MAX)
 
 
-def _events(
-    world: World, spec: Mapping[str, Any], cut: Cut, judge: Judge
-) -> dict[tuple[str, int, int], str]:
-    """Name the events of the tiles that differ."""
-    snapshot = judge.scope.snapshot
-    places = sorted({_place(snapshot, item) for item in judge.differences})
-    found = dict.fromkeys(places, "the event log has no event of it")
-    if places:
-        for fact in world.recounter.events_of(spec, cut.positions, places):
-            place = (fact["entity"], fact["start_ms"], fact["end_ms"])
-            found[place] = _offsets(snapshot.topic, fact)
-    return found
-
-
-def _place(snapshot: Snapshot, difference: Difference) -> tuple[str, int, int]:
-    """Return the entity and the event times of a tile."""
-    level, start_ms = difference.key
-    grid = snapshot.layout.grid
-    if level == grid.lifetime_level:
-        return difference.entity, -(2**53), 2**53
-    return difference.entity, start_ms, start_ms + grid.levels_ms[level]
-
-
-def _offsets(topic: str, fact: Fact) -> str:
-    parts: dict[int, list[str]] = {}
-    for part, offset in fact["offsets"][:OFFSETS_MAX]:
-        parts.setdefault(part, []).append(str(offset))
-    named = "; ".join(f"{topic}/{part}: {', '.join(all_of)}" for part, all_of in parts.items())
-    more = fact["events"] - min(len(fact["offsets"]), OFFSETS_MAX)
-    return f"its {fact['events']} events: {named}" + (f" and {more} more" if more else "")
-
-
 def _too_old(judge: Judge, cut: Cut) -> str:
     """Say how many rows are not judged because the cut is too old; empty if all are."""
     if not judge.left_out:
@@ -268,13 +243,12 @@ def _count(judge: Judge, recounted: Recounted, of: str, next_step: str) -> Check
     return found.result(name, "count", summary, next_step)
 
 
-def _parity(
-    judge: Judge, of: str, events: Mapping[tuple[str, int, int], str], next_step: str
-) -> CheckResult:
+def _parity(judge: Judge, of: str, events: Named, next_step: str) -> CheckResult:
     snapshot, found = judge.scope.snapshot, Findings()
-    found.add(
-        describe(item, snapshot, events[_place(snapshot, item)]) for item in judge.differences
-    )
+    told = zip(judge.differences, events.texts, strict=True)
+    found.add(describe(item, snapshot, text) for item, text in told)
     found.count = judge.different
     summary = f"{judge.tiles:,} tiles of {of}{judge.scope.left_out}"
+    if events.failed:
+        summary += f"; the events of those that differ cannot be named: {events.failed}"
     return found.result(snapshot.featureset, "parity", summary, next_step)

@@ -57,7 +57,7 @@ def check(
     from feature_platform.errors import FeaturePlatformError
 
     share = parse_share(sample, "--sample") if sample else None
-    ask_for = Ask(span=_span(day or []), share=share)
+    ask_for = Ask(span=_span(day or []), share=share, whole_log=repair)
     results: list[CheckResult] = []
     failed = False
     with open_world(context.obj) as world:

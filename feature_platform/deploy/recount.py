@@ -18,6 +18,8 @@ class Wanted:
 
     days: Sequence[str] | None = None
     """Archived files of these dates alone; None: all."""
+    whole_log: bool = False
+    """Tell of damage in files of all dates."""
     span: tuple[int, int] | None = None
     """Events of these times `[start, end)` alone; None: all."""
     slices: int | None = SLICES

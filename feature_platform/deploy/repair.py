@@ -33,13 +33,16 @@ ENTITIES_MAX = 10_000
 """With more, a new generation is the better way."""
 
 
-def check_repairable(deployed: Snapshot, entities: Sequence[str], *, complete: bool) -> None:
+def check_repairable(
+    deployed: Snapshot, entities: Sequence[str], *, complete: bool, damage: Sequence[str] = ()
+) -> None:
     """Refuse what a repair would make worse.
 
     Args:
         deployed: What is deployed.
         entities: Whose rows are to be corrected.
         complete: Whether the event log has all events from the first on.
+        damage: What is wrong with its files.
 
     Raises:
         PlanRefusedError: Too many are wrong, or the events do not say what rows must be.
@@ -57,8 +60,18 @@ def check_repairable(deployed: Snapshot, entities: Sequence[str], *, complete: b
             f"what their rows must be. To have all recomputed: {rebuild}"
         )
         raise PlanRefusedError(msg)
+    if damage:
+        msg = (
+            f"{name}: the event log is damaged, so a repair would lose what it lacks: "
+            f"{'; '.join(damage)}. Restore it from a copy, then fp check {name} --repair"
+        )
+        raise PlanRefusedError(msg)
     if not complete:
-        msg = f"{name}: the event log has not all events, so a repair would lose what it lacks"
+        msg = (
+            f"{name}: the event log has not all events, as it was told to go on without some, so a "
+            f"repair would lose what the rows have of them. To have all recomputed without them: "
+            f"{rebuild}"
+        )
         raise PlanRefusedError(msg)
     if len(entities) > ENTITIES_MAX:
         msg = (
@@ -86,7 +99,11 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
     epoch = epoch_of(deployed.stop)
     cut = registry.cut(name, generation, *epoch)
     if cut is None:
-        msg = f"the cut of its stop, {epoch[0]}/{epoch[1]}, was never recorded"
+        msg = (
+            f"the cut of its stop, {epoch[0]}/{epoch[1]}, is not in the store: nothing was "
+            f"corrected. To stop and record it once more: fp check {name} --repair; if it is "
+            f"missing again: fp delete {name}, then fp apply {name}"
+        )
         raise JobFailedError(msg)
     try:
         expected = _recomputed(world, deployed, entities, cut)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dagster as dg
 
@@ -114,6 +114,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             PlanRefusedError: What is wrong cannot be corrected; the message says what to do.
         """
         with open_world(self.load().settings) as world:
+            ask = replace(ask, whole_log=repair)
             found = check(world, name, ask, log)
             plan = make_repair_plan(world, name, found) if repair else None
             if plan:

@@ -13,6 +13,7 @@ from feature_platform.checks.run import Ask, check
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.world import World
+from feature_platform.errors import FeaturePlatformError
 from feature_platform.plan.job import job_definition
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
@@ -67,6 +68,10 @@ class OracleRecounter:
     events: list[RawEvent]
     complete_ms: int = 0
     damage: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    """Damage that is seen only if the whole log is looked at."""
+    nameless: FeaturePlatformError | None = None
+    """Why events cannot be named."""
 
     def _oracle(self, span: Sequence[int] | None) -> Oracle:
         oracle = Oracle(self.featureset, self.snapshot.layout, self.events)
@@ -84,7 +89,8 @@ class OracleRecounter:
         assert spec["featureset"] == "posts"
         assert until
         oracle = self._oracle(ask["span"])
-        yield {"event": "log", "complete_ms": self.complete_ms, "damage": self.damage}
+        damage = self.damage + (self.elsewhere if ask["whole_log"] else [])
+        yield {"event": "log", "complete_ms": self.complete_ms, "damage": damage}
         yield {"event": "sampled", "slices": ask["slices_of"]}
         for bucket_ms in ask["buckets_ms"]:
             counts = Counter(
@@ -111,6 +117,8 @@ class OracleRecounter:
         """Name events of tiles."""
         assert spec["featureset"] == "posts"
         assert until
+        if self.nameless:
+            raise self.nameless
         oracle = self._oracle(None)
         for entity, start_ms, end_ms in places:
             found: list[Accepted] = [

@@ -7,23 +7,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import CHECKS
-from feature_platform.checks.run import Ask, check
+from feature_platform.checks.run import Ask
 from feature_platform.checks.scope import Span
-from feature_platform.errors import PlanRefusedError
 from feature_platform.plan.snapshot import State
 from feature_platform.registry.memory import MemoryRegistry
-from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
 from feature_platform.store.base import (
-    HEAD_LEVEL,
-    UNDO_LEVEL,
     RowWrite,
     StoredRow,
-    TileKey,
     write_timestamp,
 )
-from feature_platform.testing.reference_rows import encode_head, encode_row
+from feature_platform.testing.reference_rows import encode_row
+from tests.unit.checks.changes import (
+    DAY_MS,
+    YESTERDAY,
+    busiest,
+    change_head,
+    closed_tile,
+    overwrite,
+    partials_of,
+)
 from tests.unit.checks.conftest import ATTEMPT, ENTITIES, HOUR_MS, NOW_MS
 
 if TYPE_CHECKING:
@@ -31,70 +34,12 @@ if TYPE_CHECKING:
 else:
     Bench = object
 
-YESTERDAY = Ask(span=Span.of_days(date(2026, 2, 28), date(2026, 2, 28)))
-DAY_MS = 24 * HOUR_MS
 LIFETIME = 6
-
-
-def busiest(bench: Bench) -> str:
-    """Return the entity with most events."""
-    return max(bench.oracle.rows, key=lambda key: len(bench.oracle.rows[key]))
-
-
-def partials_of(bench: Bench, entity: str) -> dict[TileKey, dict[int, int]]:
-    """Return every tile's counters by column id."""
-    found = bench.oracle.entity(entity)
-    assert found is not None
-    ids = {column.name: column.id for column in bench.snapshot.layout.columns}
-    return {
-        (tile.level, tile.start_ms): {
-            ids[name]: value for name, value in tile.partials.items() if isinstance(value, int)
-        }
-        for tile in found.tiles
-    }
 
 
 def number(summary: str) -> int:
     """Return the first number of a summary."""
     return int(summary.split(maxsplit=1)[0].replace(",", ""))
-
-
-def closed_tile(bench: Bench, entity: str, level: int, day_ms: int) -> TileKey:
-    """Return a closed tile of a day that lasts."""
-    found = bench.oracle.entity(entity)
-    assert found is not None
-    return next(
-        (tile.level, tile.start_ms)
-        for tile in found.closed
-        if tile.level == level and day_ms <= tile.start_ms < day_ms + DAY_MS
-    )
-
-
-def overwrite(bench: Bench, entity: str, key: TileKey, payload: bytes | None) -> None:
-    """Change a row behind the job's back."""
-    level, start_ms = key
-    row = RowWrite(level=level, start_ms=start_ms, payload=payload)
-    bench.tiles.write(bench.snapshot.table, entity, [row], written=write_timestamp(1, 2))
-
-
-def change_head(
-    bench: Bench, entity: str, *, attempt: int, label: int, undo_ttl_s: int = 0
-) -> None:
-    """Write an entity's head as a later epoch does: what it was first."""
-    (head,) = [
-        row
-        for row in bench.tiles.read_entity(bench.snapshot.table, entity)
-        if row.level == HEAD_LEVEL
-    ]
-    undo = RowWrite(
-        level=UNDO_LEVEL,
-        start_ms=UndoKey(attempt, label, 0).start,
-        payload=encode_undo({RowKey(HEAD_LEVEL, 0): head.payload}),
-        ttl_s=undo_ttl_s,
-    )
-    changed = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=encode_head({}))
-    stamp = write_timestamp(attempt, (label - 1) * 1024)
-    bench.tiles.write(bench.snapshot.table, entity, [undo, changed], written=stamp)
 
 
 def test_exact_rows_are_green(bench: Bench) -> None:
@@ -216,33 +161,6 @@ def test_an_unreadable_row_is_named(bench: Bench) -> None:
     assert any("begins inside a tile" in text for text in bench.check()["decode"].findings)
 
 
-def test_an_event_that_the_log_lost_is_found(bench: Bench) -> None:
-    """The count says on which day, parity of which entity; damaged files are named."""
-    entity = busiest(bench)
-    (lost, *_) = [row for row in bench.oracle.rows[entity] if row.time_ms > NOW_MS - 20 * HOUR_MS]
-    bench.recounter.events = [
-        event
-        for event in bench.recounter.events
-        if (event.partition, event.offset) != (lost.partition, lost.offset)
-    ]
-    bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
-    found = bench.check()
-    assert found["count"].findings[0] == bench.recounter.damage[0]
-    steps = {found[name].next_step for name in ("count", "parity")}
-    assert steps == {"restore the event log from a copy, then fp check posts"}
-    assert all(f" of {entity!r}, " in text for text in found["parity"].findings)
-
-
-def test_rows_are_not_repaired_from_a_damaged_log(bench: Bench) -> None:
-    """They may be the only thing that is right."""
-    overwrite(bench, busiest(bench), (4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
-    plan = make_repair_plan(bench.world, "posts", check(bench.world, "posts", Ask()))
-    assert plan is not None
-    bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
-    with pytest.raises(PlanRefusedError, match="has not all events"):
-        make_repair_plan(bench.world, "posts", check(bench.world, "posts", Ask()))
-
-
 @pytest.mark.parametrize("why", ["upgraded", "incomplete"])
 def test_what_cannot_be_known_is_no_alarm(bench: Bench, why: str) -> None:
     """Tiles from before a feature counted, or before the log was whole, are left alone."""
@@ -315,50 +233,6 @@ def test_a_check_that_takes_long_is_no_alarm(bench: Bench) -> None:
     bench.recounter.recount = for_days  # type: ignore[method-assign,assignment]
     assert bench.red() == set()
     assert bench.clock.now_ms() == NOW_MS + 7 * DAY_MS
-
-
-def check_for_13_hours(bench: Bench) -> None:
-    """Let undo rows expire before anything is read."""
-    recount = bench.recounter.recount
-
-    def slowly(
-        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
-    ) -> object:
-        for fact in recount(spec, until, ask):
-            if fact["event"] == "counted":
-                bench.clock.advance(NOW_MS + 13 * HOUR_MS - bench.clock.now_ms())
-            yield fact
-
-    bench.recounter.recount = slowly  # type: ignore[method-assign,assignment]
-
-
-def test_what_undo_rows_tell_no_more_is_no_alarm(bench: Bench) -> None:
-    """A row written after the cut does not pass for one as of it; how many there are is said."""
-    change_head(bench, busiest(bench), attempt=1, label=2, undo_ttl_s=12 * 3600)
-    assert bench.red() == set()
-    check_for_13_hours(bench)
-    found = bench.check()
-    assert {name for name, result in found.items() if result.status == "red"} == set()
-    said = "left out: 1 rows that may have been written after the cut of 2026-03-01T12:00:00Z"
-    assert all(said in found[name].summary for name in ("count", "conservation", "parity"))
-
-
-def test_what_was_written_before_the_cut_is_judged_however_old_it_is(bench: Bench) -> None:
-    """Of the same entity, too: its closed tiles need no undo rows."""
-    entity = busiest(bench)
-    overwrite(bench, entity, closed_tile(bench, entity, 4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
-    change_head(bench, entity, attempt=1, label=2, undo_ttl_s=12 * 3600)
-    other = next(key for key in bench.oracle.entities if key != entity)
-    key = closed_tile(bench, other, 4, NOW_MS - NOW_MS % DAY_MS - DAY_MS)
-    overwrite(bench, other, key, encode_row(bench.snapshot.layout, {0: 1}))
-    check_for_13_hours(bench)
-    found = bench.check()
-    assert {name for name, result in found.items() if result.status == "red"} == {
-        "count",
-        "conservation",
-        "parity",
-    }
-    assert all(repr(other) in text for text in found["parity"].findings)
 
 
 def test_without_a_cut_nothing_is_judged(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

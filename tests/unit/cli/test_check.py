@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from feature_platform.checks.result import Checked, CheckResult, Status
+from feature_platform.checks.run import Ask
 from feature_platform.cli import check
 from feature_platform.cli.main import build
 from feature_platform.deploy import world as worlds
@@ -45,3 +46,26 @@ def test_the_exit_code_tells_red_from_unknown(
     ran = CliRunner().invoke(build(), ["--project", str(tmp_path), "check", *names, "--json"])
 
     assert ran.exit_code == code
+
+
+@pytest.mark.parametrize("options", [[], ["--repair"]])
+def test_before_a_repair_the_whole_log_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str]
+) -> None:
+    """Also if one day is checked: a repair recomputes from all files."""
+    asked: list[Ask] = []
+
+    @contextmanager
+    def opened(_: object) -> Iterator[None]:
+        yield
+
+    def checked(_: object, __: str, ask: Ask) -> Checked:
+        asked.append(ask)
+        return Checked(results=())
+
+    monkeypatch.setattr(worlds, "open_world", opened)
+    monkeypatch.setattr(check, "_checked", checked)
+    monkeypatch.setattr(check, "_repair", lambda *_, **__: False)
+    command = ["--project", str(tmp_path), "check", "fs", "--day", "2026-01-01", *options]
+    assert CliRunner().invoke(build(), command).exit_code == 0
+    assert [ask.whole_log for ask in asked] == [bool(options)]

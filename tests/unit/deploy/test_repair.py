@@ -157,6 +157,18 @@ def test_a_recount_that_fails_changes_nothing(stage: Stage, recounter: Recounter
     assert stage.flink.running
 
 
+def test_a_stop_without_a_cut_says_how_to_go_on(stage: Stage) -> None:
+    """Nobody knows which events its rows hold; the job runs again."""
+    stage.flink.trigger_checkpoint("another job")  # so that no cut has the number of the savepoint
+    before = heads(stage)
+    with pytest.raises(
+        JobFailedError, match=r"once more: fp check posts --repair; if .* fp delete"
+    ):
+        repair(stage)
+    assert heads(stage) == before
+    assert stage.flink.running
+
+
 def test_a_broken_off_repair_is_finished_before_anything_else(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -228,7 +240,7 @@ def test_an_undone_write_is_not_taken_for_right(stage: Stage) -> None:
     assert found == [4]
 
 
-@pytest.mark.parametrize("why", ["upgraded", "incomplete", "many"])
+@pytest.mark.parametrize("why", ["upgraded", "incomplete", "damaged", "many"])
 def test_what_a_repair_would_make_worse_is_refused(stage: Stage, why: str) -> None:
     """With what to do instead."""
     deployed, entities = stage.deployed, ["a"]
@@ -237,5 +249,12 @@ def test_what_a_repair_would_make_worse_is_refused(stage: Stage, why: str) -> No
         deployed = replace(deployed, features=features)
     if why == "many":
         entities = [str(number) for number in range(ENTITIES_MAX + 1)]
-    with pytest.raises(PlanRefusedError, match=r"count since|has not all events|10,001 entities"):
-        check_repairable(deployed, entities, complete=why != "incomplete")
+    damage = ["a file is short"] if why == "damaged" else []
+    said = {
+        "upgraded": "count since an upgrade only.* fp apply posts",
+        "incomplete": "has not all events.* fp apply posts",
+        "damaged": r"a file is short\. Restore it from a copy, then fp check posts --repair",
+        "many": "10,001 entities.* fp apply posts",
+    }
+    with pytest.raises(PlanRefusedError, match=said[why]):
+        check_repairable(deployed, entities, complete=why != "incomplete", damage=damage)

@@ -1,0 +1,109 @@
+"""Names the events of tiles that differ, by their offsets in the topic."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feature_platform.checks.tiles import Difference
+from feature_platform.deploy.recount import Fact
+from feature_platform.deploy.tile_values import name_tile
+from feature_platform.deploy.world import World
+from feature_platform.errors import EventLogError, SparkFailedError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Cut
+
+OFFSETS_MAX = 10
+ALWAYS = (-(2**53), 2**53)
+
+Place = tuple[str, int, int]
+"""An entity and event times `[start, end)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """Events in words."""
+
+    texts: Sequence[str]
+    """For each difference, in order."""
+    failed: str = ""
+    """Why they cannot be named; empty if they are."""
+
+
+def named(
+    world: World,
+    spec: Mapping[str, Any],
+    cut: Cut,
+    snapshot: Snapshot,
+    differences: Sequence[Difference],
+) -> Named:
+    """Name the events of each difference.
+
+    A log that is damaged, or Spark, may not let it: what was found to differ stays found.
+
+    Args:
+        world: Its recounter is asked.
+        spec: The job spec of what is deployed.
+        cut: Events up to it alone.
+        snapshot: What is deployed.
+        differences: What differs.
+
+    Raises:
+        WorldError: A server did not answer.
+    """
+    tiles = [_finest(snapshot, differences, item) for item in differences]
+    places = [_place(snapshot, item) for item in tiles]
+    found: dict[Place, str] = {}
+    failed = ""
+    try:
+        if places:
+            for fact in world.recounter.events_of(spec, cut.positions, sorted(set(places))):
+                place = (fact["entity"], fact["start_ms"], fact["end_ms"])
+                found[place] = _offsets(snapshot.topic, fact)
+    except (EventLogError, SparkFailedError) as error:
+        failed = str(error)
+    nothing = "its events cannot be named" if failed else "the event log has no event of it"
+    texts = [
+        _inside(snapshot, tile, item) + found.get(place, nothing)
+        for item, tile, place in zip(differences, tiles, places, strict=True)
+    ]
+    return Named(texts=texts, failed=failed)
+
+
+def _finest(snapshot: Snapshot, differences: Sequence[Difference], whole: Difference) -> Difference:
+    """Return the finest tile inside a tile that differs in the same column; else that itself.
+
+    The first ten events of a day, or of ever, would not be those to look at.
+    """
+    _, start_ms, end_ms = _place(snapshot, whole)
+    inside = [
+        item
+        for item in differences
+        if (item.entity, item.column) == (whole.entity, whole.column)
+        and item.key[0] < whole.key[0]
+        and start_ms <= item.key[1] < end_ms
+    ]
+    return min(inside, key=lambda item: item.key, default=whole)
+
+
+def _inside(snapshot: Snapshot, tile: Difference, whole: Difference) -> str:
+    if tile is whole:
+        return ""
+    return f"in it, the {name_tile(snapshot.layout.grid, tile.key)} differs: "
+
+
+def _place(snapshot: Snapshot, difference: Difference) -> Place:
+    """Return the entity and the event times of a tile."""
+    level, start_ms = difference.key
+    grid = snapshot.layout.grid
+    if level == grid.lifetime_level:
+        return difference.entity, *ALWAYS
+    return difference.entity, start_ms, start_ms + grid.levels_ms[level]
+
+
+def _offsets(topic: str, fact: Fact) -> str:
+    parts: dict[int, list[str]] = {}
+    for part, offset in fact["offsets"][:OFFSETS_MAX]:
+        parts.setdefault(part, []).append(str(offset))
+    listed = "; ".join(f"{topic}/{part}: {', '.join(all_of)}" for part, all_of in parts.items())
+    more = fact["events"] - min(len(fact["offsets"]), OFFSETS_MAX)
+    return f"its {fact['events']} events: {listed}" + (f" and {more} more" if more else "")

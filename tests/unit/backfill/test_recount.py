@@ -1,0 +1,87 @@
+"""What a recount looks at before it reads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from backfill import recount
+from feature_platform.errors import EventLogError
+from feature_platform.event_log.commits import Commit, LogFile, commit_path
+
+PATH = "data/date=2026-01-01/part-1.parquet"
+SPEC: Mapping[str, Any] = {
+    "log": "file:///log",
+    "job": {"source": {"name": "events", "topic": "events"}},
+    "places": [],
+    "ask": {"days": ["2026-01-02"], "whole_log": False},
+}
+
+
+class Missing:
+    """A log whose only file, of 1 January, is gone."""
+
+    root = "/log"
+
+    def paths(self, _: str) -> list[str]:
+        """Return the commit."""
+        return [commit_path(0)]
+
+    def read(self, _: str) -> bytes:
+        """Return its content."""
+        file = LogFile(path=PATH, records=10, bytes=1)
+        return Commit(number=0, at_ms=1, spans={0: (0, 10)}, added=(file,)).to_bytes()
+
+    def sizes(self, _: str) -> list[tuple[str, int]]:
+        """Return no file."""
+        return []
+
+
+class ReachedError(Exception):
+    """The log was found good enough to be read."""
+
+
+@pytest.fixture(autouse=True)
+def _no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    def reached(*_: object) -> None:
+        raise ReachedError
+
+    monkeypatch.setattr(recount, "source_files", lambda *_: Missing())
+    monkeypatch.setattr(recount, "register_functions", reached)
+    monkeypatch.setattr(recount, "_events", reached)
+
+
+def told(*, whole_log: bool) -> Mapping[str, Any]:
+    """Return what a recount of 2 January tells of the log."""
+    facts: list[Mapping[str, Any]] = []
+    ask = {**SPEC["ask"], "whole_log": whole_log}
+    with pytest.raises(ReachedError):
+        recount.recount(session(), {**SPEC, "ask": ask}, facts.append)
+    (fact,) = facts
+    return fact
+
+
+def session() -> Any:  # noqa: ANN401 (nobody asks it)
+    """Return what stands for Spark."""
+    return None
+
+
+def test_a_missing_file_is_named_before_events_are_looked_for() -> None:
+    """They may be of any day."""
+    with pytest.raises(EventLogError, match=f"/log/{PATH} of the event log is missing.* a copy"):
+        recount.events_of(session(), SPEC, lambda _: None)
+
+
+def test_a_missing_file_of_another_day_is_told_if_the_whole_log_is_asked_for() -> None:
+    """A repair reads all days; a check of one does not."""
+    assert told(whole_log=False)["damage"] == []
+    (missing, offsets) = told(whole_log=True)["damage"]
+    assert missing == f"/log/{PATH} of the event log is missing"
+    assert "events/0: 0 to 9" in offsets
+
+
+def test_a_missing_file_of_a_day_that_is_read_ends_it() -> None:
+    """Nothing could be computed."""
+    ask = {"days": ["2026-01-01"], "whole_log": False}
+    with pytest.raises(EventLogError, match="restore what is missing from a copy"):
+        recount.recount(session(), {**SPEC, "ask": ask}, lambda _: None)
