@@ -243,7 +243,7 @@ def _differs(old: Snapshot, new: Snapshot, found: Parity) -> str:
 def _unknown(old: Snapshot, new: Snapshot, filled: Attempt) -> str:
     return (
         f"generation {new.generation} cannot be compared with generation {old.generation}: the "
-        f"backfill began at {to_iso(filled.claimed_ms)}, all entities looked at were written "
-        f"since, and nothing says any more what they were then. To rebuild, and to switch although "
-        f"nothing was compared: fp apply {new.featureset} --accept-differences"
+        f"backfill began at {to_iso(filled.claimed_ms)}, and of no row that was looked at anything "
+        f"says any more what it was then. To rebuild, and to switch although nothing was compared: "
+        f"fp apply {new.featureset} --accept-differences"
     )
