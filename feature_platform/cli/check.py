@@ -64,9 +64,10 @@ def check(
         for name in names or [item.featureset for item in world.registry.snapshots()]:
             try:
                 found = _checked(world, name, ask_for)
-                if repair and _repair(world, name, found, yes=yes):
-                    found = _checked(world, name, ask_for)
                 results += found.results
+                if repair and _repair(world, name, found, yes=yes):
+                    del results[len(results) - len(found.results) :]
+                    results += _checked(world, name, ask_for).results
             except FeaturePlatformError as error:
                 failed = True
                 console.print(f"error: {error}", markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from feature_platform.checks.run import Ask
 from feature_platform.cli import check
 from feature_platform.cli.main import build
 from feature_platform.deploy import world as worlds
-from feature_platform.errors import StoreUnavailableError
+from feature_platform.errors import PlanRefusedError, StoreUnavailableError
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,26 @@ def test_before_a_repair_the_whole_log_is_looked_at(
     command = ["--project", str(tmp_path), "check", "fs", "--day", "2026-01-01", *options]
     assert CliRunner().invoke(build(), command).exit_code == 0
     assert [ask.whole_log for ask in asked] == [bool(options)]
+
+
+def test_a_repair_that_is_refused_leaves_what_was_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The check may have taken hours."""
+
+    @contextmanager
+    def opened(_: object) -> Iterator[None]:
+        yield
+
+    def refused(*_: object, **__: object) -> bool:
+        msg = "the event log is damaged"
+        raise PlanRefusedError(msg)
+
+    red = CheckResult(featureset="fs", check="parity", status="red", summary="rows")
+    monkeypatch.setattr(worlds, "open_world", opened)
+    monkeypatch.setattr(check, "_checked", lambda *_: Checked(results=(red,)))
+    monkeypatch.setattr(check, "_repair", refused)
+    command = ["--project", str(tmp_path), "check", "fs", "--repair", "--json"]
+    ran = CliRunner().invoke(build(), command)
+    assert ran.exit_code == 3
+    assert '"check": "parity"' in ran.stdout
