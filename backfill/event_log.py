@@ -9,13 +9,12 @@ from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
 from backfill.files import HadoopFiles
-from feature_platform.broker.topics import Topics
+from backfill.kafka import KafkaTopic
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import DATA, Log, LogFile, Span
 from feature_platform.event_log.damage import Altered, Damage, lacking
 from feature_platform.event_log.ranges import check_same, tail
 from feature_platform.event_log.ranges import spans as spell
-from feature_platform.settings import KafkaSettings
 
 SCHEMA = (
     "key BINARY, value BINARY, partition INT, offset BIGINT, timestamp BIGINT, "
@@ -35,17 +34,14 @@ class SparkEngine:
         session: SparkSession,
         files: HadoopFiles,
         source: Mapping[str, Any],
-        kafka: Mapping[str, Any],
+        topic: KafkaTopic,
     ) -> None:
         """Write one source's records."""
-        self._session, self._files, self._source, self._kafka = session, files, source, kafka
+        self._session, self._files, self._source, self._topic = session, files, source, topic
 
     def write(self, spans: Mapping[int, Span], staging: str) -> Sequence[LogFile]:
         """Write the records of some offsets."""
-        raw = from_kafka(self._session, self._source["topic"], spans, self._kafka)
-        jvm: Any = self._session._jvm  # noqa: SLF001 (Spark's own way to Java)
-        kernel = jvm.io.featureplatform.kernel.spark.LogRecords
-        frame = DataFrame(kernel.describe(raw._jdf, json.dumps(self._source)), self._session)  # noqa: SLF001
+        frame = _described(self._session, self._topic.read(spans), self._source)
         total = sum(end - start for start, end in spans.values())
         per_date = min(len(spans), -(-total // FILE_RECORDS))
         return self._write(frame, per_date, staging)
@@ -78,54 +74,6 @@ class SparkEngine:
         ]
 
 
-def from_kafka(
-    session: SparkSession, topic: str, spans: Mapping[int, Span], kafka: Mapping[str, Any]
-) -> DataFrame:
-    """Return the records of some offsets of a topic: key, value, partition, offset, timestamp."""
-
-    def offsets(which: int) -> str:
-        return json.dumps({topic: {str(part): span[which] for part, span in spans.items()}})
-
-    reader = session.read.format("kafka").option("kafka.bootstrap.servers", kafka["bootstrap"])
-    for name, value in kafka.get("properties", {}).items():
-        reader = reader.option(f"kafka.{name}", value)
-    frame = (
-        reader.option("assign", json.dumps({topic: sorted(spans)}))
-        .option("startingOffsets", offsets(0))
-        .option("endingOffsets", offsets(1))
-        .option("failOnDataLoss", "true")
-        .load()
-    )
-    return frame.select(
-        "key", "value", "partition", "offset", f.expr("unix_millis(timestamp) AS timestamp")
-    )
-
-
-def bounds(kafka: Mapping[str, Any], topic: str) -> dict[int, Span]:
-    """Return the first kept offset and the end of each partition.
-
-    Raises:
-        BrokerUnavailableError: The broker does not answer.
-    """
-    found = _topics(kafka).bounds(topic)
-    return {int(name.rpartition("/")[2]): span for name, span in found.items()}
-
-
-def topic_id(kafka: Mapping[str, Any], topic: str) -> str:
-    """Return the id that a topic got when it was made; empty if there is none.
-
-    Raises:
-        BrokerUnavailableError: The broker does not answer.
-    """
-    return _topics(kafka).topic_id(topic)
-
-
-def _topics(kafka: Mapping[str, Any]) -> Topics:
-    host, _, port = str(kafka["bootstrap"]).rpartition(":")
-    settings = KafkaSettings(host=host, port=int(port), properties=kafka.get("properties", {}))
-    return Topics(settings)
-
-
 def source_files(session: SparkSession, log: str, source: Mapping[str, Any]) -> HadoopFiles:
     """Return the folder of a source in the event log's folder (`Settings.event_log_folder`).
 
@@ -139,8 +87,9 @@ def records(
     files: HadoopFiles,
     source: Mapping[str, Any],
     until: Mapping[str, int],
-    kafka: Mapping[str, Any],
+    kafka: KafkaTopic,
     dates: Collection[str] | None = None,
+    read_by: Mapping[str, Any] | None = None,
 ) -> DataFrame:
     """Return all records below some offsets, each once: from the log, the rest from Kafka.
 
@@ -149,12 +98,13 @@ def records(
         files: The source's folder in the event log.
         source: The source as the job spec has it.
         until: The first offset that is not wanted, by "topic/partition".
-        kafka: `bootstrap` and `properties`.
+        kafka: The source's topic.
         dates: Of what is archived, those of these dates alone; None for all.
+        read_by: The source by which they were read before; None: they were not, or by the same.
 
     Returns:
         key, value, partition, offset, timestamp (epoch milliseconds), and readable: whether it was
-        an event when it was archived; false for what comes from Kafka, as nobody has looked.
+        an event for `read_by`, archived or not, or when it was archived.
 
     Raises:
         OffsetsGoneError: Neither has some offset; the message names them.
@@ -163,23 +113,46 @@ def records(
     archived = read_log(files)
     ends = {int(name.rpartition("/")[2]): end for name, end in until.items()}
     topic = source["topic"]
-    check_same(source["name"], topic, archived.topic_id, topic_id(kafka, topic))
-    rest = tail(source["name"], topic, archived, ends, bounds(kafka, topic))
+    check_same(source["name"], topic, archived.topic_id, kafka.topic_id())
+    rest = tail(source["name"], topic, archived, ends, kafka.bounds())
     names = [f"{files.root}/{path}" for path in of_dates(archived, dates)]
-    frame = _of_log(session.createDataFrame([], SCHEMA))
+    frame = _readable(session.createDataFrame([], SCHEMA))
     if names:
         limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
-        read = _of_log(session.read.schema(SCHEMA).parquet(*names))
-        joined = read.join(f.broadcast(limits), "partition")
-        frame = joined.where("offset < until").select(*RAW, "readable")
+        read = session.read.schema(SCHEMA).parquet(*names)
+        below = read.join(f.broadcast(limits), "partition").where("offset < until")
+        frame = _archived(session, below, read_by)
     if rest:
         session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
-        unseen = f.expr("false").alias("readable")
-        frame = frame.unionByName(from_kafka(session, topic, rest, kafka).select(*RAW, unseen))
+        frame = frame.unionByName(_unseen(session, kafka.read(rest), read_by))
     return frame
 
 
-def _of_log(rows: DataFrame) -> DataFrame:
+def _archived(
+    session: SparkSession, rows: DataFrame, read_by: Mapping[str, Any] | None
+) -> DataFrame:
+    """Tell of archived records whether they were events; dead letters may be for `read_by`."""
+    if read_by is None:
+        return _readable(rows)
+    good, dead = rows.where("reason IS NULL"), rows.where("reason IS NOT NULL")
+    return _readable(good).unionByName(_unseen(session, dead.select(*RAW), read_by))
+
+
+def _unseen(session: SparkSession, raw: DataFrame, read_by: Mapping[str, Any] | None) -> DataFrame:
+    """Tell of records that nobody has looked at whether they are events for `read_by`."""
+    if read_by is None:
+        return raw.select(*RAW, f.expr("false").alias("readable"))
+    return _readable(_described(session, raw, read_by))
+
+
+def _described(session: SparkSession, raw: DataFrame, source: Mapping[str, Any]) -> DataFrame:
+    """Add what the parser says of raw records, by a source; see `LogRecords.describe`."""
+    jvm: Any = session._jvm  # noqa: SLF001 (Spark's own way to Java)
+    kernel = jvm.io.featureplatform.kernel.spark.LogRecords
+    return DataFrame(kernel.describe(raw._jdf, json.dumps(source)), session)  # noqa: SLF001
+
+
+def _readable(rows: DataFrame) -> DataFrame:
     return rows.select(*RAW, f.isnull("reason").alias("readable"))
 
 

@@ -17,7 +17,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from backfill.event_log import SparkEngine, bounds, damage, records, source_files, topic_id
+from backfill.event_log import SparkEngine, damage, records, source_files
+from backfill.kafka import KafkaTopic
 from backfill.recount import events_of, recount
 from backfill.session import open_session
 from backfill.tiles import Limits, Written, events, partials, tile_rows, write_rows
@@ -64,20 +65,21 @@ def store_secrets(spec: Mapping[str, Any], environment: Mapping[str, str]) -> di
 
 
 def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
-    source, kafka = spec["source"], spec["kafka"]
+    source = spec["source"]
+    topic = KafkaTopic(session, source["topic"], spec["kafka"])
     files = source_files(session, spec["log"], source)
     job = Job(
         source=source["name"],
         topic=source["topic"],
         records_max=spec["records_max"],
         accept_gap=spec["accept_gap"],
-        topic_id=topic_id(kafka, source["topic"]),
+        topic_id=topic.topic_id(),
     )
     log = archive(
         job,
         files,
-        SparkEngine(session, files, source, kafka),
-        lambda: bounds(kafka, source["topic"]),
+        SparkEngine(session, files, source, topic),
+        topic.bounds,
         SystemClock(),
         _tell,
     )
@@ -97,7 +99,8 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
     for part, lost in sorted(log.lost.items()):
         for span in lost:
             _tell({"event": "lost", "offsets": spans(source["topic"], {part: span})})
-    raw = records(session, files, source, spec["until"], job["kafka"])
+    topic = KafkaTopic(session, source["topic"], job["kafka"])
+    raw = records(session, files, source, spec["until"], topic, read_by=spec["read_by"])
     parsed = events(session, raw, job, strict=not spec["accept_unreadable"])
     rows = tile_rows(session, partials(session, parsed, job), job)
     limits = Limits(rows_per_second_max=spec["spark"]["rows_per_second_max"])

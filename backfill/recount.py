@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as f
 
 from backfill.event_log import damage, of_dates, records, source_files
+from backfill.kafka import KafkaTopic
 from backfill.tiles import events, partials, register_functions, tile_rows
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
@@ -121,7 +122,8 @@ def _looked_at(
 def _events(session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None) -> DataFrame:
     job = spec["job"]
     files = source_files(session, spec["log"], job["source"])
-    raw = records(session, files, job["source"], spec["until"], job["kafka"], dates)
+    topic = KafkaTopic(session, job["source"]["topic"], job["kafka"])
+    raw = records(session, files, job["source"], spec["until"], topic, dates)
     return events(session, raw, job)
 
 

@@ -60,8 +60,8 @@ def events(
         records: As `event_log.records` returns them: `value` BINARY, `partition` INT, `offset`
             BIGINT, `timestamp` BIGINT in epoch milliseconds, `readable` BOOLEAN.
         spec: The job spec, or its part in the snapshot.
-        strict: Fail, when it runs, if a record that was an event when it was archived is none
-            for the source of the spec.
+        strict: Fail, when it runs, if a record that was an event before is none for the source of
+            the spec.
 
     Returns:
         The source's columns, then `__ts`, `__partition` and `__offset`.

@@ -4,6 +4,9 @@ The backfill is an attempt like a job's: number, offsets P and timestamp stay th
 it is begun again, so a Spark task that comes late writes what is there already.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.recovered import newest_cut
 from feature_platform.deploy.topic import check_topic
@@ -24,7 +27,8 @@ def backfill(
         world: Its backfiller does the work.
         target: What is going to be deployed; its deployment owns the generation.
         report: Told how far it is.
-        accept_unreadable: Leave out events that the source's columns of today cannot read.
+        accept_unreadable: Leave out events that what is deployed reads, and the source's columns
+            of today do not.
 
     Raises:
         PlanRefusedError: Another deployment owns the generation, or the topic was made anew.
@@ -43,6 +47,7 @@ def backfill(
         claimed.end_offsets,
         report,
         accept_unreadable=accept_unreadable,
+        read_by=_read_by(world, target),
     )
     cut = Cut(
         attempt=claimed.attempt,
@@ -67,6 +72,18 @@ def _until(world: World, target: Snapshot) -> Positions:
             check_topic(world, deployed)
             return cut.positions
     return world.topics.end_offsets(target.topic)
+
+
+def _read_by(world: World, target: Snapshot) -> Mapping[str, Any] | None:
+    """Return the source by which the deployed rows' events were read.
+
+    None if no row is of this topic, or if the target reads the same events.
+    """
+    deployed = world.registry.snapshot(target.featureset)
+    if not deployed or deployed.topic != target.topic:
+        return None
+    source: Mapping[str, Any] | None = deployed.job.get("source")
+    return None if source == target.job.get("source") else source
 
 
 def _claim(world: World, target: Snapshot) -> Attempt:

@@ -111,6 +111,7 @@ class SparkBackfiller:
         report: Callable[[str], None],
         *,
         accept_unreadable: bool,
+        read_by: Mapping[str, Any] | None,
     ) -> None:
         """Write every row of a generation; see the port."""
         name = spec["featureset"]
@@ -124,6 +125,7 @@ class SparkBackfiller:
                 "attempt": attempt,
                 "until": dict(until),
                 "accept_unreadable": accept_unreadable,
+                "read_by": read_by,
             },
         )
         secret = {password_variable("job"): password(self._settings, "job")}

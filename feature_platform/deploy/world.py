@@ -163,6 +163,7 @@ class Backfiller(Protocol):
         report: Callable[[str], None],
         *,
         accept_unreadable: bool,
+        read_by: Mapping[str, Any] | None,
     ) -> None:
         """Write every row of a generation. Blocks; may be repeated, and writes the same bytes then.
 
@@ -172,7 +173,9 @@ class Backfiller(Protocol):
             until: First offset that does not count any more, by "topic/partition".
             report: Told how far it is, now and then.
             accept_unreadable: Leave out what the source of today cannot read, though it could be
-                read when it was archived; else that is an error.
+                read before; else that is an error.
+            read_by: The source of what is deployed, as a job spec has it: "before" is what it can
+                read, and what could be read when it was archived. None: it is no other.
 
         Raises:
             OffsetsGoneError: Events that are needed are neither in the event log nor in Kafka.

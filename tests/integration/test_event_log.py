@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,8 +18,9 @@ from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
 from small_disk import small_disk
 
-from backfill.event_log import SparkEngine, bounds, records, source_files
+from backfill.event_log import SparkEngine, records, source_files
 from backfill.files import HadoopFiles
+from backfill.kafka import KafkaTopic
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import ColumnType, Source
 from feature_platform.deploy.spark import Archived, archive
@@ -108,16 +108,15 @@ def run_here(
     spark: SparkSession, broker: Settings, source: Source, *, accept_gap: bool = False
 ) -> Log:
     """Do what the child does, in the Spark that runs already."""
-    files, kafka = folder(spark, broker, source), kafka_of(broker)
+    files, topic = folder(spark, broker, source), topic_of(spark, broker, source)
     job = Job(
         source=source.name,
         topic=source.topic,
         records_max=broker.event_log.commit_records_max,
         accept_gap=accept_gap,
     )
-    engine = SparkEngine(spark, files, source_json(source), kafka)
-    now = partial(bounds, kafka, source.topic)
-    return archive_by(job, files, engine, now, SystemClock(), lambda _: None)
+    engine = SparkEngine(spark, files, source_json(source), topic)
+    return archive_by(job, files, engine, topic.bounds, SystemClock(), lambda _: None)
 
 
 def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles:
@@ -125,9 +124,10 @@ def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles
     return source_files(spark, broker.event_log_folder, source_json(source))
 
 
-def kafka_of(broker: Settings) -> Mapping[str, Any]:
-    """Return what Spark is told of the broker."""
-    return {"bootstrap": broker.kafka.bootstrap, "properties": {}}
+def topic_of(spark: SparkSession, broker: Settings, source: Source) -> KafkaTopic:
+    """Return the source's topic."""
+    kafka = {"bootstrap": broker.kafka.bootstrap, "properties": {}}
+    return KafkaTopic(spark, source.topic, kafka)
 
 
 def test_every_record_is_archived_as_it_was_sent(
@@ -156,7 +156,8 @@ def test_every_record_is_archived_as_it_was_sent(
     # What is not archived yet is read from Kafka, and nothing from `until` on.
     send(broker, source, 50, sent)
     until = {f"{source.topic}/0": 180, f"{source.topic}/1": 100}
-    frame = records(spark, files, source_json(source), until, kafka_of(broker))
+    topic = topic_of(spark, broker, source)
+    frame = records(spark, files, source_json(source), until, topic)
     rows = frame.collect()
     read = [(row["partition"], row["offset"], _bytes(row["value"])) for row in rows]
     seen = [row for row in rows if (row["partition"], row["offset"]) in found]
@@ -168,7 +169,14 @@ def test_every_record_is_archived_as_it_was_sent(
     ]
     assert sorted(read, key=lambda row: row[:2]) == sorted(wanted, key=lambda row: row[:2])
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 185 to 199"):
-        records(spark, files, source_json(source), {f"{source.topic}/1": 200}, kafka_of(broker))
+        records(spark, files, source_json(source), {f"{source.topic}/1": 200}, topic)
+    # What is deployed may have read them, too.
+    deployed = source_json(source)
+    frame = records(spark, files, deployed, until, topic, read_by=deployed)
+    read_before = frame.collect()
+    assert sum(row["readable"] for row in read_before) == sum(
+        _is_event(row["value"]) for row in read_before
+    )
 
 
 def test_another_topic_is_another_log(
@@ -184,7 +192,7 @@ def test_another_topic_is_another_log(
     send(broker, other, 6, sent)
     until = {f"{other.topic}/{part}": 3 for part in range(PARTITIONS)}
     files = folder(spark, broker, other)
-    frame = records(spark, files, source_json(other), until, kafka_of(broker))
+    frame = records(spark, files, source_json(other), until, topic_of(spark, broker, other))
     assert {(row["partition"], row["offset"]) for row in frame.collect()} == set(sent)
     run_here(spark, broker, other)
     assert held(spark, broker, other)[1] == sent
@@ -287,7 +295,7 @@ def test_what_retention_has_passed_is_named(
     send(broker, source, 40, sent)
     admin = AdminClient({"bootstrap.servers": broker.kafka.bootstrap})
     admin.delete_records([TopicPartition(source.topic, 1, 15)])
-    _await_low(broker, source, 15)
+    _await_low(topic_of(spark, broker, source), 15)
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 10 to 14;.*--accept-gap"):
         run_here(spark, broker, source)
     assert held(spark, broker, source)[0].records == 20
@@ -298,9 +306,9 @@ def test_what_retention_has_passed_is_named(
     assert log.lost == {1: ((10, 15),)}
 
 
-def _await_low(broker: Settings, source: Source, low: int) -> None:
+def _await_low(topic: KafkaTopic, low: int) -> None:
     deadline = time.monotonic() + 30
-    while bounds(kafka_of(broker), source.topic)[1][0] != low:
+    while topic.bounds()[1][0] != low:
         assert time.monotonic() < deadline
         time.sleep(0.2)
 

@@ -226,6 +226,7 @@ class FakeBackfiller:
     done: list[tuple[dict[str, Any], int, dict[str, int]]] = field(default_factory=list)
     breaks: bool = False
     accepted: bool | None = None
+    read_by: Mapping[str, Any] | None = None
 
     def backfill(
         self,
@@ -235,9 +236,10 @@ class FakeBackfiller:
         report: Callable[[str], None],
         *,
         accept_unreadable: bool,
+        read_by: Mapping[str, Any] | None,
     ) -> None:
         """Note what was asked for."""
-        self.accepted = accept_unreadable
+        self.accepted, self.read_by = accept_unreadable, read_by
         if self.breaks:
             msg = "feature set posts: Spark ended with exit code 1"
             raise SparkFailedError(msg)

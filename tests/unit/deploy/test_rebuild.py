@@ -25,6 +25,8 @@ HISTORY = (
     ("action = 'view'", "action = 'play'"),
     ("features:", "settings: {on_change: rebuild}\nfeatures:"),
 )
+READS_LESS = ("post_id: BIGINT", "post_id: STRING")
+OTHER_TOPIC = ("topic: post_events", "topic: others")
 WAITING = "events that were read before"
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -119,6 +121,25 @@ def test_a_new_feature_set_may_have_a_history(stage: Stage) -> None:
     assert names.index("Backfill") < names.index("SubmitJob") < names.index("AwaitCaughtUp")
     (empty,) = make_plans(stage.world, project, ["fresh"], start_empty=True)
     assert "Backfill" not in [type(item).__name__ for item in empty.stages]
+
+
+def test_a_changed_source_is_compared_with_the_deployed_one(stage: Stage) -> None:
+    """What the deployed rows count is told apart from what nobody could read; see `records`."""
+    before = stage.deployed.job["source"]
+    crash_at(stage, "submit the job", *ENTITY, READS_LESS)
+    assert stage.backfiller.done
+    assert stage.backfiller.read_by == before
+
+
+@pytest.mark.parametrize("edits", [ENTITY, (*ENTITY, READS_LESS, OTHER_TOPIC)])
+def test_nothing_was_read_before_of_another_topic_or_otherwise(
+    stage: Stage, edits: tuple[tuple[str, str], ...]
+) -> None:
+    """A source that is the same reads the same; events of a new topic are in no row."""
+    stage.topics.ends["others/0"] = 3
+    crash_at(stage, "submit the job", *edits)
+    assert stage.backfiller.done
+    assert stage.backfiller.read_by is None
 
 
 def test_it_is_not_done_twice(stage: Stage) -> None:

@@ -29,7 +29,7 @@ public final class Events {
    *
    * @param records {@code value} BINARY, {@code partition} INT, {@code offset} BIGINT and {@code
    *     timestamp} BIGINT in epoch milliseconds, {@code readable} BOOLEAN: whether it was an event
-   *     when it was archived; other columns are not looked at
+   *     before; other columns are not looked at
    * @param specJson the job spec
    * @param strict whether the task fails if what was readable is not any more, because the source
    *     has changed
@@ -121,8 +121,8 @@ public final class Events {
 
     private IllegalStateException changed(InternalRow raw) {
       return new IllegalStateException(
-          ("offset %d of partition %d was readable when it was archived and is not with the source"
-                  + " of today (%s, %s); mend the source, or leave such events out by"
+          ("offset %d of partition %d was readable before and is not with the source of today"
+                  + " (%s, %s); mend the source, or leave such events out by"
                   + " --accept-differences")
               .formatted(raw.getLong(2), raw.getInt(1), parser.reason().code(), parser.detail()));
     }

@@ -1,0 +1,77 @@
+"""What a changed source cannot read any more is told, archived or not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from backfill.event_log import RAW, SCHEMA, SparkEngine, records
+from backfill.files import HadoopFiles
+from backfill.kafka import KafkaTopic
+from feature_platform.clock import SystemClock
+from feature_platform.event_log.archiver import Job, archive
+from feature_platform.event_log.commits import Span
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.slow
+
+VALUES = ('{"at": 1, "n": 1}', '{"at": 1, "n": "a"}', '{"at": 1, "n": true}', "no json")
+NUMBERS, TEXTS, FLAGS = "BIGINT", "STRING", "BOOLEAN"
+
+
+def source(kind: str) -> dict[str, Any]:
+    """Return a source whose column `n` has some type."""
+    columns = [{"name": "at", "type": "TIMESTAMP"}, {"name": "n", "type": kind}]
+    return {
+        "name": "clicks",
+        "topic": "clicks",
+        "format": "json",
+        "event_time": "at",
+        "max_future_ms": 1000,
+        "columns": columns,
+    }
+
+
+class FakeTopic(KafkaTopic):
+    """A topic of one partition that holds the values."""
+
+    def __init__(self, session: "SparkSession") -> None:
+        """Hold them."""
+        super().__init__(session, "clicks", {})
+
+    def topic_id(self) -> str:
+        """Return an id."""
+        return "first"
+
+    def bounds(self) -> dict[int, Span]:
+        """Return where the values stand."""
+        return {0: (0, len(VALUES))}
+
+    def read(self, spans: Mapping[int, Span]) -> "DataFrame":
+        """Return some of them."""
+        (start, end) = spans[0]
+        rows = [
+            (None, bytearray(VALUES[offset].encode()), 0, offset, 5) for offset in range(start, end)
+        ]
+        return self._session.createDataFrame(rows, ",".join(SCHEMA.split(",")[: len(RAW)]))
+
+
+@pytest.mark.parametrize("archived_by", [None, NUMBERS, TEXTS, FLAGS])
+def test_what_was_readable_does_not_depend_on_when_it_was_archived(
+    spark: "SparkSession", tmp_path: Path, archived_by: str | None
+) -> None:
+    """What the deployed source reads, archived by whatever source or not; and what that one did."""
+    files, topic = HadoopFiles(spark, f"file://{tmp_path}"), FakeTopic(spark)
+    if archived_by:
+        job = Job(source="clicks", topic="clicks", records_max=2)
+        engine = SparkEngine(spark, files, source(archived_by), topic)
+        archive(job, files, engine, topic.bounds, SystemClock(), lambda _: None)
+    found = records(
+        spark, files, source(FLAGS), {"clicks/0": len(VALUES)}, topic, read_by=source(TEXTS)
+    )
+    readable = {row["offset"]: row["readable"] for row in found.collect()}
+    could = {TEXTS: [1], NUMBERS: [0, 1], FLAGS: [1, 2], None: [1]}[archived_by]
+    assert readable == {offset: offset in could for offset in range(len(VALUES))}
