@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession, Window
@@ -13,6 +14,7 @@ from backfill.kafka import KafkaTopic
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import DATA, Log, LogFile, Span
 from feature_platform.event_log.damage import Altered, Damage, lacking
+from feature_platform.event_log.dates import of_dates, reading
 from feature_platform.event_log.ranges import check_same, tail
 from feature_platform.event_log.ranges import spans as spell
 
@@ -48,8 +50,7 @@ class SparkEngine:
 
     def rewrite(self, paths: Sequence[str], staging: str) -> Sequence[LogFile]:
         """Write the records of some files, one file a date."""
-        names = [f"{self._files.root}/{path}" for path in paths]
-        frame = self._session.read.schema(SCHEMA).parquet(*names)
+        frame = _read(self._session, self._files, paths)
         date = f.regexp_extract(f.col("_metadata.file_path"), "/date=([^/]+)/", 1)
         return self._write(frame.withColumn("date", date), 1, staging)
 
@@ -115,27 +116,37 @@ def records(
     topic = source["topic"]
     check_same(source["name"], topic, archived.topic_id, kafka.topic_id())
     rest = tail(source["name"], topic, archived, ends, kafka.bounds())
-    names = [f"{files.root}/{path}" for path in of_dates(archived, dates)]
-    frame = _readable(session.createDataFrame([], SCHEMA))
-    if names:
-        limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
-        read = session.read.schema(SCHEMA).parquet(*names)
-        below = read.join(f.broadcast(limits), "partition").where("offset < until")
-        frame = _archived(session, below, read_by)
+    limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
+    same, other = _by_reading(archived, of_dates(archived, source, dates), read_by)
+    frames = []
+    if same:
+        frames.append(_readable(_below(_read(session, files, same), limits)))
+    if other:  # what was a dead letter there may be an event for `read_by`
+        rows = _below(_read(session, files, other), limits)
+        dead = rows.where("reason IS NOT NULL").select(*RAW)
+        frames += [_readable(rows.where("reason IS NULL")), _unseen(session, dead, read_by)]
     if rest:
         session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
-        frame = frame.unionByName(_unseen(session, kafka.read(rest), read_by))
-    return frame
+        frames.append(_unseen(session, kafka.read(rest), read_by))
+    nothing = _readable(session.createDataFrame([], SCHEMA))
+    return reduce(DataFrame.unionByName, frames) if frames else nothing
 
 
-def _archived(
-    session: SparkSession, rows: DataFrame, read_by: Mapping[str, Any] | None
-) -> DataFrame:
-    """Tell of archived records whether they were events; dead letters may be for `read_by`."""
-    if read_by is None:
-        return _readable(rows)
-    good, dead = rows.where("reason IS NULL"), rows.where("reason IS NOT NULL")
-    return _readable(good).unionByName(_unseen(session, dead.select(*RAW), read_by))
+def _by_reading(
+    log: Log, paths: Sequence[str], read_by: Mapping[str, Any] | None
+) -> tuple[list[str], list[str]]:
+    """Split files into those that `read_by` would have archived alike, and others."""
+    ours = reading(read_by) if read_by else ""
+    alike = {path: not ours or log.readings[path] == ours for path in paths}
+    return [path for path in paths if alike[path]], [path for path in paths if not alike[path]]
+
+
+def _read(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) -> DataFrame:
+    return session.read.schema(SCHEMA).parquet(*[f"{files.root}/{path}" for path in paths])
+
+
+def _below(rows: DataFrame, limits: DataFrame) -> DataFrame:
+    return rows.join(f.broadcast(limits), "partition").where("offset < until")
 
 
 def _unseen(session: SparkSession, raw: DataFrame, read_by: Mapping[str, Any] | None) -> DataFrame:
@@ -156,20 +167,14 @@ def _readable(rows: DataFrame) -> DataFrame:
     return rows.select(*RAW, f.isnull("reason").alias("readable"))
 
 
-def of_dates(log: Log, dates: Collection[str] | None) -> list[str]:
-    """Return the live files of some dates; of all for None."""
-    folders = None if dates is None else {f"{DATA}/date={date}" for date in dates}
-    return [path for path, file in log.files.items() if folders is None or file.folder in folders]
-
-
 def damage(
-    session: SparkSession, files: HadoopFiles, log: Log, dates: Collection[str] | None = None
+    session: SparkSession, files: HadoopFiles, log: Log, paths: Sequence[str] | None = None
 ) -> Damage:
-    """Return which live files, of some dates or of all, are not as their commits say.
+    """Return which live files, of these paths or all, are not as their commits say.
 
     Only then all files are read, for the offsets that none of them holds.
     """
-    found = _records(files, of_dates(log, dates))
+    found = _records(files, list(log.files) if paths is None else paths)
     damaged = Damage(
         missing=tuple(path for path, records in found.items() if records is None),
         altered=tuple(
@@ -197,8 +202,7 @@ def _held(
     """Return the runs of offsets that files hold: partition, first, and the one after the last."""
     if not paths:
         return []
-    names = [f"{files.root}/{path}" for path in paths]
-    rows = session.read.schema(SCHEMA).parquet(*names).select("partition", "offset")
+    rows = _read(session, files, paths).select("partition", "offset")
     place = f.dense_rank().over(Window.partitionBy("partition").orderBy("offset"))
     runs = (
         rows.withColumn("run", f.col("offset") - place)

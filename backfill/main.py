@@ -25,6 +25,7 @@ from backfill.tiles import Limits, Written, events, partials, tile_rows, write_r
 from feature_platform.clock import SystemClock
 from feature_platform.errors import EventLogError, FeaturePlatformError
 from feature_platform.event_log.archiver import Job, archive, read_log
+from feature_platform.event_log.dates import reading
 from feature_platform.event_log.ranges import spans
 
 DETAIL_CHARACTERS_MAX = 600
@@ -74,6 +75,7 @@ def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
         records_max=spec["records_max"],
         accept_gap=spec["accept_gap"],
         topic_id=topic.topic_id(),
+        reading=reading(source),
     )
     log = archive(
         job,

@@ -11,12 +11,13 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as f
 
-from backfill.event_log import damage, of_dates, records, source_files
+from backfill.event_log import damage, records, source_files
 from backfill.kafka import KafkaTopic
 from backfill.tiles import events, partials, register_functions, tile_rows
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import Log
+from feature_platform.event_log.dates import of_dates
 
 OFFSETS_MAX = 100
 """Events that are named of one tile; all are counted."""
@@ -111,9 +112,10 @@ def _looked_at(
     source = spec["job"]["source"]
     files = source_files(session, spec["log"], source)
     log = read_log(files)
-    wrong = damage(session, files, log, None if whole_log else dates)
+    wanted = of_dates(log, source, dates)
+    wrong = damage(session, files, log, None if whole_log else wanted)
     words = wrong.words(files.root, source["topic"])
-    if not {*wrong.missing}.isdisjoint(of_dates(log, dates)):
+    if not {*wrong.missing}.isdisjoint(wanted):
         msg = f"{'; '.join(words)}: restore what is missing from a copy"
         raise EventLogError(msg)
     return log, words

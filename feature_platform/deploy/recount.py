@@ -17,7 +17,7 @@ class Wanted:
     """Which tiles are recomputed."""
 
     days: Sequence[str] | None = None
-    """Archived files of these dates alone; None: all."""
+    """Archived files that may hold events of these dates alone; None: all."""
     whole_log: bool = False
     """Tell of damage in files of all dates."""
     span: tuple[int, int] | None = None

@@ -4,7 +4,7 @@ It is handed the files and the engine, so that a test can end it anywhere.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
@@ -78,7 +78,7 @@ class Engine(Protocol):
         ...
 
     def rewrite(self, paths: Sequence[str], staging: str) -> Sequence[LogFile]:
-        """Write the records of some files, one file a date."""
+        """Write the records of some files, one file a date, which stays what it was."""
         ...
 
 
@@ -92,6 +92,8 @@ class Job:
     accept_gap: bool = False
     topic_id: str = ""
     """The id that Kafka gave the topic; empty if it gives none."""
+    reading: str = ""
+    """How the engine reads records; see `dates.reading`."""
 
 
 def read_log(files: Files) -> Log:
@@ -155,7 +157,8 @@ def archive(
                 f"from a copy, then fp archive {job.source}"
             )
             raise EventLogError(msg)
-        log = _commit(job, files, log, added, removed=tuple(small), clock=clock, report=report)
+        kept = replace(job, reading=log.readings[small[0]])
+        log = _commit(kept, files, log, added, removed=tuple(small), clock=clock, report=report)
     # 4.
     tidy(log, files, clock)
     return log
@@ -169,15 +172,20 @@ def tidy(log: Log, files: Files, clock: Clock) -> None:
 
 
 def small_files(log: Log) -> list[str]:
-    """Return files that are to become fewer: all small ones of dates that have too many."""
-    by_folder: dict[str, list[LogFile]] = {}
+    """Return files that are to become fewer: all small ones of dates that have too many.
+
+    All were read the same way, which their commit says.
+    """
+    groups: dict[tuple[str, str], list[LogFile]] = {}
     for file in log.files.values():
         if file.bytes < SMALL_BYTES:
-            by_folder.setdefault(file.folder, []).append(file)
+            groups.setdefault((log.readings[file.path], file.folder), []).append(file)
+    many = {key: group for key, group in sorted(groups.items()) if len(group) > SMALL_FILES_MAX}
+    first = next(iter(many), ("", ""))[0]
     chosen: list[str] = []
     size = 0
-    for _, group in sorted(by_folder.items()):
-        if len(group) > SMALL_FILES_MAX and size < COMPACT_BYTES_MAX:
+    for (read, _), group in many.items():
+        if read == first and size < COMPACT_BYTES_MAX:
             chosen += sorted(file.path for file in group)
             size += sum(file.bytes for file in group)
     return chosen
@@ -226,6 +234,7 @@ def _commit(  # noqa: PLR0913 (what a commit consists of)
         added=added,
         removed=removed,
         topic_id=job.topic_id,
+        reading=job.reading,
     )
     after = log.with_commit(commit)
     if not files.publish(commit_path(commit.number), commit.to_bytes()):

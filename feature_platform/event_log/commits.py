@@ -51,6 +51,8 @@ class Commit:
     """Paths of the files whose records the added ones hold."""
     topic_id: str = ""
     """Which topic of its name the offsets are of; empty if nobody knows."""
+    reading: str = ""
+    """How the files' records were read, which decides their dates; empty if nobody knows."""
 
     @property
     def records(self) -> int:
@@ -71,6 +73,7 @@ class Commit:
             ],
             "removed": list(self.removed),
             "topic_id": self.topic_id,
+            "reading": self.reading,
         }
         return json.dumps(value, indent=1).encode()
 
@@ -94,6 +97,7 @@ class Commit:
                 added=tuple(LogFile(**file) for file in value["added"]),
                 removed=tuple(value["removed"]),
                 topic_id=value.get("topic_id", ""),
+                reading=value.get("reading", ""),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"{where} is no commit of an event log ({error}): restore it from a copy"
@@ -109,6 +113,8 @@ class Log:
     """First offset of each partition that is not archived."""
     files: Mapping[str, LogFile] = field(default_factory=dict)
     """Live files by path."""
+    readings: Mapping[str, str] = field(default_factory=dict)
+    """How the records of each live file were read; see `dates.reading`."""
     replaced: Mapping[str, int] = field(default_factory=dict)
     """Files that a compaction replaced, and when."""
     lost: Mapping[int, tuple[Span, ...]] = field(default_factory=dict)
@@ -160,10 +166,12 @@ class Log:
             )
             raise EventLogError(msg)
         files |= {file.path: file for file in commit.added}
+        known = {**self.readings, **{file.path: commit.reading for file in commit.added}}
         return type(self)(
             next_number=commit.number + 1,
             positions=positions,
             files=files,
+            readings={path: known[path] for path in files},
             replaced={**self.replaced, **dict.fromkeys(commit.removed, commit.at_ms)},
             lost=lost,
             complete_ms=commit.at_ms if commit.lost else self.complete_ms,

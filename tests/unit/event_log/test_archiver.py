@@ -110,9 +110,10 @@ def run(
     *,
     accept_gap: bool = False,
     topic_id: str = "",
+    reading: str = "",
 ) -> Log:
     """Archive up to some ends."""
-    job = replace(JOB, accept_gap=accept_gap, topic_id=topic_id)
+    job = replace(JOB, accept_gap=accept_gap, topic_id=topic_id, reading=reading)
     bounds = {part: (low, end) for part, end in ends.items()}
     return archive(job, disk, disk, lambda: bounds, ManualClock(now_ms=1), lambda _: None)
 
@@ -159,6 +160,35 @@ def test_any_crashes_leave_every_offset_exactly_once(
     assert log.positions == ends
     stray = [p for p in disk.paths(DATA) if p not in log.files and p not in log.replaced]
     assert stray == []
+
+
+@pytest.mark.parametrize("readings", [("a", "b", "a"), ("", "a", "a")])
+def test_files_remember_how_they_were_read(
+    monkeypatch: pytest.MonkeyPatch, readings: tuple[str, ...]
+) -> None:
+    """Also once they are compacted, which no file is together with one that was read otherwise."""
+    monkeypatch.setattr(archiver, "SMALL_FILES_MAX", 1)
+    disk = Disk()
+    for end, reading in zip((20, 40, 60), readings, strict=True):
+        run(disk, {0: end}, reading=reading)
+    log = read_log(disk)
+    assert log.replaced
+    assert held(disk) == all_of({0: 60})
+    for path in log.files:
+        records = disk.content[path]
+        assert isinstance(records, tuple)
+        assert {readings[offset // 20] for _, offset in records} == {log.readings[path]}
+
+
+def test_a_log_from_before_readings_were_kept_knows_none() -> None:
+    """Its files may hold records of any date."""
+    disk = Disk()
+    run(disk, {0: 5}, reading="a")
+    (path,) = disk.paths(COMMITS)
+    commit = json.loads(disk.read(path))
+    assert commit.pop("reading") == "a"
+    disk.content[path] = json.dumps(commit).encode()
+    assert set(read_log(disk).readings.values()) == {""}
 
 
 @given(first=st.integers(1, 40), second=st.integers(0, 40))

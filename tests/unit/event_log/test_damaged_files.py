@@ -55,5 +55,5 @@ def test_each_kind_of_damage_is_told_apart(spark: "SparkSession", tmp_path: Path
     assert found.missing == (f"{OTHER}/gone", f"{OTHER}/cut")
     assert found.altered == (Altered(path=f"{DAY}/short", committed=10, found=6),)
     assert found.lacking == {0: ((8, 9), (12, 20)), 1: ((5, 10),)}
-    of_day = damage(spark, files, log, ["2026-01-01"])
+    of_day = damage(spark, files, log, [f"{DAY}/whole", f"{DAY}/short"])
     assert (of_day.missing, of_day.altered) == ((), found.altered)

@@ -1,4 +1,4 @@
-"""What a changed source cannot read any more is told, archived or not."""
+"""A changed source and the event log: what it cannot read any more, and where its events lie."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +12,7 @@ from backfill.kafka import KafkaTopic
 from feature_platform.clock import SystemClock
 from feature_platform.event_log.archiver import Job, archive
 from feature_platform.event_log.commits import Span
+from feature_platform.event_log.dates import reading
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -59,6 +60,14 @@ class FakeTopic(KafkaTopic):
         return self._session.createDataFrame(rows, ",".join(SCHEMA.split(",")[: len(RAW)]))
 
 
+def archived(spark: "SparkSession", files: HadoopFiles, by: Mapping[str, Any]) -> None:
+    """Archive the values as a source reads them."""
+    topic = FakeTopic(spark)
+    job = Job(source="clicks", topic="clicks", records_max=2, reading=reading(by))
+    engine = SparkEngine(spark, files, by, topic)
+    archive(job, files, engine, topic.bounds, SystemClock(), lambda _: None)
+
+
 @pytest.mark.parametrize("archived_by", [None, NUMBERS, TEXTS, FLAGS])
 def test_what_was_readable_does_not_depend_on_when_it_was_archived(
     spark: "SparkSession", tmp_path: Path, archived_by: str | None
@@ -66,12 +75,23 @@ def test_what_was_readable_does_not_depend_on_when_it_was_archived(
     """What the deployed source reads, archived by whatever source or not; and what that one did."""
     files, topic = HadoopFiles(spark, f"file://{tmp_path}"), FakeTopic(spark)
     if archived_by:
-        job = Job(source="clicks", topic="clicks", records_max=2)
-        engine = SparkEngine(spark, files, source(archived_by), topic)
-        archive(job, files, engine, topic.bounds, SystemClock(), lambda _: None)
+        archived(spark, files, source(archived_by))
     found = records(
         spark, files, source(FLAGS), {"clicks/0": len(VALUES)}, topic, read_by=source(TEXTS)
     )
     readable = {row["offset"]: row["readable"] for row in found.collect()}
     could = {TEXTS: [1], NUMBERS: [0, 1], FLAGS: [1, 2], None: [1]}[archived_by]
     assert readable == {offset: offset in could for offset in range(len(VALUES))}
+
+
+@pytest.mark.parametrize(("event_time", "found"), [("at", []), ("sent", [0, 1, 2, 3])])
+def test_a_day_is_read_wherever_another_source_has_put_its_events(
+    spark: "SparkSession", tmp_path: Path, event_time: str, found: list[int]
+) -> None:
+    """All lie at the first day, as they were archived; that is believed of this source alone."""
+    files = HadoopFiles(spark, f"file://{tmp_path}")
+    archived(spark, files, source(TEXTS))
+    until = {"clicks/0": len(VALUES)}
+    now = {**source(TEXTS), "event_time": event_time}
+    rows = records(spark, files, now, until, FakeTopic(spark), ["1970-01-02"]).collect()
+    assert sorted(row["offset"] for row in rows) == found

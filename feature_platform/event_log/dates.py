@@ -1,0 +1,34 @@
+"""Which files hold the records of a date, as a source reads them. Pure.
+
+The date of a record is its event time's, if it was an event when it was archived. Files of sources
+that read otherwise may have it at any date.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from feature_platform.definition.fingerprint import digest
+from feature_platform.event_log.commits import DATA, Log
+
+
+def reading(source: Mapping[str, Any]) -> str:
+    """Return a digest of what decides whether a record is an event, and of which time.
+
+    Args:
+        source: As the job spec has it.
+    """
+    rest = {name: value for name, value in source.items() if name not in ("name", "topic")}
+    columns = sorted(source["columns"], key=lambda column: str(column["name"]))
+    return digest({**rest, "columns": columns})
+
+
+def of_dates(log: Log, source: Mapping[str, Any], dates: Collection[str] | None) -> list[str]:
+    """Return the live files that may hold records of some dates; of all for None."""
+    if dates is None:
+        return list(log.files)
+    folders, ours = {f"{DATA}/date={date}" for date in dates}, reading(source)
+    return [
+        path
+        for path, file in log.files.items()
+        if file.folder in folders or log.readings[path] != ours
+    ]
