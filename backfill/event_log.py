@@ -11,11 +11,12 @@ from pyspark.sql import functions as f
 
 from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
+from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
-from feature_platform.event_log.commits import DATA, Log, LogFile, Span
+from feature_platform.event_log.commits import DATA, Log, LogFile, Span, commit_path
 from feature_platform.event_log.damage import Altered, Damage, lacking
 from feature_platform.event_log.dates import of_dates, reading
-from feature_platform.event_log.ranges import check_same, tail
+from feature_platform.event_log.ranges import check_same, misplaced, tail
 from feature_platform.event_log.ranges import spans as spell
 
 SCHEMA = (
@@ -79,8 +80,14 @@ def source_files(session: SparkSession, log: str, source: Mapping[str, Any]) -> 
     """Return the folder of a source in the event log's folder (`Settings.event_log_folder`).
 
     Offsets are a topic's: of a source that reads another topic now, each has a folder.
+
+    Raises:
+        EventLogError: Its log lies where logs lay before topics had folders.
     """
-    return HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}/{source['topic']}")
+    old = HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}")
+    if old.exists(commit_path(0)):
+        raise EventLogError(misplaced(source["name"], source["topic"], old.root))
+    return HadoopFiles(session, f"{old.root}/{source['topic']}")
 
 
 def records(

@@ -47,6 +47,10 @@ class HadoopFiles:
             found.append((str(status.getPath().toString())[self._prefix :], int(status.getLen())))
         return found
 
+    def exists(self, path: str) -> bool:
+        """Return whether there is such a file or folder."""
+        return bool(self._fs.exists(self.path(path)))
+
     def read(self, path: str) -> bytes:
         """Return a file's content."""
         stream = self._fs.open(self.path(path))

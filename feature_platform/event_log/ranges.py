@@ -47,6 +47,16 @@ def check_same(name: str, topic: str, archived: str, present: str) -> None:
         raise EventLogError(msg)
 
 
+def misplaced(name: str, topic: str, root: str) -> str:
+    """Say that a log lies in the folder of its source, not of its topic, and what to do."""
+    return (
+        f"source {name}: {root} holds an event log itself, as before topics had folders of their "
+        f"own: move its commits, data and staging to {root}/{topic}, or to {root}/<topic> if they "
+        "are of another one. If a log lies there already, keep the one that begins first, and move "
+        "the other away"
+    )
+
+
 def gone(positions: Mapping[int, int], bounds: Bounds) -> dict[int, Span]:
     """Return what is to be archived next and is not in Kafka any more.
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from feature_platform.event_log.commits import DATA, Log, LogFile
+from feature_platform.errors import EventLogError
+from feature_platform.event_log.commits import COMMITS, DATA, Log, LogFile, commit_path
 from feature_platform.event_log.damage import Altered
 
 if TYPE_CHECKING:
@@ -32,6 +33,23 @@ def write(spark: "SparkSession", folder: Path, path: str, *spans: tuple[int, int
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(written.read_bytes())
+
+
+def test_a_log_of_the_layout_before_is_not_taken_for_none(
+    spark: "SparkSession", tmp_path: Path
+) -> None:
+    """Its offsets would be called gone once Kafka's retention has passed them."""
+    from backfill.event_log import source_files
+
+    source = {"name": "clicks", "topic": "commits"}
+    new = tmp_path / "clicks" / "commits" / commit_path(0)
+    new.parent.mkdir(parents=True)
+    new.touch()
+    found = source_files(spark, f"file://{tmp_path}", source)
+    assert found.paths(COMMITS) == [commit_path(0)]
+    (tmp_path / "clicks" / commit_path(0)).touch()
+    with pytest.raises(EventLogError, match=r"move its commits, .* to file:.*/clicks/commits, or"):
+        source_files(spark, f"file://{tmp_path}", source)
 
 
 def test_each_kind_of_damage_is_told_apart(spark: "SparkSession", tmp_path: Path) -> None:
