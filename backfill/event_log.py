@@ -2,19 +2,17 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
-from feature_platform.event_log.commits import DATA, Log, LogFile, Span, commit_path
-from feature_platform.event_log.damage import Altered, Damage, lacking
+from feature_platform.event_log.commits import Log, LogFile, Span, commit_path
 from feature_platform.event_log.dates import of_dates, reading
 from feature_platform.event_log.ranges import check_same, misplaced, tail
 from feature_platform.event_log.ranges import spans as spell
@@ -51,7 +49,7 @@ class SparkEngine:
 
     def rewrite(self, paths: Sequence[str], staging: str) -> Sequence[LogFile]:
         """Write the records of some files, one file a date."""
-        frame = _read(self._session, self._files, paths)
+        frame = read_files(self._session, self._files, paths)
         date = f.regexp_extract(f.col("_metadata.file_path"), "/date=([^/]+)/", 1)
         return self._write(frame.withColumn("date", date), 1, staging)
 
@@ -127,9 +125,9 @@ def records(
     same, other = _by_reading(archived, of_dates(archived, source, dates), read_by)
     frames = []
     if same:
-        frames.append(_readable(_below(_read(session, files, same), limits)))
+        frames.append(_readable(_below(read_files(session, files, same), limits)))
     if other:  # what was a dead letter there may be an event for `read_by`
-        rows = _below(_read(session, files, other), limits)
+        rows = _below(read_files(session, files, other), limits)
         dead = rows.where("reason IS NOT NULL").select(*RAW)
         frames += [_readable(rows.where("reason IS NULL")), _unseen(session, dead, read_by)]
     if rest:
@@ -148,7 +146,10 @@ def _by_reading(
     return [path for path in paths if alike[path]], [path for path in paths if not alike[path]]
 
 
-def _read(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) -> DataFrame:
+def read_files(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) -> DataFrame:
+    """Return the records of some files of a log; of none, none."""
+    if not paths:
+        return session.createDataFrame([], SCHEMA)
     return session.read.schema(SCHEMA).parquet(*[f"{files.root}/{path}" for path in paths])
 
 
@@ -172,48 +173,3 @@ def _described(session: SparkSession, raw: DataFrame, source: Mapping[str, Any])
 
 def _readable(rows: DataFrame) -> DataFrame:
     return rows.select(*RAW, f.isnull("reason").alias("readable"))
-
-
-def damage(
-    session: SparkSession, files: HadoopFiles, log: Log, paths: Sequence[str] | None = None
-) -> Damage:
-    """Return which live files, of these paths or all, are not as their commits say.
-
-    Only then all files are read, for the offsets that none of them holds.
-    """
-    found = _records(files, list(log.files) if paths is None else paths)
-    damaged = Damage(
-        missing=tuple(path for path, records in found.items() if records is None),
-        altered=tuple(
-            Altered(path=path, committed=log.files[path].records, found=records)
-            for path, records in found.items()
-            if records not in (None, log.files[path].records)
-        ),
-    )
-    if not damaged:
-        return damaged
-    whole = _records(files, list(log.files))
-    readable = [path for path, records in whole.items() if records is not None]
-    return replace(damaged, lacking=lacking(log, _held(session, files, readable)))
-
-
-def _records(files: HadoopFiles, paths: Sequence[str]) -> dict[str, int | None]:
-    """Return how many records live files hold; None for those that are gone or cut off."""
-    present = {path for path, _ in files.sizes(DATA)}
-    return {path: files.try_parquet_records(path) if path in present else None for path in paths}
-
-
-def _held(
-    session: SparkSession, files: HadoopFiles, paths: Sequence[str]
-) -> list[tuple[int, int, int]]:
-    """Return the runs of offsets that files hold: partition, first, and the one after the last."""
-    if not paths:
-        return []
-    rows = _read(session, files, paths).select("partition", "offset")
-    place = f.dense_rank().over(Window.partitionBy("partition").orderBy("offset"))
-    runs = (
-        rows.withColumn("run", f.col("offset") - place)
-        .groupBy("partition", "run")
-        .agg(f.min("offset").alias("first"), f.max("offset").alias("last"))
-    )
-    return [(row["partition"], row["first"], row["last"] + 1) for row in runs.collect()]

@@ -17,7 +17,8 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from backfill.event_log import SparkEngine, damage, records, source_files
+from backfill.damage import damage
+from backfill.event_log import SparkEngine, records, source_files
 from backfill.kafka import KafkaTopic
 from backfill.recount import events_of, recount
 from backfill.session import open_session

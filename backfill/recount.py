@@ -11,7 +11,8 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as f
 
-from backfill.event_log import damage, records, source_files
+from backfill.damage import damage
+from backfill.event_log import records, source_files
 from backfill.kafka import KafkaTopic
 from backfill.tiles import events, partials, register_functions, tile_rows
 from feature_platform.errors import EventLogError

@@ -1,12 +1,9 @@
 """What a damaged event log lacks: which files, how many records, and which offsets. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-
-from feature_platform.event_log.commits import Log, Span
+from dataclasses import dataclass
 
 FILES_MAX = 10
-SPANS_MAX = 20
+RANGES_MAX = 20
 """How many are named; how many there are is always said."""
 
 
@@ -20,6 +17,48 @@ class Altered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """Offsets `[start, end)` of a partition."""
+
+    partition: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lacking:
+    """Archived offsets that no file holds.
+
+    Some never had a record: the markers that end transactions, and what the topic's compaction had
+    removed. Nobody has noted which, so they are among the ranges; a lost file leaves longer ones.
+    """
+
+    records: int
+    """How many records the files lack by their commits."""
+    offsets: int
+    ranges: int
+    longest: tuple[Range, ...]
+    """The first of the ranges, the longest first."""
+
+    def words(self, topic: str) -> str:
+        """Say which."""
+        never = self.offsets - self.records
+        told = (
+            f"; {never:,} of them never had one (markers of transactions, or removed by the "
+            "topic's compaction)"
+        )
+        named = ", ".join(
+            f"{topic}/{each.partition}: {each.start} to {each.end - 1}" for each in self.longest
+        )
+        more = self.ranges - len(self.longest)
+        rest = f" and {more:,} shorter ranges" if more > 0 else ""
+        return (
+            f"{self.records:,} records are gone, {self.offsets:,} archived offsets are in no file"
+            f"{told if never > 0 else ''}: {named}{rest}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
     """How live files are not as their commits say."""
 
@@ -27,8 +66,7 @@ class Damage:
     """Files that are gone, or no Parquet any more: nothing can be computed."""
     altered: tuple[Altered, ...] = ()
     """Files that can be read."""
-    lacking: Mapping[int, tuple[Span, ...]] = field(default_factory=dict)
-    """Archived offsets by partition that no file holds."""
+    lacking: Lacking | None = None
 
     def __bool__(self) -> bool:
         """Whether anything is wrong."""
@@ -51,43 +89,7 @@ class Damage:
         ]
         more = len(files) - FILES_MAX
         named = [*files[:FILES_MAX], *([f"{more} more files are damaged"] if more > 0 else [])]
-        return [*named, *([self._offsets(topic)] if self.lacking else [])]
-
-    def _offsets(self, topic: str) -> str:
-        total = sum(end - start for spans in self.lacking.values() for start, end in spans)
-        named = [
-            f"{topic}/{part}: {start} to {end - 1}"
-            for part, spans in sorted(self.lacking.items())
-            for start, end in spans
+        return [
+            *named,
+            *([self.lacking.words(topic)] if self.lacking and self.lacking.offsets else []),
         ]
-        more = len(named) - SPANS_MAX
-        rest = f" and {more} more ranges" if more > 0 else ""
-        return f"{total:,} archived offsets are in no file: {', '.join(named[:SPANS_MAX])}{rest}"
-
-
-def lacking(log: Log, held: Iterable[tuple[int, int, int]]) -> dict[int, tuple[Span, ...]]:
-    """Return the archived offsets that no file holds.
-
-    Args:
-        log: Which offsets are archived.
-        held: What is in files: partition, first offset and the one after the last, in any order.
-    """
-    present: dict[int, list[Span]] = {}
-    for part, start, end in held:
-        present.setdefault(part, []).append((start, end))
-    found = {
-        part: tuple(_between([*present.get(part, ()), *log.lost.get(part, ())], end))
-        for part, end in sorted(log.positions.items())
-    }
-    return {part: spans for part, spans in found.items() if spans}
-
-
-def _between(spans: Iterable[Span], end: int) -> Iterator[Span]:
-    """Yield what spans leave uncovered from offset 0 to an end."""
-    at = 0
-    for start, stop in sorted(spans):
-        if at < start and at < end:
-            yield at, min(start, end)
-        at = max(at, stop)
-    if at < end:
-        yield at, end

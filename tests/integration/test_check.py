@@ -130,7 +130,8 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         assert red(found) >= {"count", "parity"}
         altered, lacking, *_ = verdicts(found)["count"].findings
         assert "records, its commit says" in altered
-        assert lacking == f"1 archived offsets are in no file: {lost}"
+        said = "1 records are gone, 1 archived offsets are in no file: "
+        assert lacking == f"{said}{lost}"
 
 
 def _check_while_events_come(settings: Settings, name: str, events: list[RawEvent]) -> None:

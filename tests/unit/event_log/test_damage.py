@@ -1,34 +1,19 @@
 """What a damaged log lacks, in offsets that somebody can look for in a copy."""
 
-from itertools import pairwise
+from dataclasses import replace
 
-from hypothesis import given
-from hypothesis import strategies as st
+from feature_platform.event_log.damage import Altered, Damage, Lacking, Range
 
-from feature_platform.event_log.commits import Log
-from feature_platform.event_log.damage import Altered, Damage, lacking
-
-OFFSETS = st.sets(st.integers(0, 30))
-
-
-@given(end=st.integers(0, 30), present=OFFSETS, lost=st.integers(0, 10))
-def test_lacking_is_what_was_archived_and_is_in_no_file(
-    end: int, present: set[int], lost: int
-) -> None:
-    """Neither what nobody has archived yet, nor what a person has accepted to be gone."""
-    log = Log(positions={0: end, 1: 5}, lost={0: ((0, min(lost, end)),)})
-    held = [(0, offset, offset + 1) for offset in present]
-    found = lacking(log, [*held, (1, 3, 5), (1, 0, 3)])
-    assert list(found) in ([], [0])
-    named = [offset for start, stop in found.get(0, ()) for offset in range(start, stop)]
-    assert named == sorted(set(range(min(lost, end), end)) - present)
-    edges = found.get(0, ())
-    assert all(stop < start for (_, stop), (start, _) in pairwise(edges))
-
-
-def test_a_log_without_a_partitions_files_lacks_all_of_it() -> None:
-    """Also if no other file is damaged."""
-    assert lacking(Log(positions={0: 4, 2: 7}), [(0, 0, 4)]) == {2: ((0, 7),)}
+LACKING = Lacking(
+    records=5,
+    offsets=5,
+    ranges=3,
+    longest=(
+        Range(partition=0, start=7, end=9),
+        Range(partition=1, start=0, end=2),
+        Range(partition=0, start=3, end=4),
+    ),
+)
 
 
 def test_damage_is_told_in_files_and_offsets() -> None:
@@ -36,16 +21,29 @@ def test_damage_is_told_in_files_and_offsets() -> None:
     damage = Damage(
         missing=tuple(f"data/{number}" for number in range(12)),
         altered=(Altered(path="data/x", committed=10, found=8),),
-        lacking={0: ((3, 4), (7, 9)), 1: ((0, 2),)},
+        lacking=LACKING,
     )
     assert damage
     words = damage.words("log/clicks", "clicks")
     assert words[0] == "log/clicks/data/0 of the event log is missing"
     assert words[-2] == "3 more files are damaged"
     assert words[-1] == (
-        "5 archived offsets are in no file: clicks/0: 3 to 3, clicks/0: 7 to 8, clicks/1: 0 to 1"
+        "5 records are gone, 5 archived offsets are in no file: clicks/0: 7 to 8, clicks/1: 0 to 1,"
+        " clicks/0: 3 to 3"
     )
     assert Damage(altered=damage.altered).words("log", "clicks") == [
         "log/data/x of the event log holds 8 records, its commit says 10"
     ]
+    nothing = Lacking(records=0, offsets=0, ranges=0, longest=())
+    assert Damage(lacking=nothing).words("log", "clicks") == []
     assert not Damage()
+
+
+def test_markers_are_told_from_records_by_their_number() -> None:
+    """Which of the ranges are markers nobody knows; they are the short ones."""
+    text = replace(LACKING, offsets=1_005, ranges=1_003).words("clicks")
+    assert text == (
+        "5 records are gone, 1,005 archived offsets are in no file; 1,000 of them never had one "
+        "(markers of transactions, or removed by the topic's compaction): clicks/0: 7 to 8, "
+        "clicks/1: 0 to 1, clicks/0: 3 to 3 and 1,000 shorter ranges"
+    )
