@@ -13,7 +13,7 @@ from feature_platform.settings import KafkaSettings
 
 
 class KafkaTopic:
-    """One topic; asked anew each time."""
+    """Implements `event_log.archiver.Topic`, and reads records."""
 
     def __init__(self, session: SparkSession, topic: str, kafka: Mapping[str, Any]) -> None:
         """Use a topic of the broker at `bootstrap`, with the client's `properties`."""

@@ -75,14 +75,13 @@ def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
         topic=source["topic"],
         records_max=spec["records_max"],
         accept_gap=spec["accept_gap"],
-        topic_id=topic.topic_id(),
         reading=reading(source),
     )
     log = archive(
         job,
         files,
         SparkEngine(session, files, source, topic),
-        topic.bounds,
+        topic,
         SystemClock(),
         _tell,
     )

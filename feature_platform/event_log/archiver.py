@@ -4,7 +4,7 @@ It is handed the files and the engine, so that a test can end it anywhere.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 from uuid import uuid4
@@ -82,6 +82,18 @@ class Engine(Protocol):
         ...
 
 
+class Topic(Protocol):
+    """The topic of a name as it is at each call: the next one may be of another that was made."""
+
+    def topic_id(self) -> str:
+        """Return the id that Kafka gave it; empty if it gives none."""
+        ...
+
+    def bounds(self) -> Bounds:
+        """Return the first kept offset and the end of each partition; nothing if it is missing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """What is archived, and how much at a time."""
@@ -90,8 +102,6 @@ class Job:
     topic: str
     records_max: int
     accept_gap: bool = False
-    topic_id: str = ""
-    """The id that Kafka gave the topic; empty if it gives none."""
     reading: str = ""
     """How the engine reads records; see `dates.reading`."""
 
@@ -110,7 +120,7 @@ def archive(
     job: Job,
     files: Files,
     engine: Engine,
-    bounds: Callable[[], Bounds],
+    topic: Topic,
     clock: Clock,
     report: Report,
 ) -> Log:
@@ -128,15 +138,13 @@ def archive(
     # 1.
     log = read_log(files)
     tidy(log, files, clock)
-    now = bounds()
-    check_topic(job.source, job.topic, log.positions, now)
-    check_same(job.source, job.topic, log.topic_id, job.topic_id)
+    topic_id, now = _look(job, log, topic)
     ends = {part: end for part, (_, end) in now.items()}
     behind = sum(end - max(log.positions.get(part, 0), now[part][0]) for part, end in ends.items())
     report({"event": "start", "behind": behind, "archived": log.records})
     # 2.
     while True:
-        now = bounds()
+        topic_id, now = _look(job, log, topic)
         missing = gone(log.positions, now)
         if not job.accept_gap:
             check_kept(job.source, job.topic, missing)
@@ -144,8 +152,18 @@ def archive(
         if not todo:
             break
         lost = {part: span for part, span in missing.items() if part in todo}
-        added = _write(job.source, files, log.next_number, partial(engine.write, todo))
-        log = _commit(job, files, log, added, spans=todo, lost=lost, clock=clock, report=report)
+        write = partial(_read, job, engine, topic, topic_id, todo)
+        added = _write(job.source, files, log.next_number, write)
+        commit = Commit(
+            number=log.next_number,
+            at_ms=clock.now_ms(),
+            spans=todo,
+            lost=lost,
+            added=added,
+            topic_id=topic_id,
+            reading=job.reading,
+        )
+        log = _commit(job.source, files, log, commit, report)
     # 3.
     while small := small_files(log):
         added = _write(job.source, files, log.next_number, partial(engine.rewrite, small))
@@ -157,8 +175,15 @@ def archive(
                 f"from a copy, then fp archive {job.source}"
             )
             raise EventLogError(msg)
-        kept = replace(job, reading=log.readings[small[0]])
-        log = _commit(kept, files, log, added, removed=tuple(small), clock=clock, report=report)
+        commit = Commit(
+            number=log.next_number,
+            at_ms=clock.now_ms(),
+            added=added,
+            removed=tuple(small),
+            topic_id=log.topic_id,
+            reading=log.readings[small[0]],
+        )
+        log = _commit(job.source, files, log, commit, report)
     # 4.
     tidy(log, files, clock)
     return log
@@ -191,6 +216,28 @@ def small_files(log: Log) -> list[str]:
     return chosen
 
 
+def _look(job: Job, log: Log, topic: Topic) -> tuple[str, Bounds]:
+    """Return the topic's id and bounds of now; another topic than the archived one is refused."""
+    topic_id, now = topic.topic_id(), topic.bounds()
+    check_topic(job.source, job.topic, log.positions, now)
+    check_same(job.source, job.topic, log.topic_id, topic_id)
+    return topic_id, now
+
+
+def _read(
+    job: Job,
+    engine: Engine,
+    topic: Topic,
+    topic_id: str,
+    spans: Mapping[int, Span],
+    staging: str,
+) -> Sequence[LogFile]:
+    """Write the records of some offsets, if they are of the topic that was looked at."""
+    made = engine.write(spans, staging)
+    check_same(job.source, job.topic, topic_id, topic.topic_id())
+    return made
+
+
 def _write(
     source: str, files: Files, number: int, write: Callable[[str], Sequence[LogFile]]
 ) -> tuple[LogFile, ...]:
@@ -214,41 +261,21 @@ def _write(
     return tuple(moved)
 
 
-def _commit(  # noqa: PLR0913 (what a commit consists of)
-    job: Job,
-    files: Files,
-    log: Log,
-    added: tuple[LogFile, ...],
-    *,
-    clock: Clock,
-    report: Report,
-    spans: Mapping[int, Span] | None = None,
-    lost: Mapping[int, Span] | None = None,
-    removed: tuple[str, ...] = (),
-) -> Log:
-    commit = Commit(
-        number=log.next_number,
-        at_ms=clock.now_ms(),
-        spans=spans or {},
-        lost=lost or {},
-        added=added,
-        removed=removed,
-        topic_id=job.topic_id,
-        reading=job.reading,
-    )
+def _commit(source: str, files: Files, log: Log, commit: Commit, report: Report) -> Log:
+    """Publish a commit and return the log with it; if another came first, delete its files."""
     after = log.with_commit(commit)
     if not files.publish(commit_path(commit.number), commit.to_bytes()):
-        for file in added:
+        for file in commit.added:
             files.delete(file.path)
-        raise _conflict(job.source, commit.number)
+        raise _conflict(source, commit.number)
     report(
         {
             "event": "commit",
             "number": commit.number,
-            "records": 0 if removed else commit.records,
-            "compacted": len(removed),
-            "files": len(added),
-            "bytes": sum(file.bytes for file in added),
+            "records": 0 if commit.removed else commit.records,
+            "compacted": len(commit.removed),
+            "files": len(commit.added),
+            "bytes": sum(file.bytes for file in commit.added),
         }
     )
     return after

@@ -116,7 +116,7 @@ def run_here(
         accept_gap=accept_gap,
     )
     engine = SparkEngine(spark, files, source_json(source), topic)
-    return archive_by(job, files, engine, topic.bounds, SystemClock(), lambda _: None)
+    return archive_by(job, files, engine, topic, SystemClock(), lambda _: None)
 
 
 def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -103,6 +104,32 @@ class Disk:
         return made
 
 
+@dataclass(slots=True, kw_only=True)
+class FakeTopic:
+    """What Kafka says of a topic; a test makes it anew (mutable)."""
+
+    ends: Mapping[int, int]
+    low: int = 0
+    id: str = ""
+    anew_after: int = -1
+    """It is deleted, made anew and filled to the same ends after so many answers."""
+
+    def topic_id(self) -> str:
+        """Return its id."""
+        self._answer()
+        return self.id
+
+    def bounds(self) -> dict[int, Span]:
+        """Return the offsets that it has."""
+        self._answer()
+        return {part: (self.low, end) for part, end in self.ends.items()}
+
+    def _answer(self) -> None:
+        if self.anew_after == 0:
+            self.id = "second"
+        self.anew_after -= 1
+
+
 def run(
     disk: Disk,
     ends: Mapping[int, int],
@@ -113,9 +140,9 @@ def run(
     reading: str = "",
 ) -> Log:
     """Archive up to some ends."""
-    job = replace(JOB, accept_gap=accept_gap, topic_id=topic_id, reading=reading)
-    bounds = {part: (low, end) for part, end in ends.items()}
-    return archive(job, disk, disk, lambda: bounds, ManualClock(now_ms=1), lambda _: None)
+    job = replace(JOB, accept_gap=accept_gap, reading=reading)
+    topic = FakeTopic(ends=ends, low=low, id=topic_id)
+    return archive(job, disk, disk, topic, ManualClock(now_ms=1), lambda _: None)
 
 
 def held(disk: Disk) -> list[tuple[int, int]]:
@@ -245,6 +272,25 @@ def test_a_topic_that_was_made_anew_and_filled_again_is_refused() -> None:
     with pytest.raises(EventLogError, match=r"id first, the id is second now.*Move the log's"):
         run(disk, {0: 900}, topic_id="second")
     assert run(disk, {0: 7}, topic_id="first").positions == {0: 7}
+
+
+@pytest.mark.parametrize("answers", range(1, 14))
+def test_a_topic_that_is_made_anew_meanwhile_is_not_archived_as_the_old_one(answers: int) -> None:
+    """Whenever it happens in a run of three commits: no file holds records of the new one."""
+    disk, topic = Disk(), FakeTopic(ends={0: 20}, id="first", anew_after=answers)
+    read_of: dict[int, str] = {}
+
+    class Reader(Disk):
+        def write(self, spans: Mapping[int, Span], staging: str) -> Sequence[LogFile]:
+            read_of[spans[0][0]] = topic.id
+            return disk.write(spans, staging)
+
+    with suppress(EventLogError):
+        archive(JOB, disk, Reader(), topic, ManualClock(now_ms=1), lambda _: None)
+    log = read_log(disk)
+    commits = [Commit.from_bytes(disk.read(path), path) for path in disk.paths(COMMITS)]
+    assert {read_of[commit.spans[0][0]] for commit in commits} <= {log.topic_id}
+    assert disk.paths(DATA) == sorted(log.files)
 
 
 def test_a_log_from_before_ids_were_kept_takes_the_next_one() -> None:

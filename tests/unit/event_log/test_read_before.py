@@ -65,7 +65,7 @@ def archived(spark: "SparkSession", files: HadoopFiles, by: Mapping[str, Any]) -
     topic = FakeTopic(spark)
     job = Job(source="clicks", topic="clicks", records_max=2, reading=reading(by))
     engine = SparkEngine(spark, files, by, topic)
-    archive(job, files, engine, topic.bounds, SystemClock(), lambda _: None)
+    archive(job, files, engine, topic, SystemClock(), lambda _: None)
 
 
 @pytest.mark.parametrize("archived_by", [None, NUMBERS, TEXTS, FLAGS])
