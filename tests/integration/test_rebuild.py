@@ -195,3 +195,22 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
         assert_equal(settings, world, Oracle(old, first.layout, events), name)
         kinds = [[item.kind for item in world.registry.attempts(name, n)] for n in (1, 2)]
         assert kinds == [["backfill", "stream", "stream"], ["backfill", "stream"]]
+
+
+def test_what_a_changed_source_cannot_read_is_told_though_nobody_has_archived_it(
+    project: Callable[[Mapping[str, str]], Settings], submitter: Submitter
+) -> None:
+    """The deployed version counts it: Kafka's tail is judged by that one's source."""
+    name = f"retyped_{uuid4().hex[:6]}"
+    settings = project(files(name, EVERYTHING.replace(*WITH_HISTORY)))
+    old = load(settings).featuresets[name]
+    with open_world(settings, submitter) as world:
+        assert ensure_topic(settings.kafka, name) == PARTITIONS
+        produce(settings, name, random_events(old, 300, entities=10, hours=1, seed=SEED))
+        first, _ = applied(settings, world, name)
+        source = settings.featuresets / "sources" / f"{name}.yaml"
+        source.write_text(source.read_text().replace("muted: BOOLEAN", "muted: STRING"))
+        (outcome,) = apply(world, make_plans(world, load(settings), [name]))
+        assert isinstance(outcome.error, SparkFailedError), outcome
+        assert "was readable before and is not with the source of today" in str(outcome.error)
+        assert world.registry.snapshot(name) == first
