@@ -17,6 +17,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import Submitter, World, open_world
+from feature_platform.registry.base import Epoch
 from feature_platform.rows.undo import undo_key
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
@@ -24,7 +25,7 @@ from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
 EVENTS = 4_000
 ENTITIES = 150
 SEED = 44
-TRIES, LOOK_S = 4, 0.1
+TRIES, LOOK_S, FLUSHED_S, CUT_S = 6, 0.1, 1.7, 60.0
 
 SOURCE = """
 source: {name}
@@ -103,21 +104,31 @@ class Case:
     def lose_job_between_cuts(self, share: float) -> None:
         """Send events, and let the job end when it has written rows that no cut holds."""
         for _ in range(TRIES):
+            self._wait_for_a_cut()
             self.send(share)
-            while not self._is_beyond_its_cut():
-                time.sleep(LOOK_S)
+            time.sleep(FLUSHED_S)
             self.lose_job()
             if self._is_beyond_its_cut():
-                return  # no cut came while it was being cancelled
+                return
             assert ensure_running(self.world, self.name)
         msg = f"a cut held all that was written, {TRIES} times"
         raise AssertionError(msg)
+
+    def _wait_for_a_cut(self) -> None:
+        """Return just after one: it takes a checkpoint interval until the next."""
+        before, deadline = self._newest_cut(), time.monotonic() + CUT_S
+        while self._newest_cut() == before:
+            assert time.monotonic() < deadline, f"no cut follows {before}"
+            time.sleep(LOOK_S)
+
+    def _newest_cut(self) -> Epoch:
+        return next(iter(self.world.registry.cuts(self.name, 1))).epoch
 
     def _is_beyond_its_cut(self) -> bool:
         """Tell whether an undo row is younger than the newest cut."""
         snapshot = self.world.registry.snapshot(self.name)
         assert snapshot is not None
-        newest = next(iter(self.world.registry.cuts(self.name, snapshot.generation))).epoch
+        newest = self._newest_cut()
         undo = (row for page in self.world.tiles.undo_pages(snapshot.table) for row in page.rows)
         flushes = (undo_key(row.start) for row in undo)
         return any((flush.attempt, flush.label) > newest for flush in flushes)

@@ -1,6 +1,8 @@
 """Puts raw events through the real stack and compares all that stands there with the oracle."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 
 from confluent_kafka import KafkaError, Message, Producer
 from differences import WRITTEN_MAX, Difference, explain
@@ -81,8 +83,17 @@ def produce(settings: Settings, topic: str, events: Iterable[RawEvent]) -> None:
 
 def produce_in_transactions(
     settings: Settings, topic: str, events: Sequence[RawEvent], size: int
-) -> None:
-    """Send events in transactions of so many; each leaves a marker behind its events."""
+) -> list[RawEvent]:
+    """Send events in transactions of so many; return them with their offsets.
+
+    Each transaction leaves a marker behind its events, which takes an offset, too.
+    """
+    sent: list[RawEvent] = []
+
+    def delivered(event: RawEvent, error: KafkaError | None, message: Message) -> None:
+        assert error is None
+        sent.append(replace(event, offset=message.offset() or 0))
+
     producer = Producer(
         {"bootstrap.servers": settings.kafka.bootstrap, "transactional.id": f"test-{topic}"}
     )
@@ -91,9 +102,15 @@ def produce_in_transactions(
         producer.begin_transaction()
         for event in events[first : first + size]:
             producer.produce(
-                topic, event.value, partition=event.partition, timestamp=event.timestamp_ms
+                topic,
+                event.value,
+                partition=event.partition,
+                timestamp=event.timestamp_ms,
+                on_delivery=partial(delivered, event),
             )
         producer.commit_transaction(60)
+    assert len(sent) == len(events)
+    return sent
 
 
 def differences(settings: Settings, world: World, oracle: Oracle, name: str) -> list[Difference]:

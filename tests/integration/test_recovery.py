@@ -60,7 +60,8 @@ def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: C
     case.send(1)
     assert case.differences()[:10] == []
     starts = [attempt.base_label for attempt in case.world.registry.attempts(case.name, 1)]
-    assert starts[1:] == [0, 0]
+    assert len(starts) >= 3
+    assert set(starts[1:]) == {0}
 
 
 @pytest.mark.timeout(600)
@@ -126,13 +127,12 @@ def test_a_cut_that_a_subtask_lacks_does_not_count(case: Case) -> None:
 
 @pytest.mark.timeout(600)
 def test_markers_of_transactions_are_not_waited_for(case: Case) -> None:
-    """They take offsets that no position passes: waiting, recovering, upgrading end all the same.
-
-    Offsets of events are not those of the oracle then, but stand in the same order.
-    """
-    first = case.sent
-    case.sent += len(case.events) // 3
-    produce_in_transactions(case.settings, case.name, case.events[first : case.sent], 100)
+    """They take offsets that no position passes: waiting, recovering, upgrading do not mind."""
+    upto = case.sent + len(case.events) // 3
+    case.events[case.sent : upto] = produce_in_transactions(
+        case.settings, case.name, case.events[case.sent : upto], 100
+    )
+    case.sent = upto
     case.wait()
     case.lose_job()
     assert ensure_running(case.world, case.name) is True
