@@ -1,20 +1,16 @@
 """Dagster on real servers: it deploys, revives dead jobs, and shows a broken file as an error."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.request import Request, urlopen
 from uuid import uuid4
 
 import pytest
+from page import TIMEOUT_S, Page, until
 
 from feature_platform.broker.sender import EventSender
 from feature_platform.checks.result import CHECKS
@@ -53,128 +49,13 @@ settings: {{checkpoint_interval: 5s}}
 CHANGED = FEATURE_SET.replace("AS views", "AS views, LAST_VALUE(page) AS last").replace(
     "features:", "features:\n  last: latest"
 )
-Found = TypeVar("Found")
 REBUILT = FEATURE_SET.replace("COUNT(*)", "COUNT(page)").replace(
     "checkpoint_interval", "on_change: rebuild, checkpoint_interval"
 )
 EVENTS, PAGES = 30, 5
-DONE = ("SUCCESS", "FAILURE", "CANCELED")
-TIMEOUT_S = 180.0
 
-LAUNCH = """
-mutation ($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
-  __typename ... on LaunchRunSuccess { run { runId } } } }
-"""
-RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
-RELOAD = """
-mutation { reloadRepositoryLocation(repositoryLocationName: "feature_platform") { __typename } }
-"""
-NODES = "{ assetNodes { assetKey { path } description } }"
-ASSET = """
-query ($key: AssetKeyInput!) { assetOrError(assetKey: $key) { ... on Asset {
-  assetMaterializations(limit: 1) { metadataEntries { label ... on UrlMetadataEntry { url }
-    ... on IntMetadataEntry { intValue } ... on MarkdownMetadataEntry { mdStr } } }
-  assetObservations(limit: 1) { metadataEntries { label ... on IntMetadataEntry { intValue } } }
-} } }
-"""
-CHECKED = """
-query ($key: AssetKeyInput!, $check: String!) {
-  assetCheckExecutions(assetKey: $key, checkName: $check, limit: 1) { status } }
-"""
-TICKS = """
-query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
-  sensorState { ticks(limit: 3) { skipReason } } } } }
-"""
 GIT = shutil.which("git") or "git"
 AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """The web server, asked as its page asks it."""
-
-    settings: Settings
-
-    def ask(self, query: str, **variables: object) -> Any:  # noqa: ANN401 (JSON)
-        """Return the data of an answer."""
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = Request(
-            f"{self.settings.dagster.url}/graphql", body, {"Content-Type": "application/json"}
-        )
-        with urlopen(request, timeout=60) as response:
-            return json.load(response)["data"]
-
-    def materialise(
-        self,
-        *path: str,
-        tags: Mapping[str, str] | None = None,
-        config: Mapping[str, object] | None = None,
-    ) -> str:
-        """Press "Materialize" on an asset's page; return how the run ended."""
-        what = {"jobName": "__ASSET_JOB", "assetSelection": [{"path": path}]}
-        return self._run(what, tags or {}, config or {})
-
-    def run_checks(self, name: str) -> dict[str, str]:
-        """Press "Execute all" on a stream's checks; return how each ended."""
-        key = {"path": ["stream", name]}
-        checks = [{"assetKey": key, "name": check} for check in CHECKS]
-        selector = {"jobName": "__ASSET_JOB", "assetSelection": [], "assetCheckSelection": checks}
-        assert self._run(selector, {}, {}) == "SUCCESS"
-        executions = {check: self.ask(CHECKED, key=key, check=check) for check in CHECKS}
-        return {
-            check: found["assetCheckExecutions"][0]["status"] for check, found in executions.items()
-        }
-
-    def _run(
-        self, what: Mapping[str, object], tags: Mapping[str, str], config: Mapping[str, object]
-    ) -> str:
-        selector = {
-            "repositoryLocationName": "feature_platform",
-            "repositoryName": "__repository__",
-            **what,
-        }
-        params = {
-            "selector": selector,
-            "mode": "default",
-            "runConfigData": config,
-            "executionMetadata": {
-                "tags": [{"key": key, "value": value} for key, value in tags.items()]
-            },
-        }
-        launched = self.ask(LAUNCH, params=params)["launchPipelineExecution"]
-        run_id = launched["run"]["runId"]
-
-        def status() -> str:
-            found: str = self.ask(RUN, id=run_id)["runOrError"]["status"]
-            return found if found in DONE else ""
-
-        return until(status)
-
-    def push_words(self) -> str:
-        """Return what the newest ticks of the sensor `git_push` have said."""
-        selector = {
-            "repositoryLocationName": "feature_platform",
-            "repositoryName": "__repository__",
-            "sensorName": "git_push",
-        }
-        state = self.ask(TICKS, selector=selector)["sensorOrError"]["sensorState"]
-        return "\n".join(tick["skipReason"] or "" for tick in state["ticks"])
-
-    def entries(self, kind: str, *path: str) -> dict[str, dict[str, Any]]:
-        """Return the metadata of an asset's newest event."""
-        events = self.ask(ASSET, key={"path": path})["assetOrError"].get(kind) or [
-            {"metadataEntries": []}
-        ]
-        return {entry["label"]: entry for entry in events[0]["metadataEntries"]}
-
-
-def until(look: Callable[[], Found]) -> Found:
-    """Look again and again until there is something; return that."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not (found := look()):
-        assert time.monotonic() < deadline, "nothing came of it in time"
-        time.sleep(1)
-    return found
 
 
 @pytest.fixture
@@ -236,8 +117,8 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     #    deployed, as a new attempt.
     file = page.settings.featuresets / f"{NAME}.yaml"
     file.write_text(CHANGED.replace("COUNT(*)", "MEDIAN(page)"))
-    page.ask(RELOAD)
-    assert f"stream/{NAME}" not in _told(page)
+    page.reload()
+    assert f"stream/{NAME}" not in page.assets()
     flink = FlinkRest(page.settings.flink.rest_url)
     flink.cancel(second.job_id)
     third = until(lambda: _other_job(page.settings, second.job_id))
@@ -248,8 +129,8 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     # 5. A broken file is an error of its own, the rest stays.
     broken = FEATURE_SET.replace(NAME, "broken_one").replace("COUNT(*)", "MEDIAN(page)")
     (page.settings.featuresets / "broken_one.yaml").write_text(broken)
-    page.ask(RELOAD)
-    told = _told(page)
+    page.reload()
+    told = page.assets()
     assert f"stream/{NAME}" in told
     assert "featuresets/broken_one.yaml:" in told["broken/broken_one"]
 
@@ -329,12 +210,6 @@ def _deploy_by_push(page: Page, broken: str) -> None:
     _push(work, {NAME: REBUILT})
     until(lambda: _generation(page.settings) == 2)
     assert _views(page.settings, "p0") == EVENTS // PAGES
-
-
-def _told(page: Page) -> dict[str, str]:
-    """Return the description of each asset."""
-    nodes = page.ask(NODES)["assetNodes"]
-    return {"/".join(node["assetKey"]["path"]): node["description"] for node in nodes}
 
 
 def _push(work: Path, featuresets: Mapping[str, str]) -> None:
