@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 
-from backfill import recount
+from backfill import damage, recount
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.commits import Commit, LogFile, commit_path
+from feature_platform.event_log.dates import reading
 
 PATH = "data/date=2026-01-01/part-1.parquet"
+SOURCE = {"name": "events", "topic": "events", "columns": []}
 SPEC: Mapping[str, Any] = {
     "log": "file:///log",
-    "job": {"source": {"name": "events", "topic": "events"}},
+    "job": {"source": SOURCE},
     "places": [],
     "ask": {"days": ["2026-01-02"], "whole_log": False},
 }
@@ -30,7 +32,10 @@ class Missing:
     def read(self, _: str) -> bytes:
         """Return its content."""
         file = LogFile(path=PATH, records=10, bytes=1)
-        return Commit(number=0, at_ms=1, spans={0: (0, 10)}, added=(file,)).to_bytes()
+        commit = Commit(
+            number=0, at_ms=1, spans={0: (0, 10)}, added=(file,), reading=reading(SOURCE)
+        )
+        return commit.to_bytes()
 
     def sizes(self, _: str) -> list[tuple[str, int]]:
         """Return no file."""
@@ -47,6 +52,7 @@ def _no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ReachedError
 
     monkeypatch.setattr(recount, "source_files", lambda *_: Missing())
+    monkeypatch.setattr(damage, "_lacking", lambda *_: None)
     monkeypatch.setattr(recount, "register_functions", reached)
     monkeypatch.setattr(recount, "_events", reached)
 
@@ -75,9 +81,8 @@ def test_a_missing_file_is_named_before_events_are_looked_for() -> None:
 def test_a_missing_file_of_another_day_is_told_if_the_whole_log_is_asked_for() -> None:
     """A repair reads all days; a check of one does not."""
     assert told(whole_log=False)["damage"] == []
-    (missing, offsets) = told(whole_log=True)["damage"]
-    assert missing == f"/log/{PATH} of the event log is missing"
-    assert "events/0: 0 to 9" in offsets
+    missing = f"/log/{PATH} of the event log is missing"
+    assert told(whole_log=True)["damage"] == [missing]
 
 
 def test_a_missing_file_of_a_day_that_is_read_ends_it() -> None:
