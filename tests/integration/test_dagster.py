@@ -138,6 +138,8 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     _archive_and_check(page)
     # 7. Pushes deploy.
     _deploy_by_push(page, broken)
+    # 8. Rows that differ are corrected, if that is asked for.
+    _repair_a_row(page)
 
 
 def _archive_and_check(page: Page) -> None:
@@ -153,20 +155,27 @@ def _archive_and_check(page: Page) -> None:
     shown = page.entries("assetMaterializations", "event_log", NAME)
     assert shown["added"]["intValue"] == EVENTS
     assert page.run_checks(NAME) == dict.fromkeys(CHECKS, "SUCCEEDED")
-    today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
-    days = {"start": today - timedelta(days=1), "end": today}
-    tags = {f"dagster/asset_partition_range_{end}": day.isoformat() for end, day in days.items()}
-    assert page.materialise("tiles", NAME, tags=tags) == "SUCCESS"
+    assert page.materialise("tiles", NAME, tags=_two_days()) == "SUCCESS"
     assert page.entries("assetMaterializations", "tiles", NAME)["wrong_entities"]["intValue"] == 0
-    # A row is lost; it is repaired with the job stopped and started around it.
+
+
+def _repair_a_row(page: Page) -> None:
+    """A row is lost: it is written anew, with the job stopped and started around that."""
     _lose_a_row(page.settings, "p0")
     config = {"ops": {f"tiles__{NAME}": {"config": {"repair": True}}}}
-    assert page.materialise("tiles", NAME, tags=tags, config=config) == "SUCCESS"
+    assert page.materialise("tiles", NAME, tags=_two_days(), config=config) == "SUCCESS"
     assert page.entries("assetMaterializations", "tiles", NAME)["wrong_entities"]["intValue"] == 0
     assert _views(page.settings, "p0") == EVENTS // PAGES
     with open_world(page.settings) as world:
-        kinds = [attempt.kind for attempt in world.registry.attempts(NAME, 1)]
+        kinds = [attempt.kind for attempt in world.registry.attempts(NAME, 2)]
     assert kinds[-2:] == ["repair", "stream"]
+
+
+def _two_days() -> dict[str, str]:
+    """Return the tags of a run for yesterday and today."""
+    today = datetime.fromtimestamp(SystemClock().now_ms() / 1000, UTC).date()
+    days = {"start": today - timedelta(days=1), "end": today}
+    return {f"dagster/asset_partition_range_{end}": day.isoformat() for end, day in days.items()}
 
 
 def _job_id(settings: Settings) -> str:
