@@ -9,7 +9,7 @@
 
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from typing import TypeVar
@@ -26,7 +26,7 @@ from feature_platform.deploy.as_of import encoded_tiles
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.recount import SLICES, Fact, Wanted, rows_of
-from feature_platform.deploy.recovered import newest_cut
+from feature_platform.deploy.recovered import dirty_since_ms, newest_cut
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
@@ -156,7 +156,13 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     next_step = _next_step(name, ask, recounted)
     results = (
         _count(judge, recounted, of, next_step),
-        judge.unconserved.result(name, "conservation", f"{judge.sums:,} sums of {of}", next_step),
+        _told(
+            judge,
+            judge.sums,
+            judge.unconserved.result(
+                name, "conservation", f"{judge.sums:,} sums of {of}", next_step
+            ),
+        ),
         _parity(judge, of, events, next_step),
         judge.unreadable.result(name, "decode", f"rows of {of}", next_step),
         fresh,
@@ -192,7 +198,8 @@ def _newest(world: World, snapshot: Snapshot) -> AsOf | None:
         line=line,
         cut=cut,
         clock=world.clock,
-        undo_until_ms=cut.recorded_ms + age_limit_ms(world.settings.store.undo_ttl_ms),
+        undo_until_ms=dirty_since_ms(cut, attempts)
+        + age_limit_ms(world.settings.store.undo_ttl_ms),
     )
 
 
@@ -240,7 +247,14 @@ def _count(judge: Judge, recounted: Recounted, of: str, next_step: str) -> Check
     name, found = judge.scope.snapshot.featureset, Findings()
     found.add([*recounted.damage, *wrong])
     summary = f"{numbers:,} numbers of events of {of}{judge.scope.left_out}"
-    return found.result(name, "count", summary, next_step)
+    return _told(judge, judge.tiles, found.result(name, "count", summary, next_step))
+
+
+def _told(judge: Judge, compared: int, result: CheckResult) -> CheckResult:
+    """Return a result; skipped where all that it would have compared was left out as too old."""
+    if compared or not judge.left_out or result.status == "red":
+        return result
+    return replace(result, status="skipped")
 
 
 def _parity(judge: Judge, of: str, events: Named, next_step: str) -> CheckResult:
@@ -251,4 +265,5 @@ def _parity(judge: Judge, of: str, events: Named, next_step: str) -> CheckResult
     summary = f"{judge.tiles:,} tiles of {of}{judge.scope.left_out}"
     if events.failed:
         summary += f"; the events of those that differ cannot be named: {events.failed}"
-    return found.result(snapshot.featureset, "parity", summary, next_step)
+    result = found.result(snapshot.featureset, "parity", summary, next_step)
+    return _told(judge, judge.tiles, result)

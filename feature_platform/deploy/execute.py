@@ -120,7 +120,7 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
         except JobFailedError as error:
             msg = f"{plan.featureset}: {error}; {execution.roll_back(error)}"
             raise type(error)(msg) from error
-        drop_expired(world, plan.featureset)
+        drop_expired(world, plan.featureset, report)
     return world.registry.snapshot(plan.featureset)
 
 

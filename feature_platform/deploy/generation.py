@@ -151,11 +151,18 @@ def drop_abandoned(world: World, name: str, deployed: Snapshot | None, *, keep: 
 
 
 def drop_expired(world: World, name: str, report: Report = silent) -> None:
-    """Drop the tables of a feature set's old generations whose grace time is over."""
-    for generation in _expired(world, name):
-        world.tables.drop_table(generation.table)
-        world.registry.expire_generation(name, generation.generation, DROPPED_MS)
-        report(f"{name}: {generation.table} was dropped, its grace time is over")
+    """Drop the tables of a feature set's old generations whose grace time is over.
+
+    One that cannot be dropped is told, and nothing else: whoever holds the lease gives it back.
+    Kept for its whole time and taken again, it would hide a dead job from who starts it.
+    """
+    try:
+        for generation in _expired(world, name):
+            world.tables.drop_table(generation.table)
+            world.registry.expire_generation(name, generation.generation, DROPPED_MS)
+            report(f"{generation.table} was dropped, its grace time is over")
+    except WorldError as error:
+        report(_not_dropped(error))
 
 
 def drop_all_expired(world: World, report: Report) -> None:
@@ -168,26 +175,19 @@ def drop_all_expired(world: World, report: Report) -> None:
         try:
             _drop_alone(world, name, report)
         except WorldError as error:
-            report(_not_dropped(name, error))
+            report(f"{name}: {_not_dropped(error)}")
 
 
 def _drop_alone(world: World, name: str, report: Report) -> None:
-    """Drop what is expired under the lease: a rollback may just be taking a table back.
-
-    A table that cannot be dropped is told inside it, so that it is given back: kept for its whole
-    time and taken again, it would hide a dead job from who starts it.
-    """
+    """Drop what is expired under the lease: a rollback may just be taking a table back."""
     is_being_changed = world.registry.lease(name) is not None  # and dropped by who changes it
     if _expired(world, name) and not is_being_changed:
         with HeldLease(world.registry, world.clock, name, world.holder):
-            try:
-                drop_expired(world, name, report)
-            except WorldError as error:
-                report(_not_dropped(name, error))
+            drop_expired(world, name, lambda text: report(f"{name}: {text}"))
 
 
-def _not_dropped(name: str, error: WorldError) -> str:
-    return f"{name}: tables whose grace time is over were not dropped: {error}"
+def _not_dropped(error: WorldError) -> str:
+    return f"tables whose grace time is over were not dropped: {error}"
 
 
 def _expired(world: World, name: str) -> list[Generation]:

@@ -11,6 +11,7 @@ from itertools import islice
 
 from feature_platform.clock import to_iso
 from feature_platform.deploy.as_of import Told, tiles_as_of
+from feature_platform.deploy.recovered import dirty_since_ms
 from feature_platform.deploy.start import age_limit_ms
 from feature_platform.deploy.tile_values import differing, lasts, values_of
 from feature_platform.deploy.walk import BACKFILL, Report
@@ -75,14 +76,14 @@ class _Side:
     """After this, undo rows that say what rows were at the cut may have expired."""
 
     @classmethod
-    def of(cls, world: World, snapshot: Snapshot, epoch: Epoch, recorded_ms: int) -> "_Side":
-        """Work it out once for all entities."""
+    def of(cls, world: World, snapshot: Snapshot, epoch: Epoch, dirty_since_ms: int) -> "_Side":
+        """Work it out once for all entities; since an instant rows may hold what was undone."""
         attempts = world.registry.attempts(snapshot.featureset, snapshot.generation)
         return cls(
             snapshot=snapshot,
             attempts=attempts,
             line=history(attempts, *epoch),
-            undo_until_ms=recorded_ms + age_limit_ms(world.settings.store.undo_ttl_ms),
+            undo_until_ms=dirty_since_ms + age_limit_ms(world.settings.store.undo_ttl_ms),
         )
 
 
@@ -175,8 +176,9 @@ def compare_generations(
     """
     end = world.registry.cut(new.featureset, new.generation, filled.attempt, FIRST_LABEL)
     end_ms = end.recorded_ms if end else filled.claimed_ms
+    attempts = world.registry.attempts(old.featureset, old.generation)
     sides = (
-        _Side.of(world, old, before.epoch, before.recorded_ms),
+        _Side.of(world, old, before.epoch, dirty_since_ms(before, attempts)),
         _Side.of(world, new, (filled.attempt, FIRST_LABEL), end_ms),
     )
     entities, left_out, tiles, differences = 0, 0, 0, list[str]()

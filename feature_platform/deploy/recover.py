@@ -16,6 +16,7 @@ from feature_platform.deploy.start import (
     known_positions,
     refuse_unfinished_repair,
 )
+from feature_platform.deploy.sweep import Line, check_sweep_age
 from feature_platform.deploy.topic import check_offsets, check_topic
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
@@ -106,7 +107,7 @@ def make_recover_plan(
         raise PlanRefusedError(msg)
     chosen, reason = (start, "asked for") if start else _choice(world, deployed)
     if chosen == "store" and _waits_for_sweep(world, deployed):
-        _check_sweepable(world, deployed)
+        _check_sweepable(world, deployed, accept_age=accept_age)
     else:
         begin(world, deployed, chosen, accept_age=accept_age)
     downtime_ms = measured_downtime_ms(world.registry, deployed)
@@ -195,8 +196,12 @@ def _waits_for_sweep(world: World, deployed: Snapshot) -> bool:
     return deployed.unswept and newest_cut(world.registry.cuts(name, generation), attempts) is None
 
 
-def _check_sweepable(world: World, deployed: Snapshot) -> None:
+def _check_sweepable(world: World, deployed: Snapshot, *, accept_age: bool) -> None:
     """Make sure that one can go on from the rows as a sweep will have written them."""
+    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    begun = [item for item in attempts if item.kind == "sweep"]
+    if begun and not accept_age:
+        check_sweep_age(world, deployed, Line.of(attempts, begun[-1]))
     refuse_unfinished_repair(world, deployed)
     check_topic(world, deployed)
     bounds = world.topics.bounds(deployed.topic)

@@ -84,7 +84,7 @@ def sweep(
     written, told = 0, 0.0
     for page in world.tiles.undo_pages(deployed.table):
         if not accept_age:
-            _check_age(world, deployed, line)
+            check_sweep_age(world, deployed, line)
         for entity, undo in groupby(page.rows, key=lambda row: row.entity):
             written += _sweep_entity(world, deployed, line, entity, _decoded(undo))
         if page.done - told >= REPORT_EVERY or page.done == 1.0:
@@ -93,7 +93,7 @@ def sweep(
     return written
 
 
-def _check_age(world: World, deployed: Snapshot, line: Line) -> None:
+def check_sweep_age(world: World, deployed: Snapshot, line: Line) -> None:
     """Make sure that no undo row of a dead attempt can have expired."""
     since_r = [item.claimed_ms for item in line.attempts if item.attempt > line.sweep.r_attempt]
     began_ms = min([line.sweep.dirty_since_ms, *since_r])

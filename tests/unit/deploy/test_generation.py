@@ -203,6 +203,25 @@ def test_a_table_that_cannot_be_dropped_is_tried_again(
     assert stage.tiles.tables == set()
 
 
+def test_a_change_ends_well_though_a_table_cannot_be_dropped(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told; the lease is given back, or it would hide the new job's death."""
+    stage.apply()
+    stage.apply(*ENTITY, start_empty=True)
+    stage.registry.expire_generation("posts", 1, 1)
+
+    def refuse(_: str) -> None:
+        msg = "no quorum"
+        raise StoreUnavailableError(msg)
+
+    monkeypatch.setattr(stage.tiles, "drop_table", refuse)
+    outcome = stage.apply(*ENTITY, ("action = 'view'", "action = 'play'"))
+    assert outcome.error is None
+    assert "posts: tables whose grace time is over were not dropped: no quorum" in stage.said
+    assert stage.registry.lease("posts") is None
+
+
 def test_nothing_is_dropped_beside_a_change(stage: Stage) -> None:
     """A rollback may be taking the table back."""
     stage.apply()
