@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import psutil
@@ -26,9 +26,10 @@ from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import stop
 from feature_platform.deploy.metrics import job_metrics
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import Submitter, World, open_world
+from feature_platform.deploy.world import World, open_world
 from feature_platform.serving.client import FeatureClient
 from feature_platform.settings import Settings
+from feature_platform.testing.submitter import EditedSubmitter, Spec
 
 ENTITIES_A_REQUEST = 50
 PERIOD_S = 0.05
@@ -58,21 +59,9 @@ class Phase:
         return float(np.percentile(self.requests_ms, rank))
 
 
-class Forgetful:
-    """Submits jobs that keep no state: what was not touched since the last barrier is read back."""
-
-    def __init__(self, inner: Submitter) -> None:
-        """Wrap the real one."""
-        self._inner = inner
-
-    def prepare(self, spec: Mapping[str, Any]) -> None:
-        """Build the graph."""
-        self._inner.prepare(spec)
-
-    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
-        """Submit with a state that ends after a millisecond."""
-        settings = {**spec["settings"], "state_ttl_ms": 1}
-        self._inner.submit({**spec, "settings": settings}, job_id, restore_path)
+def forgetting(spec: Spec) -> Spec:
+    """Let state end at once: what was not touched since the last barrier is read back."""
+    return {**spec, "settings": {**spec["settings"], "state_ttl_ms": 1}}
 
 
 class Ranker:
@@ -119,7 +108,7 @@ class Bench:
     def __init__(self, settings: Settings, world: World, client: FeatureClient) -> None:
         """Create the topic."""
         self._settings, self._client = settings, client
-        self._world = replace(world, submitter=Forgetful(world.submitter))
+        self._world = replace(world, submitter=EditedSubmitter(world.submitter, forgetting))
         self._workload = Workload(seed=1, exponent=0)
         self._producer = producer(settings.kafka.bootstrap)
         ensure_topic(settings.kafka, TOPIC)

@@ -9,11 +9,10 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
@@ -28,9 +27,10 @@ from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import Submitter, World, open_world
+from feature_platform.deploy.world import World, open_world
 from feature_platform.registry.base import Cut
 from feature_platform.settings import Settings
+from feature_platform.testing.submitter import EditedSubmitter, Spec
 
 LIVE_RATE = 5_000
 LIVE_S = 90
@@ -66,19 +66,9 @@ class Figure:
     unit: str
 
 
-@dataclass(frozen=True, slots=True)
-class WithoutUndo:
-    """Submits jobs that write no undo rows: what they write is not exact after a failure."""
-
-    submitter: Submitter
-
-    def prepare(self, spec: Mapping[str, Any]) -> None:
-        """Build the graph."""
-        self.submitter.prepare(spec)
-
-    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
-        """Submit with the switch that only benchmarks have."""
-        self.submitter.submit({**spec, "bench_without_undo": True}, job_id, restore_path)
+def without_undo(spec: Spec) -> Spec:
+    """Let a job write no undo rows: what it writes is not exact after a failure."""
+    return {**spec, "bench_without_undo": True}
 
 
 class Stillness:
@@ -176,7 +166,9 @@ class Bench:
             say(f"a backlog of {events:,} events {'with' if undo else 'without'} undo")
             stop(self._world, NAME)
             self._backlog(events)
-            submitter = self._world.submitter if undo else WithoutUndo(self._world.submitter)
+            submitter = self._world.submitter
+            if not undo:
+                submitter = EditedSubmitter(submitter, without_undo)
             deploy(self._settings, replace(self._world, submitter=submitter))
             rates[undo] = events / self._seconds(self._counted())
         return [

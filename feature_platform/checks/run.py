@@ -154,15 +154,11 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
         of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
     of += _too_old(judge, cut)
     next_step = _next_step(name, ask, recounted)
+    sums = f"{judge.sums:,} sums of {of}"
+    conserved = judge.unconserved.result(name, "conservation", sums, next_step)
     results = (
         _count(judge, recounted, of, next_step),
-        _told(
-            judge,
-            judge.sums,
-            judge.unconserved.result(
-                name, "conservation", f"{judge.sums:,} sums of {of}", next_step
-            ),
-        ),
+        _skipped_if_nothing(judge, judge.sums, conserved),
         _parity(judge, of, events, next_step),
         judge.unreadable.result(name, "decode", f"rows of {of}", next_step),
         fresh,
@@ -247,10 +243,10 @@ def _count(judge: Judge, recounted: Recounted, of: str, next_step: str) -> Check
     name, found = judge.scope.snapshot.featureset, Findings()
     found.add([*recounted.damage, *wrong])
     summary = f"{numbers:,} numbers of events of {of}{judge.scope.left_out}"
-    return _told(judge, judge.tiles, found.result(name, "count", summary, next_step))
+    return _skipped_if_nothing(judge, judge.tiles, found.result(name, "count", summary, next_step))
 
 
-def _told(judge: Judge, compared: int, result: CheckResult) -> CheckResult:
+def _skipped_if_nothing(judge: Judge, compared: int, result: CheckResult) -> CheckResult:
     """Return a result; skipped where all that it would have compared was left out as too old."""
     if compared or not judge.left_out or result.status == "red":
         return result
@@ -266,4 +262,4 @@ def _parity(judge: Judge, of: str, events: Named, next_step: str) -> CheckResult
     if events.failed:
         summary += f"; the events of those that differ cannot be named: {events.failed}"
     result = found.result(snapshot.featureset, "parity", summary, next_step)
-    return _told(judge, judge.tiles, result)
+    return _skipped_if_nothing(judge, judge.tiles, result)

@@ -18,7 +18,7 @@ from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
-from feature_platform.registry.base import Attempt, Cut, Epoch
+from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
 from feature_platform.rows.codec import decode_each
@@ -76,14 +76,15 @@ class _Side:
     """After this, undo rows that say what rows were at the cut may have expired."""
 
     @classmethod
-    def of(cls, world: World, snapshot: Snapshot, epoch: Epoch, dirty_since_ms: int) -> "_Side":
-        """Work it out once for all entities; since an instant rows may hold what was undone."""
+    def of(cls, world: World, snapshot: Snapshot, cut: Cut) -> "_Side":
+        """Work it out once for all entities."""
         attempts = world.registry.attempts(snapshot.featureset, snapshot.generation)
         return cls(
             snapshot=snapshot,
             attempts=attempts,
-            line=history(attempts, *epoch),
-            undo_until_ms=dirty_since_ms + age_limit_ms(world.settings.store.undo_ttl_ms),
+            line=history(attempts, *cut.epoch),
+            undo_until_ms=dirty_since_ms(cut, attempts)
+            + age_limit_ms(world.settings.store.undo_ttl_ms),
         )
 
 
@@ -174,13 +175,13 @@ def compare_generations(
         CorruptRowError: A row cannot be read.
         StoreUnavailableError: The store did not answer.
     """
-    end = world.registry.cut(new.featureset, new.generation, filled.attempt, FIRST_LABEL)
-    end_ms = end.recorded_ms if end else filled.claimed_ms
-    attempts = world.registry.attempts(old.featureset, old.generation)
-    sides = (
-        _Side.of(world, old, before.epoch, dirty_since_ms(before, attempts)),
-        _Side.of(world, new, (filled.attempt, FIRST_LABEL), end_ms),
+    end = world.registry.cut(new.featureset, new.generation, filled.attempt, FIRST_LABEL) or Cut(
+        attempt=filled.attempt,
+        label=FIRST_LABEL,
+        positions=filled.end_offsets,
+        recorded_ms=filled.claimed_ms,
     )
+    sides = (_Side.of(world, old, before), _Side.of(world, new, end))
     entities, left_out, tiles, differences = 0, 0, 0, list[str]()
     now_ms = world.clock.now_ms()
     for entity in world.tiles.some_entities(old.table, ENTITIES_MAX):

@@ -1,14 +1,14 @@
 """State that ends after seconds, under entities that come back: rows equal the recount."""
 
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from case import Case, MakeProject, drawn_name, files_of, open_case
 
 from feature_platform.deploy.metrics import job_metrics
 from feature_platform.deploy.world import Submitter
+from feature_platform.testing.submitter import EditedSubmitter, Spec
 
 TTL_MS = 2_000
 """A definition may say no less than a minute."""
@@ -17,23 +17,8 @@ WAVE = 1_200
 PATIENCE_S = 60.0
 
 
-class Forgetful:
-    """Submits jobs whose state ends soon: that of the SQL, and that of the kernel."""
-
-    def __init__(self, inner: Submitter) -> None:
-        """Wrap the real one."""
-        self._inner = inner
-
-    def prepare(self, spec: Mapping[str, Any]) -> None:
-        """Build the graph."""
-        self._inner.prepare(_forgetting(spec))
-
-    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
-        """Submit."""
-        self._inner.submit(_forgetting(spec), job_id, restore_path)
-
-
-def _forgetting(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def forgetting(spec: Spec) -> Spec:
+    """Let state end soon: that of the SQL, and that of the kernel."""
     ends = {"state_ttl_ms": TTL_MS, "sql_state_ttl_ms": TTL_MS}
     assert spec["settings"].keys() >= ends.keys()
     return {**spec, "settings": spec["settings"] | ends}
@@ -43,7 +28,7 @@ def _forgetting(spec: Mapping[str, Any]) -> Mapping[str, Any]:
 def case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
     """A feature set with a third of its events counted, by a job that forgets."""
     name = drawn_name("expiry")
-    with open_case(project(files_of(name)), Forgetful(submitter), name) as made:
+    with open_case(project(files_of(name)), EditedSubmitter(submitter, forgetting), name) as made:
         yield made
 
 

@@ -35,7 +35,7 @@ ENTITIES = 150
 SPARK_LIVES_S = 6.0
 """It takes longer to do its work."""
 SEED = 77
-LIVE, SLOW, LOOK_S, RANKED = 1_500, 30, 0.2, 10
+LIVE, SLOW, LOOK_S, RANKED, ANSWER_S = 1_500, 30, 0.2, 10, 60.0
 WITH_HISTORY = ("keep: 6h}", "keep: 6h, on_change: rebuild}")
 EDIT = ("FILTER (WHERE action = 'view')", "FILTER (WHERE action = 'like')")
 
@@ -50,6 +50,7 @@ class Ranker:
         self._thread = threading.Thread(target=self._work, name="ranker")
         self.answers: dict[str, list[int]] = {entity: [] for entity in entities}
         self.statuses: set[str] = set()
+        self.rounds = 0
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -61,6 +62,13 @@ class Ranker:
         self._ended.set()
         self._thread.join()
 
+    def ask_once_more(self) -> None:
+        """Return when a round of questions has begun and ended since now."""
+        wanted, deadline = self.rounds + 2, time.monotonic() + ANSWER_S
+        while self.rounds < wanted:
+            assert time.monotonic() < deadline, f"no answers in {ANSWER_S} s"
+            time.sleep(LOOK_S)
+
     def _work(self) -> None:
         with open_client(self._settings) as client:
             prepared = client.prepare(["events_lifetime"], featureset=self._name)
@@ -68,6 +76,7 @@ class Ranker:
                 for answer in prepared.get(list(self._entities)).to_dicts():
                     self.statuses.add(answer["status"])
                     self.answers[answer["entity"]].append(answer["values"]["events_lifetime"])
+                self.rounds += 1
 
 
 def _send_slowly(settings: Settings, name: str, events: Sequence[RawEvent]) -> None:
@@ -88,7 +97,7 @@ def _applied_under_load(
         done = applied(settings, world, name)
         sender.join()
         wait(world, name, timeout_s=300)
-        time.sleep(10 * LOOK_S)
+        ranker.ask_once_more()
     after = Oracle(before.featureset, before.layout, live)
     assert ranker.statuses == {"ok"}
     for entity, seen in ranker.answers.items():

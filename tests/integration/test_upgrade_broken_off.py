@@ -1,8 +1,7 @@
 """Upgrades that do not reach their end, on real servers: rows equal the recount all the same."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 from case import Case, MakeProject, drawn_name, files_of, open_case
@@ -12,6 +11,7 @@ from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.world import Submitter
 from feature_platform.errors import JobFailedError
+from feature_platform.testing.submitter import EditedSubmitter, Spec
 
 SPELLINGS = (
     "watch_ms >= 101",
@@ -28,22 +28,11 @@ STAGES = (
 )
 
 
-class Misled:
-    """Submits a version whose job finds no table: it fails whenever it starts."""
-
-    def __init__(self, inner: Submitter, spelling: str) -> None:
-        """Wrap the real one; other versions run as they should."""
-        self._inner, self._spelling = inner, spelling
-
-    def prepare(self, spec: Mapping[str, Any]) -> None:
-        """Build the graph."""
-        self._inner.prepare(spec)
-
-    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
-        """Submit."""
-        if self._spelling in spec["sql"]:
-            spec = {**spec, "store": {**spec["store"], "table": "nobody_made_this"}}
-        self._inner.submit(spec, job_id, restore_path)
+def misled(spec: Spec) -> Spec:
+    """Let the first spelling's job find no table: it fails whenever it starts."""
+    if SPELLINGS[0].partition(" ")[2] not in spec["sql"]:
+        return spec
+    return {**spec, "store": {**spec["store"], "table": "nobody_made_this"}}
 
 
 class DeadError(BaseException):
@@ -64,11 +53,11 @@ def test_a_version_that_does_not_run_gives_way_to_the_old_one(case: Case) -> Non
     before = case.world.registry.snapshot(case.name)
     assert before is not None
     case.define(("watch_ms > 100", SPELLINGS[0]))
-    misled = replace(case.world, submitter=Misled(case.world.submitter, ">= 101"))
-    (plan,) = make_plans(misled, load(case.settings), [case.name])
+    world = replace(case.world, submitter=EditedSubmitter(case.world.submitter, misled))
+    (plan,) = make_plans(world, load(case.settings), [case.name])
     case.send(1 / 3)
     with pytest.raises(JobFailedError, match="nobody_made_this") as failed:
-        execute(plan, misled)
+        execute(plan, world)
     after = case.world.registry.snapshot(case.name)
     assert after is not None
     assert after.job["sql"] == before.job["sql"]
