@@ -4,7 +4,6 @@ What a node has missed while it was down it is not told later (no hints): only q
 repair at reading stand between a stale replica and a wrong row.
 """
 
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from feature_platform.local.cassandra import Cassandra
 from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.java import find_java_home
 from feature_platform.local.process import Command, Processes
+from feature_platform.local.server import accepts
 from feature_platform.settings import Settings, password
 from feature_platform.store.connect import connect, translating
 
@@ -78,8 +78,8 @@ class Ring:
 
     def _start(self, number: int) -> None:
         self._processes.start(self._command(number))
-        at = (address(number), self.settings.store.port)
-        self._wait(lambda: _accepts(at), f"node {number}")
+        port = self.settings.store.port
+        self._wait(partial(accepts, port, address(number)), f"node {number}")
 
     def _wait_for_all(self) -> None:
         """Wait until a read of all replicas succeeds, whichever node is asked."""
@@ -139,14 +139,6 @@ class Ring:
 def address(number: int) -> str:
     """Return where a node listens."""
     return f"127.0.0.{number}"
-
-
-def _accepts(at: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(at, timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def _name(number: int) -> str:
