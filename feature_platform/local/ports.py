@@ -44,8 +44,9 @@ def with_free_ports(settings: Settings) -> Settings:
 
     Metrics get ports only if the settings want them.
     """
-    draw = iter(_free_ports(8))
-    metrics = _free_pair() if settings.flink.prometheus_port else 0
+    drawn = _free_ports(8)
+    draw = iter(drawn)
+    metrics = _free_pair(beside=drawn) if settings.flink.prometheus_port else 0
     return settings.model_copy(
         update={
             "kafka": settings.kafka.model_copy(
@@ -73,9 +74,10 @@ def _free_ports(count: int) -> list[int]:
     return [port for port in candidates if _is_free(port)][:count]
 
 
-def _free_pair() -> int:
-    """Return the first of two neighbours that are both free."""
-    return next(port for port in _free_ports(50) if _is_free(port + 1))
+def _free_pair(*, beside: Iterable[int]) -> int:
+    """Return the first of two neighbours that are both free, and not drawn for something else."""
+    pairs = ({port, port + 1} for port in _free_ports(50) if _is_free(port + 1))
+    return min(next(pair for pair in pairs if pair.isdisjoint(beside)))
 
 
 def _is_free(port: int) -> bool:
