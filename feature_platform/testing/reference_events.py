@@ -19,6 +19,8 @@ ENTITY_BYTES_MAX = 1024
 DEPTH_MAX = 64
 NUMBER_LENGTH_MAX = 1000
 EXPONENT_LIMIT = 2**31
+LAST_TIME_MS = 253_402_300_799_999
+"""The end of the year 9999."""
 
 Reason = Literal[
     "not_json",
@@ -194,7 +196,7 @@ def _check(source: Source, entity: str, columns: dict[str, ColumnValue], timesta
     time_ms = columns[source.event_time]
     if time_ms is None:
         _refuse("missing_event_time")
-    if not isinstance(time_ms, int) or time_ms < 0:
+    if not isinstance(time_ms, int) or not 0 <= time_ms <= LAST_TIME_MS:
         _refuse("bad_event_time")
     if time_ms > timestamp_ms + source.max_future_ms:
         _refuse("future_event_time")

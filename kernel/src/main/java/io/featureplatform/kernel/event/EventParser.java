@@ -8,7 +8,6 @@ import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import java.io.IOException;
 import java.math.BigDecimal;
-import java.math.RoundingMode;
 import java.util.Arrays;
 
 /**
@@ -19,9 +18,10 @@ import java.util.Arrays;
  * DOUBLE or DECIMAL. A DECIMAL with more digits after the point than its scale is rounded half up.
  * Never throws on bad input. Reusable, not thread-safe.
  *
- * <p>A name may occur once in an object. For flat events {@link FieldNames} sees to that. The first
- * event that has more makes the parser read it again, and all later ones, as Jackson does it: a
- * source whose events hold objects mostly holds them in all.
+ * <p>{@link PlainReader} reads most events, Jackson all others. A name may occur once in an object.
+ * For flat events {@link FieldNames} sees to that. The first event that has more makes the parser
+ * read it again, and all later ones, as Jackson does it: a source whose events hold objects mostly
+ * holds them in all.
  */
 public final class EventParser {
   /** How deep objects and arrays may be nested, the event itself included. */
@@ -29,6 +29,9 @@ public final class EventParser {
 
   /** How many bytes of UTF-8 an entity may have. */
   public static final int ENTITY_BYTES_MAX = 1024;
+
+  /** The latest event time: the last millisecond of the year 9999, in epoch milliseconds. */
+  public static final long LAST_TIME_MS = 253_402_300_799_999L;
 
   private static final int NUMBER_LENGTH_MAX = 1000;
   private static final String TWICE = "a name occurs twice in one object";
@@ -45,6 +48,7 @@ public final class EventParser {
   private final SourceSchema schema;
   private final SourceColumn[] columns;
   private final FieldNames names;
+  private final PlainReader plain;
   private final int entityIndex;
   private final int timeIndex;
 
@@ -63,9 +67,15 @@ public final class EventParser {
    * @throws IllegalArgumentException if the source does not have the entity or event time column
    */
   public EventParser(SourceSchema schema, String entityColumn) {
+    this(schema, entityColumn, true);
+  }
+
+  /** Makes a parser that may leave all events to Jackson. */
+  EventParser(SourceSchema schema, String entityColumn, boolean triesPlain) {
     this.schema = schema;
     this.columns = schema.columns().toArray(SourceColumn[]::new);
     this.names = new FieldNames(schema.columns());
+    this.plain = triesPlain ? new PlainReader(columns) : null;
     this.entityIndex = schema.indexOf(entityColumn);
     this.timeIndex = schema.indexOf(schema.eventTime());
   }
@@ -104,6 +114,10 @@ public final class EventParser {
     if (value.length > 0 && value[0] == (byte) 0xEF && value[1] == (byte) 0xBB) {
       return refuse(Reason.NOT_JSON, "starts with a byte order mark");
     }
+    if (plain != null && plain.read(value, out)) {
+      return checkEvent(recordTimestampMs, out);
+    }
+    Arrays.fill(out, 0, columns.length, null);
     boolean good = read(value, out);
     if (doubt != Doubt.NONE) {
       isFlat = false;
@@ -261,27 +275,14 @@ public final class EventParser {
   }
 
   private boolean readDecimal(JsonParser json, int index, Object[] out) throws IOException {
-    SourceColumn column = columns[index];
     BigDecimal value;
     try {
       value = json.getDecimalValue();
     } catch (JsonParseException | NumberFormatException exponentTooLong) {
       return misfit(index);
     }
-    long integerDigits = (long) value.precision() - value.scale();
-    if (integerDigits < -column.scale() || value.signum() == 0) {
-      out[index] = BigDecimal.valueOf(0, column.scale());
-      return true;
-    }
-    if (integerDigits > column.precision() - column.scale()) {
-      return misfit(index);
-    }
-    BigDecimal rounded = value.setScale(column.scale(), RoundingMode.HALF_UP);
-    if (rounded.precision() > column.precision()) {
-      return misfit(index);
-    }
-    out[index] = rounded;
-    return true;
+    out[index] = columns[index].fit(value);
+    return out[index] != null || misfit(index);
   }
 
   private boolean readText(JsonParser json, int index, Object[] out) throws IOException {
@@ -327,6 +328,9 @@ public final class EventParser {
     eventTimeMs = (Long) out[timeIndex];
     if (eventTimeMs < 0) {
       return refuse(Reason.BAD_EVENT_TIME, describe(timeIndex) + ": before 1970");
+    }
+    if (eventTimeMs > LAST_TIME_MS) {
+      return refuse(Reason.BAD_EVENT_TIME, describe(timeIndex) + ": after the year 9999");
     }
     if (eventTimeMs - schema.maxFutureMs() > recordTimestampMs) {
       return refuse(

@@ -28,7 +28,7 @@ public final class LogRecords implements MapPartitionsFunction<Row, Row> {
   private static final int TIMESTAMP = 4;
 
   private static final long DAY_MS = 86_400_000L;
-  private static final long LAST_DAY = LocalDate.of(9999, 12, 31).toEpochDay();
+  private static final long LAST_DAY = EventParser.LAST_TIME_MS / DAY_MS;
 
   private static final StructType TYPE =
       new StructType()

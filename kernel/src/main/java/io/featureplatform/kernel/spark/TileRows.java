@@ -1,12 +1,8 @@
 package io.featureplatform.kernel.spark;
 
-import static org.apache.spark.sql.functions.col;
-
 import io.featureplatform.kernel.tile.Layout;
-import java.util.stream.Stream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.function.ForeachPartitionFunction;
-import org.apache.spark.sql.Column;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.catalyst.InternalRow;
@@ -15,8 +11,6 @@ import org.apache.spark.sql.types.StructType;
 
 /** From the SQL's result to the rows of a generation, and to the store. */
 public final class TileRows {
-  private static final String ENTITY = "__entity";
-  private static final String TILE = "__tile";
   private static final StructType TYPE =
       new StructType()
           .add("entity", DataTypes.StringType, false)
@@ -37,16 +31,10 @@ public final class TileRows {
    */
   public static Dataset<Row> of(Dataset<Row> partials, String specJson) {
     Layout layout = BackfillSpec.parse(specJson).layout();
-    Column[] columns =
-        Stream.concat(
-                Stream.of(ENTITY, TILE), layout.columns().stream().map(column -> column.name()))
-            .map(name -> col("`" + name + "`"))
-            .toArray(Column[]::new);
-    Dataset<Row> inOrder =
-        partials.select(columns).repartition(col(ENTITY)).sortWithinPartitions(ENTITY, TILE);
+    PartialOrder order = new PartialOrder(layout);
     JavaRDD<InternalRow> rows =
-        InternalRows.of(inOrder)
-            .mapPartitions(each -> new EntityRows(layout, each, EntityRows.TILES_MAX));
+        InternalRows.of(order.of(partials, layout))
+            .mapPartitions(each -> new EntityRows(layout, order, each, EntityRows.TILES_MAX));
     return InternalRows.dataset(partials, rows, TYPE);
   }
 

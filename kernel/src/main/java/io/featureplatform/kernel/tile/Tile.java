@@ -80,15 +80,18 @@ final class Tile {
   }
 
   private void mergeCounters(LevelColumns columns, Changes.ChangedTile changes) {
+    if (counterIds.length == 0) {
+      takeCounters(columns, changes);
+      return;
+    }
     int[] ids = columns.counterIds();
     int at = 0;
     for (int i = 0; i < ids.length; i++) {
-      int column = columns.counterIndexes()[i];
-      Kind kind = columns.kinds()[i];
-      long change = changes.counters[column];
-      if (kind.isAdditive() ? change == 0 : !changes.isPresent(column)) {
+      if (!isChanged(columns, i, changes)) {
         continue;
       }
+      Kind kind = columns.kinds()[i];
+      long change = changes.counters[columns.counterIndexes()[i]];
       while (at < counterIds.length && counterIds[at] < ids[i]) {
         at++;
       }
@@ -98,6 +101,28 @@ final class Tile {
         mergeCounter(at, kind, change);
       }
     }
+  }
+
+  /** Merges into a tile without counters, as most are in the long past: at once. */
+  private void takeCounters(LevelColumns columns, Changes.ChangedTile changes) {
+    int[] ids = new int[columns.counterIds().length];
+    long[] values = new long[ids.length];
+    int size = 0;
+    for (int i = 0; i < ids.length; i++) {
+      if (isChanged(columns, i, changes)) {
+        ids[size] = columns.counterIds()[i];
+        values[size++] = changes.counters[columns.counterIndexes()[i]];
+      }
+    }
+    counterIds = size == ids.length ? ids : Arrays.copyOf(ids, size);
+    counters = size == ids.length ? values : Arrays.copyOf(values, size);
+  }
+
+  private static boolean isChanged(LevelColumns columns, int counter, Changes.ChangedTile changes) {
+    int column = columns.counterIndexes()[counter];
+    return columns.kinds()[counter].isAdditive()
+        ? changes.counters[column] != 0
+        : changes.isPresent(column);
   }
 
   private void mergeCounter(int at, Kind kind, long change) {

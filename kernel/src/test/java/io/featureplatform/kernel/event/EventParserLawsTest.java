@@ -17,6 +17,9 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -80,7 +83,7 @@ class EventParserLawsTest {
   private static void put(ObjectNode event, SourceColumn column, Random random) {
     String name = column.name();
     switch (column.type()) {
-      case STRING -> event.put(name, "p\u00e9\uD83D\uDE00\n\"" + random.nextInt());
+      case STRING -> event.put(name, "p\u00e9\uD83D\uDE00" + escaped(random) + random.nextInt());
       case TIMESTAMP -> event.put(name, random.nextLong(Events.RECORD_MS));
       case BIGINT -> event.put(name, random.nextLong());
       case INT -> event.put(name, random.nextInt());
@@ -88,6 +91,10 @@ class EventParserLawsTest {
       case DECIMAL -> event.put(name, BigDecimal.valueOf(random.nextInt(9_999_999) - 4_999_999, 4));
       case BOOLEAN -> event.put(name, random.nextBoolean());
     }
+  }
+
+  private static String escaped(Random random) {
+    return random.nextBoolean() ? "\n\"" : "";
   }
 
   /** Every value of a good event is what a tree of the whole JSON holds. */
@@ -137,6 +144,60 @@ class EventParserLawsTest {
         assertEquals(other.eventTimeMs(), flat.eventTimeMs());
       }
     }
+  }
+
+  /** Whether an event is plain enough to be read without Jackson makes no difference. */
+  @Property(tries = 20_000)
+  void plainEventsAreReadAsJacksonReadsThem(@ForAll Random random) {
+    EventParser jackson = new EventParser(Events.SCHEMA, "post", false);
+    Object[] jacksonOut = Events.out();
+    for (int i = 0; i < 4; i++) {
+      String event = plain(random);
+      byte[] value = random.nextInt(3) == 0 ? damaged(event, random) : event.getBytes(UTF_8);
+      boolean good = parser.parse(value, Events.RECORD_MS, out);
+      assertEquals(jackson.parse(value, Events.RECORD_MS, jacksonOut), good);
+      assertEquals(jackson.reason(), parser.reason());
+      assertEquals(jackson.detail(), parser.detail());
+      if (good) {
+        assertArrayEquals(jacksonOut, out);
+        assertEquals(jackson.eventTimeMs(), parser.eventTimeMs());
+      }
+    }
+  }
+
+  /** Returns an event of columns and others in any order, of which few occur twice. */
+  private static String plain(Random random) {
+    List<String> fields = new ArrayList<>();
+    fields.add("\"post\":" + (random.nextInt(9) == 0 ? "null" : "\"p" + random.nextInt() + '"'));
+    fields.add("\"ts\" : " + random.nextLong(Events.RECORD_MS));
+    for (SourceColumn column : Events.SCHEMA.columns().subList(2, Events.SCHEMA.columns().size())) {
+      if (random.nextBoolean()) {
+        fields.add('"' + column.name() + "\":" + scalar(column.type(), random));
+      }
+    }
+    for (int i = random.nextInt(4); i > 0; i--) {
+      ColumnType type = ColumnType.values()[random.nextInt(ColumnType.values().length)];
+      fields.add("\t\"x\u00e9" + random.nextInt(90) + "\":" + scalar(type, random));
+    }
+    Collections.shuffle(fields, random);
+    return '{' + String.join(random.nextBoolean() ? "," : " ,\r\n", fields) + '}';
+  }
+
+  private static String scalar(ColumnType type, Random random) {
+    if (random.nextInt(20) == 0) {
+      return PIECES[random.nextInt(PIECES.length)];
+    }
+    String sign = random.nextInt(3) == 0 ? "-" : "";
+    String whole = sign + (random.nextLong(Long.MAX_VALUE) >> random.nextInt(64));
+    return switch (type) {
+      case STRING -> "\"\u00e9" + random.nextInt(100) + '"';
+      case BOOLEAN -> random.nextBoolean() ? "true" : "false";
+      case TIMESTAMP ->
+          random.nextBoolean() ? whole : "\"2024-02-" + random.nextInt(40) + "T07:08\"";
+      case BIGINT, INT -> whole;
+      case DOUBLE -> whole + '.' + (random.nextLong(Long.MAX_VALUE) >> random.nextInt(64));
+      case DECIMAL -> sign + random.nextInt(1_100) + ".0" + random.nextInt(20_000);
+    };
   }
 
   /** Adds fields at the end, some of them twice. */

@@ -2,11 +2,13 @@ package io.featureplatform.kernel.spark;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.featureplatform.kernel.row.FeatureValues;
 import io.featureplatform.kernel.tile.Layout;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
@@ -38,6 +40,11 @@ class EntityRowsTest {
         {"id": 2, "name": "language", "kind": "last_n", "carrier": "text", "n": 2,
          "levels": [2], "lifetime": true}]}""";
 
+  private static final PartialOrder ORDER = new PartialOrder(Layout.fromJson(LAYOUT));
+
+  /** Minutes up to the year 9999 take so many bits of an order's number. */
+  private static final int TILE_BITS = 32;
+
   /** However few tiles are rolled up at a time, the rows are those of all at once. */
   @Property(tries = 300)
   void chunksGiveTheWhole(@ForAll long seed, @ForAll @IntRange(min = 1, max = 5) int tilesMax) {
@@ -60,17 +67,51 @@ class EntityRowsTest {
   @Test
   void nothingGivesNothing() {
     assertFalse(
-        new EntityRows(Layout.fromJson(LAYOUT), List.<InternalRow>of().iterator(), 1).hasNext());
+        new EntityRows(Layout.fromJson(LAYOUT), ORDER, List.<InternalRow>of().iterator(), 1)
+            .hasNext());
+  }
+
+  /** Entities whose hash is the same have the rows that each has alone. */
+  @Property(tries = 300)
+  void mixedEntitiesAreKeptApart(@ForAll long seed) {
+    List<InternalRow> partials = partials(new Random(seed));
+    Map<String, String> alone = new TreeMap<>();
+    for (UTF8String entity : partials.stream().map(PartialOrder::entity).distinct().toList()) {
+      alone.putAll(
+          byPlace(
+              rows(
+                  partials.stream().filter(row -> PartialOrder.entity(row).equals(entity)).toList(),
+                  2)));
+    }
+    assertEquals(alone, byPlace(rows(partials, 2)));
+  }
+
+  /** A tile behind its time would change what has left the head. */
+  @Test
+  void refusesTilesThatDescend() {
+    List<InternalRow> partials =
+        List.of(partial("e1", 7 * MINUTE_MS, 1), partial("e1", 6 * MINUTE_MS, 1));
+    assertThrows(IllegalStateException.class, () -> rows(partials, 9));
   }
 
   private static List<InternalRow> rows(List<InternalRow> partials, int tilesMax) {
     List<InternalRow> rows = new ArrayList<>();
-    new EntityRows(Layout.fromJson(LAYOUT), partials.iterator(), tilesMax)
+    new EntityRows(Layout.fromJson(LAYOUT), ORDER, partials.iterator(), tilesMax)
         .forEachRemaining(rows::add);
     return rows;
   }
 
-  private static InternalRow row(Object... values) {
+  private static InternalRow partial(String entity, long tileMs, long events) {
+    return partial(entity, tileMs, events, null, null, null);
+  }
+
+  /** Every second entity has the same hash. */
+  private static InternalRow partial(String entity, long tileMs, Object... partials) {
+    Object[] values = new Object[PartialOrder.COLUMNS + 4];
+    values[0] = UTF8String.fromString(entity);
+    values[1] = tileMs;
+    values[2] = (entity.hashCode() % 2L) << TILE_BITS | tileMs / MINUTE_MS;
+    System.arraycopy(partials, 0, values, PartialOrder.COLUMNS, partials.length);
     return new GenericInternalRow(values);
   }
 
@@ -87,21 +128,18 @@ class EntityRowsTest {
     return places;
   }
 
-  /**
-   * Ascending by entity and tile, some tiles in two rows; zeros, sums that cancel, and nulls among
-   * the values.
-   */
+  /** In order, some tiles in two rows; zeros, sums that cancel, and nulls among the values. */
   private static List<InternalRow> partials(Random random) {
     List<InternalRow> partials = new ArrayList<>();
-    for (int entity = 0; entity < random.nextInt(4); entity++) {
+    for (int entity = 0; entity < random.nextInt(5); entity++) {
       long minute = random.nextInt(100);
       for (int i = 0; i <= random.nextInt(12); i++) {
-        minute += random.nextInt(3) == 0 ? random.nextInt(60) : 1;
+        minute += random.nextInt(3) == 0 ? random.nextInt(60) : random.nextInt(2);
         long tileMs = minute * MINUTE_MS;
         byte[] word = ("w" + random.nextInt(9)).getBytes(StandardCharsets.UTF_8);
         partials.add(
-            row(
-                UTF8String.fromString("e" + entity),
+            partial(
+                "e" + entity,
                 tileMs,
                 1L + random.nextInt(3),
                 random.nextInt(4) == 0 ? null : (Long) (random.nextInt(3) - 1L),
@@ -109,6 +147,7 @@ class EntityRowsTest {
                 random.nextBoolean() ? null : FeatureValues.ofText(word, tileMs + 5, 0, i)));
       }
     }
+    partials.sort(Comparator.comparingLong(row -> row.getLong(2)));
     return partials;
   }
 }
