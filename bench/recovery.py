@@ -255,7 +255,7 @@ def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--backlog", type=int, default=2_000_000, help="events of the undo phase")
-    parser.add_argument("--tired", type=int, default=3_000_000, help="events of the long run")
+    parser.add_argument("--tired", type=int, default=6_000_000, help="events of the long run")
     parser.add_argument("--tired-entities", type=int, default=5_000_000, help="its entities")
     options = parser.parse_args()
     figures: list[Figure] = []
