@@ -96,21 +96,13 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
         StoreUnavailableError: The store did not answer; begin again.
     """
     registry, name, generation = world.registry, deployed.featureset, deployed.generation
-    epoch = epoch_of(deployed.stop)
-    cut = registry.cut(name, generation, *epoch)
-    if cut is None:
-        msg = (
-            f"the cut of its stop, {epoch[0]}/{epoch[1]}, is not in the store: nothing was "
-            f"corrected. To stop and record it once more: fp check {name} --repair; if it is "
-            f"missing again: fp delete {name}, then fp apply {name}"
-        )
-        raise JobFailedError(msg)
+    request = _begun(world, deployed) or _request(world, deployed)
     try:
-        expected = _recomputed(world, deployed, entities, cut)
+        expected = _recomputed(world, deployed, entities, request.end_offsets)
     except (EventLogError, SparkFailedError) as error:
         msg = f"nothing was corrected: {error}"
         raise JobFailedError(msg) from error
-    claimed = registry.claim_attempt(name, generation, _request(world, deployed, cut))
+    claimed = registry.claim_attempt(name, generation, request)
     attempts = registry.attempts(name, generation)
     line = history(attempts, claimed.attempt)
     stamp = write_timestamp(claimed.attempt, FIRST_LABEL)
@@ -126,19 +118,22 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
     report(f"{written:,} rows of {len(entities):,} entities were corrected")
     now_ms = world.clock.now_ms()
     done = Cut(
-        attempt=claimed.attempt, label=FIRST_LABEL, positions=cut.positions, recorded_ms=now_ms
+        attempt=claimed.attempt,
+        label=FIRST_LABEL,
+        positions=request.end_offsets,
+        recorded_ms=now_ms,
     )
     registry.record_cut(name, generation, done)
 
 
 def _recomputed(
-    world: World, deployed: Snapshot, entities: Sequence[str], cut: Cut
+    world: World, deployed: Snapshot, entities: Sequence[str], until: Mapping[str, int]
 ) -> dict[str, dict[RowKey, bytes]]:
     if not entities:
         return {}  # the end of a repair that had written everything
     spec = job_spec(deployed, world.settings, StartFields(start="earliest", end_offsets={}))
     wanted = Wanted(entities=tuple(entities)).to_json()
-    facts = world.recounter.recount(spec, cut.positions, wanted)
+    facts = world.recounter.recount(spec, until, wanted)
     _check_log(next(facts))
     return {fact["entity"]: rows_of(fact) for fact in facts if fact["event"] == "entity"}
 
@@ -149,11 +144,31 @@ def _check_log(log: Fact) -> None:
         raise EventLogError(msg)
 
 
-def _request(world: World, deployed: Snapshot, cut: Cut) -> Attempt:
+def _begun(world: World, deployed: Snapshot) -> Attempt | None:
+    """Return the attempt of a repair that broke off: it has offsets that outlive its stop's cut."""
+    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    return next((item for item in attempts if item.execution == _execution(deployed)), None)
+
+
+def _execution(deployed: Snapshot) -> str:
+    attempt, label = epoch_of(deployed.stop)
+    return f"repair/{attempt}/{label}"
+
+
+def _request(world: World, deployed: Snapshot) -> Attempt:
     registry, name, generation = world.registry, deployed.featureset, deployed.generation
+    epoch = epoch_of(deployed.stop)
+    cut = registry.cut(name, generation, *epoch)
+    if cut is None:
+        msg = (
+            f"the cut of its stop, {epoch[0]}/{epoch[1]}, is not in the store: nothing was "
+            f"corrected. To stop and record it once more: fp check {name} --repair; if it is "
+            f"missing again: fp delete {name}, then fp apply {name}"
+        )
+        raise JobFailedError(msg)
     return Attempt(
         attempt=0,
-        execution=f"repair/{cut.attempt}/{cut.label}",
+        execution=_execution(deployed),
         deployment=registry.owner(name, generation),
         kind="repair",
         r_attempt=cut.attempt,

@@ -10,6 +10,7 @@ from feature_platform.checks.result import CHECKS
 from feature_platform.checks.run import Ask
 from feature_platform.checks.scope import Span
 from feature_platform.definition.model import FeatureSet
+from feature_platform.errors import PlanRefusedError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import stream_key
 from feature_platform.orchestration.event_log import POOL
@@ -94,8 +95,15 @@ def _tiles_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         window = context.partition_time_window
         last = (window.end - timedelta(days=1)).date()
-        ask = Ask(span=Span.of_days(window.start.date(), last))
-        found = platform.check(featureset.name, ask, context.log.info, repair=config.repair)
+        ask = Ask(span=Span.of_days(window.start.date(), last), whole_log=config.repair)
+        found = platform.check(featureset.name, ask, context.log.info)
+        if config.repair:
+            try:
+                found = platform.repair(featureset.name, ask, found, context.log.info)
+            except PlanRefusedError as refused:
+                raise dg.Failure(
+                    str(refused), metadata=metadata.checked(found), allow_retries=False
+                ) from refused
         return dg.MaterializeResult(metadata=metadata.checked(found))
 
     return tiles

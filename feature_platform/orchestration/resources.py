@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import dagster as dg
 
@@ -105,23 +105,24 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             raise UnknownFeatureError(msg)
         return archive_source(loaded.settings, source, lambda fact: log(json.dumps(fact)))
 
-    def check(
-        self, name: str, ask: Ask, log: Callable[[str], None], *, repair: bool = False
-    ) -> Checked:
-        """Compare a feature set's tiles with their events; correct what is wrong if asked to.
+    def check(self, name: str, ask: Ask, log: Callable[[str], None]) -> Checked:
+        """Compare a feature set's tiles with their events."""
+        with open_world(self.load().settings) as world:
+            return check(world, name, ask, log)
+
+    def repair(self, name: str, ask: Ask, found: Checked, log: Callable[[str], None]) -> Checked:
+        """Correct what a check of the whole log has found, and check again.
 
         Raises:
-            PlanRefusedError: What is wrong cannot be corrected; the message says what to do.
+            PlanRefusedError: It cannot be corrected; the message says what to do.
         """
         with open_world(self.load().settings) as world:
-            ask = replace(ask, whole_log=repair)
-            found = check(world, name, ask, log)
-            plan = make_repair_plan(world, name, found) if repair else None
-            if plan:
-                log(explain(plan))
-                execute(plan, world, log)
-                found = check(world, name, ask, log)
-            return found
+            plan = make_repair_plan(world, name, found)
+            if plan is None:
+                return found
+            log(explain(plan))
+            execute(plan, world, log)
+            return check(world, name, ask, log)
 
     def observe(self, log: Callable[[str], None]) -> list[Health]:
         """Ask the servers how every deployed feature set is doing.

@@ -11,7 +11,7 @@ from feature_platform.checks.result import Checked
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import ensure_running, make_recover_plan
 from feature_platform.deploy.repair import ENTITIES_MAX, check_repairable
-from feature_platform.deploy.start import unfinished_repair
+from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.errors import (
     JobFailedError,
     PlanRefusedError,
@@ -187,7 +187,15 @@ def test_a_broken_off_repair_is_finished_before_anything_else(
     with pytest.raises(StoreUnavailableError):
         repair(stage)
     monkeypatch.undo()
-    stage.clock.advance(60_000)  # the lease runs out
+    stage.clock.advance(8 * 86_400_000)  # the lease has run out, and the cut of the stop expired
+    cut, expired = stage.registry.cut, epoch_of(stage.deployed.stop)
+    monkeypatch.setattr(
+        stage.registry,
+        "cut",
+        lambda name, generation, *epoch: (
+            None if epoch == expired else cut(name, generation, *epoch)
+        ),
+    )
     assert stage.flink.running == []
     (begun,) = [item for item in stage.registry.attempts("posts", 1) if item.kind == "repair"]
     with pytest.raises(PlanRefusedError, match="fp check posts --repair"):

@@ -72,6 +72,8 @@ class World:
     pushed: Pushed | FeaturePlatformError | None = None
     """What the watched branch's head would change."""
     checked: Checked = field(default_factory=lambda: Checked(results=()))
+    repaired: Checked | FeaturePlatformError | None = None
+    """What a repair ends with; None: what it was given."""
 
     @property
     def resource(self) -> Platform:
@@ -104,14 +106,23 @@ class _FakePlatform(Platform):
             raise answer
         return answer
 
-    def check(
-        self, name: str, ask: Ask, log: Callable[[str], None], *, repair: bool = False
-    ) -> Checked:
+    def check(self, name: str, ask: Ask, log: Callable[[str], None]) -> Checked:
         world = WORLDS[int(self.project)]
-        days = " ".join(ask.days)
-        world.calls.append(("repair" if repair else "check", f"{name} {days}".strip()))
+        world.calls.append(("check whole log" if ask.whole_log else "check", self._days(name, ask)))
         log(f"check {name}")
         return world.checked
+
+    def repair(self, name: str, ask: Ask, found: Checked, log: Callable[[str], None]) -> Checked:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("repair", self._days(name, ask)))
+        log(f"repair {name}")
+        if isinstance(world.repaired, FeaturePlatformError):
+            raise world.repaired
+        return world.repaired or found
+
+    @staticmethod
+    def _days(name: str, ask: Ask) -> str:
+        return f"{name} {' '.join(ask.days)}".strip()
 
     def observe(self, log: Callable[[str], None]) -> list[Health]:
         for text in WORLDS[int(self.project)].told:

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from feature_platform.checks.result import CHECKS, Checked, CheckResult, Status
+from feature_platform.errors import FeaturePlatformError, PlanRefusedError
 from feature_platform.orchestration.assets import stream_key
 from feature_platform.orchestration.checks import FIRST_DAY, featureset_checks, tiles_asset
 from feature_platform.orchestration.loading import load
@@ -18,6 +19,7 @@ class World(Protocol):
 
     calls: list[tuple[str, str]]
     checked: Checked
+    repaired: Checked | FeaturePlatformError | None
 
     @property
     def resource(self) -> Platform:
@@ -78,6 +80,26 @@ def test_a_range_of_days_is_one_computation(folder: Path, red: World, *, repair:
         [asset], resources={"platform": red.resource}, tags=tags, run_config=config
     )
     event, *_ = result.get_asset_materialization_events()
-    assert red.calls == [("repair" if repair else "check", "engagement 2024-01-01 2024-01-02")]
+    days = "engagement 2024-01-01 2024-01-02"
+    asked = [("check whole log", days), ("repair", days)] if repair else [("check", days)]
+    assert red.calls == asked
     assert event.materialization.metadata["wrong_entities"].value == 2
     assert "views of 'a' differ" in str(event.materialization.metadata["findings"].value)
+
+
+def test_a_refused_repair_shows_what_was_found(folder: Path, red: World) -> None:
+    """The run fails with the reason, and with what nobody can see otherwise."""
+    red.repaired = PlanRefusedError("views count since an upgrade only")
+    asset = tiles_asset(load(folder).project.featuresets["engagement"])
+    result = dg.materialize(
+        [asset],
+        partition_key=FIRST_DAY,
+        resources={"platform": red.resource},
+        run_config={"ops": {"tiles__engagement": {"config": {"repair": True}}}},
+        raise_on_error=False,
+    )
+    (event,) = [item for item in result.all_events if item.is_step_failure]
+    failure = event.step_failure_data.user_failure_data
+    assert failure is not None
+    assert failure.description == "views count since an upgrade only"
+    assert "views of 'a' differ" in str(failure.metadata["findings"].value)
