@@ -1,18 +1,17 @@
 """The web server of Dagster, asked as its page asks it."""
 
 import json
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 from urllib.request import Request, urlopen
+
+from waiting import until
 
 from feature_platform.checks.result import CHECKS
 from feature_platform.settings import Settings
 
-Found = TypeVar("Found")
 DONE = ("SUCCESS", "FAILURE", "CANCELED")
-TIMEOUT_S = 180.0
 
 LAUNCH = """
 mutation ($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
@@ -108,7 +107,7 @@ class Page:
             found: str = self.ask(RUN, id=run_id)["runOrError"]["status"]
             return found if found in DONE else ""
 
-        return until(status)
+        return until(status, f"run {run_id}")
 
     def push_words(self) -> str:
         """Return what the newest ticks of the sensor `git_push` have said."""
@@ -126,12 +125,3 @@ class Page:
             {"metadataEntries": []}
         ]
         return {entry["label"]: entry for entry in events[0]["metadataEntries"]}
-
-
-def until(look: Callable[[], Found]) -> Found:
-    """Look again and again until there is something; return that."""
-    deadline = time.monotonic() + TIMEOUT_S
-    while not (found := look()):
-        assert time.monotonic() < deadline, "nothing came of it in time"
-        time.sleep(1)
-    return found

@@ -4,7 +4,6 @@ What a node has missed while it was down it is not told later (no hints): only q
 repair at reading stand between a stale replica and a wrong row.
 """
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ from pathlib import Path
 import yaml
 from cassandra import ConsistencyLevel
 from cassandra.query import SimpleStatement
+from waiting import until
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.local.cassandra import Cassandra
@@ -87,11 +87,12 @@ class Ring:
             self._wait(partial(self._reads_all, number), f"what node {number} sees")
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + UP_TIMEOUT_S
-        while not condition():
-            tails = [self._processes.tail(_name(number)) for number in NUMBERS]
-            assert time.monotonic() < deadline, "\n".join([f"waited for {what}", *tails])
-            time.sleep(0.3)
+        try:
+            until(condition, what, timeout_s=UP_TIMEOUT_S)
+        except AssertionError as error:
+            for number in NUMBERS:
+                error.add_note(self._processes.tail(_name(number)))
+            raise
 
     def _reads_all(self, number: int) -> bool:
         statement = SimpleStatement(

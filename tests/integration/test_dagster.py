@@ -10,7 +10,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from page import TIMEOUT_S, Page, until
+from page import Page
+from waiting import PATIENCE_S, until
 
 from feature_platform.broker.sender import EventSender
 from feature_platform.checks.result import CHECKS
@@ -105,7 +106,7 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     assert shown["job"]["url"].endswith(f"/#/job/running/{first.job_id}/overview")
     assert shown["attempt"]["intValue"] == 1
     # 2. The sensor observes it.
-    seen = until(lambda: page.entries("assetObservations", "live", NAME))
+    seen = until(lambda: page.entries("assetObservations", "live", NAME), "an observation")
     assert (seen["attempt"]["intValue"], seen["dead_letters"]["intValue"]) == (1, 0)
     # 3. A changed definition, materialised from the command line without the web server's help.
     (page.settings.featuresets / f"{NAME}.yaml").write_text(CHANGED)
@@ -121,7 +122,7 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     assert f"stream/{NAME}" not in page.assets()
     flink = FlinkRest(page.settings.flink.rest_url)
     flink.cancel(second.job_id)
-    third = until(lambda: _other_job(page.settings, second.job_id))
+    third = until(lambda: _other_job(page.settings, second.job_id), "another job")
     job = flink.job(third)
     assert job is not None
     assert job.lives
@@ -210,14 +211,20 @@ def _deploy_by_push(page: Page, broken: str) -> None:
     job_id, work = _job_id(page.settings), page.settings.project / "work"
     _git(page.settings.project, "clone", "--quiet", "definitions.git", str(work))
     _push(work, {NAME: CHANGED.replace("SELECT page", "SELECT  page"), "broken_one": broken})
-    words = until(lambda: _with_text(page.push_words(), "all else is as it says"))
+    words = until(
+        lambda: _with_text(page.push_words(), "all else is as it says"),
+        "the push to be judged",
+    )
     assert "featuresets/broken_one.yaml:" in words
     assert _job_id(page.settings) == job_id
     _push(work, {NAME: FEATURE_SET})
-    until(lambda: _without_last(page.settings))
-    until(lambda: _with_text(page.push_words(), "nothing new was pushed since"))
+    until(lambda: _without_last(page.settings), "the feature to go")
+    until(
+        lambda: _with_text(page.push_words(), "nothing new was pushed since"),
+        "the push to be done",
+    )
     _push(work, {NAME: REBUILT})
-    until(lambda: _generation(page.settings) == 2)
+    until(lambda: _generation(page.settings) == 2, "the rebuild")
     assert _views(page.settings, "p0") == EVENTS // PAGES
 
 
@@ -263,7 +270,7 @@ def _materialise_by_command(settings: Settings) -> None:
         cwd=settings.project,
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert run.returncode == 0, run.stderr[-2000:]

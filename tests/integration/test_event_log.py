@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
 from small_disk import small_disk
+from waiting import until
 
 from backfill.event_log import SparkEngine, records, source_files
 from backfill.files import HadoopFiles
@@ -295,7 +296,8 @@ def test_what_retention_has_passed_is_named(
     send(broker, source, 40, sent)
     admin = AdminClient({"bootstrap.servers": broker.kafka.bootstrap})
     admin.delete_records([TopicPartition(source.topic, 1, 15)])
-    _await_low(topic_of(spark, broker, source), 15)
+    topic = topic_of(spark, broker, source)
+    until(lambda: topic.bounds()[1][0] == 15, "Kafka to delete events")
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 10 to 14;.*--accept-gap"):
         run_here(spark, broker, source)
     assert held(spark, broker, source)[0].records == 20
@@ -304,13 +306,6 @@ def test_what_retention_has_passed_is_named(
     lost = {(1, offset) for offset in range(10, 15)}
     assert found == {place: event for place, event in sent.items() if place not in lost}
     assert log.lost == {1: ((10, 15),)}
-
-
-def _await_low(topic: KafkaTopic, low: int) -> None:
-    deadline = time.monotonic() + 30
-    while topic.bounds()[1][0] != low:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
 
 
 def test_small_files_become_few(

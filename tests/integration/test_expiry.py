@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from case import Case, MakeProject, drawn_name, files_of, open_case
+from waiting import until
 
 from feature_platform.deploy.metrics import job_metrics
 from feature_platform.deploy.world import Submitter
@@ -14,7 +15,6 @@ TTL_MS = 2_000
 """A definition may say no less than a minute."""
 WAVES = 3
 WAVE = 1_200
-PATIENCE_S = 60.0
 
 
 def forgetting(spec: Spec) -> Spec:
@@ -48,10 +48,8 @@ def test_what_a_job_forgot_is_read_back(case: Case) -> None:
 
 def _read_back_rows(case: Case) -> int:
     """Ask until Flink has fetched the metric."""
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        rows = job_metrics(case.world.cluster, case.job_id).whole("read_back_rows")
-        if rows:
-            return rows
-        time.sleep(1)
-    return 0
+
+    def rows() -> int | None:
+        return job_metrics(case.world.cluster, case.job_id).whole("read_back_rows")
+
+    return until(rows, "rows that were read back")

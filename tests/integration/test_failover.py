@@ -1,7 +1,6 @@
 """Flink restarts jobs by itself: each start is an attempt of its own, and one job alone writes."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -10,13 +9,13 @@ from pathlib import Path
 import pytest
 from available import JOB_MANAGER, TASK_MANAGER, AvailableFlink, available_flink
 from case import Case, MakeProject, drawn_name, files_of, open_case
+from waiting import until
 
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.flink import FlinkRest
 from feature_platform.deploy.recover import make_recover_plan
 from feature_platform.deploy.submit import FlinkSubmitter
 
-TIMEOUT_S = 180.0
 RESCALED = ("parallelism: 2", "parallelism: 3")
 
 
@@ -54,7 +53,7 @@ def test_attempts_rise_whoever_restarts_the_job(flink: AvailableFlink, case: Cas
         before = len(attempts(case))
         flink.replace(*lost)
         case.send(1 / 9)
-        _wait(partial(_has_more, case, before), f"an attempt after {lost}")
+        until(partial(_has_more, case, before), f"an attempt after {lost}")
         case.wait()
         assert case.job_id == job_id
     assert case.differences()[:10] == []
@@ -69,7 +68,7 @@ def test_attempts_rise_whoever_restarts_the_job(flink: AvailableFlink, case: Cas
     assert case.job_id != first
     flink.replace(TASK_MANAGER)
     case.send(1)
-    _wait(lambda: "is owned by" in case.world.cluster.root_exception(first), "a refusal")
+    until(lambda: "is owned by" in case.world.cluster.root_exception(first), "a refusal")
     assert case.differences()[:10] == []
     case.world.cluster.cancel(first)
 
@@ -92,10 +91,3 @@ def attempts(case: Case) -> list[tuple[int, str]]:
 def _claims(case: Case) -> list[tuple[int, str, str]]:
     found = case.world.registry.attempts(case.name, 1)
     return [(item.attempt, item.deployment, item.execution) for item in found]
-
-
-def _wait(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + TIMEOUT_S
-    while not condition():
-        assert time.monotonic() < deadline, f"waited for {what}"
-        time.sleep(0.5)

@@ -1,6 +1,5 @@
 """What a running job tells about itself: to `fp status`, and to Prometheus."""
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 from commands import fp
+from waiting import until
 
 from feature_platform.deploy.metrics import METRICS
 from feature_platform.settings import Settings
@@ -38,7 +38,6 @@ features:
 """
 PAGES = 7
 EVENTS = "".join(f'{{"page": "p{page}", "at": 60000}}\n' for page in range(PAGES))
-PATIENCE_S = 60.0
 """Flink fetches metrics every ten seconds, for those who ask again."""
 OURS = "flink_taskmanager_job_task_operator_state_misses"
 
@@ -68,14 +67,15 @@ def settings(project: MakeProject, name: str) -> Settings:
 
 def _told(folder: Path) -> dict[str, Any]:
     """Ask until the counts of both operators are there: an answer is what Flink fetched before."""
-    deadline = time.monotonic() + PATIENCE_S
-    while True:
+
+    def look() -> dict[str, Any] | None:
         status = fp(folder, "status", "--json").facts
         (health,) = status["featuresets"]
-        seen = health["metrics"]["state_misses"] and health["metrics"]["dead_letters"]
-        if seen or time.monotonic() > deadline:
-            return {**health["metrics"], "isolation": status["isolation"]}
-        time.sleep(2)
+        metrics = health["metrics"]
+        counted = metrics["state_misses"] and metrics["dead_letters"]
+        return {**metrics, "isolation": status["isolation"]} if counted else None
+
+    return until(look, "counts of both operators", every_s=2)
 
 
 def _scraped(settings: Settings) -> str:

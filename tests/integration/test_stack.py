@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from waiting import PATIENCE_S, until
 
 from feature_platform.broker.topics import Topics
 from feature_platform.errors import ServerError
@@ -23,7 +23,6 @@ from feature_platform.local.status import server_status
 from feature_platform.settings import Settings
 
 RESIDENT_BYTES_MAX = 6 * 1024**3
-PATIENCE_S = 180
 
 
 @pytest.fixture
@@ -53,13 +52,6 @@ def _fp(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
     fp = str(Path(sys.executable).with_name("fp"))
     command = [fp, "--project", str(settings.project), *arguments]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-
-
-def _wait_until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def _send(settings: Settings, value: bytes) -> None:
@@ -119,7 +111,7 @@ def test_a_dead_server_is_seen_and_started_again(settings: Settings) -> None:
     pid = server_status(settings)[0].pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    _wait_until(lambda: server_status(settings)[0].state == "dead")
+    until(lambda: server_status(settings)[0].state == "dead", "a dead server")
     assert set(stack.up()) == {"kafka"}
 
 
@@ -149,7 +141,7 @@ def test_a_child_that_dies_ends_the_start(settings: Settings) -> None:
 def test_an_interrupted_start_leaves_nothing(settings: Settings, number: signal.Signals) -> None:
     """Ctrl-C (or a request to end) while servers start stops them all."""
     command = _fp(settings, "up", "kafka", "cassandra")
-    _wait_until(lambda: len(_processes(settings)) > 1)
+    until(lambda: len(_processes(settings)) > 1, "two servers", every_s=0.05)
     command.send_signal(number)
     command.communicate()
     assert command.returncode == 128 + signal.SIGINT
