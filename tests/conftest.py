@@ -1,6 +1,5 @@
 """Fixtures of all tests: the real servers, started once, and projects that use them."""
 
-import json
 import os
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from feature_platform.local.lock import locked
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Progress, Stack
 from feature_platform.settings import SETTINGS_FILE, Settings, load_settings
+from tests.settings_file import write_settings
 
 if TYPE_CHECKING:  # Spark is imported by the tests that use it
     from pyspark.sql import SparkSession
@@ -107,16 +107,6 @@ def _needs_servers(item: pytest.Item) -> bool:
     values = case.params.values() if case else ()
     named = any(isinstance(value, str) and value in CASES for value in values)
     return named or "stack" in getattr(item, "fixturenames", ())
-
-
-def write_settings(settings: Settings) -> None:
-    """Write a project's `feature_platform.toml`, so that a command finds the same servers."""
-    lines = []
-    for section, values in settings.model_dump(exclude={"project", "cache"}).items():
-        plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-        lines.append(f"[{section}]")
-        lines += [f"{key} = {json.dumps(value)}" for key, value in plain.items()]
-    (settings.project / "feature_platform.toml").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture

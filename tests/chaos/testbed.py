@@ -4,7 +4,6 @@ Servers that died are started again as `fp up` (or a container's restart) does; 
 after by a thread that does what the platform's sensor does. Nothing else helps the platform.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -13,7 +12,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -31,9 +30,10 @@ from feature_platform.local.kafka import Kafka
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.process import Processes
 from feature_platform.local.stack import Stack
-from feature_platform.settings import Settings, load_settings
+from feature_platform.settings import load_settings
 from tests.chaos.definitions import NAME, write_definitions
 from tests.chaos.proxy import Proxy, Spoil
+from tests.settings_file import write_settings
 
 SERVERS = ("kafka", "cassandra", "flink")
 JOB_MANAGER, TASK_MANAGER = "flink-jobmanager", "flink-taskmanager"
@@ -80,7 +80,7 @@ class Site:
         self.proxied = self.settings.model_copy(
             update={"store": store.model_copy(update={"port": self._proxy_port})}
         )
-        _write_settings(self.settings)
+        write_settings(self.settings)
         write_definitions(self.settings.featuresets, 0)
         self.stack = Stack(self.settings, servers=SERVERS)
         self.processes = Processes(self.settings.data)
@@ -330,19 +330,3 @@ def _run(program: str, *arguments: str) -> bool:
     """Run a program of the system; tells whether it is there and succeeded."""
     path = shutil.which(program)
     return path is not None and not subprocess.run((path, *arguments), check=False).returncode
-
-
-def _write_settings(settings: Settings) -> None:
-    """Write `feature_platform.toml`, so that `fp` finds the same servers."""
-    lines = []
-    for section, values in settings.model_dump(exclude={"project", "cache"}).items():
-        plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
-        lines += [f"[{section}]", *_assignments(plain)]
-        for key, value in values.items():
-            if isinstance(value, dict):
-                lines += [f"[{section}.{key}]", *_assignments(value)]
-    (settings.project / "feature_platform.toml").write_text("\n".join(lines) + "\n")
-
-
-def _assignments(values: Mapping[str, object]) -> list[str]:
-    return [f"{json.dumps(key)} = {json.dumps(value)}" for key, value in values.items()]

@@ -20,7 +20,7 @@ from feature_platform.local.ports import with_free_ports
 from feature_platform.local.process import Command, Processes
 from feature_platform.local.stack import Stack
 from feature_platform.settings import Settings, load_settings
-from tests.conftest import write_settings
+from tests.settings_file import write_settings
 
 QUORUM_PEER = "org.apache.flink.runtime.zookeeper.FlinkZooKeeperQuorumPeer"
 ZOOKEEPER = """\

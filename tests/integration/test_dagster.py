@@ -25,7 +25,7 @@ from feature_platform.local.stack import Stack
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import REPOSITORY, GitSettings, Settings
 from feature_platform.store.base import HEAD_LEVEL, RowWrite
-from tests.conftest import write_settings
+from tests.settings_file import write_settings
 
 NAME = f"clicks_{uuid4().hex[:6]}"
 SOURCE = f"""

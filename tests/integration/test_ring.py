@@ -11,7 +11,7 @@ from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.world import Submitter
 from feature_platform.local.ports import with_free_ports
 from feature_platform.settings import load_settings
-from tests.conftest import write_settings
+from tests.settings_file import write_settings
 
 
 @pytest.fixture
