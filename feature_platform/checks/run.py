@@ -31,7 +31,7 @@ from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Cut
+from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import GENESIS, history
 from feature_platform.store.base import HEAD_LEVEL, TileKey
 
@@ -125,7 +125,11 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
         WorldError: A server did not answer.
     """
     snapshot = deployed_snapshot(world, name)
-    rows = _newest(world, snapshot)
+    begun = unfinished_repair(world, snapshot)
+    if begun:
+        report("a repair was broken off, and what it had to correct is not known: all is compared")
+        ask = Ask(share=1.0, whole_log=True)
+    rows = _newest(world, snapshot, begun)
     if rows is None:
         skipped = "it has no cut yet: nothing can be compared"
         return Checked(
@@ -171,16 +175,22 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     )
 
 
-def _newest(world: World, snapshot: Snapshot) -> AsOf | None:
+def _newest(world: World, snapshot: Snapshot, begun: Attempt | None) -> AsOf | None:
     """Return the rows as of the newest cut; None if there is none.
 
-    Rows that a broken-off repair has written already are taken as they are.
+    Rows that a broken-off repair has written already are taken as they are. The cut that it began
+    at may have expired.
     """
     name, generation, registry = snapshot.featureset, snapshot.generation, world.registry
     attempts = registry.attempts(name, generation)
-    begun = unfinished_repair(world, snapshot)
     if begun:
-        cut, line = registry.cut(name, generation, *begun.r), history(attempts, begun.attempt)
+        cut: Cut | None = Cut(
+            attempt=begun.r_attempt,
+            label=begun.r_label,
+            positions=begun.end_offsets,
+            recorded_ms=begun.dirty_since_ms,
+        )
+        line = history(attempts, begun.attempt)
     else:
         cut = newest_cut(registry.cuts(name, generation), attempts)
         line = history(attempts, *cut.epoch) if cut else {}

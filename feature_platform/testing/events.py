@@ -267,7 +267,7 @@ _SPOILERS: dict[Reason, Callable[[_Spoilt], bytes | None]] = {
     "bad_entity": _bad_entity,
     "missing_event_time": lambda event: event.without(event.source.event_time),
     "bad_event_time": lambda event: event.with_field(
-        event.source.event_time, -1, True, 1.5, [], 2**63, "yesterday"
+        event.source.event_time, -1, True, 1.5, [], 2**63, 253_402_300_800_000, "yesterday"
     ),
     "future_event_time": lambda event: event.with_field(
         event.source.event_time,

@@ -38,7 +38,6 @@ features:
 """
 PAGES = 7
 EVENTS = "".join(f'{{"page": "p{page}", "at": 60000}}\n' for page in range(PAGES))
-"""Flink fetches metrics every ten seconds, for those who ask again."""
 OURS = "flink_taskmanager_job_task_operator_state_misses"
 
 

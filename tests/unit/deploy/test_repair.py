@@ -204,8 +204,8 @@ def test_a_broken_off_repair_is_finished_before_anything_else(
         make_recover_plan(stage.world, "posts", "store")
     repair(stage, begun=True)
     assert heads(stage) == dict.fromkeys(("altered", "removed", "right", "dead"), GOOD)
-    (again,) = [item for item in stage.registry.attempts("posts", 1) if item.kind == "repair"]
-    assert again.attempt == begun.attempt
+    (ended,) = [item for item in stage.registry.attempts("posts", 1) if item.kind == "repair"]
+    assert ended.attempt == begun.attempt
     assert stage.flink.running
 
 

@@ -17,6 +17,8 @@ final class PlainReader {
   /** So many names are known: those of the columns, then others as they come. */
   static final int NAMES_MAX = 64;
 
+  private static final int NAME_BYTES_MAX = 128;
+
   private static final int OTHER = -1;
   private static final int DIGITS_MAX = 18;
   private static final int TIME_CHARS_MAX = 64;
@@ -134,7 +136,7 @@ final class PlainReader {
       }
     }
     int end = endOfText();
-    if (end < 0 || nameCount == NAMES_MAX) {
+    if (end < 0 || end - at > NAME_BYTES_MAX || nameCount == NAMES_MAX) {
       return -1;
     }
     names[nameCount] = Arrays.copyOfRange(event, at, end);

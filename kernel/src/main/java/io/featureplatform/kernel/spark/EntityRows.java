@@ -23,7 +23,8 @@ import org.apache.spark.unsafe.types.UTF8String;
  * partials.
  *
  * <p>Tiles ascend, so a tile that has left the head never changes again: of an entity with a long
- * past only some thousand tiles are in memory at a time. Hot path.
+ * past only some thousand tiles are in memory at a time. Of entities with one hash this holds for
+ * the first; all rows of the others are, until the last of them has come. Hot path.
  */
 final class EntityRows implements Iterator<InternalRow> {
   /** How many finest tiles are rolled up at a time. */
