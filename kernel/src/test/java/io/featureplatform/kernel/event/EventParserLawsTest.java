@@ -129,9 +129,9 @@ class EventParserLawsTest {
   /** Whether names are looked after by the parser itself or by Jackson, the answer is the same. */
   @Property(tries = 10_000)
   void flatEventsAreReadAsOthersAre(@ForAll Random random) {
-    EventParser other = new EventParser(Events.SCHEMA, "post");
+    EventParser other = new EventParser(Events.SCHEMA, "post", false);
     var unused = other.parse("{\"x\": {}}".getBytes(UTF_8), Events.RECORD_MS, Events.out());
-    EventParser flat = new EventParser(Events.SCHEMA, "post");
+    EventParser flat = new EventParser(Events.SCHEMA, "post", false);
     for (int i = 0; i < 3; i++) {
       byte[] value = damaged(repeated(event(random), random), random);
       assertAgree(other, flat, value);
