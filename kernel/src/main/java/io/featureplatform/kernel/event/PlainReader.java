@@ -10,8 +10,7 @@ import java.util.Arrays;
  * before, with numbers of at most 18 digits. Of any other event it says nothing, not even that it
  * is bad: Jackson reads that.
  *
- * <p>An event read here takes a quarter of the time that Jackson takes. Reusable, not thread-safe.
- * Hot path.
+ * <p>An event takes half the time that it takes with Jackson. Reusable, not thread-safe. Hot path.
  */
 final class PlainReader {
   /** So many names are known: those of the columns, then others as they come. */
