@@ -3,8 +3,10 @@
 Both engines run here in this process's own Java machines, on a few hundred rows drawn once.
 """
 
+import gc
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -94,10 +96,22 @@ def _in_flink(kernel: Path, values: Sequence[Expression]) -> list[list[Any]]:
     }
     fields = [DataTypes.FIELD(name, types[kind.name]()) for name, kind in COLUMNS.items()]
     schema = DataTypes.ROW([DataTypes.FIELD("k", DataTypes.INT()), *fields])
-    tables = _flink_tables(kernel)
-    tables.create_temporary_view("t0", tables.from_elements(_rows(), schema))
-    with tables.sql_query(_query(values, "flink")).execute().collect() as rows:
-        return sorted(list(row) for row in rows)
+    with _one_java_thread():
+        tables = _flink_tables(kernel)
+        tables.create_temporary_view("t0", tables.from_elements(_rows(), schema))
+        with tables.sql_query(_query(values, "flink")).execute().collect() as rows:
+            return sorted(list(row) for row in rows)
+
+
+@contextmanager
+def _one_java_thread() -> Iterator[None]:
+    """Keep Python's collector from calling Java meanwhile; `streaming/main.py` says why."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _in_spark(spark: "SparkSession", values: Sequence[Expression]) -> list[list[Any]]:
