@@ -10,7 +10,7 @@ from feature_platform.deploy.as_of import decoded_undo, value_as_of
 from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.recount import Fact, Wanted, rows_of
 from feature_platform.deploy.recovered import dirty_since_ms
-from feature_platform.deploy.start import epoch_of
+from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.deploy.sweep import batches, kept_write
 from feature_platform.deploy.walk import Report
 from feature_platform.deploy.world import World
@@ -96,7 +96,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
         StoreUnavailableError: The store did not answer; begin again.
     """
     registry, name, generation = world.registry, deployed.featureset, deployed.generation
-    request = _begun(world, deployed) or _request(world, deployed)
+    request = unfinished_repair(world, deployed) or _request(world, deployed)
     try:
         expected = _recomputed(world, deployed, entities, request.end_offsets)
     except (EventLogError, SparkFailedError) as error:
@@ -144,17 +144,6 @@ def _check_log(log: Fact) -> None:
         raise EventLogError(msg)
 
 
-def _begun(world: World, deployed: Snapshot) -> Attempt | None:
-    """Return the attempt of a repair that broke off: it has offsets that outlive its stop's cut."""
-    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
-    return next((item for item in attempts if item.execution == _execution(deployed)), None)
-
-
-def _execution(deployed: Snapshot) -> str:
-    attempt, label = epoch_of(deployed.stop)
-    return f"repair/{attempt}/{label}"
-
-
 def _request(world: World, deployed: Snapshot) -> Attempt:
     registry, name, generation = world.registry, deployed.featureset, deployed.generation
     epoch = epoch_of(deployed.stop)
@@ -168,7 +157,7 @@ def _request(world: World, deployed: Snapshot) -> Attempt:
         raise JobFailedError(msg)
     return Attempt(
         attempt=0,
-        execution=_execution(deployed),
+        execution=f"repair/{cut.attempt}/{cut.label}",
         deployment=registry.owner(name, generation),
         kind="repair",
         r_attempt=cut.attempt,

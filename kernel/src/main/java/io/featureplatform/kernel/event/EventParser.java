@@ -117,11 +117,9 @@ public final class EventParser {
     if (plain != null && plain.read(value, out)) {
       return checkEvent(recordTimestampMs, out);
     }
-    Arrays.fill(out, 0, columns.length, null);
     boolean good = read(value, out);
     if (doubt != Doubt.NONE) {
       isFlat = false;
-      Arrays.fill(out, 0, columns.length, null);
       good = read(value, out);
       isFlat = doubt == Doubt.SYNTAX;
       doubt = Doubt.NONE;
@@ -129,7 +127,9 @@ public final class EventParser {
     return good && checkEvent(recordTimestampMs, out);
   }
 
+  /** Reads an event by Jackson; what was read of it before does not count. */
   private boolean read(byte[] value, Object[] out) {
+    Arrays.fill(out, 0, columns.length, null);
     JsonFactory factory = isFlat ? flatFactory : anyFactory;
     try (JsonParser json = factory.createParser(value)) {
       return readEvent(json, out);

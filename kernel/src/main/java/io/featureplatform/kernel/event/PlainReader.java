@@ -273,7 +273,7 @@ final class PlainReader {
         yield isWhole && digits == (int) digits;
       }
       case DOUBLE -> {
-        // Both are exact as DOUBLE, so their quotient is the nearest one (Clinger 1990, section 4).
+        // Both are exact as DOUBLE, so their quotient is the nearest one (Clinger 1990).
         out[column] = digits / POWERS[fraction];
         yield isWhole || Math.abs(digits) <= EXACT_DOUBLE_MAX;
       }

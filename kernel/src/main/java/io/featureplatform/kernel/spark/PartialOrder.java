@@ -30,16 +30,18 @@ final class PartialOrder implements Serializable {
   private static final String TILE = "__tile";
   private static final String NUMBER = "__order";
 
+  private final Layout layout;
   private final long finestMs;
   private final int tileBits;
 
   PartialOrder(Layout layout) {
+    this.layout = layout;
     this.finestMs = layout.grid().lengthMs(0);
     this.tileBits = Long.SIZE - Long.numberOfLeadingZeros(EventParser.LAST_TIME_MS / finestMs);
   }
 
   /** Brings partials into order, those of an entity into one partition. */
-  Dataset<Row> of(Dataset<Row> partials, Layout layout) {
+  Dataset<Row> of(Dataset<Row> partials) {
     Column[] columns =
         Stream.concat(
                 Stream.of(ENTITY, TILE, NUMBER),

@@ -33,7 +33,7 @@ public final class TileRows {
     Layout layout = BackfillSpec.parse(specJson).layout();
     PartialOrder order = new PartialOrder(layout);
     JavaRDD<InternalRow> rows =
-        InternalRows.of(order.of(partials, layout))
+        InternalRows.of(order.of(partials))
             .mapPartitions(each -> new EntityRows(layout, order, each, EntityRows.TILES_MAX));
     return InternalRows.dataset(partials, rows, TYPE);
   }
