@@ -152,10 +152,9 @@ def _misused(call: exp.Anonymous, arguments: int) -> str:
 
 
 def _count_kept(sql: SqlText, node: exp.Expr) -> int | None:
-    if isinstance(node, exp.Literal) and node.this.isdecimal() and not node.is_string:
-        n = int(node.this)
-        if 1 <= n <= LAST_N_MAX:
-            return n
+    is_number = isinstance(node, exp.Literal) and node.this.isdecimal() and not node.is_string
+    if is_number and len(node.this) <= len(str(LAST_N_MAX)) and 1 <= int(node.this) <= LAST_N_MAX:
+        return int(node.this)
     msg = f"LAST_N keeps a constant number of values from 1 to {LAST_N_MAX}, such as LAST_N(x, 100)"
     return sql.refuse(node, msg)
 

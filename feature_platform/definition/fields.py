@@ -3,10 +3,15 @@
 from collections.abc import Iterable
 
 from feature_platform.definition.problems import Place, Problems, did_you_mean, listing
-from feature_platform.definition.yaml_tree import Items, Mapping, Node, Scalar, describe
+from feature_platform.definition.yaml_tree import (
+    Items,
+    Mapping,
+    Node,
+    Scalar,
+    describe,
+    is_decimal,
+)
 from feature_platform.tiles.grid import format_duration, parse_duration_ms
-
-_DIGITS_MAX = 18
 
 
 class Fields:
@@ -72,7 +77,7 @@ class Fields:
         value = self.node(name)
         if value is None:
             return None
-        if isinstance(value, Scalar) and value.kind == "int" and _is_decimal(value.text):
+        if isinstance(value, Scalar) and value.kind == "int" and is_decimal(value.text):
             number = int(value.text)
             if low <= number <= high:
                 return number
@@ -154,7 +159,3 @@ class Fields:
         msg = f"`{name}`{self._within} must be a mapping of `key: value`, not {describe(value)}"
         self.problems.add(value, msg)
         return None
-
-
-def _is_decimal(text: str) -> bool:
-    return text.removeprefix("-").isdecimal() and len(text) <= _DIGITS_MAX

@@ -10,6 +10,11 @@ from feature_platform.definition.expression import BIGINT, DOUBLE, INT, STRING, 
 
 _INT_MAX = 2**31 - 1
 _LONG_MAX = 2**63 - 1
+DIGITS_MAX = 400
+"""Characters of a number; more than any DOUBLE or DECIMAL has a use for."""
+EXPONENT_DIGITS_MAX = 3
+"""Written out, `1e-999999999` would be a text of a gigabyte."""
+_SHOWN_MAX = 40
 
 
 def read_literal(node: exp.Expr) -> Expression:
@@ -60,6 +65,14 @@ def _text(text: str) -> Expression:
 
 
 def _number(sign: str, digits: str) -> Expression:
+    exponent = digits.lower().partition("e")[2].lstrip("+-0")
+    if len(digits) > DIGITS_MAX or len(exponent) > EXPONENT_DIGITS_MAX:
+        shown = digits if len(digits) <= _SHOWN_MAX else f"{digits[:_SHOWN_MAX]}..."
+        msg = (
+            f"the number {shown} has {len(digits)} characters and an exponent of {len(exponent)} "
+            f"digits; at most {DIGITS_MAX} and {EXPONENT_DIGITS_MAX} are read"
+        )
+        raise ValueError(msg)
     if digits.isdecimal():
         value = int(digits)
         if value > _LONG_MAX:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +22,10 @@ from feature_platform.errors import DefinitionError, Problem
 
 SOURCES_FOLDER = "sources"
 SUFFIXES = frozenset({".yaml", ".yml"})
+ERROR_CHARACTERS_MAX = 200
+"""Of an error that nobody has foreseen."""
 _Kind = TypeVar("_Kind", Source, FeatureSet)
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,8 @@ class _File:
 
     tree: Mapping
     name: Scalar | None
+    data: dict[str, Any]
+    """Its content as data."""
     problems: Problems = field(compare=False)
 
 
@@ -68,9 +74,9 @@ def load_project(folder: Path) -> Project:
     for file in [*source_files, *featureset_files]:
         told += file.problems.found
     good = {name: featureset for name, featureset in featuresets.items() if featureset}
-    data = {file.name.text: to_data(file.tree) for file in source_files if file.name}
+    data = {file.name.text: file.data for file in source_files if file.name}
     raw = {
-        file.name.text: {**to_data(file.tree), "source": data[good[file.name.text].source.name]}
+        file.name.text: {**file.data, "source": data[good[file.name.text].source.name]}
         for file in featureset_files
         if file.name and file.name.text in good
     }
@@ -86,21 +92,61 @@ def _read_folder(folder: Path, root: Path, key: str) -> tuple[list[_File], list[
     """Return the folder's files that are YAML, and the mistakes of the others."""
     files: list[_File] = []
     told: list[Problem] = []
-    paths = folder.iterdir() if folder.is_dir() else iter(())
-    for path in sorted(path for path in paths if path.suffix in SUFFIXES):
-        problems = Problems(str(path.relative_to(root.parent)))
-        data = _read(path, problems)
-        tree = None if data is None else read_yaml(data, problems)
-        if tree is None:
+    for path in _paths(folder, root, told):
+        problems = Problems(printable(path.relative_to(root.parent)))
+        file = _alone(problems, partial(_read_file, path, key, problems))
+        if file is None:
             told += problems.found
-            continue
-        name = tree.get(key)
-        named = name if isinstance(name, Scalar) and name.kind == "str" else None
-        files.append(_File(tree=tree, name=named, problems=problems))
+        else:
+            files.append(file)
     return files, told
 
 
+def _paths(folder: Path, root: Path, told: list[Problem]) -> list[Path]:
+    try:
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        problems = Problems(printable(folder.relative_to(root.parent)))
+        problems.add(Spot(), f"the folder cannot be read: {error.strerror}")
+        told += problems.found
+        return []
+    return sorted(path for path in paths if path.suffix in SUFFIXES)
+
+
+def _read_file(path: Path, key: str, problems: Problems) -> _File | None:
+    data = _read(path, problems)
+    tree = None if data is None else read_yaml(data, problems)
+    if tree is None:
+        return None
+    name = tree.get(key)
+    named = name if isinstance(name, Scalar) and name.kind == "str" else None
+    return _File(tree=tree, name=named, data=to_data(tree), problems=problems)
+
+
+def printable(path: Path) -> str:
+    """Write a path in characters that can be shown, whatever bytes its name has."""
+    text = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+
+
+def _alone(problems: Problems, read: Callable[[], _Read]) -> _Read | None:
+    """Return what is read of one file; whatever goes wrong with it stops no other file."""
+    try:
+        return read()
+    except Exception as error:  # noqa: BLE001 (told as a mistake of this file)
+        what = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
+        msg = (
+            f"the file cannot be read ({what}), which is a fault of the platform: please report "
+            f"it, and take out what is unusual in the file"
+        )
+        problems.add(Spot(), msg)
+        return None
+
+
 def _read(path: Path, problems: Problems) -> bytes | None:
+    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+        problems.add(Spot(), "this is no regular file; remove it")
+        return None
     try:
         with path.open("rb") as stream:
             return stream.read(FILE_BYTES_MAX + 1)
@@ -116,7 +162,7 @@ def _read_each(
     first: dict[str, _File] = {}
     found: dict[str, _Kind | None] = {}
     for file in files:
-        value = read(file)
+        value = _alone(file.problems, partial(read, file))
         if file.name is None:
             continue
         name = file.name.text

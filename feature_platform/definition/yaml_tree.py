@@ -15,6 +15,8 @@ from feature_platform.definition.problems import Problems
 
 FILE_BYTES_MAX = 262_144
 DEPTH_MAX = 20
+DIGITS_MAX = 18
+"""Of a whole number, its sign included; a longer one stays the text that it is."""
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
 _SHOWN_MAX = 40
 _NO_TEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -164,9 +166,14 @@ def _scalar_data(node: Scalar) -> Data:
         return None
     if node.kind == "bool":
         return node.text.lower() in {"true", "yes", "on"}
-    if node.kind == "int" and node.text.lstrip("+-").isdecimal():
+    if node.kind == "int" and is_decimal(node.text.removeprefix("+")):
         return int(node.text)
     return node.text
+
+
+def is_decimal(text: str) -> bool:
+    """Tell whether a text is a whole number that every reader of it can hold."""
+    return text.removeprefix("-").isdecimal() and len(text) <= DIGITS_MAX
 
 
 def _decode(data: bytes, problems: Problems) -> str | None:

@@ -1,5 +1,6 @@
 """Loading a folder: every file is read, bad ones never stop good ones, names are unique."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feature_platform.definition import loading
+from feature_platform.definition.featureset import read_featureset
 from feature_platform.definition.loading import Project, load_project
+from feature_platform.definition.model import FeatureSet
+from feature_platform.definition.yaml_tree import Mapping
 from feature_platform.errors import DefinitionError
 
 Load = Callable[[dict[str, str | bytes]], Project]
@@ -145,6 +150,89 @@ def test_a_long_chain_of_or_is_read(load: Load) -> None:
     text = GOOD.replace("COUNT(*) AS", f"COUNT(*) FILTER (WHERE {chain}) AS")
 
     assert load({"long.yaml": text}).problems == ()
+
+
+HUGE = "9" * 5_000
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("sources/odd.yaml", f"source: odd\nnobody: {HUGE}"),
+        ("sources/odd.yaml", f"source: odd\nnobody: [{{reads: -{HUGE}}}]"),
+        ("odd.yaml", f"settings: {{parallelism: {HUGE}}}"),
+        ("odd.yaml", f"nobody: +{HUGE}"),
+        ("odd.yaml", "nobody: 0x" + "F" * 5_000),
+        ("odd.yaml", f"nobody: {HUGE}.{HUGE}e{HUGE}"),
+    ],
+)
+def test_a_number_of_any_length_is_a_mistake_of_its_file(load: Load, file: str, line: str) -> None:
+    """Python refuses to read a number of 4,301 digits; the other files have nothing to do with it.
+
+    A dead sensor of Dagster was the price: it loads these definitions, too.
+    """
+    project = load({"good.yaml": GOOD, file: f"{line}\n"})
+    assert list(project.featuresets) == ["good"]
+    assert {problem.file for problem in project.problems} == {f"featuresets/{file}"}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        f"COUNT(*) FILTER (WHERE user_id > {HUGE})",
+        f"COUNT(*) FILTER (WHERE price > {HUGE}.5)",
+        "COUNT(*) FILTER (WHERE price > 1e-999999999)",
+        "COUNT(*) FILTER (WHERE price > 0e-999999999)",
+        f"COUNT(*) FILTER (WHERE price > 1e-{HUGE})",
+        f"LAST_N(user_id, {HUGE})",
+    ],
+)
+def test_a_number_of_any_length_in_a_query_is_told_in_few_words(load: Load, call: str) -> None:
+    """Not in those of Python, and without writing a gigabyte of zeros on the way."""
+    project = load({"good.yaml": GOOD, "odd.yaml": GOOD.replace("COUNT(*)", call)})
+    told = [str(problem) for problem in project.problems if problem.file.endswith("odd.yaml")]
+    assert told
+    assert max(map(len, told)) < 300
+    assert "set_int_max_str_digits" not in " ".join(told)
+
+
+def test_an_error_that_nobody_has_foreseen_is_told_of_its_file(
+    load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever reads a file may fail; the others are read."""
+
+    def read(tree: Mapping, *rest: object) -> FeatureSet | None:
+        if tree.get("odd"):
+            msg = "x" * 10_000
+            raise ZeroDivisionError(msg)
+        return read_featureset(tree, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loading, "read_featureset", read)
+    project = load({"good.yaml": GOOD, "odd.yaml": "odd: 1\n"})
+    assert list(project.featuresets) == ["good"]
+    (told,) = _messages(project)
+    assert told.startswith("featuresets/odd.yaml:1:1: the file cannot be read (ZeroDivisionError")
+    assert len(told) < 400
+
+
+def test_odd_names_of_files_can_be_shown(tmp_path: Path) -> None:
+    """A name may hold any bytes but a slash; what is told is a text of one line."""
+    folder = tmp_path / "odd" / "featuresets"
+    folder.mkdir(parents=True)
+    for name in (b"\xff\xfe.yaml", b"two\nlines.yaml", b"[red]x[red].yaml"):
+        Path(os.fsdecode(bytes(folder) + b"/" + name)).write_text("featureset: [")
+    told = [str(problem) for problem in load_project(folder).problems]
+    assert len(told) == 3
+    assert all(text.encode() and "\n" not in text for text in told)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write to it."""
+    folder = tmp_path / "featuresets"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.yaml")
+    (told,) = load_project(folder).problems
+    assert told.message == "this is no regular file; remove it"
 
 
 DAMAGE = (
