@@ -25,6 +25,8 @@ RAW = ("key", "value", "partition", "offset", "timestamp")
 FILE_RECORDS = 500_000
 """How many records of a commit make another file of a date."""
 COMPRESSION = "zstd"
+GLOBS = "__globPaths__"
+"""Spark's option: whether brackets and the like in a path are a pattern."""
 
 
 class SparkEngine:
@@ -50,7 +52,7 @@ class SparkEngine:
     def rewrite(self, paths: Sequence[str], staging: str) -> Sequence[LogFile]:
         """Write the records of some files, one file a date."""
         frame = read_files(self._session, self._files, paths)
-        date = f.regexp_extract(f.col("_metadata.file_path"), "/date=([^/]+)/", 1)
+        date = f.regexp_extract(f.col("_metadata.file_path"), "/date=([^/]+)/[^/]+$", 1)
         return self._write(frame.withColumn("date", date), 1, staging)
 
     def _write(self, frame: DataFrame, per_date: int, staging: str) -> list[LogFile]:
@@ -150,7 +152,8 @@ def read_files(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) 
     """Return the records of some files of a log; of none, none."""
     if not paths:
         return session.createDataFrame([], SCHEMA)
-    return session.read.schema(SCHEMA).parquet(*[f"{files.root}/{path}" for path in paths])
+    reader = session.read.option(GLOBS, "false").schema(SCHEMA)
+    return reader.parquet(*[f"{files.root}/{path}" for path in paths])
 
 
 def _below(rows: DataFrame, limits: DataFrame) -> DataFrame:

@@ -59,7 +59,7 @@ def open_session(
     settings = {
         **DEFAULTS,
         "spark.driver.memory": driver_memory,
-        "spark.jars": ",".join(str(jar.resolve()) for jar in jars),
+        "spark.jars": ",".join(jar.resolve().as_uri() for jar in jars),
         **_addresses(master),
         **options,
         **FIXED,

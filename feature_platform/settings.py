@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from feature_platform.errors import SettingsError
+from feature_platform.paths import file_uri
 
 SETTINGS_FILE = "feature_platform.toml"
 
@@ -131,6 +132,17 @@ class EventLogSettings(_Section):
     """A path, or any address that Hadoop knows (s3a://bucket/log); default `.fp/event_log`."""
     commit_records_max: int = Field(default=2_000_000, ge=1)
     """How many records are read and committed at a time."""
+    cron: str = "7 * * * *"
+    """When the schedule `event_log` archives every source."""
+
+
+class ChecksSettings(_Section):
+    """What the schedule `checks` does; `fp check` has options of its own."""
+
+    cron: str = "37 3 * * *"
+    """When it runs; a run that was missed, because the machine was off, is made up for once."""
+    sample_entities: int = Field(default=2_000, ge=1)
+    """About so many entities of a feature set are compared in a run."""
 
 
 class DagsterSettings(_Section):
@@ -139,6 +151,8 @@ class DagsterSettings(_Section):
     host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=1, le=65_535)
     code_port: int = Field(default=4266, ge=1, le=65_535)
+    schedules: bool = True
+    """Whether the schedules `event_log` and `checks` run unless switched off in the UI."""
 
     @property
     def url(self) -> str:
@@ -167,6 +181,7 @@ class Settings(_Section):
     flink: FlinkSettings = FlinkSettings()
     spark: SparkSettings = SparkSettings()
     event_log: EventLogSettings = EventLogSettings()
+    checks: ChecksSettings = ChecksSettings()
     dagster: DagsterSettings = DagsterSettings()
     git: GitSettings = GitSettings()
 
@@ -194,7 +209,7 @@ class Settings(_Section):
     def event_log_folder(self) -> str:
         """Where the event log lies, as Hadoop writes it; a path is relative to the project."""
         folder = self.event_log.folder or str(self.data / "event_log")
-        return folder if "://" in folder else (self.project / folder).resolve().as_uri()
+        return folder if "://" in folder else file_uri((self.project / folder).resolve())
 
     @property
     def kernel_jar(self) -> Path:

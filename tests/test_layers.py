@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "feature_platform"
 
 LAYERS = (
-    ("errors",),
+    ("errors", "paths"),
     ("clock", "settings"),
     ("tiles",),
     ("definition",),

@@ -7,15 +7,14 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from feature_platform.deploy.metrics import How
 from feature_platform.deploy.restore import failed_to_restore
 from feature_platform.errors import JobFailedError, ServerError
+from feature_platform.paths import file_uri, local_path
 
 REQUEST_TIMEOUT_S = 15.0
 POLL_S = 0.2
@@ -103,12 +102,10 @@ class FlinkRest:
         if known:
             return known.path
         options = {item["key"]: item["value"] for item in self._get("/jobmanager/config")}
-        parts = urlsplit(options.get("execution.checkpointing.dir", ""))
-        if parts.scheme != "file":
-            return ""
-        found = Path(unquote(parts.path), job_id).glob("chk-*/_metadata")
+        folder = local_path(options.get("execution.checkpointing.dir", ""))
+        found = (folder / job_id).glob("chk-*/_metadata") if folder else ()
         numbers = {int(path.parent.name.removeprefix("chk-")): path.parent for path in found}
-        return numbers[max(numbers)].as_uri() if numbers else ""
+        return file_uri(numbers[max(numbers)]) if numbers else ""
 
     def restarts(self, job_id: str) -> int:
         """Return how often Flink has restarted a job by itself."""

@@ -8,9 +8,9 @@ itself.
 
 import struct
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from feature_platform.errors import RestoreFailedError
+from feature_platform.paths import local_path
 
 STATEFUL_UIDS = ("source", "intake", "kernel")
 """Uids that no change of a definition changes; the kernel's Java names the same."""
@@ -75,10 +75,8 @@ def checkpoint_id(path: str) -> int:
 
 def _metadata(path: str) -> Path | None:
     """Return the metadata file of a checkpoint; None if it is not on a local file system."""
-    parts = urlsplit(path)
-    if not path or parts.scheme not in ("", "file"):
-        return None
-    return Path(unquote(parts.path)) / "_metadata"
+    folder = local_path(path)
+    return folder / "_metadata" if folder else None
 
 
 def operator_id(uid: str) -> bytes:

@@ -140,6 +140,7 @@ class Cassandra:
     name = "cassandra"
     start_timeout_s = 300.0
     process_names: tuple[str, ...] = ("cassandra",)
+    alone: tuple[str, ...] = ()
 
     def __init__(self, settings: Settings) -> None:
         """Keep its data in `cassandra/` of the stack's folder."""
@@ -174,7 +175,8 @@ class Cassandra:
                 folder=self._folder,
                 threads=THREADS_PER_CORE * (os.cpu_count() or 1),
                 commitlog_sync=COMMITLOG_SYNC[store.commitlog_sync],
-            )
+            ),
+            encoding="utf-8",
         )
         logback.write_text(LOGBACK)
         arguments = (

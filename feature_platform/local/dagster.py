@@ -31,6 +31,7 @@ class Dagster:
     name = "dagster"
     start_timeout_s = 300.0
     process_names: tuple[str, ...] = ("dagster-code", "dagster-webserver", "dagster-daemon")
+    alone: tuple[str, ...] = process_names
 
     def __init__(self, settings: Settings) -> None:
         """Keep DAGSTER_HOME in `dagster/` of the stack's folder."""

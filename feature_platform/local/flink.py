@@ -1,6 +1,8 @@
 """The session cluster: a job manager and a task manager from the PyPI wheel."""
 
+import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 from urllib.error import URLError
@@ -8,14 +10,17 @@ from urllib.request import urlopen
 
 import yaml
 
+from feature_platform.errors import ServerError
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import java_environment
 from feature_platform.local.process import Command
 from feature_platform.local.server import Port, accepts
+from feature_platform.paths import file_uri, is_plain
 from feature_platform.settings import Settings, password, password_variable
 
 REQUEST_TIMEOUT_S = 5
+LIB = "lib"
 COPIED = ("log4j-cli.properties", "log4j-session.properties", "log4j-console.properties")
 
 
@@ -25,6 +30,7 @@ class Flink:
     name = "flink"
     start_timeout_s = 240.0
     process_names: tuple[str, ...] = ("flink-jobmanager", "flink-taskmanager")
+    alone: tuple[str, ...] = ("flink-taskmanager",)
 
     def __init__(self, settings: Settings) -> None:
         """Keep checkpoints and savepoints in `flink/` of the stack's folder."""
@@ -72,11 +78,16 @@ class Flink:
                 }
             )
         )
+        self._lib([*home.glob("lib/*.jar"), *connectors.glob("*.jar")])
+        # Flink's scripts want paths without blanks.
+        home, folder = self._plain(home), self._plain(self._folder)
         environment = {
             **self._environment(java_home),
             "FLINK_HOME": str(home),
-            "FLINK_CONF_DIR": str(conf),
-            "FLINK_LIB_DIR": str(self._lib([*home.glob("lib/*.jar"), *connectors.glob("*.jar")])),
+            "FLINK_CONF_DIR": str(folder / conf.name),
+            "FLINK_LIB_DIR": str(folder / LIB),
+            "FLINK_LOG_DIR": str(self._plain(self._settings.data) / "logs"),
+            "FLINK_PID_DIR": str(folder / "tmp"),
         }
         return (
             Command(
@@ -91,13 +102,35 @@ class Flink:
             ),
         )
 
-    def _lib(self, jars: list[Path]) -> Path:
-        """Return a folder of jars, whose classes are loaded once and not by each job anew.
+    def _plain(self, path: Path) -> Path:
+        """Return a path that a shell script needs no quotes for: the same, or a link to it.
+
+        Raises:
+            ServerError: The cache, where links are kept, has an odd name itself.
+        """
+        if is_plain(path):
+            return path
+        links = self._settings.cache.expanduser() / "links"
+        if not is_plain(links):
+            msg = (
+                f"flink: its scripts can use neither {path} nor {links}, which have blanks or "
+                "special characters: set `cache` in feature_platform.toml to a folder without any"
+            )
+            raise ServerError(msg)
+        links.mkdir(parents=True, exist_ok=True)
+        link = links / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+        if not link.is_symlink() or link.readlink() != path:
+            link.unlink(missing_ok=True)
+            link.symlink_to(path)
+        return link
+
+    def _lib(self, jars: list[Path]) -> None:
+        """Fill a folder with jars, whose classes are loaded once and not by each job anew.
 
         A copy of the kernel's is among them, for the driver in it: it may be built anew meanwhile.
         One of the two processes may run while the other is started again: what is right is kept.
         """
-        lib, kernel = self._folder / "lib", self._settings.kernel_jar
+        lib, kernel = self._folder / LIB, self._settings.kernel_jar
         lib.mkdir(parents=True, exist_ok=True)
         for name in {path.name for path in lib.iterdir()} - {jar.name for jar in (*jars, kernel)}:
             (lib / name).unlink()
@@ -110,7 +143,6 @@ class Flink:
         if not copy.exists() or copy.stat().st_mtime != kernel.stat().st_mtime:
             copy.unlink(missing_ok=True)
             shutil.copy2(kernel, copy)
-        return lib
 
     def answers(self) -> bool:
         """Ask for the overview: the job manager answers, the task manager has brought its slots."""
@@ -139,6 +171,8 @@ class Flink:
             "rest.bind-port": flink.port,
             "rest.flamegraph.enabled": True,
             "web.submit.enable": False,
+            # Else a page of any site that a person looks at may read it.
+            "web.access-control-allow-origin": self.address,
             # Else what is asked of a job is up to 3 s old, and a deployment waits for it.
             "web.refresh-interval": "250 ms",
             "web.upload.dir": str(self._folder / "upload"),
@@ -166,8 +200,8 @@ class Flink:
             "taskmanager.memory.network.max": "96m",
             "io.tmp.dirs": str(self._folder / "tmp"),
             "state.backend.type": flink.state_backend,
-            "execution.checkpointing.dir": (self._folder / "checkpoints").as_uri(),
-            "execution.checkpointing.savepoint-dir": (self._folder / "savepoints").as_uri(),
+            "execution.checkpointing.dir": file_uri(self._folder / "checkpoints"),
+            "execution.checkpointing.savepoint-dir": file_uri(self._folder / "savepoints"),
             "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
             "execution.checkpointing.num-retained": 2,
             "restart-strategy.type": "exponential-delay",
@@ -193,12 +227,9 @@ class Flink:
         }
 
     def _environment(self, java_home: Path) -> dict[str, str]:
-        logs = self._settings.data / "logs"
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
-        logs.mkdir(parents=True, exist_ok=True)
+        (self._settings.data / "logs").mkdir(parents=True, exist_ok=True)
         return {
             **java_environment(java_home),
-            "FLINK_LOG_DIR": str(logs),
-            "FLINK_PID_DIR": str(self._folder / "tmp"),
             password_variable("job"): password(self._settings, "job"),
         }

@@ -20,7 +20,7 @@ import yaml
 from feature_platform.errors import ServerError
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
-from feature_platform.local.java import find_java_home
+from feature_platform.local.java import UNICODE, find_java_home
 from feature_platform.settings import Settings
 
 MAIN = "org.apache.flink.client.cli.CliFrontend"
@@ -66,13 +66,13 @@ class FlinkClient:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **self._folders()},
+                env={**os.environ, **UNICODE, **self._folders()},
             ) as process,
         ):
             yield process
 
     def _java(self, archive: Path, record: Path | None) -> list[str]:
-        logging = f"file:{self._conf / 'log4j-cli.properties'}"
+        logging = (self._conf / "log4j-cli.properties").resolve().as_uri()
         options = (self._options.get(f"env.java.opts.{name}", "") for name in ("all", "client"))
         return [
             str(self._java_home / "bin" / "java"),

@@ -11,6 +11,8 @@ from feature_platform.errors import ServerError
 
 VERSION = 17
 USUAL_PLACES = Path("/usr/lib/jvm")
+UNICODE = {"LC_ALL": "C.UTF-8"}
+"""Java names files in the locale's encoding; without a locale it knows ASCII only."""
 INSTALL = "apt-get install -y openjdk-17-jdk-headless maven"
 
 
@@ -39,6 +41,7 @@ def java_environment(home: Path) -> dict[str, str]:
     """Return the variables that make a child use this JDK."""
     return {
         "JAVA_HOME": str(home),
+        **UNICODE,
         "PATH": f"{home / 'bin'}{os.pathsep}{os.environ.get('PATH', '')}",
     }
 

@@ -1,8 +1,10 @@
 """The broker: Kafka in KRaft mode, broker and controller in one process, from Maven's jars."""
 
 import hashlib
+import os
 import subprocess
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException
@@ -11,6 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from feature_platform.errors import ServerError
 from feature_platform.local.jars import fetch_jars
+from feature_platform.local.java import UNICODE
 from feature_platform.local.process import Command
 from feature_platform.local.server import Port, accepts
 from feature_platform.settings import Settings
@@ -19,6 +22,8 @@ JVM = ("-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1")
 """The second compiler would take longer than it saves in the life of such a broker."""
 READY_TOPIC = "_fp_ready"
 REQUEST_TIMEOUT_S = 5
+AS_IT_IS = frozenset(range(0x21, 0x7F)) - {ord("\\")}
+"""Characters that stand for themselves in Java properties."""
 EVENT_BYTES_MAX = 2_000_000
 """An event of 1 MB is dead-lettered with its original bytes and headers around them."""
 
@@ -39,6 +44,7 @@ class Kafka:
     name = "kafka"
     start_timeout_s = 180.0
     process_names: tuple[str, ...] = ("kafka",)
+    alone: tuple[str, ...] = ()
 
     def __init__(self, settings: Settings) -> None:
         """Keep its data in `kafka/` of the stack's folder."""
@@ -64,16 +70,14 @@ class Kafka:
         self._folder.mkdir(parents=True, exist_ok=True)
         properties = self._folder / "server.properties"
         log4j = self._folder / "log4j2.properties"
-        properties.write_text(
-            "".join(f"{key}={value}\n" for key, value in self._properties().items())
-        )
+        properties.write_text(as_properties(self._properties()), encoding="ascii")
         log4j.write_text(LOG4J)
         jars = fetch_jars(self._all, "kafka", java_home)
         java = (
             str(java_home / "bin" / "java"),
             "-cp",
             f"{jars}/*",
-            f"-Dlog4j2.configurationFile={log4j}",
+            f"-Dlog4j2.configurationFile={log4j.as_uri()}",
         )
         if not (self._folder / "data" / "meta.properties").exists():
             self._format((*java, "kafka.tools.StorageTool"), properties)
@@ -128,8 +132,23 @@ class Kafka:
         # With "=", because an id may begin with a dash.
         options = (f"--cluster-id={cluster}", "--config", str(properties), "--standalone")
         run = subprocess.run(
-            (*tool, "format", *options), capture_output=True, text=True, check=False
+            (*tool, "format", *options),
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **UNICODE},
         )
         if run.returncode:
             msg = f"kafka: formatting {self._folder} failed:\n{run.stdout}{run.stderr}"
             raise ServerError(msg)
+
+
+def as_properties(values: Mapping[str, object]) -> str:
+    """Write Java properties, which are read as Latin-1: all else is escaped."""
+    return "".join(f"{key}={_escaped(str(value))}\n" for key, value in values.items())
+
+
+def _escaped(text: str) -> str:
+    units = text.encode("utf-16-be")
+    numbers = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(chr(number) if number in AS_IT_IS else f"\\u{number:04x}" for number in numbers)

@@ -2,6 +2,7 @@
 
 A pid file holds pid and start time, and a child's environment carries the data folder: a process
 that does not match both is not ours and is never signalled, whatever number a stale file names.
+Where a pid file cannot be read (a full disk, a power cut), the environment alone tells.
 """
 
 import json
@@ -11,21 +12,29 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import psutil
 
 from feature_platform.errors import ServerError
+from feature_platform.local.java import UNICODE
+from feature_platform.paths import make_private
 
 MARKER = "FP_STACK"
 """Environment variable of every process of a stack: the stack's data folder."""
+NAME = "FP_STACK_PROCESS"
+"""Environment variable of every process of a stack: under which name it was started."""
 
-START_TIME_TOLERANCE_S = 2.0
-"""Start times are relative to the boot time, which moves when the clock is set."""
+START_FIELD = 19
+"""Place of the start time in /proc/PID/stat behind the name, which ends with a bracket."""
+SUPERVISOR = "supervisor"
+"""Name of the process of `fp up`'s that starts again what died."""
 
 EXEC_POLLS, EXEC_POLL_S = 20, 0.01
 STOP_TIMEOUT_S = 20.0
 LOG_BYTES_MAX = 20_000_000
+RECORD_BYTES = 8_192
+"""More than a pid file takes."""
 TAIL_BYTES = 16_384
 
 State = Literal["up", "down", "dead"]
@@ -58,11 +67,14 @@ class Processes:
         The child gets a session of its own (Ctrl-C at a terminal does not reach it) and default
         signal handling (a shell's background jobs ignore SIGINT, and Dagster then SIGTERM, too).
         """
+        make_private(self._data)
         self._run.mkdir(parents=True, exist_ok=True)
+        fresh = self._pid_file(command.name).with_suffix(".new")
+        fresh.write_text(" " * RECORD_BYTES)  # a full disk is told before anything runs
         pid = os.posix_spawn(
             command.arguments[0],
             command.arguments,
-            {**os.environ, **command.environment, MARKER: str(self._data)},
+            self._environment(command),
             file_actions=self._streams(command.name),
             setsid=True,
             setsigdef=(
@@ -74,23 +86,29 @@ class Processes:
             ),
         )
         process = psutil.Process(pid)
-        record = {"pid": pid, "started": process.create_time(), "arguments": command.arguments}
-        self._pid_file(command.name).write_text(json.dumps(record))
+        record = {"pid": pid, "ticks": start_ticks(pid), "arguments": command.arguments}
+        try:
+            fresh.write_text(json.dumps(record))
+            fresh.replace(self._pid_file(command.name))
+        except OSError:
+            _stop([process], _children(process))  # nobody would find it again by its file
+            raise
         return process
 
     def find(self, name: str) -> psutil.Process | None:
         """Return the process if it lives and is the one that was started."""
-        path = self._pid_file(name)
-        if not path.exists():
+        record = self._record(name)
+        if record is None:
             return None
-        record = json.loads(path.read_text())
+        if not record:
+            return self._by_marker(name)
         try:
             process = psutil.Process(record["pid"])
             if process.status() == psutil.STATUS_ZOMBIE:
                 process.wait(timeout=0)
                 return None
-            same_start = abs(process.create_time() - record["started"]) < START_TIME_TOLERANCE_S
-        except psutil.Error:
+            same_start = start_ticks(process.pid) == record["ticks"]
+        except (psutil.Error, OSError):
             return None
         return process if same_start and _marked(process, self._data, EXEC_POLLS) else None
 
@@ -100,16 +118,24 @@ class Processes:
             return "up"
         return "dead" if self._pid_file(name).exists() else "down"
 
-    def stop(self, *names: str) -> None:
+    def stop(self, *names: str, forget: bool = True) -> None:
         """Stop processes with all they started: SIGTERM, and after a limit SIGKILL.
+
+        Args:
+            names: Which; those that do not run are passed over.
+            forget: Remove their pid files, so that they count as stopped; else they are dead.
 
         Raises:
             ServerError: A process outlived SIGKILL.
         """
         leaders = [process for name in names if (process := self.find(name))]
         _stop(leaders, [child for leader in leaders for child in _children(leader)])
-        for name in names:
+        for name in names if forget else ():
             self._pid_file(name).unlink(missing_ok=True)
+
+    def names(self) -> list[str]:
+        """Return all that was started and not stopped, whether it runs or not."""
+        return sorted(path.stem for path in self._run.glob("*.json"))
 
     def stop_strays(self) -> None:
         """Stop what the stack's processes had started and that outlived them."""
@@ -149,6 +175,39 @@ class Processes:
     def _pid_file(self, name: str) -> Path:
         return self._run / f"{name}.json"
 
+    def _environment(self, command: Command) -> dict[str, str]:
+        own = {MARKER: str(self._data), NAME: command.name}
+        return {**os.environ, **UNICODE, **command.environment, **own}
+
+    def _record(self, name: str) -> dict[str, Any] | None:
+        """Read a pid file: None if there is none, nothing in it if it cannot be read."""
+        try:
+            record = json.loads(self._pid_file(name).read_text())
+            return {"pid": int(record["pid"]), "ticks": int(record["ticks"])}
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+
+    def _by_marker(self, name: str) -> psutil.Process | None:
+        """Find a process by its environment alone: the oldest of those that carry its name."""
+        found = [
+            process
+            for process in psutil.process_iter()
+            if _marked(process, self._data) and _leads(process, name)
+        ]
+        return min(found, key=lambda process: process.create_time(), default=None)
+
+
+def start_ticks(pid: int) -> int:
+    """Return when a process started, in ticks since boot: setting the clock does not move it.
+
+    Raises:
+        OSError: There is no such process.
+    """
+    text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    return int(text.rpartition(")")[2].split()[START_FIELD])
+
 
 def resident_bytes(process: psutil.Process) -> int:
     """Return the resident memory of a process and of all it started."""
@@ -167,6 +226,15 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
         return process.children(recursive=True)
     except psutil.NoSuchProcess:
         return []
+
+
+def _leads(process: psutil.Process, name: str) -> bool:
+    """Tell whether a process is the one that was started under a name, and no child of it."""
+    try:
+        leads_session = os.getsid(process.pid) == process.pid
+        return leads_session and process.environ().get(NAME) == name
+    except (psutil.Error, OSError):
+        return False
 
 
 def _marked(process: psutil.Process, data: Path, polls: int = 1) -> bool:

@@ -25,6 +25,8 @@ class Server(Protocol):
     name: str
     process_names: tuple[str, ...]
     """Its processes, in start order."""
+    alone: tuple[str, ...]
+    """Those of them that can be started again while the others run."""
     start_timeout_s: float
 
     @property

@@ -24,8 +24,10 @@ from feature_platform.local.java import find_java_home
 from feature_platform.local.kafka import Kafka
 from feature_platform.local.lock import locked
 from feature_platform.local.ports import check_free
-from feature_platform.local.process import Command, Processes
+from feature_platform.local.process import SUPERVISOR, Command, Processes
+from feature_platform.local.project import check_project
 from feature_platform.local.server import Server, accepts
+from feature_platform.paths import make_private
 from feature_platform.settings import Settings
 
 SERVERS: Mapping[str, Callable[[Settings], Server]] = {
@@ -61,11 +63,20 @@ class Stack:
         *,
         servers: Sequence[str] = tuple(SERVERS),
         report: Callable[[Progress], None] = lambda _: None,
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
-        """Choose servers by name; nothing starts yet. `report` is called from several threads."""
+        """Choose servers by name; nothing starts yet.
+
+        Args:
+            settings: Of the project.
+            servers: Their names.
+            report: Called with what happens, from several threads.
+            waiting: Called if another process starts or stops servers of this project right now.
+        """
         self.settings = settings
         self._servers = [SERVERS[name](settings) for name in servers]
         self._report = report
+        self._waiting = waiting
         self._processes = Processes(settings.data)
         self._cancelled = threading.Event()
         self._started: list[str] = []
@@ -93,25 +104,42 @@ class Stack:
         Raises:
             ServerError: One cannot start; all that this call started is stopped again.
         """
-        with locked(self.settings.data / "lock"):
+        with self._changing():
             self._cancelled.clear()
             self._started.clear()
             # 1. What runs stays as it is; it may be slow to answer, which is no reason to stop it.
-            missing = [server for server in self._servers if not self._runs(server)]
+            missing = [server for server in self._servers if self._missing(server)]
             for server in self._servers:
                 if server not in missing:
                     self._await(server, server.answers, _deadline(server))
             if not missing:
                 return {}
             # 2. What would fail later fails now, in one line.
-            java_home = find_java_home()
-            _check_disk(self.settings.data)
-            for server in missing:
-                self._processes.stop(*reversed(server.process_names))
-                check_free(server.name, server.ports)
+            java_home = self._ready_to_start(missing, forget=True)
             generate_passwords(self.settings)
             # 3. All start at once.
             return self._start_all(missing, java_home)
+
+    def revive(self, name: str) -> bool:
+        """Start again what has died of one server; false if nothing has, or it was stopped.
+
+        Raises:
+            ServerError: It cannot start; it is dead still.
+        """
+        with self._changing():
+            self._cancelled.clear()
+            self._started.clear()
+            (server,) = (server for server in self._servers if server.name == name)
+            states = {self._processes.state(each) for each in server.process_names}
+            if "dead" not in states or "down" in states:
+                return False
+            java_home = self._ready_to_start([server], forget=False)
+            try:
+                self._start(server, java_home)
+            except Exception:
+                self._processes.stop(*reversed(self._started), forget=False)
+                raise
+            return True
 
     def down(self) -> None:
         """Stop the servers with everything that they started; their data stays.
@@ -119,13 +147,45 @@ class Stack:
         Raises:
             ServerError: A process outlived SIGKILL.
         """
-        with locked(self.settings.data / "lock"), ThreadPoolExecutor() as pool:
+        is_whole = len(self._servers) == len(SERVERS)
+        if is_whole:  # first, and not waiting for it: it may be about to start a server
+            self._processes.stop(SUPERVISOR)
+        with self._changing(), ThreadPoolExecutor() as pool:
             list(pool.map(self._stop, self._servers))
-            if len(self._servers) == len(SERVERS):
+            if is_whole:
                 self._processes.stop_strays()
 
-    def _runs(self, server: Server) -> bool:
-        return all(self._processes.find(name) for name in server.process_names)
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Keep other starts and stops of this project out."""
+        data = self.settings.data
+        try:
+            make_private(data)
+            with locked(data / "lock", self._waiting):
+                yield
+        except OSError as error:
+            msg = (
+                f"{error.filename or data}: {error.strerror or error}: the servers keep their "
+                f"data in {data}: make it writable, with space left on its disk"
+            )
+            raise ServerError(msg) from error
+
+    def _missing(self, server: Server) -> tuple[str, ...]:
+        """Return the processes of a server that are to be started: those that cannot do alone."""
+        gone = tuple(name for name in server.process_names if not self._processes.find(name))
+        return gone if set(gone) <= set(server.alone) else server.process_names
+
+    def _ready_to_start(self, missing: Sequence[Server], *, forget: bool) -> Path:
+        """Check what servers need, and stop what is left of them; return the JDK's home."""
+        check_project(self.settings, [server.name for server in missing])
+        java_home = find_java_home()
+        _check_disk(self.settings.data)
+        for server in missing:
+            names = self._missing(server)
+            self._processes.stop(*reversed(names), forget=forget)
+            if names == server.process_names:
+                check_free(server.name, server.ports)
+        return java_home
 
     def _start_all(self, servers: list[Server], java_home: Path) -> dict[str, float]:
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
@@ -147,7 +207,8 @@ class Stack:
         deadline = _deadline(server)
         try:
             self._report(Progress(server=server.name, phase="preparing"))
-            commands = server.prepare(java_home)
+            names = self._missing(server)
+            commands = [each for each in server.prepare(java_home) if each.name in names]
             self._report(Progress(server=server.name, phase="starting"))
             for command in commands:
                 self._launch(server, command, deadline)

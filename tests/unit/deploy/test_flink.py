@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -148,19 +149,19 @@ def test_a_checkpoint_has_time_size_and_path(server: Server, flink: FlinkRest) -
     assert flink.last_checkpoint("b" * 32) is None
 
 
+@pytest.mark.parametrize("name", ["plain", "ä b", "50%20off", "a#b", "[x] {y}"])
 def test_a_forgotten_jobs_checkpoint_is_found_in_the_folder(
-    server: Server,
-    flink: FlinkRest,
-    tmp_path: Any,  # noqa: ANN401
+    server: Server, flink: FlinkRest, tmp_path: Path, name: str
 ) -> None:
-    """The newest complete one: a cluster that was started anew knows no jobs."""
+    """The newest complete one: a cluster that was restarted knows no jobs."""
+    folder = tmp_path / name
     for number in (9, 10, 11):
-        (tmp_path / JOB / f"chk-{number}").mkdir(parents=True)
+        (folder / JOB / f"chk-{number}").mkdir(parents=True)
     for number in (9, 10):
-        (tmp_path / JOB / f"chk-{number}" / "_metadata").write_bytes(b"x")
-    config = [{"key": "execution.checkpointing.dir", "value": tmp_path.as_uri()}]
+        (folder / JOB / f"chk-{number}" / "_metadata").write_bytes(b"x")
+    config = [{"key": "execution.checkpointing.dir", "value": f"file://{folder}"}]
     server.answer("GET", "/jobmanager/config", (200, config))
-    assert flink.retained_checkpoint(JOB) == (tmp_path / JOB / "chk-10").as_uri()
+    assert flink.retained_checkpoint(JOB) == f"file://{folder}/{JOB}/chk-10"
     assert flink.retained_checkpoint("b" * 32) == ""
 
 

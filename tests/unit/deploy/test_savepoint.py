@@ -11,6 +11,7 @@ from feature_platform.deploy.savepoint import (
     operator_id,
 )
 from feature_platform.errors import JobFailedError, RestoreFailedError
+from feature_platform.paths import file_uri
 
 
 @pytest.mark.parametrize(
@@ -32,12 +33,16 @@ def savepoint(folder: Path, *uids: str) -> str:
     head = bytes.fromhex("4960672d 00000004 000000000000002a")
     content = head + b"\x00some bytes".join(operator_id(uid) for uid in uids)
     (folder / "_metadata").write_bytes(content)
-    return folder.as_uri()
+    return file_uri(folder)
 
 
-def test_a_savepoint_with_all_operators_is_good(tmp_path: Path) -> None:
-    """Whatever else is in it, and also where the path has a blank."""
-    assert check_savepoint(savepoint(tmp_path / "a b", *STATEFUL_UIDS, "other"))
+@pytest.mark.parametrize("name", ["plain", "ä b", "50%20off", "a#b?c", "[x] {y}", "日本"])
+def test_a_savepoint_with_all_operators_is_good(tmp_path: Path, name: str) -> None:
+    """Whatever else is in it, and whatever its folder is called: Flink writes paths unescaped."""
+    path = savepoint(tmp_path / name, *STATEFUL_UIDS, "other")
+    assert check_savepoint(path)
+    assert check_savepoint(path.replace("file:///", "file:/"))
+    assert check_savepoint(path.removeprefix("file://"))
 
 
 def test_a_missing_operator_is_named(tmp_path: Path) -> None:

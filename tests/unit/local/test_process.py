@@ -1,6 +1,10 @@
 """Children are found, judged and stopped by pid, and nobody else's process is ever touched."""
 
+import errno
 import json
+import os
+import shutil
+import stat
 import subprocess
 import sys
 import time
@@ -10,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from feature_platform.local.process import Command, Processes, resident_bytes
+from feature_platform.local.process import Command, Processes, resident_bytes, start_ticks
 
 SLEEP = "import time; time.sleep(60)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
@@ -90,16 +94,13 @@ def test_a_stray_is_stopped(processes: Processes) -> None:
     assert not grandchild.is_running()
 
 
-@pytest.mark.parametrize("shift_s", [0.0, 3600.0])
+@pytest.mark.parametrize("shift", [0, 3600])
 def test_a_strangers_process_is_never_touched(
-    processes: Processes, tmp_path: Path, shift_s: float
+    processes: Processes, tmp_path: Path, shift: int
 ) -> None:
     """A stale pid file that names somebody else's process stops nothing, whatever it says."""
     with subprocess.Popen([sys.executable, "-c", SLEEP]) as stranger:
-        record = {
-            "pid": stranger.pid,
-            "started": psutil.Process(stranger.pid).create_time() - shift_s,
-        }
+        record = {"pid": stranger.pid, "ticks": start_ticks(stranger.pid) - shift}
         (tmp_path / "run").mkdir()
         (tmp_path / "run" / "child.json").write_text(json.dumps(record))
         assert processes.state("child") == "dead"
@@ -140,3 +141,104 @@ def test_memory_counts_the_whole_family(processes: Processes) -> None:
     _wait_until(lambda: "ready" in processes.tail("child"))
     assert resident_bytes(started) > started.memory_info().rss
     processes.stop("child")
+
+
+TORN = ["", " " * 50, "{", '{"pid": 12', "[]", "null", '{"pid": "x", "ticks": 1}', '{"pid": 1}']
+"""What a pid file may hold after a full disk or a power cut, or by an older version."""
+
+
+@pytest.mark.parametrize("text", TORN)
+def test_a_torn_pid_file_is_no_loss(processes: Processes, tmp_path: Path, text: str) -> None:
+    """The process is found by its mark, stopped with its children, and another is left alone."""
+    started = processes.start(_python(PARENT))
+    other = processes.start(_python(SLEEP, "other"))
+    _wait_until(lambda: "ready" in processes.tail("child"))
+    (grandchild,) = started.children()
+    (tmp_path / "run" / "child.json").write_text(text)
+    assert processes.find("child") == started
+    assert processes.state("child") == "up"
+    processes.stop("child")
+    assert not started.is_running()
+    assert not grandchild.is_running()
+    assert processes.state("child") == "down"
+    assert processes.state("other") == "up"
+    (tmp_path / "run" / "other.json").write_bytes(b"\xff\x00")
+    other.kill()
+    other.wait()
+    assert processes.state("other") == "dead"
+    processes.stop("other")
+    assert processes.state("other") == "down"
+
+
+def test_a_full_disk_is_told_before_a_process_runs(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would run, and nobody would find it."""
+    monkeypatch.setattr(Path, "write_text", _raise_full)
+    with pytest.raises(OSError, match="No space left"):
+        processes.start(_python(SLEEP))
+    monkeypatch.undo()
+    assert processes.find("child") is None
+    assert processes._by_marker("child") is None
+
+
+def test_a_disk_that_fills_while_a_process_starts_ends_it(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pid file cannot be written, so it is stopped again."""
+    monkeypatch.setattr(Path, "replace", _raise_full)
+    with pytest.raises(OSError, match="No space left"):
+        processes.start(_python(SLEEP))
+    assert processes._by_marker("child") is None
+
+
+def _raise_full(path: Path, _: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def test_setting_the_clock_changes_nothing(
+    processes: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time since boot tells when a process started, not the time of day."""
+    started = processes.start(_python(SLEEP))
+    actual = psutil.Process.create_time
+    monkeypatch.setattr(psutil.Process, "create_time", lambda self: actual(self) + 3600)
+    assert Processes(processes._data).find("child") == psutil.Process(started.pid)
+    processes.stop("child")
+    assert not psutil.pid_exists(started.pid)
+
+
+def test_the_ticks_are_those_of_proc(processes: Processes) -> None:
+    """Also of a process whose name has blanks and brackets."""
+    name = "a) b (c"
+    code = f"open('/proc/self/comm', 'w').write({name!r}); print('named', flush=True); {SLEEP}"
+    started = processes.start(_python(code))
+    _wait_until(lambda: "named" in processes.tail("child"))
+    assert started.name() == name
+    per_second = os.sysconf("SC_CLK_TCK")
+    assert start_ticks(started.pid) / per_second == pytest.approx(
+        started.create_time() - psutil.boot_time(), abs=2
+    )
+    processes.stop("child")
+
+
+def test_its_folder_is_private_and_ignored_by_git(tmp_path: Path) -> None:
+    """It holds passwords, events and rows; a folder that was open is closed."""
+    data = tmp_path / "project" / ".fp"
+    data.mkdir(parents=True, mode=0o755)
+    processes = Processes(data)
+    processes.start(_python("pass"))
+    assert stat.S_IMODE(data.stat().st_mode) == 0o700
+    assert (data / ".gitignore").read_text() == "*\n"
+    git = [shutil.which("git") or "git", "-C", str(data.parent)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    status = [*git, "status", "--porcelain", "--untracked-files=all"]
+    assert subprocess.run(status, check=True, capture_output=True).stdout == b""
+
+
+def test_what_is_stopped_may_stay_known(processes: Processes) -> None:
+    """A start that failed leaves what died dead, so that it is tried again."""
+    processes.start(_python(SLEEP))
+    processes.stop("child", forget=False)
+    assert processes.state("child") == "dead"
+    assert processes.names() == ["child"]

@@ -1,0 +1,48 @@
+"""What the embedded servers ask of a project before they start: a usable path, loopback hosts."""
+
+import ipaddress
+from collections.abc import Sequence
+
+from feature_platform.errors import ServerError
+from feature_platform.paths import odd_characters
+from feature_platform.settings import Settings
+
+HOSTS = {"kafka": "kafka", "cassandra": "store", "flink": "flink", "dagster": "dagster"}
+"""Section of the settings that names the host of each server."""
+
+
+def check_project(settings: Settings, servers: Sequence[str]) -> None:
+    """Check that servers can and may run for a project.
+
+    Raises:
+        ServerError: One cannot; the message says why and what to do.
+    """
+    odd = odd_characters(settings.project)
+    if odd:
+        msg = (
+            f"the servers cannot work in {str(settings.project)!r}: its path has "
+            f"{', '.join(map(repr, odd))}; move the project to a path of letters, digits, blanks "
+            "and . _ - + @ % # = ~ ( ) [ ] { }"
+        )
+        raise ServerError(msg)
+    for server in servers:
+        section = HOSTS[server]
+        host = getattr(settings, section).host
+        if not is_loopback(host):
+            msg = (
+                f"{server}: {section}.host = {host} is not this machine's loopback address, and "
+                "the embedded servers have no passwords for the network: leave it at 127.0.0.1, "
+                f"or, if {host} is a server of its own, name the others: `fp up "
+                f"{' '.join(name for name in HOSTS if name != server)}`"
+            )
+            raise ServerError(msg)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches a host's ports."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

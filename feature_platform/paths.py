@@ -1,0 +1,62 @@
+"""Local folders as the servers write them: Hadoop and Flink read `file://` without any escapes.
+
+Java's `new Path("file:///a b")` of both takes the text as it is: of `file:///a%20b` it would make a
+folder with a percent sign in its name, beside the right one.
+"""
+
+import os
+import re
+import unicodedata
+from pathlib import Path
+
+SCHEME = "file:"
+ALLOWED = frozenset("/ ._-+@%#=~()[]{}")
+"""What a path may hold besides letters and digits of any alphabet: each was tried on the servers.
+Others separate folders in lists of Kafka, Flink and Java, or mean something to a shell."""
+PLAIN = re.compile(r"[A-Za-z0-9/._+@~-]+")
+"""A path that stands for itself in a shell and in a URI, too."""
+OWNER_ONLY = 0o700
+IGNORE_ALL = "*\n"
+LETTERS_MARKS_NUMBERS = "LMN"
+"""First letters of Unicode's categories."""
+
+
+def file_uri(path: Path) -> str:
+    """Write a local path as Hadoop and Flink read it."""
+    return f"{SCHEME}//{path}"
+
+
+def local_path(address: str) -> Path | None:
+    """Return the local path of a plain path or of a `file:` address; None of any other."""
+    text = address.removeprefix(SCHEME)
+    if not text.startswith("/"):
+        return None
+    return Path(f"/{text.lstrip('/')}")
+
+
+def odd_characters(path: Path) -> list[str]:
+    """Return the characters of a path that the embedded servers cannot work with."""
+    return sorted({char for char in str(path) if not _is_fine(char)})
+
+
+def is_plain(path: Path) -> bool:
+    """Tell whether a path stands for itself wherever it is written, unquoted and unescaped."""
+    return PLAIN.fullmatch(str(path)) is not None
+
+
+def make_private(folder: Path) -> None:
+    """Create a project's `.fp`: only its owner looks into it, and Git leaves it alone.
+
+    Raises:
+        OSError: It cannot be created.
+    """
+    folder.mkdir(mode=OWNER_ONLY, parents=True, exist_ok=True)
+    if folder.stat().st_mode & 0o077 and folder.stat().st_uid == os.getuid():
+        folder.chmod(OWNER_ONLY)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(IGNORE_ALL)
+
+
+def _is_fine(char: str) -> bool:
+    return char in ALLOWED or unicodedata.category(char)[0] in LETTERS_MARKS_NUMBERS
