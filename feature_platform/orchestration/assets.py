@@ -1,17 +1,20 @@
 """Assets: `stream/<fs>` deploys, `live/<fs>` shows how its job does, `broken/<file>` an error."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
 from feature_platform.definition.model import FeatureSet, Source
-from feature_platform.errors import Problem
+from feature_platform.errors import FeaturePlatformError, Problem
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.resources import Platform
+from feature_platform.settings import SETTINGS_FILE
 
 FEATURE_SET_TAG = "fp/featureset"
 BROKEN_GROUP = "broken_definitions"
+PERSON = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,7}")
+"""What Dagster takes for an address."""
 
 
 def stream_key(name: str) -> dg.AssetKey:
@@ -61,7 +64,10 @@ def live_asset(featureset: FeatureSet) -> dg.AssetSpec:
     return dg.AssetSpec(
         live_key(featureset.name),
         deps=[stream_key(featureset.name)],
-        description="The running job as the servers see it: lag, rows per second, last cut.",
+        description=(
+            "The running job as the servers see it: lag, rows per second, last cut. Its checks "
+            "compare the rows that it has written with their events."
+        ),
         group_name=featureset.name,
         kinds={"flink"},
         owners=_owners(featureset),
@@ -72,21 +78,26 @@ def broken_asset(name: str, problems: Sequence[Problem]) -> dg.AssetSpec:
     """Describe a file that does not load; everything else stays usable."""
     return dg.AssetSpec(
         broken_key(name),
-        description="\n".join(["This file does not load:", "", "```", *map(str, problems), "```"]),
+        description=metadata.broken(problems),
         group_name=BROKEN_GROUP,
         kinds={"yaml"},
         metadata={"problems": len(problems), "file": problems[0].file},
     )
 
 
-def broken_check(name: str) -> dg.AssetChecksDefinition:
-    """Make the check that is red until a broken file was mended."""
+def broken_check(
+    name: str, look: Callable[[Platform], Mapping[str, Sequence[Problem]]]
+) -> dg.AssetChecksDefinition:
+    """Make the check that is red until a broken file was mended; `look` tells what is broken."""
 
     @dg.asset_check(
         asset=broken_key(name), name="loads", description="The file's definition is valid."
     )
     def loads(platform: Platform) -> dg.AssetCheckResult:
-        problems = platform.load().broken.get(name, ())
+        try:
+            problems = look(platform).get(name, ())
+        except FeaturePlatformError as error:
+            problems = [Problem(file=SETTINGS_FILE, line=1, column=1, message=str(error))]
         return metadata.check_of(problems)
 
     return loads
@@ -98,7 +109,9 @@ def broken_key(name: str) -> dg.AssetKey:
 
 
 def _owners(featureset: FeatureSet) -> list[str]:
-    if "@" in featureset.owner:
-        return [featureset.owner]
-    team = re.sub(r"[^A-Za-z0-9_-]+", "_", featureset.owner)
-    return [f"team:{team}"] if team else []
+    """Return an owner that Dagster takes, a person or a team; any other is metadata alone."""
+    owner = featureset.owner.strip()
+    if PERSON.fullmatch(owner):
+        return [owner]
+    team = re.sub(r"[^A-Za-z0-9_-]+", "_", owner).strip("_")
+    return [f"team:{team}"] if team and "@" not in owner else []

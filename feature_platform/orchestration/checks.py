@@ -1,4 +1,8 @@
-"""Asset checks of every feature set, a schedule for them, and `tiles/<fs>` by days. Wiring only."""
+"""Asset checks of every feature set, a schedule for them, and `tiles/<fs>` by days. Wiring only.
+
+The checks are checks of `live/<fs>`, not of `stream/<fs>`: a run that deploys would run them too,
+and end minutes after the deployment. A run in which something differs fails.
+"""
 
 import warnings
 from collections.abc import Iterable, Iterator
@@ -6,18 +10,16 @@ from datetime import timedelta
 
 import dagster as dg
 
-from feature_platform.checks.result import CHECKS
+from feature_platform.checks.result import CHECKS, Checked
 from feature_platform.checks.run import Ask
 from feature_platform.checks.scope import Span
 from feature_platform.definition.model import FeatureSet
 from feature_platform.errors import PlanRefusedError
 from feature_platform.orchestration import metadata
-from feature_platform.orchestration.assets import stream_key
+from feature_platform.orchestration.assets import live_key, stream_key
 from feature_platform.orchestration.event_log import POOL
 from feature_platform.orchestration.resources import Platform
 
-FIRST_DAY = "2024-01-01"
-"""First day that the UI offers; older ones: `fp check FS --day D`."""
 NIGHTLY = "37 3 * * *"
 
 
@@ -30,7 +32,7 @@ class TilesConfig(dg.Config):
 
 def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
     """Make all checks of a feature set: one Spark computes for all of them."""
-    key = stream_key(featureset.name)
+    key = live_key(featureset.name)
 
     @dg.multi_asset_check(
         name=f"checks_{featureset.name}",
@@ -46,6 +48,8 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
         found = platform.check(featureset.name, Ask(), context.log.info)
         for result in found.results:
             yield metadata.check_result(result, key)
+        if found.is_red:
+            raise _failure(featureset.name, found)
 
     return checks
 
@@ -53,7 +57,7 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
 def checks_schedule(featuresets: Iterable[FeatureSet]) -> dg.ScheduleDefinition:
     """Make the schedule of all checks; a feature set whose checks fail stops no other."""
     keys = [
-        dg.AssetCheckKey(asset_key=stream_key(featureset.name), name=name)
+        dg.AssetCheckKey(asset_key=live_key(featureset.name), name=name)
         for featureset in featuresets
         for name in CHECKS
     ]
@@ -67,26 +71,27 @@ def checks_schedule(featuresets: Iterable[FeatureSet]) -> dg.ScheduleDefinition:
     )
 
 
-def tiles_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
+def tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:
     """Make the asset whose materialisation recomputes the tiles of days; a range is one run."""
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore", dg.BetaWarning
         )  # of backfill policies; our version is locked
-        return _tiles_asset(featureset)
+        return _tiles_asset(featureset, first_day)
 
 
-def _tiles_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
+def _tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey(["tiles", featureset.name]),
         deps=[stream_key(featureset.name)],
         description=(
             "Recomputes the tiles of days and compares them with what is stored: equal rows are "
-            "left alone, different ones are reported, and corrected if `repair` is set."
+            "left alone; if any differ the run fails and says which, or corrects them if `repair` "
+            "is set."
         ),
         group_name=featureset.name,
         kinds={"spark", "cassandra"},
-        partitions_def=dg.DailyPartitionsDefinition(start_date=FIRST_DAY),
+        partitions_def=dg.DailyPartitionsDefinition(start_date=first_day),
         backfill_policy=dg.BackfillPolicy.single_run(),
         pool=POOL,
     )
@@ -104,6 +109,25 @@ def _tiles_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
                 raise dg.Failure(
                     str(refused), metadata=metadata.checked(found), allow_retries=False
                 ) from refused
+        if _differs(found):
+            raise _failure(featureset.name, found)
         return dg.MaterializeResult(metadata=metadata.checked(found))
 
     return tiles
+
+
+def _failure(name: str, found: Checked) -> dg.Failure:
+    """Return how a run ends in which something differs: red, with what was found."""
+    red = [result for result in found.results if result.status == "red"]
+    lines = [f"{name}: {result.check} is red: {result.summary}" for result in red]
+    if found.wrong:
+        lines.append(f"{name}: rows of {len(found.wrong):,} entities are not what their events say")
+    steps = dict.fromkeys(result.next_step for result in red if result.next_step)
+    lines += [f"next: {step}" for step in steps]
+    return dg.Failure("\n".join(lines), metadata=metadata.checked(found), allow_retries=False)
+
+
+def _differs(found: Checked) -> bool:
+    """Tell whether tiles are wrong; that a job is behind is none of their fault."""
+    judged = (result for result in found.results if result.check != "freshness")
+    return bool(found.wrong) or any(result.status == "red" for result in judged)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,18 @@ class Loaded:
         """The mistakes of each file that has any, by a name made from the file's path."""
         found: dict[str, tuple[Problem, ...]] = {}
         for problem in self.project.problems:
-            path = Path(problem.file).with_suffix("")
-            name = re.sub(r"\W", "_", "_".join(path.parts[1:]), flags=re.ASCII)
+            name = broken_name(problem.file)
             found[name] = (*found.get(name, ()), problem)
         return found
+
+
+def broken_name(file: str) -> str:
+    """Return the name of a broken file's asset; one that Dagster does not take is told apart."""
+    path = Path(file)
+    parts = path.with_suffix("").parts
+    text = "_".join(parts[1:] or parts)
+    name = re.sub(r"\W", "_", text, flags=re.ASCII)
+    return name if name == text else f"{name}_{zlib.crc32(file.encode()):08x}"
 
 
 def load(project: str | Path | None = None) -> Loaded:

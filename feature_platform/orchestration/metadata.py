@@ -1,5 +1,6 @@
 """What the Dagster UI shows about definitions, deployments and jobs."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,11 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.tiles.grid import format_duration
 
 Metadata = Mapping[str, dg.MetadataValue]
+PROBLEMS_MAX = 100
+"""How many mistakes of a file are shown."""
+
+_TYPES = {bool: "bool", int: "int"}
+_WARN = dg.AssetCheckSeverity.WARN
 
 
 def source(source: Source) -> Metadata:
@@ -32,7 +38,7 @@ def source(source: Source) -> Metadata:
 
 def description(featureset: FeatureSet) -> str:
     """Write the description and the query as Markdown."""
-    return f"{featureset.description}\n\n```sql\n{featureset.sql.strip()}\n```"
+    return f"{featureset.description}\n\n{fenced(featureset.sql.strip(), 'sql')}"
 
 
 def definition(featureset: FeatureSet) -> Metadata:
@@ -46,6 +52,7 @@ def definition(featureset: FeatureSet) -> Metadata:
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(served)),
         "entity": dg.MetadataValue.text(featureset.entity),
         "file": dg.MetadataValue.text(featureset.file),
+        "owner": dg.MetadataValue.text(featureset.owner),
         "fingerprint": dg.MetadataValue.text(featureset.data_fingerprint),
     }
 
@@ -54,13 +61,13 @@ def deployed(done: Deployment) -> Metadata:
     """Describe a deployment that is done."""
     snapshot = done.snapshot
     return {
-        "plan": dg.MetadataValue.md(f"```\n{done.plan}\n```"),
+        "plan": dg.MetadataValue.md(fenced(done.plan)),
         "job": dg.MetadataValue.url(f"{done.flink_url}/#/job/running/{snapshot.job_id}/overview"),
         "attempt": dg.MetadataValue.int(done.attempt),
         "generation": dg.MetadataValue.int(snapshot.generation),
         "fingerprint": dg.MetadataValue.text(snapshot.data_fingerprint),
         "served": _served(snapshot),
-        "definition": dg.MetadataValue.md(f"```yaml\n{_as_yaml(snapshot.definition)}```"),
+        "definition": dg.MetadataValue.md(fenced(_as_yaml(snapshot.definition).strip(), "yaml")),
     }
 
 
@@ -110,25 +117,34 @@ def live(health: Health, *, events_per_second: float, rows_per_second: float) ->
     }
 
 
+def broken(problems: Sequence[Problem]) -> str:
+    """Describe a file that does not load."""
+    return f"This file does not load:\n\n{fenced(_listed(problems))}"
+
+
 def check_of(problems: Sequence[Problem]) -> dg.AssetCheckResult:
     """Return the verdict on a file: red with its mistakes, or green."""
-    text = "\n".join(str(problem) for problem in problems)
+    text = _listed(problems)
     return dg.AssetCheckResult(
         passed=not problems,
         description=text or "The file is valid now: reload the code location to see its asset.",
-        metadata={"problems": dg.MetadataValue.md(f"```\n{text}\n```")} if problems else {},
+        metadata={"problems": dg.MetadataValue.md(fenced(text))} if problems else {},
     )
 
 
 def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """Return one check's verdict: what was compared, what is wrong, and what to run next."""
+    """Return one check's verdict: what was compared, what is wrong, and what to run next.
+
+    Green is what was compared and is equal; what could not be judged is a warning, and not red.
+    """
     lines = [result.summary, *(f"* {text}" for text in result.findings)]
     if result.found > len(result.findings):
         lines.append(f"* and {result.found - len(result.findings):,} more")
     if result.next_step:
         lines.append(f"\nNext: `{result.next_step}`")
     return dg.AssetCheckResult(
-        passed=result.status != "red",
+        passed=result.status == "green",
+        severity=dg.AssetCheckSeverity.ERROR if result.status == "red" else _WARN,
         asset_key=asset,
         check_name=result.check,
         description=f"{result.status}: {result.summary}",
@@ -151,10 +167,24 @@ def checked(found: Checked) -> Metadata:
     ]
     findings = [f"* {result.check}: {text}" for result in found.results for text in result.findings]
     return {
-        "checks": dg.MetadataValue.table(records),
+        "checks": _table(records, "check", "status", "summary", "wrong"),
         "wrong_entities": dg.MetadataValue.int(len(found.wrong)),
         "findings": _text(findings or ["nothing is wrong"]),
     }
+
+
+def fenced(text: str, language: str = "") -> str:
+    """Show a text as it is, whatever fences it holds itself."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _listed(problems: Sequence[Problem]) -> str:
+    """Write mistakes one a line, the first of very many."""
+    left = len(problems) - PROBLEMS_MAX
+    more = [f"and {left:,} more"] if left > 0 else []
+    return "\n".join([*map(str, problems[:PROBLEMS_MAX]), *more])
 
 
 def _text(lines: Sequence[str]) -> dg.MarkdownMetadataValue:
@@ -174,7 +204,18 @@ def _served(snapshot: Snapshot) -> dg.TableMetadataValue:
         )
         for feature in snapshot.features
     ]
-    return dg.MetadataValue.table(records)
+    return _table(records, "feature", "aggregate", "windows", "lifetime", "type")
+
+
+def _table(records: Sequence[dg.TableRecord], *columns: str) -> dg.TableMetadataValue:
+    """Return a table that may be empty."""
+    shown = [
+        dg.TableColumn(name, type=_TYPES.get(type(records[0].data[name]), "string"))
+        if records
+        else dg.TableColumn(name)
+        for name in columns
+    ]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(shown))
 
 
 class _Dumper(yaml.SafeDumper):

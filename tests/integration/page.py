@@ -74,8 +74,8 @@ class Page:
         return self._run(what, tags or {}, config or {})
 
     def run_checks(self, name: str) -> dict[str, str]:
-        """Press "Execute all" on a stream's checks; return how each ended."""
-        key = {"path": ["stream", name]}
+        """Press "Execute all" on a live asset's checks; return how each ended."""
+        key = {"path": ["live", name]}
         checks = [{"assetKey": key, "name": check} for check in CHECKS]
         selector = {"jobName": "__ASSET_JOB", "assetSelection": [], "assetCheckSelection": checks}
         assert self._run(selector, {}, {}) == "SUCCESS"

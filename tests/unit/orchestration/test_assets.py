@@ -84,7 +84,7 @@ def test_an_empty_project_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_check_of_a_broken_file_is_red_until_it_is_mended(folder: Path, broken: Path) -> None:
     """It looks at the file as it is when the check runs."""
-    check = broken_check(broken.stem)
+    check = broken_check(broken.stem, lambda platform: platform.load().broken)
     spec = assets.broken_asset(broken.stem, load(folder).broken[broken.stem])
     given: dict[str, Any] = {
         "assets": [spec, check],

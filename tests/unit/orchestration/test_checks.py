@@ -8,10 +8,12 @@ import pytest
 
 from feature_platform.checks.result import CHECKS, Checked, CheckResult, Status
 from feature_platform.errors import FeaturePlatformError, PlanRefusedError
-from feature_platform.orchestration.assets import stream_key
-from feature_platform.orchestration.checks import FIRST_DAY, featureset_checks, tiles_asset
+from feature_platform.orchestration.assets import live_key
+from feature_platform.orchestration.checks import featureset_checks, tiles_asset
 from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.resources import Platform
+
+FIRST_DAY = "2024-01-01"
 
 
 class World(Protocol):
@@ -49,17 +51,9 @@ def _result(name: str) -> CheckResult:
 
 
 def test_a_red_check_says_what_is_wrong_and_what_to_do(folder: Path, red: World) -> None:
-    """One computation gives all verdicts; what could not be judged is not red."""
-    featureset = load(folder).project.featuresets["engagement"]
-    checks = featureset_checks(featureset)
-    result = dg.materialize(
-        [dg.AssetSpec(stream_key("engagement")), checks],
-        resources={"platform": red.resource},
-        selection=dg.AssetSelection.all_asset_checks(),
-    )
-    found = {item.check_name: item for item in result.get_asset_check_evaluations()}
+    """One computation gives all verdicts, and its run fails: a green one would be overlooked."""
+    found = _checked(folder, red)
     assert set(found) == set(CHECKS)
-    assert [name for name, item in found.items() if not item.passed] == ["parity"]
     report = str(found["parity"].metadata["report"].value)
     assert "views of 'a' differ" in report
     assert "and 2 more" in report
@@ -67,39 +61,105 @@ def test_a_red_check_says_what_is_wrong_and_what_to_do(folder: Path, red: World)
     assert red.calls == [("check", "engagement")]
 
 
+def test_what_could_not_be_judged_is_neither_green_nor_red(folder: Path, red: World) -> None:
+    """It is a warning; only what was compared and is equal has passed."""
+    found = _checked(folder, red)
+    error, warn = dg.AssetCheckSeverity.ERROR, dg.AssetCheckSeverity.WARN
+    failed = {name: item.severity for name, item in found.items() if not item.passed}
+    assert failed == {"parity": error, "freshness": warn}
+
+
+def test_a_run_of_checks_succeeds_if_nothing_differs(folder: Path, world: World) -> None:
+    """What could not be judged fails no run."""
+    verdicts: list[Status] = ["green", "green", "green", "skipped", "green"]
+    world.checked = Checked(
+        results=tuple(
+            CheckResult(featureset="engagement", check=name, status=status, summary="x")
+            for name, status in zip(CHECKS, verdicts, strict=True)
+        )
+    )
+    assert len(_checked(folder, world, success=True)) == len(CHECKS)
+
+
+def _checked(
+    folder: Path, world: World, *, success: bool = False
+) -> dict[str, dg.AssetCheckEvaluation]:
+    result = dg.materialize(
+        [
+            dg.AssetSpec(live_key("engagement")),
+            featureset_checks(load(folder).project.featuresets["engagement"]),
+        ],
+        resources={"platform": world.resource},
+        selection=dg.AssetSelection.all_asset_checks(),
+        raise_on_error=False,
+    )
+    assert result.success == success
+    return {item.check_name: item for item in result.get_asset_check_evaluations()}
+
+
 @pytest.mark.parametrize("repair", [False, True])
-def test_a_range_of_days_is_one_computation(folder: Path, red: World, *, repair: bool) -> None:
+def test_a_range_of_days_is_one_computation(folder: Path, world: World, *, repair: bool) -> None:
     """Its metadata say what was found; rows are corrected only if the run is told to."""
-    asset = tiles_asset(load(folder).project.featuresets["engagement"])
-    config = {"ops": {"tiles__engagement": {"config": {"repair": repair}}}}
     tags = {
         "dagster/asset_partition_range_start": FIRST_DAY,
         "dagster/asset_partition_range_end": "2024-01-02",
     }
-    result = dg.materialize(
-        [asset], resources={"platform": red.resource}, tags=tags, run_config=config
-    )
+    result = _tiles(folder, world, repair=repair, tags=tags)
     event, *_ = result.get_asset_materialization_events()
     days = "engagement 2024-01-01 2024-01-02"
     asked = [("check whole log", days), ("repair", days)] if repair else [("check", days)]
-    assert red.calls == asked
-    assert event.materialization.metadata["wrong_entities"].value == 2
-    assert "views of 'a' differ" in str(event.materialization.metadata["findings"].value)
+    assert world.calls == asked
+    assert event.materialization.metadata["wrong_entities"].value == 0
+
+
+@pytest.mark.parametrize("repair", [False, True])
+def test_days_whose_tiles_differ_are_failed(folder: Path, red: World, *, repair: bool) -> None:
+    """Also what is still wrong after a repair; the partition is red, and says what was found."""
+    result = _tiles(folder, red, repair=repair, partition_key=FIRST_DAY)
+    assert not result.success
+    assert result.get_asset_materialization_events() == []
+    (event,) = [item for item in result.all_events if item.is_step_failure]
+    failure = event.step_failure_data.user_failure_data
+    assert failure is not None
+    assert failure.description == (
+        "engagement: parity is red: parity of 2 entities\n"
+        "engagement: rows of 2 entities are not what their events say\n"
+        "next: fp check engagement --repair"
+    )
+    assert "views of 'a' differ" in str(failure.metadata["findings"].value)
+
+
+def test_a_job_that_is_behind_is_no_fault_of_its_tiles(folder: Path, world: World) -> None:
+    """Freshness is judged, too, and has checks of its own."""
+    late = CheckResult(featureset="engagement", check="freshness", status="red", summary="late")
+    world.checked = Checked(results=(late,))
+    assert _tiles(folder, world, partition_key=FIRST_DAY).success
 
 
 def test_a_refused_repair_shows_what_was_found(folder: Path, red: World) -> None:
     """The run fails with the reason, and with what nobody can see otherwise."""
     red.repaired = PlanRefusedError("views count since an upgrade only")
-    asset = tiles_asset(load(folder).project.featuresets["engagement"])
-    result = dg.materialize(
-        [asset],
-        partition_key=FIRST_DAY,
-        resources={"platform": red.resource},
-        run_config={"ops": {"tiles__engagement": {"config": {"repair": True}}}},
-        raise_on_error=False,
-    )
+    result = _tiles(folder, red, repair=True, partition_key=FIRST_DAY)
     (event,) = [item for item in result.all_events if item.is_step_failure]
     failure = event.step_failure_data.user_failure_data
     assert failure is not None
     assert failure.description == "views count since an upgrade only"
     assert "views of 'a' differ" in str(failure.metadata["findings"].value)
+
+
+def _tiles(
+    folder: Path,
+    world: World,
+    *,
+    repair: bool = False,
+    partition_key: str | None = None,
+    tags: dict[str, str] | None = None,
+) -> dg.ExecuteInProcessResult:
+    return dg.materialize(
+        [tiles_asset(load(folder).project.featuresets["engagement"], FIRST_DAY)],
+        resources={"platform": world.resource},
+        partition_key=partition_key,
+        tags=tags,
+        run_config={"ops": {"tiles__engagement": {"config": {"repair": repair}}}},
+        raise_on_error=False,
+    )

@@ -1,0 +1,168 @@
+"""What Dagster loads. Each source and feature set alone: one that is odd takes nothing with it."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import dagster as dg
+
+from feature_platform.clock import SystemClock
+from feature_platform.definition.model import FeatureSet, Source
+from feature_platform.errors import FeaturePlatformError, Problem
+from feature_platform.orchestration.assets import (
+    broken_asset,
+    broken_check,
+    live_asset,
+    source_asset,
+    stream_asset,
+)
+from feature_platform.orchestration.checks import (
+    checks_schedule,
+    featureset_checks,
+    tiles_asset,
+)
+from feature_platform.orchestration.days import first_day
+from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
+from feature_platform.orchestration.loading import PROJECT_VARIABLE, Loaded, broken_name, load
+from feature_platform.orchestration.push_sensor import deploy_commit, push_sensor
+from feature_platform.orchestration.resources import Platform
+from feature_platform.orchestration.sensors import jobs_sensor, restart_deployed
+from feature_platform.settings import REPOSITORY, SETTINGS_FILE, Settings
+
+ERROR_CHARACTERS_MAX = 500
+"""Of an error of Dagster's that nobody has foreseen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What stands on the page."""
+
+    assets: tuple[dg.AssetsDefinition | dg.AssetSpec, ...] = ()
+    checks: tuple[dg.AssetChecksDefinition, ...] = ()
+    sources: tuple[Source, ...] = ()
+    featuresets: tuple[FeatureSet, ...] = ()
+    broken: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+
+    def __add__(self, more: "Shown") -> "Shown":
+        """Return both."""
+        return Shown(
+            assets=self.assets + more.assets,
+            checks=self.checks + more.checks,
+            sources=self.sources + more.sources,
+            featuresets=self.featuresets + more.featuresets,
+            broken={**self.broken, **more.broken},
+        )
+
+
+def definitions() -> dg.Definitions:
+    """Return what Dagster loads for the project of the environment; it always loads."""
+    project = Path(os.environ.get(PROJECT_VARIABLE) or REPOSITORY).resolve()
+    try:
+        return catalogue(load(project))
+    except FeaturePlatformError as error:
+        told = Problem(file=SETTINGS_FILE, line=1, column=1, message=str(error))
+        nothing = _broken({broken_name(SETTINGS_FILE): (told,)})
+        return _definitions(Settings(project=project), nothing)
+
+
+def catalogue(loaded: Loaded) -> dg.Definitions:
+    """Return what Dagster loads for a project; sensors and schedules are always among it."""
+    settings = loaded.settings
+    shown = show(loaded)
+    defs = _definitions(settings, shown)
+    wrong = _refusal(defs)
+    if wrong:  # each one loads alone, and yet they do not together
+        told = Problem(file="featuresets", line=1, column=1, message=wrong)
+        together = _broken({"all_definitions": (told,)})
+        return _definitions(settings, together)
+    return defs
+
+
+def show(loaded: Loaded) -> Shown:
+    """Return what stands on the page for each file: its assets, or what is wrong with it."""
+    shown = _broken(loaded.broken)
+    for source in loaded.project.sources.values():
+        shown += _alone(source.file, partial(_source, source))
+    known = {source.name for source in shown.sources}
+    for featureset in loaded.project.featuresets.values():
+        if featureset.source.name in known:
+            shown += _alone(featureset.file, partial(_featureset, loaded, featureset))
+        else:
+            msg = f"source {featureset.source.name} cannot be shown, see {featureset.source.file}"
+            shown += _broken_file(featureset.file, msg)
+    return shown
+
+
+def _source(source: Source) -> Shown:
+    return Shown(assets=(source_asset(source), event_log_asset(source)), sources=(source,))
+
+
+def _featureset(loaded: Loaded, featureset: FeatureSet) -> Shown:
+    first = first_day(loaded.settings, featureset.source, SystemClock().now_ms())
+    return Shown(
+        assets=(stream_asset(featureset), live_asset(featureset), tiles_asset(featureset, first)),
+        checks=(featureset_checks(featureset),),
+        featuresets=(featureset,),
+    )
+
+
+def _alone(file: str, make: Callable[[], Shown]) -> Shown:
+    """Return what a file defines, or, if Dagster does not take it, why."""
+    try:
+        made = make()
+    except Exception as error:  # noqa: BLE001 (shown as a mistake of this file)
+        return _broken_file(file, _in_words(error))
+    resources = {"platform": Platform(project="")}
+    wrong = _refusal(
+        dg.Definitions(assets=made.assets, asset_checks=made.checks, resources=resources)
+    )
+    return _broken_file(file, wrong) if wrong else made
+
+
+def _refusal(defs: dg.Definitions) -> str:
+    """Return why Dagster does not load these; empty if it does."""
+    try:
+        dg.Definitions.validate_loadable(defs)
+    except Exception as error:  # noqa: BLE001 (shown on the page)
+        return _in_words(error)
+    return ""
+
+
+def _in_words(error: Exception) -> str:
+    what = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
+    return f"the definition is valid, but Dagster does not show it ({what}); fp commands do"
+
+
+def _broken_file(file: str, message: str) -> Shown:
+    problem = Problem(file=file, line=1, column=1, message=message)
+    return _broken({broken_name(file): (problem,)})
+
+
+def _broken(files: Mapping[str, Sequence[Problem]]) -> Shown:
+    return Shown(
+        assets=tuple(broken_asset(name, problems) for name, problems in files.items()),
+        checks=tuple(broken_check(name, _look) for name in files),
+        broken=files,
+    )
+
+
+def _look(platform: Platform) -> Mapping[str, Sequence[Problem]]:
+    """Return what is broken at the moment."""
+    return show(platform.load()).broken
+
+
+def _definitions(settings: Settings, shown: Shown) -> dg.Definitions:
+    return dg.Definitions(
+        assets=shown.assets,
+        asset_checks=shown.checks,
+        jobs=[deploy_commit, restart_deployed],
+        sensors=[jobs_sensor, push_sensor(settings.git)],
+        schedules=[
+            event_log_schedule(source.name for source in shown.sources),
+            checks_schedule(shown.featuresets),
+        ],
+        resources={"platform": Platform(project=str(settings.project))},
+        executor=dg.in_process_executor,
+    )
