@@ -102,6 +102,12 @@ class Snapshot:
     """What the generation before was, as JSON; kept over upgrades, empty if there is none."""
 
     @property
+    def entity_type(self) -> str:
+        """Type of the entity's column, such as BIGINT; empty if the job's source lacks it."""
+        columns = self.job.get("source", {}).get("columns", ())
+        return next((each["type"] for each in columns if each["name"] == self.entity), "")
+
+    @property
     def replaced(self) -> "Snapshot | None":
         """What this generation has replaced."""
         return Snapshot.from_json(self.older) if self.older else None

@@ -12,8 +12,6 @@ from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.store.base import StoredRow
 
-ENTITY_BYTES_MAX = 1024
-
 Outcome = list[StoredRow] | WorldError
 """The rows that were read of an entity, or why there are none to go by."""
 
@@ -25,12 +23,6 @@ class Part:
     plan: ReadPlan
     outcomes: list[Outcome]
     columns: tuple[Column, ...]
-
-
-def can_be_stored(entity: str) -> bool:
-    """Tell whether any event can have had this entity; of others nothing needs to be read."""
-    encoded = entity.encode(errors="replace")
-    return 0 < len(encoded) <= ENTITY_BYTES_MAX and "\0" not in entity
 
 
 def joined(before: Outcome, more: Outcome) -> Outcome:
@@ -112,8 +104,19 @@ def answer(
         status=tuple(_status(found[place]) for place in order),
         errors={entity: text for entity, text in errors.items() if text},
         columns=tuple(columns[position] for position in range(len(names))),
+        counts_since_ms=_counts_since_ms(names, parts),
         receipts=tuple(_receipt(parts, place) for place in order) if explained else None,
     )
+
+
+def _counts_since_ms(names: Sequence[str], parts: Sequence[Part]) -> dict[str, int]:
+    """Return the features that began to count inside what was asked, and since when."""
+    return {
+        names[position]: wanted.valid_from_ms
+        for part in parts
+        for position, wanted in zip(part.plan.group.positions, part.plan.group.wanted, strict=True)
+        if not part.plan.is_full(wanted)
+    }
 
 
 def _status(outcomes: Sequence[Outcome]) -> Status:

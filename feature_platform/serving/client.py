@@ -4,21 +4,24 @@ Deciding and computing (`read_plan`, `assemble`) do no I/O; this module reads be
 """
 
 import asyncio
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from feature_platform.clock import Clock, SystemClock, from_iso
+from feature_platform.clock import Clock, SystemClock
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import (
+    CallerError,
     LimitExceededError,
     StoreUnavailableError,
     UnknownFeatureError,
 )
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import RegistryReader
-from feature_platform.serving.answer import Outcome, answer, answer_part, can_be_stored, joined
+from feature_platform.serving.answer import Outcome, answer, answer_part, joined
+from feature_platform.serving.asked import Instant, contact, instant_ms, names_asked
+from feature_platform.serving.deployed import DeployedReader
+from feature_platform.serving.keys import Entities, can_be_stored, stored_keys
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.read_plan import ReadPlan, plan_reads, resolve, served_names
 from feature_platform.settings import StoreSettings
@@ -37,6 +40,8 @@ class Limits:
     features_max: int = 2_000
     tiles_max: int = 2_000
     """Tiles of one entity, over all windows of one feature set."""
+    rows_max: int = 2_000_000
+    """Rows of all entities and feature sets of a request: they are in memory at once."""
     keys_per_read: int = 100
     """ScyllaDB takes no more in one query. The head is in the first: no tile is missed."""
 
@@ -52,6 +57,7 @@ class FeatureClient:
         clock: Clock | None = None,
         limits: Limits | None = None,
         refresh_ms: int = 5_000,
+        background: bool = False,
         close: Callable[[], None] | None = None,
     ) -> None:
         """Serve from ports.
@@ -62,17 +68,15 @@ class FeatureClient:
             clock: What *now* means.
             limits: What one request may ask for.
             refresh_ms: How long a look at the registry is good for.
+            background: Look at the registry in a thread of its own, on no request's time.
             close: Called by `close`; without it the caller closes the ports.
         """
         self.clock = clock or SystemClock()
         self.limits = limits or Limits()
         self._reader = reader
-        self._registry = registry
-        self._refresh_ms = refresh_ms
+        self._deployed = DeployedReader(registry, self.clock, refresh_ms, background=background)
         self._close = close
-        self._lock = threading.Lock()
-        self._snapshots: tuple[Snapshot, ...] = ()
-        self._refreshed_ms: int | None = None
+        self._closed = False
 
     @classmethod
     def connect(
@@ -89,6 +93,7 @@ class FeatureClient:
 
         Args:
             contact_points: Addresses such as `10.0.0.1:9042`, tried in turn; other nodes are found.
+                The client may be used after a fork: the child then logs in anew.
             user: A role that may read, such as `fp_service`.
             password: Its password.
             keyspace: Where tiles and registry are.
@@ -96,17 +101,22 @@ class FeatureClient:
             limits: What one request may ask for.
 
         Raises:
+            CallerError: An address is none.
             StoreUnavailableError: No contact point answers, or the store refuses the user.
         """
         from feature_platform.registry.cql import CqlRegistry
         from feature_platform.store.cql import CqlTiles
 
-        addresses = [_settings(address, keyspace, local_dc) for address in contact_points]
+        addresses = [
+            StoreSettings(host=host, port=port, keyspace=keyspace, local_dc=local_dc)
+            for host, port in map(contact, names_asked("contact_points", contact_points))
+        ]
         connection = _connect_any(addresses, user, password)
         return cls(
             CqlTiles(connection),
             CqlRegistry(connection),
             limits=limits,
+            background=True,
             close=connection.close,
         )
 
@@ -120,29 +130,31 @@ class FeatureClient:
 
     def close(self) -> None:
         """Close the connection that `connect` made; twice is harmless."""
+        self._closed = True
+        self._deployed.close()
         if self._close is not None:
             self._close()
+
+    def __reduce__(self) -> str:
+        """Refuse to be pickled: a connection belongs to a process.
+
+        Raises:
+            CallerError: Always.
+        """
+        msg = "a FeatureClient cannot be pickled; let each process call FeatureClient.connect"
+        raise CallerError(msg)
 
     def snapshots(self) -> tuple[Snapshot, ...]:
         """Return what is deployed, at most `refresh_ms` old unless the registry does not answer.
 
         Raises:
+            CallerError: The client is closed.
             StoreUnavailableError: The registry has never answered.
         """
-        with self._lock:
-            now_ms = self.clock.now_ms()
-            if self._refreshed_ms is None or now_ms - self._refreshed_ms >= self._refresh_ms:
-                self._refresh(now_ms)
-            return self._snapshots
-
-    def _refresh(self, now_ms: int) -> None:
-        """Ask the registry; what was deployed before goes on being served while it is down."""
-        try:
-            self._snapshots = tuple(self._registry.snapshots())
-        except StoreUnavailableError:
-            if self._refreshed_ms is None:
-                raise
-        self._refreshed_ms = now_ms
+        if self._closed:
+            msg = "this FeatureClient is closed; connect another one"
+            raise CallerError(msg)
+        return self._deployed.snapshots()
 
     def features(self, featureset: str) -> tuple[str, ...]:
         """Return the names that a feature set serves.
@@ -174,10 +186,11 @@ class FeatureClient:
         Raises:
             UnknownFeatureError: A name is not served; the message says which come close.
             LimitExceededError: More names than allowed.
-            CallerError: The features are about different entities.
+            CallerError: The features are no list of names, or about different entities.
         """
         if features is None:
             features = self.features(featureset) if featureset else ()
+        features = names_asked("features", features)
         if len(features) > self.limits.features_max:
             msg = f"{len(features)} features asked for, features_max is {self.limits.features_max}"
             raise LimitExceededError(msg)
@@ -185,7 +198,7 @@ class FeatureClient:
         resolve(self.snapshots(), full)
         return PreparedFeatures(
             client=self,
-            names=tuple(features),
+            names=features,
             full_names=full,
             edge_ms=parse_duration_ms(edge) if edge else 0,
         )
@@ -194,14 +207,17 @@ class FeatureClient:
         """Read a plan's rows of each entity, the head first. Blocks; failures are answers."""
         table, size = plan.group.snapshot.table, self.limits.keys_per_read
         answers: dict[str, Outcome] = {entity: [] for entity in entities if can_be_stored(entity)}
+        asked = list(answers)
         for first in range(0, len(plan.keys), size):
             keys = plan.keys[first : first + size]
             try:
-                read = self._reader.read_tiles(table, [(entity, keys) for entity in answers])
+                read = self._reader.read_tiles(table, [(entity, keys) for entity in asked])
             except StoreUnavailableError as error:
-                read = [error for _ in answers]
-            for entity, more in zip(answers, read, strict=True):
+                read = [error for _ in asked]
+            for entity, more in zip(asked, read, strict=True):
                 answers[entity] = joined(answers[entity], more)
+            # Who has failed is unavailable; asking on would wait for the store again.
+            asked = [entity for entity in asked if isinstance(answers[entity], list)]
         return [answers.get(entity, []) for entity in entities]
 
 
@@ -216,42 +232,49 @@ class PreparedFeatures:
 
     def get(
         self,
-        entities: Sequence[str | int],
+        entities: Entities,
         *,
-        at: int | str | None = None,
+        at: Instant | None = None,
         explain: bool = False,
     ) -> FeatureMatrix:
         """Return the features of entities, in their order. Blocks.
 
         Args:
-            entities: Keys; one that stands there twice is read once.
+            entities: A list of keys, each of the entity's type: texts, or for BIGINT and INT whole
+                numbers in any form that is exact; also numpy and Arrow arrays and pandas Series.
+                A key that is there twice is read once.
             at: A past instant instead of now, epoch milliseconds or ISO-8601; lifetime features and
                 properties then have no value.
             explain: Add what every value rests on.
 
         Raises:
-            LimitExceededError: More entities, or more tiles of each, than allowed.
+            CallerError: That is no list of keys, or one is none of the entity's type, or the client
+                is closed.
+            LimitExceededError: More entities, tiles of each, or rows in all, than allowed.
             OutOfReachError: The instant is in the future, or needs tiles that are no longer kept.
             UnknownFeatureError: A feature is not served any more.
             ValueError: The instant is not ISO-8601.
         """
-        keys = [str(entity) for entity in entities]
-        if len(keys) > self.client.limits.entities_max:
-            limit = self.client.limits.entities_max
+        plans = self._plans(instant_ms(at))
+        limits = self.client.limits
+        snapshots = [plan.group.snapshot for plan in plans]
+        keys = stored_keys(entities, snapshots, limits.entities_max)
+        unique = list(dict.fromkeys(keys))
+        rows = len(unique) * sum(len(plan.keys) for plan in plans)
+        if rows > limits.rows_max:
             msg = (
-                f"{len(keys)} entities asked for, entities_max is {limit}; ask in several requests"
+                f"{len(unique)} entities need up to {rows} rows, rows_max is {limits.rows_max}; "
+                f"ask for fewer entities or windows at a time"
             )
             raise LimitExceededError(msg)
-        plans = self._plans(at if at is None or isinstance(at, int) else from_iso(at))
-        unique = list(dict.fromkeys(keys))
         parts = [answer_part(plan, self.client.read(plan, unique)) for plan in plans]
         return answer(self.names, keys, unique, parts, explained=explain)
 
     async def aget(
         self,
-        entities: Sequence[str | int],
+        entities: Entities,
         *,
-        at: int | str | None = None,
+        at: Instant | None = None,
         explain: bool = False,
     ) -> FeatureMatrix:
         """Do what `get` does, in a thread, without blocking the event loop."""
@@ -276,10 +299,3 @@ def _connect_any(addresses: Sequence[StoreSettings], user: str, password: str) -
                 raise
     msg = "no contact point was given; name at least one, such as 127.0.0.1:9042"
     raise StoreUnavailableError(msg)
-
-
-def _settings(address: str, keyspace: str, local_dc: str) -> StoreSettings:
-    host, _, port = address.rpartition(":")
-    if not host:
-        host, port = address, "9042"
-    return StoreSettings(host=host, port=int(port), keyspace=keyspace, local_dc=local_dc)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_platform.clock import to_iso
 from feature_platform.rows.partials import Value
 from feature_platform.serving.receipt import Receipt
 
@@ -51,6 +52,9 @@ class FeatureMatrix:
     errors: dict[str, str]
     """Why an unavailable entity is."""
     columns: tuple[Column, ...]
+    counts_since_ms: dict[str, int]
+    """Features that count since an instant inside what was asked, by name: their windows are not
+    full yet, their lifetimes lack what was before."""
     receipts: tuple[Receipt, ...] | None = None
     """With `explain`: what each entity's values rest on."""
 
@@ -84,6 +88,12 @@ class FeatureMatrix:
         ):
             values = {name: _finite(value) for name, value in zip(shown, row, strict=True)}
             dicts.append({"entity": entity, "status": status, "values": values})
+            if self.counts_since_ms:
+                dicts[-1]["counts_since"] = {
+                    name: to_iso(self.counts_since_ms[full])
+                    for name, full in zip(shown, self.names, strict=True)
+                    if full in self.counts_since_ms
+                }
             if entity in self.errors:
                 dicts[-1]["error"] = self.errors[entity]
             if self.receipts is not None:

@@ -57,6 +57,11 @@ class ReadPlan:
     """By window."""
     keys: tuple[TileKey, ...]
 
+    def is_full(self, wanted: Wanted) -> bool:
+        """Tell whether a value has counted all of its interval, or of all time."""
+        answer = self.covers.get(wanted.window_ms)
+        return wanted.valid_from_ms <= (answer.lo_ms if answer else 0)
+
 
 def served_names(snapshot: Snapshot) -> dict[str, tuple[DeployedFeature, int]]:
     """Return each name that a feature set serves, with its feature and window (0 for none)."""

@@ -43,6 +43,8 @@ class FeatureReceipt:
     tiles: tuple[TileReceipt, ...]
     valid_from_ms: int
     """Since when the feature counts in its present meaning."""
+    full: bool
+    """Whether it has counted all of its interval."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +67,7 @@ def _describe(feature: FeatureReceipt) -> dict[str, Any]:
         "from": _iso(feature.lo_ms),
         "to": _iso(feature.hi_ms),
         "valid_from": _iso(feature.valid_from_ms),
+        "full": feature.full,
         "tiles": [
             {
                 "level": tile.level,
@@ -144,4 +147,5 @@ def _receipt(
         hi_ms=answer.hi_ms if answer else None,
         tiles=tuple(tiles),
         valid_from_ms=wanted.valid_from_ms,
+        full=plan.is_full(wanted),
     )

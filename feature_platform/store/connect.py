@@ -4,7 +4,9 @@ The only module besides `cql.py` and the registry's that touches the driver.
 """
 
 import atexit
+import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
@@ -62,8 +64,21 @@ DRIVER_ERRORS: tuple[type[Exception], ...] = (
 )
 """Everything the driver can raise; a test walks its modules and finds no other."""
 
+_LOGGING_IN = threading.Lock()
+"""Held while a forked child logs in; made anew in each child, for its parent may have held it."""
+
+
+def _forked() -> None:
+    global _LOGGING_IN  # noqa: PLW0603 - a lock is a process's
+    _LOGGING_IN = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_forked)
+
 Row = tuple[Any, ...]
 Result = TypeVar("Result")
+LogIn = Callable[[], tuple[Cluster, Any]]
+"""Makes a cluster and its session; the driver is untyped."""
 
 
 def translate(error: Exception, doing: str) -> StoreUnavailableError:
@@ -111,15 +126,43 @@ def translating(doing: str) -> Iterator[None]:
 
 
 class Connection:
-    """A session on one keyspace; statements are prepared once. Safe for use by threads."""
+    """A session on one keyspace; statements are prepared once. Safe for use by threads.
 
-    def __init__(self, cluster: Cluster, session: Any, *, keyspace: str, address: str) -> None:  # noqa: ANN401 - the driver is untyped
-        """Wrap what `connect` made."""
-        self._cluster = cluster
-        self._session = session
+    A forked child logs in anew at its first statement: threads and sockets are its parent's.
+    """
+
+    def __init__(self, log_in: LogIn, settings: StoreSettings) -> None:
+        """Log in.
+
+        Args:
+            log_in: Makes a cluster and its session.
+            settings: What it logs in to.
+
+        Raises:
+            StoreUnavailableError: The store does not answer, or refuses.
+        """
+        self._log_in = log_in
+        self._begin_process()
+        self.keyspace = settings.keyspace
+        self.address = ", ".join(settings.contact_points)
+
+    def _begin_process(self) -> None:
+        """Log in; what was prepared belongs to a session."""
+        self._cluster, self._session = self._log_in()
         self._prepared: dict[str, PreparedStatement] = {}
-        self.keyspace = keyspace
-        self.address = address
+        self._pid = os.getpid()
+
+    def _here(self) -> Any:  # noqa: ANN401 - the driver is untyped
+        """Return this process's session.
+
+        Raises:
+            StoreUnavailableError: It is a forked child, and the store does not answer.
+        """
+        if self._pid != os.getpid():
+            with _LOGGING_IN:
+                if self._pid != os.getpid():
+                    self._begin_process()
+        return self._session
 
     def __enter__(self) -> Self:
         """Hand out itself."""
@@ -130,8 +173,9 @@ class Connection:
         self.close()
 
     def close(self) -> None:
-        """Close all sockets; twice is harmless."""
-        self._cluster.shutdown()
+        """Close all sockets of this process; twice is harmless."""
+        if self._pid == os.getpid():
+            self._cluster.shutdown()
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[Row]:
         """Run a prepared statement and return all its rows. Blocks.
@@ -143,8 +187,8 @@ class Connection:
         with translating(f"{verb} at {self.address}"):
             prepared = self._prepare(statement)
             if verb == "SELECT":
-                return _again(lambda: list(self._session.execute(prepared, values)))
-            return list(self._session.execute(prepared, values))
+                return _again(lambda: list(self._here().execute(prepared, values)))
+            return list(self._here().execute(prepared, values))
 
     def try_lwt(self, statement: str, values: Sequence[object]) -> bool:
         """Run a conditional statement; tells whether its condition held.
@@ -161,7 +205,7 @@ class Connection:
             StoreUnavailableError: The store did not answer or refused.
         """
         with translating(f"{statement.partition('(')[0].strip()} at {self.address}"):
-            self._session.execute(SimpleStatement(statement), timeout=REQUEST_TIMEOUT_S)
+            self._here().execute(SimpleStatement(statement), timeout=REQUEST_TIMEOUT_S)
 
     def run_many(
         self, statement: str, values: Sequence[Sequence[object]], *, in_flight_max: int
@@ -175,7 +219,7 @@ class Connection:
         with translating(doing):
             prepared = self._prepare(statement)
             outcomes = execute_concurrent_with_args(
-                self._session,
+                self._here(),
                 prepared,
                 values,
                 concurrency=in_flight_max,
@@ -200,12 +244,13 @@ class Connection:
         with translating(f"BATCH at {self.address}"):
             for statement, values in statements:
                 batch.add(self._prepare(statement), values)
-            rows = list(self._session.execute(batch))
+            rows = list(self._here().execute(batch))
         return bool(rows[0][0]) if rows else True
 
     def _prepare(self, statement: str) -> PreparedStatement:
+        session = self._here()
         if statement not in self._prepared:
-            self._prepared[statement] = _again(lambda: self._session.prepare(statement))
+            self._prepared[statement] = _again(lambda: session.prepare(statement))
         return self._prepared[statement]
 
 
@@ -227,7 +272,10 @@ def connect(settings: StoreSettings, user: str, password: str) -> Connection:
         StoreUnavailableError: No contact point answers, or it refuses the user.
     """
     checked_identifier(settings.keyspace)
-    address = ", ".join(settings.contact_points)
+    return Connection(lambda: _log_in(settings, user, password), settings)
+
+
+def _log_in(settings: StoreSettings, user: str, password: str) -> tuple[Cluster, Any]:
     cluster = Cluster(
         settings.hosts,
         port=settings.port,
@@ -240,13 +288,13 @@ def connect(settings: StoreSettings, user: str, password: str) -> Connection:
         protocol_version=4,
         idle_heartbeat_interval=10,
     )
+    address = ", ".join(settings.contact_points)
     try:
         with translating(f"connecting to the store at {address} as {user}"):
-            session = cluster.connect()
+            return cluster, cluster.connect()
     except StoreUnavailableError:
         cluster.shutdown()
         raise
-    return Connection(cluster, session, keyspace=settings.keyspace, address=address)
 
 
 def _profile(settings: StoreSettings) -> ExecutionProfile:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from feature_platform.definition.model import Feature, FeatureSet
+from feature_platform.plan.job import job_definition
 from feature_platform.plan.layout import build_layout
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot, table_name
 from feature_platform.registry.memory import MemoryRegistry
@@ -68,6 +69,7 @@ def deploy_in_memory(
 def snapshot_of(featureset: FeatureSet, *, generation: int = 1, valid_from_ms: int = 0) -> Snapshot:
     """Return the snapshot that a first deployment makes; ids count up from 0."""
     ids = {column.name: number for number, column in enumerate(featureset.columns)}
+    layout = build_layout(featureset, ids)
     return Snapshot(
         featureset=featureset.name,
         generation=generation,
@@ -75,7 +77,7 @@ def snapshot_of(featureset: FeatureSet, *, generation: int = 1, valid_from_ms: i
         entity=featureset.entity,
         source=featureset.source.name,
         topic=featureset.source.topic,
-        layout=build_layout(featureset, ids),
+        layout=layout,
         features=tuple(
             _feature(featureset, feature, valid_from_ms) for feature in featureset.features
         ),
@@ -89,6 +91,7 @@ def snapshot_of(featureset: FeatureSet, *, generation: int = 1, valid_from_ms: i
         parallelism=featureset.settings.parallelism,
         deployed_ms=0,
         definition={},
+        job=job_definition(featureset, layout),
     )
 
 

@@ -45,6 +45,9 @@ def test_dicts_hold_exact_values(world: Deployed) -> None:
             "mean_watch_2h": (2**53 + 2) / 2,
             "actions": ["view", "view"],
         },
+        "counts_since": dict.fromkeys(
+            ["watch_lifetime", "liked", "spent_lifetime", "actions"], "1970-01-01T00:00:00.017Z"
+        ),
     }
 
 
@@ -59,7 +62,7 @@ def test_an_unknown_entity_has_no_data(world: Deployed) -> None:
     assert matrix.status == ("no_data",) * 5
     assert matrix.values[:, 0].tolist() == [0.0] * 5
     assert matrix.objects["action"] == [None] * 5
-    assert [entity for entity, _ in reader.requests] == ["nobody", "\ud800"]
+    assert [entity for entity, _ in reader.requests] == ["nobody"]
 
 
 def test_numbers_may_be_entities(world: Deployed) -> None:
@@ -67,6 +70,22 @@ def test_numbers_may_be_entities(world: Deployed) -> None:
     matrix = world.client.prepare(["posts.action"]).get([17])
 
     assert matrix.entities == ("17",)
+
+
+def test_a_window_that_is_not_full_yet_says_since_when_it_counts(world: Deployed) -> None:
+    """Of a feature that came an hour ago the last half hour is whole, day and lifetime are not."""
+    since_ms = NOW_MS - 60 * MINUTE_MS
+    young = tuple(replace(each, valid_from_ms=since_ms) for each in world.snapshot.features)
+    world.registry.save(replace(world.snapshot, features=young))
+    names = ["posts.views_30m", "posts.views_1d", "posts.views_lifetime", "posts.action"]
+
+    matrix = world.client.prepare(names).get(["a"], explain=True)
+
+    assert matrix.counts_since_ms == dict.fromkeys(names[1:], since_ms)
+    (row,) = matrix.to_dicts(["30m", "1d", "lifetime", "action"])
+    assert set(row["counts_since"]) == {"1d", "lifetime", "action"}
+    full = {name: each["full"] for name, each in row["receipt"]["features"].items()}
+    assert full == {names[0]: True, names[1]: False, names[2]: False, names[3]: False}
 
 
 def test_a_receipt_says_what_a_value_rests_on(world: Deployed) -> None:

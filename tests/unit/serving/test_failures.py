@@ -1,13 +1,20 @@
 """What fails spoils as little as possible: one entity, never the request."""
 
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
+from feature_platform.clock import Clock
 from feature_platform.errors import (
+    CallerError,
     StoreUnavailableError,
     UnknownFeatureError,
 )
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.serving import FeatureClient, Limits
 from feature_platform.store.base import (
     HEAD_LEVEL,
@@ -115,3 +122,121 @@ def test_a_registry_that_is_down_does_not_stop_serving(world: Deployed) -> None:
     assert prepared.get(["a"]).status == ("ok",)
     with pytest.raises(StoreUnavailableError):
         FeatureClient(world.tiles, registry, clock=world.clock).prepare(["posts.action"])
+
+
+def test_who_has_failed_is_not_asked_again(world: Deployed) -> None:
+    """An entity that failed in the first of many reads costs no second wait."""
+    reader = WatchedReader(world.tiles, ["a"])
+    limits = Limits(keys_per_read=5)
+    client = FeatureClient(reader, world.registry, clock=world.clock, limits=limits)
+
+    client.prepare(featureset="posts").get(["a", "b"])
+
+    asked = [entity for entity, _ in reader.requests]
+    assert asked.count("a") == 1
+    assert asked.count("b") > 1
+
+
+class SlowRegistry(MemoryRegistry):
+    """A registry that answers when it is let. Mutable."""
+
+    def __init__(self, clock: Clock) -> None:
+        """Answer at once, until `answer` is cleared."""
+        super().__init__(clock)
+        self.answer = threading.Event()
+        self.answer.set()
+        self.asked = 0
+        self.fails = False
+
+    def snapshots(self) -> list[Snapshot]:
+        """Wait, then answer or fail."""
+        self.asked += 1
+        assert self.answer.wait(30)
+        if self.fails:
+            msg = "no answer"
+            raise StoreUnavailableError(msg)
+        return super().snapshots()
+
+
+@pytest.fixture(name="slow")
+def _slow(world: Deployed) -> SlowRegistry:
+    registry = SlowRegistry(world.clock)
+    registry.save(world.snapshot)
+    return registry
+
+
+def test_one_request_looks_at_the_registry_and_no_other_waits(
+    world: Deployed, slow: SlowRegistry
+) -> None:
+    """While a look hangs, the others answer by what they know."""
+    client = FeatureClient(world.tiles, slow, clock=world.clock)
+    prepared = client.prepare(["posts.action"])
+    slow.answer.clear()
+    world.clock.advance(5_000)
+
+    with ThreadPoolExecutor(9) as threads:
+        looking = threads.submit(prepared.get, ["a"])
+        until(lambda: slow.asked == 2)
+        others = [threads.submit(prepared.get, ["a"]) for _ in range(8)]
+        assert [other.result(10).status for other in others] == [("ok",)] * 8
+        assert not looking.done()
+        slow.answer.set()
+        assert looking.result(10).status == ("ok",)
+    assert slow.asked == 2
+
+
+def test_with_a_thread_of_its_own_no_request_looks_at_the_registry(
+    world: Deployed, slow: SlowRegistry
+) -> None:
+    """A client that has connected asks in the background, and stops when it is closed."""
+    client = FeatureClient(world.tiles, slow, clock=world.clock, refresh_ms=10, background=True)
+    prepared = client.prepare(["posts.action"])
+    slow.answer.clear()
+    until(lambda: slow.asked > 1)
+    world.clock.advance(60_000)
+
+    assert prepared.get(["a"]).status == ("ok",)
+    slow.save(replace(world.snapshot, features=()))
+    slow.answer.set()
+    until(lambda: not client.snapshots()[0].features)
+    with pytest.raises(UnknownFeatureError):
+        prepared.get(["a"])
+    client.close()
+    with pytest.raises(CallerError, match="this FeatureClient is closed"):
+        prepared.get(["a"])
+
+
+def test_who_waits_for_a_registry_that_is_down_fails_with_its_first_answer(
+    world: Deployed, slow: SlowRegistry
+) -> None:
+    """Eight threads of a client that knows nothing wait once for a registry, not one by one."""
+    client = FeatureClient(world.tiles, slow, clock=world.clock)
+    slow.answer.clear()
+    slow.fails = True
+
+    with ThreadPoolExecutor(8) as threads:
+        waiting = [threads.submit(client.snapshots) for _ in range(8)]
+        until(lambda: slow.asked == 1 and threads._work_queue.qsize() == 0)
+        slow.answer.set()
+        errors = [each.exception(10) for each in waiting]
+    assert {type(error) for error in errors} == {StoreUnavailableError}
+    assert slow.asked < 8
+
+
+def test_a_clock_that_is_set_back_makes_the_registry_be_asked_again(world: Deployed) -> None:
+    """Else a ranker would serve by what was deployed long ago until the clock is there again."""
+    prepared = world.client.prepare(["posts.action"])
+    world.registry.save(replace(world.snapshot, features=()))
+    world.clock.advance(-3_600_000)
+
+    with pytest.raises(UnknownFeatureError):
+        prepared.get(["a"])
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for a condition, half a minute at most."""
+    for _ in range(30_000):
+        if condition():
+            return
+        threading.Event().wait(0.001)
+    pytest.fail("it did not come about")

@@ -1,7 +1,10 @@
 """What cannot be answered is refused, with what to do instead."""
 
+import copy
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from feature_platform.errors import (
@@ -12,6 +15,7 @@ from feature_platform.errors import (
     UnknownFeatureError,
 )
 from feature_platform.serving import FeatureClient, Limits
+from feature_platform.serving.asked import Instant, contact
 from feature_platform.testing import Deployed
 
 MINUTE_MS = 60_000
@@ -68,6 +72,7 @@ def test_a_feature_set_alone_means_all_it_serves(world: Deployed) -> None:
         (Limits(features_max=1), "2 features asked for, features_max is 1"),
         (Limits(entities_max=1), "2 entities asked for, entities_max is 1"),
         (Limits(tiles_max=3), "tiles of each entity, tiles_max is 3"),
+        (Limits(rows_max=20), "2 entities need up to [0-9]+ rows, rows_max is 20"),
     ],
 )
 def test_limits_are_named(world: Deployed, limits: Limits, problem: str) -> None:
@@ -103,3 +108,59 @@ def test_without_a_contact_point_nothing_is_connected() -> None:
     """An empty list of addresses is told as such."""
     with pytest.raises(StoreUnavailableError, match="no contact point"):
         FeatureClient.connect([], user="fp_service", password="x")
+
+
+@pytest.mark.parametrize("names", ["posts.action", b"posts.action", ["posts.action", None], 7])
+def test_names_are_a_list_of_texts(world: Deployed, names: Sequence[str]) -> None:
+    """A text is not the list of its letters."""
+    with pytest.raises(CallerError, match=r"features(\[1\])? is "):
+        world.client.prepare(names)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["db1:port", "db1:0", "db1:65536", "", ":9042", "http://db1", "a b", "1:2:3:4:5:6:zz"],
+)
+def test_an_address_is_a_host_and_a_port(address: str) -> None:
+    """What is no address is named before anything is connected."""
+    with pytest.raises(CallerError, match="is no address of the store; write HOST:PORT"):
+        FeatureClient.connect([address], user="fp_service", password="x")
+    with pytest.raises(CallerError, match=r"contact_points is '127\.0\.0\.1:9042', not a list"):
+        FeatureClient.connect("127.0.0.1:9042", user="fp_service", password="x")
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.0.0.1:19042", ("10.0.0.1", 19042)),
+        ("db1", ("db1", 9042)),
+        ("[::1]:19042", ("::1", 19042)),
+        ("[::1]", ("::1", 9042)),
+        ("fe80::1", ("fe80::1", 9042)),
+    ],
+)
+def test_addresses_may_be_names_or_of_either_kind(address: str, expected: tuple[str, int]) -> None:
+    """Without a port it is the usual one."""
+    assert contact(address) == expected
+
+
+@pytest.mark.parametrize("at", [True, 1.5, float("nan"), object(), b"2026-01-31"])
+def test_what_is_no_instant_is_refused(world: Deployed, at: Instant) -> None:
+    """An instant is a whole number of milliseconds, or a text."""
+    with pytest.raises(CallerError, match="write epoch milliseconds, or ISO-8601"):
+        world.client.prepare(["posts.action"]).get(["a"], at=at)
+
+
+def test_an_instant_may_be_any_whole_number(world: Deployed) -> None:
+    """Numpy's integers are numbers, too."""
+    prepared = world.client.prepare(["posts.views_30m"])
+
+    whole = [prepared.get(["a"], at=at).values for at in (NOW_MS, np.int64(NOW_MS), float(NOW_MS))]
+
+    assert whole[0] == whole[1] == whole[2]
+
+
+def test_a_client_is_not_pickled(world: Deployed) -> None:
+    """A connection belongs to a process; the message says what to do instead."""
+    with pytest.raises(CallerError, match=r"let each process call FeatureClient\.connect"):
+        copy.copy(world.client)

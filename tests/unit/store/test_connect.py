@@ -104,7 +104,7 @@ def busy(unanswered: int) -> tuple[BusySession, Connection]:
     """Return a connection over a busy session."""
     session = BusySession(unanswered)
     cluster: Any = None
-    return session, Connection(cluster, session, keyspace="k", address="h:1")
+    return session, Connection(lambda: (cluster, session), StoreSettings())
 
 
 def test_what_only_reads_is_asked_twice() -> None:

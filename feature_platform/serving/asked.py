@@ -1,0 +1,75 @@
+"""What else a caller passes, checked where it comes in: names, addresses, instants."""
+
+import math
+import operator
+import re
+from collections.abc import Iterable
+from typing import SupportsIndex
+
+from feature_platform.clock import from_iso
+from feature_platform.errors import CallerError
+
+Instant = SupportsIndex | float | str
+"""Epoch milliseconds, or ISO-8601."""
+CQL_PORT = 9042
+PORT_MAX = 65_535
+_ADDRESS = re.compile(
+    r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:\[\]]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*))"
+    r"(?::(?P<port>[0-9]{1,5}))?",
+)
+"""A name or an IPv4 address with or without a port, or an IPv6 one, in brackets if with a port."""
+
+
+def names_asked(what: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Return a list of texts as a tuple.
+
+    Args:
+        what: What they are, for the error.
+        names: What was passed.
+
+    Raises:
+        CallerError: It is one text, or holds something that is none.
+    """
+    if isinstance(names, str | bytes) or not isinstance(names, Iterable):
+        msg = f"{what} is {names!r}, not a list; write [{names!r}]"
+        raise CallerError(msg)
+    listed = tuple(names)
+    for place, name in enumerate(listed):
+        if not isinstance(name, str):
+            msg = f"{what}[{place}] is {name!r}, not a text"
+            raise CallerError(msg)
+    return listed
+
+
+def contact(address: str) -> tuple[str, int]:
+    """Return host and port of an address such as `10.0.0.1:9042`, `db1` or `[::1]:9042`.
+
+    Raises:
+        CallerError: It is none.
+    """
+    found = _ADDRESS.fullmatch(address)
+    host = found["ipv6"] or found["host"] if found else ""
+    port = int(found["port"] or CQL_PORT) if found else 0
+    if not host or not 0 < port <= PORT_MAX:
+        msg = f"{address!r} is no address of the store; write HOST:PORT, such as 10.0.0.1:9042"
+        raise CallerError(msg)
+    return host, port
+
+
+def instant_ms(at: Instant | None) -> int | None:
+    """Return an instant as epoch milliseconds; None stays None, which means now.
+
+    Raises:
+        CallerError: It is neither a whole number nor a text.
+        ValueError: The text is not ISO-8601.
+    """
+    if at is None:
+        return None
+    if isinstance(at, str):
+        return from_iso(at)
+    if isinstance(at, float) and math.isfinite(at) and at.is_integer():
+        return int(at)
+    if isinstance(at, SupportsIndex) and not isinstance(at, bool):
+        return operator.index(at)
+    msg = f"at is {at!r}; write epoch milliseconds, or ISO-8601 such as '2026-01-31T15:37:00Z'"
+    raise CallerError(msg)
