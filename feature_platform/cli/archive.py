@@ -6,9 +6,11 @@ from typing import Annotated, Any
 import typer
 from rich.status import Status
 
-from feature_platform.cli.output import EXIT_FAILED, console, print_json
+from feature_platform.cli.interrupt import interruptible
+from feature_platform.cli.output import EXIT_FAILED, complain, console, print_json, say
 from feature_platform.cli.produce import find_source
 from feature_platform.settings import Settings
+from feature_platform.words import counted
 
 Json = Annotated[bool, typer.Option("--json", help="Print what each log holds as JSON.")]
 
@@ -38,21 +40,25 @@ def archive(
     found = [find_source(settings, name) for name in sources]
     facts: list[dict[str, Any]] = []
     failed = False
+    words = f"what was committed stays; to archive the rest: fp archive {' '.join(sources)}"
     for source in found:
-        with console.status(f"{source.name}: starting Spark") as status:
+        with (
+            interruptible(lambda: words),
+            console.status(f"{source.name}: starting Spark") as status,
+        ):
             progress = _Progress(source.name, status)
             try:
                 done = run(settings, source, progress, accept_gap=accept_gap)
             except FeaturePlatformError as error:
                 failed = True
-                console.print(f"error: {error}", markup=False, soft_wrap=True)
+                complain(str(error))
                 facts.append({"source": source.name, "error": str(error)})
                 continue
         facts.append(done.to_json())
         if not as_json:
-            typer.echo(
-                f"{done.source}: {done.added} records archived; the log holds {done.records} "
-                f"in {done.files} files, {done.bytes} bytes"
+            say(
+                f"{done.source}: {counted(done.added, 'record')} archived; the log holds "
+                f"{done.records:,} in {counted(done.files, 'file')}, {counted(done.bytes, 'byte')}"
             )
     if as_json:
         print_json(facts)

@@ -10,7 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from feature_platform.cli.output import console, message
+from feature_platform.cli.output import console, message, one_line, styled
 from feature_platform.local.stack import Progress
 
 STYLES = {"up": "green", "stopped": "dim", "failed": "bold red"}
@@ -58,9 +58,11 @@ class Board:
         for server, phase in self._phases.items():
             if phase in STYLES or phase == "waiting":
                 table.add_row(
-                    server, Text(f"{phase}{self._seconds(server)}", style=STYLES.get(phase, "dim"))
+                    server, styled(f"{phase}{self._seconds(server)}", STYLES.get(phase, "dim"))
                 )
             else:
                 seconds = time.monotonic() - self._began
-                table.add_row(server, Spinner("dots", text=f"{phase} {seconds:.0f} s"))
+                table.add_row(
+                    server, Spinner("dots", text=Text(one_line(f"{phase} {seconds:.0f} s")))
+                )
         return table

@@ -1,4 +1,4 @@
-"""`fp plan`, `apply`, `wait`, `stop`, `delete`: what would change, and changing it."""
+"""`fp plan`, `apply`, `stop`, `delete`: what would change, and changing it."""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.prompt import Confirm
+from rich.text import Text
 
-from feature_platform.cli.output import EXIT_FAILED, console, print_json
+from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.output import EXIT_FAILED, console, escape, message, print_json, say
+from feature_platform.cli.pushes import warn_of_pushes
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
     from feature_platform.definition.loading import Project
     from feature_platform.deploy.apply import Outcome
     from feature_platform.deploy.world import World
+    from feature_platform.plan.planner import Plan
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="[FS]...", help="Feature sets; all without any.")
@@ -41,7 +45,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (plan, apply, wait, stop, delete):
+    for command in (plan, apply, stop, delete):
         app.command()(command)
 
 
@@ -61,10 +65,11 @@ def plan(
     project = _load(context.obj)
     with open_project(context.obj) as world:
         plans = make_plans(world, project, names or (), reset=reset or (), start_empty=start_empty)
+    warn_of_pushes(context.obj, project)
     if as_json:
         print_json([item.to_json() for item in plans])
     else:
-        typer.echo("\n\n".join(explain(item) for item in plans) or "no feature sets are defined")
+        say("\n\n".join(explain(item) for item in plans) or _nothing(context.obj, project))
     _fail_if(bool(project.problems) and not names)
 
 
@@ -79,13 +84,13 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Do what `fp plan` shows; return when every new job's first checkpoint is complete."""
-    from feature_platform.deploy.apply import apply as execute_all
     from feature_platform.deploy.apply import make_plans
     from feature_platform.plan.explain import explain
 
     _check_reset(names, reset)
     project = _load(context.obj)
-    with open_project(context.obj) as world:
+    walked = Walked("fp apply", _options_of(reset, start_empty, accept_differences))
+    with interruptible(walked.in_words), open_project(context.obj) as world:
         plans = make_plans(
             world,
             project,
@@ -94,59 +99,50 @@ def apply(
             start_empty=start_empty,
             accept_differences=accept_differences,
         )
+        walked.expect(plans)
         for item in plans:
-            tell(explain(item))
+            message(explain(item))
+        warn_of_pushes(context.obj, project)
         if any(item.stages for item in plans):
             ask("Apply this?", yes=yes)
-        outcomes = execute_all(world, plans, lambda text: tell(f"  {text}"))
+        outcomes = [_walk(world, item, walked) for item in plans]
     if as_json:
         print_json([_outcome(outcome) for outcome in outcomes])
     for outcome in outcomes:
-        tell(_in_words(outcome))
+        message(_in_words(outcome))
     failed = any(outcome.error for outcome in outcomes)
     _fail_if(failed or (bool(project.problems) and not names))
 
 
-def wait(
-    context: typer.Context,
-    name: Name,
-    timeout: Annotated[float, typer.Option(min=0, help="Seconds.")] = 300.0,
-    *,
-    as_json: Json = False,
-) -> None:
-    """Return when all events sent so far are counted and written."""
-    from feature_platform.clock import to_iso
-    from feature_platform.deploy.wait import wait as wait_for
+def _walk(world: "World", plan: "Plan", walked: Walked) -> "Outcome":
+    from feature_platform.deploy.apply import apply as execute_all
 
-    with open_project(context.obj) as world, console.status(f"waiting for {name}"):
-        cut = wait_for(world, name, timeout_s=timeout)
-    if as_json:
-        print_json(
-            {
-                "featureset": name,
-                "attempt": cut.attempt,
-                "label": cut.label,
-                "recorded": to_iso(cut.recorded_ms),
-                "positions": dict(sorted(cut.positions.items())),
-            }
-        )
-    else:
-        events = sum(cut.positions.values())
-        typer.echo(
-            f"{name}: everything up to cut {cut.attempt}/{cut.label} is written ({events} events)"
-        )
+    walked.begin(plan)
+    (outcome,) = execute_all(world, [plan], walked.report)
+    walked.end()
+    return outcome
+
+
+def _options_of(reset: Sequence[str] | None, *flags: bool) -> str:
+    """Return the options that a command must be repeated with."""
+    chosen = zip(("--start-empty", "--accept-differences"), flags, strict=True)
+    options = [*(f"--reset {name}" for name in reset or ()), *(name for name, on in chosen if on)]
+    return " ".join(options)
 
 
 def stop(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
     """Stop a job with a savepoint; `fp apply` starts it again from there."""
     from feature_platform.deploy.control import stop as stop_job
 
-    with open_project(context.obj) as world:
-        snapshot = stop_job(world, name, lambda text: tell(f"  {text}"))
+    words = (
+        f"{name}: its job may be stopped by now; its savepoint is kept\nto finish: fp stop {name}"
+    )
+    with interruptible(lambda: words), open_project(context.obj) as world:
+        snapshot = stop_job(world, name, tell_stage)
     if as_json:
         print_json({"featureset": name, "state": snapshot.state, "savepoint": snapshot.savepoint})
     else:
-        typer.echo(f"{name}: {snapshot.state}; its savepoint is {snapshot.savepoint}")
+        say(f"{name}: {snapshot.state}; its savepoint is {snapshot.savepoint}")
 
 
 def delete(context: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = False) -> None:
@@ -155,14 +151,18 @@ def delete(context: typer.Context, name: Name, *, yes: Yes = False, as_json: Jso
     from feature_platform.deploy.control import make_delete_plan
     from feature_platform.plan.explain import explain
 
-    with open_project(context.obj) as world:
-        tell(explain(make_delete_plan(world, name)))
+    words = (
+        f"{name}: its job may be stopped by now\n"
+        f"to finish: fp delete {name}; to keep it: fp apply {name}"
+    )
+    with interruptible(lambda: words), open_project(context.obj) as world:
+        message(explain(make_delete_plan(world, name)))
         ask(f"Delete {name}?", yes=yes)
-        delete_featureset(world, name, lambda text: tell(f"  {text}"))
+        delete_featureset(world, name, tell_stage)
     if as_json:
         print_json({"featureset": name, "state": "deleted"})
     else:
-        typer.echo(f"{name}: deleted")
+        say(f"{name}: deleted")
 
 
 def _check_reset(names: Sequence[str] | None, reset: Sequence[str] | None) -> None:
@@ -182,7 +182,7 @@ def _load(settings: Settings) -> "Project":
 
     project = load_project(settings.featuresets)
     for problem in project.problems:
-        tell(str(problem))
+        message(str(problem))
     return project
 
 
@@ -207,8 +207,8 @@ def ask(question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         msg = "this changes something and nobody can be asked here; add --yes"
         raise typer.BadParameter(msg)
-    if not Confirm.ask(question, console=console, default=False):
-        tell("nothing was changed")
+    if not Confirm.ask(Text(escape(question)), console=console, default=False):
+        message("nothing was changed")
         raise SystemExit(EXIT_FAILED)
 
 
@@ -232,9 +232,15 @@ def _in_words(outcome: "Outcome") -> str:
     return f"{outcome.featureset}: done"
 
 
-def tell(text: str) -> None:
-    """Tell a person something, as it is: brackets are no markup, lines stay whole."""
-    console.print(text, markup=False, soft_wrap=True)
+def tell_stage(text: str) -> None:
+    """Tell a person a stage before it is done."""
+    message(f"  {text}")
+
+
+def _nothing(settings: Settings, project: "Project") -> str:
+    if project.problems:
+        return "no feature set loads; mend the mistakes above first"
+    return f"no feature sets are defined in {settings.featuresets}; `fp new NAME` writes one"
 
 
 def _fail_if(failed: bool) -> None:

@@ -6,11 +6,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from feature_platform.cli.changes import Json, Names, Yes, ask, tell
-from feature_platform.cli.output import EXIT_CHECKS_RED, EXIT_FAILED, console, print_json
+from feature_platform.cli.changes import Json, Names, Yes, ask
+from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.output import (
+    EXIT_CHECKS_RED,
+    EXIT_FAILED,
+    complain,
+    console,
+    message,
+    one_line,
+    output,
+    print_json,
+    styled,
+    table,
+)
 from feature_platform.cli.share import parse_share
 
 if TYPE_CHECKING:
@@ -60,21 +70,22 @@ def check(
     ask_for = Ask(span=_span(day or []), share=share, whole_log=repair)
     results: list[CheckResult] = []
     failed = False
-    with open_world(context.obj) as world:
+    walked = Walked("fp check", "--repair")
+    with interruptible(walked.in_words), open_world(context.obj) as world:
         for name in names or [item.featureset for item in world.registry.snapshots()]:
             try:
                 found = _checked(world, name, ask_for)
                 results += found.results
-                if repair and _repair(world, name, found, yes=yes):
+                if repair and _repair(world, name, found, walked, yes=yes):
                     del results[len(results) - len(found.results) :]
                     results += _checked(world, name, ask_for).results
             except FeaturePlatformError as error:
                 failed = True
-                console.print(f"error: {error}", markup=False, soft_wrap=True)
+                complain(str(error))
     if as_json:
         print_json([result.to_json() for result in results])
     else:
-        _show(results, Console())
+        _show(results, output)
     if any(result.status == "red" for result in results):
         raise SystemExit(EXIT_CHECKS_RED)
     if failed:
@@ -92,7 +103,7 @@ def _checked(world: "World", name: str, ask_for: "Ask") -> "Checked":
         return check(world, name, ask_for, report)
 
 
-def _repair(world: "World", name: str, found: "Checked", *, yes: bool) -> bool:
+def _repair(world: "World", name: str, found: "Checked", walked: Walked, *, yes: bool) -> bool:
     """Correct what is wrong, as a plan that is shown first; tell whether there was anything."""
     from feature_platform.checks.repair import make_repair_plan
     from feature_platform.deploy.execute import execute
@@ -102,18 +113,20 @@ def _repair(world: "World", name: str, found: "Checked", *, yes: bool) -> bool:
     if plan is None:
         return False
     _show(found.results, console)
-    tell(explain(plan))
+    message(explain(plan))
     ask(f"Correct rows of {name}?", yes=yes)
-    execute(plan, world, lambda text: tell(f"  {text}"))
+    walked.begin(plan)
+    execute(plan, world, walked.report)
+    walked.end()
     return True
 
 
 def _show(results: Sequence["CheckResult"], out: Console) -> None:
-    table = Table("feature set", "check", "", "what was compared")
+    shown = table("feature set", "check", "", "what was compared")
     for result in results:
-        verdict = Text(result.status, style=STYLES[result.status])
-        table.add_row(result.featureset, result.check, verdict, result.summary)
-    out.print(table)
+        verdict = styled(result.status, STYLES[result.status])
+        shown.add_row(result.featureset, result.check, verdict, one_line(result.summary))
+    out.print(shown)
     for result in results:
         lines = [f"{result.featureset}, {result.check}: {text}" for text in result.findings]
         if result.found > len(result.findings):
@@ -121,7 +134,7 @@ def _show(results: Sequence["CheckResult"], out: Console) -> None:
         if result.next_step:
             lines.append(f"  next: {result.next_step}")
         for line in lines:
-            out.print(line, markup=False, highlight=False, soft_wrap=True)
+            out.print(line, soft_wrap=True)
 
 
 def _span(days: Sequence[str]) -> "Span | None":

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
-from feature_platform.cli.output import EXIT_FAILED, console, message, print_json
+from feature_platform.cli.output import EXIT_FAILED, console, message, print_json, table
 from feature_platform.errors import CallerError, DefinitionError
+from feature_platform.words import counted
 
 if TYPE_CHECKING:
     from feature_platform.definition.loading import Project
@@ -50,6 +50,7 @@ def new(
     """Write a commented feature set to start from, and its source if there is none."""
     from feature_platform.definition.loading import SOURCES_FOLDER, load_project
     from feature_platform.definition.scaffold import scaffold_featureset, scaffold_source
+    from feature_platform.settings import SETTINGS_FILE
 
     folder = context.obj.featuresets
     _check_name(name, "feature set")
@@ -70,7 +71,12 @@ def new(
         _write(source_file, scaffold_source(source))
         project = load_project(folder)
     _write(target, scaffold_featureset(name, project.sources[source]))
-    message("edit what was written, then check it: [bold]fp validate[/]")
+    message("edit what was written, then check it: fp validate")
+    if not (context.obj.project / SETTINGS_FILE).exists():
+        message(
+            f"there is no {SETTINGS_FILE}, so all settings have their defaults: fp settings shows "
+            f"them, fp settings --toml > {SETTINGS_FILE} writes a commented file"
+        )
 
 
 def _check_name(name: str, what: str) -> None:
@@ -123,15 +129,17 @@ def _served(featureset: "FeatureSet") -> list[str]:
 
 def _show(project: "Project", folder: Path) -> None:
     for problem in project.problems:
-        console.print(str(problem), markup=False, soft_wrap=True)
+        message(str(problem))
+    if project.featuresets:
+        found = table("feature set", "source", "entity", "served", show_lines=True)
+        for featureset in project.featuresets.values():
+            served = "\n".join(", ".join(feature.served_names) for feature in featureset.features)
+            found.add_row(featureset.name, featureset.source.name, featureset.entity, served)
+        console.print(found)
     if project.problems:
-        message(f"{len(project.problems)} to mend")
-        return
-    if not project.featuresets:
-        message(f"no feature set in {folder}; write one with [bold]fp new NAME[/]")
-        return
-    table = Table("feature set", "source", "entity", "served", show_lines=True)
-    for featureset in project.featuresets.values():
-        served = "\n".join(", ".join(feature.served_names) for feature in featureset.features)
-        table.add_row(featureset.name, featureset.source.name, featureset.entity, served)
-    console.print(table)
+        right = counted(len(project.featuresets), "feature set")
+        message(
+            f"{counted(len(project.problems), 'mistake')} to correct; without mistakes: {right}"
+        )
+    elif not project.featuresets:
+        message(f"no feature set in {folder}; write one with fp new NAME")

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import psutil
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from feature_platform.cli.output import EXIT_CHECKS_RED, console, message
+from feature_platform.cli.output import (
+    EXIT_CHECKS_RED,
+    PlainConsole,
+    console,
+    message,
+    output,
+    say,
+    styled,
+    table,
+)
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.settings import Settings
 
@@ -96,7 +103,7 @@ def _story(settings: Settings, flights: int | None) -> Iterator["Story"]:
         world = stack.enter_context(open_world(settings))
         served = stack.enter_context(open_served(settings))
         title = f"feature platform, Dagster at {settings.dagster.url}"
-        screen = stack.enter_context(Screen(console=Console(highlight=False), title=title))
+        screen = stack.enter_context(Screen(console=PlainConsole(), title=title))
         story = Story(
             settings=settings, world=world, served=served, screen=screen, flights_max=flights
         )
@@ -120,22 +127,21 @@ def _end(story: "Story") -> None:
     try:
         story.end()
     except FeaturePlatformError as error:
-        console.print(str(error), markup=False)
+        message(str(error))
 
 
 def _show(verdicts: "Sequence[Verdict]") -> None:
-    table = Table("feature set", "entities", "served values", "wrong", "dead letters", "verdict")
+    shown = table("feature set", "entities", "served values", "wrong", "dead letters", "verdict")
     for verdict in verdicts:
-        table.add_row(
+        shown.add_row(
             verdict.featureset,
             f"{verdict.entities:,}",
             f"{verdict.values:,}",
             f"{len(verdict.wrong):,}",
             " / ".join(f"{count:,}" for count in verdict.dead_letters),
-            "[green]equal[/]" if verdict.is_right else "[bold red]differs[/]",
+            styled("equal", "green") if verdict.is_right else styled("differs", "bold red"),
         )
-    out = Console(highlight=False)
-    out.print(table)
+    output.print(shown)
     for verdict in verdicts:
         for line in verdict.wrong[:WRONG_SHOWN_MAX]:
-            out.print(line, markup=False, soft_wrap=True)
+            say(line)

@@ -1,16 +1,28 @@
 """The command `fp`: assembles the command groups, one module each; errors end as exit codes."""
 
+import io
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from feature_platform.cli.output import fail
+from feature_platform.cli.output import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    complain,
+    console,
+    message,
+    say,
+)
+from feature_platform.cli.trouble import in_words
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.settings import load_settings
 
@@ -18,13 +30,16 @@ GROUPS = (
     "stack",
     "definitions",
     "changes",
+    "waiting",
     "recovery",
     "trial",
+    "catalogue",
     "reading",
     "status",
     "produce",
     "archive",
     "check",
+    "settings",
     "roles",
     "demo",
 )
@@ -50,6 +65,12 @@ def build() -> typer.Typer:
     return app
 
 
+def _show_version(value: bool) -> None:
+    if value:
+        say(f"feature-platform {version('feature-platform')}, Python {sys.version.split()[0]}")
+        raise typer.Exit
+
+
 def _options(
     context: typer.Context,
     project: Annotated[
@@ -61,6 +82,12 @@ def _options(
             resolve_path=True,
         ),
     ] = Path(),
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version, and end."
+        ),
+    ] = False,
 ) -> None:
     context.obj = load_settings(project)
 
@@ -73,10 +100,52 @@ def main() -> NoReturn:
     """
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs ignore SIGINT
         signal.signal(number, signal.default_int_handler)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot write is escaped
+            stream.reconfigure(errors="backslashreplace")
+    code = run(sys.argv[1:])
     try:
-        build()()
-    except FeaturePlatformError as error:
-        if os.environ.get("FP_DEBUG") == "1":
-            raise
-        fail(error)
-    sys.exit(0)
+        sys.stdout.flush()
+    except OSError as error:
+        code = _failed(error)
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return its exit code; what is expected to fail is told in words."""
+    try:
+        code = build()(list(arguments), prog_name="fp", standalone_mode=False)
+    except typer.TyperException as error:
+        _show_wrong_use(error)
+        return int(getattr(error, "exit_code", EXIT_FAILED))
+    except typer.Abort:
+        complain("nobody answered")
+        return EXIT_FAILED
+    except (FeaturePlatformError, OSError, UnicodeDecodeError) as error:
+        return _failed(error)
+    if code == EXIT_INTERRUPTED:
+        message("interrupted")
+    return code if isinstance(code, int) else 0
+
+
+def _show_wrong_use(error: typer.TyperException) -> None:
+    """Print usage and mistake; arguments may hold anything."""
+    text = io.StringIO()
+    getattr(error, "show", lambda file: file.write(str(error)))(file=text)
+    console.print(text.getvalue().rstrip("\n"), soft_wrap=True)
+
+
+def _failed(error: FeaturePlatformError | OSError | UnicodeDecodeError) -> int:
+    if os.environ.get("FP_DEBUG") == "1":
+        raise error
+    if isinstance(error, BrokenPipeError):  # nobody reads on, as in `fp plan | head -1`
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_FAILED
+    if isinstance(error, OSError):
+        complain(in_words(error))
+    elif isinstance(error, UnicodeDecodeError):
+        complain(f"a file or answer is not UTF-8: {error}; FP_DEBUG=1 shows which")
+    else:
+        complain(str(error))
+    return EXIT_FAILED

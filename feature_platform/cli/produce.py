@@ -1,28 +1,34 @@
 """`fp produce`: sends the lines of a file, or of standard input, as events."""
 
-import shutil
-import sys
-import tempfile
+import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO, cast
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from feature_platform.cli.output import EXIT_FAILED, console, message, print_json
+from feature_platform.cli.lines import LINE_BYTES_MAX, STDIN, open_file, read_lines
+from feature_platform.cli.output import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    console,
+    message,
+    print_json,
+    say,
+)
 from feature_platform.cli.shift import last_time_ms, shift
 from feature_platform.clock import SystemClock
 from feature_platform.settings import Settings
+from feature_platform.words import counted
 
 if TYPE_CHECKING:
     from feature_platform.broker.sender import EventSender, Tally
     from feature_platform.definition.model import Source
 
-STDIN = "-"
-EXIT_INTERRUPTED = 130
 SHOW_EVERY = 2_000
 NO_TIME = "its event time cannot be read, so it cannot be moved"
+TOO_LONG = f"a line of more than {LINE_BYTES_MAX} bytes (LINE_BYTES_MAX); does it lack line breaks?"
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +46,9 @@ def produce(
     shift_to_now: Annotated[
         bool, typer.Option("--shift-to-now", help="Move event times so that the last one is now.")
     ] = False,
+    skip: Annotated[
+        int, typer.Option(min=0, help="Leave out so many events at the beginning, sent before.")
+    ] = 0,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print sent and refused as JSON.")
     ] = False,
@@ -47,25 +56,39 @@ def produce(
     """Send each line of a file as one event, as it is.
 
     What a job cannot read becomes a dead letter there. Refused, and reported here, is what the
-    broker does not take, and with --shift-to-now a line whose event time cannot be read. Empty
-    lines are left out.
+    broker does not take, and with --shift-to-now a line whose event time cannot be read. Blank
+    lines are left out, and count for --skip as nothing.
     """
     from feature_platform.broker.sender import EventSender
 
     settings: Settings = context.obj
     found = find_source(settings, source)
     with ExitStack() as stack:
-        lines = stack.enter_context(open_lines(file, again=shift_to_now))
+        lines = stack.enter_context(open_file(file, "--file", again=shift_to_now))
         sender = EventSender(settings.kafka, found.topic)
         try:
             with sender:
-                _send(lines, sender, rate, found.event_time if shift_to_now else None)
+                _send(lines, sender, rate, found.event_time if shift_to_now else None, skip)
         except KeyboardInterrupt:
             _report(found.topic, sender.tally, as_json=as_json)
+            done = skip + sender.tally.sent + sender.tally.refused
+            options = [*(["--rate", f"{rate:g}"] if rate else [])]
+            options += ["--shift-to-now"] if shift_to_now else []
+            message(f"interrupted; {_rest(source, file, done, options)}")
             raise SystemExit(EXIT_INTERRUPTED) from None
     _report(found.topic, sender.tally, as_json=as_json)
     if sender.tally.refused:
         raise SystemExit(EXIT_FAILED)
+
+
+def _rest(source: str, file: Path, done: int, options: list[str]) -> str:
+    """Say how the events that are left are sent, without sending any twice."""
+    command = shlex.join(
+        ["fp", "produce", source, "--file", str(file), "--skip", str(done), *options]
+    )
+    if str(file) == STDIN:
+        return f"to send the rest, give the same input again: ... | {command}"
+    return f"to send the rest: {command}"
 
 
 def find_source(settings: Settings, name: str) -> "Source":
@@ -86,39 +109,24 @@ def find_source(settings: Settings, name: str) -> "Source":
     raise typer.BadParameter(msg)
 
 
-def open_lines(file: Path, *, again: bool) -> BinaryIO:
-    """Open a file or standard input; what must be read twice, and cannot be, is copied first.
-
-    Raises:
-        typer.BadParameter: The file cannot be read.
-    """
-    if str(file) != STDIN:
-        try:
-            return file.open("rb")
-        except OSError as error:
-            msg = f"{file}: {error.strerror}"
-            raise typer.BadParameter(msg, param_hint="--file") from error
-    if not again:
-        return sys.stdin.buffer
-    copy = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    shutil.copyfileobj(sys.stdin.buffer, copy)
-    copy.seek(0)
-    return cast("BinaryIO", copy)
-
-
-def _send(file: BinaryIO, sender: "EventSender", rate: float, moved_column: str | None) -> None:
+def _send(
+    file: BinaryIO, sender: "EventSender", rate: float, moved_column: str | None, skip: int
+) -> None:
     from feature_platform.broker.sender import Pace
 
     by_ms = 0
     if moved_column is not None:
-        by_ms = SystemClock().now_ms() - (last_time_ms(_lines(file), moved_column) or 0)
+        times = (line for _, line in read_lines(file) if line is not None)
+        by_ms = SystemClock().now_ms() - (last_time_ms(times, moved_column) or 0)
         file.seek(0)
     pace = Pace(rate)
     with console.status("sending") as status:
-        for count, line in enumerate(_lines(file)):
-            event = line if moved_column is None else shift(line, moved_column, by_ms)
+        for count, line in enumerate(_events(file, skip)):
+            event = (
+                line if moved_column is None or line is None else shift(line, moved_column, by_ms)
+            )
             if event is None:
-                sender.tally.refuse(NO_TIME)
+                sender.tally.refuse(TOO_LONG if line is None else NO_TIME)
                 continue
             pace.step()
             sender.send(event)
@@ -126,11 +134,10 @@ def _send(file: BinaryIO, sender: "EventSender", rate: float, moved_column: str 
                 status.update(f"{sender.tally.sent:,} sent")
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    for line in file:
-        stripped = line.rstrip(b"\r\n")
-        if stripped.strip():
-            yield stripped
+def _events(file: BinaryIO, skip: int) -> Iterator[bytes | None]:
+    for count, (_, line) in enumerate(read_lines(file)):
+        if count >= skip:
+            yield line
 
 
 def _report(topic: str, tally: "Tally", *, as_json: bool) -> None:
@@ -138,6 +145,6 @@ def _report(topic: str, tally: "Tally", *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
     else:
-        typer.echo(f"{tally.sent} sent to {topic}, {tally.refused} refused")
+        say(f"{counted(tally.sent, 'event')} sent to {topic}, {tally.refused:,} refused")
     for reason, count in tally.reasons.items():
         message(f"  {count:,} refused: {reason}")

@@ -1,27 +1,35 @@
 """`fp get` and `fp rows`: served values, and the stored rows they come from."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from feature_platform.cli.output import EXIT_FAILED, print_json
+from feature_platform.cli.lines import open_file, read_lines
+from feature_platform.cli.output import EXIT_FAILED, cell, one_line, output, print_json, say, table
 from feature_platform.clock import from_iso
 from feature_platform.settings import Role, Settings, password
 
 if TYPE_CHECKING:
     from feature_platform.registry.cql import CqlRegistry
-    from feature_platform.serving.client import FeatureClient
+    from feature_platform.serving.client import FeatureClient, PreparedFeatures
     from feature_platform.store.cql import CqlTiles
 
-STDIN = "-"
-SIDE_BY_SIDE_MAX = 6
+KEY_BYTES_MAX = 65_536
+"""Of a line of a key file: a key is much shorter, and a file without lines is no list of keys."""
 READER: Role = "service"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """A key of an entity, and where it was read."""
+
+    text: str
+    place: str = ""
+    """File and line; empty for one of the command's own arguments."""
 
 
 def register(app: typer.Typer) -> None:
@@ -46,8 +54,11 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show the served values of entities, now or as of a past instant."""
+    from feature_platform.cli.answers import show_answers, young_names
+
     at_ms = None if at is None else _instant(at)
-    keys = [*(entity or ()), *(more or ()), *_read_keys(entities_file)]
+    keys = [Key(text=key) for key in (*(entity or ()), *(more or ()))]
+    keys += [] if entities_file is None else _read_keys(entities_file)
     if not keys:
         msg = "name at least one: --entity K, or --entities-file F"
         raise typer.BadParameter(msg, param_hint="--entity")
@@ -58,13 +69,35 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
         size = client.limits.entities_max
         for first in range(0, len(keys), size):
             part = keys[first : first + size]
-            answers += prepared.get(part, at=at_ms, explain=explain).to_dicts()
+            answers += _ask(prepared, part, at_ms, explain=explain)
+        young = young_names(client, featureset, prepared.names, at_ms)
     if as_json:
         print_json(answers)
     else:
-        _show_answers(answers)
+        show_answers(answers, young)
     if any(answer["status"] == "unavailable" for answer in answers):
         raise SystemExit(EXIT_FAILED)
+
+
+def _ask(
+    prepared: "PreparedFeatures", keys: Sequence[Key], at_ms: int | None, *, explain: bool
+) -> list[dict[str, Any]]:
+    """Return the answers for some keys.
+
+    Raises:
+        CallerError: One of them is no key; the message names the line that it was read from.
+    """
+    from feature_platform.errors import CallerError
+
+    try:
+        return prepared.get([key.text for key in keys], at=at_ms, explain=explain).to_dicts()
+    except CallerError as error:
+        told = str(error)
+        place = next((key.place for key in keys if key.place and repr(key.text) in told), "")
+        if not place:
+            raise
+        msg = f"{place}: {told}"
+        raise type(error)(msg) from error
 
 
 def rows(
@@ -87,11 +120,14 @@ def rows(
     if as_json:
         print_json(found)
         return
-    table = Table("level", "start", "bytes", "values")
+    if not found:
+        say(f"no rows of {entity} in {featureset}")
+        return
+    shown = table("level", "start", "bytes", "values")
     for tile in found:
-        values = ", ".join(f"{name}={value}" for name, value in tile["values"].items())
-        table.add_row(tile["level"], tile["start"], str(len(tile["bytes"]) // 2), values)
-    Console().print(table if found else f"no rows of {entity} in {featureset}")
+        values = ", ".join(f"{name}={cell(value)}" for name, value in tile["values"].items())
+        shown.add_row(tile["level"], tile["start"], str(len(tile["bytes"]) // 2), values)
+    output.print(shown)
 
 
 def open_client(settings: Settings) -> "FeatureClient":
@@ -127,48 +163,20 @@ def _instant(text: str) -> int:
         raise typer.BadParameter(msg, param_hint="--at") from error
 
 
-def _read_keys(file: Path | None) -> list[str]:
-    if file is None:
-        return []
-    try:
-        text = sys.stdin.read() if str(file) == STDIN else file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{file}: {error}"
-        raise typer.BadParameter(msg, param_hint="--entities-file") from error
-    return [line for line in text.splitlines() if line]
+def _read_keys(path: Path) -> Iterator[Key]:
+    """Yield the keys of a file, one a line; blank lines are none.
 
-
-def _show_answers(answers: Sequence[dict[str, Any]]) -> None:
-    """Print entities side by side if they are few, else one a line."""
-    console = Console()
-    if len(answers) <= SIDE_BY_SIDE_MAX:
-        table = Table("feature", *(answer["entity"] for answer in answers))
-        table.add_row("status", *(answer["status"] for answer in answers), end_section=True)
-        for name in answers[0]["values"]:
-            table.add_row(name, *(_cell(answer["values"][name]) for answer in answers))
-    else:
-        table = Table("entity", "status", *answers[0]["values"])
-        for answer in answers:
-            values = map(_cell, answer["values"].values())
-            table.add_row(answer["entity"], answer["status"], *values)
-    console.print(table)
-    for answer in answers:
-        if "error" in answer:
-            console.print(f"{answer['entity']}: {answer['error']}", markup=False)
-        for name, receipt in answer.get("receipt", {}).get("features", {}).items():
-            line = _receipt_line(answer["entity"], name, receipt)
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _receipt_line(entity: str, name: str, receipt: dict[str, Any]) -> str:
-    span = f"[{receipt['from']}, {receipt['to']})" if receipt["from"] else "all of time"
-    found = [tile for tile in receipt["tiles"] if tile["place"] != "absent"]
-    tiles = ", ".join(f"{tile['level']} {tile['start']} ({tile['place']})" for tile in found)
-    empty = len(receipt["tiles"]) - len(found)
-    return f"{entity} {name}: {span} of tiles {tiles or 'none'}; {empty} more without events"
+    Raises:
+        typer.BadParameter: The file cannot be read, or a line of it is no text.
+    """
+    with open_file(path, "--entities-file") as file:
+        for number, line in read_lines(file, limit=KEY_BYTES_MAX):
+            place = f"{path}:{number}"
+            if line is None:
+                msg = f"{place}: longer than {KEY_BYTES_MAX} bytes (KEY_BYTES_MAX); one key a line"
+                raise typer.BadParameter(msg, param_hint="--entities-file")
+            try:
+                yield Key(text=line.decode("utf-8"), place=place)
+            except UnicodeDecodeError as error:
+                msg = f"{place}: {one_line(str(error))}; save the file as UTF-8"
+                raise typer.BadParameter(msg, param_hint="--entities-file") from error

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from feature_platform.cli.changes import Json, Name, Yes, ask, open_project, tell
-from feature_platform.cli.output import print_json
+from feature_platform.cli.changes import Json, Name, Yes, ask, open_project
+from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.output import message, print_json, say
 
 if TYPE_CHECKING:
     from feature_platform.plan.snapshot import Snapshot
@@ -41,19 +42,23 @@ def recover(
     from feature_platform.errors import RestoreFailedError
     from feature_platform.plan.explain import explain
 
-    with open_project(context.obj) as world:
+    options = " ".join([*(["--from", start] if start else []), *_age(accepted=accept_age)])
+    walked = Walked("fp recover", options)
+    with interruptible(walked.in_words), open_project(context.obj) as world:
         plan = make_recover_plan(world, name, start, accept_age=accept_age)
-        tell(explain(plan))
+        message(explain(plan))
         ask(f"Start {name} again?", yes=yes)
+        walked.begin(plan)
         try:
-            done = execute(plan, world, lambda text: tell(f"  {text}"))
+            done = execute(plan, world, walked.report)
         except RestoreFailedError as error:
             if start is not None:
                 raise
-            tell(f"{error}; what is left is the store")
+            message(f"{error}; what is left is the store")
             plan = make_recover_plan(world, name, "store", accept_age=accept_age)
-            tell(explain(plan))
-            done = execute(plan, world, lambda text: tell(f"  {text}"))
+            message(explain(plan))
+            walked.begin(plan)
+            done = execute(plan, world, walked.report)
     _report(name, done, "runs again", as_json=as_json)
 
 
@@ -70,12 +75,18 @@ def rollback(
     from feature_platform.deploy.recover import make_rollback_plan
     from feature_platform.plan.explain import explain
 
-    with open_project(context.obj) as world:
+    walked = Walked("fp rollback", " ".join(_age(accepted=accept_age)))
+    with interruptible(walked.in_words), open_project(context.obj) as world:
         plan = make_rollback_plan(world, name, accept_age=accept_age)
-        tell(explain(plan))
+        message(explain(plan))
         ask(f"Roll {name} back?", yes=yes)
-        done = execute(plan, world, lambda text: tell(f"  {text}"))
+        walked.begin(plan)
+        done = execute(plan, world, walked.report)
     _report(name, done, "is what it was before the upgrade", as_json=as_json)
+
+
+def _age(*, accepted: bool) -> list[str]:
+    return ["--accept-age"] if accepted else []
 
 
 def _report(name: str, done: "Snapshot | None", words: str, *, as_json: bool) -> None:
@@ -89,4 +100,4 @@ def _report(name: str, done: "Snapshot | None", words: str, *, as_json: bool) ->
             }
         )
     else:
-        typer.echo(f"{name}: {words}")
+        say(f"{name}: {words}")

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Column, Table
+from rich.text import Text
 
-from feature_platform.cli.output import EXIT_FAILED, message, print_json
+from feature_platform.cli.output import EXIT_FAILED, message, output, print_json, say, styled
 from feature_platform.clock import SystemClock, to_iso
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.settings import Settings
@@ -88,22 +88,21 @@ def _server(server: "ServerStatus") -> dict[str, Any]:
 
 
 def _show(servers: Sequence["ServerStatus"], healths: Sequence["Health"]) -> None:
-    console = Console(highlight=False)
     table = Table("server", "state", "address", "memory", "up for")
     for server in servers:
         memory = f"{server.resident_bytes / 1024**2:.0f} MiB" if server.pid else "-"
         minutes = f"{server.uptime_ms / 60_000:.0f} min" if server.pid else "-"
         table.add_row(server.name, _coloured(server.state), server.address, memory, minutes)
-    console.print(table)
+    output.print(table)
     if healths:
-        console.print(_jobs(healths))
-        console.print(_kernels(healths))
+        output.print(_jobs(healths))
+        output.print(_kernels(healths))
     for health in healths:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in health.dead_letters.items())
         for line in _failures(health):
-            console.print(line, soft_wrap=True, markup=False)
+            say(line)
         if reasons:
-            console.print(f"dead letters of {health.featureset}: {reasons}", soft_wrap=True)
+            say(f"dead letters of {health.featureset}: {reasons}")
 
 
 def _jobs(healths: Sequence["Health"]) -> Table:
@@ -137,11 +136,11 @@ def _kernels(healths: Sequence["Health"]) -> Table:
     return table
 
 
-def _kernel(health: "Health") -> list[str]:
+def _kernel(health: "Health") -> list[str | Text]:
     told = health.metrics
     recovered, hot = told.whole("recovered"), told.hot
     return [
-        "-" if recovered is None else "yes" if recovered else "[yellow]no[/]",
+        "-" if recovered is None else "yes" if recovered else styled("no", "yellow"),
         "-" if hot is None else f"{hot:.1%}",
         *(_count(told.whole(name)) for name in ("read_back_rows", "undone_rows")),
         _count(len(health.refused) or told.whole("fenced")),
@@ -173,8 +172,8 @@ def _count(value: int | None) -> str:
     return f"{value:,}"
 
 
-def _coloured(state: str) -> str:
-    return f"[{COLOURS.get(state, 'yellow')}]{state}[/]"
+def _coloured(state: str) -> Text:
+    return styled(state, COLOURS.get(state, "yellow"))
 
 
 def _ago(time_ms: int) -> str:

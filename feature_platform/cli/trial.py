@@ -1,16 +1,17 @@
 """`fp try`: a changed definition beside the deployed one, and what it counts."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.live import Live
 
-from feature_platform.cli.output import console, print_json
+from feature_platform.cli.interrupt import interruptible
+from feature_platform.cli.output import console, message, output, print_json, say
 from feature_platform.cli.share import parse_share
 from feature_platform.settings import Settings
+from feature_platform.words import counted
 
 if TYPE_CHECKING:
     from feature_platform.definition.model import FeatureSet
@@ -37,7 +38,12 @@ def try_(
         float, typer.Option(min=0.1, max=MINUTES_MAX, help="How far back events are counted.")
     ] = 10.0,
     seconds: Annotated[
-        float | None, typer.Option(min=0, help="How long it goes on live; else as long as back.")
+        float | None,
+        typer.Option(
+            min=0,
+            help="For how long live events are counted after the past ones; 0 ends with the past, "
+            "without it as long as --minutes.",
+        ),
     ] = None,
     entity: Annotated[list[str] | None, typer.Option(help="Key to look at; repeatable.")] = None,
     *,
@@ -55,18 +61,45 @@ def try_(
     wanted = _wanted(context.obj, name)
     past_ms = round(minutes * 60_000)
     live_s = minutes * 60 if seconds is None else seconds
+    words = (
+        f"the trial of {name} is removed. If the removal was broken off, too, "
+        f"the next fp try {name}, or fp delete {name}, finishes it"
+    )
     with (
+        interruptible(lambda: words),
         open_world(context.obj) as world,
-        trial(world, wanted, past_ms=past_ms, report=_tell, share=share) as running,
+        trial(world, wanted, past_ms=past_ms, report=message, share=share) as running,
     ):
         found = _follow(world, running, name, keys, live_s)
         facts = _facts(world, running, name, sample, found)
     if as_json:
         print_json(facts)
         return
-    from feature_platform.cli.trial_view import table_of
+    from feature_platform.cli.trial_view import summary, table_of
 
-    Console().print(table_of(found))
+    if found:
+        output.print(table_of(found))
+        for line in summary(facts["summary"]):
+            say(line)
+    else:
+        say(_quiet(facts, minutes, sample))
+    if letters := facts["dead_letters"]:
+        say(f"{counted(letters, 'event')} could not be read, and would be dead letters")
+
+
+def _quiet(facts: Mapping[str, Any], minutes: float, sample: str) -> str:
+    """Say why there is nothing to see, and what to do about it."""
+    events, topic = facts["events"], facts["topic"]
+    if not events:
+        return (
+            f"topic {topic} got no event in the last {minutes:g} minutes, and none since: nothing "
+            f"was counted. Send some (fp produce), or look further back: --minutes {MINUTES_MAX}"
+        )
+    return (
+        f"the trial met no entity: of {counted(events, 'event')} of topic {topic}, none counts. "
+        f"The query filters them, they cannot be read, or their entities are not in the sample of "
+        f"{sample}"
+    )
 
 
 def _follow(
@@ -78,13 +111,16 @@ def _follow(
 
     deployed = world.registry.snapshot(name)
     if deployed and deployed.entity != running.snapshot.entity:
-        _tell(f"the deployed {name} is about {deployed.entity}: nothing to compare with")
+        message(f"the deployed {name} is about {deployed.entity}: nothing to compare with")
         deployed = None
     with console.status("counting the past"):
         wait_for(world, running.snapshot, timeout_s=CATCH_UP_S)
     end_s = time.monotonic() + live_s
     try:
-        _tell(f"the past is counted; going on for {live_s:.0f} s, Ctrl-C ends it")
+        live = (
+            f"counting live events for {live_s:.0f} s, Ctrl-C ends it" if live_s else "that is all"
+        )
+        message(f"the past is counted; {live}")
         with Live(console=console, auto_refresh=False, transient=True) as screen:
             while (left_s := end_s - time.monotonic()) > 0:
                 if console.is_terminal:
@@ -92,21 +128,28 @@ def _follow(
                     screen.update(table_of(found), refresh=True)
                 time.sleep(min(REFRESH_S, left_s))
     except KeyboardInterrupt:
-        _tell("ended before its time")
+        message("ended before its time")
     return look(world, running, deployed, keys, ENTITIES_SHOWN)
 
 
 def _facts(
     world: "World", running: "Trial", name: str, sample: str, found: list[dict[str, Any]]
 ) -> dict[str, Any]:
+    from feature_platform.cli.trial_view import count
     from feature_platform.clock import to_iso
 
-    letters = world.topics.end_offsets(running.snapshot.job["dead_letter_topic"])
+    snapshot, topics = running.snapshot, world.topics
+    letters = topics.end_offsets(snapshot.job["dead_letter_topic"])
+    ends = topics.end_offsets(snapshot.topic)
+    begins = topics.offsets_at(snapshot.topic, running.from_ms)
     return {
         "featureset": name,
         "from": to_iso(running.from_ms),
         "sample": sample,
+        "topic": snapshot.topic,
+        "events": sum(ends.values()) - sum(begins.get(part, end) for part, end in ends.items()),
         "dead_letters": sum(letters.values()),
+        "summary": count(found),
         "entities": found,
     }
 
@@ -127,7 +170,3 @@ def _wanted(settings: Settings, name: str) -> "FeatureSet":
         return project.featuresets[name]
     project.checked()  # it may be in a file with a mistake
     raise UnknownFeatureError(unknown("feature set", name, project.featuresets))
-
-
-def _tell(text: str) -> None:
-    console.print(text, markup=False, soft_wrap=True)

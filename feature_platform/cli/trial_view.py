@@ -1,17 +1,21 @@
 """What a trial has counted beside what is served: facts for --json, tables for people."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from feature_platform.cli.output import cell, one_line, table
 from feature_platform.cli.rows import describe_rows
+from feature_platform.clock import to_iso
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.serving import FeatureClient
 from feature_platform.serving.read_plan import served_names
 from feature_platform.testing.clock import ManualClock
+from feature_platform.words import counted, names_of, verb
 
 if TYPE_CHECKING:
     from feature_platform.deploy.trial import Trial
@@ -19,7 +23,15 @@ if TYPE_CHECKING:
     from feature_platform.plan.snapshot import Snapshot
 
 TILES_SHOWN_MAX = 8
-"""Newest tiles of an entity that a person is shown; --json has all."""
+"""Newest tiles of an entity that differ and that a person is shown; --json has all."""
+
+FAR = "reach further back than the trial counts"
+LIFETIMES = "are lifetimes, and the trial began with the past minutes"
+PROPERTIES = "are properties, whose newest value may be older than the trial"
+TRIAL_ALONE = "are served by the trial alone"
+DEPLOYED_ALONE = "are served by what is deployed alone"
+NOT_DEPLOYED = "have nothing deployed to be compared with"
+YOUNG = "count since a later instant in what is deployed"
 
 
 def look(
@@ -42,7 +54,7 @@ def look(
     keys = list(keys) or world.tiles.some_entities(trial.snapshot.table, most)
     new = _answers(world, trial.snapshot, keys, now_ms)
     old = _answers(world, deployed, keys, now_ms) if deployed else {}
-    comparable = _comparable(trial, now_ms)
+    reasons = _reasons(trial, deployed, now_ms)
     found = []
     for key in keys:
         mine, theirs = new[key], old.get(key, {"status": None, "values": {}})
@@ -51,8 +63,9 @@ def look(
             name: {
                 "trial": mine["values"].get(name),
                 "deployed": theirs["values"].get(name),
-                "comparable": comparable.get(name, False) and name in theirs["values"],
+                "comparable": not reasons[name],
             }
+            | ({"why": reasons[name]} if reasons[name] else {})
             for name in names
         }
         tiles = _tiles(world, trial.snapshot, deployed, key)
@@ -62,32 +75,93 @@ def look(
 
 
 def table_of(found: Sequence[Mapping[str, Any]]) -> RenderableType:
-    """Draw what `look` has found."""
+    """Draw what `look` has found; what is the same in both is folded into one line."""
     if not found:
         return "the trial has met no entity yet"
-    values = Table("entity", "feature", "trial", "deployed", "")
+    values = table("entity", "feature", "trial", "deployed", "")
     for item in found:
-        for number, (name, value) in enumerate(item["values"].items()):
-            values.add_row(
-                item["entity"] if not number else "",
-                name,
-                _cell(value["trial"]),
-                _cell(value["deployed"]),
-                _remark(value),
-            )
+        entity = one_line(item["entity"])
+        for row in _value_rows(item["values"]):
+            values.add_row(entity, *row)
+            entity = ""
         values.add_section()
-    tiles = Table("entity", "level", "start", "trial", "deployed")
+    tiles = table("entity", "level", "start", "trial", "deployed")
     for item in found:
-        for number, tile in enumerate(item["tiles"][-TILES_SHOWN_MAX:]):
-            tiles.add_row(
-                item["entity"] if not number else "",
-                tile["level"],
-                tile["start"],
-                _joined(tile["trial"]),
-                _joined(tile["deployed"]),
-            )
-        tiles.add_section()
-    return Group(values, tiles)
+        _add_tiles(tiles, item)
+    return Group(values, tiles) if tiles.row_count else values
+
+
+def _value_rows(values: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, str, str, str]]:
+    same = []
+    for name, value in values.items():
+        if value["trial"] == value["deployed"]:
+            same.append(name)
+            continue
+        remark = "differs" if value["comparable"] else "not compared"
+        yield name, cell(value["trial"]), cell(value["deployed"]), remark
+    if same:
+        yield ", ".join(same), "", "", "same"
+
+
+def _add_tiles(tiles: Table, item: Mapping[str, Any]) -> None:
+    others = [tile for tile in item["tiles"] if tile["trial"] != tile["deployed"]]
+    entity = one_line(item["entity"])
+    for tile in others[-TILES_SHOWN_MAX:]:
+        joined = (_joined(tile["trial"]), _joined(tile["deployed"]))
+        tiles.add_row(entity, tile["level"], tile["start"], *joined)
+        entity = ""
+    left = len(others) - TILES_SHOWN_MAX
+    same = len(item["tiles"]) - len(others)
+    if left > 0 or same:
+        more = f"{left:,} older ones differ, " if left > 0 else ""
+        tiles.add_row(
+            entity, "", "", f"{more}{counted(same, 'tile')} {verb(same, 'is', 'are')} the same", ""
+        )
+    tiles.add_section()
+
+
+def count(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return how many values are equal, differ, and cannot be compared, and why."""
+    pairs = [(name, value) for item in found for name, value in item["values"].items()]
+    differing = Counter(
+        name for name, value in pairs if value["comparable"] and value["trial"] != value["deployed"]
+    )
+    equal = sum(value["comparable"] and value["trial"] == value["deployed"] for _, value in pairs)
+    incomparable: dict[str, dict[str, int]] = {}
+    for name, value in pairs:
+        if not value["comparable"]:
+            names = incomparable.setdefault(value["why"], {})
+            names[name] = names.get(name, 0) + 1
+    return {
+        "entities": len(found),
+        "equal": equal,
+        "differ": differing.total(),
+        "not_comparable": len(pairs) - equal - differing.total(),
+        "differing": dict(differing),
+        "why": incomparable,
+    }
+
+
+def summary(counts: Mapping[str, Any]) -> list[str]:
+    """Say in some lines what `count` counted."""
+    equal, differ, other = (counts[key] for key in ("equal", "differ", "not_comparable"))
+    total = (
+        f"{counted(counts['entities'], 'entity')}: {counted(equal, 'value')} "
+        f"{verb(equal, 'is', 'are')} equal, {differ:,} {verb(differ, 'differs', 'differ')}, "
+        f"{other:,} cannot be compared"
+    )
+    lines = [total]
+    lines += [
+        f"  differs: {name}, for {counted(number, 'entity')}"
+        for name, number in counts["differing"].items()
+    ]
+    lines += [
+        f"  not compared: {sum(names.values()):,} that {why}: {names_of(list(names))}"
+        for why, names in counts["why"].items()
+    ]
+    if FAR in counts["why"]:
+        lines.append("  a larger --minutes makes longer windows comparable")
+    return lines
 
 
 def _answers(
@@ -102,14 +176,27 @@ def _answers(
     return {answer["entity"]: answer for answer in answers}
 
 
-def _comparable(trial: "Trial", now_ms: int) -> dict[str, bool]:
-    """Tell of each name whether its window lies within what the trial has counted."""
-    finest_ms = trial.snapshot.layout.grid.levels_ms[0]
-    names = served_names(trial.snapshot)
-    return {
-        name: 0 < window_ms <= now_ms - trial.from_ms - finest_ms
-        for name, (_, window_ms) in names.items()
-    }
+def _reasons(trial: "Trial", deployed: "Snapshot | None", now_ms: int) -> dict[str, str]:
+    """Say of each name why it cannot be compared; empty if it can."""
+    grid = trial.snapshot.layout.grid
+    reach_ms = now_ms - trial.from_ms - grid.levels_ms[0]
+    mine = served_names(trial.snapshot)
+    theirs = served_names(deployed) if deployed else {}
+    found = dict.fromkeys(theirs, DEPLOYED_ALONE)
+    for name, (feature, window_ms) in mine.items():
+        if deployed is None:
+            found[name] = NOT_DEPLOYED
+        elif name not in theirs:
+            found[name] = TRIAL_ALONE
+        elif not window_ms:
+            found[name] = PROPERTIES if feature.latest and name == feature.name else LIFETIMES
+        elif window_ms > reach_ms:
+            found[name] = FAR
+        elif theirs[name][0].from_ms(name) > grid.floor(now_ms - window_ms, 0):
+            found[name] = f"{YOUNG} ({to_iso(theirs[name][0].from_ms(name))})"
+        else:
+            found[name] = ""
+    return found
 
 
 def _tiles(
@@ -132,19 +219,7 @@ def _tiles(
     ]
 
 
-def _remark(value: Mapping[str, Any]) -> str:
-    if not value["comparable"]:
-        return "reaches further back than the trial"
-    return "same" if value["trial"] == value["deployed"] else "differs"
-
-
 def _joined(values: Mapping[str, Any] | None) -> str:
     if values is None:
         return "-"
-    return ", ".join(f"{name}={_cell(value)}" for name, value in values.items())
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    return ", ".join(f"{name}={cell(value)}" for name, value in values.items())

@@ -78,14 +78,15 @@ def _render(title: str, picture: Picture, before: Picture | None) -> RenderableT
         _table(name, entities, picture.jobs.get(name, ""), before)
         for name, entities in picture.features.items()
     ]
-    return Panel(Group(Text(picture.headline, style="bold"), *tables), title=title)
+    return Panel(Group(Text(picture.headline, style="bold"), *tables), title=Text(title))
 
 
 def _table(
     name: str, entities: Mapping[str, Mapping[str, Value]], job: str, before: Picture | None
 ) -> Table:
     names = list(next(iter(entities.values()), {}))
-    table = Table(title=f"{name}  [dim]{job}[/]", title_justify="left", expand=True)
+    title = Text.assemble(f"{name}  ", (job, "dim"))
+    table = Table(title=title, title_justify="left", expand=True)
     table.add_column("entity", style="bold")
     for feature in names:
         table.add_column(feature, justify="right", overflow="fold")

@@ -109,7 +109,11 @@ def test_a_trial_says_what_would_be_different_and_leaves_nothing(deployed: Setti
     assert found["status"] == {"trial": "ok", "deployed": "ok"}
     assert found["values"]["views_5m"] == {"trial": LIKES, "deployed": 1, "comparable": True}
     assert found["values"]["views_lifetime"]["comparable"] is False
-    assert found["values"]["last"] == {"trial": "like", "deployed": None, "comparable": False}
+    last = found["values"]["last"]
+    assert (last["trial"], last["deployed"], last["comparable"]) == ("like", None, False)
+    summary = tried.facts["summary"]
+    assert (summary["differ"], summary["differing"]) == (1, {"views_5m": 1})
+    assert tried.facts["events"] == len(POSTS) * (LIKES + 1) + 1
     minute = next(tile for tile in found["tiles"] if tile["level"] == "1m")
     assert (minute["trial"]["views"], minute["deployed"]["views"]) == (LIKES, 1)
     assert tried.facts["dead_letters"] == 1

@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from feature_platform.cli.trial import _follow
-from feature_platform.cli.trial_view import look, table_of
+from feature_platform.cli.trial_view import LIFETIMES, NOT_DEPLOYED, look, summary, table_of
+from feature_platform.cli.trial_view import count as tally
 from feature_platform.deploy.trial import Trial, trial
 from feature_platform.deploy.walk import silent
 from feature_platform.plan.snapshot import Snapshot
@@ -78,7 +79,12 @@ def test_values_and_tiles_stand_beside_the_deployed_ones(stage: Stage, deployed:
     assert (found["entity"], found["status"]) == ("1", {"trial": "ok", "deployed": "ok"})
     assert found["values"] == {
         "views_5m": {"trial": PLAYS, "deployed": 1, "comparable": True},
-        "views_lifetime": {"trial": PLAYS, "deployed": 1, "comparable": False},
+        "views_lifetime": {
+            "trial": PLAYS,
+            "deployed": 1,
+            "comparable": False,
+            "why": LIFETIMES,
+        },
     }
     assert [tile["level"] for tile in found["tiles"]][-1] == "lifetime"
     assert all(tile["trial"]["views"] == PLAYS for tile in found["tiles"])
@@ -87,7 +93,11 @@ def test_values_and_tiles_stand_beside_the_deployed_ones(stage: Stage, deployed:
     with console.capture() as shown:
         console.print(table_of([found]))
     assert "differs" in shown.get()
-    assert "reaches further back than the trial" in shown.get()
+    assert summary(tally([found])) == [
+        "1 entity: 0 values are equal, 1 differs, 1 cannot be compared",
+        "  differs: views_5m, for 1 entity",
+        f"  not compared: 1 that {LIFETIMES}: views_lifetime",
+    ]
 
 
 def test_a_new_definition_stands_alone(stage: Stage) -> None:
@@ -99,7 +109,12 @@ def test_a_new_definition_stands_alone(stage: Stage) -> None:
         count(stage, running.snapshot, WINDOW)
         (found,) = look(stage.world, running, None, ["1"], 5)
     assert found["status"] == {"trial": "ok", "deployed": None}
-    assert found["values"]["views_5m"] == {"trial": 1, "deployed": None, "comparable": False}
+    assert found["values"]["views_5m"] == {
+        "trial": 1,
+        "deployed": None,
+        "comparable": False,
+        "why": NOT_DEPLOYED,
+    }
 
 
 def test_another_entity_is_nothing_to_compare_with(stage: Stage, deployed: Snapshot) -> None:

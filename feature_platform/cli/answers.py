@@ -1,0 +1,101 @@
+"""Served values for people: exact, with a mark where a window is not full yet."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from feature_platform.cli.output import cells, one_line, output, say, table
+from feature_platform.clock import to_iso
+from feature_platform.serving.read_plan import served_names
+from feature_platform.words import counted
+
+if TYPE_CHECKING:
+    from feature_platform.serving.client import FeatureClient
+
+SIDE_BY_SIDE_MAX = 6
+MARK = " *"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Young:
+    """A served name that does not count all that its window or lifetime could hold."""
+
+    since_ms: int
+    window_ms: int
+    """0 for a lifetime."""
+
+    def in_words(self, name: str) -> str:
+        """Say since when it counts, and when its window is full."""
+        words = f"{name} counts since {to_iso(self.since_ms)}"
+        if not self.window_ms:
+            return f"{words}, not since the first event"
+        return f"{words}: its window is full from {to_iso(self.since_ms + self.window_ms)} on"
+
+
+def young_names(
+    client: "FeatureClient", featureset: str, names: Sequence[str], at_ms: int | None
+) -> dict[str, Young]:
+    """Return the names whose windows reach behind the instant since when they count.
+
+    Args:
+        client: Knows what is deployed.
+        featureset: Whose names they are.
+        names: Served names.
+        at_ms: The instant that is asked about; None for now.
+    """
+    instant_ms = client.clock.now_ms() if at_ms is None else at_ms
+    found = {}
+    for snapshot in client.snapshots():
+        if snapshot.featureset != featureset:
+            continue
+        served = served_names(snapshot)
+        for name in (name for name in names if name in served):
+            feature, window_ms = served[name]
+            since_ms = feature.from_ms(name)
+            from_ms = snapshot.layout.grid.floor(instant_ms - window_ms, 0) if window_ms else 0
+            if since_ms > from_ms and not (feature.latest and name == feature.name):
+                found[name] = Young(since_ms=since_ms, window_ms=window_ms)
+    return found
+
+
+def show_answers(answers: Sequence[dict[str, Any]], young: Mapping[str, Young]) -> None:
+    """Print entities side by side if they are few, else one a line."""
+    names = {name: f"{name}{MARK if name in young else ''}" for name in answers[0]["values"]}
+    if len(answers) <= SIDE_BY_SIDE_MAX:
+        shown = table("feature", *(one_line(answer["entity"]) for answer in answers))
+        shown.add_row("status", *(answer["status"] for answer in answers), end_section=True)
+        for name, marked in names.items():
+            shown.add_row(marked, *cells(answer["values"][name] for answer in answers))
+    else:
+        shown = table("entity", "status", *names.values())
+        for answer in answers:
+            entity, status = one_line(answer["entity"]), answer["status"]
+            shown.add_row(entity, status, *cells(answer["values"].values()))
+    output.print(shown)
+    for name, item in young.items():
+        say(f"* {item.in_words(name)}")
+    for answer in answers:
+        if "error" in answer:
+            say(f"{one_line(answer['entity'])}: {answer['error']}")
+        for name, receipt in answer.get("receipt", {}).get("features", {}).items():
+            for line in _receipt_lines(one_line(answer["entity"]), name, receipt):
+                say(line)
+
+
+def _receipt_lines(entity: str, name: str, receipt: Mapping[str, Any]) -> Iterator[str]:
+    span = f"[{receipt['from']}, {receipt['to']})" if receipt["from"] else "all of time"
+    found = [tile for tile in receipt["tiles"] if tile["place"] != "absent"]
+    empty = len(receipt["tiles"]) - len(found)
+    yield (
+        f"{entity} {name}: {span}, counts since {_since(receipt['valid_from'])}, of "
+        f"{counted(len(found), 'tile')} with events and {empty:,} without"
+    )
+    for tile in found:
+        yield (
+            f"    {tile['level']} {tile['start']} in the {tile['place']}, "
+            f"attempt {tile['attempt']}, flush {tile['flush']}"
+        )
+
+
+def _since(valid_from: str | None) -> str:
+    return "the first event" if valid_from in (None, to_iso(0)) else str(valid_from)

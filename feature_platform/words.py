@@ -1,0 +1,36 @@
+"""How counts are written for people: one row, two rows."""
+
+VOWELS = "aeiou"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Write a count with its thing, which is plural unless the count is one.
+
+    Args:
+        count: How many.
+        one: What one of them is called; its last word takes the plural.
+        many: Several of them, where neither `s` nor `ies` makes it.
+    """
+    return f"{count:,} {noun(count, one, many)}"
+
+
+def noun(count: int, one: str, many: str = "") -> str:
+    """Return what so many of a thing are called, without the count."""
+    if count == 1:
+        return one
+    if many:
+        return many
+    if one.endswith("y") and one[-2:-1] not in VOWELS:
+        return f"{one[:-1]}ies"
+    return f"{one}es" if one.endswith(("s", "x", "ch", "sh")) else f"{one}s"
+
+
+def verb(count: int, one: str, many: str) -> str:
+    """Return the form of a verb that fits a count: one feature counts, two count."""
+    return one if count == 1 else many
+
+
+def names_of(names: tuple[str, ...] | list[str], most: int = 12) -> str:
+    """List names, at most so many, and how many more there are."""
+    shown, left = ", ".join(names[:most]), len(names) - most
+    return f"{shown} and {left:,} more" if left > 0 else shown
