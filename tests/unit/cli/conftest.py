@@ -11,6 +11,7 @@ import pytest
 from feature_platform.cli import reading
 from feature_platform.cli.main import run
 from feature_platform.definition.loading import load_project
+from feature_platform.serving import FeatureClient
 from feature_platform.testing import Deployed, RawEvent, deploy_in_memory
 
 NOW_MS = 1_800_000_000_000
@@ -121,7 +122,11 @@ def serve(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
             yield made.registry, made.tiles
 
         monkeypatch.setattr(reading, "open_store", opened)
-        monkeypatch.setattr(reading, "open_client", lambda _: made.client)
+        monkeypatch.setattr(
+            reading,
+            "open_client",
+            lambda _: FeatureClient(made.tiles, made.registry, clock=made.clock),
+        )
         return made
 
     return make
