@@ -11,6 +11,7 @@ from urllib.request import Request, urlopen
 from feature_platform.errors import ServerError
 from feature_platform.local.java import java_environment
 from feature_platform.local.process import Command
+from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
 from feature_platform.settings import REPOSITORY, Role, Settings, password, password_variable
 
@@ -138,7 +139,7 @@ class Dagster:
             **{password_variable(role): password(self._settings, role) for role in roles},
             "JAVA_HOME": java["JAVA_HOME"],
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{java['PATH']}",
-            "DAGSTER_HOME": str(self._folder),
+            "DAGSTER_HOME": str(plain_path(self._settings, self._folder)),
             "FP_PROJECT": str(self._settings.project),
         }
 

@@ -1,8 +1,6 @@
 """The session cluster: a job manager and a task manager from the PyPI wheel."""
 
-import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 from urllib.error import URLError
@@ -10,13 +8,13 @@ from urllib.request import urlopen
 
 import yaml
 
-from feature_platform.errors import ServerError
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import java_environment
 from feature_platform.local.process import Command
+from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
-from feature_platform.paths import file_uri, is_plain
+from feature_platform.paths import file_uri
 from feature_platform.settings import Settings, password, password_variable
 
 REQUEST_TIMEOUT_S = 5
@@ -80,13 +78,13 @@ class Flink:
         )
         self._lib([*home.glob("lib/*.jar"), *connectors.glob("*.jar")])
         # Flink's scripts want paths without blanks.
-        home, folder = self._plain(home), self._plain(self._folder)
+        home, folder = plain_path(self._settings, home), plain_path(self._settings, self._folder)
         environment = {
             **self._environment(java_home),
             "FLINK_HOME": str(home),
             "FLINK_CONF_DIR": str(folder / conf.name),
             "FLINK_LIB_DIR": str(folder / LIB),
-            "FLINK_LOG_DIR": str(self._plain(self._settings.data) / "logs"),
+            "FLINK_LOG_DIR": str(plain_path(self._settings, self._settings.data) / "logs"),
             "FLINK_PID_DIR": str(folder / "tmp"),
         }
         return (
@@ -101,28 +99,6 @@ class Flink:
                 environment=environment,
             ),
         )
-
-    def _plain(self, path: Path) -> Path:
-        """Return a path that a shell script needs no quotes for: the same, or a link to it.
-
-        Raises:
-            ServerError: The cache, where links are kept, has an odd name itself.
-        """
-        if is_plain(path):
-            return path
-        links = self._settings.cache.expanduser() / "links"
-        if not is_plain(links):
-            msg = (
-                f"flink: its scripts can use neither {path} nor {links}, which have blanks or "
-                "special characters: set `cache` in feature_platform.toml to a folder without any"
-            )
-            raise ServerError(msg)
-        links.mkdir(parents=True, exist_ok=True)
-        link = links / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        if not link.is_symlink() or link.readlink() != path:
-            link.unlink(missing_ok=True)
-            link.symlink_to(path)
-        return link
 
     def _lib(self, jars: list[Path]) -> None:
         """Fill a folder with jars, whose classes are loaded once and not by each job anew.

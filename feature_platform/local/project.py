@@ -1,10 +1,13 @@
 """What the embedded servers ask of a project before they start: a usable path, loopback hosts."""
 
+import hashlib
 import ipaddress
+import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from feature_platform.errors import ServerError
-from feature_platform.paths import odd_characters
+from feature_platform.paths import is_plain, odd_characters
 from feature_platform.settings import Settings
 
 HOSTS = {"kafka": "kafka", "cassandra": "store", "flink": "flink", "dagster": "dagster"}
@@ -46,3 +49,26 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def plain_path(settings: Settings, path: Path) -> Path:
+    """Return a path for what quotes none: Flink's scripts, Dagster's SQLite. The same, or a link.
+
+    Raises:
+        ServerError: The cache, where links are kept, has an odd name itself.
+    """
+    if is_plain(path):
+        return path
+    links = settings.cache.expanduser() / "links"
+    if not is_plain(links):
+        msg = (
+            f"Flink and Dagster can use neither {path} nor {links}, which have blanks or special "
+            "characters: set `cache` in feature_platform.toml to a folder without any"
+        )
+        raise ServerError(msg)
+    links.mkdir(parents=True, exist_ok=True)
+    link = links / hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+    if not link.is_symlink() or link.readlink() != path:
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
+    return link

@@ -9,7 +9,7 @@ from feature_platform.errors import ServerError
 from feature_platform.local.flink import Flink
 from feature_platform.local.java import find_java_home
 from feature_platform.local.kafka import as_properties
-from feature_platform.local.project import HOSTS, check_project, is_loopback
+from feature_platform.local.project import HOSTS, check_project, is_loopback, plain_path
 from feature_platform.local.stack import SERVERS, Stack
 from feature_platform.paths import file_uri, is_plain, local_path
 from feature_platform.settings import load_settings
@@ -119,15 +119,14 @@ def test_java_reads_properties_as_they_were_written(tmp_path: Path, text: str) -
     assert run.stdout.decode() == text
 
 
-def test_flinks_scripts_get_paths_without_blanks(tmp_path: Path) -> None:
+def test_scripts_get_paths_without_blanks(tmp_path: Path) -> None:
     """A link of the cache's stands for an odd one; an odd cache is refused in one line."""
     settings = load_settings(tmp_path / "ä b", {}).model_copy(update={"cache": tmp_path / "cache"})
-    flink = Flink(settings)
-    assert flink._plain(tmp_path) == tmp_path
-    link = flink._plain(settings.data)
+    assert plain_path(settings, tmp_path) == tmp_path
+    link = plain_path(settings, settings.data)
     assert is_plain(link)
     assert link.readlink() == settings.data
-    assert flink._plain(settings.data) == link
+    assert plain_path(settings, settings.data) == link
     odd = settings.model_copy(update={"cache": tmp_path / "c d"})
     with pytest.raises(ServerError, match=r"set `cache` in feature_platform.toml"):
-        Flink(odd)._plain(settings.data)
+        plain_path(odd, settings.data)
