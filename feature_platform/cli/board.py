@@ -49,6 +49,15 @@ class Board:
         if not console.is_terminal:
             message(f"{progress.server}: {progress.phase}{self._seconds(progress.server)}")
 
+    def waits(self) -> None:
+        """Say that another process is starting or stopping servers."""
+        message("another `fp up` or `fp down` of this project is at work: waiting until it is done")
+
+    @property
+    def stopped(self) -> list[str]:
+        """The servers that were stopped."""
+        return [server for server, phase in self._phases.items() if phase == "stopped"]
+
     def _seconds(self, server: str) -> str:
         seconds = self._ended.get(server)
         return "" if seconds is None else f" after {seconds:.1f} s"

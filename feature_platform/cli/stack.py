@@ -1,11 +1,13 @@
 """`fp up` and `fp down`: the embedded stack, with progress while it starts and stops."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from feature_platform.cli.output import console, message
+from feature_platform.cli.output import EXIT_INTERRUPTED, console, message
 from feature_platform.settings import Settings
 
 
@@ -24,12 +26,14 @@ def up(
 ) -> None:
     """Start Kafka, Cassandra, Flink and Dagster on loopback, and wait until each answers.
 
-    What runs already stays as it is. Data is kept in .fp/ of the project.
+    What runs already stays as it is. Data is kept in .fp/ of the project. A supervisor starts again
+    what dies later.
     """
     from feature_platform.cli.board import Board
     from feature_platform.local.jars import build_kernel
     from feature_platform.local.java import find_java_home
     from feature_platform.local.stack import SERVERS, Stack
+    from feature_platform.local.supervisor import ensure_supervisor
 
     settings: Settings = context.obj
     names = tuple(servers or SERVERS)
@@ -40,8 +44,12 @@ def up(
         with console.status("building the kernel, if its sources changed"):
             build_kernel(settings, find_java_home())
     with Board(names) as board:
-        started = Stack(settings, servers=names, report=board.show).up()
+        stack = Stack(settings, servers=names, report=board.show, waiting=board.waits)
+        with _interruptible(lambda: board.stopped):
+            started = stack.up()
     message(f"started {', '.join(started)}" if started else "all are up already; nothing to do")
+    if ensure_supervisor(settings):
+        message("a supervisor starts again what dies; its log is .fp/logs/supervisor.log")
     _show_addresses(settings)
 
 
@@ -51,8 +59,24 @@ def down(context: typer.Context) -> None:
     from feature_platform.local.stack import SERVERS, Stack
 
     with Board(tuple(SERVERS)) as board:
-        Stack(context.obj, report=board.show).down()
+        Stack(context.obj, report=board.show, waiting=board.waits).down()
     message("all servers are down; their data is kept in .fp/")
+
+
+@contextmanager
+def _interruptible(stopped: Callable[[], list[str]]) -> Iterator[None]:
+    """Say what an interrupted start has stopped again.
+
+    Raises:
+        SystemExit: It was interrupted; the code is 130.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        names = stopped()
+        done = f"stopped again: {', '.join(names)}" if names else "nothing was started"
+        message(f"interrupted; {done}. What ran before runs on. `fp up` starts the servers")
+        raise SystemExit(EXIT_INTERRUPTED) from None
 
 
 def _show_addresses(settings: Settings) -> None:

@@ -133,6 +133,10 @@ class Processes:
         for name in names if forget else ():
             self._pid_file(name).unlink(missing_ok=True)
 
+    def forget(self, name: str) -> None:
+        """Remove the pid file of a process that ends by itself, as it should."""
+        self._pid_file(name).unlink(missing_ok=True)
+
     def names(self) -> list[str]:
         """Return all that was started and not stopped, whether it runs or not."""
         return sorted(path.stem for path in self._run.glob("*.json"))
