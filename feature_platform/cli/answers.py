@@ -10,7 +10,7 @@ from feature_platform.serving.read_plan import served_names
 from feature_platform.words import counted
 
 if TYPE_CHECKING:
-    from feature_platform.serving.client import FeatureClient
+    from feature_platform.plan.snapshot import Snapshot
 
 SIDE_BY_SIDE_MAX = 6
 MARK = " *"
@@ -28,34 +28,22 @@ class Young:
         """Say since when it counts, and when its window is full."""
         words = f"{name} counts since {to_iso(self.since_ms)}"
         if not self.window_ms:
-            return f"{words}, not since the first event"
+            return f"{words}, not from the first event on"
         return f"{words}: its window is full from {to_iso(self.since_ms + self.window_ms)} on"
 
 
-def young_names(
-    client: "FeatureClient", featureset: str, names: Sequence[str], at_ms: int | None
-) -> dict[str, Young]:
-    """Return the names whose windows reach behind the instant since when they count.
+def young_names(deployed: "Snapshot", since_ms: Mapping[str, int]) -> dict[str, Young]:
+    """Return the names that do not count all that their windows or lifetimes could hold.
 
     Args:
-        client: Knows what is deployed.
-        featureset: Whose names they are.
-        names: Served names.
-        at_ms: The instant that is asked about; None for now.
+        deployed: The feature set.
+        since_ms: Since when they count, as the client answered.
     """
-    instant_ms = client.clock.now_ms() if at_ms is None else at_ms
-    found = {}
-    for snapshot in client.snapshots():
-        if snapshot.featureset != featureset:
-            continue
-        served = served_names(snapshot)
-        for name in (name for name in names if name in served):
-            feature, window_ms = served[name]
-            since_ms = feature.from_ms(name)
-            from_ms = snapshot.layout.grid.floor(instant_ms - window_ms, 0) if window_ms else 0
-            if since_ms > from_ms and not (feature.latest and name == feature.name):
-                found[name] = Young(since_ms=since_ms, window_ms=window_ms)
-    return found
+    served = served_names(deployed)
+    return {
+        name: Young(since_ms=begun_ms, window_ms=served[name][1] if name in served else 0)
+        for name, begun_ms in since_ms.items()
+    }
 
 
 def show_answers(answers: Sequence[dict[str, Any]], young: Mapping[str, Young]) -> None:
@@ -87,8 +75,9 @@ def _receipt_lines(entity: str, name: str, receipt: Mapping[str, Any]) -> Iterat
     found = [tile for tile in receipt["tiles"] if tile["place"] != "absent"]
     empty = len(receipt["tiles"]) - len(found)
     yield (
-        f"{entity} {name}: {span}, counts since {_since(receipt['valid_from'])}, of "
-        f"{counted(len(found), 'tile')} with events and {empty:,} without"
+        f"{entity} {name}: {span}, counts since {_since(receipt['valid_from'])}"
+        f"{'' if receipt['full'] else ' (not full)'}, of {counted(len(found), 'tile')} with events "
+        f"and {empty:,} without"
     )
     for tile in found:
         yield (
@@ -98,4 +87,4 @@ def _receipt_lines(entity: str, name: str, receipt: Mapping[str, Any]) -> Iterat
 
 
 def _since(valid_from: str | None) -> str:
-    return "the first event" if valid_from in (None, to_iso(0)) else str(valid_from)
+    return "the first event" if valid_from in {None, to_iso(0)} else str(valid_from)

@@ -17,6 +17,7 @@ STDIN = "-"
 MARK = b"\xef\xbb\xbf"
 LINE_BYTES_MAX = 16 * 1024 * 1024
 """A longer line is not read into memory."""
+PIECE_BYTES = 65_536
 
 
 def read_lines(
@@ -32,7 +33,8 @@ def read_lines(
     while line := file.readline(limit + 1):
         number += 1
         if len(line) > limit and not line.endswith(b"\n"):
-            _pass_over(file, limit)
+            del line
+            _pass_over(file)
             yield number, None
             continue
         text = line.removeprefix(MARK) if number == 1 else line
@@ -41,9 +43,9 @@ def read_lines(
             yield number, text
 
 
-def _pass_over(file: BinaryIO, size: int) -> None:
+def _pass_over(file: BinaryIO) -> None:
     """Read to the end of a line, a piece at a time."""
-    while (piece := file.readline(size)) and not piece.endswith(b"\n"):
+    while (piece := file.readline(PIECE_BYTES)) and not piece.endswith(b"\n"):
         pass
 
 
@@ -69,6 +71,7 @@ def open_file(path: Path, option: str, *, again: bool = False) -> BinaryIO:
     if not again or (str(path) != STDIN and file.seekable()):
         return file
     copy = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
-    shutil.copyfileobj(file, copy)
+    with file:
+        shutil.copyfileobj(file, copy)
     copy.seek(0)
     return cast("BinaryIO", copy)

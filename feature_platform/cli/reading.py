@@ -14,8 +14,10 @@ from feature_platform.clock import from_iso
 from feature_platform.settings import Role, Settings, password
 
 if TYPE_CHECKING:
+    from feature_platform.plan.snapshot import Snapshot
     from feature_platform.registry.cql import CqlRegistry
     from feature_platform.serving.client import FeatureClient, PreparedFeatures
+    from feature_platform.serving.matrix import FeatureMatrix
     from feature_platform.store.cql import CqlTiles
 
 KEY_BYTES_MAX = 65_536
@@ -28,8 +30,20 @@ class Key:
     """A key of an entity, and where it was read."""
 
     text: str
-    place: str = ""
-    """File and line; empty for one of the command's own arguments."""
+    place: str
+    """File and line, or which argument."""
+    is_line: bool = False
+
+    def stored(self, snapshot: "Snapshot") -> str:
+        """Return it as the store has it; around a number, blanks of a file are no part of it.
+
+        Raises:
+            CallerError: It is no key of the feature set; the message says where it was read.
+        """
+        from feature_platform.serving.keys import WHOLE_BITS, stored_key
+
+        number = self.is_line and snapshot.entity_type in WHOLE_BITS
+        return stored_key(self.text.strip() if number else self.text, snapshot, self.place)
 
 
 def register(app: typer.Typer) -> None:
@@ -57,47 +71,48 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     from feature_platform.cli.answers import show_answers, young_names
 
     at_ms = None if at is None else _instant(at)
-    keys = [Key(text=key) for key in (*(entity or ()), *(more or ()))]
+    given = [*(entity or ()), *(more or ())]
+    keys = [Key(text=key, place=f"key {number}") for number, key in enumerate(given, start=1)]
     keys += [] if entities_file is None else _read_keys(entities_file)
     if not keys:
         msg = "name at least one: --entity K, or --entities-file F"
         raise typer.BadParameter(msg, param_hint="--entity")
     names = [name.strip() for name in features.split(",") if name.strip()] if features else None
     answers: list[dict[str, Any]] = []
+    since_ms: dict[str, int] = {}
     with open_client(context.obj) as client:
         prepared = client.prepare(names, featureset=featureset)
+        deployed = {item.featureset: item for item in client.snapshots()}[featureset]
+        asked = [key.stored(deployed) for key in keys]
         size = client.limits.entities_max
-        for first in range(0, len(keys), size):
-            part = keys[first : first + size]
-            answers += _ask(prepared, part, at_ms, explain=explain)
-        young = young_names(client, featureset, prepared.names, at_ms)
+        for first in range(0, len(asked), size):
+            for matrix in _ask(prepared, asked[first : first + size], at_ms, explain=explain):
+                answers += matrix.to_dicts()
+                since_ms |= matrix.counts_since_ms
     if as_json:
         print_json(answers)
     else:
-        show_answers(answers, young)
+        show_answers(answers, young_names(deployed, since_ms))
     if any(answer["status"] == "unavailable" for answer in answers):
         raise SystemExit(EXIT_FAILED)
 
 
 def _ask(
-    prepared: "PreparedFeatures", keys: Sequence[Key], at_ms: int | None, *, explain: bool
-) -> list[dict[str, Any]]:
-    """Return the answers for some keys.
-
-    Raises:
-        CallerError: One of them is no key; the message names the line that it was read from.
-    """
-    from feature_platform.errors import CallerError
+    prepared: "PreparedFeatures", keys: Sequence[str], at_ms: int | None, *, explain: bool
+) -> Iterator["FeatureMatrix"]:
+    """Yield the answers for some keys, in as many requests as the limits need."""
+    from feature_platform.errors import LimitExceededError
 
     try:
-        return prepared.get([key.text for key in keys], at=at_ms, explain=explain).to_dicts()
-    except CallerError as error:
-        told = str(error)
-        place = next((key.place for key in keys if key.place and repr(key.text) in told), "")
-        if not place:
+        found = prepared.get(keys, at=at_ms, explain=explain)
+    except LimitExceededError:
+        half = len(keys) // 2
+        if not half:
             raise
-        msg = f"{place}: {told}"
-        raise type(error)(msg) from error
+        yield from _ask(prepared, keys[:half], at_ms, explain=explain)
+        yield from _ask(prepared, keys[half:], at_ms, explain=explain)
+    else:
+        yield found
 
 
 def rows(
@@ -176,7 +191,7 @@ def _read_keys(path: Path) -> Iterator[Key]:
                 msg = f"{place}: longer than {KEY_BYTES_MAX} bytes (KEY_BYTES_MAX); one key a line"
                 raise typer.BadParameter(msg, param_hint="--entities-file")
             try:
-                yield Key(text=line.decode("utf-8"), place=place)
+                yield Key(text=line.decode("utf-8"), place=place, is_line=True)
             except UnicodeDecodeError as error:
                 msg = f"{place}: {one_line(str(error))}; save the file as UTF-8"
                 raise typer.BadParameter(msg, param_hint="--entities-file") from error

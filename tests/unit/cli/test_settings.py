@@ -1,0 +1,107 @@
+"""`fp settings`: every setting with its value, default and origin; secrets never."""
+
+import json
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from feature_platform.cli.settings import settings_of
+from feature_platform.settings import Settings, load_settings
+from tests.unit.cli.conftest import RunFp
+
+FILE = """\
+[store]
+port = 20115
+[kafka.properties]
+"sasl.password" = "hush1"
+"ssl.keystore.password" = "hush2"
+"security.protocol" = "SASL_SSL"
+[flink.options]
+"s3.secret-key" = "hush3"
+[spark.options]
+"spark.hadoop.fs.s3a.access.key" = "hush4"
+[event_log]
+folder = "s3a://me:hush5@bucket/x"
+"""
+
+
+@pytest.fixture
+def filled(folder: Path) -> Path:
+    """A project with settings and passwords."""
+    (folder / "feature_platform.toml").write_text(FILE)
+    (folder / ".fp").mkdir()
+    (folder / ".fp" / "secrets").write_text("FP_ADMIN_PASSWORD=hush6\n")
+    return folder
+
+
+def _names(model: type[BaseModel], path: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            yield from _names(kind, f"{path}{name}.")
+        else:
+            yield f"{path}{name}"
+
+
+def test_every_setting_is_listed(folder: Path) -> None:
+    """Whatever the models have; and each whose meaning is written down says it."""
+    found = {item.name: item for item in settings_of(load_settings(folder, {}), {})}
+    assert set(_names(Settings)) <= found.keys()
+    assert found["store.undo_ttl_ms"].about.startswith("How long undo rows are kept")
+
+
+def test_it_says_where_a_value_comes_from(filled: Path) -> None:
+    """Default, file, environment, or the secrets of the embedded stack."""
+    environment = {"FP_STORE__HOST": "10.0.0.1", "FP_JOB_PASSWORD": "hush7"}
+    settings = load_settings(filled, environment)
+    found = {item.name: item for item in settings_of(settings, environment)}
+    origins = {
+        "store.port": (20115, 9042, "feature_platform.toml"),
+        "store.host": ("10.0.0.1", "127.0.0.1", "environment"),
+        "store.keyspace": ("fp", "fp", "default"),
+        'kafka.properties."security.protocol"': ("SASL_SSL", None, "feature_platform.toml"),
+        "password of fp_job": ("***", None, "environment"),
+        "password of fp_admin": ("***", None, ".fp/secrets"),
+        "password of fp_service": (None, None, "not set"),
+    }
+    shown = {name: (found[name].value, found[name].default, found[name].origin) for name in origins}
+    assert shown == origins
+
+
+@pytest.mark.parametrize("form", [(), ("--json",), ("--toml",)])
+def test_no_secret_is_shown(
+    fp: RunFp, filled: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    """In no form; a password of an address neither."""
+    assert filled.exists()
+    monkeypatch.setenv("FP_JOB_PASSWORD", "hush7")
+    monkeypatch.setenv("COLUMNS", "300")
+    ran = fp("settings", *form)
+    assert (ran.code, "hush" in ran.out + ran.messages) == (0, False)
+    assert "20115" in ran.out
+
+
+def test_as_toml_it_means_what_is_set(fp: RunFp, folder: Path) -> None:
+    """Written into a file it changes nothing; with every comment taken away it is the defaults."""
+    (folder / "feature_platform.toml").write_text("[store]\nport = 20115\n[flink]\nslots = 3\n")
+    written = fp("settings", "--toml").out
+    assert tomllib.loads(written)["store"] == {"port": 20115}
+    assert tomllib.loads(written)["flink"] == {"slots": 3}
+    (folder / "feature_platform.toml").unlink()
+    lines = fp("settings", "--toml").out.splitlines()
+    plain = "\n".join(line.removeprefix("# ") for line in lines if " = " in line or "[" in line)
+    (folder / "feature_platform.toml").write_text(plain)
+    assert load_settings(folder, {}) == load_settings(folder / "featuresets", {}).model_copy(
+        update={"project": folder}
+    )
+
+
+def test_programs_read_the_same(fp: RunFp, folder: Path) -> None:
+    """Name, value, default, origin, variable."""
+    assert folder.exists()
+    found = {item["name"]: item for item in json.loads(fp("settings", "--json").out)}
+    port = found["store.port"]
+    assert (port["value"], port["default"], port["variable"]) == (9042, 9042, "FP_STORE__PORT")

@@ -1,0 +1,30 @@
+"""Counts as a person writes them."""
+
+import pytest
+
+from feature_platform.words import counted, names_of, verb
+
+
+@pytest.mark.parametrize(
+    ("count", "one", "written"),
+    [
+        (1, "row", "1 row"),
+        (0, "row", "0 rows"),
+        (1_234_567, "row", "1,234,567 rows"),
+        (1, "entity", "1 entity"),
+        (2, "entity", "2 entities"),
+        (2, "key", "2 keys"),
+        (2, "process", "2 processes"),
+        (3, "feature set", "3 feature sets"),
+    ],
+)
+def test_a_count_has_its_noun(count: int, one: str, written: str) -> None:
+    """No "1 rows of 1 entities"."""
+    assert counted(count, one) == written
+
+
+def test_verbs_and_lists() -> None:
+    """What stands beside a count."""
+    assert [verb(number, "counts", "count") for number in (1, 2)] == ["counts", "count"]
+    assert names_of(["a", "b", "c"], most=2) == "a, b and 1 more"
+    assert names_of(["a", "b"], most=2) == "a, b"
