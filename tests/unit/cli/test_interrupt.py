@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -15,7 +17,7 @@ from feature_platform.deploy import wait as waits
 from feature_platform.plan.explain import describe
 from feature_platform.plan.planner import Facts, Plan, plan
 from feature_platform.plan.stages import AwaitCheckpoint, OwnGeneration, Stage, SubmitJob
-from tests.unit.cli.conftest import Path, RunFp
+from tests.unit.cli.conftest import RunFp
 
 
 @pytest.fixture
@@ -38,17 +40,17 @@ def _walk(walked: Walked, plan: Plan, last: type[Stage]) -> None:
 @pytest.mark.parametrize(
     ("last", "told"),
     [
-        (type(None), "nothing was changed"),
+        (None, "nothing was changed"),
         (OwnGeneration, "no new job runs yet"),
         (SubmitJob, "the new job may have been submitted, and runs in Flink then"),
         (AwaitCheckpoint, "the new job runs in Flink, and is not recorded as deployed yet"),
     ],
 )
-def test_it_says_what_runs(new: Plan, last: type[Stage], told: str) -> None:
+def test_it_says_what_runs(new: Plan, last: type[Stage] | None, told: str) -> None:
     """By the stage that it was broken off in."""
     walked = Walked("fp apply")
     walked.expect([new])
-    if last is type(None):
+    if last is None:
         walked.begin(new)
     else:
         _walk(walked, new, last)
@@ -60,8 +62,6 @@ def test_it_says_what_runs(new: Plan, last: type[Stage], told: str) -> None:
 
 def test_done_begun_and_waiting_are_told_apart(new: Plan) -> None:
     """Of several feature sets; the command names those that are not done, and its options."""
-    from dataclasses import replace
-
     plans = [replace(new, featureset=name) for name in ("a", "b", "c")]
     walked = Walked("fp apply", "--start-empty")
     walked.expect(plans)
