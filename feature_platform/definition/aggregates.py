@@ -36,8 +36,12 @@ _DISTINCT = (
     "COUNT(*) FILTER (WHERE ...), or keep LAST_N(x, n)"
 )
 _OVER_AGGREGATES = (
-    "an expression over aggregates is refused: give each aggregate its own column, and compute "
-    "where the features are read (AVG(x) is SUM(x) / COUNT(x))"
+    "an expression over aggregates is refused: give each aggregate a name of its own, and compute "
+    "where the features are read"
+)
+_RATIO = (
+    "a ratio of aggregates is refused: give each a name of its own, such as likes and views, and "
+    "divide where the features are read"
 )
 
 
@@ -108,7 +112,7 @@ def _refusal(sql: SqlText, node: exp.Expr, name: str) -> str:
         return _refusal(sql, node.this, name)
     if holds_aggregate(node):
         known = isinstance(node, exp.Window | exp.IgnoreNulls | exp.RespectNulls)
-        return refused_operation(node) if known else _OVER_AGGREGATES
+        return refused_operation(node) if known else _over_aggregates(node)
     if isinstance(node, exp.Anonymous) and _name(node) not in FUNCTIONS:
         return refused_call(_name(node))
     if isinstance(node, exp.Literal | exp.Boolean | exp.Null):
@@ -117,6 +121,18 @@ def _refusal(sql: SqlText, node: exp.Expr, name: str) -> str:
         value = node.name if isinstance(node, exp.Column) else "..."
         return f"this is not an aggregate; write LAST_VALUE({value}) AS {name}"
     return refused_operation(node, sql.called(node))
+
+
+def _over_aggregates(node: exp.Expr) -> str:
+    """Return what to write instead of an expression over aggregates."""
+    ratio = node.find(exp.Div, exp.IntDiv)
+    if ratio is None:
+        return _OVER_AGGREGATES
+    over, under = ratio.this.unnest(), ratio.expression.unnest()
+    if (_name(over), _name(under)) != ("SUM", "COUNT") or len(over.expressions) != 1:
+        return _RATIO
+    summed = over.expressions[0].sql()
+    return f"{_RATIO}; AVG({summed}) is SUM({summed}) / COUNT({summed})"
 
 
 def _arguments(

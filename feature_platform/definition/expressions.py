@@ -98,13 +98,25 @@ class Checker:
             return self._refuse(node, "`*` is refused; name the columns")
         name, table = node.name, node.args.get("table")
         if node.args.get("db") or (table is not None and table.name != self.table):
-            shown = node.sql()
-            return self._refuse(node, f"`{shown}`: columns come from `{self.table}` alone")
+            return self._refuse(node, self._elsewhere(node))
         if name not in self.columns:
             msg = unknown("column", name, self.columns, where=f" in {self.where}")
             text = f"; a text constant is written '{name}'" if node.this.quoted else ""
             return self._refuse(node, f"{msg}{text}")
         return Expression(op="column", type=self.columns[name], value=name)
+
+    def _elsewhere(self, node: exp.Expr) -> str:
+        """Return why a name with a dot is no column."""
+        shown, outer = node.sql(), (node.args.get("db") or node.args["table"]).name
+        if outer in self.columns:
+            return (
+                f"`{shown}`: fields inside of `{outer}` are not read; send `{node.name}` as a "
+                "field of the event itself, and list it in the source's columns"
+            )
+        return (
+            f"`{shown}`: columns come from `{self.table}` alone; if it is a field inside of "
+            f"`{outer}`, send `{node.name}` as a field of the event itself"
+        )
 
     def _literal(self, node: exp.Expr) -> Expression | None:
         try:

@@ -1,5 +1,6 @@
 """A feature set's YAML: the query, what is asked of its features, and settings."""
 
+import re
 from itertools import pairwise
 
 from feature_platform.definition.assemble import Checked, assemble
@@ -11,7 +12,7 @@ from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Problems
 from feature_platform.definition.query import QueryReader
 from feature_platform.definition.sql_text import SqlText
-from feature_platform.definition.yaml_tree import Items, Mapping, Spot
+from feature_platform.definition.yaml_tree import Items, Mapping, Scalar, Spot
 from feature_platform.tiles.grid import Grid, format_duration
 
 KEYS = (
@@ -24,6 +25,10 @@ SETTINGS = (
 LEVELS_MAX = 12
 PARALLELISM_MAX = 128
 ENTITY_TYPES = ("BIGINT", "INT", "STRING")
+_EXPRESSION = re.compile(r"[(),|+*/]|\w\s+\w")
+_SEND_IT = (
+    "send it as one column of the event, a pair such as '17|99' too, and list it in the source"
+)
 _SECOND_MS, _MINUTE_MS, _HOUR_MS, _DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
 _DEFAULTS = FeatureSetSettings()
 
@@ -89,13 +94,17 @@ def _source(fields: Fields, sources: dict[str, Source | None]) -> Source | None:
 
 def _entity(fields: Fields, source: Source | None) -> str:
     """Return the entity column, or nothing if it is wrong."""
+    several = fields.mapping.get("entity")
+    if isinstance(several, Items):
+        fields.problems.add(several, f"an entity is one column; {_SEND_IT}")
+        return ""
     named = fields.scalar("entity", example="post_id")
     if named is None or source is None:
         return ""
     columns = dict(source.columns)
     if named.text not in columns:
         msg = unknown("column", named.text, columns, where=f" in source `{source.name}`")
-        fields.problems.add(named, msg)
+        fields.problems.add(named, _no_column(named.text, fields) or msg)
         return ""
     if columns[named.text].name not in ENTITY_TYPES:
         kinds = ", ".join(ENTITY_TYPES)
@@ -103,6 +112,17 @@ def _entity(fields: Fields, source: Source | None) -> str:
         fields.problems.add(named, msg)
         return ""
     return named.text
+
+
+def _no_column(text: str, fields: Fields) -> str:
+    """Return what to do about an entity that is more than a column; empty if it is a mistake."""
+    if _EXPRESSION.search(text):
+        return f"entity `{text}`: an entity is one column of the source; {_SEND_IT}"
+    sql = fields.mapping.get("sql")
+    computed = rf"\bAS\s+[`\"]?{re.escape(text)}\b"
+    if isinstance(sql, Scalar) and re.search(computed, sql.text, re.IGNORECASE):
+        return f"entity `{text}` is computed by the query, and an entity is a column; {_SEND_IT}"
+    return ""
 
 
 def _grid(fields: Fields) -> Grid:

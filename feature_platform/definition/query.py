@@ -17,6 +17,7 @@ from feature_platform.definition.yaml_tree import Spot
 
 _SELECT_PARTS = frozenset({"expressions", "from_", "where", "group", "with_"})
 _NAMED_COLUMNS = "name columns by AS in the SELECT, not after the table's name"
+_PAIR = "; to group by a pair, send it as one column of the event, and make that the entity"
 _TABLE_FUNCTION = (
     "table functions such as TUMBLE are refused: windows are asked for under `features:`"
 )
@@ -223,7 +224,9 @@ class QueryReader:
         extra = [key for key, value in group.args.items() if value and key != "expressions"]
         entity_alone = len(keys) == 1 and _is_column(keys[0], self.entity)
         if extra or not entity_alone:
-            msg = f"group by the entity alone: GROUP BY {self.entity}"
+            msg = (
+                f"group by the entity alone: GROUP BY {self.entity}{_PAIR if len(keys) > 1 else ''}"
+            )
             return self.sql.refuse(group, msg)
         return None
 

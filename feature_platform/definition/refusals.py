@@ -16,6 +16,8 @@ _DIVISION = (
 )
 _BY_TIME = "is not available; LAST_VALUE(x) and FIRST_VALUE(x) order by event time"
 
+_REGEXP = "regular expressions differ between engines; write LIKE, or send the part as a column"
+
 REFUSED: dict[str, str] = {
     "/": f"`/` is refused: {_DIVISION}",
     "DIV": f"`DIV` is refused: {_DIVISION}",
@@ -59,6 +61,16 @@ REFUSED: dict[str, str] = {
     "LISTAGG": "write LAST_N(x, n), which is bounded",
     "STRING_AGG": "write LAST_N(x, n), which is bounded",
     "GROUP_CONCAT": "write LAST_N(x, n), which is bounded",
+    **dict.fromkeys(
+        ("REGEXP", "REGEXP_LIKE", "RLIKE", "REGEXP_MATCHES", "REGEXP_CONTAINS", "SIMILAR_TO",
+         "REGEXP_EXTRACT", "REGEXP_EXTRACT_ALL", "REGEXP_REPLACE", "REGEXP_SUBSTR",
+         "REGEXP_COUNT", "REGEXP_INSTR", "REGEXP_SPLIT"), _REGEXP
+    ),
+    **dict.fromkeys(
+        ("JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_EXTRACT", "JSON_EXTRACT_SCALAR",
+         "GET_JSON_OBJECT", "FROM_JSON", "PARSE_JSON", "JSON_TUPLE"),
+        "fields inside of a field are not read; send each as a field of the event itself",
+    ),
     "MAX_BY": f"it {_BY_TIME}",
     "MIN_BY": f"it {_BY_TIME}",
     **dict.fromkeys(
@@ -86,7 +98,7 @@ OPERATIONS: dict[type[exp.Expr], str] = {
     exp.Star: "`*` is refused here; name the columns",
     exp.Null: "NULL only stands in CASE and after IS; a comparison with it is never true",
     exp.ILike: "ILIKE is refused; write LOWER(x) LIKE 'abc%'",
-    exp.RegexpLike: "regular expressions differ between engines; write LIKE",
+    exp.RegexpLike: _REGEXP,
     exp.NullSafeEQ: "IS DISTINCT FROM is refused; write x = y OR (x IS NULL AND y IS NULL)",
     exp.NullSafeNEQ: "IS DISTINCT FROM is refused; write x <> y with IS NULL where needed",
     exp.Interval: "intervals are refused; times are epoch milliseconds: CAST(ts AS BIGINT) + 60000",
