@@ -168,6 +168,9 @@ class GitSettings(_Section):
     branch: str = "main"
     folder: str = ""
     """The folder in it that holds `featuresets/`; empty: its root."""
+    status_command: str = ""
+    """Run with FP_COMMIT, FP_STATE (pending, success, failure) and FP_DESCRIPTION in its
+    environment whenever it is known what becomes of a commit; empty: nothing is run."""
 
 
 class Settings(_Section):
