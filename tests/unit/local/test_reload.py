@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import ClassVar
 
 import pytest
 
@@ -22,8 +21,6 @@ def _page(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[tuple[in
 
     class Handler(BaseHTTPRequestHandler):
         """A page."""
-
-        protocol_version: ClassVar[str] = "HTTP/1.0"
 
         def do_POST(self) -> None:
             """Answer."""
