@@ -74,10 +74,6 @@ def archive(
         again=f"fp archive {source.name}",
         spec={
             "source": source_json(source),
-            "kafka": {
-                "bootstrap": settings.kafka.bootstrap,
-                "properties": dict(settings.kafka.properties),
-            },
             "records_max": settings.event_log.commit_records_max,
             "accept_gap": accept_gap,
         },
@@ -209,6 +205,7 @@ def _run(
         }
         spec = {
             **task.spec,
+            "kafka": settings.kafka.model_dump(),
             "log": settings.event_log_folder,
             "spark": {**settings.spark.model_dump(), "options": options},
             "jars": [str(jar) for jar in (build_kernel(settings, java_home), *jars)],

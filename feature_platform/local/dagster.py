@@ -14,7 +14,7 @@ from feature_platform.local.java import java_environment
 from feature_platform.local.process import Command
 from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
-from feature_platform.settings import REPOSITORY, Role, Settings, password, password_variable
+from feature_platform.settings import REPOSITORY, Role, Settings, password_variable, server_password
 
 REQUEST_TIMEOUT_S = 30
 RELOAD_TIMEOUT_S = 2
@@ -136,7 +136,7 @@ class Dagster:
         roles: tuple[Role, ...] = ("admin", "job", "service")
         java = java_environment(java_home)
         return {
-            **{password_variable(role): password(self._settings, role) for role in roles},
+            **{password_variable(role): server_password(self._settings, role) for role in roles},
             "JAVA_HOME": java["JAVA_HOME"],
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{java['PATH']}",
             "DAGSTER_HOME": str(plain_path(self._settings, self._folder)),

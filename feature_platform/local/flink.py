@@ -15,7 +15,7 @@ from feature_platform.local.process import Command
 from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
 from feature_platform.paths import file_uri
-from feature_platform.settings import Settings, password, password_variable
+from feature_platform.settings import Settings, password_variable, server_password
 
 REQUEST_TIMEOUT_S = 5
 LIB = "lib"
@@ -207,5 +207,5 @@ class Flink:
         (self._settings.data / "logs").mkdir(parents=True, exist_ok=True)
         return {
             **java_environment(java_home),
-            password_variable("job"): password(self._settings, "job"),
+            password_variable("job"): server_password(self._settings, "job"),
         }
