@@ -13,9 +13,9 @@ from feature_platform.event_log.commits import Span
 from feature_platform.settings import KafkaSettings
 
 
-def kafka_settings(spec: Mapping[str, Any]) -> KafkaSettings:
-    """Return where Kafka is, as the spec of a task says; no secret is in it."""
-    return KafkaSettings.model_validate(spec["kafka"])
+def kafka_settings(kafka: Mapping[str, Any]) -> KafkaSettings:
+    """Return where Kafka is, as `kafka` of a spec says; no secret is in it."""
+    return KafkaSettings.model_validate(kafka["settings"])
 
 
 class KafkaTopic:

@@ -69,7 +69,7 @@ def store_secrets(spec: Mapping[str, Any], environment: Mapping[str, str]) -> di
 
 def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
     source = spec["source"]
-    topic = KafkaTopic(session, source["topic"], kafka_settings(spec))
+    topic = KafkaTopic(session, source["topic"], kafka_settings(spec["kafka"]))
     files = source_files(session, spec["log"], source)
     job = Job(
         source=source["name"],
@@ -102,7 +102,7 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
     for part, lost in sorted(log.lost.items()):
         for span in lost:
             _tell({"event": "lost", "offsets": spans(source["topic"], {part: span})})
-    topic = KafkaTopic(session, source["topic"], kafka_settings(spec))
+    topic = KafkaTopic(session, source["topic"], kafka_settings(job["kafka"]))
     raw = records(session, files, source, spec["until"], topic, read_by=spec["read_by"])
     parsed = events(session, raw, job, strict=not spec["accept_unreadable"])
     rows = tile_rows(session, partials(session, parsed, job), job)

@@ -125,7 +125,7 @@ def _looked_at(
 def _events(session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None) -> DataFrame:
     job = spec["job"]
     files = source_files(session, spec["log"], job["source"])
-    topic = KafkaTopic(session, job["source"]["topic"], kafka_settings(spec))
+    topic = KafkaTopic(session, job["source"]["topic"], kafka_settings(job["kafka"]))
     raw = records(session, files, job["source"], spec["until"], topic, dates)
     return events(session, raw, job)
 

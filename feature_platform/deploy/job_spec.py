@@ -82,6 +82,7 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
         "kafka": {
             "bootstrap": settings.kafka.bootstrap,
             "properties": java_properties(settings.kafka, FLINK_KAFKA),
+            "settings": settings.kafka.model_dump(),  # of other clients, for Spark
         },
         "store": {
             "contact_points": store.contact_points,

@@ -74,6 +74,7 @@ def archive(
         again=f"fp archive {source.name}",
         spec={
             "source": source_json(source),
+            "kafka": {"settings": settings.kafka.model_dump()},
             "records_max": settings.event_log.commit_records_max,
             "accept_gap": accept_gap,
         },
@@ -205,7 +206,6 @@ def _run(
         }
         spec = {
             **task.spec,
-            "kafka": settings.kafka.model_dump(),
             "log": settings.event_log_folder,
             "spark": {**settings.spark.model_dump(), "options": options},
             "jars": [str(jar) for jar in (build_kernel(settings, java_home), *jars)],
