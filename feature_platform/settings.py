@@ -152,6 +152,8 @@ class SparkSettings(Section):
     """Of each core, into the store; 0: as fast as it takes them."""
     options: dict[str, str] = Field(default_factory=dict)
     """Options of Spark's own, over what the platform sets: credentials of s3a://, for one."""
+    environment: list[str] = Field(default_factory=list)
+    """Variables that Spark gets of our environment, beside Java's, Hadoop's and object stores'."""
 
 
 class EventLogSettings(Section):

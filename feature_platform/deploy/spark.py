@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,10 +16,18 @@ from typing import IO, Any
 from feature_platform import errors
 from feature_platform.definition.model import Source
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
+from feature_platform.local.environment import SPARK, chosen
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.plan.job import source_json
-from feature_platform.settings import REPOSITORY, Settings, password, password_variable
+from feature_platform.settings import (
+    KAFKA_PASSWORD,
+    REPOSITORY,
+    Settings,
+    kafka_password,
+    password,
+    password_variable,
+)
 
 STOP_TIMEOUT_S = 10.0
 
@@ -212,7 +221,15 @@ def _run(
         }
         path = Path(folder) / "spec.json"
         path.write_text(json.dumps(spec, indent=1))
-        yield from _told(settings, task, path, {**java_environment(java_home), **(secrets or {})})
+        environment = chosen((*SPARK, *map(re.escape, settings.spark.environment)))
+        environment |= java_environment(java_home) | kafka_secret(settings) | dict(secrets or {})
+        yield from _told(settings, task, path, environment)
+
+
+def kafka_secret(settings: Settings) -> dict[str, str]:
+    """Return the variable that Kafka's clients find their password in, if they log in."""
+    secret = kafka_password(settings.kafka.security)
+    return {KAFKA_PASSWORD: secret} if secret else {}
 
 
 def _told(
@@ -251,7 +268,7 @@ def _told(
 
 @contextmanager
 def _child(
-    command: list[str], java: Mapping[str, str], log: IO[bytes]
+    command: list[str], environment: Mapping[str, str], log: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a child in a session of its own; whatever ends the block ends all of it."""
     child = subprocess.Popen(
@@ -260,7 +277,7 @@ def _child(
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=REPOSITORY,
-        env={**os.environ, **java},
+        env=dict(environment),
         start_new_session=True,
     )
     try:
