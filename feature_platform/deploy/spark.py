@@ -16,15 +16,13 @@ from typing import IO, Any
 from feature_platform import errors
 from feature_platform.definition.model import Source
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
-from feature_platform.local.environment import SPARK, chosen
+from feature_platform.local.environment import OBJECT_STORES, SPARK, chosen, kafka_secret
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.plan.job import source_json
 from feature_platform.settings import (
-    KAFKA_PASSWORD,
     REPOSITORY,
     Settings,
-    kafka_password,
     password,
     password_variable,
 )
@@ -221,15 +219,9 @@ def _run(
         }
         path = Path(folder) / "spec.json"
         path.write_text(json.dumps(spec, indent=1))
-        environment = chosen((*SPARK, *map(re.escape, settings.spark.environment)))
+        environment = chosen((*SPARK, *OBJECT_STORES, *map(re.escape, settings.spark.environment)))
         environment |= java_environment(java_home) | kafka_secret(settings) | dict(secrets or {})
         yield from _told(settings, task, path, environment)
-
-
-def kafka_secret(settings: Settings) -> dict[str, str]:
-    """Return the variable that Kafka's clients find their password in, if they log in."""
-    secret = kafka_password(settings.kafka.security)
-    return {KAFKA_PASSWORD: secret} if secret else {}
 
 
 def _told(

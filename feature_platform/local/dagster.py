@@ -136,6 +136,7 @@ class Dagster:
         roles: tuple[Role, ...] = ("admin", "job", "service")
         java = java_environment(java_home)
         return {
+            **os.environ,  # it runs the platform, with all that a person's `fp` would have
             **{password_variable(role): server_password(self._settings, role) for role in roles},
             "JAVA_HOME": java["JAVA_HOME"],
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{java['PATH']}",

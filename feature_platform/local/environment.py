@@ -4,6 +4,8 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
+from feature_platform.settings import KAFKA_PASSWORD, Settings, kafka_password
+
 BASE = (
     r"PATH|HOME|USER|LOGNAME|SHELL|TERM|LANG|LANGUAGE|LC_\w+|TZ|TMPDIR|XDG_\w+",
     r"JAVA_HOME|JAVA_TOOL_OPTIONS|JDK_JAVA_OPTIONS|_JAVA_OPTIONS|LD_LIBRARY_PATH|MALLOC_\w+",
@@ -12,11 +14,9 @@ BASE = (
 )
 """Names that every child may have; FP_STACK says whose it is."""
 FLINK = (r"FLINK_\w+|HADOOP_\w+|KRB5\w*",)
-SPARK = (
-    r"SPARK_\w+|HADOOP_\w+|KRB5\w*",
-    r"AWS_\w+|AZURE_\w+|GOOGLE_APPLICATION_CREDENTIALS|GOOGLE_CLOUD_PROJECT",
-)
-"""With what the clients of object stores look for their credentials in."""
+SPARK = (r"SPARK_\w+|HADOOP_\w+|KRB5\w*",)
+OBJECT_STORES = (r"AWS_\w+|AZURE_\w+|GOOGLE_APPLICATION_CREDENTIALS|GOOGLE_CLOUD_PROJECT",)
+"""Where their clients look for credentials."""
 
 
 def chosen(
@@ -31,3 +31,13 @@ def chosen(
     environment = os.environ if environment is None else environment
     wanted = re.compile("|".join((*BASE, *patterns)))
     return {name: value for name, value in environment.items() if wanted.fullmatch(name)}
+
+
+def kafka_secret(settings: Settings) -> dict[str, str]:
+    """Return the variable that Kafka's clients find their password in, if they log in.
+
+    Raises:
+        SettingsError: It is not in our environment.
+    """
+    secret = kafka_password(settings.kafka.security)
+    return {KAFKA_PASSWORD: secret} if secret else {}

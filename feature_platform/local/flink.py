@@ -8,6 +8,7 @@ from urllib.request import urlopen
 
 import yaml
 
+from feature_platform.local.environment import FLINK, OBJECT_STORES, chosen, kafka_secret
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import java_environment
@@ -206,6 +207,8 @@ class Flink:
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
         (self._settings.data / "logs").mkdir(parents=True, exist_ok=True)
         return {
+            **chosen((*FLINK, *OBJECT_STORES)),
             **java_environment(java_home),
+            **kafka_secret(self._settings),
             password_variable("job"): server_password(self._settings, "job"),
         }

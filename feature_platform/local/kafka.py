@@ -1,7 +1,6 @@
 """The broker: Kafka in KRaft mode, broker and controller in one process, from Maven's jars."""
 
 import hashlib
-import os
 import re
 import subprocess
 from base64 import urlsafe_b64encode
@@ -20,6 +19,7 @@ from confluent_kafka.cimpl import NewTopic
 from feature_platform.broker.clients import Clients
 from feature_platform.broker.security import KAFKA, trust
 from feature_platform.errors import ServerError
+from feature_platform.local.environment import chosen, kafka_secret
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import UNICODE
 from feature_platform.local.process import Command
@@ -101,9 +101,8 @@ class Kafka:
             self._format((*java, "kafka.tools.StorageTool"), properties)
         options = (*JVM, "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true")
         arguments = (java[0], *options, *java[1:], "kafka.Kafka", str(properties))
-        secret = kafka_password(self._settings.security)
-        environment = {KAFKA_PASSWORD: secret} if secret else {}
-        return (Command(name="kafka", arguments=arguments, environment=environment),)
+        secret = kafka_secret(self._all)
+        return (Command(name="kafka", arguments=arguments, environment=secret),)
 
     def answers(self) -> bool:
         """Create a topic (or be told that it exists): the controller and the broker both answer."""
@@ -193,7 +192,7 @@ class Kafka:
             capture_output=True,
             text=True,
             check=False,
-            env={**os.environ, **UNICODE},
+            env={**chosen(), **UNICODE, **kafka_secret(self._all)},
         )
         if run.returncode:
             msg = f"kafka: formatting {self._folder} failed:\n{run.stdout}{run.stderr}"
