@@ -9,6 +9,9 @@ from pydantic import ValidationError
 FILE_SUFFIX = "_file"
 """Settings with such names are paths, relative to the project."""
 
+UNSHOWN = ("extra_forbidden", "model_type", "model_attributes_type", "dict_type")
+"""Mistakes whose value may be anything: a name that nobody knows, a text in place of a table."""
+
 FREE_TABLES = ("properties", "options")
 """Tables whose names and values are somebody else's; a value may be a secret."""
 
@@ -40,7 +43,7 @@ def describe(path: Path, error: ValidationError) -> str:
     lines = []
     for item in error.errors():
         name, value = ".".join(str(part) for part in item["loc"]), item["input"]
-        known = item["type"] != "extra_forbidden" and not {*item["loc"]} & {*FREE_TABLES}
+        known = item["type"] not in UNSHOWN and not {*item["loc"]} & {*FREE_TABLES}
         shown = f" = {value!r}" if known and isinstance(value, (str, int, float)) else ""
         lines.append(f"{path}: {name}{shown}: {item['msg'].removeprefix('Value error, ')}")
     return "\n".join(lines)

@@ -14,6 +14,8 @@ Client = TypeVar("Client", AdminClient, Consumer, Producer)
 
 LOGIN_REFUSED = (KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED)  # noqa: SLF001
 TLS_REFUSED = KafkaError._SSL  # noqa: SLF001 - it is how it is named
+UNREACHED = KafkaError._TRANSPORT  # noqa: SLF001
+UNKNOWN_HOST = KafkaError._RESOLVE  # noqa: SLF001
 NOT_ALLOWED = (
     KafkaError.TOPIC_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -34,6 +36,7 @@ class Clients:
         """Keep the address; nothing connects yet."""
         self._settings = settings
         self._heard: KafkaError | None = None
+        self._unreachable = False
 
     def admin(self) -> AdminClient:
         """Open one that changes and describes topics.
@@ -102,6 +105,11 @@ class Clients:
                 f"check kafka.security: protocol is {security.protocol}, which must be that of "
                 f"the listener at this port, and what the broker asks of a client's certificate"
             )
+        if code == UNREACHED and not self._unreachable:
+            return (
+                f"is it running, and does its listener at this port speak {security.protocol} "
+                "(kafka.security.protocol)?"
+            )
         return "is it running? `fp up` starts it"
 
     def _made(self, kind: type[Client], own: Mapping[str, Any]) -> Client:
@@ -116,6 +124,7 @@ class Clients:
             raise SettingsError(msg) from error
 
     def _hear(self, error: KafkaError) -> None:
+        self._unreachable |= "Connect to" in error.str() or error.code() == UNKNOWN_HOST
         codes = (*LOGIN_REFUSED, TLS_REFUSED)
         telling = error.code() in codes or any(words in error.str() for words in TELLING)
         if telling and self._heard is None:
