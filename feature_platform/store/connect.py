@@ -6,7 +6,6 @@ The only module besides `cql.py` and the registry's that touches the driver.
 import atexit
 import os
 import re
-import ssl
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,6 +48,8 @@ RECONNECT_MIN_S, RECONNECT_MAX_S = 0.5, 5.0
 ERROR_TEXT_MAX = 500
 NAMED_UNTIL = re.compile(r"\(|'|\$\$|\sWITH\s|\sUSING\s|\sAND\s|\bPASSWORD\b", re.IGNORECASE)
 """Where the part of a statement ends that errors may show."""
+TLS, UNTRUSTED = "[SSL", "CERTIFICATE_VERIFY_FAILED"
+"""In the text of what the driver raises: it makes an OSError of its own of Python's."""
 PASSWORD = re.compile(r"PASSWORD = '((?:[^']|'')*)'")
 """The secret in a statement about a role."""
 
@@ -112,12 +113,12 @@ def _remedy(error: Exception) -> str:
             "the store refused the user or the password: check the FP_..._PASSWORD of this role "
             "(one in the environment wins over .fp/secrets)"
         )
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+    if any(UNTRUSTED in str(cause) for cause in causes):
         return (
             "the certificate of each node must be signed by an authority in store.tls.ca_file and "
             "be of the address it is connected to: by the name in store.host, else by IP address"
         )
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+    if any(TLS in str(cause) for cause in causes):
         return (
             "check store.tls.enabled, which must be as the store is, and the client's certificate "
             "if it asks for one"
@@ -131,18 +132,14 @@ def _remedy(error: Exception) -> str:
 
 def is_refused_login(error: StoreUnavailableError) -> bool:
     """Tell whether the store answered, and refused the user or the password."""
-    return _is_due_to(error, cassandra.AuthenticationFailed)
+    cause = error.__cause__
+    causes = _causes(cause) if isinstance(cause, Exception) else []
+    return any(isinstance(each, cassandra.AuthenticationFailed) for each in causes)
 
 
 def is_untrusted(error: StoreUnavailableError) -> bool:
     """Tell whether the store answered, and its certificate was refused."""
-    return _is_due_to(error, ssl.SSLCertVerificationError)
-
-
-def _is_due_to(error: StoreUnavailableError, kind: type[Exception]) -> bool:
-    cause = error.__cause__
-    causes = _causes(cause) if isinstance(cause, Exception) else []
-    return any(isinstance(each, kind) for each in causes)
+    return UNTRUSTED in str(error.__cause__)
 
 
 def _causes(error: Exception) -> list[object]:
