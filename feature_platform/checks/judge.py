@@ -75,6 +75,8 @@ class Verdict:
     what was stored."""
     left_out: int = 0
     """Rows of which nobody knows any more what they were."""
+    rows: int = 0
+    """Stored tiles that can be read."""
     compared: int = 0
     sums: int = 0
     unreadable: Sequence[str] = ()
@@ -97,7 +99,7 @@ class Judge:
         """Its present goes along: a tile is judged only if it lasts after it was read."""
         self.counts = Counts(scope.snapshot)
         self.seen: set[str] = set()
-        self.tiles, self.sums, self.left_out = 0, 0, 0
+        self.tiles, self.sums, self.rows, self.left_out = 0, 0, 0, 0
         self.unreadable, self.unconserved = Findings(), Findings()
         self.differences: list[Difference] = []
         self.different = 0
@@ -133,6 +135,7 @@ class Judge:
         return Verdict(
             counted=tiles | _instead(stored, expected),
             left_out=len(stored.unknown),
+            rows=len(tiles),
             compared=compared,
             sums=sums,
             unreadable=unreadable,
@@ -144,6 +147,7 @@ class Judge:
         self.seen.add(entity)
         self.counts.add(verdict.counted)
         self.left_out += verdict.left_out
+        self.rows += verdict.rows
         self.tiles += verdict.compared
         self.sums += verdict.sums
         self.unreadable.add(verdict.unreadable)

@@ -18,12 +18,12 @@ def make_repair_plan(world: World, name: str, found: Checked) -> Plan | None:
 
     Raises:
         UnknownFeatureError: It is not deployed.
-        PlanRefusedError: Too many are wrong, or the events do not say what rows must be.
+        PlanRefusedError: Too many are wrong, or the event log is damaged.
     """
     deployed = deployed_snapshot(world, name)
     begun = unfinished_repair(world, deployed) is not None
     if not found.wrong and not begun:
         return None
-    check_repairable(deployed, found.wrong, complete=found.is_whole, damage=found.damage)
+    check_repairable(name, found.wrong, found.damage)
     downtime_ms = measured_downtime_ms(world.registry, deployed)
     return plan_repair(deployed, found.wrong, begun=begun, downtime_ms=downtime_ms)

@@ -54,8 +54,6 @@ class Checked:
     results: tuple[CheckResult, ...]
     wrong: tuple[str, ...] = ()
     """Entities whose rows are not what their events say."""
-    is_whole: bool = True
-    """Whether the event log has all events from the first on."""
     damage: tuple[str, ...] = ()
     """What is wrong with the files of the event log that were looked at."""
 

@@ -27,6 +27,7 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.recount import SLICES, Fact, Wanted, rows_of
 from feature_platform.deploy.recovered import dirty_since_ms, newest_cut
+from feature_platform.deploy.repair import check_log
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.deploy.world import World
@@ -53,7 +54,8 @@ class Ask:
     share: float | None = None
     """Share of the entities; None: as many as are compared in a short time."""
     whole_log: bool = False
-    """Look at all files of the event log, as a repair reads all of them."""
+    """A repair is to follow, which reads all files of the event log: look at all of them, and
+    refuse at once what a repair would refuse in the end."""
 
     def wanted(self, snapshot: Snapshot) -> Wanted:
         """Return what a recounter is asked for."""
@@ -120,12 +122,14 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
 
     Raises:
         UnknownFeatureError: It is not deployed.
+        PlanRefusedError: A repair is to follow, and none is possible.
         EventLogError: The log is damaged, or misses offsets.
         SparkFailedError: Spark failed.
         WorldError: A server did not answer.
     """
     snapshot = deployed_snapshot(world, name)
     begun = unfinished_repair(world, snapshot)
+    repairing = ask.whole_log
     if begun:
         report("a repair was broken off, and what it had to correct is not known: all is compared")
         ask = Ask(share=1.0, whole_log=True)
@@ -143,6 +147,8 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     spec = job_spec(snapshot, world.settings, StartFields(start="earliest", end_offsets={}))
     facts = world.recounter.recount(spec, cut.positions, ask.wanted(snapshot).to_json())
     log = next(facts)
+    if repairing:
+        check_log(name, log["damage"])
     recounted = Recounted(damage=tuple(log["damage"]))
     scope = Scope.of(snapshot, world.clock.now_ms(), ask.span, log["complete_ms"])
     judge = Judge(rows, scope)
@@ -158,19 +164,20 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
         of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
     of += _too_old(judge, cut)
     next_step = _next_step(name, ask, recounted)
-    sums = f"{judge.sums:,} sums of {of}"
+    sums = f"{judge.sums:,} sums of {of}{judge.scope.left_out}"
     conserved = judge.unconserved.result(name, "conservation", sums, next_step)
+    rows_read = f"{judge.rows:,} tiles of {of}"
+    readable = judge.unreadable.result(name, "decode", rows_read, next_step)
     results = (
         _count(judge, recounted, of, next_step),
         _skipped_if_nothing(judge, judge.sums, conserved),
         _parity(judge, of, events, next_step),
-        judge.unreadable.result(name, "decode", f"rows of {of}", next_step),
+        _skipped_if_nothing(judge, judge.rows, readable),
         fresh,
     )
     return Checked(
         results=results,
         wrong=tuple(judge.wrong),
-        is_whole=log["complete_ms"] == 0,
         damage=recounted.damage,
     )
 
@@ -253,14 +260,22 @@ def _count(judge: Judge, recounted: Recounted, of: str, next_step: str) -> Check
     name, found = judge.scope.snapshot.featureset, Findings()
     found.add([*recounted.damage, *wrong])
     summary = f"{numbers:,} numbers of events of {of}{judge.scope.left_out}"
-    return _skipped_if_nothing(judge, judge.tiles, found.result(name, "count", summary, next_step))
+    compared = numbers if judge.tiles else 0  # else the log was compared with itself
+    return _skipped_if_nothing(judge, compared, found.result(name, "count", summary, next_step))
 
 
 def _skipped_if_nothing(judge: Judge, compared: int, result: CheckResult) -> CheckResult:
-    """Return a result; skipped where all that it would have compared was left out as too old."""
-    if compared or not judge.left_out or result.status == "red":
+    """Return a result; skipped where nothing was compared: that is no proof of anything."""
+    if compared or result.status == "red":
         return result
-    return replace(result, status="skipped")
+    if not judge.seen:
+        why = "no event has been counted and none is stored"
+    elif not judge.rows:
+        why = "nothing is stored of these entities that is still kept"
+    else:
+        why = "no tile was found that must still be kept and surely holds all its events"
+    summary = f"nothing was compared, because {why}: {result.summary}"
+    return replace(result, status="skipped", summary=summary)
 
 
 def _parity(judge: Judge, of: str, events: Named, next_step: str) -> CheckResult:

@@ -107,7 +107,8 @@ def _differences(
                 expected=right.get(name),
             )
     judged = {column.id for column in columns}
-    if left == right and {*held.counters, *held.features} <= judged and key in expected:
+    is_all = {*held.counters, *held.features, *wanted.counters, *wanted.features} <= judged
+    if left == right and is_all and key in expected:
         yield Difference(
             entity=entity,
             key=key,
@@ -152,6 +153,8 @@ def _has_all(tiles: Decoded, column: LayoutColumn, scope: Scope) -> bool:
     if lifetime not in tiles or column not in scope.columns(lifetime):
         return False
     last = column.levels[-1]
+    if scope.expected.whole_from_ms(column, last):
+        return False
     kept = sum(row.counters.get(EVENTS_ID, 0) for (level, _), row in tiles.items() if level == last)
     total = tiles[lifetime].counters.get(EVENTS_ID, 0)
     return kept >= total

@@ -78,6 +78,7 @@ def assemble(checked: Checked) -> FeatureSet:
             checked.description, checked.owner, features, checked.settings
         ),
         file=checked.file,
+        rows_meaning=digest(row_source(checked.query)),
     )
 
 

@@ -121,3 +121,5 @@ class FeatureSet:
     metadata_fingerprint: str
     """Changes when descriptions, owner or the windows asked for change."""
     file: str = ""
+    rows_meaning: str = ""
+    """Hash of which events the query counts: its FROM and WHERE."""

@@ -347,6 +347,7 @@ class _Execution:
             unswept=before.unswept,
             previous=previous,
             topic_id=before.topic_id or begun.topic_id,
+            retention=self._walk.retention(before, target),
         )
 
     def _origin(self) -> Snapshot:

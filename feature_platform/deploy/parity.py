@@ -5,7 +5,7 @@ far their jobs have gone since. Once undo rows may have expired, only what was n
 compared; if that is nothing, a person must decide.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -13,11 +13,12 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.as_of import Told, tiles_as_of
 from feature_platform.deploy.recovered import dirty_since_ms
 from feature_platform.deploy.start import age_limit_ms
-from feature_platform.deploy.tile_values import differing, lasts, values_of
+from feature_platform.deploy.tile_values import Held, differing, values_of
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
-from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.plan.expected import Expected
+from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
@@ -30,6 +31,7 @@ ENTITIES_MAX = 1_000
 """How many are compared: those that the store names first, so the same ones each time."""
 DIFFERENCES_MAX = 20
 CUTS_MAX = 100_000
+NOTHING = "no tile is kept in both that surely holds all its events: nothing to compare"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class Parity:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Side:
     snapshot: Snapshot
+    expected: Expected
     attempts: Sequence[Attempt]
     line: History
     """The history of the cut as of which it is read."""
@@ -81,22 +84,27 @@ class _Side:
         attempts = world.registry.attempts(snapshot.featureset, snapshot.generation)
         return cls(
             snapshot=snapshot,
+            expected=Expected.of(snapshot),
             attempts=attempts,
             line=history(attempts, *cut.epoch),
             undo_until_ms=dirty_since_ms(cut, attempts)
             + age_limit_ms(world.settings.store.undo_ttl_ms),
         )
 
+    def whole(self, key: TileKey, now_ms: int) -> set[str]:
+        """Return the names of the columns that a tile surely holds all events of."""
+        return {column.name for column in self.expected.columns(*key, now_ms)}
+
 
 def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
-    """Return the columns of features that both count alike from the first event on.
+    """Return the columns of features that mean the same in both.
 
     Each with the levels that both keep; none where the tiles themselves are others.
     """
     if (old.entity, old.layout.grid) != (new.entity, new.layout.grid):
         return ()
     before = {column.name: column for column in old.layout.columns}
-    known = {feature.name: feature for feature in old.features}
+    meanings = {feature.name: feature.meaning for feature in old.features}
     return tuple(
         replace(
             column,
@@ -104,15 +112,11 @@ def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
             lifetime=column.lifetime and before[name].lifetime,
         )
         for feature in new.features
-        if feature.name in known and _alike(known[feature.name], feature)
+        if meanings.get(feature.name) == feature.meaning
         for name in feature.columns
         for column in (new.layout.column(name),)
         if name in before and before[name].id == column.id
     )
-
-
-def _alike(old: DeployedFeature, new: DeployedFeature) -> bool:
-    return old.meaning == new.meaning and old.valid_from_ms == 0 and not old.added_ms
 
 
 def check_parity(
@@ -145,7 +149,7 @@ def check_parity(
         return
     found = compare_generations(world, old, new, columns, before, filled) if before else None
     if found and found.agrees:
-        report(f"{found.compared} are the same in both{found.not_all}")
+        report(f"{found.compared} are the same in both{found.not_all}" if found.tiles else NOTHING)
         return
     msg = _differs(old, new, found) if found and found.differences else _unknown(old, new, filled)
     if not accept_differences:
@@ -183,24 +187,17 @@ def compare_generations(
     )
     sides = (_Side.of(world, old, before), _Side.of(world, new, end))
     entities, left_out, tiles, differences = 0, 0, 0, list[str]()
-    now_ms = world.clock.now_ms()
     for entity in world.tiles.some_entities(old.table, ENTITIES_MAX):
         told = [_told(world, side, entity) for side in sides]
         left, right = (_values(side, each, columns) for side, each in zip(sides, told, strict=True))
-        keys = [
-            key
-            for key in left.keys() | right.keys()
-            if all(lasts(side.snapshot.layout, key, now_ms) for side in sides)
-            and all(each.tells(key) for each in told)
-        ]
+        judged = _judged(sides, told, left.keys() | right.keys(), columns, world.clock.now_ms())
         is_whole = not any(each.unknown for each in told)
-        entities += is_whole or bool(keys)
+        entities += is_whole or bool(judged)
         left_out += not is_whole
-        tiles += len(keys)
-        for key in sorted(keys):
-            differences += differing(
-                entity, key, left.get(key, {}), right.get(key, {}), new.layout.grid
-            )
+        tiles += len(judged)
+        for key in sorted(judged):
+            was, now = (_only(judged[key], side.get(key, {})) for side in (left, right))
+            differences += differing(entity, key, was, now, new.layout.grid)
     return Parity(
         columns=tuple(column.name for column in columns),
         entities=entities,
@@ -208,6 +205,28 @@ def compare_generations(
         tiles=tiles,
         differences=tuple(differences[:DIFFERENCES_MAX]),
     )
+
+
+def _judged(
+    sides: tuple[_Side, _Side],
+    told: Sequence[Told],
+    keys: Iterable[TileKey],
+    columns: Sequence[LayoutColumn],
+    now_ms: int,
+) -> dict[TileKey, set[str]]:
+    """Return the tiles that both sides must hold, with the columns that are whole in both."""
+    old, new = sides
+    names = {column.name for column in columns}
+    found = {
+        key: old.whole(key, now_ms) & new.whole(key, now_ms) & names
+        for key in keys
+        if all(each.tells(key) for each in told)
+    }
+    return {key: judged for key, judged in found.items() if judged}
+
+
+def _only(names: set[str], held: Held) -> Held:
+    return {name: value for name, value in held.items() if name in names}
 
 
 def _before(world: World, old: Snapshot, filled: Attempt) -> Cut | None:

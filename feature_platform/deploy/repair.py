@@ -7,11 +7,12 @@ end: begun again, it keeps its number, and the job starts from the store at its 
 from collections.abc import Mapping, Sequence
 
 from feature_platform.deploy.as_of import decoded_undo, value_as_of
+from feature_platform.deploy.corrections import corrections, unreadable
 from feature_platform.deploy.job_spec import StartFields, job_spec
-from feature_platform.deploy.recount import Fact, Wanted, rows_of
+from feature_platform.deploy.recount import Wanted, rows_of
 from feature_platform.deploy.recovered import dirty_since_ms
 from feature_platform.deploy.start import epoch_of, unfinished_repair
-from feature_platform.deploy.sweep import batches, kept_write
+from feature_platform.deploy.sweep import batches
 from feature_platform.deploy.walk import Report
 from feature_platform.deploy.world import World
 from feature_platform.errors import (
@@ -21,62 +22,53 @@ from feature_platform.errors import (
     PlanRefusedError,
     SparkFailedError,
 )
+from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
 from feature_platform.rows.undo import RowKey
-from feature_platform.store.base import UNDO_LEVEL, RowWrite, StoredRow, write_timestamp
-from feature_platform.tiles.layout import Layout
+from feature_platform.store.base import UNDO_LEVEL, StoredRow, write_timestamp
 
 ENTITIES_MAX = 10_000
 """With more, a new generation is the better way."""
 
 
-def check_repairable(
-    deployed: Snapshot, entities: Sequence[str], *, complete: bool, damage: Sequence[str] = ()
-) -> None:
-    """Refuse what a repair would make worse.
+def check_log(name: str, damage: Sequence[str]) -> None:
+    """Refuse to repair from a log that is damaged.
 
     Args:
-        deployed: What is deployed.
-        entities: Whose rows are to be corrected.
-        complete: Whether the event log has all events from the first on.
-        damage: What is wrong with its files.
+        name: The feature set.
+        damage: What is wrong with the files of the event log.
 
     Raises:
-        PlanRefusedError: Too many are wrong, or the events do not say what rows must be.
+        PlanRefusedError: Something is.
     """
-    name = deployed.featureset
-    rebuild = f"set on_change: rebuild in its settings and change it: fp apply {name}"
-    younger = sorted(
-        feature.name
-        for feature in deployed.features
-        if max(feature.valid_from_ms, *feature.added_ms.values(), 0)
-    )
-    if younger:
-        msg = (
-            f"{name}: {', '.join(younger)} count since an upgrade only, so the events do not tell "
-            f"what their rows must be. To have all recomputed: {rebuild}"
-        )
-        raise PlanRefusedError(msg)
     if damage:
         msg = (
             f"{name}: the event log is damaged, so a repair would lose what it lacks: "
             f"{'; '.join(damage)}. Restore it from a copy, then fp check {name} --repair"
         )
         raise PlanRefusedError(msg)
-    if not complete:
-        msg = (
-            f"{name}: the event log has not all events, as it was told to go on without some, so a "
-            f"repair would lose what the rows have of them. To have all recomputed without them: "
-            f"{rebuild}"
-        )
-        raise PlanRefusedError(msg)
+
+
+def check_repairable(name: str, entities: Sequence[str], damage: Sequence[str] = ()) -> None:
+    """Refuse what a repair would make worse.
+
+    Args:
+        name: The feature set.
+        entities: Whose rows are to be corrected.
+        damage: What is wrong with the files of the event log.
+
+    Raises:
+        PlanRefusedError: Too many are wrong, or the log is damaged.
+    """
+    check_log(name, damage)
     if len(entities) > ENTITIES_MAX:
         msg = (
             f"{name}: rows of {len(entities):,} entities are wrong, at most {ENTITIES_MAX:,} are "
-            f"repaired. To have all recomputed: {rebuild}"
+            f"repaired. To have all recomputed: set on_change: rebuild in its settings and change "
+            f"it: fp apply {name}"
         )
         raise PlanRefusedError(msg)
 
@@ -98,7 +90,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
     registry, name, generation = world.registry, deployed.featureset, deployed.generation
     request = unfinished_repair(world, deployed) or _request(world, deployed)
     try:
-        expected = _recomputed(world, deployed, entities, request.end_offsets)
+        expected, recounted = _recomputed(world, deployed, entities, request.end_offsets)
     except (EventLogError, SparkFailedError) as error:
         msg = f"nothing was corrected: {error}"
         raise JobFailedError(msg) from error
@@ -110,8 +102,8 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
     for entity in entities:
         stored = world.tiles.read_entity(deployed.table, entity)
         held = _held(attempts, line, stored)
-        wanted = expected.get(entity, {})
-        writes = _corrections(held, wanted, deployed.layout, world.clock.now_ms())
+        now_ms = world.clock.now_ms()
+        writes = corrections(held, recounted.get(entity, {}), expected, now_ms)
         for batch in batches(writes):
             world.tiles.write(deployed.table, entity, batch, written=stamp)
         written += len(writes)
@@ -128,20 +120,41 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
 
 def _recomputed(
     world: World, deployed: Snapshot, entities: Sequence[str], until: Mapping[str, int]
-) -> dict[str, dict[RowKey, bytes]]:
+) -> tuple[Expected, dict[str, dict[RowKey, bytes]]]:
+    """Return which columns of which tiles are whole, and each entity's recounted rows.
+
+    Raises:
+        EventLogError: The log is damaged, or lacks events of rows that say nothing themselves.
+        SparkFailedError: Spark failed.
+    """
     if not entities:
-        return {}  # the end of a repair that had written everything
+        return Expected.of(deployed), {}  # the end of a repair that had written everything
     spec = job_spec(deployed, world.settings, StartFields(start="earliest", end_offsets={}))
     wanted = Wanted(entities=tuple(entities)).to_json()
     facts = world.recounter.recount(spec, until, wanted)
-    _check_log(next(facts))
-    return {fact["entity"]: rows_of(fact) for fact in facts if fact["event"] == "entity"}
-
-
-def _check_log(log: Fact) -> None:
+    log = next(facts)
     if log["damage"]:
         msg = f"{'; '.join(log['damage'])}: restore the event log from a copy"
         raise EventLogError(msg)
+    if log["complete_ms"]:
+        _refuse_unreadable(world, deployed, entities)
+    rows = {fact["entity"]: rows_of(fact) for fact in facts if fact["event"] == "entity"}
+    return Expected.of(deployed, log["complete_ms"]), rows
+
+
+def _refuse_unreadable(world: World, deployed: Snapshot, entities: Sequence[str]) -> None:
+    """Make sure that nothing would be lost which the log does not have."""
+    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    line = history(attempts, attempts[-1].attempt) if attempts else {}
+    for entity in entities:
+        held = _held(attempts, line, world.tiles.read_entity(deployed.table, entity))
+        if unreadable(held):
+            msg = (
+                f"rows of entity {entity!r} cannot be read, and the event log does not have all "
+                f"events, as it was continued without some. To have all recomputed without them: "
+                f"set on_change: rebuild in the settings of {deployed.featureset} and change it"
+            )
+            raise EventLogError(msg)
 
 
 def _request(world: World, deployed: Snapshot) -> Attempt:
@@ -185,22 +198,3 @@ def _held(
             as_of = None  # a dead attempt's, and nobody knows any more what was before
         held[key] = row.payload if row.payload == as_of else None
     return held
-
-
-def _corrections(
-    held: Mapping[RowKey, bytes | None],
-    expected: Mapping[RowKey, bytes],
-    layout: Layout,
-    now_ms: int,
-) -> list[RowWrite]:
-    """Return what is to be written or deleted so that an entity's rows are the expected ones."""
-    wanted = {
-        key: kept_write(key, expected.get(key), layout, now_ms)
-        for key in sorted(held.keys() | expected.keys())
-    }
-    return [
-        write
-        for key, write in wanted.items()
-        if (key in held and (held[key] is None or held[key] != write.payload))
-        or (key not in held and write.payload is not None)
-    ]

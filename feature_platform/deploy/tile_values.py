@@ -6,10 +6,7 @@ from feature_platform.clock import to_iso
 from feature_platform.rows.partials import Row
 from feature_platform.store.base import TileKey
 from feature_platform.tiles.grid import Grid, format_duration
-from feature_platform.tiles.layout import Layout, LayoutColumn
-
-EXPIRY_MARGIN_MS = 600_000
-"""Tiles whose time ends so soon may be gone on one side."""
+from feature_platform.tiles.layout import LayoutColumn
 
 Held = Mapping[str, int | bytes]
 """Counters and encoded features of a tile by column name; what is not there is left out."""
@@ -26,15 +23,6 @@ def values_of(
         if column.id in everything
         and (column.lifetime if level == lifetime else level in column.levels)
     }
-
-
-def lasts(layout: Layout, key: TileKey, now_ms: int) -> bool:
-    """Tell whether a tile surely has not expired yet."""
-    level, start_ms = key
-    if level == layout.grid.lifetime_level:
-        return True
-    end_ms = start_ms + layout.grid.levels_ms[level]
-    return end_ms + layout.retention_ms[level] - now_ms > EXPIRY_MARGIN_MS
 
 
 def name_tile(grid: Grid, key: TileKey) -> str:

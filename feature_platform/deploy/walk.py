@@ -21,6 +21,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import Start
 from feature_platform.registry.base import Attempt
 from feature_platform.registry.history import GENESIS
+from feature_platform.tiles.retention import Retention
 
 BACKFILL = "backfill"
 """Kind of the attempt that writes a generation before its job begins."""
@@ -143,8 +144,21 @@ class Walk:
         begun = begin(self.world, from_what, start, accept_age=accept_age)
         if begun.path:
             check_savepoint(begun.path)
+        self._note_retention(snapshot)
         spec = job_spec(snapshot, self.world.settings, begun.fields)
         self.world.submitter.submit(spec, snapshot.job_id, begun.path)
+
+    def _note_retention(self, snapshot: Snapshot) -> None:
+        """Record how long a job keeps tiles, before it can write one: it may fail after that."""
+        if self.snapshot and self.snapshot.generation == snapshot.generation:
+            kept = self.retention(self.snapshot, snapshot)
+            if kept != self.snapshot.retention:
+                self.save(replace(self.snapshot, retention=kept))
+
+    def retention(self, before: Snapshot, after: Snapshot) -> Retention:
+        """Return how long a generation's tiles are kept once another version may write them."""
+        before_ms = self.world.clock.now_ms() + before.max_future_ms
+        return before.kept.changed(after.layout.retention_ms, before_ms)
 
     def revive(self, start: Start) -> None:
         """Start what is deployed as it was, under a new deployment."""
@@ -157,6 +171,7 @@ class Walk:
             old = self.deployed()
         begun = self.begun()
         deployment = begun.deployment
+        old = replace(old, retention=self.retention(old, old))
         running = replace(
             old,
             deployment=deployment,

@@ -4,15 +4,16 @@ For each served name it says what becomes of its history; for the whole, which k
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from feature_platform.definition.model import Feature, FeatureSet
+from feature_platform.plan.expected import answers_from_ms
 from feature_platform.plan.job import job_definition
-from feature_platform.plan.layout import answers_window, covers
-from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.plan.layout import covers
+from feature_platform.plan.snapshot import DeployedFeature, Snapshot, since_of
 from feature_platform.tiles.grid import format_duration
-from feature_platform.tiles.layout import Layout
+from feature_platform.tiles.layout import Layout, LayoutColumn
 
 Kind = Literal[
     "none",
@@ -66,8 +67,8 @@ class Change:
     verdicts: tuple[NameVerdict, ...]
     edited: frozenset[str] = frozenset()
     """Features whose present meaning begins with this change."""
-    added: frozenset[str] = frozenset()
-    """Served names that begin with this change although their feature is older."""
+    added: Mapping[str, int] = field(default_factory=dict)
+    """New served names that are younger than their feature, and since when they count."""
 
 
 def compare(
@@ -106,7 +107,7 @@ def _asked(reset: Collection[str]) -> tuple[str, ...]:
 
 
 def _wants_history(
-    wanted: FeatureSet, edited: frozenset[str], added: frozenset[str], reset: Collection[str]
+    wanted: FeatureSet, edited: frozenset[str], added: Mapping[str, int], reset: Collection[str]
 ) -> bool:
     """Tell whether a change begins something that is to have a history; a reset is not."""
     asked = {feature.name for feature in wanted.features if set(feature.columns) & set(reset)}
@@ -208,33 +209,23 @@ def _dropped(kept: Sequence[NameVerdict], deployed: Snapshot) -> tuple[NameVerdi
 
 def _verdicts(
     wanted: FeatureSet, layout: Layout, deployed: Snapshot, reset: Collection[str]
-) -> tuple[tuple[NameVerdict, ...], frozenset[str], frozenset[str]]:
+) -> tuple[tuple[NameVerdict, ...], frozenset[str], Mapping[str, int]]:
     """Judge every served name of a feature set whose rows stay."""
     before = {feature.name: feature for feature in deployed.features}
     verdicts: list[NameVerdict] = []
     edited: set[str] = set()
-    added: set[str] = set()
+    added: dict[str, int] = {}
     for feature in wanted.features:
         old = before.get(feature.name)
         fresh = _fresh_reason(feature, layout, deployed, old, reset)
         reworded = bool(old and not fresh and feature.meaning != old.meaning)
         if fresh or reworded:
             edited.add(feature.name)
-        for name, late in _late_names(feature, deployed).items():
-            why = fresh or late
-            if late and not fresh:
-                added.add(name)
-            verdicts.append(
-                NameVerdict(name=name, verdict="counts from now on", why=why, since_ms=NOW_MS)
-                if why
-                else NameVerdict(
-                    name=name,
-                    verdict="keeps history",
-                    why="its new meaning counts from now on" if reworded else "",
-                    since_ms=old.from_ms(name) if old else 0,
-                )
-            )
-    return (*verdicts, *_dropped(verdicts, deployed)), frozenset(edited), frozenset(added)
+        for name, begun in _begun_names(feature, deployed, old).items():
+            if old and not fresh and (begun.why or begun.since_ms > old.valid_from_ms):
+                added[name] = NOW_MS if begun.why else begun.since_ms
+            verdicts.append(_verdict(name, fresh or begun.why, old, begun, reworded=reworded))
+    return (*verdicts, *_dropped(verdicts, deployed)), frozenset(edited), added
 
 
 def _fresh_reason(
@@ -255,17 +246,58 @@ def _fresh_reason(
     return ""
 
 
-def _late_names(feature: Feature, deployed: Snapshot) -> dict[str, str]:
-    """Return for each served name why the stored tiles cannot answer it yet; empty if they can."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """Since when the stored tiles answer a served name."""
+
+    why: str = ""
+    """Why they cannot answer it yet; empty if they can."""
+    since_ms: int = 0
+    """Older tiles may be gone while it still needs them; 0: none."""
+
+
+def _begun_names(
+    feature: Feature, deployed: Snapshot, old: DeployedFeature | None
+) -> dict[str, _Begun]:
+    """Return for each served name since when the stored tiles answer it; of a new one only."""
+    known = served_names(old) if old else ()
     stored = [column for column in deployed.layout.columns if column.name in feature.columns]
-    late = {
-        name: ""
-        if all(answers_window(deployed.layout, column, window) for column in stored)
-        else "needs tiles that were not kept so far"
-        for name, window in zip(feature.served_names, feature.windows_ms, strict=False)
+    windows = dict(zip(feature.served_names, feature.windows_ms, strict=False))
+    return {
+        name: _Begun()
+        if name in known
+        else _begun_window(deployed, stored, windows[name])
+        if name in windows
+        else _begun_lifetime(deployed, stored)
+        for name in feature.served_names
     }
-    total = "" if all(column.lifetime for column in stored) else "its lifetime was not kept so far"
-    return late | dict.fromkeys(feature.served_names[len(feature.windows_ms) :], total)
+
+
+def _begun_window(deployed: Snapshot, stored: Sequence[LayoutColumn], window_ms: int) -> _Begun:
+    since = [answers_from_ms(deployed, column, window_ms) for column in stored]
+    if None in since:
+        return _Begun(why="needs tiles that were not kept so far")
+    return _Begun(since_ms=max((ms for ms in since if ms), default=0))
+
+
+def _begun_lifetime(deployed: Snapshot, stored: Sequence[LayoutColumn]) -> _Begun:
+    if not all(column.lifetime for column in stored):
+        return _Begun(why="its lifetime was not kept so far")
+    level = deployed.layout.grid.lifetime_level
+    return _Begun(since_ms=max((since_of(deployed, each, level) for each in stored), default=0))
+
+
+def _verdict(
+    name: str, fresh: str, old: DeployedFeature | None, begun: _Begun, *, reworded: bool
+) -> NameVerdict:
+    if fresh:
+        return NameVerdict(name=name, verdict="counts from now on", why=fresh, since_ms=NOW_MS)
+    return NameVerdict(
+        name=name,
+        verdict="keeps history",
+        why="its new meaning counts from now on" if reworded else "",
+        since_ms=max(old.from_ms(name) if old else 0, begun.since_ms),
+    )
 
 
 def served_names(feature: DeployedFeature) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from feature_platform.plan.compare import Change, Kind, NameVerdict, served_names
 from feature_platform.plan.costs import costs_of
 from feature_platform.plan.planner import Facts, Plan, revival, stages_of, sweep_of
-from feature_platform.plan.snapshot import Snapshot
+from feature_platform.plan.snapshot import Snapshot, all_since
 from feature_platform.plan.stages import (
     AwaitCaughtUp,
     AwaitCheckpoint,
@@ -94,7 +94,7 @@ def plan_rollback(deployed: Snapshot, *, downtime_ms: int | None = None) -> Plan
     The old version counts everything since then; what the undone one wrote is written back. The
     old job starts first: it reads rows as they were, written back or not.
     """
-    previous = replace(Snapshot.from_json(deployed.previous), unswept=True)
+    previous = undone(deployed)
     running = deployed.state == "running"
     stages: tuple[Stage, ...] = (
         TakeLease(),
@@ -115,6 +115,16 @@ def plan_rollback(deployed: Snapshot, *, downtime_ms: int | None = None) -> Plan
         verdicts=_verdicts(deployed, previous),
     )
     return _plan(deployed, previous, change, stages, downtime_ms)
+
+
+def undone(deployed: Snapshot) -> Snapshot:
+    """Return what was deployed before the last upgrade, as it is deployed once more.
+
+    Its columns count as if nothing had happened; but rows may carry the expiry of what is undone.
+    """
+    previous = Snapshot.from_json(deployed.previous)
+    since = previous.column_since if previous.retention else all_since(previous)
+    return replace(previous, unswept=True, retention=deployed.kept, column_since=since)
 
 
 def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:

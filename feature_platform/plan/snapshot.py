@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from feature_platform.definition.model import Aggregate
-from feature_platform.tiles.layout import Carrier, Layout
+from feature_platform.tiles.layout import EVENTS_COLUMN, Carrier, Layout, LayoutColumn
+from feature_platform.tiles.retention import Retention
 
 State = Literal["deploying", "running", "stopped", "deleted"]
 
@@ -100,6 +101,25 @@ class Snapshot:
     """Which topic of that name its rows count; empty: begun before ids were kept."""
     older: dict[str, Any] = field(default_factory=dict)
     """What the generation before was, as JSON; kept over upgrades, empty if there is none."""
+    retention: Retention | None = None
+    """How long this generation's tiles were kept when; None: deployed before that was recorded."""
+    column_since: dict[str, dict[str, int]] = field(default_factory=dict)
+    """By column id and level: since when its tiles hold it; what is left out: always."""
+    rows_meaning: str = ""
+    """Hash of which events the query counts; empty: deployed before that was recorded."""
+
+    @property
+    def max_future_ms(self) -> int:
+        """How much later than the broker's time an event may be."""
+        return int(self.job.get("source", {}).get("max_future_ms", 0))
+
+    @property
+    def kept(self) -> Retention:
+        """How long tiles are kept and were; of what nobody recorded, nothing is known."""
+        if self.retention:
+            return self.retention
+        before_ms = self.deployed_ms + self.max_future_ms if self.deployed_ms else 0
+        return Retention.begun(self.layout.retention_ms, unknown_before_ms=before_ms)
 
     @property
     def entity_type(self) -> str:
@@ -117,6 +137,7 @@ class Snapshot:
         return asdict(self) | {
             "layout": self.layout.to_json(),
             "features": [asdict(feature) for feature in self.features],
+            "retention": self.retention.to_json() if self.retention else None,
         }
 
     @classmethod
@@ -132,13 +153,14 @@ class Snapshot:
             )
             for feature in data["features"]
         )
-        stop = data.get("stop")
+        stop, retention = data.get("stop"), data.get("retention")
         values = {
             **data,
             "layout": Layout.from_json(data["layout"]),
             "features": features,
             "stop": Stop(**stop) if stop else None,
             "tried": tuple(Tried(**item) for item in data.get("tried", ())),
+            "retention": Retention.from_json(retention) if retention else None,
         }
         return cls(**values)
 
@@ -146,3 +168,35 @@ class Snapshot:
 def table_name(featureset: str, generation: int) -> str:
     """Return the name of a generation's table."""
     return f"tiles_{featureset}_g{generation}"
+
+
+def since_of(snapshot: Snapshot, column: LayoutColumn, level: int) -> int:
+    """Return since when tiles of a level, or lifetime, hold a column in its present meaning.
+
+    Returns:
+        0: since the first event of the topic.
+    """
+    features = [feature for feature in snapshot.features if column.name in feature.columns]
+    meaning_ms = max((feature.valid_from_ms for feature in features), default=0)
+    if snapshot.retention is not None:
+        stored = snapshot.column_since.get(str(column.id), {})
+        return max(meaning_ms, stored.get(str(level), 0))
+    concerned = snapshot.features if column.name == EVENTS_COLUMN else features
+    added = [
+        ms for feature in concerned for ms in (feature.valid_from_ms, *feature.added_ms.values())
+    ]
+    return max(meaning_ms, *added, 0)
+
+
+def all_since(snapshot: Snapshot) -> dict[str, dict[str, int]]:
+    """Return `column_since` of a snapshot, also of one that was deployed before it was recorded."""
+    lifetime = snapshot.layout.grid.lifetime_level
+    found = {
+        str(column.id): {
+            str(level): ms
+            for level in (*column.levels, lifetime)
+            if column.stands_in(level, lifetime) and (ms := since_of(snapshot, column, level))
+        }
+        for column in snapshot.layout.columns
+    }
+    return {column: levels for column, levels in found.items() if levels}

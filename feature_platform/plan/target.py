@@ -1,12 +1,14 @@
 """What is deployed once a plan was executed: the snapshot that it leads to. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.plan.compare import NOW_MS, Change
 from feature_platform.plan.job import job_definition
-from feature_platform.plan.snapshot import DeployedFeature, Snapshot, table_name
-from feature_platform.tiles.layout import Layout
+from feature_platform.plan.snapshot import DeployedFeature, Snapshot, since_of, table_name
+from feature_platform.tiles.layout import EVENTS_COLUMN, Layout, LayoutColumn
+from feature_platform.tiles.retention import Retention
 
 
 def target_of(wanted: FeatureSet, layout: Layout, change: Change, base: Snapshot) -> Snapshot:
@@ -25,7 +27,49 @@ def target_of(wanted: FeatureSet, layout: Layout, change: Change, base: Snapshot
         metadata_fingerprint=wanted.metadata_fingerprint,
         parallelism=wanted.settings.parallelism,
         job=job_definition(wanted, layout),
+        retention=base.kept if base.layout.columns else Retention.begun(layout.retention_ms),
+        column_since=_column_since(wanted, layout, base) if base.layout.columns else {},
+        rows_meaning=wanted.rows_meaning,
     )
+
+
+def _column_since(wanted: FeatureSet, layout: Layout, base: Snapshot) -> dict[str, dict[str, int]]:
+    """Return since when tiles hold each column, by column id and level, where it is not always."""
+    before = {column.id: column for column in base.layout.columns}
+    lifetime = layout.grid.lifetime_level
+    found: dict[str, dict[str, int]] = {}
+    for column in layout.columns:
+        levels = (*column.levels, *([lifetime] if column.lifetime else []))
+        since = {level: _level_since(wanted, column, level, before, base) for level in levels}
+        known = {str(level): ms for level, ms in since.items() if ms}
+        if known:
+            found[str(column.id)] = known
+    return found
+
+
+def _level_since(
+    wanted: FeatureSet,
+    column: LayoutColumn,
+    level: int,
+    before: Mapping[int, LayoutColumn],
+    base: Snapshot,
+) -> int:
+    old = before.get(column.id)
+    if old is None or not old.stands_in(level, base.layout.grid.lifetime_level):
+        return NOW_MS
+    if column.name == EVENTS_COLUMN and not _counts_the_same(wanted, base):
+        return NOW_MS
+    if base.retention is not None:
+        return base.column_since.get(str(column.id), {}).get(str(level), 0)
+    return since_of(base, old, level)
+
+
+def _counts_the_same(wanted: FeatureSet, base: Snapshot) -> bool:
+    """Tell whether the query counts the same events as before."""
+    if base.rows_meaning:
+        return base.rows_meaning == wanted.rows_meaning
+    known = {feature.name: feature.meaning for feature in base.features}
+    return any(known.get(feature.name) == feature.meaning for feature in wanted.features)
 
 
 def _deployed_feature(
@@ -35,10 +79,11 @@ def _deployed_feature(
     column = next(column for column in wanted.columns if column.name == feature.columns[0])
     old = next((item for item in base.features if item.name == feature.name), None)
     valid_from_ms = old.valid_from_ms if old else 0
+    before_ms = old.added_ms if old else {}
     added_ms = {
-        name: NOW_MS if name in change.added else old.added_ms[name] if old else 0
+        name: change.added.get(name, before_ms.get(name, 0))
         for name in feature.served_names
-        if name in change.added or (old and name in old.added_ms)
+        if name in change.added or name in before_ms
     }
     edited = feature.name in change.edited
     return DeployedFeature(
@@ -97,4 +142,8 @@ def settled(target: Snapshot, now_ms: int) -> Snapshot:
             )
             for feature in target.features
         ),
+        column_since={
+            column: {level: now_ms if ms == NOW_MS else ms for level, ms in levels.items()}
+            for column, levels in target.column_since.items()
+        },
     )

@@ -182,7 +182,7 @@ def _refuse_out_of_reach(group: Group, now_ms: int, instant_ms: int, edge_ms: in
         msg = f"{to_iso(instant_ms)} is in the future; the present is {to_iso(now_ms)}"
         raise OutOfReachError(msg)
     for wanted in group.wanted:
-        earliest_ms = now_ms - _reach_ms(group.snapshot, wanted, edge_ms)
+        earliest_ms = _earliest_ms(group.snapshot, wanted, now_ms, edge_ms)
         if wanted.window_ms and instant_ms < earliest_ms:
             msg = (
                 f"{wanted.name} cannot be answered as of {to_iso(instant_ms)}: tiles it needs "
@@ -192,9 +192,16 @@ def _refuse_out_of_reach(group: Group, now_ms: int, instant_ms: int, edge_ms: in
             raise OutOfReachError(msg)
 
 
-def _reach_ms(snapshot: Snapshot, wanted: Wanted, edge_ms: int) -> int:
-    """Return how far back an instant may lie: its tiles end after instant - window - edge."""
+def _earliest_ms(snapshot: Snapshot, wanted: Wanted, now_ms: int, edge_ms: int) -> int:
+    """Return the earliest instant that can be asked about: all tiles of its window are there."""
     lengths = snapshot.layout.grid.levels_ms
     edges = [lengths[level] for level in wanted.levels[1:] if lengths[level] <= edge_ms]
-    kept_ms = min((snapshot.layout.retention_ms[level] for level in wanted.levels), default=0)
-    return kept_ms - wanted.window_ms - max(edges, default=0)
+    kept = snapshot.kept
+    whole_ms = max(
+        (
+            kept.whole_from_ms(level, now_ms, wanted.window_ms, slack_ms=lengths[0])
+            for level in wanted.levels
+        ),
+        default=0,
+    )
+    return whole_ms + wanted.window_ms + max(edges, default=0)

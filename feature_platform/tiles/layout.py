@@ -31,6 +31,10 @@ class LayoutColumn:
     """Levels whose tiles hold this column, finest first; without lifetime."""
     lifetime: bool
 
+    def stands_in(self, level: int, lifetime_level: int) -> bool:
+        """Tell whether tiles of a level, or lifetime, hold it."""
+        return self.lifetime if level == lifetime_level else level in self.levels
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:

@@ -72,4 +72,5 @@ def test_what_compares_nothing_is_not_green(bench: Bench, monkeypatch: pytest.Mo
     check_for_13_hours(bench)
     found = bench.check()
     skipped = {name for name, result in found.items() if result.status == "skipped"}
-    assert skipped == {"count", "conservation", "parity"}
+    assert skipped == {"count", "conservation", "parity", "decode"}
+    assert all(found[name].summary.startswith("nothing was compared") for name in skipped)

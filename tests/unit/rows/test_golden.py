@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from feature_platform.rows.codec import decode_head, decode_items, decode_row
+from feature_platform.rows.encode import encode_head_of, encode_tile
 from feature_platform.rows.partials import Item, Row
 from feature_platform.rows.row_pb2 import (
     FeaturesCombined,
@@ -70,6 +71,17 @@ def test_a_golden_head(case: dict[str, Any]) -> None:
     assert [(tile["level"], tile["start_ms"]) for tile in tiles] == [key[:2] for key in decoded]
     for tile, (_, _, row) in zip(tiles, decoded, strict=True):
         _expect(tile["tile"], row)
+
+
+@pytest.mark.parametrize("case", [*_cases("tiles.jsonl"), *_cases("heads.jsonl")])
+def test_what_a_repair_encodes_is_what_the_kernel_writes(case: dict[str, Any]) -> None:
+    """A row that is taken apart and put together again has the same bytes."""
+    payload = bytes.fromhex(case["hex"])
+    if "tile" in case:
+        assert encode_tile(decode_row(payload)) == payload
+    else:
+        tiles = {key[:2]: encode_tile(key[2]) for key in decode_head(payload)}
+        assert encode_head_of(tiles) == payload
 
 
 @pytest.mark.parametrize("case", [*_cases("tiles.jsonl"), *_cases("heads.jsonl")])
