@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 from pyspark.sql import functions as f
 
 from backfill.damage import damage
@@ -127,7 +127,49 @@ def _events(session: SparkSession, spec: Mapping[str, Any], dates: list[str] | N
     files = source_files(session, spec["log"], job["source"])
     topic = KafkaTopic(session, job["source"]["topic"], kafka_settings(job["kafka"]))
     raw = records(session, files, job["source"], spec["until"], topic, dates)
-    return events(session, raw, job)
+    return as_read(session, raw, job)
+
+
+def as_read(session: SparkSession, raw: DataFrame, job: Mapping[str, Any]) -> DataFrame:
+    """Parse raw records as the job did: those of before by the sources that it had then.
+
+    Returns:
+        The columns of the present source; one that an earlier source lacked is NULL.
+    """
+    job = dict(job)
+    earlier = job.pop("earlier_sources", [])
+    bounds = [{}, *(_by_partition(each["until"]) for each in earlier)]
+    parsed = events(session, raw.where(_between(bounds[-1], None)), job)
+    for each, lower, upper in zip(earlier, bounds, bounds[1:], strict=False):
+        spec = {**job, "source": each["source"]}
+        old = events(session, raw.where(_between(lower, upper)), spec)
+        parsed = parsed.unionByName(
+            old.select(
+                *(
+                    f.col(field.name)
+                    if field.name in old.columns
+                    else f.lit(None).cast(field.dataType).alias(field.name)
+                    for field in parsed.schema.fields
+                )
+            )
+        )
+    return parsed
+
+
+def _by_partition(positions: Mapping[str, int]) -> dict[int, int]:
+    return {int(name.rpartition("/")[2]): offset for name, offset in positions.items()}
+
+
+def _between(lower: Mapping[int, int], upper: Mapping[int, int] | None) -> Column:
+    """Return which records are from some offsets on and, if there are any, before others."""
+    inside = f.lit(upper is None)
+    for part in sorted(lower.keys() | (upper or {}).keys()):
+        here = f.col("partition") == part
+        fits = f.col("offset") >= lower.get(part, 0)
+        if upper is not None:
+            fits &= f.col("offset") < upper.get(part, 0)
+        inside = f.when(here, fits).otherwise(inside)
+    return inside
 
 
 def _fitting(parts: DataFrame, ask: Mapping[str, Any]) -> int:

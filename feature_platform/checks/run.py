@@ -24,8 +24,7 @@ from feature_platform.checks.tiles import describe
 from feature_platform.clock import to_iso
 from feature_platform.deploy.as_of import encoded_tiles
 from feature_platform.deploy.control import deployed_snapshot
-from feature_platform.deploy.job_spec import StartFields, job_spec
-from feature_platform.deploy.recount import SLICES, Fact, Wanted, rows_of
+from feature_platform.deploy.recount import SLICES, Fact, Wanted, recount_spec, rows_of
 from feature_platform.deploy.recovered import dirty_since_ms, newest_cut
 from feature_platform.deploy.repair import check_log
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
@@ -144,7 +143,7 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
         )
     cut, fresh = rows.cut, freshness(world, snapshot, rows.cut)
     report(f"as of cut {cut.attempt}/{cut.label} of {to_iso(cut.recorded_ms)}")
-    spec = job_spec(snapshot, world.settings, StartFields(start="earliest", end_offsets={}))
+    spec = recount_spec(snapshot, world.settings)
     facts = world.recounter.recount(spec, cut.positions, ask.wanted(snapshot).to_json())
     log = next(facts)
     if repairing:

@@ -24,7 +24,7 @@ from feature_platform.deploy.parity import check_parity
 from feature_platform.deploy.recovered import newest
 from feature_platform.deploy.repair import repair
 from feature_platform.deploy.savepoint import check_savepoint
-from feature_platform.deploy.start import restore_path
+from feature_platform.deploy.start import known_positions, restore_path
 from feature_platform.deploy.walk import Report, Walk, silent
 from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
@@ -62,7 +62,7 @@ from feature_platform.plan.stages import (
     Sweep,
     TakeLease,
 )
-from feature_platform.plan.target import settled
+from feature_platform.plan.target import reading, settled
 
 JobStage = (
     AwaitCaughtUp
@@ -341,6 +341,8 @@ class _Execution:
         if self._plan.change.kind == "forward":
             before_it = replace(before, previous={}, tried=()).to_json()
             previous = json.loads(json.dumps(before_it))  # as it comes back from the registry
+            until = known_positions(self._world, before)
+            target = reading(target, before, until, begun.since_ms)
         return replace(
             target,
             stop=before.stop,

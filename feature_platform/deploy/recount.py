@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from feature_platform.deploy.job_spec import StartFields, job_spec
+from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.undo import RowKey
+from feature_platform.settings import Settings
 
 SLICES = 1_000_000
 """Entities fall into so many slices by the CRC-32 of their key; a share is some of them."""
@@ -34,6 +37,12 @@ class Wanted:
     def to_json(self) -> dict[str, Any]:
         """Return the form that stands in a child's spec."""
         return asdict(self)
+
+
+def recount_spec(deployed: Snapshot, settings: Settings) -> dict[str, Any]:
+    """Return the job spec of what is deployed, with the sources that read events before."""
+    spec = job_spec(deployed, settings, StartFields(start="earliest", end_offsets={}))
+    return spec | {"earlier_sources": list(deployed.earlier_sources)}
 
 
 def rows_of(fact: Fact) -> dict[RowKey, bytes]:

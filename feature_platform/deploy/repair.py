@@ -8,8 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from feature_platform.deploy.as_of import decoded_undo, value_as_of
 from feature_platform.deploy.corrections import corrections, unreadable
-from feature_platform.deploy.job_spec import StartFields, job_spec
-from feature_platform.deploy.recount import Wanted, rows_of
+from feature_platform.deploy.recount import Wanted, recount_spec, rows_of
 from feature_platform.deploy.recovered import dirty_since_ms
 from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.deploy.sweep import batches
@@ -129,7 +128,7 @@ def _recomputed(
     """
     if not entities:
         return Expected.of(deployed), {}  # the end of a repair that had written everything
-    spec = job_spec(deployed, world.settings, StartFields(start="earliest", end_offsets={}))
+    spec = recount_spec(deployed, world.settings)
     wanted = Wanted(entities=tuple(entities)).to_json()
     facts = world.recounter.recount(spec, until, wanted)
     log = next(facts)

@@ -107,6 +107,9 @@ class Snapshot:
     """By column id and level: since when its tiles hold it; what is left out: always."""
     rows_meaning: str = ""
     """Hash of which events the query counts; empty: deployed before that was recorded."""
+    earlier_sources: tuple[dict[str, Any], ...] = ()
+    """Sources by which this generation read events before, each as JSON with `until`: the offsets
+    from which on another one did; the oldest first."""
 
     @property
     def max_future_ms(self) -> int:
@@ -138,6 +141,7 @@ class Snapshot:
             "layout": self.layout.to_json(),
             "features": [asdict(feature) for feature in self.features],
             "retention": self.retention.to_json() if self.retention else None,
+            "earlier_sources": list(self.earlier_sources),
         }
 
     @classmethod
@@ -161,6 +165,7 @@ class Snapshot:
             "stop": Stop(**stop) if stop else None,
             "tried": tuple(Tried(**item) for item in data.get("tried", ())),
             "retention": Retention.from_json(retention) if retention else None,
+            "earlier_sources": tuple(data.get("earlier_sources", ())),
         }
         return cls(**values)
 

@@ -127,6 +127,41 @@ def blank(wanted: FeatureSet, generation: int) -> Snapshot:
     )
 
 
+SOURCES_MAX = 16
+"""Earlier sources that are remembered; with more, what they read is not judged any more."""
+
+
+def reading(target: Snapshot, before: Snapshot, until: Mapping[str, int], now_ms: int) -> Snapshot:
+    """Return what an upgrade leads to, with the source by which events were read before it.
+
+    An event may be a dead letter by one source and none by another, so a recount reads each event
+    as the job did.
+
+    Args:
+        target: What is deployed then.
+        before: What was deployed.
+        until: The offsets up to which it has read; empty if nobody knows.
+        now_ms: Columns count from now on as far as a recount can tell, if that is not known.
+    """
+    old, new = before.job.get("source"), target.job.get("source")
+    if not old or old == new:
+        return target
+    known = before.earlier_sources
+    if until and len(known) < SOURCES_MAX:
+        earlier = (*known, {"source": old, "until": dict(until)})
+        return replace(target, earlier_sources=earlier)
+    lifetime = target.layout.grid.lifetime_level
+    since = {
+        str(column.id): {
+            str(level): now_ms
+            for level in (*column.levels, lifetime)
+            if column.stands_in(level, lifetime)
+        }
+        for column in target.layout.columns
+    }
+    return replace(target, earlier_sources=(), column_since=since)
+
+
 def settled(target: Snapshot, now_ms: int) -> Snapshot:
     """Return a plan's target with the present in place of `NOW_MS`."""
     return replace(

@@ -1,12 +1,10 @@
 """Checks on real servers: green while the stream runs, red and explained for all that is wrong."""
 
-import json
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -15,8 +13,8 @@ from commands import fp
 from everything import HOUR_MS, PARTITIONS, files, random_events
 from judge import assert_equal, deploy, load, produce, short_grace
 from pyspark.sql import SparkSession
+from recounter import RecounterHere
 
-from backfill.recount import events_of, recount
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import Check, Checked, CheckResult
@@ -34,41 +32,6 @@ from feature_platform.testing.reference_rows import encode_row
 EVENTS, LIVE = 4_000, 300
 ENTITIES = 60
 SEED = 91
-
-
-@dataclass
-class RecounterHere:
-    """Does what the child does, in the Spark that runs already."""
-
-    spark: SparkSession
-    log: str
-
-    def recount(
-        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
-        """Recompute tiles."""
-        facts: list[Mapping[str, Any]] = []
-        recount(self.spark, self._spec(spec, until, ask=ask), facts.append)
-        return iter(json.loads(json.dumps(facts)))
-
-    def events_of(
-        self,
-        spec: Mapping[str, Any],
-        until: Mapping[str, int],
-        places: Sequence[tuple[str, int, int]],
-    ) -> Iterator[Mapping[str, Any]]:
-        """Look for events."""
-        facts: list[Mapping[str, Any]] = []
-        events_of(self.spark, self._spec(spec, until, places=places), facts.append)
-        return iter(json.loads(json.dumps(facts)))
-
-    def _spec(
-        self,
-        job: Mapping[str, Any],
-        until: Mapping[str, int],
-        **more: Any,  # noqa: ANN401 (JSON)
-    ) -> Mapping[str, Any]:
-        return {"job": job, "until": until, "log": self.log, **more}
 
 
 @pytest.fixture
