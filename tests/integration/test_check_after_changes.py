@@ -180,8 +180,9 @@ def _wrong(deployed: Snapshot, row: StoredRow) -> RowWrite | None:
 def _with_texts(events: Iterable[RawEvent]) -> Iterator[RawEvent]:
     """Yield events of which many have a text where a number will be expected."""
     for number, event in enumerate(events):
-        odd = number % 7 == 0 and event.value and event.value.startswith(b'{"')
-        yield replace(event, value=b'{"score": "n/a", ' + event.value[1:]) if odd else event
+        value = event.value or b""
+        odd = number % 7 == 0 and value.startswith(b'{"')
+        yield replace(event, value=b'{"score": "n/a", ' + value[1:]) if odd else event
 
 
 @pytest.fixture
