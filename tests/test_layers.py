@@ -11,7 +11,6 @@ PACKAGE = "feature_platform"
 
 LAYERS = (
     ("errors", "paths"),
-    ("settings_input", "transport"),
     ("clock", "settings"),
     ("tiles",),
     ("definition",),

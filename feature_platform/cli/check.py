@@ -93,14 +93,14 @@ def check(
 
 
 def _checked(world: "World", name: str, ask_for: "Ask") -> "Checked":
-    from feature_platform.checks.run import check
+    from feature_platform.checks.last import check_and_note
 
     with console.status(f"{name}: starting Spark") as status:
 
         def report(text: str) -> None:
             status.update(f"{name}: {text}")
 
-        return check(world, name, ask_for, report)
+        return check_and_note(world, name, ask_for, report)
 
 
 def _repair(world: "World", name: str, found: "Checked", walked: Walked, *, yes: bool) -> bool:

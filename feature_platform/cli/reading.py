@@ -154,7 +154,6 @@ def open_client(settings: Settings) -> "FeatureClient":
         store.contact_points,
         user=f"fp_{READER}",
         password=password(settings, READER),
-        tls=settings.store.tls if settings.store.tls.enabled else None,
         keyspace=store.keyspace,
         local_dc=store.local_dc,
     )

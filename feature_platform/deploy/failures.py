@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from feature_platform.deploy.flink import Job
+from feature_platform.plan.snapshot import Snapshot
 
 REFUSALS = ("ClaimRefusedException", "FencedException", "TooOldException")
 """The kernel's: another deployment owns the rows, or a later attempt has written them, or what was
@@ -43,6 +44,11 @@ def refused_jobs(flink: Failures, jobs: Iterable[Job], featureset: str) -> Mappi
     own = [job for job in jobs if _is_of(job, featureset) and job.state not in ENDED_WELL]
     causes = {job.id: flink.root_exception(job.id) for job in own[:JOBS_ASKED_MAX]}
     return {job_id: cause for job_id, cause in causes.items() if is_refusal(cause)}
+
+
+def gave_up(deployed: Snapshot, store_starts_max: int) -> bool:
+    """Tell whether starting from the store has failed so often that a person is needed."""
+    return sum(item.start == "store" for item in deployed.tried) >= store_starts_max
 
 
 def is_refusal(cause: str) -> bool:

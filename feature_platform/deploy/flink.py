@@ -38,6 +38,8 @@ class Job:
     name: str
     state: str
     started_ms: int
+    tasks_waiting: int = 0
+    """Tasks that neither run nor have ended: they wait for a place, or restore their state."""
 
     @property
     def lives(self) -> bool:
@@ -75,6 +77,7 @@ class FlinkRest:
                 name=item["name"],
                 state=item["state"],
                 started_ms=item["start-time"],
+                tasks_waiting=_waiting(item.get("tasks", {})),
             )
             for item in self._get("/jobs/overview")["jobs"]
         ]
@@ -250,6 +253,12 @@ def root_cause(stacktrace: str) -> str:
     causes = [line for line in lines if line.startswith("Caused by: ")]
     line = causes[-1].removeprefix("Caused by: ") if causes else lines[0] if lines else ""
     return line.strip()[:ERROR_TEXT_MAX]
+
+
+def _waiting(tasks: Mapping[str, int]) -> int:
+    """Return how many of a job's tasks are yet to run."""
+    ended = ("running", "finished", "canceling", "canceled", "failed")
+    return tasks.get("total", 0) - sum(tasks.get(name, 0) for name in ended)
 
 
 def _checkpoint(item: dict[str, Any]) -> Checkpoint:

@@ -6,6 +6,7 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.execute import execute
+from feature_platform.deploy.failures import gave_up
 from feature_platform.deploy.generation import replaced
 from feature_platform.deploy.recovered import newest_cut, passed_by
 from feature_platform.deploy.start import (
@@ -73,11 +74,6 @@ def ensure_running(world: World, name: str, report: Report = silent) -> bool:
     except RestoreFailedError as error:
         _from_store(world, name, error, report)
     return True
-
-
-def gave_up(deployed: Snapshot, store_starts_max: int) -> bool:
-    """Tell whether starting from the store has failed so often that a person is needed."""
-    return sum(item.start == "store" for item in deployed.tried) >= store_starts_max
 
 
 def make_recover_plan(

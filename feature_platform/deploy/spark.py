@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,16 +15,12 @@ from typing import IO, Any
 from feature_platform import errors
 from feature_platform.definition.model import Source
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
-from feature_platform.local.environment import OBJECT_STORES, SPARK, chosen, kafka_secret
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
+from feature_platform.local.last_done import record
+from feature_platform.paths import make_private
 from feature_platform.plan.job import source_json
-from feature_platform.settings import (
-    REPOSITORY,
-    Settings,
-    password,
-    password_variable,
-)
+from feature_platform.settings import REPOSITORY, Settings, password, password_variable
 
 STOP_TIMEOUT_S = 10.0
 
@@ -81,7 +76,10 @@ def archive(
         again=f"fp archive {source.name}",
         spec={
             "source": source_json(source),
-            "kafka": {"settings": settings.kafka.model_dump()},
+            "kafka": {
+                "bootstrap": settings.kafka.bootstrap,
+                "properties": dict(settings.kafka.properties),
+            },
             "records_max": settings.event_log.commit_records_max,
             "accept_gap": accept_gap,
         },
@@ -90,6 +88,7 @@ def archive(
     for fact in _run(settings, task):
         report(fact)
         added += fact["records"] if fact["event"] == "commit" else 0
+    record(settings, "archived", source.name, {"added": added, "records": fact["records"]})
     return Archived(
         source=source.name,
         records=fact["records"],
@@ -219,14 +218,13 @@ def _run(
         }
         path = Path(folder) / "spec.json"
         path.write_text(json.dumps(spec, indent=1))
-        environment = chosen((*SPARK, *OBJECT_STORES, *map(re.escape, settings.spark.environment)))
-        environment |= java_environment(java_home) | kafka_secret(settings) | dict(secrets or {})
-        yield from _told(settings, task, path, environment)
+        yield from _told(settings, task, path, {**java_environment(java_home), **(secrets or {})})
 
 
 def _told(
     settings: Settings, task: _Task, spec: Path, environment: Mapping[str, str]
 ) -> Iterator[Mapping[str, Any]]:
+    make_private(settings.data)
     logs = settings.data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     log = logs / f"spark-{task.what}-{task.name}.log"
@@ -260,7 +258,7 @@ def _told(
 
 @contextmanager
 def _child(
-    command: list[str], environment: Mapping[str, str], log: IO[bytes]
+    command: list[str], java: Mapping[str, str], log: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a child in a session of its own; whatever ends the block ends all of it."""
     child = subprocess.Popen(
@@ -269,7 +267,7 @@ def _child(
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=REPOSITORY,
-        env=dict(environment),
+        env={**os.environ, **java},
         start_new_session=True,
     )
     try:

@@ -98,6 +98,10 @@ class Topics(Protocol):
         """Return the offset behind the last event of every partition: as far as a job gets."""
         ...
 
+    def waiting_since_ms(self, topic: str, positions: Mapping[str, int]) -> int:
+        """Return the timestamp of the oldest record behind the positions; 0 if none is there."""
+        ...
+
     def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
         """Return the first kept and the next offset of every partition, by "topic/partition"."""
         ...
@@ -134,6 +138,10 @@ class KafkaTopics:
     def event_ends(self, topic: str) -> Mapping[str, int]:
         """Return the offset behind the last event of every partition: as far as a job gets."""
         return TopicReader(self._settings).event_ends(topic)
+
+    def waiting_since_ms(self, topic: str, positions: Mapping[str, int]) -> int:
+        """Return the timestamp of the oldest record behind the positions; 0 if none is there."""
+        return TopicReader(self._settings).waiting_since_ms(topic, positions)
 
     def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
         """Return the first kept and the next offset of every partition, by "topic/partition"."""

@@ -6,9 +6,6 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import yaml
-
-from feature_platform.local.environment import FLINK, OBJECT_STORES, chosen, kafka_secret
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import java_environment
@@ -16,7 +13,7 @@ from feature_platform.local.process import Command
 from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
 from feature_platform.paths import file_uri
-from feature_platform.settings import Settings, password_variable, server_password
+from feature_platform.settings import Settings, password, password_variable
 
 REQUEST_TIMEOUT_S = 5
 LIB = "lib"
@@ -59,6 +56,8 @@ class Flink:
 
     def prepare(self, java_home: Path) -> tuple[Command, ...]:
         """Fetch the jars; write the configuration, with the opened packages of the wheel's."""
+        import yaml
+
         connectors = fetch_jars(self._settings, "flink", java_home)
         fetch_jars(self._settings, "planner", java_home)
         home = find_flink_home()
@@ -207,8 +206,6 @@ class Flink:
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
         (self._settings.data / "logs").mkdir(parents=True, exist_ok=True)
         return {
-            **chosen((*FLINK, *OBJECT_STORES)),
             **java_environment(java_home),
-            **kafka_secret(self._settings),
-            password_variable("job"): server_password(self._settings, "job"),
+            password_variable("job"): password(self._settings, "job"),
         }

@@ -1,26 +1,40 @@
 """What each server of the embedded stack is doing, for `fp status` and the Dagster page."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import psutil
 
 from feature_platform.clock import Clock, SystemClock
-from feature_platform.local.process import Processes, State, resident_bytes
+from feature_platform.local.process import Processes, resident_bytes
+from feature_platform.local.project import HOSTS, is_loopback
 from feature_platform.local.stack import SERVERS
 from feature_platform.settings import Settings
+
+ServerState = Literal["up", "silent", "dead", "down", "elsewhere"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerStatus:
-    """One server as its processes show it; `dead` means that one of them ended by itself."""
+    """One server, as its processes show it, and as it answers if it was asked.
+
+    `dead`: a process of it ended by itself; `silent`: all run, and it does not answer; `elsewhere`:
+    it is on another machine, and none of ours.
+    """
 
     name: str
-    state: State
+    state: ServerState
     address: str
     pid: int | None
     """Of its first process."""
     resident_bytes: int
     uptime_ms: int
+    dead: tuple[str, ...] = ()
+    """Its processes that ended by themselves."""
+    problem: str = ""
+    """How it does not answer."""
 
 
 def server_status(settings: Settings, clock: Clock | None = None) -> list[ServerStatus]:
@@ -30,25 +44,60 @@ def server_status(settings: Settings, clock: Clock | None = None) -> list[Server
     status = []
     for name, make in SERVERS.items():
         server = make(settings)
-        found = [processes.find(each) for each in server.process_names]
-        running = [process for process in found if process]
+        found = {each: processes.find(each) for each in server.process_names}
+        running = [process for process in found.values() if process]
+        gone = [each for each, process in found.items() if not process]
+        dead = tuple(each for each in gone if processes.state(each) == "dead")
+        state = _state(len(running), gone=len(gone), dead=len(dead))
+        if state == "down" and not is_loopback(getattr(settings, HOSTS[name]).host):
+            state = "elsewhere"
         status.append(
             ServerStatus(
                 name=name,
-                state=_worst([processes.state(each) for each in server.process_names]),
+                state=state,
                 address=server.address,
                 pid=running[0].pid if running else None,
                 resident_bytes=sum(resident_bytes(process) for process in running),
                 uptime_ms=min((_uptime_ms(process, now_ms) for process in running), default=0),
+                dead=dead or tuple(gone if running else ()),
+                problem=_frozen(running),
             )
         )
     return status
 
 
-def _worst(states: list[State]) -> State:
-    if set(states) == {"up"}:
+def with_answers(
+    servers: Iterable[ServerStatus], problems: Mapping[str, str]
+) -> list[ServerStatus]:
+    """Add what asking them has shown: one that runs and does not answer is silent.
+
+    Args:
+        servers: As their processes are.
+        problems: What is wrong with each, see `probe`.
+    """
+    return [
+        _answered(server, server.problem or problems.get(server.name, "")) for server in servers
+    ]
+
+
+def _answered(server: ServerStatus, problem: str) -> ServerStatus:
+    is_silent = problem and server.state in ("up", "elsewhere")
+    return replace(server, state="silent" if is_silent else server.state, problem=problem)
+
+
+def _state(running: int, *, gone: int, dead: int) -> ServerState:
+    if not gone:
         return "up"
-    return "down" if set(states) == {"down"} else "dead"
+    return "dead" if running or dead else "down"
+
+
+def _frozen(processes: Iterable[psutil.Process]) -> str:
+    """Say which process was stopped by a signal and may go on; empty if none was."""
+    for process in processes:
+        with suppress(psutil.Error):
+            if process.status() == psutil.STATUS_STOPPED:
+                return f"process {process.pid} is frozen by a signal (`kill -CONT` lets it go on)"
+    return ""
 
 
 def _uptime_ms(process: psutil.Process, now_ms: int) -> int:

@@ -6,7 +6,6 @@ beside its job manager), else the whole server. What dies again and again is lef
 """
 
 import json
-import os
 import signal
 import sys
 import time
@@ -56,9 +55,9 @@ class Revived:
         """Say what happened; empty if nothing."""
         if not self.died_ms:
             return ""
-        died = f"{', '.join(self.died)} died at {to_iso(self.died_ms)}"
+        died = f"{', '.join(self.died)} died at {to_iso(self.died_ms // 1000 * 1000)}"
         count = len(self.restarts_ms)
-        times = "once" if count == 1 else f"{count} times"
+        times = {1: "once", 2: "twice"}.get(count, f"{count} times")
         if self.gave_up:
             why = f"; the last start failed: {self.error}" if self.error else ""
             return f"{died}; restarted {times} within ten minutes and not tried any more{why}"
@@ -180,7 +179,7 @@ def ensure_supervisor(settings: Settings) -> bool:
         Command(
             name=SUPERVISOR,
             arguments=(sys.executable, "-m", __name__, str(settings.project)),
-            environment={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            environment={"PYTHONPATH": str(REPOSITORY)},
         )
     )
     return True

@@ -7,9 +7,14 @@ from typing import Any, Self
 from feature_platform.clock import to_iso
 from feature_platform.deploy.flink import LIVING, Checkpoint
 from feature_platform.deploy.metrics import JobMetrics
-from feature_platform.deploy.status import FeatureSetStatus
+from feature_platform.deploy.status import SILENT, FeatureSetStatus
 from feature_platform.plan.snapshot import State, Tried
 from feature_platform.registry.base import Cut
+
+RUNNING = "RUNNING"
+"""Flink's word for a job whose tasks run, or are about to."""
+RESTARTS = ("RESTARTING", "FAILING", "RECONCILING")
+"""Its words for a job that has failed and is going to run again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,11 @@ class Health:
     """Why its job failed last."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Jobs that the kernel did not let write, replaced ones for one: id and why."""
+    tasks_waiting: int = 0
+    """Tasks of its job that do not run yet, or again."""
+    source: str = ""
+    waiting_since_ms: int = 0
+    """When the oldest event came that the last cut does not hold; 0 if none waits."""
 
     @classmethod
     def of(
@@ -61,7 +71,7 @@ class Health:
             job_state=status.job_state,
             restarts=status.restarts,
             attempt=status.attempt,
-            lag=sum(status.lag.values()) if status.cut else None,
+            lag=sum(status.lag.values()) if status.cut and status.ends is not None else None,
             checkpoint=status.checkpoint,
             cut=status.cut,
             rows_written=status.metrics.whole("written_rows") or 0,
@@ -73,13 +83,30 @@ class Health:
             unswept=status.snapshot.unswept,
             last_failure=status.last_failure,
             refused=dict(status.refused),
+            tasks_waiting=status.tasks_waiting,
+            source=status.snapshot.source,
+            waiting_since_ms=status.waiting_since_ms,
         )
+
+    @property
+    def state(self) -> str:
+        """Say in a word what it is doing; `unknown` while Flink does not answer."""
+        words = {
+            "deploying": bool(self.changed_by),
+            "stopped": self.wanted == "stopped",
+            "unknown": self.job_state == SILENT,
+            "failed": self.died,
+            "interrupted": self.wanted == "deploying",
+            "running": self.job_state == RUNNING and not self.tasks_waiting,
+            "restarting": self.restarts > 0 or self.job_state in RESTARTS,
+        }
+        return next((word for word, holds in words.items() if holds), "starting")
 
     @property
     def died(self) -> bool:
         """Tell whether its job should run and does not, and nobody is about to change that."""
         should_run = self.wanted != "stopped" and not self.changed_by
-        return should_run and self.job_state not in LIVING
+        return should_run and self.job_state not in (*LIVING, SILENT)
 
     @property
     def wants_start(self) -> bool:
@@ -109,7 +136,7 @@ class Health:
         """Return the form that `fp status --json` prints."""
         return {
             "featureset": self.featureset,
-            "state": "failed" if self.died else self.wanted,
+            "state": self.state,
             "generation": self.generation,
             "job": {
                 "id": self.job_id,
@@ -120,6 +147,7 @@ class Health:
             "refused_jobs": dict(self.refused),
             "attempt": self.attempt,
             "lag": self.lag,
+            "waiting_since": to_iso(self.waiting_since_ms) if self.waiting_since_ms else None,
             "rows_written": self.rows_written,
             "last_checkpoint": self.checkpoint
             and {"id": self.checkpoint.id, "completed": to_iso(self.checkpoint.completed_ms)},

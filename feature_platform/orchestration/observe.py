@@ -3,7 +3,7 @@
 from collections import Counter
 
 from feature_platform.broker.topics import Topics
-from feature_platform.deploy.recover import gave_up
+from feature_platform.deploy.failures import gave_up
 from feature_platform.deploy.status import statuses
 from feature_platform.deploy.world import World
 from feature_platform.orchestration.health import Health

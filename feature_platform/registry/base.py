@@ -158,6 +158,14 @@ class RegistryReader(Protocol):
         """Return what `save_progress` was given; empty if no deployment is under way."""
         ...
 
+    def leases(self) -> list[Lease]:
+        """Return who changes which feature sets right now, and tries them; by name."""
+        ...
+
+    def begun(self) -> list[str]:
+        """Return the names of all whose deployment, or trial, began and did not end, sorted."""
+        ...
+
 
 class Registry(RegistryReader, Protocol):
     """Changes what is deployed. Held leases keep two changers of one feature set apart."""

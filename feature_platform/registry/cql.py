@@ -125,6 +125,16 @@ class CqlRegistry:
         rows = self._run("SELECT progress FROM {keyspace}.deployments WHERE featureset = ?", name)
         return (rows[0][0] or "") if rows else ""
 
+    def leases(self) -> list[Lease]:
+        """Return all leases; see `RegistryReader`."""
+        rows = self._run("SELECT name, holder, since_ms FROM {keyspace}.leases")
+        return [Lease(name=row[0], holder=row[1], since_ms=row[2]) for row in sorted(rows)]
+
+    def begun(self) -> list[str]:
+        """Return what began and did not end; see `RegistryReader`."""
+        rows = self._run("SELECT featureset, progress FROM {keyspace}.deployments")
+        return sorted(name for name, progress in rows if progress)
+
     def save(self, snapshot: Snapshot) -> None:
         """Store a snapshot; see `Registry`."""
         text = json.dumps(snapshot.to_json(), sort_keys=True)

@@ -92,6 +92,15 @@ class MemoryRegistry:
         """Return how far a deployment is; see `RegistryReader`."""
         return self._progress.get(name, "")
 
+    def leases(self) -> list[Lease]:
+        """Return all leases; see `RegistryReader`."""
+        held = (self.lease(name) for name in sorted(self._leases))
+        return [lease for lease in held if lease]
+
+    def begun(self) -> list[str]:
+        """Return what began and did not end; see `RegistryReader`."""
+        return sorted(name for name, progress in self._progress.items() if progress)
+
     def save(self, snapshot: Snapshot) -> None:
         """Store a snapshot; see `Registry`."""
         self._snapshots[snapshot.featureset] = snapshot

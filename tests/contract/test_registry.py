@@ -192,6 +192,18 @@ def test_progress_is_kept_and_ended(registry: Registry, name: str) -> None:
     assert registry.progress(name) == ""
 
 
+def test_what_is_under_way_is_known_without_a_name(registry: Registry, name: str) -> None:
+    """A first deployment has no snapshot yet: leases and begun deployments name it."""
+    registry.take_lease(name, "a", 1)
+    registry.save_progress(name, "{}")
+    assert [lease.holder for lease in registry.leases() if lease.name == name] == ["a"]
+    assert name in registry.begun()
+    registry.release_lease(name, "a")
+    registry.save_progress(name, "")
+    assert name not in [lease.name for lease in registry.leases()]
+    assert name not in registry.begun()
+
+
 def test_a_trial_is_forgotten_and_may_begin_again(registry: Registry, name: str) -> None:
     """Nothing of it is left; what is known of the feature set stays, and cannot be forgotten."""
     trial = f"{name}.try"

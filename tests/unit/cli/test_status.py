@@ -1,7 +1,12 @@
-"""`fp status` for people: both tables fit into a hundred columns."""
+"""`fp status` for people: a line for each thing; tables of internals fit into a hundred columns."""
 
+import ast
 import io
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 
@@ -10,6 +15,8 @@ from feature_platform.deploy.flink import Checkpoint
 from feature_platform.deploy.metrics import METRICS, JobMetrics
 from feature_platform.orchestration.health import Health
 from feature_platform.registry.base import Cut
+from feature_platform.settings import SETTINGS_FILE
+from tests.unit.cli.conftest import RunFp
 
 WIDTH = 100
 LARGE = JobMetrics(dict.fromkeys(METRICS, 123456789.0) | {"recovered": 0.0})
@@ -72,3 +79,35 @@ def test_counts_are_short() -> None:
     """Exact while that is short, then in thousands, millions, thousand millions."""
     counts = [0, 9_999, 10_000, 9_999_999, 10_000_000, 25_000_000_000, None]
     assert [_count(count) for count in counts] == ["0", "9,999", "10k", "10000k", "10M", "25G", "-"]
+
+
+def test_a_status_has_a_line_for_each_thing_and_an_exit_code(fp: RunFp, folder: Path) -> None:
+    """Nothing is started: that is down, with the command that starts it, and no table."""
+    (folder / SETTINGS_FILE).write_text("[store]\nport = 1\n[kafka]\nport = 1\n")
+    ran = fp("status")
+    assert ran.code == 1
+    lines = ran.out.splitlines()
+    assert lines[0] == "down      kafka: not started"
+    assert lines[1] == "          next: fp up kafka"
+    assert lines[-1] == "all in all: down"
+    assert "fp status" not in ran.out + ran.messages
+    facts = json.loads(fp("status", "--json").out)
+    assert facts["level"] == "down"
+    assert [server["state"] for server in facts["servers"]] == ["down"] * 4
+    assert facts["verdicts"][0]["next"] == "fp up kafka"
+
+
+def test_a_status_loads_nothing_that_it_does_not_need() -> None:
+    """Else it would take a second longer."""
+    code = (
+        "import sys\n"
+        "import feature_platform.cli.main as main, feature_platform.cli.status as status\n"
+        "main.build()\n"
+        "with status._without_numpy():\n"
+        "    import feature_platform.local.status, feature_platform.orchestration.glance\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules}))\n"
+        "import numpy\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    loaded = set(ast.literal_eval(run.stdout))
+    assert loaded & {"numpy", "pyspark", "pyflink", "dagster", "sqlglot", "pandas"} == set()

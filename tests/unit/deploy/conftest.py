@@ -203,6 +203,11 @@ class FakeTopics:
         """Return the topic's ends, less the markers that a test says."""
         return {name: end - self.markers for name, end in self.end_offsets(topic).items()}
 
+    def waiting_since_ms(self, topic: str, positions: Mapping[str, int]) -> int:
+        """Pretend that events came at the millisecond of their offset."""
+        ends = self.end_offsets(topic)
+        return min(positions.get(name, 0) for name in ends if positions.get(name, 0) < ends[name])
+
     def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
         """Pretend that half of the events are older."""
         assert time_ms > 0

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.recover import ensure_running, gave_up, make_recover_plan
+from feature_platform.deploy.failures import gave_up
+from feature_platform.deploy.recover import ensure_running, make_recover_plan
 from feature_platform.errors import JobFailedError, PlanRefusedError
 from feature_platform.plan.explain import explain
 

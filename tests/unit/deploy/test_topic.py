@@ -8,9 +8,9 @@ import pytest
 
 from feature_platform.deploy.control import delete, stop
 from feature_platform.deploy.execute import execute
+from feature_platform.deploy.failures import gave_up
 from feature_platform.deploy.recover import (
     ensure_running,
-    gave_up,
     make_recover_plan,
     make_rollback_plan,
 )

@@ -9,8 +9,6 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.featureplatform.kernel.store.AdaptiveLimit;
 import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Epoch;
-import io.featureplatform.kernel.store.StoreAddress;
-import io.featureplatform.kernel.store.StoreTls;
 import java.util.List;
 import java.util.Map;
 
@@ -72,14 +70,7 @@ record JobSpec(
       String keyspace,
       String table,
       String user,
-      String passwordEnv,
-      StoreTls tls) {
-
-    /** Returns where the store is and who asks. */
-    StoreAddress address() {
-      return new StoreAddress(contactPoints, localDc, user, passwordEnv, tls);
-    }
-  }
+      String passwordEnv) {}
 
   /**
    * Where the job begins if no state is restored: explicit offsets, the beginning for partitions

@@ -9,7 +9,6 @@ import java.util.List;
  * @param localDc the data centre that answers
  * @param user empty: no authentication
  * @param passwordEnv the environment variable that holds the password
- * @param tls null: connections are not encrypted
  */
 public record StoreAddress(
-    List<String> contactPoints, String localDc, String user, String passwordEnv, StoreTls tls) {}
+    List<String> contactPoints, String localDc, String user, String passwordEnv) {}

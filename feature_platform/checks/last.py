@@ -1,0 +1,22 @@
+"""Checks a feature set and notes what was found, for whoever asks how everything is."""
+
+from feature_platform.checks.result import Checked
+from feature_platform.checks.run import Ask, check
+from feature_platform.deploy.walk import Report, silent
+from feature_platform.deploy.world import World
+from feature_platform.local.last_done import record
+
+
+def check_and_note(world: World, name: str, ask: Ask, report: Report = silent) -> Checked:
+    """Check as `checks.run.check` does; `fp status` says when that was, and what was red.
+
+    A green check of some days says nothing about the others: it is not noted.
+
+    Raises:
+        OSError: The project's folder cannot be written.
+    """
+    found = check(world, name, ask, report)
+    if ask.span is None or found.is_red:
+        red = [result.check for result in found.results if result.status == "red"]
+        record(world.settings, "checked", name, {"red": red}, world.clock)
+    return found

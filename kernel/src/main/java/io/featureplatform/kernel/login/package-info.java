@@ -1,2 +1,0 @@
-/** How clients of Kafka log in, in every engine. */
-package io.featureplatform.kernel.login;
