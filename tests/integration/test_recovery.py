@@ -18,6 +18,7 @@ from feature_platform.deploy.recover import (
     make_recover_plan,
     make_rollback_plan,
 )
+from feature_platform.deploy.recovered import last_unclean_end_ms
 from feature_platform.deploy.world import Submitter, Tiles
 from feature_platform.errors import PlanRefusedError, StoreUnavailableError
 from feature_platform.settings import password
@@ -188,8 +189,9 @@ def test_a_rollback_leaves_no_trace(case: Case, *, killed: bool) -> None:
     snapshot = case.world.registry.snapshot(case.name)
     assert snapshot is not None
     assert "longest" not in [feature.name for feature in snapshot.features]
-    sweeps = [a for a in case.world.registry.attempts(case.name, 1) if a.kind == "sweep"]
-    assert len(sweeps) == 1
+    attempts = case.world.registry.attempts(case.name, 1)
+    assert len([attempt for attempt in attempts if attempt.kind == "sweep"]) == 1
+    assert last_unclean_end_ms(attempts) == 0, "no task had failed, so none was waited for"
 
 
 def _let_lease_run_out(case: Case) -> None:

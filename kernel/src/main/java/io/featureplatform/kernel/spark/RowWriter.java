@@ -61,7 +61,7 @@ final class RowWriter {
     }
     BackfillSpec spec = BackfillSpec.parse(specJson);
     try (Ports ports = spec.openPorts();
-        Retry retry = new Retry(spec.storeRetryMs(), ports.clock())) {
+        Retry retry = new Retry(spec.storeRetryMs(), Clock.MONOTONIC)) {
       TileStore store = new RetryingTileStore(ports.tiles(), retry);
       new RowWriter(store, spec.layout(), ports.clock(), attempt, limits, progress).write(rows);
     }

@@ -152,9 +152,12 @@ public final class Claim {
   private Attempt next(Request request, Map<Integer, Attempt> attempts)
       throws InterruptedException {
     long nowMs = clock.nowMs();
+    // A sweep, backfill or repair of the same deployment is what the job starts from; only a start
+    // of the job itself may have left a task behind that still writes.
     boolean clean =
         request.clean()
             && attempts.values().stream()
+                .filter(attempt -> attempt.kind().equals(Attempt.STREAM))
                 .noneMatch(attempt -> attempt.deployment().equals(request.deployment()));
     long dirtySinceMs = request.origin().dirtySinceMs(attempts, clean, nowMs);
     if (request.age().isTooOld(dirtySinceMs, nowMs)) {

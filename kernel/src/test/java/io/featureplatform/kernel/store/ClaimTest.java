@@ -207,15 +207,18 @@ class ClaimTest {
     long takenMs = clock.nowMs();
     clock.advance(5 * HOUR_MS);
     Epoch savepoint = new Epoch(1, 4);
+    registry.setOwner("next");
     registry
-        .insert(new Attempt(2, "sweep", OURS, "sweep", savepoint, ENDS, T0, 0, takenMs, true))
+        .insert(new Attempt(2, "sweep", "next", "sweep", savepoint, ENDS, T0, 0, takenMs, true))
         .toCompletableFuture()
         .get();
     Origin swept = Origin.restored(savepoint, new Epoch(2, 1), takenMs, at(100));
-    Attempt attempt = claim(swept, OURS, true, Age.NEVER);
+    Attempt attempt = claim(swept, "next", true, Age.NEVER);
     assertEquals(new Epoch(2, 1), attempt.start());
     assertEquals(4, attempt.baseLabel());
     assertEquals(takenMs, attempt.dirtySinceMs());
+    assertTrue(attempt.clean(), "the sweep before it is no job that may still write");
+    assertFalse(claim(swept, "next", true, Age.NEVER).clean());
   }
 
   /** The kernel waits until an intake of its run has claimed, and must start from the same. */
