@@ -11,6 +11,7 @@ from pathlib import Path
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from feature_platform.errors import SettingsError
 from feature_platform.local.java import find_java_home
 
 LOOPBACK = "127.0.0.1"
@@ -34,8 +35,14 @@ FIXED: Mapping[str, str] = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.caseSensitive": "true",
     "spark.sql.session.timeZone": "UTC",
+    # A text constant is the characters that stand in it: nothing is put in for `${...}`, and
+    # backslashes and backticks mean what `definition.render` writes them for.
+    "spark.sql.variable.substitute": "false",
+    "spark.sql.parser.escapedStringLiterals": "false",
+    "spark.sql.parser.quotedRegexColumnNames": "false",
+    "spark.sql.parser.doubleQuotedIdentifiers": "false",
 }
-"""What rows and safety rest on."""
+"""What rows and safety rest on: no option may say otherwise."""
 
 
 def open_session(
@@ -51,10 +58,15 @@ def open_session(
     Args:
         master: Spark's address of the cluster, such as `local[2]`, which stays on loopback.
         jars: Local files for driver and executors: the kernel's, and those of connectors.
-        options: Spark's settings, which win over the defaults here but not over what is fixed.
+        options: Spark's settings, which win over the defaults here; one that is fixed may only
+            repeat its value.
         driver_memory: Heap of the driver, which of a local master does all the work.
         secrets: Environment of the executors beside what a cluster gives them.
+
+    Raises:
+        SettingsError: An option would change what is fixed.
     """
+    _refuse_fixed(options)
     os.environ.setdefault("JAVA_HOME", str(find_java_home()))
     settings = {
         **DEFAULTS,
@@ -70,6 +82,17 @@ def open_session(
     for key, value in settings.items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _refuse_fixed(options: Mapping[str, str]) -> None:
+    for name, value in options.items():
+        fixed = FIXED.get(name, value)
+        if value.strip().lower() != fixed.lower():
+            msg = (
+                f"[spark.options] sets {name} = {value!r}, but rows are the same as the stream's "
+                f"only with {fixed!r}; remove this option"
+            )
+            raise SettingsError(msg)
 
 
 def _start_java(master: str, settings: Mapping[str, str]) -> None:
