@@ -51,6 +51,7 @@ public final class EventParser {
   private final PlainReader plain;
   private final int entityIndex;
   private final int timeIndex;
+  private final SumBound[] sums;
 
   private final JsonFactory flatFactory = factory(false);
   private final JsonFactory anyFactory = factory(true);
@@ -78,6 +79,7 @@ public final class EventParser {
     this.plain = triesPlain ? new PlainReader(columns) : null;
     this.entityIndex = schema.indexOf(entityColumn);
     this.timeIndex = schema.indexOf(schema.eventTime());
+    this.sums = schema.sums().toArray(SumBound[]::new);
   }
 
   private static JsonFactory factory(boolean findsDuplicates) {
@@ -340,6 +342,14 @@ public final class EventParser {
               + (eventTimeMs - recordTimestampMs)
               + " ms after the record's timestamp, allowed are "
               + schema.maxFutureMs());
+    }
+    for (SumBound sum : sums) {
+      if (!sum.takes(out[sum.column()])) {
+        return refuse(
+            Reason.BEYOND_SUM,
+            "%s: a sum of scale %d takes values up to %s"
+                .formatted(describe(sum.column()), sum.scale(), sum.words()));
+      }
     }
     return true;
   }

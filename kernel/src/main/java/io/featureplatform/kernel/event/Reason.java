@@ -22,6 +22,8 @@ public enum Reason {
   FUTURE_EVENT_TIME,
   /** A number does not fit its column's type. */
   OUT_OF_RANGE,
+  /** A DOUBLE or DECIMAL that the feature set sums has more digits than a sum's scale leaves. */
+  BEYOND_SUM,
   /** The event has more bytes than the source allows. */
   TOO_LARGE,
   /** Objects and arrays are nested deeper than the parser follows. */
@@ -36,6 +38,11 @@ public enum Reason {
   /** Tells whether another entity column, in another feature set, may take the same event. */
   public boolean isOfEntity() {
     return this == MISSING_ENTITY || this == BAD_ENTITY;
+  }
+
+  /** Tells whether another feature set of the same source may take the same event. */
+  public boolean isOfFeatureSet() {
+    return isOfEntity() || this == BEYOND_SUM;
   }
 
   /** The stable code, such as {@code not_json}. */

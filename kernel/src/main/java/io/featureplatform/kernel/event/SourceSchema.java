@@ -16,6 +16,7 @@ import java.util.List;
  * @param maxFutureMs how much later than its record's timestamp an event may claim to be
  * @param eventBytesMax size in bytes above which an event is not looked at
  * @param columns declared columns; other fields of an event are ignored
+ * @param sums bounds of the columns that the feature set sums
  */
 public record SourceSchema(
     String name,
@@ -23,14 +24,16 @@ public record SourceSchema(
     String eventTime,
     long maxFutureMs,
     int eventBytesMax,
-    List<SourceColumn> columns)
+    List<SourceColumn> columns,
+    List<SumBound> sums)
     implements Serializable {
   /** Size limit of a source that states none, in bytes. */
   public static final int DEFAULT_EVENT_BYTES_MAX = 1_000_000;
 
-  /** Makes the list of columns unchangeable. */
+  /** Makes the lists unchangeable. */
   public SourceSchema {
     columns = List.copyOf(columns);
+    sums = List.copyOf(sums);
   }
 
   /**
@@ -67,7 +70,8 @@ public record SourceSchema(
         json.required("event_time").textValue(),
         json.required("max_future_ms").longValue(),
         json.path("event_bytes_max").asInt(DEFAULT_EVENT_BYTES_MAX),
-        columns);
+        columns,
+        SumBound.fromJson(json.path("sum_scales"), columns));
   }
 
   /**

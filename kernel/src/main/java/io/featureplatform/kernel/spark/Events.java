@@ -105,7 +105,7 @@ public final class Events {
     private boolean parse(InternalRow raw) {
       byte[] value = raw.isNullAt(0) ? null : raw.getBinary(0);
       if (!parser.parse(value, raw.getLong(3), values)) {
-        if (strict && raw.getBoolean(4) && !parser.reason().isOfEntity()) {
+        if (strict && raw.getBoolean(4) && !parser.reason().isOfFeatureSet()) {
           throw changed(raw);
         }
         return false;

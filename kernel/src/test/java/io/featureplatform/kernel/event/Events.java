@@ -22,7 +22,8 @@ final class Events {
               column("score", ColumnType.DOUBLE),
               new SourceColumn("price", ColumnType.DECIMAL, 5, 2),
               column("liked", ColumnType.BOOLEAN),
-              column("seen", ColumnType.TIMESTAMP)));
+              column("seen", ColumnType.TIMESTAMP)),
+          List.of());
 
   private Events() {}
 
