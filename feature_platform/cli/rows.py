@@ -12,6 +12,7 @@ from feature_platform.rows.partials import (
     finish_average,
     finish_counter,
     finish_items,
+    whole_sum,
 )
 from feature_platform.store.base import HEAD_LEVEL, StoredRow
 from feature_platform.tiles.layout import ADDITIVE, COUNTERS, EVENTS_COLUMN, EVENTS_ID, LayoutColumn
@@ -75,9 +76,8 @@ def _values(snapshot: Snapshot, level: int, row: Row) -> dict[str, Value]:
 
 def _value(feature: DeployedFeature, columns: Sequence[LayoutColumn], row: Row) -> Value:
     column = columns[0]
-    if feature.aggregate == "avg":
-        total, count = (row.counters.get(each.id, 0) for each in columns)
-        return finish_average(total, count, feature.scale)
+    if feature.aggregate in {"sum", "avg"}:
+        return _sum_value(feature, columns, row)
     if column.kind in COUNTERS:
         partial = row.counters.get(column.id, 0 if column.kind in ADDITIVE else None)
         if partial is None:
@@ -85,3 +85,14 @@ def _value(feature: DeployedFeature, columns: Sequence[LayoutColumn], row: Row) 
         return finish_counter(column.kind, feature.value_type, feature.scale, partial)
     items = decode_items(row.features.get(column.id, b""), column.carrier)
     return finish_items(column.kind, feature.value_type, feature.scale, items)
+
+
+def _sum_value(feature: DeployedFeature, columns: Sequence[LayoutColumn], row: Row) -> Value:
+    """Return a SUM or AVG; None while it has a value that it could not take."""
+    held = {column.name.rpartition("#")[2]: row.counters.get(column.id, 0) for column in columns}
+    total = whole_sum(row.counters.get(columns[0].id, 0), held.get("high", 0))
+    if held.get("beyond"):
+        return None
+    if feature.aggregate == "avg":
+        return finish_average(total, held.get("count", 0), feature.scale)
+    return finish_counter("sum", feature.value_type, feature.scale, total)

@@ -23,9 +23,15 @@ from feature_platform.definition.model import (
     Source,
     StoredColumn,
 )
+from feature_platform.definition.ranges import (
+    fits_sum,
+    lost_of_sum,
+    needs_high,
+    source_column,
+)
 from feature_platform.definition.render import partial, render_query, row_source
 from feature_platform.tiles.grid import Grid
-from feature_platform.tiles.layout import EVENTS_COLUMN, Kind
+from feature_platform.tiles.layout import BEYOND, EVENTS_COLUMN, HIGH, Kind, completes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +53,7 @@ class Checked:
 def assemble(checked: Checked) -> FeatureSet:
     """Return the feature set."""
     calls = checked.query.calls
-    pairs = [
-        (column, call)
-        for call in calls
-        for column in _stored(call, checked.asks[call.name], checked.grid)
-    ]
+    pairs = [(column, call) for call in calls for column in _stored(call, checked)]
     features = tuple(_feature(call, checked, pairs) for call in calls)
     columns = (_events(features, checked.grid), *(column for column, _ in pairs))
     tile_ms = checked.grid.levels_ms[0]
@@ -67,6 +69,7 @@ def assemble(checked: Checked) -> FeatureSet:
         flink_sql=flink_sql,
         spark_sql=render_query(checked.query, pairs, tile_ms, "spark"),
         columns=columns,
+        sum_scales=_sum_scales(checked.query, checked.asks),
         features=features,
         grid=checked.grid,
         settings=checked.settings,
@@ -82,14 +85,36 @@ def assemble(checked: Checked) -> FeatureSet:
     )
 
 
-def _stored(call: AggregateCall, ask: Ask, grid: Grid) -> list[StoredColumn]:
+def _stored(call: AggregateCall, checked: Checked) -> list[StoredColumn]:
     """Return the partials of one aggregate."""
+    ask, grid = checked.asks[call.name], checked.grid
     if call.aggregate != "avg":
-        return [_column(call, call.name, call.aggregate, ask, grid)]
-    return [
-        _column(call, f"{call.name}#sum", "sum", ask, grid),
-        _column(call, f"{call.name}#count", "count", ask, grid),
-    ]
+        made = [_column(call, call.name, call.aggregate, ask, grid)]
+    else:
+        made = [
+            _column(call, f"{call.name}#sum", "sum", ask, grid),
+            _column(call, f"{call.name}#count", "count", ask, grid),
+        ]
+    if call.aggregate in SUMMED and call.argument is not None:
+        scale = made[0].scale
+        if needs_high(call.argument, scale):
+            made.append(_column(call, f"{call.name}{HIGH}", "sum", ask, grid))
+        if lost_of_sum(call, scale, checked.query) is not None:
+            made.append(_column(call, f"{call.name}{BEYOND}", "count", ask, grid))
+    return made
+
+
+def _sum_scales(query: Query, asks: dict[str, Ask]) -> tuple[tuple[str, int], ...]:
+    """Return the columns of the source whose events the intake refuses beyond a sum's range."""
+    scales: dict[str, int] = {}
+    for call in query.calls:
+        if call.aggregate not in SUMMED or call.argument is None:
+            continue
+        name, scale = source_column(call, query), asks[call.name].scale or 0
+        fixed = call.argument.type.name in FIXED_POINT
+        if fixed and name is not None and not fits_sum(call.argument, scale):
+            scales[name] = max(scale, scales.get(name, 0))
+    return tuple(sorted(scales.items()))
 
 
 def _column(call: AggregateCall, name: str, kind: Kind, ask: Ask, grid: Grid) -> StoredColumn:
@@ -131,7 +156,12 @@ def _feature(
     ask = checked.asks[call.name]
     own = [column for column, owner in pairs if owner is call]
     rows = row_source(checked.query)
-    meaning = [rows, [partial(column, call, "flink") for column in own], own[0].n]
+    telling = [column for column in own if not completes(column.name)]
+    meaning = [
+        rows,
+        [partial(column, call, "flink", checked.query) for column in telling],
+        own[0].n,
+    ]
     return Feature(
         name=call.name,
         aggregate=call.aggregate,

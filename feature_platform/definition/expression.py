@@ -17,6 +17,7 @@ INTEGERS = frozenset({"BIGINT", "INT"})
 Op = Literal[
     "column", "literal", "null", "cast", "case", "and", "or", "not", "is_null", "is_not_null",
     "in", "between", "like", "=", "<>", "<", "<=", ">", ">=", "+", "-", "*", "negate", "function",
+    "fixed",
 ]  # fmt: skip
 
 
@@ -28,7 +29,7 @@ class Expression:
     type: ColumnType
     args: tuple["Expression", ...] = ()
     value: str = ""
-    """Name of a column or function, text of a literal."""
+    """Name of a column or function, text of a literal, scale of `fixed`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

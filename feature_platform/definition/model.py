@@ -41,7 +41,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredColumn:
-    """A partial that the SQL computes and the kernel keeps; AVG(x) makes two."""
+    """A partial that the SQL computes and the kernel keeps; AVG(x) makes two.
+
+    What may leave int64 has a third, `#high`; what may leave even a sum's range another, `#beyond`.
+    """
 
     name: str
     kind: Kind
@@ -62,7 +65,7 @@ class Feature:
     name: str
     aggregate: Aggregate
     columns: tuple[str, ...]
-    """Stored columns it is finished from: one, or sum and count for AVG."""
+    """Stored columns it is finished from: one, or sum and count for AVG; then what completes it."""
     windows_ms: tuple[int, ...]
     lifetime: bool
     latest: bool
@@ -112,6 +115,8 @@ class FeatureSet:
     columns: tuple[StoredColumn, ...]
     """What the SQL returns after `__entity` and `__tile`, in order; `_events` first."""
     features: tuple[Feature, ...]
+    sum_scales: tuple[tuple[str, int], ...]
+    """Columns of the source that are summed as they are, with the most digits that a sum keeps."""
     grid: Grid
     settings: FeatureSetSettings
     sql_fingerprint: str

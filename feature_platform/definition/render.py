@@ -21,6 +21,14 @@ from feature_platform.definition.expression import (
 from feature_platform.definition.functions import FUNCTIONS
 from feature_platform.definition.literals import write_double
 from feature_platform.definition.model import ColumnType, StoredColumn
+from feature_platform.definition.ranges import (
+    LOST,
+    columns_of,
+    lost_columns,
+    lost_of_sum,
+    may_leave_range,
+)
+from feature_platform.tiles.layout import is_beyond, is_high
 
 Dialect = Literal["flink", "spark"]
 HIDDEN = ("__ts", "__partition", "__offset")
@@ -38,6 +46,15 @@ _STRENGTHS: dict[Op, int] = {
 }
 """How closely operations hold together, for brackets; what is not here needs none."""
 _ATOM = 8
+_CHECKED: dict[Op, str] = {
+    "+": "FP_ADD",
+    "-": "FP_SUBTRACT",
+    "*": "FP_MULTIPLY",
+    "negate": "FP_NEGATE",
+}
+"""Arithmetic on BIGINT that may leave the range, where it gives NULL."""
+_OWN = frozenset({"UPPER", "LOWER"})
+"""Functions that are the kernel's, as engines have each their own."""
 _AND = 1
 """Stronger than this needs no bracket in a chain of AND."""
 
@@ -62,28 +79,43 @@ def render_query(
         f"CAST({entity} AS STRING) AS `__entity`",
         f"{tile} AS `__tile`",
         "COUNT(*) AS `_events`",
-        *(f"{partial(column, call, dialect)} AS {quote(column.name)}" for column, call in columns),
+        *(
+            f"{partial(column, call, dialect, query)} AS {quote(column.name)}"
+            for column, call in columns
+        ),
     ]
+    lost = frozenset(
+        name
+        for column, call in columns
+        if is_beyond(column.name) and call.argument is not None
+        for name in columns_of(call.argument)
+    )
     return "\n".join(
         [
             "SELECT",
             ",\n".join(f"  {item}" for item in items),
-            row_source(query, dialect),
+            row_source(query, dialect, lost),
             f"GROUP BY {entity}, {tile}",
         ]
     )
 
 
-def row_source(query: Query, dialect: Dialect = "flink") -> str:
-    """Write FROM and WHERE of the outer SELECT: which rows all its aggregates see."""
+def row_source(query: Query, dialect: Dialect = "flink", lost: frozenset[str] = frozenset()) -> str:
+    """Write FROM and WHERE of the outer SELECT: which rows all its aggregates see.
+
+    Args:
+        query: The checked query.
+        dialect: For which engine.
+        lost: Columns of which it must be known whether their value left the range.
+    """
     known = f"{quote(query.entity)} IS NOT NULL"
     where = [known] if query.where is None else [_inner(query.where, dialect, _AND), known]
-    return f"FROM {_origin(query.origin, dialect)}\nWHERE {' AND '.join(where)}"
+    return f"FROM {_origin(query.origin, dialect, lost)}\nWHERE {' AND '.join(where)}"
 
 
-def partial(column: StoredColumn, call: AggregateCall, dialect: Dialect) -> str:
+def partial(column: StoredColumn, call: AggregateCall, dialect: Dialect, query: Query) -> str:
     """Write the aggregate that computes one stored column."""
-    aggregate = _aggregate(column, call, dialect)
+    aggregate = _aggregate(column, call, dialect, query)
     if call.filter is None:
         return aggregate
     return f"{aggregate} FILTER (WHERE {expression(call.filter, dialect)})"
@@ -100,7 +132,12 @@ def expression(node: Expression, dialect: Dialect) -> str:
 
 
 def _may_leave_range(node: Expression) -> bool:
-    return node.type == DOUBLE and node.op in {"+", "-", "*", "negate"}
+    return node.type == DOUBLE and node.op in _CHECKED
+
+
+def _is_checked(node: Expression) -> bool:
+    """Tell whether an operation is a call of the kernel's, which gives NULL out of range."""
+    return node.type == BIGINT and node.op in _CHECKED and may_leave_range(node)
 
 
 def _plain(node: Expression, dialect: Dialect) -> str:  # noqa: PLR0911 - one case per operation
@@ -117,12 +154,10 @@ def _plain(node: Expression, dialect: Dialect) -> str:  # noqa: PLR0911 - one ca
             return f"CAST({expression(args[0], dialect)} AS {_type(node.type)})"
         case "case":
             return _case(args, dialect)
-        case "function":
+        case "function" | "fixed":
             return _function(node, dialect)
-        case "not" | "negate":
-            if node.op == "not":
-                return f"NOT {_inner(args[0], dialect)}"
-            return f"-{_inner(args[0], dialect, is_part=True)}"
+        case "not":
+            return f"NOT {_inner(args[0], dialect)}"
         case "is_null" | "is_not_null":
             suffix = "IS NULL" if node.op == "is_null" else "IS NOT NULL"
             return f"{_inner(args[0], dialect)} {suffix}"
@@ -137,6 +172,12 @@ def quote(name: str) -> str:
 
 def _operation(node: Expression, dialect: Dialect) -> str:
     """Write what stands between its operands; all but the first bind closer than it."""
+    if _is_checked(node):
+        return _call(_CHECKED[node.op], node.args, dialect)
+    if _is_order_of_texts(node):
+        return _order_of_texts(node, dialect)
+    if node.op == "negate":
+        return f"-{_inner(node.args[0], dialect, is_part=True)}"
     strength = _STRENGTHS[node.op]
     chain = node.op in {"+", "-", "*"}
     above = strength - 1 if chain else strength
@@ -149,6 +190,20 @@ def _operation(node: Expression, dialect: Dialect) -> str:
             return f"{first} BETWEEN {' AND '.join(others)}"
         case _:
             return f" {node.op.upper()} ".join([first, *others])
+
+
+def _is_order_of_texts(node: Expression) -> bool:
+    """Tell whether texts are ordered; Flink orders computed ones otherwise than those of events."""
+    return node.op in {"<", "<=", ">", ">=", "between"} and node.args[0].type == STRING
+
+
+def _order_of_texts(node: Expression, dialect: Dialect) -> str:
+    if node.op != "between":
+        return f"{_call('FP_COMPARE', node.args, dialect)} {node.op} 0"
+    text, low, high = node.args
+    above = _call("FP_COMPARE", (text, low), dialect)
+    below = _call("FP_COMPARE", (text, high), dialect)
+    return f"{above} >= 0 AND {below} <= 0"
 
 
 def _inner(
@@ -168,6 +223,10 @@ def _strength(node: Expression) -> int:
     """Return how closely an expression's parts hold together."""
     if node.op == "literal" and node.value.startswith("-"):
         return _STRENGTHS["negate"]
+    if _is_checked(node):
+        return _ATOM
+    if node.op == "between" and _is_order_of_texts(node):
+        return _STRENGTHS["and"]
     if node.op == "function" and FUNCTIONS[node.value].infix:
         return _STRENGTHS["+"]
     return _STRENGTHS.get(node.op, _ATOM)
@@ -183,10 +242,17 @@ def _case(args: tuple[Expression, ...], dialect: Dialect) -> str:
 
 
 def _function(node: Expression, dialect: Dialect) -> str:
+    if node.op == "fixed":
+        return f"FP_FIXED({expression(node.args[0], dialect)}, {node.value})"
     infix = FUNCTIONS[node.value].infix
     if infix:
         return infix.join(_inner(arg, dialect) for arg in node.args)
-    return f"{node.value}({', '.join(expression(arg, dialect) for arg in node.args)})"
+    is_own = node.value in _OWN or (node.type == BIGINT and may_leave_range(node))
+    return _call(f"FP_{node.value}" if is_own else node.value, node.args, dialect)
+
+
+def _call(name: str, args: tuple[Expression, ...], dialect: Dialect) -> str:
+    return f"{name}({', '.join(expression(arg, dialect) for arg in args)})"
 
 
 def _literal(node: Expression, dialect: Dialect) -> str:
@@ -206,18 +272,23 @@ def _type(kind: ColumnType) -> str:
     return "BIGINT" if kind.name == "TIMESTAMP" else str(kind)
 
 
-def _origin(origin: Rows | str, dialect: Dialect) -> str:
+def _origin(origin: Rows | str, dialect: Dialect, lost: frozenset[str]) -> str:
     if isinstance(origin, str):
         return quote(origin)
-    lines = _rows(origin, dialect).split("\n")
+    lines = _rows(origin, dialect, lost).split("\n")
     return "\n".join(["(", *(f"  {line}" for line in lines), ")"])
 
 
-def _rows(rows: Rows, dialect: Dialect) -> str:
+def _rows(rows: Rows, dialect: Dialect, lost: frozenset[str]) -> str:
     items = [_item(name, value, dialect) for name, value in rows.columns]
+    marked = lost_columns(rows, lost)
+    items += [_item(f"{LOST}{name}", value, dialect) for name, value in marked.items()]
+    inner = frozenset(
+        column for name, value in rows.columns if name in lost for column in columns_of(value)
+    )
     items += [quote(name) for name in HIDDEN]
     lines = ["SELECT", ",\n".join(f"  {item}" for item in items)]
-    lines.append(f"FROM {_origin(rows.origin, dialect)}")
+    lines.append(f"FROM {_origin(rows.origin, dialect, inner)}")
     if rows.where is not None:
         lines.append(f"WHERE {expression(rows.where, dialect)}")
     return "\n".join(lines)
@@ -228,10 +299,15 @@ def _item(name: str, value: Expression, dialect: Dialect) -> str:
     return text if text == quote(name) else f"{text} AS {quote(name)}"
 
 
-def _aggregate(column: StoredColumn, call: AggregateCall, dialect: Dialect) -> str:
+def _aggregate(column: StoredColumn, call: AggregateCall, dialect: Dialect, query: Query) -> str:
     argument = call.argument
     if argument is None:
         return "COUNT(*)"
+    if is_beyond(column.name):
+        lost = lost_of_sum(call, column.scale, query)
+        return f"COUNT(CASE WHEN {_shown(lost, dialect)} THEN 1 END)"
+    if is_high(column.name):
+        return f"SUM(FP_HIGH({_integer(argument, column, dialect)}))"
     match column.kind:
         case "count":
             return f"COUNT({_counted(argument, call, column, dialect)})"
@@ -239,6 +315,10 @@ def _aggregate(column: StoredColumn, call: AggregateCall, dialect: Dialect) -> s
             return f"{column.kind.upper()}({_integer(argument, column, dialect)})"
         case _:
             return _positioned(argument, column, dialect)
+
+
+def _shown(condition: Expression | None, dialect: Dialect) -> str:
+    return "FALSE" if condition is None else expression(condition, dialect)
 
 
 def _counted(

@@ -13,7 +13,7 @@ from feature_platform.plan.job import job_definition
 from feature_platform.plan.layout import covers
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot, since_of
 from feature_platform.tiles.grid import format_duration
-from feature_platform.tiles.layout import Layout, LayoutColumn
+from feature_platform.tiles.layout import Layout, LayoutColumn, completes
 
 Kind = Literal[
     "none",
@@ -150,7 +150,7 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
         reasons.append("the query changed")
     if not covers(deployed.layout, layout):
         reasons.append("other columns, levels or keeping times are stored")
-    if new["source"] != old.get("source"):
+    if _without_bounds(new["source"]) != _without_bounds(old.get("source", {})):
         reasons.append("the source changed")
     if new["sql_fingerprint"] != old.get("sql_fingerprint") and not reasons:
         reasons.append("the query's own state would mean something else")
@@ -162,6 +162,11 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
         if before.get(name) != value
     ]
     return tuple(reasons)
+
+
+def _without_bounds(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a source without the bounds of sums, which change with the query alone."""
+    return {key: value for key, value in source.items() if key != "sum_scales"}
 
 
 def _in_words(setting: str, value: int) -> str:
@@ -241,7 +246,7 @@ def _fresh_reason(
     if set(feature.columns) & set(reset):
         return "reset"
     known = {column.id for column in deployed.layout.columns}
-    if any(layout.column(name).id not in known for name in feature.columns):
+    if any(layout.column(name).id not in known for name in feature.columns if not completes(name)):
         return "another aggregate, type or scale"
     return ""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from feature_platform.plan.compare import Kind
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.tiles.cover import cover
-from feature_platform.tiles.layout import COUNTERS, Layout, LayoutColumn
+from feature_platform.tiles.layout import COUNTERS, Layout, LayoutColumn, completes
 
 DOWNTIME_DEFAULT_MS = 10_000
 """Stop with savepoint, submit, restore, first flush: what it takes on a laptop."""
@@ -163,6 +163,8 @@ def _tile_bytes(columns: list[LayoutColumn]) -> int:
 
 
 def _column_bytes(column: LayoutColumn) -> int:
+    if completes(column.name):
+        return 0  # hardly a tile has it
     if column.kind in COUNTERS:
         return COUNTER_BYTES
     return FEATURE_BYTES + max(column.n, 1) * (ORDER_BYTES + ITEM_BYTES[column.carrier])

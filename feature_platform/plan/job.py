@@ -26,7 +26,7 @@ def job_definition(featureset: FeatureSet, layout: Layout) -> dict[str, Any]:
         "spark_sql": featureset.spark_sql,
         "sql_fingerprint": featureset.sql_fingerprint,
         "data_fingerprint": featureset.data_fingerprint,
-        "source": source_json(featureset.source),
+        "source": source_json(featureset.source) | _sum_scales(featureset),
         "dead_letter_topic": dead_letter_topic(featureset.source.topic),
         "layout": layout.to_json(),
         "settings": {
@@ -37,6 +37,11 @@ def job_definition(featureset: FeatureSet, layout: Layout) -> dict[str, Any]:
             "parallelism": settings.parallelism,
         },
     }
+
+
+def _sum_scales(featureset: FeatureSet) -> dict[str, Any]:
+    """Return the bounds of what is summed: beyond them an event is a dead letter."""
+    return {"sum_scales": dict(featureset.sum_scales)} if featureset.sum_scales else {}
 
 
 def source_json(source: Source) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from feature_platform.tiles.layout import ADDITIVE, Kind
 
 LONG_MAX = 2**63 - 1
+_TWO_TO_32 = 2**32
 _TWO_TO_64 = 2**64
 
 Scalar = int | float | str
@@ -49,6 +50,24 @@ class Row:
 def wrap(value: int) -> int:
     """Reduce to int64 as two's complement addition does."""
     return (value + LONG_MAX + 1) % _TWO_TO_64 - LONG_MAX - 1
+
+
+def whole_sum(total: int, high: int) -> int:
+    """Return the exact sum that two int64 counters tell, which itself may be larger.
+
+    Each value is high * 2^32 + low, with low from -2^31 to 2^31 - 1. `total` adds up the values,
+    modulo 2^64, and `high` the high halves; the low ones of four billion values fit an int64.
+
+    Args:
+        total: The counter of the sum.
+        high: The counter of the high halves; 0 where there is none, as before they were kept.
+    """
+    return high * _TWO_TO_32 + wrap(total - high * _TWO_TO_32)
+
+
+def high_half(value: int) -> int:
+    """Return how often 2^32 is in an int64, to the nearest."""
+    return (value + _TWO_TO_32 // 2) // _TWO_TO_32
 
 
 def zero(kind: Kind) -> Partial:

@@ -42,9 +42,7 @@ def answer_part(plan: ReadPlan, outcomes: list[Outcome]) -> Part:
     return Part(
         plan=plan,
         outcomes=outcomes,
-        columns=tuple(
-            Column(data=column.data, present=column.present & known) for column in columns
-        ),
+        columns=tuple(column.only(known) for column in columns),
     )
 
 

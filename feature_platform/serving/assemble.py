@@ -1,6 +1,6 @@
 """From decoded tiles to served values: merged over covers and finished. Hot path, no I/O."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from feature_platform.rows.partials import (
     finish_items,
     is_fixed_point,
     merge_items,
+    whole_sum,
 )
 from feature_platform.rows.wire import Ints, Mask
 from feature_platform.serving.matrix import Column
@@ -24,6 +25,7 @@ from feature_platform.store.base import StoredRow
 from feature_platform.tiles.layout import ADDITIVE, COUNTERS, LayoutColumn
 
 _EXACT_IN_DOUBLE = 2**53
+_HALF_BITS = 32
 
 
 def assemble(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> tuple[Column, ...]:
@@ -77,12 +79,38 @@ def _column(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
     if stored.kind not in ADDITIVE:
         merged, present = _extreme(tiles, stored, members)
         return Column(data=_finish(feature, stored, merged), present=present)
+    return _added(tiles, wanted, members)
+
+
+def _added(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
+    """Add up a COUNT, SUM or AVG; the latter two have no value where one of theirs was lost."""
+    feature, stored = wanted.feature, wanted.columns[0]
+    others = {column.name.rpartition("#")[2]: column for column in wanted.columns[1:]}
     merged = _sum(tiles, stored, members)
+    present = np.ones(tiles.entity_count, dtype=np.bool_)
+    if "beyond" in others:
+        present = _sum(tiles, others["beyond"], members) == 0
+    highs = _sum(tiles, others["high"], members) if "high" in others else None
+    large = {} if highs is None else _large(merged, highs)
     if feature.aggregate == "avg":
-        counts = _sum(tiles, wanted.columns[1], members)
-        return Column(data=_average(merged, counts, feature.scale), present=counts != 0)
-    everywhere = np.ones(tiles.entity_count, dtype=np.bool_)
-    return Column(data=_finish(feature, stored, merged), present=everywhere)
+        counts = _sum(tiles, others["count"], members)
+        present &= counts != 0
+        return Column(data=_average(merged, counts, feature.scale, large), present=present)
+    if stored.kind == "sum" and is_fixed_point(feature.value_type):
+        ones = np.ones(len(merged), dtype=np.int64)
+        return Column(data=_average(merged, ones, feature.scale, large), present=present)
+    return Column(data=_finish(feature, stored, merged), present=present, large=large)
+
+
+def _large(totals: Ints, highs: Ints) -> dict[int, int]:
+    """Return the sums that an int64 does not hold, by place; `totals` has them modulo 2^64."""
+    lows = totals - (highs << _HALF_BITS)
+    about = highs.astype(np.float64) * 2.0**_HALF_BITS + lows.astype(np.float64)
+    sums = {
+        place: whole_sum(int(totals[place]), int(highs[place]))
+        for place in np.flatnonzero(np.abs(about) > LONG_MAX // 2).tolist()
+    }
+    return {place: value for place, value in sums.items() if not -LONG_MAX <= value <= LONG_MAX}
 
 
 def _sum(tiles: Tiles, column: LayoutColumn, members: Ints) -> Ints:
@@ -110,12 +138,18 @@ def _finish(feature: DeployedFeature, column: LayoutColumn, merged: Ints) -> NDA
     if feature.value_type == "DOUBLE" and column.kind != "sum":
         return np.where(merged >= 0, merged, merged ^ LONG_MAX).view(np.float64)
     if is_fixed_point(feature.value_type):
-        return _divide(merged, np.full(len(merged), 1), feature.scale)
+        return _divide(merged, np.ones(len(merged), dtype=np.int64), feature.scale)
     return merged.astype(np.bool_) if feature.value_type == "BOOLEAN" else merged
 
 
-def _average(totals: Ints, counts: Ints, scale: int) -> NDArray[np.float64]:
-    return _divide(totals, np.where(counts == 0, 1, counts), scale)
+def _average(
+    totals: Ints, counts: Ints, scale: int, large: Mapping[int, int]
+) -> NDArray[np.float64]:
+    quotients = _divide(totals, np.where(counts == 0, 1, counts), scale)
+    for place, total in large.items():
+        value = finish_average(total, int(counts[place]), scale)
+        quotients[place] = np.nan if value is None else value
+    return quotients
 
 
 def _divide(totals: Ints, counts: Ints, scale: int) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
 """The answer to a request: one row per entity, one column per feature, a status per entity."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ class Column:
     """int64, bool, float64; object for texts and lists."""
     present: NDArray[np.bool_]
     """Where there is a value at all."""
+    large: Mapping[int, int] = field(default_factory=dict)
+    """Exact integers, by place, that `data` has no room for."""
 
     @property
     def is_numeric(self) -> bool:
@@ -32,12 +34,32 @@ class Column:
 
     def take(self, indexes: NDArray[np.int64]) -> "Column":
         """Return the values at these indexes."""
-        return Column(data=self.data[indexes], present=self.present[indexes])
+        large = {
+            place: self.large[index]
+            for place, index in enumerate(indexes.tolist() if self.large else ())
+            if index in self.large
+        }
+        return Column(data=self.data[indexes], present=self.present[indexes], large=large)
+
+    def only(self, known: NDArray[np.bool_]) -> "Column":
+        """Return the values where something is known; none elsewhere."""
+        return replace(self, present=self.present & known)
 
     def to_list(self) -> list[Value]:
         """Return plain Python values, None where there is none."""
         pairs = zip(self.data.tolist(), self.present.tolist(), strict=True)
-        return [value if present else None for value, present in pairs]
+        values: list[Value] = [value if present else None for value, present in pairs]
+        for place, value in self.large.items():
+            values[place] = value if self.present[place] else None
+        return values
+
+    def to_floats(self) -> NDArray[np.float64]:
+        """Return the nearest float of each number; NaN where there is none."""
+        floats = self.data.astype(np.float64)
+        for place, value in self.large.items():
+            floats[place] = float(value)
+        floats[~self.present] = np.nan
+        return floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +86,7 @@ class FeatureMatrix:
         matrix = np.full((len(self.entities), len(self.names)), np.nan)
         for place, column in enumerate(self.columns):
             if column.is_numeric:
-                matrix[column.present, place] = column.data[column.present]
+                matrix[:, place] = column.to_floats()
         return matrix
 
     @cached_property

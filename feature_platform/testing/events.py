@@ -16,7 +16,8 @@ from feature_platform.testing.reference_events import (
     Reason,
 )
 
-REASONS: tuple[Reason, ...] = get_args(Reason)
+REASONS: tuple[Reason, ...] = tuple(reason for reason in get_args(Reason) if reason != "beyond_sum")
+"""Why events are refused whatever is computed of them."""
 LARGE_MAX = 3
 """Most events that are refused for their size: each is a megabyte."""
 _WORDS = (

@@ -8,17 +8,33 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from math import isfinite
+from pathlib import Path
 from typing import Any
 
 from sqlglot import exp
 
 from feature_platform.clock import from_iso
-from feature_platform.rows.partials import wrap
 from feature_platform.testing.reference_events import ColumnValue
 
 Row = Mapping[str, ColumnValue]
+LOST = "__lost_"
+"""Before a column of an inner SELECT: it is there if the column's number is lost."""
 Evaluated = Any
 """A `ColumnValue`; arithmetic on it is checked where definitions are."""
+
+
+def _letters() -> dict[str, dict[int, int]]:
+    """Read the upper and lower case of letters, one by one, of the frozen version of Unicode."""
+    cases: dict[str, dict[int, int]] = {"upper": {}, "lower": {}}
+    for line in Path(__file__).with_name("letters.txt").read_text().splitlines():
+        if not line.startswith("#"):
+            case, first, last, step, added = line.split()
+            letters = range(int(first, 16), int(last, 16) + 1, int(step))
+            cases[case] |= {letter: letter + int(added, 16) for letter in letters}
+    return cases
+
+
+LETTERS = _letters()
 
 
 class _Fraction(float):
@@ -38,6 +54,39 @@ def evaluate(node: exp.Expr, row: Row) -> Evaluated:
 def is_true(node: exp.Expr | None, row: Row) -> bool:
     """Tell whether a condition holds; NULL does not, no condition does."""
     return node is None or evaluate(node, row) is True
+
+
+def is_lost(node: exp.Expr, row: Row) -> bool:
+    """Tell whether a number is NULL, or another, because arithmetic left the range."""
+    match node:
+        case exp.Column():
+            return f"{LOST}{node.this.this}" in row
+        case exp.Case():
+            chosen = _branch(node, row)
+            return chosen is not None and is_lost(chosen, row)
+        case exp.Add() | exp.Sub() | exp.Mul():
+            parts = [node.this, node.expression]
+        case exp.Neg() | exp.Paren() | exp.Cast() | exp.Mod():
+            parts = [node.this]
+        case exp.Anonymous() if str(node.this).upper() == "COALESCE":
+            return _is_choice_lost(node.expressions, row)
+        case exp.Anonymous() if str(node.this).upper() in {"ABS", "MOD", "NULLIF"}:
+            parts = node.expressions[:1]
+        case _:
+            return False
+    is_made = not isinstance(node, exp.Anonymous) or str(node.this).upper() == "ABS"
+    known = all(evaluate(part, row) is not None for part in parts)
+    vanished = is_made and known and evaluate(node, row) is None
+    return vanished or any(is_lost(part, row) for part in parts)
+
+
+def _is_choice_lost(nodes: Sequence[exp.Expr], row: Row) -> bool:
+    for node in nodes:
+        if is_lost(node, row):
+            return True
+        if evaluate(node, row) is not None:
+            return False
+    return False
 
 
 def _column(node: exp.Expr, row: Row) -> Evaluated:
@@ -100,6 +149,11 @@ def _like(node: exp.Expr, row: Row) -> bool | None:
 
 
 def _case(node: exp.Expr, row: Row) -> Evaluated:
+    chosen = _branch(node, row)
+    return None if chosen is None else evaluate(chosen, row)
+
+
+def _branch(node: exp.Expr, row: Row) -> exp.Expr | None:
     subject = node.args.get("this")
     for branch in node.args["ifs"]:
         if subject is None:
@@ -108,9 +162,9 @@ def _case(node: exp.Expr, row: Row) -> Evaluated:
             pair = evaluate(subject, row), evaluate(branch.this, row)
             chosen = None not in pair and _compare(*pair) == 0
         if chosen:
-            return evaluate(branch.args["true"], row)
-    default = node.args.get("default")
-    return None if default is None else evaluate(default, row)
+            taken: exp.Expr = branch.args["true"]
+            return taken
+    return node.args.get("default")
 
 
 def _cast(node: exp.Expr, row: Row) -> Evaluated:
@@ -159,8 +213,8 @@ def _remainder(left: int, right: int) -> int:
 _FUNCTIONS: dict[str, Callable[..., Evaluated]] = {
     "ABS": lambda value: _number(abs(value)),
     "MOD": _remainder,
-    "UPPER": lambda text: text.upper(),
-    "LOWER": lambda text: text.lower(),
+    "UPPER": lambda text: text.translate(LETTERS["upper"]),
+    "LOWER": lambda text: text.translate(LETTERS["lower"]),
     "TRIM": lambda text: text.strip(" "),
     "CHAR_LENGTH": len,
     "SUBSTRING": _cut,
@@ -179,9 +233,9 @@ def _arithmetic(
 
 
 def _number(value: float) -> float | None:
-    """Let an int overflow as BIGINT does; what is no number is NULL, and no zero has a sign."""
+    """Return NULL for what BIGINT or DOUBLE does not hold; no zero has a sign."""
     if isinstance(value, int):
-        return wrap(value)
+        return value if -(2**63) <= value < 2**63 else None
     return value + 0.0 if isfinite(value) else None
 
 

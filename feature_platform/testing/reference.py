@@ -7,7 +7,7 @@ kernel, and with serving only the cover (which has tests of its own) and the fin
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Decimal
 from functools import cached_property
 
 import sqlglot
@@ -27,12 +27,13 @@ from feature_platform.rows.partials import (
     wrap,
 )
 from feature_platform.store.base import HEAD_LEVEL, TileKey
-from feature_platform.testing.expressions import evaluate, is_true
+from feature_platform.testing.expressions import LOST, evaluate, is_lost, is_true
 from feature_platform.testing.reference_events import (
     Accepted,
     ColumnValue,
     DeadLetter,
     RawEvent,
+    fixed_point,
     judge,
 )
 from feature_platform.testing.reference_rows import encode_head, encode_row
@@ -42,8 +43,6 @@ from feature_platform.tiles.layout import EVENTS_COLUMN, Layout
 Order = tuple[int, int, int]
 """Time, partition and offset of an event."""
 Columns = dict[str, ColumnValue]
-
-_EXACT = Context(prec=2200, Emax=10**9, Emin=-(10**9))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +107,12 @@ class Oracle:
     def add(self, events: Iterable[RawEvent]) -> None:
         """Take more events in."""
         for event in events:
-            judged = judge(self.featureset.source, self.featureset.entity, event)
+            judged = judge(
+                self.featureset.source,
+                self.featureset.entity,
+                event,
+                self.featureset.sum_scales,
+            )
             if isinstance(judged, DeadLetter):
                 self.dead_letters.append(judged)
                 continue
@@ -173,6 +177,9 @@ class Oracle:
         """Aggregate rows into the partial of one stored column."""
         if column == EVENTS_COLUMN:
             return len(rows)
+        return _aggregate(self._stored[column], self._entries(column, rows))
+
+    def _entries(self, column: str, rows: Sequence[Accepted]) -> list[tuple[Order, Scalar]]:
         stored, taken = self._stored[column], self._taken[column]
         entries: list[tuple[Order, Scalar]] = []
         for row in rows:
@@ -181,7 +188,7 @@ class Oracle:
             value = taken[row.order]
             if value is not None:
                 entries.append((row.order, value))
-        return _aggregate(stored, entries)
+        return entries
 
     def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
         """Return what a stored column takes of a row; None if nothing."""
@@ -189,17 +196,10 @@ class Oracle:
         if not is_true(call.condition, row.columns):
             return None
         value = 1 if call.star else evaluate(call.argument, row.columns)
-        if value is None:
-            return None
-        match column.kind:
-            case "count":
-                return None if _addend(column, value) is None else 1
-            case "sum":
-                return _addend(column, value)
-            case "min" | "max":
-                return _comparable(column, value)
-            case "first" | "last" | "last_n":
-                return _carried(column, value)
+        if column.name.endswith("#beyond"):
+            unheld = value is not None and _addend(column, value) is None
+            return 1 if unheld or is_lost(call.argument, row.columns) else None
+        return None if value is None else _taken(column, value)
 
     @cached_property
     def _stored(self) -> dict[str, StoredColumn]:
@@ -238,16 +238,25 @@ class Oracle:
 
     def value(self, feature: Feature, rows: Sequence[Accepted]) -> Value:
         """Return the served value of a feature over rows."""
-        partials = [self.partial(column, rows) for column in feature.columns]
         stored = self._stored[feature.columns[0]]
-        first, second = partials[0], partials[-1]
-        if feature.aggregate == "avg" and isinstance(first, int) and isinstance(second, int):
-            return finish_average(first, second, stored.scale)
+        if stored.kind == "sum":
+            return self._sum(feature, stored, rows)
+        first = self.partial(stored.name, rows)
         if isinstance(first, tuple):
             return finish_items(stored.kind, str(stored.value_type), stored.scale, first)
         if first is None:
             return None
         return finish_counter(stored.kind, str(stored.value_type), stored.scale, first)
+
+    def _sum(self, feature: Feature, stored: StoredColumn, rows: Sequence[Accepted]) -> Value:
+        """Add up as plain integers, which have no largest; no value where one is lost."""
+        addends = [int(value) for _, value in self._entries(stored.name, rows)]
+        lost = [name for name in feature.columns if name.endswith("#beyond")]
+        if lost and self._entries(lost[0], rows):
+            return None
+        if feature.aggregate == "avg":
+            return finish_average(sum(addends), len(addends), stored.scale)
+        return finish_counter("sum", str(stored.value_type), stored.scale, sum(addends))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -304,7 +313,9 @@ def _select(steps: Sequence[_Step], columns: Columns) -> Columns | None:
         if not is_true(step.where, columns):
             return None
         if step.made is not None:
-            columns = {name: evaluate(node, columns) for name, node in step.made}
+            columns = {name: evaluate(node, columns) for name, node in step.made} | {
+                f"{LOST}{name}": True for name, node in step.made if is_lost(node, columns)
+            }
     return columns
 
 
@@ -326,14 +337,27 @@ def _aggregate(column: StoredColumn, entries: Sequence[tuple[Order, Scalar]]) ->
             return kept[column.kind]
 
 
+def _taken(column: StoredColumn, value: ColumnValue) -> Scalar | None:
+    """Return what a stored column takes of a value; None if nothing."""
+    match column.kind:
+        case "count":
+            return None if _addend(column, value) is None else 1
+        case "sum":
+            addend = _addend(column, value)
+            if addend is not None and column.name.endswith("#high"):
+                return (addend + 2**31) // 2**32
+            return addend
+        case "min" | "max":
+            return _comparable(column, value)
+        case "first" | "last" | "last_n":
+            return _carried(column, value)
+
+
 def _addend(column: StoredColumn, value: ColumnValue) -> int | None:
     """Return what a value adds; None for a fixed-point one that BIGINT does not hold."""
     if column.value_type.name not in ("DOUBLE", "DECIMAL"):
         return int(value or 0) if column.kind == "sum" else 1
-    exact = Decimal(_double_or_decimal(column, value))
-    fixed = exact.quantize(Decimal(1).scaleb(-column.scale), ROUND_HALF_UP, context=_EXACT)
-    unscaled = int(fixed.scaleb(column.scale, context=_EXACT))
-    return unscaled if unscaled == wrap(unscaled) else None
+    return fixed_point(_double_or_decimal(column, value), column.scale)
 
 
 def _double_or_decimal(column: StoredColumn, value: ColumnValue) -> float | Decimal:

@@ -6,7 +6,7 @@ refused for one of them; which one depends on the order of its fields: tests giv
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, time
 from decimal import ROUND_HALF_UP, Context, Decimal
@@ -32,6 +32,7 @@ Reason = Literal[
     "bad_event_time",
     "future_event_time",
     "out_of_range",
+    "beyond_sum",
     "too_large",
     "too_deep",
     "duplicate_key",
@@ -107,21 +108,36 @@ class _Whole(_Number):
     __slots__ = ()
 
 
-def judge(source: Source, entity: str, event: RawEvent) -> Accepted | DeadLetter:
+def judge(
+    source: Source, entity: str, event: RawEvent, sums: Sequence[tuple[str, int]] = ()
+) -> Accepted | DeadLetter:
     """Decide about one event.
 
     Args:
         source: What the events look like.
         entity: The column that must hold an entity.
         event: The record.
+        sums: Columns of which every value is summed, and how many digits after the point of it.
     """
     try:
         columns = _columns(source, entity, _read(event.value))
         time_ms = _check(source, entity, columns, event.timestamp_ms)
+        for name, scale in sums:
+            value = columns[name]
+            if value is not None and fixed_point(value, scale) is None:
+                _refuse("beyond_sum")
     except _Refused as refused:
         return DeadLetter(partition=event.partition, offset=event.offset, reason=refused.reason)
     order = (time_ms, event.partition, event.offset)
     return Accepted(time_ms=time_ms, order=order, columns=columns)
+
+
+def fixed_point(value: float | Decimal | str, scale: int) -> int | None:
+    """Return a number as an integer of so many digits after the point; None if int64 has none."""
+    exact = Decimal(value)
+    fixed = exact.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, context=_EXACT)
+    unscaled = int(fixed.scaleb(scale, context=_EXACT))
+    return unscaled if -(2**63) <= unscaled < 2**63 else None
 
 
 def _read(value: bytes | None) -> dict[str, Any]:

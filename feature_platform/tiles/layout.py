@@ -15,6 +15,25 @@ EVENTS_ID = 0
 EVENTS_COLUMN = "_events"
 ADDITIVE: frozenset[Kind] = frozenset({"count", "sum"})
 COUNTERS: frozenset[Kind] = frozenset({"count", "sum", "min", "max"})
+HIGH = "#high"
+"""After a feature's name: the column with the high halves of what its SUM or AVG adds up."""
+BEYOND = "#beyond"
+"""After a feature's name: how many values its SUM or AVG could not take."""
+
+
+def is_high(column: str) -> bool:
+    """Tell whether a stored column holds high halves."""
+    return column.endswith(HIGH)
+
+
+def is_beyond(column: str) -> bool:
+    """Tell whether a stored column counts what could not be summed."""
+    return column.endswith(BEYOND)
+
+
+def completes(column: str) -> bool:
+    """Tell whether a stored column only completes its feature's others: without it they hold."""
+    return is_high(column) or is_beyond(column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,8 @@
 """The session's fixed settings: texts of a definition reach Spark as they are written."""
 
 import pytest
-from backfill.session import FIXED, open_session
 
+from backfill.session import FIXED, open_session
 from feature_platform.errors import SettingsError
 
 TEXTS = {

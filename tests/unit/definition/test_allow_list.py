@@ -22,7 +22,7 @@ def _nodes(node: Expression) -> Iterator[Expression]:
 def test_everything_that_is_allowed_is_tried_in_both_engines() -> None:
     """Each operation, function and cast stands in an expression of the list."""
     nodes = [node for _, value in checked() for node in _nodes(value)]
-    assert {node.op for node in nodes} == set(get_args(Op))
+    assert {node.op for node in nodes} == set(get_args(Op)) - {"fixed"}  # of sums
     assert {node.value for node in nodes if node.op == "function"} == set(FUNCTIONS)
     casts = {(node.args[0].type.name, node.type.name) for node in nodes if node.op == "cast"}
     assert casts >= coerce._WIDENINGS - {("BOOLEAN", "STRING")}  # which is written as a CASE

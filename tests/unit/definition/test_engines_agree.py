@@ -4,6 +4,7 @@ Both engines run here in this process's own Java machines, on a few hundred rows
 """
 
 import gc
+import os
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,13 +13,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlglot
 
 from feature_platform.definition.expression import TIMESTAMP, Expression
+from feature_platform.definition.model import ColumnType
+from feature_platform.definition.ranges import columns_of
 from feature_platform.definition.render import Dialect, expression
+from feature_platform.definition.sql_text import DefinitionDialect
 from feature_platform.local.jars import build_kernel
 from feature_platform.local.java import find_java_home
 from feature_platform.settings import load_settings
-from tests.unit.definition.allow_list import COLUMNS, checked
+from feature_platform.testing.expressions import evaluate
+from tests.unit.definition import ring
+from tests.unit.definition.allow_list import COLUMNS, check, checked
 
 if TYPE_CHECKING:  # the engines are imported by what uses them
     from pyflink.table import TableEnvironment
@@ -30,7 +37,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),
 ]  # the engines' own warnings
 
+Rows = list[tuple[Any, ...]]
 ROWS = 100
+RING_ROWS = int(os.environ.get("RING_ROWS", "200"))
+RING_EXPRESSIONS = int(os.environ.get("RING_EXPRESSIONS", "80"))
+RING_DEPTH = 3
+SEED = int(os.environ.get("RING_SEED", "1"))
 AWKWARD: dict[str, tuple[Any, ...]] = {
     "STRING": (
         None,
@@ -56,12 +68,16 @@ AWKWARD: dict[str, tuple[Any, ...]] = {
 }
 
 
-def _rows() -> list[tuple[Any, ...]]:
+def _rows() -> Rows:
     draw = random.Random(1)  # noqa: S311 (data, not secrets)
     return [
         (number, *(draw.choice(AWKWARD[kind.name]) for kind in COLUMNS.values()))
         for number in range(ROWS)
     ]
+
+
+def _ring_rows() -> Rows:
+    return ring.rows([kind.name for kind in COLUMNS.values()], RING_ROWS, seed=SEED)
 
 
 def _query(values: Sequence[Expression], dialect: Dialect) -> str:
@@ -82,7 +98,7 @@ def _flink_tables(kernel: Path) -> "TableEnvironment":
     return tables
 
 
-def _in_flink(kernel: Path, values: Sequence[Expression]) -> list[list[Any]]:
+def _in_flink(kernel: Path, values: Sequence[Expression], given: Rows) -> list[list[Any]]:
     from pyflink.table import DataTypes
 
     types: dict[str, Callable[[], Any]] = {
@@ -98,7 +114,7 @@ def _in_flink(kernel: Path, values: Sequence[Expression]) -> list[list[Any]]:
     schema = DataTypes.ROW([DataTypes.FIELD("k", DataTypes.INT()), *fields])
     with _one_java_thread():
         tables = _flink_tables(kernel)
-        tables.create_temporary_view("t0", tables.from_elements(_rows(), schema))
+        tables.create_temporary_view("t0", tables.from_elements(given, schema))
         with tables.sql_query(_query(values, "flink")).execute().collect() as rows:
             return sorted(list(row) for row in rows)
 
@@ -114,12 +130,12 @@ def _one_java_thread() -> Iterator[None]:
         gc.enable()
 
 
-def _in_spark(spark: "SparkSession", values: Sequence[Expression]) -> list[list[Any]]:
+def _in_spark(spark: "SparkSession", values: Sequence[Expression], given: Rows) -> list[list[Any]]:
     from backfill.tiles import register_functions
 
     fields = [f"{name} {'BIGINT' if kind == TIMESTAMP else kind}" for name, kind in COLUMNS.items()]
     register_functions(spark)
-    spark.createDataFrame(_rows(), ", ".join(["k INT", *fields])).createOrReplaceTempView("t0")
+    spark.createDataFrame(given, ", ".join(["k INT", *fields])).createOrReplaceTempView("t0")
     return sorted(list(row) for row in spark.sql(_query(values, "spark")).collect())
 
 
@@ -140,19 +156,67 @@ def test_equal_values_are_not_the_same(one: object, other: object) -> None:
 def test_both_engines_give_the_same_values(spark: "SparkSession", tmp_path: Path) -> None:
     """Every operation and function of the allow-list has one value for a row."""
     kernel = build_kernel(load_settings(tmp_path, {}), find_java_home())
-    tried = list(checked())
+    _agree(spark, kernel, list(checked()), _rows())
+
+
+@pytest.mark.parametrize("drawn", ["listed", "awkward", "random"])
+def test_both_engines_and_the_oracle_give_the_same_values_on_the_second_ring(
+    spark: "SparkSession", tmp_path: Path, drawn: str
+) -> None:
+    """Letters after Unicode 13, halves of pairs, private use, edges of numbers, nested calls."""
+    kernel = build_kernel(load_settings(tmp_path, {}), find_java_home())
+    tried = {"listed": checked, "awkward": _awkward, "random": _drawn}[drawn]
+    _agree(spark, kernel, list(tried()), _ring_rows())
+
+
+def _awkward() -> Iterator[tuple[str, Expression]]:
+    for text in ring.awkward():
+        value, problems = check(text)
+        assert value is not None, (text, problems)
+        yield text, value
+
+
+def _drawn() -> Iterator[tuple[str, Expression]]:
+    """Draw expressions that the checker takes: it refuses conditions without a column."""
+    draw, taken = ring.Expressions(SEED), 0
+    while taken < RING_EXPRESSIONS:
+        text = draw.any(RING_DEPTH)
+        value, _ = check(text)
+        if value is not None:
+            taken += 1
+            yield text, value
+
+
+def _agree(
+    spark: "SparkSession", kernel: Path, tried: Sequence[tuple[str, Expression]], given: Rows
+) -> None:
     values = [value for _, value in tried]
+    flink_rows, spark_rows = _in_flink(kernel, values, given), _in_spark(spark, values, given)
+    assert len(flink_rows) == len(given)
+    different: dict[str, dict[str, Any]] = {}
+    for n, (text, value) in enumerate(tried):
+        node = sqlglot.parse_one(f"SELECT {text}", dialect=DefinitionDialect).expressions[0]
+        for row, flink_row, spark_row in zip(given, flink_rows, spark_rows, strict=True):
+            named = dict(zip(COLUMNS, row[1:], strict=True))
+            found = {
+                "flink": flink_row[1 + len(COLUMNS) + n],
+                "spark": spark_row[1 + len(COLUMNS) + n],
+                "oracle": typed(evaluate(node, named), value.type),
+            }
+            if len({exactly(each) for each in found.values()}) > 1 and text not in different:
+                read = {name: named[name] for name in columns_of(value)}
+                different[text] = found | {"of": read}
+    assert different == {}
 
-    flink_rows, spark_rows = _in_flink(kernel, values), _in_spark(spark, values)
 
-    assert len(flink_rows) == ROWS
-    pairs = list(zip(flink_rows, spark_rows, strict=True))
-    different = {
-        text: [
-            (row[1 : 1 + len(COLUMNS)], row[n], other[n])
-            for row, other in pairs
-            if exactly(row[n]) != exactly(other[n])
-        ]
-        for n, (text, _) in enumerate(tried, start=1 + len(COLUMNS))
-    }
-    assert {text: found[0] for text, found in different.items() if found} == {}
+def typed(value: Any, kind: ColumnType) -> Any:  # noqa: ANN401 - as the oracle evaluates
+    """Return what the oracle has evaluated as the type that engines give."""
+    match kind.name:
+        case _ if value is None:
+            return None
+        case "DOUBLE":
+            return float(value) + 0.0
+        case "DECIMAL":
+            return Decimal(str(value)).quantize(Decimal(1).scaleb(-kind.scale))
+        case _:
+            return value

@@ -1,6 +1,7 @@
 """What a change does to histories: ids, instants, layouts."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from feature_platform.plan.compare import NOW_MS
@@ -40,8 +41,37 @@ def test_another_kind_gets_another_id(upgrade: Upgrade) -> None:
     """A maximum cannot go on from a sum."""
     item = upgrade(("SUM(watch_ms) AS watch_ms", "MAX(watch_ms) AS watch_ms"))
     assert item.target is not None
-    assert item.target.layout.column("watch_ms").id == 6
+    assert item.target.layout.column("watch_ms").id == 8
     assert feature(item, "watch_ms").valid_from_ms == NOW_MS
+
+
+def test_a_sum_that_was_kept_without_high_halves_goes_on(
+    project: Callable[..., Any],
+    deployed: Snapshot,
+    make_plan: Callable[..., Plan],
+    known_ids: Callable[..., Any],
+) -> None:
+    """The new column begins at 0, which is what it was: the sum itself is all in the old one."""
+
+    def older(name: str) -> bool:
+        return "#high" not in name
+
+    columns = tuple(column for column in deployed.layout.columns if older(column.name))
+    features = tuple(
+        replace(feature, columns=tuple(filter(older, feature.columns)))
+        for feature in deployed.features
+    )
+    layout = replace(deployed.layout, columns=columns)
+    before = replace(deployed, layout=layout, features=features)
+    ids = [item for item in known_ids(project()) if older(item.column.name)]
+    item = make_plan(project(), before, ids=ids)
+    assert item.change.kind == "forward"
+    assert {verdict.verdict for verdict in item.verdicts} == {"keeps history"}
+    assert item.target is not None
+    assert {each.valid_from_ms for each in item.target.features} == {0}
+    now = {column.name: column.id for column in item.target.layout.columns}
+    assert now["watch_ms"] == deployed.layout.column("watch_ms").id
+    assert now["watch_ms#high"] not in {column.id for column in columns}
 
 
 def test_another_scale_gets_another_id(
@@ -57,7 +87,7 @@ def test_another_scale_gets_another_id(
     old = make_plan(before, None).target
     item = make_plan(after, old, ids=known_ids(before))
     assert item.target is not None
-    assert item.target.layout.column("watch_ms").id == 6
+    assert item.target.layout.column("watch_ms").id == 8
 
 
 def test_a_new_window_counts_from_now_on_and_the_others_keep_theirs(upgrade: Upgrade) -> None:

@@ -16,9 +16,11 @@ IDS = {
     "_events": 0,
     "views": 1,
     "watch_ms": 2,
-    "mean_watch_ms#sum": 3,
-    "mean_watch_ms#count": 4,
-    "language": 5,
+    "watch_ms#high": 3,
+    "mean_watch_ms#sum": 4,
+    "mean_watch_ms#count": 5,
+    "mean_watch_ms#high": 6,
+    "language": 7,
 }
 
 

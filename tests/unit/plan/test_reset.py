@@ -56,7 +56,7 @@ def test_a_stored_column_brings_its_feature_with_it(upgrade: Upgrade) -> None:
     item = upgrade(reset=["mean_watch_ms#count"])
     assert item.target is not None
     ids = [column.id for column in item.target.layout.columns]
-    assert ids == [0, 1, 2, 6, 7, 5]
+    assert ids == [0, 1, 2, 3, 8, 9, 10, 7]
 
 
 def test_a_reset_wants_no_history(upgrade: Upgrade) -> None:

@@ -44,8 +44,11 @@ ROW: dict[str, ColumnValue] = {
         ("i BETWEEN 1 AND n", None),
         # numbers
         ("i + 1", 8),
-        ("big + 1", -(2**63)),
-        ("-big - 2", 2**63 - 1),
+        ("big + 1", None),
+        ("-big - 2", None),
+        ("-big - 1", -(2**63)),
+        ("big * big", None),
+        ("ABS(-big - 1)", None),
         ("i - d", 6.9),
         ("i * 0.5", 3.5),
         ("neg % 3", -1),
@@ -62,7 +65,7 @@ ROW: dict[str, ColumnValue] = {
         ("COALESCE(-d * 1E308 * 1E308, 2.5)", 2.5),
         # text
         ("TRIM(s)", "Größe"),
-        ("UPPER(s)", " GRÖSSE "),
+        ("UPPER(s)", " GRÖßE "),
         ("LOWER(s)", " größe "),
         ("CHAR_LENGTH(s)", 7),
         ("SUBSTRING(s, 2, 2)", "Gr"),

@@ -24,7 +24,7 @@ FROM (
     FROM (
       SELECT
         `user_id`,
-        LOWER(`action`) AS `verb`,
+        FP_LOWER(`action`) AS `verb`,
         `watch_ms` AS `ms`,
         `language`,
         `__ts`,

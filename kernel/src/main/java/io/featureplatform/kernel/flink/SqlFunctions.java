@@ -9,9 +9,18 @@ public final class SqlFunctions {
 
   /** Makes them known to a table environment. */
   public static void register(TableEnvironment tables) {
+    tables.createTemporarySystemFunction("FP_ABS", new Whole.Abs());
+    tables.createTemporarySystemFunction("FP_ADD", new Whole.Add());
+    tables.createTemporarySystemFunction("FP_COMPARE", new TextFunctions.Compare());
     tables.createTemporarySystemFunction("FP_FINITE", new Finite());
     tables.createTemporarySystemFunction("FP_FIXED", new FixedPoint());
+    tables.createTemporarySystemFunction("FP_HIGH", new Whole.High());
+    tables.createTemporarySystemFunction("FP_LOWER", new TextFunctions.Lower());
+    tables.createTemporarySystemFunction("FP_MULTIPLY", new Whole.Multiply());
+    tables.createTemporarySystemFunction("FP_NEGATE", new Whole.Negate());
     tables.createTemporarySystemFunction("FP_SORTABLE", new Sortable());
+    tables.createTemporarySystemFunction("FP_SUBTRACT", new Whole.Subtract());
+    tables.createTemporarySystemFunction("FP_UPPER", new TextFunctions.Upper());
     for (FeatureMode mode : new FeatureMode[] {FeatureMode.FIRST, FeatureMode.LAST}) {
       String name = "FP_" + mode;
       tables.createTemporarySystemFunction(name + "_INT", new ItemsFunction.OneInt(mode));

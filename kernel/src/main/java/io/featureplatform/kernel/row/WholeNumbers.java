@@ -5,8 +5,8 @@ import java.math.BigInteger;
 import java.math.RoundingMode;
 
 /**
- * The int64 that is kept of a DOUBLE or DECIMAL, and which DOUBLE there are; {@code FP_FIXED},
- * {@code FP_SORTABLE} and {@code FP_FINITE}.
+ * The int64 that is kept of a DOUBLE or DECIMAL, and arithmetic that stays in range; {@code
+ * FP_FIXED}, {@code FP_SORTABLE}, {@code FP_FINITE}, {@code FP_HIGH}, {@code FP_ADD} and its like.
  */
 public final class WholeNumbers {
   /** Digits after the point that a feature may state. */
@@ -52,6 +52,39 @@ public final class WholeNumbers {
   public static Long fixed(BigDecimal value, int scale) {
     BigInteger unscaled = value.setScale(scale, RoundingMode.HALF_UP).unscaledValue();
     return unscaled.bitLength() < Long.SIZE ? (Long) unscaled.longValue() : null;
+  }
+
+  /** Returns how often 2^32 is in a number, to the nearest: what a sum of int64 needs beside it. */
+  public static long high(long value) {
+    return (value >> 32) + (value >> 31 & 1);
+  }
+
+  /** Returns a sum, or null if it leaves the range. */
+  public static Long add(long left, long right) {
+    long sum = left + right;
+    return ((left ^ sum) & (right ^ sum)) < 0 ? null : (Long) sum;
+  }
+
+  /** Returns a difference, or null if it leaves the range. */
+  public static Long subtract(long left, long right) {
+    long difference = left - right;
+    return ((left ^ right) & (left ^ difference)) < 0 ? null : (Long) difference;
+  }
+
+  /** Returns a product, or null if it leaves the range. */
+  public static Long multiply(long left, long right) {
+    long product = left * right;
+    return Math.multiplyHigh(left, right) == product >> 63 ? (Long) product : null;
+  }
+
+  /** Returns a number with the other sign, or null if it leaves the range. */
+  public static Long negate(long value) {
+    return value == Long.MIN_VALUE ? null : (Long) (-value);
+  }
+
+  /** Returns a number without its sign, or null if it leaves the range. */
+  public static Long abs(long value) {
+    return value == Long.MIN_VALUE ? null : (Long) Math.abs(value);
   }
 
   /** Returns the integer that stands in the same order as the double. */

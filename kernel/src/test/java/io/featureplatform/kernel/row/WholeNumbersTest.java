@@ -6,8 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.math.RoundingMode;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 
@@ -81,6 +84,39 @@ class WholeNumbersTest {
     assertNull(WholeNumbers.finite(1e308 * 10));
     assertNull(WholeNumbers.finite(-1e308 * 10));
     assertEquals(Double.valueOf(0.0), WholeNumbers.finite(-0.0));
+  }
+
+  /** Whatever leaves the range is null; all else is exact. */
+  @Property
+  void staysInRange(@ForAll("edges") long left, @ForAll("edges") long right) {
+    BigInteger one = BigInteger.valueOf(left);
+    BigInteger other = BigInteger.valueOf(right);
+    assertEquals(held(one.add(other)), WholeNumbers.add(left, right));
+    assertEquals(held(one.subtract(other)), WholeNumbers.subtract(left, right));
+    assertEquals(held(one.multiply(other)), WholeNumbers.multiply(left, right));
+    assertEquals(held(one.negate()), WholeNumbers.negate(left));
+    assertEquals(held(one.abs()), WholeNumbers.abs(left));
+  }
+
+  /** What is left beside the high half fits an INT, so that four billion of them fit a BIGINT. */
+  @Property
+  void splitsInHalves(@ForAll("edges") long value) {
+    BigInteger high = BigInteger.valueOf(WholeNumbers.high(value)).shiftLeft(32);
+    BigInteger low = BigInteger.valueOf(value).subtract(high);
+    assertEquals(low.intValueExact(), (int) value);
+    assertEquals(0, WholeNumbers.high((int) value));
+  }
+
+  @Provide
+  Arbitrary<Long> edges() {
+    Arbitrary<Long> near =
+        Arbitraries.of(0L, 1L << 31, 1L << 32, 1L << 62, Long.MAX_VALUE, 3_037_000_500L)
+            .flatMap(edge -> Arbitraries.longs().between(-2, 2).map(off -> edge + off));
+    return Arbitraries.oneOf(near, near.map(value -> -value), Arbitraries.longs());
+  }
+
+  private static Long held(BigInteger value) {
+    return value.bitLength() < Long.SIZE ? (Long) value.longValue() : null;
   }
 
   private static Long exact(double value, int scale) {
