@@ -24,7 +24,8 @@ from feature_platform.tiles.grid import MINUTE_MS
 WAIT_S = 300.0
 GRACE_MS = 1_500
 """No task freezes here, so none can write later than this after its end."""
-NOBODY = "nobody was ever called that"
+NOBODY = "-987654321"
+"""A key of any type that no event has."""
 
 
 def load(settings: Settings) -> Project:
