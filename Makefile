@@ -11,7 +11,7 @@ OFFLINE = $(shell [ kernel/target/.fetched -nt kernel/pom.xml ] && echo -o)
 WORKERS ?= 2
 # How many schedules chaos-model runs; its six properties share them.
 SCHEDULES ?= 100000
-MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B $(OFFLINE) -f kernel/pom.xml
+MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B --strict-checksums $(OFFLINE) -f kernel/pom.xml
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

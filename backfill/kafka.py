@@ -7,16 +7,22 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
+from feature_platform.broker.security import KAFKA, java_properties
 from feature_platform.broker.topics import Topics
 from feature_platform.event_log.commits import Span
 from feature_platform.settings import KafkaSettings
 
 
+def kafka_settings(kafka: Mapping[str, Any]) -> KafkaSettings:
+    """Return where Kafka is, as `kafka` of a spec says; no secret is in it."""
+    return KafkaSettings.model_validate(kafka["settings"])
+
+
 class KafkaTopic:
     """Implements `event_log.archiver.Topic`, and reads records."""
 
-    def __init__(self, session: SparkSession, topic: str, kafka: Mapping[str, Any]) -> None:
-        """Use a topic of the broker at `bootstrap`, with the client's `properties`."""
+    def __init__(self, session: SparkSession, topic: str, kafka: KafkaSettings) -> None:
+        """Use a topic of the broker that the settings name."""
         self._session, self._topic, self._kafka = session, topic, kafka
 
     def topic_id(self) -> str:
@@ -45,8 +51,8 @@ class KafkaTopic:
             )
 
         reader = self._session.read.format("kafka")
-        reader = reader.option("kafka.bootstrap.servers", self._kafka["bootstrap"])
-        for name, value in self._kafka.get("properties", {}).items():
+        reader = reader.option("kafka.bootstrap.servers", self._kafka.bootstrap)
+        for name, value in java_properties(self._kafka, KAFKA).items():
             reader = reader.option(f"kafka.{name}", value)
         frame = (
             reader.option("assign", json.dumps({self._topic: sorted(spans)}))
@@ -60,6 +66,4 @@ class KafkaTopic:
         )
 
     def _broker(self) -> Topics:
-        host, _, port = str(self._kafka["bootstrap"]).rpartition(":")
-        properties = self._kafka.get("properties", {})
-        return Topics(KafkaSettings(host=host, port=int(port), properties=properties))
+        return Topics(self._kafka)

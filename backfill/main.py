@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 
 from backfill.damage import damage
 from backfill.event_log import SparkEngine, records, source_files
-from backfill.kafka import KafkaTopic
+from backfill.kafka import KafkaTopic, kafka_settings
 from backfill.recount import events_of, recount
 from backfill.session import open_session
 from backfill.tiles import Limits, Written, events, partials, tile_rows, write_rows
@@ -28,6 +28,7 @@ from feature_platform.errors import EventLogError, FeaturePlatformError
 from feature_platform.event_log.archiver import Job, archive, read_log
 from feature_platform.event_log.dates import reading
 from feature_platform.event_log.ranges import spans
+from feature_platform.settings import KAFKA_PASSWORD
 
 DETAIL_CHARACTERS_MAX = 600
 
@@ -61,14 +62,14 @@ def main() -> int:
 
 
 def store_secrets(spec: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what executors log in to the store with, as far as this process was told it."""
-    name = spec.get("job", {}).get("store", {}).get("password_env", "")
-    return {name: environment[name]} if name in environment else {}
+    """Return what executors log in to store and Kafka with, as far as this process was told it."""
+    names = (spec.get("job", {}).get("store", {}).get("password_env", ""), KAFKA_PASSWORD)
+    return {name: environment[name] for name in names if name in environment}
 
 
 def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
     source = spec["source"]
-    topic = KafkaTopic(session, source["topic"], spec["kafka"])
+    topic = KafkaTopic(session, source["topic"], kafka_settings(spec["kafka"]))
     files = source_files(session, spec["log"], source)
     job = Job(
         source=source["name"],
@@ -101,7 +102,7 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
     for part, lost in sorted(log.lost.items()):
         for span in lost:
             _tell({"event": "lost", "offsets": spans(source["topic"], {part: span})})
-    topic = KafkaTopic(session, source["topic"], job["kafka"])
+    topic = KafkaTopic(session, source["topic"], kafka_settings(job["kafka"]))
     raw = records(session, files, source, spec["until"], topic, read_by=spec["read_by"])
     parsed = events(session, raw, job, strict=not spec["accept_unreadable"])
     rows = tile_rows(session, partials(session, parsed, job), job)

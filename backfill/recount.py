@@ -13,7 +13,7 @@ from pyspark.sql import functions as f
 
 from backfill.damage import damage
 from backfill.event_log import records, source_files
-from backfill.kafka import KafkaTopic
+from backfill.kafka import KafkaTopic, kafka_settings
 from backfill.tiles import events, partials, register_functions, tile_rows
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
@@ -125,7 +125,7 @@ def _looked_at(
 def _events(session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None) -> DataFrame:
     job = spec["job"]
     files = source_files(session, spec["log"], job["source"])
-    topic = KafkaTopic(session, job["source"]["topic"], job["kafka"])
+    topic = KafkaTopic(session, job["source"]["topic"], kafka_settings(job["kafka"]))
     raw = records(session, files, job["source"], spec["until"], topic, dates)
     return as_read(session, raw, job)
 

@@ -26,8 +26,10 @@ DEFAULTS: Mapping[str, str] = {
     "spark.sql.objectHashAggregate.sortBased.fallbackThreshold": "100000",
 }
 """What `options` may change."""
-SECRET = re.compile("(?i)secret|password|token|access[.]?key")
-"""Names of settings that nobody else may see; Spark's own expression for what it must not show."""
+AT_START = re.compile(r"spark\.(driver\.|submit\.|jars|files|archives|yarn\.|kubernetes\.)")
+"""Names of settings that Java is started with, so that its command line shows them to everybody."""
+SECRET = re.compile(r"(?i)secret|password|token|credential|access[.]?key|[._]key\b")
+"""Names of settings that nobody else may see, wherever they stand."""
 FIXED: Mapping[str, str] = {
     "spark.ui.enabled": "false",
     "spark.sql.catalogImplementation": "in-memory",
@@ -96,10 +98,18 @@ def _refuse_fixed(options: Mapping[str, str]) -> None:
 
 
 def _start_java(master: str, settings: Mapping[str, str]) -> None:
-    """Start Spark's JVM with all that may stand on its command line; the rest is told it later."""
-    shown = [(name, value) for name, value in settings.items() if not SECRET.search(name)]
-    conf = SparkConf().setMaster(master).setAll(shown)
+    """Start Spark's JVM with what it must be started with; all the rest is handed over later."""
+    conf = SparkConf().setMaster(master).setAll(shown(settings))
     SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - else everything would stand there
+
+
+def shown(settings: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the settings that stand on the command line: no others are seen by other logins."""
+    return [
+        (name, value)
+        for name, value in settings.items()
+        if AT_START.match(name) and not SECRET.search(name)
+    ]
 
 
 def _addresses(master: str) -> dict[str, str]:

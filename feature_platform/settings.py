@@ -2,19 +2,23 @@
 
 `load_settings` is the only function that reads the file and the environment. A value `store.port`
 is overridden by `FP_STORE__PORT`. Passwords come from the environment alone, or from `.fp/secrets`
-of the embedded stack.
+of the embedded store.
 """
 
+import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from feature_platform.errors import SettingsError
 from feature_platform.paths import file_uri
+from feature_platform.settings_input import describe, override, resolve_files
+from feature_platform.transport import KafkaSecurity, Section, StoreTls
 
 SETTINGS_FILE = "feature_platform.toml"
 
@@ -25,11 +29,17 @@ Role = Literal["superuser", "admin", "job", "service", "test"]
 """Roles of the store; all but the superuser are called `fp_<role>` there."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+KAFKA_PASSWORD = "FP_KAFKA_PASSWORD"  # noqa: S105 - the variable's name
+"""Environment variable with the password of `kafka.security.user`."""
+
+OWN_PROPERTIES = re.compile(
+    r"security\.|sasl\.|ssl\.|enable\.(ssl|sasl)\.|config\.providers|bootstrap\.servers$"
+    r"|metadata\.broker\.list$"
+)
+"""Properties of Kafka's clients that other settings say, under each client's own names."""
 
 
-class KafkaSettings(_Section):
+class KafkaSettings(Section):
     """Where the events are."""
 
     host: str = "127.0.0.1"
@@ -37,7 +47,20 @@ class KafkaSettings(_Section):
     controller_port: int = Field(default=9093, ge=1, le=65_535)
     partitions: int = Field(default=4, ge=1, le=1024)
     """Partitions of topics that the platform creates."""
-    properties: dict[str, str] = {}
+    properties: dict[str, str] = Field(default_factory=dict)
+    """Of all clients, by names that librdkafka and Java's client both know."""
+    security: KafkaSecurity = KafkaSecurity()
+
+    @model_validator(mode="after")
+    def _say_it_once(self) -> Self:
+        for name in self.properties:
+            if OWN_PROPERTIES.match(name):
+                msg = (
+                    f"kafka.properties has {name}, whose name and value differ between clients: "
+                    "use kafka.host, kafka.port and [kafka.security] instead"
+                )
+                raise ValueError(msg)
+        return self
 
     @property
     def bootstrap(self) -> str:
@@ -45,7 +68,7 @@ class KafkaSettings(_Section):
         return f"{self.host}:{self.port}"
 
 
-class StoreSettings(_Section):
+class StoreSettings(Section):
     """Cassandra or ScyllaDB."""
 
     host: str = Field(default="127.0.0.1", pattern=r"^[^\s,]+(\s*,\s*[^\s,]+)*$")
@@ -70,6 +93,12 @@ class StoreSettings(_Section):
     commitlog_sync: Literal["periodic", "group"] = "periodic"
     """Of the embedded node: `group` acknowledges a write only once its disk has it. A single node
     that is killed may else forget its last moments; of three replicas two remember."""
+    tls: StoreTls = StoreTls()
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is on this machine's loopback alone, as the embedded one is."""
+        return all(_is_loopback(host) for host in self.hosts)
 
     @property
     def hosts(self) -> list[str]:
@@ -82,7 +111,7 @@ class StoreSettings(_Section):
         return [f"{host}:{self.port}" for host in self.hosts]
 
 
-class FlinkSettings(_Section):
+class FlinkSettings(Section):
     """The session cluster."""
 
     host: str = "127.0.0.1"
@@ -104,7 +133,7 @@ class FlinkSettings(_Section):
     """How often a job that cannot restore is started from the store before a person is asked."""
     prometheus_port: int = Field(default=0, ge=0, le=65_534)
     """Of the metrics of the process that starts first; the other's is the next port. 0: none."""
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default_factory=dict)
     """Options of the embedded cluster's own configuration, over what the platform sets."""
 
     @property
@@ -113,7 +142,7 @@ class FlinkSettings(_Section):
         return f"http://{self.host}:{self.port}"
 
 
-class SparkSettings(_Section):
+class SparkSettings(Section):
     """How the processes that archive and backfill are run."""
 
     master: str = "local[2]"
@@ -121,11 +150,13 @@ class SparkSettings(_Section):
     """Heap of the driver; of a local master it does all the work."""
     rows_per_second_max: int = Field(default=0, ge=0)
     """Of each core, into the store; 0: as fast as it takes them."""
-    options: dict[str, str] = {}
+    options: dict[str, str] = Field(default_factory=dict)
     """Options of Spark's own, over what the platform sets: credentials of s3a://, for one."""
+    environment: list[str] = Field(default_factory=list)
+    """Variables that Spark gets of our environment, beside Java's, Hadoop's and object stores'."""
 
 
-class EventLogSettings(_Section):
+class EventLogSettings(Section):
     """The archive of all records."""
 
     folder: str = ""
@@ -136,7 +167,7 @@ class EventLogSettings(_Section):
     """When the schedule `event_log` archives every source."""
 
 
-class ChecksSettings(_Section):
+class ChecksSettings(Section):
     """What the schedule `checks` does; `fp check` has options of its own."""
 
     cron: str = "37 3 * * *"
@@ -145,7 +176,7 @@ class ChecksSettings(_Section):
     """About so many entities of a feature set are compared in a run."""
 
 
-class DagsterSettings(_Section):
+class DagsterSettings(Section):
     """The web server and its code server."""
 
     host: str = "127.0.0.1"
@@ -160,7 +191,7 @@ class DagsterSettings(_Section):
         return f"http://{self.host}:{self.port}"
 
 
-class GitSettings(_Section):
+class GitSettings(Section):
     """The branch whose pushes deploy."""
 
     repository: str = ""
@@ -168,9 +199,21 @@ class GitSettings(_Section):
     branch: str = "main"
     folder: str = ""
     """The folder in it that holds `featuresets/`; empty: its root."""
+    status_command: str = ""
+    """Run with FP_COMMIT, FP_STATE (pending, success, failure) and FP_DESCRIPTION in its
+    environment whenever it is known what becomes of a commit; empty: nothing is run."""
 
 
-class Settings(_Section):
+class EmbeddedSettings(Section):
+    """What the servers of `fp up` show to clients that ask for TLS."""
+
+    certificate_file: str = ""
+    """PEM: the certificate of Kafka and Cassandra, with its chain."""
+    key_file: str = ""
+    """PEM: its private key (PKCS #8, no passphrase); empty: it is in `certificate_file`."""
+
+
+class Settings(Section):
     """All settings of one project."""
 
     project: Path
@@ -184,6 +227,7 @@ class Settings(_Section):
     checks: ChecksSettings = ChecksSettings()
     dagster: DagsterSettings = DagsterSettings()
     git: GitSettings = GitSettings()
+    embedded: EmbeddedSettings = EmbeddedSettings()
 
     @property
     def data(self) -> Path:
@@ -239,11 +283,12 @@ def load_settings(project: Path, environment: Mapping[str, str] | None = None) -
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         msg = f"{path}: not TOML: {error}"
         raise SettingsError(msg) from error
-    _override(data, environment)
+    override(data, environment)
+    resolve_files(data, project.resolve())
     try:
         return Settings.model_validate({**data, "project": project.resolve()})
     except ValidationError as error:
-        raise SettingsError(_describe(path, error)) from error
+        raise SettingsError(describe(path, error)) from error
 
 
 def password_variable(role: Role) -> str:
@@ -252,19 +297,57 @@ def password_variable(role: Role) -> str:
 
 
 def password(settings: Settings, role: Role, environment: Mapping[str, str] | None = None) -> str:
-    """Return a role's password: the environment's, else the embedded stack's own.
+    """Return a role's password: the environment's, else that of the embedded store.
 
     Raises:
         SettingsError: Neither knows it.
     """
     environment = os.environ if environment is None else environment
     name = password_variable(role)
-    found = environment.get(name) or read_secrets(settings.secrets_file).get(name)
+    local = settings.store.is_local
+    found = environment.get(name) or (embedded_passwords(settings).get(name) if local else None)
     if not found:
-        msg = (
-            f"no password for the store's role fp_{role}: set {name}, "
+        way = (
             f"or run `fp up`, which generates one in {settings.secrets_file}"
+            if local
+            else f"whose value the operators of the store at {settings.store.host} know"
         )
+        msg = f"no password for the store's role fp_{role}: set {name}, {way}"
+        raise SettingsError(msg)
+    return found
+
+
+def server_password(settings: Settings, role: Role) -> str:
+    """Return the password that a server of `fp up` is started with.
+
+    Where the embedded store is, its own: what is exported may be another store's.
+
+    Raises:
+        SettingsError: Nobody knows it.
+    """
+    has_store = settings.store.is_local and (settings.data / "cassandra").is_dir()
+    own = embedded_passwords(settings).get(password_variable(role)) if has_store else None
+    return own or password(settings, role)
+
+
+def embedded_passwords(settings: Settings) -> dict[str, str]:
+    """Return the passwords of the embedded store, by the names of their variables."""
+    return read_secrets(settings.secrets_file)
+
+
+def kafka_password(
+    security: KafkaSecurity, environment: Mapping[str, str] | None = None
+) -> str | None:
+    """Return the password that clients of Kafka log in with; None where none is asked for.
+
+    Raises:
+        SettingsError: It is not in the environment.
+    """
+    if not security.sasl:
+        return None
+    found = (os.environ if environment is None else environment).get(KAFKA_PASSWORD)
+    if not found:
+        msg = f"no password for Kafka's user {security.user}: set {KAFKA_PASSWORD}"
         raise SettingsError(msg)
     return found
 
@@ -277,18 +360,8 @@ def read_secrets(path: Path) -> dict[str, str]:
     return {name: value for name, separator, value in pairs if separator}
 
 
-def _override(data: dict[str, object], environment: Mapping[str, str]) -> None:
-    for name, value in environment.items():
-        section, separator, key = name.removeprefix("FP_").lower().partition("__")
-        if name.startswith("FP_") and separator:
-            table = data.setdefault(section, {})
-            if isinstance(table, dict):
-                table[key] = value
-
-
-def _describe(path: Path, error: ValidationError) -> str:
-    lines = [
-        f"{path}: {'.'.join(str(part) for part in item['loc'])} = {item['input']!r}: {item['msg']}"
-        for item in error.errors()
-    ]
-    return "\n".join(lines)
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

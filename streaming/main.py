@@ -1,8 +1,6 @@
 """Entry of the client: `flink run -py streaming/main.py -- --deployer SOCKET` serves a deployer.
 
-A request is `{"spec", "job_id", "restore_path"}`: build the graph of this job spec, and submit it
-under this id, if one is given. The answer is `{"job_id", "error"}`: the id that the cluster has
-accepted, and why there is none.
+Requests and answers are those of `feature_platform.deploy.frames`.
 
 Python's collector works between requests alone: it tells Java of every object that is gone, and in
 the midst of a call it would do so over a second connection, which another thread of Java serves and
@@ -12,13 +10,15 @@ later calls may use. Calcite keeps by thread what its planner needs, and fails o
 
 import argparse
 import gc
+import socket
 import sys
 import traceback
-from multiprocessing.connection import Client
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from feature_platform.deploy.frames import Answer, Channel, Request
+from feature_platform.errors import FeaturePlatformError
 from streaming.job import serve
 
 
@@ -27,18 +27,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--deployer", required=True, help="the Unix socket it listens on")
     gc.disable()
-    with Client(parser.parse_args().deployer, "AF_UNIX") as deployer:
+    with socket.socket(socket.AF_UNIX) as deployer:
+        deployer.connect(parser.parse_args().deployer)
+        channel = Channel(deployer)
         while True:
             try:
-                request = deployer.recv()
+                request = channel.receive(Request)
             except EOFError:
                 return
-            try:
-                answer = {"job_id": serve(**request), "error": ""}
-            except Exception:  # noqa: BLE001 - whatever it is, the deployer tells it
-                answer = {"job_id": "", "error": traceback.format_exc()}
-            deployer.send(answer)
+            channel.send(_answer(request))
             gc.collect()
+
+
+def _answer(request: Request) -> Answer:
+    try:
+        job_id = serve(request.spec, request.job_id, request.restore_path)
+    except FeaturePlatformError as error:
+        return Answer(error=str(error), kind=type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the deployer tells it
+        return Answer(error=traceback.format_exc(), kind=type(error).__name__)
+    return Answer(job_id=job_id)
 
 
 if __name__ == "__main__":

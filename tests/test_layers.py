@@ -11,6 +11,7 @@ PACKAGE = "feature_platform"
 
 LAYERS = (
     ("errors", "paths"),
+    ("settings_input", "transport"),
     ("clock", "settings"),
     ("tiles",),
     ("definition",),

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.cimpl import NewTopic
 
-from feature_platform.errors import BrokerUnavailableError
+from feature_platform.broker.clients import Clients
+from feature_platform.broker.security import librdkafka_properties
 from feature_platform.settings import KafkaSettings
 
 QUEUE_EVENTS_MAX = 100_000
@@ -23,6 +23,8 @@ REQUEST_TIMEOUT_S = 15.0
 DELIVERY_TIMEOUT_MS = 120_000
 POLL_EVERY = 500
 REASONS_MAX = 10
+POLL_MADE_S = 0.1
+ABSENT = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,12 +54,11 @@ class EventSender:
         """
         self.tally = Tally()
         self._topic = topic
-        self._bootstrap = settings.bootstrap
+        self._clients = Clients(settings)
         self._partitions = ensure_topic(settings, topic)
         self._handed_over = 0
-        self._producer = Producer(
+        self._producer = self._clients.producer(
             {
-                **client_properties(settings),
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "lz4",
@@ -112,11 +113,8 @@ class EventSender:
         """
         left = self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + REQUEST_TIMEOUT_S)
         if left:
-            msg = (
-                f"Kafka at {self._bootstrap} did not acknowledge {left} events in time; "
-                "is it running? See `fp status`"
-            )
-            raise BrokerUnavailableError(msg)
+            msg = f"{left} events were not acknowledged in time"
+            raise self._clients.failure(msg, self._producer)
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:
         if error is None:
@@ -152,7 +150,7 @@ class Pace:
 
 def client_properties(settings: KafkaSettings) -> dict[str, Any]:
     """Return what every Kafka client is configured with."""
-    return {"bootstrap.servers": settings.bootstrap, "log_level": 0, **settings.properties}
+    return librdkafka_properties(settings)
 
 
 def ensure_topic(settings: KafkaSettings, topic: str) -> int:
@@ -160,22 +158,27 @@ def ensure_topic(settings: KafkaSettings, topic: str) -> int:
 
     Raises:
         BrokerUnavailableError: The broker does not answer, or refuses to create it.
+        SettingsError: A setting of Kafka's is wrong.
     """
-    admin = AdminClient(client_properties(settings))
-    try:
-        known = admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
-        if known.error is None:
-            return len(known.partitions)
-        wanted = NewTopic(topic, num_partitions=settings.partitions)
-        admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-            msg = (
-                f"Kafka at {settings.bootstrap}: {_reason(error.args[0])}; "
-                "is it running? `fp up` starts it"
-            )
-            raise BrokerUnavailableError(msg) from error
-    return settings.partitions
+    clients = Clients(settings)
+    admin = clients.admin()
+    deadline = time.monotonic() + REQUEST_TIMEOUT_S
+    while True:
+        try:
+            known = admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+            if known.error is None:
+                return len(known.partitions)
+            if known.error.code() not in ABSENT:
+                raise clients.failure(known.error)
+            wanted = NewTopic(topic, num_partitions=settings.partitions)
+            admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            made_meanwhile = error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+            if not made_meanwhile or time.monotonic() > deadline:
+                raise clients.failure(error.args[0], admin) from error
+            time.sleep(POLL_MADE_S)
+        else:
+            return settings.partitions
 
 
 def _reason(error: KafkaError) -> str:

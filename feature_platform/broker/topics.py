@@ -14,10 +14,8 @@ from confluent_kafka import (
     TopicCollection,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient
 
-from feature_platform.broker.sender import client_properties
-from feature_platform.errors import BrokerUnavailableError
+from feature_platform.broker.clients import Clients
 from feature_platform.settings import KafkaSettings
 
 REQUEST_TIMEOUT_S = 10.0
@@ -41,7 +39,9 @@ class Topics:
 
     def __init__(self, settings: KafkaSettings) -> None:
         """Keep the address; every question opens a connection of its own."""
-        self._settings = settings
+        self._clients = Clients(settings)
+        # As a job reads, unless settings say else.
+        self._isolation = settings.properties.get("isolation.level", "read_uncommitted")
 
     def ends(self, topic: str) -> Ends:
         """Return the end of each partition; nothing if there is no such topic.
@@ -99,7 +99,7 @@ class Topics:
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
-        admin = AdminClient(client_properties(self._settings))
+        admin = self._clients.admin()
         try:
             asked = admin.describe_topics(
                 TopicCollection([topic]), request_timeout=REQUEST_TIMEOUT_S
@@ -108,7 +108,7 @@ class Topics:
         except KafkaException as error:
             if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                 return ""
-            raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+            raise self._clients.failure(error.args[0], admin) from error
         return "" if found == NO_ID else found
 
     def offsets_at(self, topic: str, time_ms: int) -> dict[str, int]:
@@ -125,7 +125,7 @@ class Topics:
             try:
                 found = consumer.offsets_for_times(asked, timeout=REQUEST_TIMEOUT_S)
             except KafkaException as error:
-                raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+                raise self._clients.failure(error.args[0], consumer) from error
         firsts = {item.partition: item.offset for item in found if item.offset >= 0}
         return {f"{topic}/{part}": firsts.get(part, end) for part, end in ends.items()}
 
@@ -184,7 +184,7 @@ class Topics:
         Raises:
             BrokerUnavailableError: The broker does not answer, or keeps them.
         """
-        admin = AdminClient(client_properties(self._settings))
+        admin = self._clients.admin()
         deadline = time.monotonic() + DELETE_TIMEOUT_S
         while time.monotonic() < deadline:
             try:
@@ -196,9 +196,10 @@ class Topics:
                     future.result(timeout=REQUEST_TIMEOUT_S)
             except KafkaException as error:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
-                    raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+                    raise self._clients.failure(error.args[0], admin) from error
             time.sleep(POLL_GONE_S)
-        raise BrokerUnavailableError(self._complaint(f"topics {', '.join(left)} do not go away"))
+        msg = f"topics {', '.join(left)} do not go away"
+        raise self._clients.failure(msg)
 
     def _between(
         self, consumer: Consumer, topic: str, spans: Mapping[int, tuple[int, int]]
@@ -219,9 +220,9 @@ class Topics:
         messages = consumer.consume(1, timeout=POLL_S)  # more would wait for the whole time
         messages += consumer.consume(BATCH_MESSAGES_MAX, timeout=0)
         errors = [error for message in messages if (error := message.error())]
-        failed = [str(error) for error in errors if error.code() != KafkaError._PARTITION_EOF]  # noqa: SLF001
+        failed = [error for error in errors if error.code() != KafkaError._PARTITION_EOF]  # noqa: SLF001
         if failed or not messages:
-            raise BrokerUnavailableError(self._complaint(failed[0] if failed else "no answer"))
+            raise self._clients.failure(failed[0] if failed else "no answer", consumer)
         return messages
 
     def _bounds(self, consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
@@ -230,7 +231,7 @@ class Topics:
             if known.error is not None:
                 if known.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     return {}
-                raise BrokerUnavailableError(self._complaint(f"topic {topic}: {known.error.str()}"))
+                raise self._clients.failure(known.error)
             return {
                 part: consumer.get_watermark_offsets(
                     TopicPartition(topic, part), timeout=REQUEST_TIMEOUT_S
@@ -238,22 +239,18 @@ class Topics:
                 for part in known.partitions
             }
         except KafkaException as error:
-            raise BrokerUnavailableError(self._complaint(error.args[0].str())) from error
+            raise self._clients.failure(error.args[0], consumer) from error
 
     def _consumer(self) -> Consumer:
-        return Consumer(
+        return self._clients.consumer(
             {
-                "isolation.level": "read_uncommitted",  # as a job reads, unless settings say else
-                **client_properties(self._settings),
+                "isolation.level": self._isolation,
                 "group.id": "fp-reader",
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
             }
         )
-
-    def _complaint(self, reason: str) -> str:
-        return f"Kafka at {self._settings.bootstrap}: {reason}; is it running? `fp up` starts it"
 
 
 def _headers(message: Message) -> list[tuple[str, bytes]]:

@@ -110,8 +110,18 @@ def apply(
         print_json([_outcome(outcome) for outcome in outcomes])
     for outcome in outcomes:
         message(_in_words(outcome))
+    _show_on_page(context.obj)
     failed = any(outcome.error for outcome in outcomes)
     _fail_if(failed or (bool(project.problems) and not names))
+
+
+def _show_on_page(settings: Settings) -> None:
+    """Let Dagster's page read the definitions that were deployed; one that does not is a note."""
+    from feature_platform.local.dagster import reload_definitions
+
+    note = reload_definitions(settings)
+    if note:
+        message(note)
 
 
 def _walk(world: "World", plan: "Plan", walked: Walked) -> "Outcome":

@@ -154,6 +154,7 @@ def open_client(settings: Settings) -> "FeatureClient":
         store.contact_points,
         user=f"fp_{READER}",
         password=password(settings, READER),
+        tls=settings.store.tls if settings.store.tls.enabled else None,
         keyspace=store.keyspace,
         local_dc=store.local_dc,
     )

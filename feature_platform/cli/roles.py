@@ -1,11 +1,14 @@
 """`fp roles`: roles, rights and service levels on a store that `fp up` did not start."""
 
+import os
+from collections.abc import Mapping
 from typing import Annotated, get_args
 
 import typer
 
 from feature_platform.cli.output import message
-from feature_platform.settings import Role, Settings, password
+from feature_platform.errors import SettingsError
+from feature_platform.settings import Role, Settings, password_variable
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +24,8 @@ def roles(
 ) -> None:
     """Set up keyspace, roles, rights and service levels on the store of the settings.
 
-    May be run again at any time: it sets passwords and adds what is missing.
+    May be run again at any time: it sets passwords and adds what is missing. All passwords come
+    from the environment.
     """
     from feature_platform.store.connect import connect
     from feature_platform.store.roles import set_up, statements
@@ -29,7 +33,7 @@ def roles(
 
     settings: Settings = context.obj
     store = settings.store
-    passwords = {role: password(settings, role) for role in get_args(Role)}
+    passwords = exported_passwords(os.environ)
     cql = statements(
         store.keyspace, passwords, local_dc=store.local_dc, replication=store.replication
     )
@@ -38,3 +42,19 @@ def roles(
         isolation = Isolation.of(connection)
     message(f"the roles of keyspace {store.keyspace} are set")
     message(f"isolation: {isolation.in_words(store)}")
+
+
+def exported_passwords(environment: Mapping[str, str]) -> dict[Role, str]:
+    """Return each role's password as it is exported: those of the embedded store stay there.
+
+    Raises:
+        SettingsError: Some are missing; all of these are named.
+    """
+    names = {role: password_variable(role) for role in get_args(Role)}
+    if missing := [name for name in names.values() if not environment.get(name)]:
+        msg = (
+            f"not set in the environment: {', '.join(missing)}; `fp roles` sets these passwords on "
+            "the store (the superuser's it logs in with), so it takes none from .fp/secrets"
+        )
+        raise SettingsError(msg)
+    return {role: environment[name] for role, name in names.items()}

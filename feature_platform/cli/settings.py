@@ -18,6 +18,7 @@ from rich.table import Column
 from feature_platform.cli.changes import Json
 from feature_platform.cli.output import cell, output, print_json, say, table
 from feature_platform.settings import (
+    KAFKA_PASSWORD,
     SETTINGS_FILE,
     Role,
     Settings,
@@ -172,6 +173,16 @@ def _passwords(settings: Settings, environment: Mapping[str, str]) -> Iterator[S
             origin=origin,
             variable=name,
             about="of the store's superuser" if role == "superuser" else "of the store's role",
+        )
+    if settings.kafka.security.sasl:
+        is_set = bool(environment.get(KAFKA_PASSWORD))
+        yield Setting(
+            name=f"password of {settings.kafka.security.user}",
+            value=MASKED if is_set else None,
+            default=None,
+            origin=ENVIRONMENT if is_set else NOWHERE,
+            variable=KAFKA_PASSWORD,
+            about="of Kafka's user",
         )
 
 

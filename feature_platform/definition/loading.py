@@ -1,9 +1,9 @@
 """Loads a project's definitions: every file is read, every mistake told, the good ones are kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from feature_platform.definition.featureset import read_featureset
@@ -20,6 +20,7 @@ from feature_platform.definition.yaml_tree import (
 )
 from feature_platform.errors import DefinitionError, Problem
 
+FOLDER = "featuresets"
 SOURCES_FOLDER = "sources"
 SUFFIXES = frozenset({".yaml", ".yml"})
 ERROR_CHARACTERS_MAX = 200
@@ -60,10 +61,39 @@ class _File:
     problems: Problems = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefinitionFile:
+    """A file of a project, wherever it is kept."""
+
+    path: str
+    """Below the folder of definitions: `x.yaml`, or `sources/x.yaml`."""
+    data: bytes = b""
+    refusal: str = ""
+    """Why it has no content to be read."""
+
+
 def load_project(folder: Path) -> Project:
     """Load `folder/*.yaml` and `folder/sources/*.yaml`; mistakes become `problems`."""
-    source_files, told = _read_folder(folder / SOURCES_FOLDER, folder, "source")
-    featureset_files, more = _read_folder(folder, folder, "featureset")
+    return load_files(
+        [*_files(folder, ""), *_files(folder / SOURCES_FOLDER, f"{SOURCES_FOLDER}/")], folder.name
+    )
+
+
+def load_files(files: Iterable[DefinitionFile], root: str = FOLDER) -> Project:
+    """Load definitions from their content; mistakes become `problems`.
+
+    Args:
+        files: Those with another suffix than YAML's are left out.
+        root: The name of the folder, for messages.
+    """
+    chosen = sorted(
+        (file for file in files if file.refusal or PurePath(file.path).suffix in SUFFIXES),
+        key=lambda file: file.path,
+    )
+    of_sources = [file for file in chosen if file.path.startswith(f"{SOURCES_FOLDER}/")]
+    others = [file for file in chosen if not file.path.startswith(f"{SOURCES_FOLDER}/")]
+    source_files, told = _parse(of_sources, root, "source")
+    featureset_files, more = _parse(others, root, "featureset")
     told += more
     sources = _read_each(source_files, "source", lambda file: read_source(file.tree, file.problems))
     featuresets = _read_each(
@@ -88,34 +118,27 @@ def load_project(folder: Path) -> Project:
     )
 
 
-def _read_folder(folder: Path, root: Path, key: str) -> tuple[list[_File], list[Problem]]:
-    """Return the folder's files that are YAML, and the mistakes of the others."""
-    files: list[_File] = []
+def _parse(
+    files: Iterable[DefinitionFile], root: str, key: str
+) -> tuple[list[_File], list[Problem]]:
+    """Return the files that are YAML, and the mistakes of the others."""
+    read: list[_File] = []
     told: list[Problem] = []
-    for path in _paths(folder, root, told):
-        problems = Problems(printable(path.relative_to(root.parent)))
-        file = _alone(problems, partial(_read_file, path, key, problems))
-        if file is None:
+    for file in files:
+        problems = Problems(f"{printable(root)}/{printable(file.path)}")
+        parsed = _alone(problems, partial(_parse_file, file, key, problems))
+        if parsed is None:
             told += problems.found
         else:
-            files.append(file)
-    return files, told
+            read.append(parsed)
+    return read, told
 
 
-def _paths(folder: Path, root: Path, told: list[Problem]) -> list[Path]:
-    try:
-        paths = list(folder.iterdir()) if folder.is_dir() else []
-    except OSError as error:
-        problems = Problems(printable(folder.relative_to(root.parent)))
-        problems.add(Spot(), f"the folder cannot be read: {error.strerror}")
-        told += problems.found
-        return []
-    return sorted(path for path in paths if path.suffix in SUFFIXES)
-
-
-def _read_file(path: Path, key: str, problems: Problems) -> _File | None:
-    data = _read(path, problems)
-    tree = None if data is None else read_yaml(data, problems)
+def _parse_file(file: DefinitionFile, key: str, problems: Problems) -> _File | None:
+    if file.refusal:
+        problems.add(Spot(), file.refusal)
+        return None
+    tree = read_yaml(file.data, problems)
     if tree is None:
         return None
     name = tree.get(key)
@@ -123,10 +146,31 @@ def _read_file(path: Path, key: str, problems: Problems) -> _File | None:
     return _File(tree=tree, name=named, data=to_data(tree), problems=problems)
 
 
-def printable(path: Path) -> str:
-    """Write a path in characters that can be shown, whatever bytes its name has."""
-    text = str(path).encode("utf-8", "backslashreplace").decode("utf-8")
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+def _files(folder: Path, prefix: str) -> list[DefinitionFile]:
+    """Read a folder's files that are YAML by their names."""
+    try:
+        paths = list(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        refusal = f"the folder cannot be read: {error.strerror}"
+        return [DefinitionFile(path=prefix.rstrip("/") or ".", refusal=refusal)]
+    return [_file(path, prefix) for path in paths if path.suffix in SUFFIXES]
+
+
+def _file(path: Path, prefix: str) -> DefinitionFile:
+    name = f"{prefix}{path.name}"
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
+            return DefinitionFile(path=name, refusal="this is no regular file; remove it")
+        with path.open("rb") as stream:
+            return DefinitionFile(path=name, data=stream.read(FILE_BYTES_MAX + 1))
+    except OSError as error:
+        return DefinitionFile(path=name, refusal=f"the file cannot be read: {error.strerror}")
+
+
+def printable(text: str) -> str:
+    """Write a path in characters that can be shown, whatever bytes its names have."""
+    whole = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in whole)
 
 
 def _alone(problems: Problems, read: Callable[[], _Read]) -> _Read | None:
@@ -140,18 +184,6 @@ def _alone(problems: Problems, read: Callable[[], _Read]) -> _Read | None:
             f"it, and take out what is unusual in the file"
         )
         problems.add(Spot(), msg)
-        return None
-
-
-def _read(path: Path, problems: Problems) -> bytes | None:
-    if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
-        problems.add(Spot(), "this is no regular file; remove it")
-        return None
-    try:
-        with path.open("rb") as stream:
-            return stream.read(FILE_BYTES_MAX + 1)
-    except OSError as error:
-        problems.add(Spot(), f"the file cannot be read: {error.strerror}")
         return None
 
 

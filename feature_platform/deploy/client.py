@@ -14,9 +14,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from pathlib import Path
 
+from feature_platform.deploy.frames import Answer, Channel, Request
+from feature_platform.errors import ServerError
 from feature_platform.local.flink_client import FlinkClient
 from feature_platform.settings import REPOSITORY, Settings
 
@@ -24,6 +25,10 @@ ANSWER_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 60.0
 """The first client of all archives its classes when it ends."""
 LOOK_S = 0.1
+ADDRESS_BYTES_MAX = 107
+"""What the system takes as the path of a Unix socket."""
+USUAL_FOLDERS = ("/tmp", "/var/tmp")  # noqa: S108 - a folder of its own is made there, mode 0700
+ADDRESS_BYTES = len("/fp-client-12345678/requests")
 
 
 class NoAnswerError(Exception):
@@ -34,25 +39,25 @@ class NoAnswerError(Exception):
 class Client:
     """A client that waits for requests."""
 
-    requests: Connection
+    requests: socket.socket
     process: subprocess.Popen[bytes]
     output: Path
 
-    def ask(self, request: dict[str, str]) -> dict[str, str]:
-        """Send a request and return its answer, as `streaming.main` describes them.
+    def ask(self, request: Request) -> Answer:
+        """Send a request and return its answer.
 
         Raises:
             TimeoutError: It did not answer in time.
             NoAnswerError: It ended instead.
+            FrameError: It answered something else.
         """
+        channel = Channel(self.requests)
+        self.requests.settimeout(ANSWER_TIMEOUT_S)
         try:
-            self.requests.send(request)
-            if not self.requests.poll(ANSWER_TIMEOUT_S):
-                raise TimeoutError
-            answer: dict[str, str] = self.requests.recv()
+            channel.send(request)
+            return channel.receive(Answer)
         except (EOFError, ConnectionError):
             raise NoAnswerError(self.output.read_text(errors="replace")) from None
-        return answer
 
 
 @contextmanager
@@ -66,7 +71,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
     """
     conf = Path(os.environ.get("FLINK_CONF_DIR", settings.flink_conf))
     flink = FlinkClient(settings, conf)
-    with tempfile.TemporaryDirectory(prefix="fp-client-") as name:
+    with tempfile.TemporaryDirectory(prefix="fp-client-", dir=socket_folder()) as name:
         address, output = Path(name) / "requests", Path(name) / "output"
         with (
             socket.socket(socket.AF_UNIX) as door,
@@ -83,7 +88,27 @@ def open_client(settings: Settings) -> Iterator[Client]:
                 process.kill()
 
 
-def _connected(door: socket.socket, process: subprocess.Popen[bytes], output: Path) -> Connection:
+def socket_folder() -> Path:
+    """Return where a socket may be made: the folder for temporary files, unless its path is long.
+
+    Raises:
+        ServerError: There is none.
+    """
+    names = (tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", ""), *USUAL_FOLDERS)
+    for folder in map(Path, filter(None, names)):
+        fits = len(os.fsencode(folder)) + ADDRESS_BYTES <= ADDRESS_BYTES_MAX
+        if fits and os.access(folder, os.W_OK | os.X_OK):
+            return folder
+    msg = (
+        f"no folder for a Unix socket, whose path may have {ADDRESS_BYTES_MAX} bytes: "
+        f"set TMPDIR to a folder with a shorter path than {tempfile.gettempdir()}"
+    )
+    raise ServerError(msg)
+
+
+def _connected(
+    door: socket.socket, process: subprocess.Popen[bytes], output: Path
+) -> socket.socket:
     """Wait until the client has connected."""
     deadline = time.monotonic() + ANSWER_TIMEOUT_S
     while not select.select([door], [], [], LOOK_S)[0]:
@@ -91,7 +116,7 @@ def _connected(door: socket.socket, process: subprocess.Popen[bytes], output: Pa
             raise NoAnswerError(output.read_text(errors="replace"))
         if time.monotonic() > deadline:
             raise TimeoutError
-    return Connection(door.accept()[0].detach())
+    return door.accept()[0]
 
 
 def _arguments(settings: Settings, address: Path) -> list[str]:

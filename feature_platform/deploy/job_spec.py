@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from feature_platform.broker.security import FLINK_KAFKA, java_properties
 from feature_platform.definition.fingerprint import digest
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Epoch
 from feature_platform.settings import Settings, password_variable
+from feature_platform.transport import StoreTls
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,8 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
         },
         "kafka": {
             "bootstrap": settings.kafka.bootstrap,
-            "properties": dict(settings.kafka.properties),
+            "properties": java_properties(settings.kafka, FLINK_KAFKA),
+            "settings": settings.kafka.model_dump(),  # of other clients, for Spark
         },
         "store": {
             "contact_points": store.contact_points,
@@ -88,8 +91,21 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
             "table": snapshot.table,
             "user": "fp_job",
             "password_env": password_variable("job"),
+            "tls": _tls(store.tls),
         },
         "start": start.to_json(),
+    }
+
+
+def _tls(tls: StoreTls) -> dict[str, Any] | None:
+    """Return what the kernel's `StoreTls` reads: paths of files, never what is in them."""
+    if not tls.enabled:
+        return None
+    return {
+        "ca_file": tls.ca_file,
+        "certificate_file": tls.certificate_file,
+        "key_file": tls.key,
+        "check_host_name": tls.check_host_name,
     }
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,12 +16,18 @@ from typing import IO, Any
 from feature_platform import errors
 from feature_platform.definition.model import Source
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
+from feature_platform.local.environment import OBJECT_STORES, SPARK, chosen, kafka_secret
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.last_done import record
 from feature_platform.paths import make_private
 from feature_platform.plan.job import source_json
-from feature_platform.settings import REPOSITORY, Settings, password, password_variable
+from feature_platform.settings import (
+    REPOSITORY,
+    Settings,
+    password,
+    password_variable,
+)
 
 STOP_TIMEOUT_S = 10.0
 
@@ -76,10 +83,7 @@ def archive(
         again=f"fp archive {source.name}",
         spec={
             "source": source_json(source),
-            "kafka": {
-                "bootstrap": settings.kafka.bootstrap,
-                "properties": dict(settings.kafka.properties),
-            },
+            "kafka": {"settings": settings.kafka.model_dump()},
             "records_max": settings.event_log.commit_records_max,
             "accept_gap": accept_gap,
         },
@@ -218,7 +222,9 @@ def _run(
         }
         path = Path(folder) / "spec.json"
         path.write_text(json.dumps(spec, indent=1))
-        yield from _told(settings, task, path, {**java_environment(java_home), **(secrets or {})})
+        environment = chosen((*SPARK, *OBJECT_STORES, *map(re.escape, settings.spark.environment)))
+        environment |= java_environment(java_home) | kafka_secret(settings) | dict(secrets or {})
+        yield from _told(settings, task, path, environment)
 
 
 def _told(
@@ -258,7 +264,7 @@ def _told(
 
 @contextmanager
 def _child(
-    command: list[str], java: Mapping[str, str], log: IO[bytes]
+    command: list[str], environment: Mapping[str, str], log: IO[bytes]
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a child in a session of its own; whatever ends the block ends all of it."""
     child = subprocess.Popen(
@@ -267,7 +273,7 @@ def _child(
         stdout=subprocess.PIPE,
         stderr=log,
         cwd=REPOSITORY,
-        env={**os.environ, **java},
+        env=dict(environment),
         start_new_session=True,
     )
     try:

@@ -18,6 +18,7 @@ from feature_platform.deploy.client import (
     NoAnswerError,
     open_client,
 )
+from feature_platform.deploy.frames import Answer, FrameError, Request
 from feature_platform.deploy.restore import failed_to_restore
 from feature_platform.errors import JobFailedError, RestoreFailedError
 from feature_platform.settings import Settings
@@ -69,23 +70,26 @@ class FlinkSubmitter:
         self._end.close()
 
     def _ask(self, spec: Mapping[str, Any], *, job_id: str, restore_path: str) -> str:
-        request = {"spec": json.dumps(spec), "job_id": job_id, "restore_path": restore_path}
+        request = Request(spec=json.dumps(spec), job_id=job_id, restore_path=restore_path)
         try:
             with self._lock:
                 answer = self._answer(request)
         except NoAnswerError as error:
             raise _refusal(str(error)) from error
+        except FrameError as error:
+            msg = f"Flink's client is not understood: {error}; is it of another version?"
+            raise JobFailedError(msg) from error
         except TimeoutError as error:
             msg = (
                 f"Flink's client did not answer within {ANSWER_TIMEOUT_S:.0f} s; "
                 f"is Flink up? See `fp status`"
             )
             raise JobFailedError(msg) from error
-        if answer["error"]:
-            raise _refusal(answer["error"])
-        return answer["job_id"]
+        if answer.error:
+            raise answer.rebuilt() or _refusal(answer.error)
+        return answer.job_id
 
-    def _answer(self, request: dict[str, str]) -> dict[str, str]:
+    def _answer(self, request: Request) -> Answer:
         try:
             if self._client is None:
                 self._client = self._end.enter_context(open_client(self._settings))

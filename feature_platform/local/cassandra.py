@@ -3,6 +3,7 @@
 Passwords are on: the default superuser's is replaced by a generated one before anything else.
 """
 
+import json
 import os
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.process import Command
 from feature_platform.local.server import Port, accepts
+from feature_platform.local.tls import server_identity
 from feature_platform.settings import Settings
 
 HEAP = ("-Xms1024m", "-Xmx1024m", "-XX:MaxDirectMemorySize=256m")
@@ -38,6 +40,7 @@ commitlog_directory: "{folder}/commitlog"
 saved_caches_directory: "{folder}/saved_caches"
 hints_directory: "{folder}/hints"
 cdc_raw_directory: "{folder}/cdc_raw"
+{encryption}
 {commitlog_sync}
 commitlog_segment_size: 32MiB
 disk_access_mode: mmap_index_only
@@ -74,6 +77,17 @@ COMMITLOG_SYNC = {
     "periodic": "commitlog_sync: periodic\ncommitlog_sync_period: 1000ms",
     "group": "commitlog_sync: group\ncommitlog_sync_group_window: 5ms",
 }
+
+ENCRYPTION = """\
+client_encryption_options:
+  enabled: true
+  optional: false
+  ssl_context_factory:
+    class_name: org.apache.cassandra.security.PEMBasedSslContextFactory
+  keystore: {identity}
+  truststore: {authorities}
+  require_client_auth: {asks}
+"""
 
 LOGBACK = """\
 <configuration>
@@ -175,6 +189,7 @@ class Cassandra:
                 folder=self._folder,
                 threads=THREADS_PER_CORE * (os.cpu_count() or 1),
                 commitlog_sync=COMMITLOG_SYNC[store.commitlog_sync],
+                encryption=self._encryption(),
             ),
             encoding="utf-8",
         )
@@ -191,6 +206,16 @@ class Cassandra:
             *("-cp", f"{jars}/*", "org.apache.cassandra.service.CassandraDaemon"),
         )
         return (Command(name="cassandra", arguments=arguments),)
+
+    def _encryption(self) -> str:
+        tls = self._settings.store.tls
+        if not tls.enabled:
+            return ""
+        return ENCRYPTION.format(
+            identity=json.dumps(str(server_identity(self._settings, "store.tls.enabled"))),
+            authorities=json.dumps(tls.ca_file),
+            asks="true" if tls.certificate_file else "false",
+        )
 
     def answers(self) -> bool:
         """Log in with the roles in place and select."""

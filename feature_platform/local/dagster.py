@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -13,9 +14,11 @@ from feature_platform.local.java import java_environment
 from feature_platform.local.process import Command
 from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
-from feature_platform.settings import REPOSITORY, Role, Settings, password, password_variable
+from feature_platform.settings import REPOSITORY, Role, Settings, password_variable, server_password
 
 REQUEST_TIMEOUT_S = 30
+RELOAD_TIMEOUT_S = 2
+NOT_RELOADED = "Dagster's page may show definitions of before: press Reload there"
 LOCATION = "feature_platform"
 LOCATIONS = """
 { workspaceOrError { __typename ... on Workspace { locationEntries {
@@ -127,21 +130,50 @@ class Dagster:
         return entry["loadStatus"] == "LOADED" and found.get("__typename") == "RepositoryLocation"
 
     def _ask(self, query: str) -> dict[str, Any]:
-        body = json.dumps({"query": query}).encode()
-        request = Request(f"{self.address}/graphql", body, {"Content-Type": "application/json"})
-        with urlopen(request, timeout=REQUEST_TIMEOUT_S) as response:
-            return dict(json.load(response)["data"])
+        return ask_page(self._settings, query, REQUEST_TIMEOUT_S)
 
     def _environment(self, java_home: Path) -> dict[str, str]:
         roles: tuple[Role, ...] = ("admin", "job", "service")
         java = java_environment(java_home)
         return {
-            **{password_variable(role): password(self._settings, role) for role in roles},
+            **os.environ,  # it runs the platform, with all that a person's `fp` would have
+            **{password_variable(role): server_password(self._settings, role) for role in roles},
             "JAVA_HOME": java["JAVA_HOME"],
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{java['PATH']}",
             "DAGSTER_HOME": str(plain_path(self._settings, self._folder)),
             "FP_PROJECT": str(self._settings.project),
         }
+
+
+def reload_definitions(settings: Settings) -> str:
+    """Ask Dagster's page to read the definitions again; return why it did not, if that is news.
+
+    It is not waited for: reading takes longer than a command should. A Dagster that does not run
+    has nothing to show, which is no news.
+    """
+    try:
+        ask_page(settings, RELOAD, RELOAD_TIMEOUT_S)
+    except TimeoutError:
+        return ""
+    except URLError as error:
+        quiet = isinstance(error.reason, ConnectionRefusedError | TimeoutError)
+        return "" if quiet else f"{NOT_RELOADED} ({error.reason})"
+    except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
+        return f"{NOT_RELOADED} ({type(error).__name__}: {error})"
+    return ""
+
+
+def ask_page(settings: Settings, query: str, timeout_s: float) -> dict[str, Any]:
+    """Ask the page's GraphQL.
+
+    Raises:
+        OSError: It does not answer.
+        ValueError: It answers something else; so may KeyError and TypeError say.
+    """
+    body = json.dumps({"query": query}).encode()
+    request = Request(f"{settings.dagster.url}/graphql", body, {"Content-Type": "application/json"})
+    with urlopen(request, timeout=timeout_s) as response:
+        return dict(json.load(response)["data"])
 
 
 def _program(name: str) -> str:

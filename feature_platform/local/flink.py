@@ -6,6 +6,9 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import yaml
+
+from feature_platform.local.environment import FLINK, OBJECT_STORES, chosen, kafka_secret
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import java_environment
@@ -13,7 +16,7 @@ from feature_platform.local.process import Command
 from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
 from feature_platform.paths import file_uri
-from feature_platform.settings import Settings, password, password_variable
+from feature_platform.settings import Settings, password_variable, server_password
 
 REQUEST_TIMEOUT_S = 5
 LIB = "lib"
@@ -56,8 +59,6 @@ class Flink:
 
     def prepare(self, java_home: Path) -> tuple[Command, ...]:
         """Fetch the jars; write the configuration, with the opened packages of the wheel's."""
-        import yaml
-
         connectors = fetch_jars(self._settings, "flink", java_home)
         fetch_jars(self._settings, "planner", java_home)
         home = find_flink_home()
@@ -206,6 +207,8 @@ class Flink:
         (self._folder / "tmp").mkdir(parents=True, exist_ok=True)
         (self._settings.data / "logs").mkdir(parents=True, exist_ok=True)
         return {
+            **chosen((*FLINK, *OBJECT_STORES)),
             **java_environment(java_home),
-            password_variable("job"): password(self._settings, "job"),
+            **kafka_secret(self._settings),
+            password_variable("job"): server_password(self._settings, "job"),
         }

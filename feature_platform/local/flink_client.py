@@ -18,6 +18,7 @@ from pathlib import Path
 import yaml
 
 from feature_platform.errors import ServerError
+from feature_platform.local.environment import FLINK, chosen
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
 from feature_platform.local.java import UNICODE, find_java_home
@@ -66,7 +67,7 @@ class FlinkClient:
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **UNICODE, **self._folders()},
+                env={**chosen(FLINK), **UNICODE, **self._folders()},
             ) as process,
         ):
             yield process

@@ -77,7 +77,7 @@ def _maven(pom: Path, arguments: tuple[str, ...], java_home: Path) -> None:
     if maven is None:
         msg = f"Maven is needed, to fetch jars and to build the kernel. Install it with: {INSTALL}"
         raise ServerError(msg)
-    command = [maven, "-q", "-B", "-f", str(pom), *arguments]
+    command = [maven, "-q", "-B", "--strict-checksums", "-f", str(pom), *arguments]
     run = subprocess.run(
         command,
         stdout=subprocess.PIPE,

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import psutil
 
 from feature_platform.errors import ServerError
+from feature_platform.local.environment import chosen
 from feature_platform.local.java import UNICODE
 from feature_platform.paths import make_private
 
@@ -47,7 +48,7 @@ class Command:
     name: str
     arguments: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Added to our own environment."""
+    """Added to what every child gets of our own."""
     listens: int | None = None
     """A port that must accept connections before the server's next command is started."""
 
@@ -181,7 +182,7 @@ class Processes:
 
     def _environment(self, command: Command) -> dict[str, str]:
         own = {MARKER: str(self._data), NAME: command.name}
-        return {**os.environ, **UNICODE, **command.environment, **own}
+        return {**chosen(), **UNICODE, **command.environment, **own}
 
     def _record(self, name: str) -> dict[str, Any] | None:
         """Read a pid file: None if there is none, nothing in it if it cannot be read."""

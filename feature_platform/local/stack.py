@@ -117,6 +117,8 @@ class Stack:
             # 2. What would fail later fails now, in one line.
             java_home = self._ready_to_start(missing, forget=True)
             generate_passwords(self.settings)
+            if any(server.name == "cassandra" for server in missing):
+                (self.settings.data / "cassandra").mkdir(exist_ok=True)  # whose passwords count
             # 3. All start at once.
             return self._start_all(missing, java_home)
 

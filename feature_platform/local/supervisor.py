@@ -6,6 +6,7 @@ beside its job manager), else the whole server. What dies again and again is lef
 """
 
 import json
+import os
 import signal
 import sys
 import time
@@ -179,7 +180,7 @@ def ensure_supervisor(settings: Settings) -> bool:
         Command(
             name=SUPERVISOR,
             arguments=(sys.executable, "-m", __name__, str(settings.project)),
-            environment={"PYTHONPATH": str(REPOSITORY)},
+            environment={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         )
     )
     return True

@@ -38,8 +38,8 @@ def source_asset(source: Source) -> dg.AssetSpec:
     )
 
 
-def stream_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
-    """Make the asset whose materialisation deploys a feature set."""
+def stream_asset(featureset: FeatureSet, origin: str) -> dg.AssetsDefinition:
+    """Make the asset whose materialisation deploys a feature set; `origin` is whose definition."""
 
     @dg.asset(
         key=stream_key(featureset.name),
@@ -49,7 +49,7 @@ def stream_asset(featureset: FeatureSet) -> dg.AssetsDefinition:
         kinds={"flink", "cassandra"},
         owners=_owners(featureset),
         code_version=featureset.data_fingerprint,
-        metadata=metadata.definition(featureset),
+        metadata=metadata.definition(featureset, origin),
         pool=f"deploy_{featureset.name}",
     )
     def stream(context: dg.AssetExecutionContext, platform: Platform) -> dg.MaterializeResult[None]:

@@ -26,7 +26,7 @@ from feature_platform.orchestration.checks import (
 from feature_platform.orchestration.days import first_day
 from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
 from feature_platform.orchestration.loading import PROJECT_VARIABLE, Loaded, broken_name, load
-from feature_platform.orchestration.push_sensor import deploy_commit, push_sensor
+from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, restart_deployed
 from feature_platform.settings import REPOSITORY, SETTINGS_FILE, Settings
@@ -102,7 +102,11 @@ def _source(source: Source) -> Shown:
 def _featureset(loaded: Loaded, featureset: FeatureSet) -> Shown:
     first = first_day(loaded.settings, featureset.source, SystemClock().now_ms())
     return Shown(
-        assets=(stream_asset(featureset), live_asset(featureset), tiles_asset(featureset, first)),
+        assets=(
+            stream_asset(featureset, loaded.origin),
+            live_asset(featureset),
+            tiles_asset(featureset, first),
+        ),
         checks=(featureset_checks(featureset),),
         featuresets=(featureset,),
     )
@@ -157,8 +161,8 @@ def _definitions(settings: Settings, shown: Shown) -> dg.Definitions:
     return dg.Definitions(
         assets=shown.assets,
         asset_checks=shown.checks,
-        jobs=[deploy_commit, restart_deployed],
-        sensors=[jobs_sensor, push_sensor(settings.git)],
+        jobs=[deploy_commit, judge_commit, restart_deployed],
+        sensors=[jobs_sensor, git_push],
         schedules=[
             event_log_schedule(source.name for source in shown.sources),
             checks_schedule(shown.featuresets),

@@ -1,4 +1,8 @@
-"""Finds the project that Dagster works for. No server is asked: the UI loads without any."""
+"""Finds the project that Dagster works for, and its definitions. No server is asked.
+
+Where pushes deploy, the definitions are those of the watched branch's newest commit, and not what
+lies in the project's folder: what the page shows, and what its buttons deploy, is what was pushed.
+"""
 
 import os
 import re
@@ -6,11 +10,14 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_platform.definition.loading import Project, load_project
-from feature_platform.errors import Problem
+from feature_platform.definition.loading import Project, load_files, load_project
+from feature_platform.errors import GitError, Problem
+from feature_platform.orchestration.git import Repository
 from feature_platform.settings import REPOSITORY, Settings, load_settings
 
 PROJECT_VARIABLE = "FP_PROJECT"
+FOLDER_ORIGIN = "the project's folder"
+GIT_SETTING = "git.repository"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +26,10 @@ class Loaded:
 
     settings: Settings
     project: Project
+    origin: str = FOLDER_ORIGIN
+    """Where the definitions are from, for a person."""
+    trouble: str = ""
+    """Why they are those of the folder although a branch is watched."""
 
     @property
     def broken(self) -> dict[str, tuple[Problem, ...]]:
@@ -27,6 +38,10 @@ class Loaded:
         for problem in self.project.problems:
             name = broken_name(problem.file)
             found[name] = (*found.get(name, ()), problem)
+        if self.trouble:
+            msg = f"{self.trouble}; until then {FOLDER_ORIGIN} is shown"
+            told = Problem(file=GIT_SETTING, line=1, column=1, message=msg)
+            found[broken_name(GIT_SETTING)] = (told,)
         return found
 
 
@@ -47,4 +62,41 @@ def load(project: str | Path | None = None) -> Loaded:
     """
     folder = Path(project or os.environ.get(PROJECT_VARIABLE) or REPOSITORY)
     settings = load_settings(folder)
-    return Loaded(settings=settings, project=load_project(settings.featuresets))
+    trouble = ""
+    if settings.git.repository:
+        try:
+            pushed = _pushed(settings)
+        except GitError as error:
+            trouble = str(error)
+        else:
+            if pushed is not None:
+                return pushed
+    return Loaded(settings=settings, project=load_project(settings.featuresets), trouble=trouble)
+
+
+def repository(settings: Settings) -> Repository:
+    """Return the repository that is watched; its path is relative to the project."""
+    path = settings.project / Path(settings.git.repository).expanduser()
+    return Repository(path, settings.git.folder)
+
+
+def definitions_at(settings: Settings, commit: str) -> Project:
+    """Load the definitions of a commit, which is named by its whole id.
+
+    Raises:
+        GitError: The repository cannot be read, or lacks the commit.
+    """
+    return load_files(repository(settings).definitions(commit))
+
+
+def _pushed(settings: Settings) -> Loaded | None:
+    """Return what was pushed; None if nothing was yet."""
+    watched = repository(settings)
+    if not watched.has(settings.git.branch):
+        return None
+    head = watched.head(settings.git.branch)
+    return Loaded(
+        settings=settings,
+        project=load_files(watched.definitions(head.id)),
+        origin=f"commit {head.words} of {settings.git.branch}",
+    )

@@ -41,7 +41,7 @@ def description(featureset: FeatureSet) -> str:
     return f"{featureset.description}\n\n{fenced(featureset.sql.strip(), 'sql')}"
 
 
-def definition(featureset: FeatureSet) -> Metadata:
+def definition(featureset: FeatureSet, origin: str) -> Metadata:
     """Describe what is served and what it is computed from."""
     served = [
         dg.TableColumn(name, type=feature.aggregate, description=feature.description or None)
@@ -52,6 +52,7 @@ def definition(featureset: FeatureSet) -> Metadata:
         "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(served)),
         "entity": dg.MetadataValue.text(featureset.entity),
         "file": dg.MetadataValue.text(featureset.file),
+        "origin": dg.MetadataValue.text(origin),
         "owner": dg.MetadataValue.text(featureset.owner),
         "fingerprint": dg.MetadataValue.text(featureset.data_fingerprint),
     }
@@ -60,7 +61,9 @@ def definition(featureset: FeatureSet) -> Metadata:
 def deployed(done: Deployment) -> Metadata:
     """Describe a deployment that is done."""
     snapshot = done.snapshot
+    origin = {"origin": dg.MetadataValue.text(done.origin)} if done.origin else {}
     return {
+        **origin,
         "plan": dg.MetadataValue.md(fenced(done.plan)),
         "job": dg.MetadataValue.url(f"{done.flink_url}/#/job/running/{snapshot.job_id}/overview"),
         "attempt": dg.MetadataValue.int(done.attempt),

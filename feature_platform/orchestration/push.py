@@ -3,12 +3,16 @@
 A new commit is planned as a whole; what it changes is launched, each feature set once, and tried
 again a few times if that fails. A commit that is done is left alone: what a person does afterwards,
 a rollback for one, stays.
+
+Of every commit there is a verdict, which is told outside of the sensor: whoever pushed a mistake
+does not look at its page.
 """
 
 import json
+import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Literal
 
 from feature_platform.clock import to_iso
 
@@ -16,6 +20,10 @@ TRIES_MAX = 3
 RETRY_MS = 60_000
 """Before the second try; five times as long before the third."""
 RETRY_FACTOR = 5
+PROBLEMS_MAX = 20
+"""How many mistakes of a commit are named; how many there are is always said."""
+
+State = Literal["pending", "success", "failure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +39,13 @@ class Wanted:
     """The newest one of what is deployed."""
     stays: str = ""
     """Why it is left as it is."""
+    trouble: str = ""
+    """Why nobody can tell yet; it is looked at again."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it cannot be deployed as it was pushed."""
+        return bool(self.stays) and not self.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +59,8 @@ class Pushed:
     wanted: tuple[Wanted, ...]
     undefined: tuple[str, ...]
     """Feature sets that are deployed and that the commit does not define."""
+    unreadable: str = ""
+    """Why the commit cannot be read; nothing else of it is known then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,13 +85,20 @@ class Memory:
     """Of what the commit changes and is not done."""
     done: str = ""
     """What became of the commit, once nothing of it is left to do."""
+    told: str = ""
+    """Which verdict was told last."""
+    refused: list[str] = field(default_factory=list)
+    """What of the commit cannot be deployed, and why."""
 
     @classmethod
     def read(cls, cursor: str | None) -> "Memory":
-        """Read what `write` returned."""
-        data: dict[str, Any] = json.loads(cursor or "{}")
-        tries = {name: Try(**value) for name, value in data.pop("tries", {}).items()}
-        return cls(**data, tries=tries)
+        """Read what `write` returned; a cursor of another version begins with an empty one."""
+        try:
+            data: dict[str, Any] = json.loads(cursor or "{}")
+            tries = {name: Try(**value) for name, value in data.pop("tries", {}).items()}
+            return cls(**data, tries=tries)
+        except (ValueError, TypeError, AttributeError):
+            return cls()
 
     def write(self) -> str:
         """Return the cursor."""
@@ -91,12 +115,41 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What is told about a commit."""
+
+    commit: str
+    words: str
+    """The commit for a person."""
+    state: State
+    text: str
+    """What failed; what became of it, if nothing did."""
+
+    @property
+    def key(self) -> str:
+        """Stand for it: another one is told."""
+        text = self.text if self.state == "failure" else ""
+        return f"{self.commit}:{self.state}:{zlib.crc32(text.encode()):08x}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tick:
     """What comes of one tick."""
 
     launches: tuple[Launch, ...]
     words: str
     cursor: str
+    verdict: Verdict | None = None
+    """What is known of the commit; None if nobody could look."""
+    is_news: bool = False
+    """Whether the verdict is another than that of the tick before."""
+    is_trouble: bool = False
+    """Whether nobody could look; the words say why."""
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the commit is under way."""
+        return self.verdict is not None and self.verdict.state == "pending"
 
 
 def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int) -> Tick:
@@ -108,39 +161,92 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
         running: Feature sets of which a run is under way.
         now_ms: The present.
     """
+    if pushed.unreadable:
+        return _unreadable(pushed, memory)
     is_new = pushed.commit != memory.commit
     tries: dict[str, Try] = {}
     launches: list[Launch] = []
-    words = [f"commit {pushed.words}", *pushed.problems]
+    problems = _few(pushed.problems)
+    words = [f"commit {pushed.words}", *problems]
     words += [f"{name} is deployed and not defined: fp delete {name}" for name in pushed.undefined]
+    refused = [] if is_new else list(memory.refused)
+    words += refused
+    over: list[str] = []
     for item in pushed.wanted:
         before = None if is_new else memory.tries.get(item.featureset)
         if not is_new and before is None:
             continue
         if item.stays:
             words.append(f"{item.featureset}: {item.stays}")
+            refused += [words[-1]] if item.is_refused else []
             continue
         known = before or Try(tries=0, tried_ms=0)
         wait = _why_wait(item, known, running, now_ms)
         words.append(f"{item.featureset}: {wait or f'{item.kind}, launched'}")
+        over += [words[-1]] if wait and _is_over(item, known, running) else []
         present = known if wait else Try(tries=known.tries + 1, tried_ms=now_ms)
         tries[item.featureset] = present
         if not wait:
-            what = f"{item.featureset}:{item.fingerprint}:{item.attempt}"
-            key = f"push:{pushed.commit}:{what}:{present.tries}"
-            launches.append(Launch(featureset=item.featureset, commit=pushed.commit, run_key=key))
+            launches.append(_launch(pushed, item, present))
     text = "; ".join([*words, *(() if tries else ("all else is as it says",))])
-    after = Memory(commit=pushed.commit, tries=tries, done="" if tries else text)
-    return Tick(launches=tuple(launches), words=text, cursor=after.write())
+    failed = [*problems, *refused, *over]
+    verdict = Verdict(
+        commit=pushed.commit,
+        words=pushed.words,
+        state="failure" if failed else "pending" if tries else "success",
+        text="; ".join(failed) or text,
+    )
+    after = Memory(
+        commit=pushed.commit,
+        tries=tries,
+        done="" if tries else text,
+        told=verdict.key,
+        refused=refused,
+    )
+    return Tick(
+        launches=tuple(launches),
+        words=text,
+        cursor=after.write(),
+        verdict=verdict,
+        is_news=verdict.key != memory.told,
+    )
 
 
-def idle(words: str, memory: Memory) -> Tick:
+def _unreadable(pushed: Pushed, memory: Memory) -> Tick:
+    """Tell of a commit that cannot be read; it is tried again, as if it had not been seen."""
+    verdict = Verdict(
+        commit=pushed.commit, words=pushed.words, state="failure", text=pushed.unreadable
+    )
+    return Tick(
+        launches=(),
+        words=f"commit {pushed.words}; {pushed.unreadable}",
+        cursor=replace(memory, told=verdict.key).write(),
+        verdict=verdict,
+        is_news=verdict.key != memory.told,
+    )
+
+
+def _launch(pushed: Pushed, item: Wanted, present: Try) -> Launch:
+    what = f"{item.featureset}:{item.fingerprint}:{item.attempt}"
+    key = f"push:{pushed.commit}:{what}:{present.tries}"
+    return Launch(featureset=item.featureset, commit=pushed.commit, run_key=key)
+
+
+def _few(problems: Sequence[str]) -> list[str]:
+    left = len(problems) - PROBLEMS_MAX
+    more = [f"and {left:,} mistakes more: fp validate"] if left > 0 else []
+    return [*problems[:PROBLEMS_MAX], *more]
+
+
+def idle(words: str, memory: Memory, *, trouble: bool = False) -> Tick:
     """Return a tick that launches nothing."""
-    return Tick(launches=(), words=words, cursor=memory.write())
+    return Tick(launches=(), words=words, cursor=memory.write(), is_trouble=trouble)
 
 
 def _why_wait(item: Wanted, known: Try, running: Collection[str], now_ms: int) -> str:
     """Return why a feature set is not launched at this tick; empty if it is."""
+    if item.trouble:
+        return item.trouble
     if item.featureset in running:
         return "a run of it is under way"
     if known.tries >= TRIES_MAX:
@@ -151,6 +257,12 @@ def _why_wait(item: Wanted, known: Try, running: Collection[str], now_ms: int) -
     if known.tries and now_ms < known.next_ms:
         return f"is not deployed yet; next try at {to_iso(known.next_ms)}"
     return ""
+
+
+def _is_over(item: Wanted, known: Try, running: Collection[str]) -> bool:
+    """Tell whether nothing more is tried."""
+    is_idle = item.featureset not in running and not item.trouble
+    return is_idle and known.tries >= TRIES_MAX
 
 
 def left_to_do(memory: Memory, commit: str) -> Sequence[str] | None:

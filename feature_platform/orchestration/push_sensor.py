@@ -1,14 +1,15 @@
-"""The sensor `git_push` and the job that it launches: a push deploys. Wiring only."""
+"""The sensor `git_push` and the jobs that it launches: a push deploys. Wiring only."""
+
+from collections.abc import Iterator
 
 import dagster as dg
 
 from feature_platform.clock import SystemClock
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.orchestration import metadata
-from feature_platform.orchestration.assets import FEATURE_SET_TAG, stream_key
-from feature_platform.orchestration.push import Memory, Tick, decide, idle
+from feature_platform.orchestration.assets import FEATURE_SET_TAG, broken_key, stream_key
+from feature_platform.orchestration.push import Launch, Memory, Tick, Verdict, decide, idle
 from feature_platform.orchestration.resources import Platform
-from feature_platform.settings import GitSettings
 
 INTERVAL_S = 15
 COMMIT_TAG = "fp/commit"
@@ -28,11 +29,20 @@ class PushConfig(dg.Config):
     commit: str
 
 
+class VerdictConfig(dg.Config):
+    """What became of a commit."""
+
+    commit: str
+    words: str
+    state: str
+    text: str
+
+
 @dg.op
 def deploy_pushed(context: dg.OpExecutionContext, platform: Platform, config: PushConfig) -> None:
     """Bring a feature set to its definition at a commit."""
     done = platform.deploy(config.featureset, context.log.info, commit=config.commit)
-    shown = {**metadata.deployed(done), "commit": dg.MetadataValue.text(config.commit)}
+    shown = metadata.deployed(done)
     context.log_event(dg.AssetMaterialization(stream_key(config.featureset), metadata=shown))
 
 
@@ -42,36 +52,50 @@ def deploy_commit() -> None:
     deploy_pushed()
 
 
-def push_sensor(settings: GitSettings) -> dg.SensorDefinition:
-    """Make the sensor; it runs from the start if a repository is named."""
-    status = dg.DefaultSensorStatus
-    watched = bool(settings.repository)
-
-    @dg.sensor(
-        name="git_push",
-        job_name=deploy_commit.name,
-        minimum_interval_seconds=INTERVAL_S,
-        default_status=status.RUNNING if watched else status.STOPPED,
-        description="Deploys what a push to the watched branch changes.",
-    )
-    def git_push(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
-        tick = _tick(context, platform)
-        context.log.info(tick.words)
-        requests = [
-            dg.RunRequest(
-                run_key=launch.run_key,
-                run_config=_config(launch.featureset, launch.commit),
-                tags={FEATURE_SET_TAG: launch.featureset, COMMIT_TAG: launch.commit},
+@dg.op
+def tell_verdict(context: dg.OpExecutionContext, platform: Platform, config: VerdictConfig) -> None:
+    """Let the page show the commit, tell the commit's status, and fail if the commit failed."""
+    platform.announce(config.commit, config.state, config.text, context.log.info)
+    for name, problems in platform.broken().items():
+        red = metadata.check_of(problems)
+        context.instance.report_runless_asset_event(
+            dg.AssetCheckEvaluation(
+                asset_key=broken_key(name),
+                check_name="loads",
+                passed=False,
+                metadata=red.metadata,
+                description=red.description,
             )
-            for launch in tick.launches
-        ]
-        return dg.SensorResult(
-            run_requests=requests or None,
-            skip_reason=None if requests else tick.words,
-            cursor=tick.cursor,
         )
+    if config.state == "failure":
+        msg = f"commit {config.words}: {config.text}"
+        raise dg.Failure(msg, allow_retries=False)
 
-    return git_push
+
+@dg.job(description="Says what became of a commit, and fails if it did; launched by `git_push`.")
+def judge_commit() -> None:
+    """Make a push that fails a run that fails: nobody looks at a sensor's page."""
+    tell_verdict()
+
+
+@dg.sensor(
+    name="git_push",
+    jobs=[deploy_commit, judge_commit],
+    minimum_interval_seconds=INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Deploys what a push to the watched branch changes, if `git.repository` is set.",
+)
+def git_push(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
+    """Look at the watched branch; the settings are read at every tick."""
+    tick = _tick(context, platform)
+    context.log.info(tick.words)
+    requests = [_deploy(launch) for launch in tick.launches]
+    requests += [_judge(verdict) for verdict in _told(context, platform, tick)]
+    return dg.SensorResult(
+        run_requests=requests or None,
+        skip_reason=None if requests else tick.words,
+        cursor=tick.cursor,
+    )
 
 
 def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
@@ -79,7 +103,7 @@ def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
     try:
         pushed = platform.pushed(memory)
     except FeaturePlatformError as error:
-        return idle(str(error), memory)
+        return idle(str(error), memory, trouble=True)
     if pushed is None:
         return idle(f"nothing new was pushed since {memory.done}", memory)
     running = {
@@ -89,6 +113,41 @@ def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
     return decide(pushed, memory, running, SystemClock().now_ms())
 
 
-def _config(featureset: str, commit: str) -> dict[str, object]:
-    config = {"featureset": featureset, "commit": commit}
-    return {"ops": {deploy_pushed.name: {"config": config}}}
+def _told(context: dg.SensorEvaluationContext, platform: Platform, tick: Tick) -> Iterator[Verdict]:
+    """Keep what a tick has found, and yield the verdict if it is to be told.
+
+    Nothing is raised: what was launched would be lost with it.
+    """
+    try:
+        platform.keep_verdict(tick.verdict, tick.words if tick.is_trouble else "")
+        is_told = tick.is_news and (not tick.is_pending or platform.tells_pending())
+    except (FeaturePlatformError, OSError) as error:
+        context.log.warning("what became of the push was not kept for fp status: %s", error)
+        is_told = tick.is_news and not tick.is_pending
+    if tick.verdict and is_told:
+        yield tick.verdict
+
+
+def _deploy(launch: Launch) -> dg.RunRequest:
+    config = {"featureset": launch.featureset, "commit": launch.commit}
+    return dg.RunRequest(
+        job_name=deploy_commit.name,
+        run_key=launch.run_key,
+        run_config={"ops": {deploy_pushed.name: {"config": config}}},
+        tags={FEATURE_SET_TAG: launch.featureset, COMMIT_TAG: launch.commit},
+    )
+
+
+def _judge(verdict: Verdict) -> dg.RunRequest:
+    config = {
+        "commit": verdict.commit,
+        "words": verdict.words,
+        "state": verdict.state,
+        "text": verdict.text,
+    }
+    return dg.RunRequest(
+        job_name=judge_commit.name,
+        run_key=f"verdict:{verdict.key}",
+        run_config={"ops": {tell_verdict.name: {"config": config}}},
+        tags={COMMIT_TAG: verdict.commit},
+    )

@@ -1,8 +1,9 @@
 """The platform as Dagster's resource: what assets and the sensor call; it connects when used."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import dagster as dg
 
@@ -10,6 +11,7 @@ from feature_platform.checks.last import check_and_note
 from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import Checked
 from feature_platform.checks.run import Ask
+from feature_platform.clock import SystemClock
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
@@ -18,14 +20,19 @@ from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.spark import Archived
 from feature_platform.deploy.spark import archive as archive_source
 from feature_platform.deploy.world import World, open_world
-from feature_platform.errors import GitError, UnknownFeatureError
+from feature_platform.errors import GitError, Problem, UnknownFeatureError
+from feature_platform.local.dagster import reload_definitions
+from feature_platform.orchestration.commit_status import tell_status
+from feature_platform.orchestration.git import Repository
 from feature_platform.orchestration.health import Health
-from feature_platform.orchestration.loading import Loaded, load
+from feature_platform.orchestration.loading import Loaded, definitions_at, load, repository
 from feature_platform.orchestration.observe import observe
-from feature_platform.orchestration.push import Memory, Pushed, left_to_do
-from feature_platform.orchestration.pushed import definitions_at, look_at, repository
+from feature_platform.orchestration.push import Memory, Pushed, Verdict, left_to_do
+from feature_platform.orchestration.push_record import write_record, write_trouble
+from feature_platform.orchestration.pushed import look_at, unreadable
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.settings import Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,8 @@ class Deployment:
     snapshot: Snapshot
     attempt: int
     flink_url: str
+    origin: str = ""
+    """Where its definition is from; empty for what is started as it was deployed."""
 
 
 class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provides itself
@@ -55,17 +64,39 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         Args:
             name: The feature set.
             log: Told each stage.
-            commit: Take the definition as it is at this commit of the watched repository; empty:
-                as it is on disk.
+            commit: Take the definition as it is at this commit of the watched repository, by its
+                id or any name of it; empty: as the page shows it.
+
+        Raises:
+            GitError: The watched repository cannot be read, or has no such commit.
         """
-        loaded = self.load()
-        project = definitions_at(loaded.settings, commit) if commit else loaded.project
+        loaded = self._at(commit) if commit else self.load()
+        if loaded.trouble:
+            raise GitError(loaded.trouble)
+        log(f"the definition is that of {loaded.origin}")
         with open_world(loaded.settings) as world:
-            (plan,) = make_plans(world, project, [name])
+            (plan,) = make_plans(world, loaded.project, [name])
             text = explain(plan)
             log(text)
             execute(plan, world, log)
-            return _deployment(world, name, text)
+            return replace(_deployment(world, name, text), origin=loaded.origin)
+
+    def _at(self, name: str) -> Loaded:
+        """Load what was pushed by a commit; a name is looked up once, and its id says which."""
+        settings = load_settings(Path(self.project))
+        commit = _watched(settings).resolve(name)
+        project = definitions_at(settings, commit)
+        return Loaded(settings=settings, project=project, origin=f"commit {commit}")
+
+    def deployed(self, name: str) -> Deployment:
+        """Return what is deployed, whoever did that.
+
+        Raises:
+            UnknownFeatureError: Nothing is, any more.
+            WorldError: The registry did not answer.
+        """
+        with open_world(self.load().settings) as world:
+            return _deployment(world, name, "deployed outside of Dagster")
 
     def restart(self, name: str, log: Callable[[str], None]) -> Deployment:
         """Start a dead job again as it was deployed, whatever its definition says by now."""
@@ -82,16 +113,53 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             SettingsError: The project's settings are wrong.
             WorldError: A server did not answer.
         """
-        settings = self.load().settings
-        if not settings.git.repository:
-            msg = "git.repository is not set in feature_platform.toml: no branch is watched"
-            raise GitError(msg)
-        head = repository(settings).head(settings.git.branch)
+        settings = load_settings(Path(self.project))
+        watched = _watched(settings)
+        head = watched.head(settings.git.branch)
         if memory.commit == head.id and memory.done:
             return None
         names = left_to_do(memory, head.id)
+        try:
+            project = definitions_at(settings, head.id)
+        except GitError as error:
+            return unreadable(head, str(error))
         with open_world(settings) as world:
-            return look_at(world, head, definitions_at(settings, head.id), names)
+            return look_at(world, head, project, names)
+
+    def keep_verdict(self, verdict: Verdict | None, trouble: str) -> None:
+        """Keep what became of a push where `fp status` finds it, or why nobody could look.
+
+        Raises:
+            SettingsError: The project's settings are wrong.
+            OSError: The project's folder of data cannot be written.
+        """
+        settings, now_ms = load_settings(Path(self.project)), SystemClock().now_ms()
+        if verdict:
+            write_record(settings.data, verdict, now_ms)
+        elif trouble and settings.git.repository:
+            write_trouble(settings.data, trouble, now_ms)
+
+    def tells_pending(self) -> bool:
+        """Tell whether anybody is told of a commit that is under way.
+
+        Raises:
+            SettingsError: The project's settings are wrong.
+        """
+        return bool(load_settings(Path(self.project)).git.status_command)
+
+    def broken(self) -> Mapping[str, Sequence[Problem]]:
+        """Return the mistakes of each file that has any, by the name of its asset."""
+        return self.load().broken
+
+    def announce(self, commit: str, state: str, text: str, log: Callable[[str], None]) -> None:
+        """Tell Dagster's page and the command of the settings what became of a commit.
+
+        Raises:
+            GitError: The command failed, or took too long.
+        """
+        settings = load_settings(Path(self.project))
+        log(reload_definitions(settings) or "Dagster's page is reading the definitions again")
+        tell_status(settings, commit, state, text)
 
     def archive(self, name: str, log: Callable[[str], None]) -> Archived:
         """Bring a source's event log up to now.
@@ -136,6 +204,18 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         with open_world(self.load().settings) as world:
             drop_all_expired(world, log)
             return observe(world)
+
+
+def _watched(settings: Settings) -> Repository:
+    """Return the watched repository.
+
+    Raises:
+        GitError: There is none.
+    """
+    if not settings.git.repository:
+        msg = "git.repository is not set in feature_platform.toml: no branch is watched"
+        raise GitError(msg)
+    return repository(settings)
 
 
 def _deployment(world: World, name: str, plan: str) -> Deployment:

@@ -3,5 +3,6 @@
 from feature_platform.serving.client import FeatureClient, Limits, PreparedFeatures
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.receipt import Receipt
+from feature_platform.transport import Tls
 
-__all__ = ["FeatureClient", "FeatureMatrix", "Limits", "PreparedFeatures", "Receipt"]
+__all__ = ["FeatureClient", "FeatureMatrix", "Limits", "PreparedFeatures", "Receipt", "Tls"]

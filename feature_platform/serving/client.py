@@ -27,6 +27,7 @@ from feature_platform.serving.read_plan import ReadPlan, plan_reads, resolve, se
 from feature_platform.settings import StoreSettings
 from feature_platform.store.base import TileReader
 from feature_platform.tiles.grid import parse_duration_ms
+from feature_platform.transport import StoreTls, Tls
 
 if TYPE_CHECKING:
     from feature_platform.store.connect import Connection
@@ -88,6 +89,7 @@ class FeatureClient:
         keyspace: str = "fp",
         local_dc: str = "datacenter1",
         limits: Limits | None = None,
+        tls: Tls | None = None,
     ) -> Self:
         """Log in to the store. Blocks; close the client, or use it in a `with` statement.
 
@@ -99,16 +101,21 @@ class FeatureClient:
             keyspace: Where tiles and registry are.
             local_dc: The data centre to read from.
             limits: What one request may ask for.
+            tls: How the store is known, and known to it; without it nothing is encrypted.
 
         Raises:
             CallerError: An address is none.
             StoreUnavailableError: No contact point answers, or the store refuses the user.
+            SettingsError: A file of `tls` is missing, or is not what it should be.
         """
         from feature_platform.registry.cql import CqlRegistry
         from feature_platform.store.cql import CqlTiles
 
+        encryption = StoreTls.model_validate({**tls.model_dump(), "enabled": True} if tls else {})
         addresses = [
-            StoreSettings(host=host, port=port, keyspace=keyspace, local_dc=local_dc)
+            StoreSettings(
+                host=host, port=port, keyspace=keyspace, local_dc=local_dc, tls=encryption
+            )
             for host, port in map(contact, names_asked("contact_points", contact_points))
         ]
         connection = _connect_any(addresses, user, password)

@@ -14,6 +14,7 @@ from feature_platform.errors import CallerError, WorldError
 HEAD_LEVEL = -1
 UNDO_LEVEL = -2
 FLUSH_BITS = 30
+ATTEMPT_BITS = 20
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 TileKey = tuple[int, int]
@@ -166,7 +167,17 @@ def checked_identifier(name: str) -> str:
 
 
 def write_timestamp(attempt: int, flush: int) -> int:
-    """Return the timestamp of a write: a later attempt always wins, then a later flush."""
+    """Return the timestamp of a write: a later attempt always wins, then a later flush.
+
+    Raises:
+        CallerError: A number has run out: it would stand for another attempt or flush.
+    """
+    if not (0 <= attempt < 1 << ATTEMPT_BITS and 0 <= flush < 1 << FLUSH_BITS):
+        msg = (
+            f"attempt {attempt}, flush {flush}: an attempt must be below {1 << ATTEMPT_BITS} and "
+            f"a flush below {1 << FLUSH_BITS}; a new generation (`on_change: rebuild`) begins at 1"
+        )
+        raise CallerError(msg)
     return attempt << FLUSH_BITS | flush
 
 

@@ -5,6 +5,7 @@ The only module besides `cql.py` and the registry's that touches the driver.
 
 import atexit
 import os
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,6 +38,7 @@ from cassandra.segment import CrcException
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import StoreSettings
 from feature_platform.store.base import checked_identifier
+from feature_platform.store.tls import address
 
 CONNECT_TIMEOUT_S = 10.0
 REQUEST_TIMEOUT_S = 20.0
@@ -44,6 +46,12 @@ LOOP_END_TIMEOUT_S = 1.0
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.5, 5.0
 """The driver's own pauses grow to ten minutes, long after the store is back."""
 ERROR_TEXT_MAX = 500
+NAMED_UNTIL = re.compile(r"\(|'|\$\$|\sWITH\s|\sUSING\s|\sAND\s|\bPASSWORD\b", re.IGNORECASE)
+"""Where the part of a statement ends that errors may show."""
+TLS, UNTRUSTED = "[SSL", "CERTIFICATE_VERIFY_FAILED"
+"""In the text of what the driver raises: it makes an OSError of its own of Python's."""
+PASSWORD = re.compile(r"PASSWORD = '((?:[^']|'')*)'")
+"""The secret in a statement about a role."""
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (
     cassandra.DriverException,
@@ -81,14 +89,18 @@ LogIn = Callable[[], tuple[Cluster, Any]]
 """Makes a cluster and its session; the driver is untyped."""
 
 
-def translate(error: Exception, doing: str) -> StoreUnavailableError:
+def translate(error: Exception, doing: str, hidden: Sequence[str] = ()) -> StoreUnavailableError:
     """Return the platform's error for one of the driver's.
 
     Args:
         error: What the driver raised.
         doing: What was tried, as in "reading tiles_posts_g1 at 127.0.0.1:9042".
+        hidden: Secrets, which the store may have repeated.
     """
-    text = f"{type(error).__name__}: {error}"[:ERROR_TEXT_MAX]
+    text = f"{type(error).__name__}: {error}"
+    for secret in filter(None, hidden):
+        text = text.replace(secret, "***")
+    text = text[:ERROR_TEXT_MAX]
     translated = StoreUnavailableError(f"{doing} failed: {text}; {_remedy(error)}")
     translated.__cause__ = error
     return translated
@@ -97,12 +109,37 @@ def translate(error: Exception, doing: str) -> StoreUnavailableError:
 def _remedy(error: Exception) -> str:
     causes = _causes(error)
     if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
-        return "the store refused the user or the password: check the FP_..._PASSWORD of this role"
+        return (
+            "the store refused the user or the password: check the FP_..._PASSWORD of this role "
+            "(one in the environment wins over .fp/secrets)"
+        )
+    if any(UNTRUSTED in str(cause) for cause in causes):
+        return (
+            "the certificate of each node must be signed by an authority in store.tls.ca_file and "
+            "be of the address it is connected to: by the name in store.host, else by IP address"
+        )
+    if any(TLS in str(cause) for cause in causes):
+        return (
+            "check store.tls.enabled, which must be as the store is, and the client's certificate "
+            "if it asks for one"
+        )
     if isinstance(error, cassandra.Unauthorized):
         return "the role may not do this: use the role that may, or let `fp up` set the roles again"
     if isinstance(error, (cassandra.InvalidRequest, ErrorMessage)):
         return "if a table is missing there, run `fp apply`, which creates what is missing"
     return "is the store up? See `fp status`"
+
+
+def is_refused_login(error: StoreUnavailableError) -> bool:
+    """Tell whether the store answered, and refused the user or the password."""
+    cause = error.__cause__
+    causes = _causes(cause) if isinstance(cause, Exception) else []
+    return any(isinstance(each, cassandra.AuthenticationFailed) for each in causes)
+
+
+def is_untrusted(error: StoreUnavailableError) -> bool:
+    """Tell whether the store answered, and its certificate was refused."""
+    return UNTRUSTED in str(error.__cause__)
 
 
 def _causes(error: Exception) -> list[object]:
@@ -113,7 +150,7 @@ def _causes(error: Exception) -> list[object]:
 
 
 @contextmanager
-def translating(doing: str) -> Iterator[None]:
+def translating(doing: str, hidden: Sequence[str] = ()) -> Iterator[None]:
     """Translate what the driver raises in the block.
 
     Raises:
@@ -122,7 +159,7 @@ def translating(doing: str) -> Iterator[None]:
     try:
         yield
     except DRIVER_ERRORS as error:
-        raise translate(error, doing) from error
+        raise translate(error, doing, hidden) from error
 
 
 class Connection:
@@ -204,7 +241,7 @@ class Connection:
         Raises:
             StoreUnavailableError: The store did not answer or refused.
         """
-        with translating(f"{statement.partition('(')[0].strip()} at {self.address}"):
+        with translating(f"{_named(statement)} at {self.address}", PASSWORD.findall(statement)):
             self._here().execute(SimpleStatement(statement), timeout=REQUEST_TIMEOUT_S)
 
     def run_many(
@@ -254,6 +291,11 @@ class Connection:
         return self._prepared[statement]
 
 
+def _named(statement: str) -> str:
+    """Name a statement by what it does to what: what follows may be a secret, or long."""
+    return NAMED_UNTIL.split(statement, maxsplit=1)[0].strip()
+
+
 def _again(read: Callable[[], Result]) -> Result:
     """Ask a second time what got no answer in time.
 
@@ -270,15 +312,16 @@ def connect(settings: StoreSettings, user: str, password: str) -> Connection:
 
     Raises:
         StoreUnavailableError: No contact point answers, or it refuses the user.
+        SettingsError: A file of `store.tls` is missing, or is not what it should be.
     """
     checked_identifier(settings.keyspace)
     return Connection(lambda: _log_in(settings, user, password), settings)
 
 
 def _log_in(settings: StoreSettings, user: str, password: str) -> tuple[Cluster, Any]:
+    where = ", ".join(settings.contact_points)
     cluster = Cluster(
-        settings.hosts,
-        port=settings.port,
+        **address(settings),
         auth_provider=PlainTextAuthProvider(user, password),
         execution_profiles={EXEC_PROFILE_DEFAULT: _profile(settings)},
         connect_timeout=CONNECT_TIMEOUT_S,
@@ -288,9 +331,8 @@ def _log_in(settings: StoreSettings, user: str, password: str) -> tuple[Cluster,
         protocol_version=4,
         idle_heartbeat_interval=10,
     )
-    address = ", ".join(settings.contact_points)
     try:
-        with translating(f"connecting to the store at {address} as {user}"):
+        with translating(f"connecting to the store at {where} as {user}"):
             return cluster, cluster.connect()
     except StoreUnavailableError:
         cluster.shutdown()

@@ -127,8 +127,7 @@ def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles
 
 def topic_of(spark: SparkSession, broker: Settings, source: Source) -> KafkaTopic:
     """Return the source's topic."""
-    kafka = {"bootstrap": broker.kafka.bootstrap, "properties": {}}
-    return KafkaTopic(spark, source.topic, kafka)
+    return KafkaTopic(spark, source.topic, broker.kafka)
 
 
 def test_every_record_is_archived_as_it_was_sent(

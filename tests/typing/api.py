@@ -8,7 +8,14 @@ from numpy.typing import NDArray
 
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.rows.partials import Value
-from feature_platform.serving import FeatureClient, FeatureMatrix, Limits, PreparedFeatures, Receipt
+from feature_platform.serving import (
+    FeatureClient,
+    FeatureMatrix,
+    Limits,
+    PreparedFeatures,
+    Receipt,
+    Tls,
+)
 from feature_platform.testing import ManualClock, Mix, Oracle, RawEvent, generate_events
 from feature_platform.tiles.layout import Layout
 
@@ -20,6 +27,7 @@ def rank(candidates: list[int]) -> NDArray[np.float64]:
         user="fp_service",
         password="from the environment",
         limits=Limits(entities_max=5_000),
+        tls=Tls(ca_file="/etc/ssl/store.pem"),
     ) as client:
         prepared = client.prepare(
             ["post_engagement.views_30m", "post_engagement.language"], edge="5m"

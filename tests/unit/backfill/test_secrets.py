@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from backfill.main import store_secrets
+from backfill.session import shown
 from feature_platform.settings import REPOSITORY
 
 SECRET, KEY = "hidden-1", "hidden-2"
@@ -14,7 +15,13 @@ import os
 from pathlib import Path
 from backfill.session import open_session
 
-options = {{"spark.executor.memory": "512m", "spark.hadoop.fs.s3a.secret.key": "{KEY}"}}
+options = {{
+    "spark.executor.memory": "512m",
+    "spark.hadoop.fs.s3a.secret.key": "{KEY}",
+    "spark.hadoop.fs.azure.account.key.us.dfs.core.windows.net": "hidden-3",
+    "spark.hadoop.google.cloud.auth.service.account.private.key": "hidden-4",
+    "spark.hadoop.fs.azure.sas.box.us": "hidden-5",
+}}
 session = open_session(
     master="local-cluster[1,1,512]",
     jars=[],
@@ -45,6 +52,26 @@ def test_executors_are_told_what_the_spec_names() -> None:
     assert store_secrets(spec, environment) == {"FP_JOB_PASSWORD": SECRET}
     assert store_secrets(spec, {}) == {}
     assert store_secrets({"source": {}}, environment) == {}
+    assert store_secrets(spec, {"FP_KAFKA_PASSWORD": "k"}) == {"FP_KAFKA_PASSWORD": "k"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spark.hadoop.fs.azure.account.key.us.dfs.core.windows.net",
+        "spark.hadoop.google.cloud.auth.service.account.private.key",
+        "spark.hadoop.fs.azure.sas.box.us",
+        "spark.hadoop.fs.s3a.access.key",
+        "spark.ssl.keyPassword",
+        "spark.executorEnv.ANYTHING",
+        "spark.anything.else",
+        "spark.kubernetes.authenticate.submission.oauthToken",
+    ],
+)
+def test_a_command_line_shows_only_what_java_is_started_with(name: str) -> None:
+    """Whatever the secret is called; memory and class path must be there."""
+    needed = {"spark.driver.memory": "1g", "spark.driver.extraClassPath": "/a/*", "spark.jars": "a"}
+    assert dict(shown({**needed, name: "hidden"})) == needed
 
 
 @pytest.mark.slow

@@ -44,6 +44,7 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
         "table": "tiles_posts_g1",
         "user": "fp_job",
         "password_env": "FP_JOB_PASSWORD",
+        "tls": None,
     }
     assert spec["start"] == {
         "from": "earliest",

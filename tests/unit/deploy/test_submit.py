@@ -2,6 +2,7 @@
 
 import json
 import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from feature_platform.deploy import client
 from feature_platform.deploy.submit import FlinkSubmitter
-from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError
+from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError, SettingsError
 from feature_platform.local import flink_client
 from feature_platform.local.jars import STAMP, pinned_by_pom
 from feature_platform.settings import Settings, load_settings
@@ -19,8 +20,8 @@ JOB = "a" * 32
 
 SCRIPT = """\
 #!{python}
-import json, os, sys, time
-from multiprocessing.connection import Client
+import json, os, socket, sys, time
+from dataclasses import asdict
 from pathlib import Path
 
 folder = Path("{folder}")
@@ -30,16 +31,19 @@ with (folder / "started").open("a") as started:
 (folder / "environment").write_text("\\n".join(f"{{k}}={{v}}" for k, v in os.environ.items()))
 with (folder / "requests").open("a") as requests:
     {start}
-    with Client(sys.argv[-1], "AF_UNIX") as deployer:
+    from feature_platform.deploy.frames import Answer, Channel, Request
+    with socket.socket(socket.AF_UNIX) as connected:
+        connected.connect(sys.argv[-1])
+        deployer = Channel(connected)
         while True:
             try:
-                request = deployer.recv()
+                request = asdict(deployer.receive(Request))
             except EOFError:
                 break
             print(json.dumps(request), file=requests, flush=True)
-            job_id, error = request["job_id"], ""
+            job_id, error, kind = request["job_id"], "", ""
             {answer}
-            deployer.send({{"job_id": job_id, "error": error}})
+            deployer.send(Answer(job_id=job_id, error=error, kind=kind))
 """
 
 
@@ -70,7 +74,7 @@ def install(folder: Path, *, start: str = "", answer: str = "") -> None:
     Args:
         folder: Of the test.
         start: Done before it connects.
-        answer: Done for each request; may set `job_id` and `error`.
+        answer: Done for each request; may set `job_id`, `error` and `kind`.
     """
     path = folder / "bin" / "java"
     path.write_text(
@@ -240,3 +244,33 @@ def test_a_cluster_without_configuration_is_told(settings: Settings) -> None:
     (settings.flink_conf / "config.yaml").unlink()
     with pytest.raises(ServerError, match=r"config\.yaml: run `fp up`"):
         run_java(settings)
+
+
+def test_an_error_of_the_platform_keeps_its_class(settings: Settings) -> None:
+    """And its words: a person is told the same as without a client."""
+    install(settings.project, answer="error, kind = 'no such file', 'SettingsError'")
+    with pytest.raises(SettingsError, match=r"^no such file$"):
+        submit_to(settings)
+
+
+def test_a_client_that_speaks_another_language_is_told(settings: Settings) -> None:
+    """And ended: nobody knows what it would answer next."""
+    install(settings.project, answer="connected.sendall(b'\\xff' * 8)")
+    with pytest.raises(JobFailedError, match=r"is not understood: a frame of 4,294,967,295 bytes"):
+        submit_to(settings)
+    assert not any(psutil.pid_exists(pid) for pid in started(settings))
+
+
+def test_a_long_folder_for_temporary_files_is_passed_by(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The path of a socket is short; TMPDIR may be anything."""
+    long = settings.project / ("t" * 120)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    install(settings.project)
+    assert submit_to(settings)["job_id"] == JOB
+    monkeypatch.setattr(client, "USUAL_FOLDERS", ())
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    with pytest.raises(ServerError, match="set TMPDIR to a folder with a shorter path"):
+        submit_to(settings)

@@ -13,6 +13,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.event_log.archiver import Job, archive
 from feature_platform.event_log.commits import Span
 from feature_platform.event_log.dates import reading
+from feature_platform.settings import KafkaSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -41,7 +42,7 @@ class FakeTopic(KafkaTopic):
 
     def __init__(self, session: "SparkSession") -> None:
         """Hold them."""
-        super().__init__(session, "clicks", {})
+        super().__init__(session, "clicks", KafkaSettings())
 
     def topic_id(self) -> str:
         """Return an id."""

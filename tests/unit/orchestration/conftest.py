@@ -1,6 +1,6 @@
 """A project on disk, and a platform that only remembers what it was asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -10,9 +10,9 @@ from feature_platform.checks.result import Checked
 from feature_platform.checks.run import Ask
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.spark import Archived
-from feature_platform.errors import FeaturePlatformError
+from feature_platform.errors import FeaturePlatformError, Problem
 from feature_platform.orchestration.health import Health
-from feature_platform.orchestration.push import Memory, Pushed
+from feature_platform.orchestration.push import Memory, Pushed, Verdict
 from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.plan.planner import Facts, plan
 from feature_platform.plan.snapshot import Snapshot
@@ -72,6 +72,11 @@ class World:
     pushed: Pushed | FeaturePlatformError | None = None
     """What the watched branch's head would change."""
     checked: Checked = field(default_factory=lambda: Checked(results=()))
+    broken: dict[str, Sequence[Problem]] = field(default_factory=dict)
+    """The mistakes of files."""
+    keeps: Exception | None = None
+    """What goes wrong when a verdict is kept."""
+    tells_pending: bool = False
     repaired: Checked | FeaturePlatformError | None = None
     """What a repair ends with; None: what it was given."""
 
@@ -105,6 +110,22 @@ class _FakePlatform(Platform):
         if isinstance(answer, FeaturePlatformError):
             raise answer
         return answer
+
+    def keep_verdict(self, verdict: Verdict | None, trouble: str) -> None:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("keep", verdict.state if verdict else trouble))
+        if world.keeps:
+            raise world.keeps
+
+    def tells_pending(self) -> bool:
+        return WORLDS[int(self.project)].tells_pending
+
+    def broken(self) -> Mapping[str, Sequence[Problem]]:
+        return WORLDS[int(self.project)].broken
+
+    def announce(self, commit: str, state: str, text: str, log: Callable[[str], None]) -> None:
+        WORLDS[int(self.project)].calls.append((f"announce {state}", commit))
+        log(text)
 
     def check(self, name: str, ask: Ask, log: Callable[[str], None]) -> Checked:
         world = WORLDS[int(self.project)]

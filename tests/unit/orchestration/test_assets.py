@@ -132,7 +132,7 @@ def test_materialising_an_event_log_shows_the_archived_offsets(folder: Path, wor
 def test_owners_are_written_as_dagster_wants_them(folder: Path) -> None:
     """A team's name may hold anything in YAML; a person is an address."""
     featureset = load(folder).project.featuresets["engagement"]
-    spec = stream_asset(featureset).get_asset_spec()
+    spec = stream_asset(featureset, "the project's folder").get_asset_spec()
     assert spec.owners == ["team:ranking_feed"]
 
 
@@ -153,5 +153,7 @@ def _materialise(
 ) -> dg.ExecuteInProcessResult:
     featureset = load(folder).project.featuresets["engagement"]
     return dg.materialize(
-        [stream_asset(featureset)], resources={"platform": world.resource}, tags=tags or {}
+        [stream_asset(featureset, "the project's folder")],
+        resources={"platform": world.resource},
+        tags=tags or {},
     )

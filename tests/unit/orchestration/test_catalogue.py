@@ -130,7 +130,7 @@ def test_an_owner_is_shown_as_dagster_takes_it_or_as_text(
     file = folder / "featuresets" / "engagement.yaml"
     file.write_text(file.read_text().replace("ranking & feed", _quoted(owner)))
     featureset = load(folder).project.featuresets["engagement"]
-    spec = assets.stream_asset(featureset).get_asset_spec()
+    spec = assets.stream_asset(featureset, "here").get_asset_spec()
     assert spec.owners == owners
     assert spec.metadata["owner"] == dg.MetadataValue.text(owner)
 

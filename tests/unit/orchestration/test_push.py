@@ -1,15 +1,10 @@
-"""What a push launches, and what an idle tick says; the branch is a real repository's."""
+"""What a push launches, what an idle tick says, and what is told of a commit."""
 
-import shutil
-import subprocess
 from collections.abc import Collection
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
-from feature_platform.errors import GitError
-from feature_platform.orchestration import git as watched
-from feature_platform.orchestration.git import CHECKOUTS_MAX, Repository
 from feature_platform.orchestration.push import (
     TRIES_MAX,
     Memory,
@@ -22,8 +17,6 @@ from feature_platform.orchestration.push import (
 
 FIRST, SECOND = "a" * 40, "b" * 40
 MINUTE_MS = 60_000
-GIT = shutil.which("git") or "git"
-AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 
 
 def wanted(fingerprint: str = "f1", attempt: int = 1, stays: str = "") -> Wanted:
@@ -119,114 +112,88 @@ def test_of_a_known_commit_only_what_is_left_is_looked_at() -> None:
     assert left_to_do(after(None), FIRST) is None
 
 
-@pytest.fixture
-def work(tmp_path: Path) -> Path:
-    """A working repository with one commit of definitions."""
-    path = tmp_path / "work"
-    (path / "ranking" / "featuresets").mkdir(parents=True)
-    git(path, "init", "--quiet", "--initial-branch", "main")
-    commit(path, "first", "views")
-    return path
+def test_a_commit_is_judged_once_and_for_all_that_is_of_it() -> None:
+    """Under way, then done; the same verdict is not told twice."""
+    first = tick(pushed(FIRST, wanted()))
+    assert verdict(first) == ("pending", True)
+    second = tick(pushed(FIRST, wanted(attempt=2)), first, running={"posts"})
+    assert verdict(second) == ("pending", False)
+    third = tick(pushed(FIRST), second)
+    assert verdict(third) == ("success", True)
 
 
-def repository_head(work: Path) -> str:
-    """Return the newest commit."""
-    return Repository(work, "ranking").head("main").id
+def test_a_commit_with_a_mistake_has_failed_whatever_else_of_it_is_deployed() -> None:
+    """It is told at once, and once: what is right goes on."""
+    told = ("featuresets/x.yaml:7:3: no column",)
+    first = tick(pushed(FIRST, wanted(), problems=told))
+    assert verdict(first) == ("failure", True)
+    assert first.verdict is not None
+    assert first.verdict.text == told[0]
+    second = tick(pushed(FIRST, problems=told), first)
+    assert verdict(second) == ("failure", False)
+    assert verdict(tick(pushed(SECOND), second)) == ("success", True)
 
 
-def git(where: Path, *arguments: str) -> str:
-    """Run git."""
-    ran = subprocess.run(
-        [GIT, *AUTHOR, *arguments], cwd=where, check=True, capture_output=True, text=True
-    )
-    return ran.stdout.strip()
+def test_what_cannot_be_deployed_as_it_was_pushed_has_failed() -> None:
+    """A refused change; what was stopped on purpose is no failure of whoever pushed."""
+    refused = replace(wanted(stays="a rebuild has to be asked for"), kind="")
+    first = tick(pushed(FIRST, refused, replace(wanted(), featureset="users")))
+    assert verdict(first) == ("failure", True)
+    second = tick(pushed(FIRST), first)  # users is done, and is all that was looked at
+    assert verdict(second) == ("failure", False)
+    assert "a rebuild has to be asked for" in after(second).done
+    assert verdict(tick(pushed(FIRST, wanted(stays="is stopped on purpose")))) == ("success", True)
 
 
-def commit(work: Path, subject: str, text: str) -> str:
-    """Commit a definition; return the commit's id."""
-    (work / "ranking" / "featuresets" / "posts.yaml").write_text(text)
-    git(work, "add", "--all")
-    git(work, "commit", "--quiet", "--message", subject)
-    return git(work, "rev-parse", "HEAD")
+def test_what_does_not_deploy_has_failed_once_it_is_tried_no_more() -> None:
+    """Not before: a try may still succeed, and a person may end it by hand."""
+    last = tick(pushed(FIRST, wanted()), now_ms=MINUTE_MS)
+    states = [verdict(last)]
+    for minute in range(2, 10):
+        last = tick(pushed(FIRST, wanted()), last, now_ms=minute * MINUTE_MS)
+        states.append(verdict(last))
+    news = [state for state, is_news in states if is_news]
+    assert news == ["pending", "failure"]
+    assert verdict(tick(pushed(FIRST), last)) == ("success", True)
 
 
-@pytest.mark.parametrize("bare", [False, True])
-def test_definitions_are_read_as_they_were_committed(
-    work: Path, tmp_path: Path, *, bare: bool
-) -> None:
-    """Not as they lie in the working tree; of a bare repository, too."""
-    first = git(work, "rev-parse", "HEAD")
-    where = work
-    if bare:
-        where = tmp_path / "bare.git"
-        git(tmp_path, "clone", "--quiet", "--bare", str(work), str(where))
-    (work / "ranking" / "featuresets" / "posts.yaml").write_text("half writ")
-    repository = Repository(where, "ranking")
-    assert repository.head("main").words == f"{first[:10]} (first)"
-    for _ in range(2):
-        folder = repository.definitions(first, tmp_path / "checkouts")
-        assert (folder / "posts.yaml").read_text() == "views"
+def test_what_cannot_be_planned_for_the_moment_is_looked_at_again() -> None:
+    """A server that did not answer for one feature set; the others are launched."""
+    silent = replace(wanted(), featureset="users", kind="", trouble="Flink did not answer")
+    first = tick(pushed(FIRST, silent, wanted()))
+    assert [launch.featureset for launch in first.launches] == ["posts"]
+    assert left_to_do(after(first), FIRST) == ["posts", "users"]
+    second = tick(pushed(FIRST, replace(wanted(), featureset="users")), first)
+    assert [launch.featureset for launch in second.launches] == ["users"]
 
 
-def test_a_rewritten_branch_is_just_another_commit(work: Path, tmp_path: Path) -> None:
-    """Both commits' definitions are there; only so many are kept."""
-    repository, kept = Repository(work, "ranking"), tmp_path / "checkouts"
-    first = repository.head("main").id
-    git(work, "commit", "--quiet", "--amend", "--message", "rewritten")
-    second = repository.head("main").id
-    assert first != second
-    for each in (first, second):
-        assert (repository.definitions(each, kept) / "posts.yaml").exists()
-    for number in range(CHECKOUTS_MAX + 2):
-        repository.definitions(commit(work, f"c{number}", str(number)), kept)
-    assert len(list(kept.iterdir())) == CHECKOUTS_MAX
+def test_a_commit_that_cannot_be_read_has_failed_and_is_tried_again() -> None:
+    """It is as if it had not been seen, but for its verdict."""
+    huge = replace(pushed(SECOND), unreadable="it holds 1,000,000 definitions")
+    first = tick(pushed(FIRST))
+    second = tick(huge, first)
+    assert verdict(second) == ("failure", True)
+    assert after(second).commit == FIRST
+    assert verdict(tick(huge, second)) == ("failure", False)
+    third = tick(pushed(SECOND, wanted()), second)
+    assert len(third.launches) == 1
+    assert verdict(third) == ("pending", True)
 
 
-def test_of_two_pushes_at_once_the_last_counts(work: Path) -> None:
-    """Between two ticks there may be any number of them."""
-    first = tick(pushed(repository_head(work), wanted("f1")))
-    commit(work, "second", "likes")
-    last = commit(work, "third", "shares")
-    second = tick(pushed(repository_head(work), wanted("f3", attempt=2)), first)
-    assert [launch.commit for launch in second.launches] == [last]
+def test_thousands_of_mistakes_are_told_in_a_few_words() -> None:
+    """The cursor is written at each tick, and read by people."""
+    told = tick(pushed(FIRST, problems=tuple(f"f.yaml:{line}:1: x" for line in range(10_000))))
+    assert "and 9,980 mistakes more" in told.words
+    assert len(told.cursor) < 5_000
 
 
-def test_a_renamed_file_is_found_under_its_new_name_alone(work: Path, tmp_path: Path) -> None:
-    """What it defines is told by its content: see test_renaming_a_file_changes_nothing."""
-    git(work, "mv", "ranking/featuresets/posts.yaml", "ranking/featuresets/engagement.yaml")
-    git(work, "commit", "--quiet", "--message", "renamed")
-    repository = Repository(work, "ranking")
-    folder = repository.definitions(repository.head("main").id, tmp_path / "checkouts")
-    assert [path.name for path in folder.rglob("*.yaml")] == ["engagement.yaml"]
+@pytest.mark.parametrize("cursor", ["", "{", "[]", '"x"', '{"tries": 3}', '{"nobody": 1}', "null"])
+def test_a_cursor_of_another_version_is_none(cursor: str) -> None:
+    """What is deployed already is found so, and not launched."""
+    assert Memory.read(cursor) == Memory()
 
 
-def test_a_link_that_leads_out_is_refused_and_leaves_nothing(work: Path, tmp_path: Path) -> None:
-    """What it names is no part of the commit."""
-    (work / "ranking" / "featuresets" / "passwords.yaml").symlink_to("/etc/passwd")
-    head = commit(work, "a link", "x")
-    with pytest.raises(GitError, match=r"cannot be written out.*link.*commit the file itself"):
-        Repository(work, "ranking").definitions(head, tmp_path / "out")
-    assert list((tmp_path / "out").iterdir()) == []
-
-
-def test_a_commit_without_definitions_has_none(work: Path, tmp_path: Path) -> None:
-    """The folder is missing then."""
-    git(work, "rm", "--quiet", "-r", "ranking")
-    git(work, "commit", "--quiet", "--message", "nothing left")
-    repository = Repository(work, "ranking")
-    folder = repository.definitions(repository.head("main").id, tmp_path / "checkouts")
-    assert not folder.exists()
-
-
-def test_a_git_that_takes_too_long_is_told(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what to look at."""
-    monkeypatch.setattr(watched, "TIMEOUT_S", 0)
-    with pytest.raises(GitError, match=r"took longer than 0 s; the next tick.*by hand"):
-        Repository(work).head("main")
-
-
-@pytest.mark.parametrize(("path", "branch"), [("work", "release"), ("nowhere", "main")])
-def test_what_is_not_there_is_told(work: Path, path: str, branch: str) -> None:
-    """With the settings to look at."""
-    with pytest.raises(GitError, match=r"check git\.repository and git\.branch|cannot change to"):
-        Repository(work.parent / path).head(branch)
+def verdict(told: Tick) -> tuple[str, bool]:
+    """Return how a commit is judged, and whether that is news."""
+    assert told.verdict is not None
+    return told.verdict.state, told.is_news

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.featureplatform.kernel.store.AdaptiveLimit;
 import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.StoreAddress;
+import io.featureplatform.kernel.store.StoreTls;
 import java.util.List;
 import java.util.Map;
 
@@ -70,7 +72,14 @@ record JobSpec(
       String keyspace,
       String table,
       String user,
-      String passwordEnv) {}
+      String passwordEnv,
+      StoreTls tls) {
+
+    /** Returns where the store is and who asks. */
+    StoreAddress address() {
+      return new StoreAddress(contactPoints, localDc, user, passwordEnv, tls);
+    }
+  }
 
   /**
    * Where the job begins if no state is restored: explicit offsets, the beginning for partitions

@@ -1,7 +1,6 @@
 package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.store.Ports;
-import io.featureplatform.kernel.store.StoreAddress;
 import java.io.Serializable;
 
 /** Opens the ports of a job where its operators run. */
@@ -14,7 +13,7 @@ interface PortsFactory extends Serializable {
   static Ports cql(JobSpec spec) throws InterruptedException {
     JobSpec.Store store = spec.store();
     return Ports.cql(
-        new StoreAddress(store.contactPoints(), store.localDc(), store.user(), store.passwordEnv()),
+        store.address(),
         store.keyspace(),
         store.table(),
         spec.featureset(),

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import io.featureplatform.kernel.event.SourceSchema;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.StoreAddress;
+import io.featureplatform.kernel.store.StoreTls;
 import io.featureplatform.kernel.tile.Layout;
 import java.util.ArrayList;
 import java.util.List;
@@ -59,11 +60,22 @@ final class BackfillSpec {
             contactPoints,
             store.required("local_dc").textValue(),
             store.required("user").textValue(),
-            store.required("password_env").textValue()),
+            store.required("password_env").textValue(),
+            tls(store.path("tls"))),
         store.required("keyspace").textValue(),
         store.required("table").textValue(),
         json.required("featureset").textValue(),
         json.required("generation").intValue(),
         storeRetryMs());
+  }
+
+  private static StoreTls tls(JsonNode tls) {
+    return tls.isObject()
+        ? new StoreTls(
+            tls.required("ca_file").textValue(),
+            tls.required("certificate_file").textValue(),
+            tls.required("key_file").textValue(),
+            tls.required("check_host_name").booleanValue())
+        : null;
   }
 }

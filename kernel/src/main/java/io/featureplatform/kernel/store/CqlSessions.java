@@ -8,6 +8,7 @@ import com.datastax.oss.driver.api.core.config.DriverConfigLoader;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -102,16 +103,23 @@ final class CqlSessions {
             .withClassLoader(loader)
             .withConfigLoader(config(loader))
             .withLocalDatacenter(address.localDc());
-    for (String point : address.contactPoints()) {
-      int colon = point.lastIndexOf(':');
-      builder.addContactPoint(
-          new InetSocketAddress(
-              point.substring(0, colon), Integer.parseInt(point.substring(colon + 1))));
+    List<InetSocketAddress> nodes =
+        address.contactPoints().stream().map(CqlSessions::node).toList();
+    builder.addContactPoints(nodes);
+    if (address.tls() != null) {
+      address.tls().check(nodes);
+      builder.withSslEngineFactory(address.tls().engines());
     }
     if (!address.user().isEmpty()) {
       builder.withAuthCredentials(address.user(), password(address));
     }
     return builder;
+  }
+
+  private static InetSocketAddress node(String contactPoint) {
+    int colon = contactPoint.lastIndexOf(':');
+    return new InetSocketAddress(
+        contactPoint.substring(0, colon), Integer.parseInt(contactPoint.substring(colon + 1)));
   }
 
   private static DriverConfigLoader config(ClassLoader loader) {

@@ -9,6 +9,7 @@ import java.util.List;
  * @param localDc the data centre that answers
  * @param user empty: no authentication
  * @param passwordEnv the environment variable that holds the password
+ * @param tls null: connections are not encrypted
  */
 public record StoreAddress(
-    List<String> contactPoints, String localDc, String user, String passwordEnv) {}
+    List<String> contactPoints, String localDc, String user, String passwordEnv, StoreTls tls) {}

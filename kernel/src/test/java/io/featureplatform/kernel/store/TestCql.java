@@ -31,7 +31,8 @@ final class TestCql implements AutoCloseable {
             List.of(contact),
             Objects.requireNonNullElse(System.getenv("TEST_CQL_DC"), "datacenter1"),
             Objects.requireNonNullElse(System.getenv("TEST_CQL_USER"), ""),
-            "TEST_CQL_PASSWORD");
+            "TEST_CQL_PASSWORD",
+            null);
     session = CqlSessions.acquire(address, 30_000);
     change(
         "CREATE KEYSPACE %s WITH replication = {'class': 'NetworkTopologyStrategy', '%s': 1}"
