@@ -55,6 +55,8 @@ class Ask:
     whole_log: bool = False
     """A repair is to follow, which reads all files of the event log: look at all of them, and
     refuse at once what a repair would refuse in the end."""
+    entities_max: int = ENTITIES_MAX
+    """About how many entities are compared if no share is asked for."""
 
     def wanted(self, snapshot: Snapshot) -> Wanted:
         """Return what a recounter is asked for."""
@@ -64,7 +66,7 @@ class Ask:
             whole_log=self.whole_log,
             span=(self.span.start_ms, self.span.end_ms) if self.span else None,
             slices=None if self.share is None else max(1, round(self.share * SLICES)),
-            entities_max=ENTITIES_MAX,
+            entities_max=self.entities_max,
             buckets_ms=sorted(lengths_ms),
         )
 

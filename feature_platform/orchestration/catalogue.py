@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import dagster as dg
+from dagster._utils.schedules import is_valid_cron_schedule
 
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import FeatureSet, Source
@@ -29,7 +30,13 @@ from feature_platform.orchestration.loading import PROJECT_VARIABLE, Loaded, bro
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, restart_deployed
-from feature_platform.settings import REPOSITORY, SETTINGS_FILE, Settings
+from feature_platform.settings import (
+    REPOSITORY,
+    SETTINGS_FILE,
+    ChecksSettings,
+    EventLogSettings,
+    Settings,
+)
 
 ERROR_CHARACTERS_MAX = 500
 """Of an error of Dagster's that nobody has foreseen."""
@@ -70,7 +77,7 @@ def definitions() -> dg.Definitions:
 def catalogue(loaded: Loaded) -> dg.Definitions:
     """Return what Dagster loads for a project; sensors and schedules are always among it."""
     settings = loaded.settings
-    shown = show(loaded)
+    shown = show(loaded) + _crons(settings)
     defs = _definitions(settings, shown)
     wrong = _refusal(defs)
     if wrong:  # each one loads alone, and yet they do not together
@@ -154,7 +161,40 @@ def _broken(files: Mapping[str, Sequence[Problem]]) -> Shown:
 
 def _look(platform: Platform) -> Mapping[str, Sequence[Problem]]:
     """Return what is broken at the moment."""
-    return show(platform.load()).broken
+    loaded = platform.load()
+    return (show(loaded) + _crons(loaded.settings)).broken
+
+
+def _schedules(settings: Settings, shown: Shown) -> list[dg.ScheduleDefinition]:
+    names = [source.name for source in shown.sources]
+    return [
+        event_log_schedule(names, settings, _cron(settings.event_log, EventLogSettings())),
+        checks_schedule(shown.featuresets, settings, _cron(settings.checks, ChecksSettings())),
+    ]
+
+
+def _cron(
+    section: EventLogSettings | ChecksSettings, usual: EventLogSettings | ChecksSettings
+) -> str:
+    """Return when a schedule runs; the usual time where a setting says no time."""
+    return section.cron if is_valid_cron_schedule(section.cron) else usual.cron
+
+
+def _crons(settings: Settings) -> Shown:
+    """Return the settings of schedules that are no times; they run at their usual times."""
+    crons = {"event_log.cron": settings.event_log.cron, "checks.cron": settings.checks.cron}
+    problems = [
+        Problem(
+            file=SETTINGS_FILE,
+            line=1,
+            column=1,
+            message=f"{name} = {cron!r} is no time of a schedule, such as '37 3 * * *'; it runs "
+            "at its usual time",
+        )
+        for name, cron in crons.items()
+        if not is_valid_cron_schedule(cron)
+    ]
+    return _broken({broken_name(SETTINGS_FILE): problems} if problems else {})
 
 
 def _definitions(settings: Settings, shown: Shown) -> dg.Definitions:
@@ -163,10 +203,7 @@ def _definitions(settings: Settings, shown: Shown) -> dg.Definitions:
         asset_checks=shown.checks,
         jobs=[deploy_commit, judge_commit, restart_deployed],
         sensors=[jobs_sensor, git_push],
-        schedules=[
-            event_log_schedule(source.name for source in shown.sources),
-            checks_schedule(shown.featuresets),
-        ],
+        schedules=_schedules(settings, shown),
         resources={"platform": Platform(project=str(settings.project))},
         executor=dg.in_process_executor,
     )

@@ -5,22 +5,28 @@ and end minutes after the deployment. A run in which something differs fails.
 """
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import dagster as dg
 
 from feature_platform.checks.result import CHECKS, Checked
-from feature_platform.checks.run import Ask
+from feature_platform.checks.run import ENTITIES_MAX, Ask
 from feature_platform.checks.scope import Span
 from feature_platform.definition.model import FeatureSet
-from feature_platform.errors import PlanRefusedError
+from feature_platform.errors import PlanRefusedError, UnknownFeatureError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import live_key, stream_key
-from feature_platform.orchestration.event_log import POOL
+from feature_platform.orchestration.event_log import POOL, default_status
 from feature_platform.orchestration.resources import Platform
+from feature_platform.settings import Settings
 
-NIGHTLY = "37 3 * * *"
+
+class ChecksConfig(dg.Config):
+    """How much a run of checks compares."""
+
+    entities: int = ENTITIES_MAX
+    """About how many entities; of more a share is taken, the same ones each time."""
 
 
 class TilesConfig(dg.Config):
@@ -35,7 +41,7 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
     key = live_key(featureset.name)
 
     @dg.multi_asset_check(
-        name=f"checks_{featureset.name}",
+        name=_op_name(featureset),
         specs=[
             dg.AssetCheckSpec(name=name, asset=key, description=description)
             for name, description in CHECKS.items()
@@ -43,9 +49,13 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
         pool=POOL,
     )
     def checks(
-        context: dg.AssetCheckExecutionContext, platform: Platform
+        context: dg.AssetCheckExecutionContext, platform: Platform, config: ChecksConfig
     ) -> Iterator[dg.AssetCheckResult]:
-        found = platform.check(featureset.name, Ask(), context.log.info)
+        try:
+            ask = Ask(entities_max=config.entities)
+            found = platform.check(featureset.name, ask, context.log.info)
+        except UnknownFeatureError as error:
+            found = metadata.unchecked(featureset.name, str(error))
         for result in found.results:
             yield metadata.check_result(result, key)
         if found.is_red:
@@ -54,21 +64,28 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
     return checks
 
 
-def checks_schedule(featuresets: Iterable[FeatureSet]) -> dg.ScheduleDefinition:
+def checks_schedule(
+    featuresets: Sequence[FeatureSet], settings: Settings, cron: str
+) -> dg.ScheduleDefinition:
     """Make the schedule of all checks; a feature set whose checks fail stops no other."""
     keys = [
         dg.AssetCheckKey(asset_key=live_key(featureset.name), name=name)
         for featureset in featuresets
         for name in CHECKS
     ]
-    job = dg.define_asset_job("checks", selection=dg.AssetSelection.checks(*keys))
+    config = {"config": {"entities": settings.checks.sample_entities}}
     return dg.ScheduleDefinition(
         name="checks",
-        job=job,
-        cron_schedule=NIGHTLY,
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Compares all stored tiles with the events that they are of, once a night.",
+        job=dg.define_asset_job("checks", selection=dg.AssetSelection.checks(*keys)),
+        run_config={"ops": {_op_name(featureset): config for featureset in featuresets}},
+        cron_schedule=cron,
+        default_status=default_status(settings),
+        description="Compares tiles of some entities with the events that they are of.",
     )
+
+
+def _op_name(featureset: FeatureSet) -> str:
+    return f"checks_{featureset.name}"
 
 
 def tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:

@@ -7,10 +7,10 @@ import dagster as dg
 from feature_platform.definition.model import Source
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.resources import Platform
+from feature_platform.settings import Settings
 
 POOL = "event_log"
 """One Spark at a time, and so one run of a source at a time."""
-HOURLY = "7 * * * *"
 SOURCE_TAG = "fp/source"
 
 
@@ -39,16 +39,24 @@ def event_log_asset(source: Source) -> dg.AssetsDefinition:
     return event_log
 
 
-def event_log_schedule(names: Iterable[str]) -> dg.ScheduleDefinition:
+def default_status(settings: Settings) -> dg.DefaultScheduleStatus:
+    """Return whether schedules run unless they are switched off on their page."""
+    status = dg.DefaultScheduleStatus
+    return status.RUNNING if settings.dagster.schedules else status.STOPPED
+
+
+def event_log_schedule(
+    names: Iterable[str], settings: Settings, cron: str
+) -> dg.ScheduleDefinition:
     """Make the schedule: a run for each source, so that one that fails stops no other."""
     archived = sorted(names)
 
     @dg.schedule(
         name="event_log",
-        cron_schedule=HOURLY,
+        cron_schedule=cron,
         target=dg.AssetSelection.assets(*map(event_log_key, archived)),
-        default_status=dg.DefaultScheduleStatus.STOPPED,
-        description="Archives every source once an hour, before Kafka's retention passes it.",
+        default_status=default_status(settings),
+        description="Archives every source, before Kafka's retention passes it.",
     )
     def event_log(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         return [

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from feature_platform.checks.result import Checked, CheckResult
+from feature_platform.checks.result import CHECKS, Checked, CheckResult
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.deploy.spark import Archived
 from feature_platform.errors import Problem
@@ -152,6 +152,16 @@ def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult
         check_name=result.check,
         description=f"{result.status}: {result.summary}",
         metadata={"status": result.status, "found": result.found, "report": _text(lines)},
+    )
+
+
+def unchecked(name: str, why: str) -> Checked:
+    """Return checks of which none could be made."""
+    return Checked(
+        results=tuple(
+            CheckResult(featureset=name, check=check, status="skipped", summary=why)
+            for check in CHECKS
+        )
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from feature_platform.checks.result import Checked
-from feature_platform.checks.run import Ask
+from feature_platform.checks.run import ENTITIES_MAX, Ask
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.spark import Archived
 from feature_platform.errors import FeaturePlatformError, Problem
@@ -71,7 +71,7 @@ class World:
     """What it tells when it is observed."""
     pushed: Pushed | FeaturePlatformError | None = None
     """What the watched branch's head would change."""
-    checked: Checked = field(default_factory=lambda: Checked(results=()))
+    checked: Checked | FeaturePlatformError = field(default_factory=lambda: Checked(results=()))
     broken: dict[str, Sequence[Problem]] = field(default_factory=dict)
     """The mistakes of files."""
     keeps: Exception | None = None
@@ -129,8 +129,13 @@ class _FakePlatform(Platform):
 
     def check(self, name: str, ask: Ask, log: Callable[[str], None]) -> Checked:
         world = WORLDS[int(self.project)]
-        world.calls.append(("check whole log" if ask.whole_log else "check", self._days(name, ask)))
+        how = "check whole log" if ask.whole_log else "check"
+        if ask.entities_max != ENTITIES_MAX:
+            how = f"check {ask.entities_max}"
+        world.calls.append((how, self._days(name, ask)))
         log(f"check {name}")
+        if isinstance(world.checked, FeaturePlatformError):
+            raise world.checked
         return world.checked
 
     def repair(self, name: str, ask: Ask, found: Checked, log: Callable[[str], None]) -> Checked:

@@ -54,7 +54,7 @@ def test_every_feature_set_has_its_assets(folder: Path, monkeypatch: pytest.Monk
     }
     for name in ("event_log", "checks"):
         schedule = defs.resolve_schedule_def(name)
-        assert schedule.default_status is dg.DefaultScheduleStatus.STOPPED
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     assert defs.resolve_sensor_def("jobs").default_status is dg.DefaultSensorStatus.RUNNING
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from feature_platform.checks.result import CHECKS, Checked, CheckResult, Status
-from feature_platform.errors import FeaturePlatformError, PlanRefusedError
+from feature_platform.errors import FeaturePlatformError, PlanRefusedError, UnknownFeatureError
 from feature_platform.orchestration.assets import live_key
 from feature_platform.orchestration.checks import featureset_checks, tiles_asset
 from feature_platform.orchestration.loading import load
@@ -20,7 +20,7 @@ class World(Protocol):
     """See conftest."""
 
     calls: list[tuple[str, str]]
-    checked: Checked
+    checked: Checked | FeaturePlatformError
     repaired: Checked | FeaturePlatformError | None
 
     @property
@@ -79,6 +79,14 @@ def test_a_run_of_checks_succeeds_if_nothing_differs(folder: Path, world: World)
         )
     )
     assert len(_checked(folder, world, success=True)) == len(CHECKS)
+
+
+def test_what_is_not_deployed_is_not_judged(folder: Path, world: World) -> None:
+    """A definition that nobody has deployed yet fails no run of every night."""
+    world.checked = UnknownFeatureError("engagement is not deployed")
+    found = _checked(folder, world, success=True)
+    assert {item.severity for item in found.values()} == {dg.AssetCheckSeverity.WARN}
+    assert "engagement is not deployed" in str(found["parity"].metadata["report"].value)
 
 
 def _checked(

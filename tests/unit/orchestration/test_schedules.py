@@ -101,9 +101,40 @@ def test_what_the_nightly_tick_launches_runs_all_checks(defs: dg.Definitions, wo
     )
     (request,) = _tick(defs, "checks").run_requests or []
     assert request.run_key is None  # each night is a run
-    done = defs.resolve_job_def("checks").execute_in_process(tags=request.tags)
+    done = defs.resolve_job_def("checks").execute_in_process(
+        tags=request.tags, run_config=request.run_config
+    )
     assert {item.check_name for item in done.get_asset_check_evaluations()} == set(CHECKS)
-    assert world.calls == [("check", "engagement")]
+    assert world.calls == [("check 2000", "engagement")]
+
+
+def test_settings_say_whether_and_when_schedules_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop bears what they do by default; a cluster has hours of its own."""
+    (folder / "feature_platform.toml").write_text(
+        "[dagster]\nschedules = false\n[event_log]\ncron = '*/5 * * * *'\n"
+        "[checks]\ncron = '0 1 * * 0'\nsample_entities = 7\n"
+    )
+    monkeypatch.setenv("FP_PROJECT", str(folder))
+    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    found = {name: defs.resolve_schedule_def(name) for name in NAMES}
+    assert {each.default_status for each in found.values()} == {dg.DefaultScheduleStatus.STOPPED}
+    assert [found[name].cron_schedule for name in NAMES] == ["*/5 * * * *", "0 1 * * 0"]
+    (request,) = _tick(defs, "checks").run_requests or []
+    assert request.run_config == {"ops": {"checks_engagement": {"config": {"entities": 7}}}}
+
+
+def test_a_time_that_is_none_takes_nothing_with_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is shown as a broken file, and the schedule runs at its usual time."""
+    (folder / "feature_platform.toml").write_text("[checks]\ncron = 'at night'\n")
+    monkeypatch.setenv("FP_PROJECT", str(folder))
+    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    names = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
+    assert names >= {"broken/feature_platform", "stream/engagement"}
+    assert defs.resolve_schedule_def("checks").cron_schedule == "37 3 * * *"
 
 
 @pytest.mark.parametrize("name", NAMES)
