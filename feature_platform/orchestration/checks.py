@@ -118,14 +118,14 @@ def _tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:
         window = context.partition_time_window
         last = (window.end - timedelta(days=1)).date()
         ask = Ask(span=Span.of_days(window.start.date(), last), whole_log=config.repair)
-        found = platform.check(featureset.name, ask, context.log.info)
-        if config.repair:
-            try:
+        found = Checked(results=())
+        try:
+            found = platform.check(featureset.name, ask, context.log.info)
+            if config.repair:
                 found = platform.repair(featureset.name, ask, found, context.log.info)
-            except PlanRefusedError as refused:
-                raise dg.Failure(
-                    str(refused), metadata=metadata.checked(found), allow_retries=False
-                ) from refused
+        except PlanRefusedError as refused:
+            shown = metadata.checked(found) if found.results else {}
+            raise dg.Failure(str(refused), metadata=shown, allow_retries=False) from refused
         if _differs(found):
             raise _failure(featureset.name, found)
         return dg.MaterializeResult(metadata=metadata.checked(found))

@@ -155,6 +155,16 @@ def test_a_refused_repair_shows_what_was_found(folder: Path, red: World) -> None
     assert "views of 'a' differ" in str(failure.metadata["findings"].value)
 
 
+def test_a_repair_that_is_refused_at_once_fails_with_the_reason(folder: Path, world: World) -> None:
+    """Before anything was compared."""
+    world.checked = PlanRefusedError("the log lacks events")
+    result = _tiles(folder, world, repair=True, partition_key=FIRST_DAY)
+    (event,) = [item for item in result.all_events if item.is_step_failure]
+    failure = event.step_failure_data.user_failure_data
+    assert failure is not None
+    assert failure.description == "the log lacks events"
+
+
 def _tiles(
     folder: Path,
     world: World,
