@@ -6,8 +6,6 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-import yaml
-
 from feature_platform.local.environment import FLINK, OBJECT_STORES, chosen, kafka_secret
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
@@ -59,6 +57,8 @@ class Flink:
 
     def prepare(self, java_home: Path) -> tuple[Command, ...]:
         """Fetch the jars; write the configuration, with the opened packages of the wheel's."""
+        import yaml
+
         connectors = fetch_jars(self._settings, "flink", java_home)
         fetch_jars(self._settings, "planner", java_home)
         home = find_flink_home()

@@ -17,12 +17,14 @@ from feature_platform.local.last_done import last_done
 from feature_platform.local.status import ServerStatus
 from feature_platform.local.supervisor import read_state, supervisor_state
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.push_record import read_record
 from feature_platform.orchestration.verdict import (
     Level,
     Verdict,
     of_begun,
     of_event_log,
     of_health,
+    of_push,
     of_server,
     of_supervisor,
     overall,
@@ -179,6 +181,8 @@ def _verdicts(
         of_event_log(source, last_done(settings, "archived", source), now_ms)
         for source in sorted({health.source for health in found.healths})
     ]
+    if settings.git.repository:
+        judged.append(of_push(read_record(settings.data), settings.git.branch, now_ms))
     return judged
 
 

@@ -10,6 +10,7 @@ from feature_platform.local.process import State
 from feature_platform.local.status import ServerStatus
 from feature_platform.local.supervisor import Revived
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.push_record import PushRecord
 from feature_platform.words import counted
 
 Level = Literal["healthy", "degraded", "down"]
@@ -21,6 +22,12 @@ REVIVED_SHOWN_MS = 86_400_000
 STALE_CHECK_MS = 3 * 86_400_000
 """After so long without a check, or without an archive, that is said in so many words."""
 _LEVELS: Sequence[Level] = ("healthy", "degraded", "down")
+_PUSH_WORDS = {
+    "pending": "is being deployed",
+    "success": "is deployed",
+    "failure": "failed",
+    "unknown": "cannot be judged",
+}
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 
@@ -209,6 +216,28 @@ def of_begun(name: str, holder: str) -> Verdict:
         level="degraded",
         words="its first deployment was broken off; a job of it may run in Flink",
         next_step=f"fp apply {name} finishes it",
+    )
+
+
+def of_push(push: PushRecord | None, branch: str, now_ms: int) -> Verdict:
+    """Judge what became of the newest commit of the watched branch."""
+    if push is None:
+        return Verdict(
+            kind="pushes",
+            name=branch,
+            level="healthy",
+            words="no push was seen yet: the sensor `git_push` in Dagster looks for them",
+        )
+    text = f": {push.text}" if push.text else ""
+    looked = f"; looked at {span(now_ms - push.at_ms)} ago"
+    words = f"{push.words or 'no commit'} {_PUSH_WORDS[push.state]}{text}{looked}"
+    bad = push.state in ("failure", "unknown")
+    return Verdict(
+        kind="pushes",
+        name=branch,
+        level="degraded" if bad else "healthy",
+        words=words,
+        next_step="correct it and push again" if push.state == "failure" else "",
     )
 
 

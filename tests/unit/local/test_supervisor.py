@@ -250,6 +250,21 @@ def test_what_is_down_is_not_revived(asleep: Stack) -> None:
     assert asleep.revive("flink") is False
 
 
+def test_it_has_the_settings_of_fp_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else it would start servers again at other ports, or without passwords."""
+    monkeypatch.setenv("FP_KAFKA__PORT", "19092")
+    monkeypatch.setenv("FP_JOB_PASSWORD", "given")
+    settings = load_settings(tmp_path)
+    processes = Processes(settings.data)
+    processes.start(_sleeper("other"))
+    ensure_supervisor(settings)
+    process = processes.find(SUPERVISOR)
+    assert process is not None
+    environment = process.environ()
+    assert (environment["FP_KAFKA__PORT"], environment["FP_JOB_PASSWORD"]) == ("19092", "given")
+    processes.stop(SUPERVISOR, "other")
+
+
 def test_the_process_ends_with_everything(tmp_path: Path) -> None:
     """It is started once, says so, and ends by itself when nothing is left to watch over."""
     settings = load_settings(tmp_path, {})

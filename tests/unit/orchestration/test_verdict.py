@@ -11,6 +11,7 @@ from feature_platform.local.last_done import LastDone
 from feature_platform.local.status import ServerStatus
 from feature_platform.local.supervisor import Revived
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.push_record import PushRecord
 from feature_platform.orchestration.verdict import (
     LAG_MAX_MS,
     REVIVED_SHOWN_MS,
@@ -19,6 +20,7 @@ from feature_platform.orchestration.verdict import (
     of_begun,
     of_event_log,
     of_health,
+    of_push,
     of_server,
     of_supervisor,
     overall,
@@ -229,6 +231,31 @@ def test_when_the_log_was_archived_is_told() -> None:
     assert (lately.words, lately.next_step) == ("archived 1 minute ago", "")
     old = LastDone(at_ms=NOW_MS - STALE_CHECK_MS - 1, facts={})
     assert "before Kafka's retention" in of_event_log("clicks", old, NOW_MS).next_step
+
+
+@pytest.mark.parametrize(
+    ("state", "level", "words", "next_step"),
+    [
+        ("success", "healthy", "abc1234 add shares is deployed; looked at 5 seconds ago", ""),
+        ("pending", "healthy", "is being deployed", ""),
+        ("failure", "degraded", "abc1234 add shares failed: x.yaml: a tab", "push again"),
+        ("unknown", "degraded", "cannot be judged", ""),
+    ],
+)
+def test_a_push_that_failed_is_told(state: str, level: str, words: str, next_step: str) -> None:
+    """Its author looks here, and not at a sensor's page."""
+    record = PushRecord(
+        commit="abc",
+        words="abc1234 add shares",
+        state=state,  # type: ignore[arg-type]
+        text="" if state == "success" else "x.yaml: a tab",
+        at_ms=NOW_MS - 5_000,
+    )
+    found = of_push(record, "main", NOW_MS)
+    assert (found.kind, found.name, found.level) == ("pushes", "main", level)
+    assert words in found.words
+    assert next_step in found.next_step
+    assert of_push(None, "main", NOW_MS).level == "healthy"
 
 
 @pytest.mark.parametrize(
