@@ -4,6 +4,7 @@ import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.Offsets;
 import io.featureplatform.kernel.store.Ports;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicLong;
@@ -38,15 +39,21 @@ final class CutRecorder implements AutoCloseable {
     metrics.gauge("cut_failures", (Gauge<Long>) failures::get);
   }
 
-  /** Starts recording; {@code positions} as {@link CutPart} wants them. */
-  void record(int attempt, long label, Offsets positions) throws InterruptedException {
-    record(attempt, label, positions, () -> CompletableFuture.completedFuture(null));
+  /** Starts recording an intake's part; {@link CutPart} says what it holds. */
+  void record(int attempt, long label, Offsets positions, Map<String, Long> letters)
+      throws InterruptedException {
+    CutPart cut = new CutPart(attempt, label, part, of, positions, letters);
+    record(cut, () -> CompletableFuture.completedFuture(null));
   }
 
-  /** Starts recording; afterwards does something else with the registry, which may fail as well. */
-  void record(int attempt, long label, Offsets positions, Supplier<CompletionStage<?>> afterwards)
+  /** Starts recording a kernel's; afterwards asks the registry something else, which may fail. */
+  void record(int attempt, long label, Supplier<CompletionStage<?>> afterwards)
       throws InterruptedException {
-    CutPart cut = new CutPart(attempt, label, part, of, positions);
+    record(new CutPart(attempt, label, part, of, null), afterwards);
+  }
+
+  private void record(CutPart cut, Supplier<CompletionStage<?>> afterwards)
+      throws InterruptedException {
     inFlight.submit(
         () ->
             ports
@@ -59,7 +66,11 @@ final class CutRecorder implements AutoCloseable {
                       } else {
                         failures.incrementAndGet();
                         LOG.warn(
-                            "Cut {} of attempt {} not recorded by {}", label, attempt, part, error);
+                            "Cut {} of attempt {} not recorded by {}",
+                            cut.label(),
+                            cut.attempt(),
+                            part,
+                            error);
                       }
                       return null;
                     })

@@ -219,23 +219,23 @@ final class Flush {
       long secondsLeft = layout.ttlSeconds(tile.key(), nowMs);
       if (secondsLeft > 0) { // Else no window can reach it (rule 13).
         closedRows.put(entity, tile.key(), tile.row());
-        rows.add(RowWrite.closed(tile.key(), tile.row(), secondsLeft));
+        rows.add(RowWrite.closed(tile.key(), tile.row(), secondsLeft, nowMs));
       }
     }
     write(entity, undo(subject, closed, rows), rows);
   }
 
   /** A tile that leaves the head now is not among the closed ones: it had no row of its own. */
-  private RowWrite undo(Subject subject, Map<TileKey, byte[]> closed, List<RowWrite> rows) {
+  private List<RowWrite> undo(Subject subject, Map<TileKey, byte[]> closed, List<RowWrite> rows) {
     return undoLog == null
-        ? null
+        ? List.of()
         : undoLog.before(
             subject.entity(),
             rows,
             key -> key.equals(TileStore.HEAD) ? subject.headRow() : closed.get(key));
   }
 
-  private void write(String entity, RowWrite undo, List<RowWrite> rows)
+  private void write(String entity, List<RowWrite> undo, List<RowWrite> rows)
       throws InterruptedException {
     long timestamp = writeTime; // Later flushes must not change that of a retry.
     access.writes().submit(() -> send(entity, undo, rows, timestamp));
@@ -246,14 +246,16 @@ final class Flush {
   }
 
   private CompletionStage<Void> send(
-      String entity, RowWrite undo, List<RowWrite> rows, long timestamp) {
+      String entity, List<RowWrite> undo, List<RowWrite> rows, long timestamp) {
     TileStore store = access.store();
-    if (undo == null) {
+    if (undo.isEmpty()) {
       return store.write(entity, rows, timestamp);
     }
-    metrics.undoRowsWritten.inc();
-    return store
-        .write(entity, List.of(undo), timestamp)
-        .thenCompose(acknowledged -> store.write(entity, rows, timestamp));
+    metrics.undoRowsWritten.inc(undo.size());
+    CompletionStage<Void> told = store.write(entity, undo.subList(0, 1), timestamp);
+    for (RowWrite next : undo.subList(1, undo.size())) {
+      told = told.thenCompose(acknowledged -> store.write(entity, List.of(next), timestamp));
+    }
+    return told.thenCompose(acknowledged -> store.write(entity, rows, timestamp));
   }
 }

@@ -3,15 +3,12 @@ package io.featureplatform.kernel.flink;
 import io.featureplatform.kernel.event.SourceSchema;
 import java.util.Properties;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
-import org.apache.flink.connector.base.DeliveryGuarantee;
-import org.apache.flink.connector.kafka.sink.KafkaSink;
 import org.apache.flink.connector.kafka.source.KafkaSource;
 import org.apache.flink.streaming.api.datastream.DataStream;
-import org.apache.flink.streaming.api.datastream.SingleOutputStreamOperator;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
 import org.apache.flink.table.data.RowData;
 
-/** Attaches the beginning of the graph: Kafka, the {@link IntakeOperator} and the dead letters. */
+/** Attaches the beginning of the graph: Kafka and the {@link IntakeOperator}. */
 public final class Intake {
   /** Uid of the Kafka source; its state holds the offsets. */
   public static final String SOURCE_UID = "source";
@@ -19,11 +16,7 @@ public final class Intake {
   /** Uid of the intake operator. */
   public static final String UID = "intake";
 
-  /** Uid of the dead letters' sink. */
-  public static final String DEAD_LETTERS_UID = "dead-letters";
-
   private static final String DISCOVERY_MS = "60000";
-  private static final String LETTER_BYTES_MAX = "67108864";
 
   private Intake() {}
 
@@ -36,20 +29,13 @@ public final class Intake {
   public static DataStream<RowData> attach(StreamExecutionEnvironment env, String specJson) {
     JobSpec spec = JobSpec.parse(specJson);
     SourceSchema schema = SourceSchema.fromJson(spec.source());
-    SingleOutputStreamOperator<RowData> events =
-        env.fromSource(source(spec), WatermarkStrategy.noWatermarks(), "source")
-            .uid(SOURCE_UID)
-            .transform(
-                "intake",
-                EventRows.type(schema),
-                new IntakeOperator(specJson, PortsFactory::cql, EndOffsets::kafka))
-            .uid(UID);
-    events
-        .getSideOutput(DeadLetters.TAG)
-        .sinkTo(deadLetters(spec))
-        .name("dead-letters")
-        .uid(DEAD_LETTERS_UID);
-    return events;
+    return env.fromSource(source(spec), WatermarkStrategy.noWatermarks(), "source")
+        .uid(SOURCE_UID)
+        .transform(
+            "intake",
+            EventRows.type(schema),
+            new IntakeOperator(specJson, PortsFactory::cql, EndOffsets::kafka, DeadLetters::kafka))
+        .uid(UID);
   }
 
   /** Its consumer group is for monitoring alone; the offsets that count are in the state. */
@@ -65,23 +51,8 @@ public final class Intake {
         .build();
   }
 
-  private static KafkaSink<RowData> deadLetters(JobSpec spec) {
-    Properties producer = new Properties();
-    // The brokers decide what is too large, and gzip brings headers and event below it.
-    producer.setProperty("max.request.size", LETTER_BYTES_MAX);
-    producer.setProperty("buffer.memory", LETTER_BYTES_MAX);
-    producer.setProperty("compression.type", "gzip");
-    producer.putAll(properties(spec));
-    return KafkaSink.<RowData>builder()
-        .setKafkaProducerConfig(producer)
-        .setBootstrapServers(spec.kafka().bootstrap())
-        .setDeliveryGuarantee(DeliveryGuarantee.AT_LEAST_ONCE)
-        .setRecordSerializer(
-            new DeadLetters(spec.featureset(), spec.topic(), spec.deadLetterTopic()))
-        .build();
-  }
-
-  private static Properties properties(JobSpec spec) {
+  /** Returns what every client of Kafka is configured with. */
+  static Properties properties(JobSpec spec) {
     Properties properties = new Properties();
     properties.putAll(spec.kafka().properties());
     return properties;

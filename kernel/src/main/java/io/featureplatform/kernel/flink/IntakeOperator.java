@@ -1,13 +1,18 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.event.ColumnType;
 import io.featureplatform.kernel.event.EventParser;
 import io.featureplatform.kernel.event.Reason;
 import io.featureplatform.kernel.event.SourceSchema;
+import io.featureplatform.kernel.row.FeatureAccumulator;
 import io.featureplatform.kernel.store.Claim;
+import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.Retry;
+import java.io.IOException;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
@@ -27,6 +32,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   private final String specJson;
   private final PortsFactory portsFactory;
   private final EndOffsets endOffsets;
+  private final DeadLetters.Factory lettersFactory;
 
   private transient Ports ports;
   private transient Retry retry;
@@ -38,13 +44,24 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   private transient EventRows rows;
   private transient Object[] values;
   private transient StreamRecord<RowData> event;
+  private transient DeadLetters letters;
+  private transient LetterCounts counts;
+  private transient long lost;
+  private transient long label;
+  private transient int[] texts;
+  private transient Counter longTexts;
   private transient Counter deadLetters;
   private transient Map<Reason, Counter> deadLettersByReason;
 
-  IntakeOperator(String specJson, PortsFactory portsFactory, EndOffsets endOffsets) {
+  IntakeOperator(
+      String specJson,
+      PortsFactory portsFactory,
+      EndOffsets endOffsets,
+      DeadLetters.Factory lettersFactory) {
     this.specJson = specJson;
     this.portsFactory = portsFactory;
     this.endOffsets = endOffsets;
+    this.lettersFactory = lettersFactory;
   }
 
   /** Claims the attempt of this run: before this no subtask writes. */
@@ -75,6 +92,17 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
         origin,
         () -> endOffsets.read(spec));
     cuts = new CutRecorder(ports, getMetricGroup(), "intake", getRuntimeContext().getTaskInfo());
+    letters = lettersFactory.open(spec, ports.clock(), getMetricGroup());
+    counts =
+        new LetterCounts(
+            context.getOperatorStateStore(),
+            context.isRestored(),
+            getRuntimeContext().getTaskInfo().getIndexOfThisSubtask() == 0
+                ? spec.start().letters()
+                : Map.of());
+    label = attempt.claimed().attempt().firstLabel();
+    texts = texts(schema);
+    longTexts = getMetricGroup().counter("long_texts");
     deadLetters = getMetricGroup().counter("dead_letters");
     deadLettersByReason = new EnumMap<>(Reason.class);
     for (Reason reason : Reason.values()) {
@@ -84,13 +112,14 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
 
   /** Hot path. */
   @Override
-  public void processElement(StreamRecord<RowData> element) {
+  public void processElement(StreamRecord<RowData> element) throws Exception {
     RowData raw = element.getValue();
     int partition = raw.getInt(RawRecords.PARTITION);
     long offset = raw.getLong(RawRecords.OFFSET);
     positions.seen(partition, offset);
     byte[] value = RawRecords.bytes(raw, RawRecords.VALUE);
     if (parser.parse(value, raw.getLong(RawRecords.TIMESTAMP), values)) {
+      countLongTexts();
       output.collect(event.replace(rows.row(values, parser.eventTimeMs(), partition, offset)));
     } else {
       refuse(raw);
@@ -99,7 +128,11 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
 
   @Override
   public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
-    cuts.record(attempt.number(), checkpointId, positions.offsets());
+    letters.flush();
+    counts.addLost(letters.lost() - lost);
+    lost = letters.lost();
+    label = checkpointId + 1;
+    cuts.record(attempt.number(), checkpointId, positions.offsets(), counts.all());
   }
 
   @Override
@@ -107,6 +140,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     super.snapshotState(context);
     attempt.snapshot();
     positions.snapshot();
+    counts.snapshot();
     origin.snapshot(ports.clock().nowMs(), positions.offsets());
   }
 
@@ -114,15 +148,32 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   public void close() throws Exception {
     try (Ports closing = ports;
         Retry stopping = retry;
+        DeadLetters sending = letters;
         CutRecorder waiting = cuts) {
       super.close();
     }
   }
 
-  private void refuse(RowData raw) {
+  /** Says how often a text is longer than what features keep of it. */
+  private void countLongTexts() {
+    for (int index : texts) {
+      if (values[index] instanceof byte[] text && text.length > FeatureAccumulator.TEXT_BYTES_MAX) {
+        longTexts.inc();
+      }
+    }
+  }
+
+  private static int[] texts(SourceSchema schema) {
+    return IntStream.range(0, schema.columns().size())
+        .filter(index -> schema.columns().get(index).type() == ColumnType.STRING)
+        .toArray();
+  }
+
+  private void refuse(RowData raw) throws IOException {
     deadLetters.inc();
     deadLettersByReason.get(parser.reason()).inc();
-    RowData letter = DeadLetters.of(raw, parser.reason(), parser.detail());
-    output.collect(DeadLetters.TAG, new StreamRecord<>(letter));
+    counts.add(parser.reason());
+    Epoch epoch = new Epoch(attempt.number(), label);
+    letters.send(new Letter(raw, parser.reason(), parser.detail(), epoch));
   }
 }

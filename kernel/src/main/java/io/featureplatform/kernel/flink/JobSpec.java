@@ -91,6 +91,7 @@ record JobSpec(
    * @param dirtySinceMs of the cut
    * @param clean whether the start is the last thing that was done before
    * @param acceptedMs when a person accepted that rows may be off
+   * @param letters how many events were refused before, by reason
    */
   record Start(
       String from,
@@ -101,8 +102,10 @@ record JobSpec(
       Long restoredLabel,
       Long dirtySinceMs,
       Boolean clean,
-      Long acceptedMs) {
+      Long acceptedMs,
+      Map<String, Long> letters) {
     Start {
+      letters = letters == null ? Map.of() : letters;
       rAttempt = rAttempt == null ? 0 : rAttempt;
       rLabel = rLabel == null ? 0 : rLabel;
       restoredAttempt = restoredAttempt == null ? 0 : restoredAttempt;

@@ -99,7 +99,7 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
   @Override
   public void prepareSnapshotPreBarrier(long checkpointId) throws Exception {
     core.beforeBarrier(checkpointId);
-    cuts.record(attempt.number(), checkpointId, null, recovery::refresh);
+    cuts.record(attempt.number(), checkpointId, recovery::refresh);
   }
 
   @Override

@@ -15,6 +15,9 @@ import java.util.Arrays;
  * kept, so a newer item is appended and the oldest dropped without moving the others.
  */
 public final class FeatureAccumulator {
+  /** How many bytes of UTF-8 are kept of a text; of a longer one the whole characters before. */
+  public static final int TEXT_BYTES_MAX = 4096;
+
   private static final int INITIAL_CAPACITY = 4;
 
   private final FeatureMode mode;
@@ -52,9 +55,23 @@ public final class FeatureAccumulator {
     add(Carrier.REAL, Double.doubleToLongBits(value), null, timeMs, partition, offset);
   }
 
-  /** Adds a value of carrier text, as UTF-8 that nobody changes later. */
+  /**
+   * Adds a value of carrier text, as UTF-8 that nobody changes later. A long one is cut here, by
+   * its own length alone, so that what is kept does not depend on other items.
+   */
   public void addText(byte[] value, long timeMs, int partition, long offset) {
-    add(Carrier.TEXT, 0, value, timeMs, partition, offset);
+    add(Carrier.TEXT, 0, cut(value), timeMs, partition, offset);
+  }
+
+  private static byte[] cut(byte[] text) {
+    if (text.length <= TEXT_BYTES_MAX) {
+      return text;
+    }
+    int end = TEXT_BYTES_MAX;
+    while (end > 0 && (text[end] & 0xC0) == 0x80) { // in the midst of a character
+      end--;
+    }
+    return Arrays.copyOf(text, end);
   }
 
   /**

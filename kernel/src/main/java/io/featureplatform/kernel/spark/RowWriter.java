@@ -78,7 +78,8 @@ final class RowWriter {
   }
 
   private void add(String name, TileKey key, byte[] payload) throws InterruptedException {
-    long secondsLeft = key.equals(TileStore.HEAD) ? 0 : layout.ttlSeconds(key, clock.nowMs());
+    long nowMs = clock.nowMs();
+    long secondsLeft = key.equals(TileStore.HEAD) ? 0 : layout.ttlSeconds(key, nowMs);
     if (!key.equals(TileStore.HEAD) && secondsLeft <= 0) {
       progress.leftOut();
       return;
@@ -90,7 +91,7 @@ final class RowWriter {
     batch.add(
         key.equals(TileStore.HEAD)
             ? RowWrite.head(payload)
-            : RowWrite.closed(key, payload, secondsLeft));
+            : RowWrite.closed(key, payload, secondsLeft, nowMs));
     batchBytes += payload.length;
     progress.written(payload.length);
   }

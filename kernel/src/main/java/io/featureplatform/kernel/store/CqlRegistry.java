@@ -70,8 +70,8 @@ final class CqlRegistry implements Registry {
         session.prepare(
             "INSERT INTO "
                 + CqlNames.qualified(keyspace, "cuts")
-                + " (featureset, generation, attempt, label, part, \"of\", positions, recorded_ms)"
-                + " VALUES (?, ?, ?, ?, ?, ?, ?, ?) USING TTL "
+                + " (featureset, generation, attempt, label, part, \"of\", positions, letters,"
+                + " recorded_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TTL "
                 + CUT_TTL_SECONDS);
   }
 
@@ -132,6 +132,7 @@ final class CqlRegistry implements Registry {
                 part.part(),
                 part.of(),
                 part.positions() == null ? null : part.positions().toJson(),
+                part.letters().isEmpty() ? null : new Offsets(part.letters()).toJson(),
                 clock.nowMs())
             .setIdempotent(true);
     return CqlErrors.translate(session.executeAsync(statement).thenApply(done -> null));

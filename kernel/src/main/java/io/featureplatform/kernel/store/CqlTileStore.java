@@ -44,6 +44,9 @@ final class CqlTileStore implements TileStore {
 
   private static final long GROUP_DELAY_MS = 1;
 
+  /** A request or mutation of more than 16 MiB is refused, whatever it holds. */
+  private static final int BATCH_BYTES_MAX = 4_194_304;
+
   /** About what the columns of a row take beside its payload. */
   private static final int ROW_BYTES = 48;
 
@@ -119,6 +122,15 @@ final class CqlTileStore implements TileStore {
 
   @Override
   public CompletionStage<Void> write(String entity, List<RowWrite> rows, long timestamp) {
+    List<List<RowWrite>> batches = RowWrite.batches(rows, BATCH_BYTES_MAX);
+    CompletionStage<Void> written = writeBatch(entity, batches.get(0), timestamp);
+    for (List<RowWrite> next : batches.subList(1, batches.size())) {
+      written = written.thenCompose(acknowledged -> writeBatch(entity, next, timestamp));
+    }
+    return written;
+  }
+
+  private CompletionStage<Void> writeBatch(String entity, List<RowWrite> rows, long timestamp) {
     Write write = new Write(entity, rows, timestamp, new CompletableFuture<>());
     int bytes = entity.length();
     for (RowWrite row : rows) {

@@ -1,5 +1,7 @@
 package io.featureplatform.kernel.store;
 
+import java.util.Map;
+
 /**
  * What one subtask records before a barrier passes it; when all have, store and offsets are a cut.
  *
@@ -9,8 +11,15 @@ package io.featureplatform.kernel.store;
  * @param of how many such parts there are
  * @param positions of an intake, the next offsets; null of a kernel. A partition named by several
  *     parts stands at the largest
+ * @param letters of an intake, how many events it has refused, by reason; parts add up
  */
-public record CutPart(int attempt, long label, String part, int of, Offsets positions) {
+public record CutPart(
+    int attempt, long label, String part, int of, Offsets positions, Map<String, Long> letters) {
+  /** Makes a part that has refused nothing. */
+  public CutPart(int attempt, long label, String part, int of, Offsets positions) {
+    this(attempt, label, part, of, positions, Map.of());
+  }
+
   /** What the name of an intake's part begins with. */
   public static final String INTAKE = "intake";
 

@@ -1,28 +1,69 @@
 package io.featureplatform.kernel.store;
 
 import io.featureplatform.kernel.tile.TileKey;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 
 /**
  * One row to be written: all of an entity's go in one batch.
  *
  * @param key {@link TileStore#HEAD}, a closed tile, or an undo row's
  * @param payload its bytes, frozen: a retry sends the same
- * @param ttlSeconds how long the store keeps it; {@link #TTL_NONE} is for the head alone
+ * @param ttlSeconds how long the store keeps it; {@link #TTL_NONE} for the head, and for what it
+ *     cannot expire as late as it must
  */
 @SuppressWarnings("ArrayRecordComponent")
 public record RowWrite(TileKey key, byte[] payload, int ttlSeconds) {
-  /** Kept for ever. */
+  /** Does not expire. */
   public static final int TTL_NONE = 0;
 
-  /** The longest that CQL takes: 20 years. */
-  public static final int TTL_SECONDS_MAX = 20 * 365 * 24 * 3600;
+  /**
+   * 2038-01-18T00:00:00Z in epoch seconds. Cassandra before 5.0, and 5.0 unless its compatibility
+   * mode is off, refuses a row that would expire later than the day after. Such a row gets no TTL.
+   */
+  public static final long LAST_EXPIRY_S = 2_147_385_600L;
 
-  /** Refuses a closed tile that would be kept for ever: TTL 0 means that to the store. */
+  private static final int UNDO_SECONDS_MAX = 365 * 24 * 3600;
+
+  /** Refuses what the store would take for "does not expire" without being asked to. */
   public RowWrite {
-    if (ttlSeconds < 0 || (ttlSeconds == TTL_NONE && !key.equals(TileStore.HEAD))) {
+    if (ttlSeconds < 0 || (ttlSeconds == TTL_NONE && key.level() == UndoKey.LEVEL)) {
       throw new IllegalArgumentException(
-          "a closed tile needs a TTL above 0: " + key + ", TTL " + ttlSeconds);
+          "an undo row needs a TTL above 0, another one at least 0: " + key + ", " + ttlSeconds);
     }
+  }
+
+  /**
+   * Splits an entity's writes into batches of bounded size; a row that is larger is alone. The head
+   * is in the last one: until it is written, readers see the tiles that leave it.
+   *
+   * @param rows at least one; the head, if it is there, is the first
+   */
+  static List<List<RowWrite>> batches(List<RowWrite> rows, long bytesMax) {
+    long bytes = 0;
+    for (RowWrite row : rows) {
+      bytes += row.payload().length;
+    }
+    if (bytes <= bytesMax || rows.size() == 1) {
+      return List.of(rows);
+    }
+    List<RowWrite> ordered = new ArrayList<>(rows);
+    Collections.rotate(ordered, rows.get(0).key().equals(TileStore.HEAD) ? -1 : 0);
+    List<List<RowWrite>> batches = new ArrayList<>();
+    int from = 0;
+    long size = 0;
+    for (int i = 0; i < ordered.size(); i++) {
+      long next = ordered.get(i).payload().length;
+      if (i > from && size + next > bytesMax) {
+        batches.add(ordered.subList(from, i));
+        from = i;
+        size = 0;
+      }
+      size += next;
+    }
+    batches.add(ordered.subList(from, ordered.size()));
+    return batches;
   }
 
   /** Makes the write of a head, which has no TTL. */
@@ -36,15 +77,21 @@ public record RowWrite(TileKey key, byte[] payload, int ttlSeconds) {
    * @param key as {@link UndoKey} makes it
    */
   public static RowWrite undo(TileKey key, byte[] payload, long ttlMs) {
-    return new RowWrite(key, payload, (int) Math.min((ttlMs + 999) / 1000, TTL_SECONDS_MAX));
+    return new RowWrite(key, payload, (int) Math.min((ttlMs + 999) / 1000, UNDO_SECONDS_MAX));
   }
 
   /**
    * Makes the write of a closed tile.
    *
    * @param secondsLeft above 0: a tile that no window can reach is not written at all
+   * @param nowMs the present; where a store cannot expire the row in time, it stays
    */
-  public static RowWrite closed(TileKey key, byte[] payload, long secondsLeft) {
-    return new RowWrite(key, payload, (int) Math.min(secondsLeft, TTL_SECONDS_MAX));
+  public static RowWrite closed(TileKey key, byte[] payload, long secondsLeft, long nowMs) {
+    if (secondsLeft <= 0) {
+      throw new IllegalArgumentException(
+          "a closed tile needs a TTL above 0: " + key + ", TTL " + secondsLeft);
+    }
+    boolean expires = nowMs / 1000 + secondsLeft <= LAST_EXPIRY_S;
+    return new RowWrite(key, payload, expires ? (int) secondsLeft : TTL_NONE);
   }
 }

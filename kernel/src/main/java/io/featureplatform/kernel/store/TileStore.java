@@ -45,8 +45,9 @@ public interface TileStore extends AutoCloseable {
   CompletionStage<List<Undo>> undo(String entity, long from, long to, int limit);
 
   /**
-   * Writes rows of one entity in one batch. A write never overtakes one with a larger timestamp,
-   * and may be repeated with the same bytes and timestamp at will.
+   * Writes rows of one entity in one batch, or in several where one would be larger than a store
+   * takes; the head, which comes first, is then written last. A write never overtakes one with a
+   * larger timestamp, and may be repeated with the same bytes and timestamp at will.
    *
    * @param timestamp a {@link WriteTime}
    * @return completes when the store has acknowledged all of them

@@ -9,14 +9,18 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import io.featureplatform.kernel.event.SourceSchema;
 import io.featureplatform.kernel.store.Age;
 import io.featureplatform.kernel.store.Attempt;
+import io.featureplatform.kernel.store.Clock;
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.Offsets;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.atomic.AtomicReference;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.MockProducer;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.execution.SuppressRestartsException;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -77,7 +81,9 @@ class IntakeOperatorTest {
       assertEquals("3", headers.get("partition"));
       assertEquals("17", headers.get("offset"));
       assertEquals(Long.toString(T0), headers.get("record_timestamp"));
-      assertEquals(7, headers.size());
+      assertEquals("1", headers.get("generation"));
+      assertEquals("1/1", headers.get("epoch"));
+      assertEquals(9, headers.size());
     }
   }
 
@@ -101,7 +107,46 @@ class IntakeOperatorTest {
     Offsets positions =
         new Offsets(
             Map.of("events/0", 12L, "events/1", 7L)); // 7: where the spec starts partition 1.
-    assertEquals(List.of(new CutPart(1, 4, "intake-0", 1, positions)), world.registry.parts());
+    Map<String, Long> letters = Map.of("not_json", 1L);
+    assertEquals(
+        List.of(new CutPart(1, 4, "intake-0", 1, positions, letters)), world.registry.parts());
+  }
+
+  /** What was refused is counted on after a restart, and after a start from a cut. */
+  @Test
+  void countsLettersOn() throws Exception {
+    OperatorSubtaskState state;
+    try (Harness intake = new Harness(null, 0)) {
+      intake.process("bad", 0, 10);
+      state = intake.harness.snapshot(4, T0);
+      intake.process("bad", 0, 11); // Read again after the restart.
+    }
+    try (Harness intake = new Harness(state, 4)) {
+      intake.process("bad", 0, 11);
+      intake.process("{}", 0, 12);
+      intake.harness.prepareSnapshotPreBarrier(5);
+    }
+    Map<String, Long> letters = Map.of("not_json", 2L, "missing_entity", 1L);
+    assertEquals(letters, world.registry.parts().get(0).letters());
+    String spec =
+        Specs.json("store", new Epoch(2, 5), T0, Age.NEVER)
+            .replace("\"offsets\"", "\"letters\": {\"not_json\": 7}, \"offsets\"");
+    try (Harness intake = new Harness(null, 0, spec)) {
+      intake.process("bad", 0, 13);
+      intake.harness.prepareSnapshotPreBarrier(6);
+    }
+    assertEquals(Map.of("not_json", 8L), world.registry.parts().get(1).letters());
+  }
+
+  /** A letter says in which epoch it was made, so that readers know which are void. */
+  @Test
+  void lettersNameTheirEpoch() throws Exception {
+    try (Harness intake = new Harness(null, 0)) {
+      intake.harness.prepareSnapshotPreBarrier(8);
+      intake.process("bad", 0, 10);
+      byte[] epoch = intake.letters().get(0).headers().lastHeader("epoch").value();
+      assertEquals("1/9", new String(epoch, UTF_8));
+    }
   }
 
   /** Restored positions are recorded although nothing more is read; the start's are over. */
@@ -213,6 +258,9 @@ class IntakeOperatorTest {
   }
 
   private static final class Harness implements AutoCloseable {
+    private static final AtomicReference<MockProducer<byte[], byte[]>> SENT =
+        new AtomicReference<>();
+
     final OneInputStreamOperatorTestHarness<RowData, RowData> harness;
 
     Harness(OperatorSubtaskState state, long checkpoint) throws Exception {
@@ -222,7 +270,7 @@ class IntakeOperatorTest {
     Harness(OperatorSubtaskState state, long checkpoint, String specJson) throws Exception {
       harness =
           new OneInputStreamOperatorTestHarness<>(
-              new IntakeOperator(specJson, World::ports, World::ends), 128, 1, 0);
+              new IntakeOperator(specJson, World::ports, World::ends, Harness::letters), 128, 1, 0);
       SourceSchema schema = SourceSchema.fromJson(JobSpec.parse(Specs.json()).source());
       harness.setup(EventRows.type(schema).toSerializer());
       if (state != null) {
@@ -244,12 +292,19 @@ class IntakeOperatorTest {
     }
 
     List<ProducerRecord<byte[], byte[]>> letters() {
-      DeadLetters serializer = new DeadLetters("posts", "events", "events.dead_letters");
-      List<ProducerRecord<byte[], byte[]>> records = new ArrayList<>();
-      harness
-          .getSideOutput(DeadLetters.TAG)
-          .forEach(letter -> records.add(serializer.serialize(letter.getValue(), null, null)));
-      return records;
+      return SENT.get().history();
+    }
+
+    private static DeadLetters letters(JobSpec spec, Clock clock, MetricGroup metrics) {
+      MockProducer<byte[], byte[]> producer =
+          new MockProducer<>(true, null, new ByteArraySerializer(), new ByteArraySerializer());
+      SENT.set(producer);
+      return new DeadLetters(
+          producer,
+          new Letter.Address("posts", 1, spec.topic(), spec.deadLetterTopic()),
+          () -> true,
+          clock,
+          metrics);
     }
 
     @Override

@@ -154,7 +154,7 @@ final class ModelClient implements TileStore {
     }
     long secondsLeft = row.ttlSeconds() - KEPT_LONGER_MS / 1000;
     return RowWrite.closed(
-        row.key(), row.payload(), secondsLeft > 0 ? secondsLeft : RowWrite.TTL_SECONDS_MAX);
+        row.key(), row.payload(), secondsLeft > 0 ? secondsLeft : Integer.MAX_VALUE, 0);
   }
 
   /** Forgets which flush of a label it is where that is to be broken. */

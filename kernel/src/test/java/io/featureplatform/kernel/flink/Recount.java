@@ -60,7 +60,7 @@ final class Recount {
                     if (head) {
                       writes.add(RowWrite.head(row));
                     } else if (seconds > 0) {
-                      writes.add(RowWrite.closed(key, row, seconds));
+                      writes.add(RowWrite.closed(key, row, seconds, 0));
                     }
                   });
           world.store.write(entity, writes, WriteTime.of(attempt, 1)).toCompletableFuture().join();

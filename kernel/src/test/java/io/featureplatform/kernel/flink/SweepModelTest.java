@@ -50,7 +50,7 @@ class SweepModelTest {
       RowWrite undoRow = RowWrite.undo(UndoKey.of(new Epoch(2, 4), 1), undo, 600_000);
       store.acknowledge(batch(i, List.of(undoRow), WriteTime.of(2, 1)));
       List<RowWrite> rows =
-          List.of(RowWrite.head(bytes(2)), RowWrite.closed(CLOSED, bytes(3), 600));
+          List.of(RowWrite.head(bytes(2)), RowWrite.closed(CLOSED, bytes(3), 600, 0));
       if (i % 2 == 0) {
         store.acknowledge(batch(i, rows, WriteTime.of(2, 1)));
       } else {

@@ -1,7 +1,14 @@
 package io.featureplatform.kernel.flink;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.featureplatform.kernel.row.UndoRow;
+import io.featureplatform.kernel.row.UndoRowCodec;
+import io.featureplatform.kernel.store.RowWrite;
+import io.featureplatform.kernel.tile.TileKey;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -81,6 +88,34 @@ class UndoTest extends OnKernelRuns {
       run.checkpoint(2);
       recount.check(world);
     }
+  }
+
+  /** Rows too large for one undo row are told of by several, each row by one of them. */
+  @Test
+  void largeUndoRowsAreSplit() {
+    UndoLog log = new UndoLog(1, 1, 3_600_000);
+    List<RowWrite> rows = new ArrayList<>();
+    rows.add(RowWrite.head(new byte[1]));
+    for (int start = 0; start < 5; start++) {
+      rows.add(RowWrite.closed(new TileKey(0, start * MINUTE), new byte[1], 600, 0));
+    }
+    byte[] large = new byte[UndoLog.BYTES_MAX / 2];
+    log.begin();
+    List<RowWrite> undo = log.before("a", rows, key -> large);
+    assertEquals(3, undo.size());
+    List<TileKey> told = new ArrayList<>();
+    for (RowWrite part : undo) {
+      UndoRow row = UndoRowCodec.decode(part.payload());
+      for (int i = 0; i < row.levels().length; i++) {
+        told.add(new TileKey(row.levels()[i], row.startsMs()[i]));
+      }
+    }
+    assertEquals(rows.stream().map(RowWrite::key).toList(), told);
+    log.begin();
+    List<RowWrite> more = List.of(RowWrite.closed(new TileKey(1, 0), new byte[1], 600, 0));
+    assertTrue(
+        log.before("a", more, key -> null).get(0).key().startMs() > undo.get(2).key().startMs());
+    assertEquals(List.of(), log.before("a", rows, key -> large));
   }
 
   /** A benchmark may leave undo out; nothing else can. */

@@ -204,7 +204,7 @@ class ReadBackTest {
         "a",
         List.of(RowWrite.undo(UndoKey.of(new Epoch(2, 8), 1), undo, HOUR_MS)),
         WriteTime.of(2, 1));
-    store.write("a", List.of(RowWrite.closed(CLOSED, bytes(2), 600)), WriteTime.of(2, 2049));
+    store.write("a", List.of(RowWrite.closed(CLOSED, bytes(2), 600, 0)), WriteTime.of(2, 2049));
     ReadBack.Found found = read(TileStore.HEAD, CLOSED);
     assertHead(30, found);
     assertArrayEquals(bytes(1), found.rows().get(CLOSED));

@@ -4,23 +4,47 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.featureplatform.kernel.tile.TileKey;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RowWriteTest {
   private static final TileKey CLOSED = new TileKey(0, 60_000);
 
-  /** Only a head may be kept for ever. */
+  /** A tile past its time is not written at all, and what has no TTL is never an undo row. */
   @Test
-  void closedTilesNeedATtl() {
+  void ttlsAreChecked() {
     assertEquals(RowWrite.TTL_NONE, RowWrite.head(new byte[0]).ttlSeconds());
-    assertThrows(IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], 0));
-    assertThrows(IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], -5));
+    assertThrows(IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], 0, 0));
+    assertThrows(IllegalArgumentException.class, () -> RowWrite.closed(CLOSED, new byte[0], -5, 0));
+    TileKey undo = new TileKey(UndoKey.LEVEL, 1);
+    assertThrows(IllegalArgumentException.class, () -> new RowWrite(undo, new byte[0], 0));
   }
 
-  /** A TTL longer than CQL takes is cut to the longest it does. */
+  /** What the store cannot expire as late as it must stays: it is never refused, nor cut short. */
   @Test
-  void ttlIsCut() {
-    RowWrite write = RowWrite.closed(CLOSED, new byte[0], Long.MAX_VALUE / 1000);
-    assertEquals(RowWrite.TTL_SECONDS_MAX, write.ttlSeconds());
+  void rowsThatOutliveTheStoresTimeStay() {
+    long nowMs = 1_790_000_000_000L;
+    long last = RowWrite.LAST_EXPIRY_S - nowMs / 1000;
+    assertEquals((int) last, RowWrite.closed(CLOSED, new byte[0], last, nowMs).ttlSeconds());
+    assertEquals(0, RowWrite.closed(CLOSED, new byte[0], last + 1, nowMs).ttlSeconds());
+    long longest = Long.MAX_VALUE / 1000;
+    assertEquals(0, RowWrite.closed(CLOSED, new byte[0], longest, nowMs).ttlSeconds());
+  }
+
+  /** Batches are of bounded size; the head, which takes tiles over from them, comes last. */
+  @Test
+  void largeWritesAreSplit() {
+    RowWrite head = RowWrite.head(new byte[7]);
+    RowWrite first = RowWrite.closed(new TileKey(0, 0), new byte[6], 9, 0);
+    RowWrite second = RowWrite.closed(new TileKey(0, 60_000), new byte[4], 9, 0);
+    RowWrite third = RowWrite.closed(new TileKey(1, 0), new byte[30], 9, 0);
+    assertEquals(
+        List.of(List.of(first, second), List.of(third), List.of(head)),
+        RowWrite.batches(List.of(head, first, second, third), 10));
+    assertEquals(List.of(List.of(head, first)), RowWrite.batches(List.of(head, first), 13));
+    assertEquals(List.of(List.of(third)), RowWrite.batches(List.of(third), 10));
+    assertEquals(
+        List.of(List.of(second, first), List.of(third)),
+        RowWrite.batches(List.of(second, first, third), 10));
   }
 }

@@ -31,7 +31,7 @@ abstract class TileStoreContract {
   @Test
   void readsWhatWasWritten() throws Exception {
     long time = WriteTime.of(3, 17);
-    write(time, RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600));
+    write(time, RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600, 0));
     Map<TileKey, StoredRow> rows = read(TileStore.HEAD, CLOSED, OTHER);
     assertEquals(Set.of(TileStore.HEAD, CLOSED), rows.keySet());
     assertArrayEquals(bytes(1), rows.get(TileStore.HEAD).payload());
@@ -42,7 +42,7 @@ abstract class TileStoreContract {
   /** Only the rows that were asked for come back, and those of the entity alone. */
   @Test
   void readsOnlyWhatIsAsked() throws Exception {
-    write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600));
+    write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600, 0));
     assertEquals(Set.of(CLOSED), read(CLOSED).keySet());
     assertEquals(Map.of(), store().read(entity + "x", Set.of(CLOSED)).toCompletableFuture().get());
   }
@@ -61,7 +61,7 @@ abstract class TileStoreContract {
   @Test
   void writesMayBeRepeated() throws Exception {
     for (int i = 0; i < 2; i++) {
-      write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600));
+      write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 600, 0));
     }
     assertEquals(2, read(TileStore.HEAD, CLOSED).size());
   }
@@ -69,7 +69,7 @@ abstract class TileStoreContract {
   /** A closed tile expires after its TTL, the head of the same batch does not. */
   @Test
   void closedTilesExpire() throws Exception {
-    write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 1));
+    write(WriteTime.of(1, 1), RowWrite.head(bytes(1)), RowWrite.closed(CLOSED, bytes(2), 1, 0));
     pass(2_100);
     assertEquals(Set.of(TileStore.HEAD), read(TileStore.HEAD, CLOSED).keySet());
   }
@@ -108,7 +108,7 @@ abstract class TileStoreContract {
     for (int i = 0; i < MANY; i++) {
       List<RowWrite> rows = new ArrayList<>(List.of(RowWrite.head(new byte[i * 20])));
       if (i % 3 == 0) {
-        rows.add(RowWrite.closed(CLOSED, bytes(i), 600));
+        rows.add(RowWrite.closed(CLOSED, bytes(i), 600, 0));
       }
       writes.add(store().write(entity + i, rows, WriteTime.of(1, i + 1)).toCompletableFuture());
     }
