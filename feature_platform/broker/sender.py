@@ -5,12 +5,13 @@ not the place in a partition.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka.admin import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from feature_platform.broker.clients import Clients
@@ -19,6 +20,8 @@ from feature_platform.settings import KafkaSettings
 
 QUEUE_EVENTS_MAX = 100_000
 EVENT_BYTES_MAX = 2_000_000
+LETTER_BYTES_MAX = 1_100_000
+"""What a dead letter takes at most: 900 kB of its event, 64 kB of its key, and headers."""
 REQUEST_TIMEOUT_S = 15.0
 DELIVERY_TIMEOUT_MS = 120_000
 POLL_EVERY = 500
@@ -153,8 +156,36 @@ def client_properties(settings: KafkaSettings) -> dict[str, Any]:
     return librdkafka_properties(settings)
 
 
-def ensure_topic(settings: KafkaSettings, topic: str) -> int:
+def ensure_letters_topic(settings: KafkaSettings, topic: str, source: str) -> int:
+    """Create the topic of a source's dead letters if it is missing: it takes what letters hold.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer, or refuses to create it.
+    """
+    taken = max(_message_bytes_max(settings, source), LETTER_BYTES_MAX)
+    return ensure_topic(settings, topic, {"max.message.bytes": str(taken)})
+
+
+def _message_bytes_max(settings: KafkaSettings, topic: str) -> int:
+    """Return how large a topic's events may be; 0 if the broker does not say."""
+    asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    admin = Clients(settings).admin()
+    try:
+        configs = admin.describe_configs([asked], request_timeout=REQUEST_TIMEOUT_S)[asked]
+        return int(configs.result(timeout=2 * REQUEST_TIMEOUT_S)["max.message.bytes"].value)
+    except (KafkaException, KeyError):  # it may be that this login must not ask
+        return 0
+
+
+def ensure_topic(
+    settings: KafkaSettings, topic: str, config: Mapping[str, str] | None = None
+) -> int:
     """Create the topic if it is missing, and return its number of partitions.
+
+    Args:
+        settings: Where the broker is, and how many partitions a new topic has.
+        topic: Its name.
+        config: What a new topic is configured with.
 
     Raises:
         BrokerUnavailableError: The broker does not answer, or refuses to create it.
@@ -170,7 +201,9 @@ def ensure_topic(settings: KafkaSettings, topic: str) -> int:
                 return len(known.partitions)
             if known.error.code() not in ABSENT:
                 raise clients.failure(known.error)
-            wanted = NewTopic(topic, num_partitions=settings.partitions)
+            wanted = NewTopic(
+                topic, num_partitions=settings.partitions, config=dict(config or {})
+            )
             admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
         except KafkaException as error:
             made_meanwhile = error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS

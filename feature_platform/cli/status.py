@@ -100,6 +100,11 @@ def _show_internals(seen: "Glance") -> None:
             say(line)
         if reasons:
             say(f"dead letters of {health.featureset}: {reasons}")
+        if health.letters_lost:
+            say(
+                f"{health.letters_lost:,} of them could not be written to the topic of dead "
+                "letters; the log of the task manager says why"
+            )
     if seen.found.isolation:
         say(f"isolation: {seen.found.isolation}")
 

@@ -9,11 +9,17 @@ from feature_platform.definition.features import read_features
 from feature_platform.definition.fields import Fields
 from feature_platform.definition.model import FeatureSet, FeatureSetSettings, Source
 from feature_platform.definition.names import check_name, unknown
-from feature_platform.definition.problems import Problems
+from feature_platform.definition.problems import Place, Problems
 from feature_platform.definition.query import QueryReader
 from feature_platform.definition.sql_text import SqlText
 from feature_platform.definition.yaml_tree import Items, Mapping, Scalar, Spot
 from feature_platform.tiles.grid import Grid, format_duration
+from feature_platform.tiles.size import (
+    HEAD_BYTES_MAX,
+    TEXT_BYTES_MAX,
+    column_bytes_max,
+    head_bytes_max,
+)
 
 KEYS = (
     "featureset", "description", "owner", "entity", "source", "sql", "features", "grid", "settings",
@@ -24,6 +30,8 @@ SETTINGS = (
 )  # fmt: skip
 LEVELS_MAX = 12
 PARALLELISM_MAX = 128
+LARGEST_SHOWN = 3
+"""How many features are named of those that make a row too large."""
 ENTITY_TYPES = ("BIGINT", "INT", "STRING")
 _EXPRESSION = re.compile(r"[(),|+*/]|\w\s+\w")
 _SEND_IT = (
@@ -62,7 +70,7 @@ def read_featureset(
     asks = read_features(fields, names, query, grid)
     if problems.found or query is None or source is None or not name or not sql:
         return None
-    return assemble(
+    made = assemble(
         Checked(
             name=name.text,
             description=description,
@@ -76,6 +84,24 @@ def read_featureset(
             file=problems.file,
         )
     )
+    return made if _fits_a_row(made, fields.key("features"), problems) else None
+
+
+def _fits_a_row(made: FeatureSet, place: Place, problems: Problems) -> bool:
+    """Check that no event can make a row that a store refuses; if one can, say which is large."""
+    bytes_max = head_bytes_max(made.grid, made.columns)
+    if bytes_max <= HEAD_BYTES_MAX:
+        return True
+    sizes = {column.name: column_bytes_max(made.grid, column) for column in made.columns}
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:LARGEST_SHOWN]
+    named = ", ".join(f"`{name}` {size:,}" for name, size in largest)
+    msg = (
+        f"an entity's row may take {bytes_max:,} bytes, allowed are {HEAD_BYTES_MAX:,}: a text is "
+        f"kept up to {TEXT_BYTES_MAX:,} bytes. The largest are {named}; keep fewer items, or "
+        "divide the features among several feature sets"
+    )
+    problems.add(place, msg)
+    return False
 
 
 def _source(fields: Fields, sources: dict[str, Source | None]) -> Source | None:

@@ -7,7 +7,7 @@ from feature_platform.definition.problems import Place, Problems, did_you_mean
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,127}")
-TOPIC = re.compile(r"[A-Za-z0-9._-]{1,200}")
+TOPIC = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._-]{1,200}")
 RESERVED = frozenset(
     {
         "all", "and", "any", "as", "avg", "between", "both", "by", "case", "cast", "count",

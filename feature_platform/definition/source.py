@@ -48,7 +48,8 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
     topic = fields.scalar("topic", example=name.text if name else "post_events")
     if topic is not None and not TOPIC.fullmatch(topic.text):
         msg = (
-            f"`{topic.text}` is not a Kafka topic: use up to 200 letters, digits, `.`, `_` and `-`"
+            f"`{topic.text}` is not a Kafka topic: use up to 200 letters, digits, `.`, `_` and "
+            "`-`, and neither `.` nor `..` alone"
         )
         problems.add(topic, msg)
     fields.choice("format", ("json",), "json")

@@ -31,6 +31,8 @@ class StartFields:
     """Whether R is the last thing that any writer did."""
     accepted_ms: int = 0
     """When a person accepted that rows may be wrong; what goes wrong later is not accepted."""
+    letters: Mapping[str, int] = field(default_factory=dict)
+    """How many events were refused before, by reason, where a cut says so."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that stands in the job spec."""
@@ -45,6 +47,7 @@ class StartFields:
             "end_offsets": dict(self.end_offsets),
             "clean": self.clean,
             "accepted_ms": self.accepted_ms,
+            "letters": dict(self.letters),
         }
 
 

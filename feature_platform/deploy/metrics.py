@@ -34,6 +34,9 @@ METRICS: Mapping[str, How] = {
     "cut_failures": "sum",
     "store_retries": "sum",
     "dead_letters": "sum",
+    "dead_letters_cut": "sum",
+    "dead_letters_lost": "sum",
+    "long_texts": "sum",
 }
 
 

@@ -278,6 +278,7 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
         start="store",
         end_offsets=ends,
         offsets=cut.positions,
+        letters=cut.letters,
         r=cut.epoch,
         dirty_since_ms=since_ms,
         clean=is_last,

@@ -15,6 +15,8 @@ from feature_platform.registry.base import Cut, RegistryReader
 if TYPE_CHECKING:
     from feature_platform.deploy.world import Cluster
 
+LETTERS_LOST = "_lost"
+"""Stands in a cut beside the reasons."""
 UNKNOWN = "UNKNOWN"
 """Flink does not know the job: the cluster was restarted."""
 SILENT = "SILENT"
@@ -88,6 +90,19 @@ class FeatureSetStatus:
         """Events of each partition that the last cut does not hold; none if nobody knows."""
         positions, ends = self.cut.positions if self.cut else {}, self.ends or {}
         return {partition: behind(positions, {partition: end}) for partition, end in ends.items()}
+
+    @property
+    def dead_letters(self) -> dict[str, int]:
+        """Events that it could not count up to its last cut, by reason."""
+        letters = self.cut.letters if self.cut else {}
+        return {
+            reason: count for reason, count in sorted(letters.items()) if reason != LETTERS_LOST
+        }
+
+    @property
+    def letters_lost(self) -> int:
+        """Of how many of them no letter could be written."""
+        return self.cut.letters.get(LETTERS_LOST, 0) if self.cut else 0
 
 
 def statuses(world: Known, silent: Collection[str] = ()) -> list[FeatureSetStatus]:

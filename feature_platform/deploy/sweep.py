@@ -21,6 +21,7 @@ from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history, holds
 from feature_platform.rows.undo import RowKey, decode_undo, undo_key
 from feature_platform.store.base import (
+    LAST_EXPIRY_S,
     UNDO_LEVEL,
     RowWrite,
     StoredRow,
@@ -113,7 +114,11 @@ def check_sweep_age(world: World, deployed: Snapshot, line: Line) -> None:
 def cut_of(line: Line, r: Cut, now_ms: int) -> Cut:
     """Return the cut that a finished sweep is: the rows of R under a number of its own."""
     return Cut(
-        attempt=line.sweep.attempt, label=FIRST_LABEL, positions=r.positions, recorded_ms=now_ms
+        attempt=line.sweep.attempt,
+        label=FIRST_LABEL,
+        positions=r.positions,
+        recorded_ms=now_ms,
+        letters=r.letters,
     )
 
 
@@ -156,8 +161,9 @@ def kept_write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) 
         end_ms = key.start_ms + layout.grid.levels_ms[key.level]
         ttl_s = ceil((end_ms + layout.retention_ms[key.level] - now_ms) / 1000)
     kept = payload if key.level < 0 or ttl_s > 0 else None
+    expires = kept is not None and now_ms // 1000 + ttl_s <= LAST_EXPIRY_S
     return RowWrite(
-        level=key.level, start_ms=key.start_ms, payload=kept, ttl_s=ttl_s if kept is not None else 0
+        level=key.level, start_ms=key.start_ms, payload=kept, ttl_s=ttl_s if expires else 0
     )
 
 

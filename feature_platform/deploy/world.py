@@ -7,13 +7,14 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from feature_platform.broker.sender import ensure_topic
+from feature_platform.broker.sender import ensure_letters_topic, ensure_topic
 from feature_platform.broker.topics import Topics as TopicReader
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
 from feature_platform.deploy.metrics import How
 from feature_platform.deploy.spark import SparkBackfiller, SparkRecounter
 from feature_platform.deploy.submit import FlinkSubmitter
+from feature_platform.plan.job import dead_letter_topic
 from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import open_registry
 from feature_platform.settings import KafkaSettings, Settings, password
@@ -129,7 +130,11 @@ class KafkaTopics:
     def create(self, topics: Sequence[str]) -> None:
         """Create the topics that are missing, with the partitions of the settings."""
         for topic in topics:
-            ensure_topic(self._settings, topic)
+            source = topic.removesuffix(dead_letter_topic(""))
+            if source == topic:
+                ensure_topic(self._settings, topic)
+            else:
+                ensure_letters_topic(self._settings, topic, source)
 
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the next offset of every partition, by "topic/partition"."""

@@ -126,7 +126,7 @@ def archive(
 ) -> Log:
     """Archive up to the topic's ends of now, compact what is small, and tidy up.
 
-    1. Add up what is committed, and delete what killed runs left.
+    1. Add up what is committed, look at the topic, and delete what killed runs left.
     2. Write data files of the next offsets, move them to their names, commit; until the end.
     3. Compact dates of many small files, by commits of the same kind.
     4. Delete what nobody reads any more.
@@ -137,8 +137,8 @@ def archive(
     """
     # 1.
     log = read_log(files)
-    tidy(log, files, clock)
     topic_id, now = _look(job, log, topic)
+    tidy(log, files, clock)
     ends = {part: end for part, (_, end) in now.items()}
     behind = sum(end - max(log.positions.get(part, 0), now[part][0]) for part, end in ends.items())
     report({"event": "start", "behind": behind, "archived": log.records})

@@ -7,6 +7,7 @@ exactly once. Readers read the files that commits name and no others.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -17,6 +18,11 @@ VERSION = 1
 COMMITS = "commits"
 DATA = "data"
 STAGING = "staging"
+_OURS = re.compile(
+    rf"{STAGING}/(?P<staged>\d{{20}})-[0-9a-f]{{8}}(/.*)?"
+    rf"|{DATA}/[^/]+/(?P<kept>\d{{20}})-[0-9a-f]{{8}}-\d+\.parquet"
+)
+"""The names that `data_path` and a writer's staging folder have."""
 
 Span = tuple[int, int]
 """Offsets `[start, end)` of a partition."""
@@ -199,12 +205,10 @@ def data_path(folder: str, number: int, token: str, index: int) -> str:
     return f"{DATA}/{folder}/{number:020d}-{token}-{index}.parquet"
 
 
-def number_of(path: str) -> int:
-    """Return the commit for which a file was written; -1 if its name does not tell."""
-    parts = path.split("/")
-    name = parts[1] if parts[0] == STAGING and len(parts) > 1 else parts[-1]
-    digits = name.partition("-")[0]
-    return int(digits) if digits.isdigit() else -1
+def number_of(path: str) -> int | None:
+    """Return the commit for which a file was written; None if it has none of our names."""
+    found = _OURS.fullmatch(path)
+    return int(found["staged"] or found["kept"]) if found else None
 
 
 def leftovers(log: Log, paths: Sequence[str], now_ms: int, keep_replaced_ms: int) -> list[str]:
@@ -212,11 +216,18 @@ def leftovers(log: Log, paths: Sequence[str], now_ms: int, keep_replaced_ms: int
 
     What was written for a commit that exists now, and is not named, belongs to a writer that was
     killed or lost: nobody can commit it any more. What is written for the next number may belong
-    to a writer that lives. What a compaction replaced stays for those who read it.
+    to a writer that lives. What a compaction replaced stays for those who read it, and whatever
+    else lies there is not ours to delete.
     """
     since_ms = now_ms - keep_replaced_ms
     needed = {*log.files, *(path for path, at_ms in log.replaced.items() if at_ms > since_ms)}
-    return [path for path in paths if path not in needed and number_of(path) < log.next_number]
+    return [
+        path
+        for path in paths
+        if path not in needed
+        and (number := number_of(path)) is not None
+        and number < log.next_number
+    ]
 
 
 def _spans_json(spans: Mapping[int, Span]) -> dict[str, list[int]]:

@@ -37,7 +37,9 @@ class Health:
     rows_written: int
     """By its job since that started."""
     dead_letters: Mapping[str, int]
-    """By reason."""
+    """Events that it could not count up to its last cut, by reason."""
+    letters_lost: int = 0
+    """Of how many of them no letter could be written."""
     changed_by: str = ""
     """Who is changing it right now."""
     metrics: JobMetrics = field(default_factory=lambda: JobMetrics({}))
@@ -59,9 +61,7 @@ class Health:
     """When the oldest event came that the last cut does not hold; 0 if none waits."""
 
     @classmethod
-    def of(
-        cls, status: FeatureSetStatus, dead_letters: Mapping[str, int], *, gave_up: bool = False
-    ) -> Self:
+    def of(cls, status: FeatureSetStatus, *, gave_up: bool = False) -> Self:
         """Put together what registry and servers said."""
         return cls(
             featureset=status.snapshot.featureset,
@@ -75,7 +75,8 @@ class Health:
             checkpoint=status.checkpoint,
             cut=status.cut,
             rows_written=status.metrics.whole("written_rows") or 0,
-            dead_letters=dict(dead_letters),
+            dead_letters=status.dead_letters,
+            letters_lost=status.letters_lost,
             changed_by=status.changed_by,
             metrics=status.metrics,
             tried=status.snapshot.tried,
@@ -160,6 +161,7 @@ class Health:
             },
             "dead_letters": sum(self.dead_letters.values()),
             "dead_letter_reasons": dict(sorted(self.dead_letters.items())),
+            "dead_letters_lost": self.letters_lost,
             "changed_by": self.changed_by,
             "metrics": self.metrics.to_json(),
             "tried": [

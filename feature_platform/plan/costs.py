@@ -9,6 +9,7 @@ from feature_platform.plan.compare import Kind
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.tiles.cover import cover
 from feature_platform.tiles.layout import COUNTERS, Layout, LayoutColumn, completes
+from feature_platform.tiles.size import head_bytes_max, holds_texts
 
 DOWNTIME_DEFAULT_MS = 10_000
 """Stop with savepoint, submit, restore, first flush: what it takes on a laptop."""
@@ -44,6 +45,10 @@ class Costs:
     bytes_before: int
     bytes_after: int
     """Of an entity with something in every tile."""
+    head_bytes_max: int = 0
+    """What its head may take if its texts are as long as they can be; 0 if there are none."""
+    kept_ms: int = 0
+    """How long rows are kept at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +108,13 @@ def costs_of(
         rows_after=rows_per_request(after),
         bytes_before=bytes_per_entity(before.layout) if before else 0,
         bytes_after=bytes_per_entity(after.layout),
+        head_bytes_max=_head_bytes_max(after.layout),
+        kept_ms=max(after.layout.retention_ms, default=0),
     )
+
+
+def _head_bytes_max(layout: Layout) -> int:
+    return head_bytes_max(layout.grid, layout.columns) if holds_texts(layout.columns) else 0
 
 
 def rows_per_request(snapshot: Snapshot) -> int:

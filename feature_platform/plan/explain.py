@@ -38,7 +38,9 @@ from feature_platform.plan.stages import (
     Sweep,
     TakeLease,
 )
+from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import EVENTS_COLUMN
+from feature_platform.tiles.size import TEXT_BYTES_MAX
 
 HEADLINES: dict[Kind, str] = {
     "none": "no changes",
@@ -62,6 +64,11 @@ SAME: frozenset[Kind] = frozenset(
     {"none", "start", "restart", "recover", "sweep", "repair", "finish"}
 )
 """Kinds after which the same is served and stored as before."""
+
+LARGE_HEAD_BYTES = 100_000
+"""From here on it is said how large texts may make a head."""
+LONG_KEPT_MS = 9 * 365 * 86_400_000
+"""Rows kept for longer may outlive what stores take for an expiry, see `store.base`."""
 
 _PLAIN: dict[type[Stage], str] = {
     TakeLease: "take the lease, so that nobody else changes it meanwhile",
@@ -217,11 +224,18 @@ def _cost_lines(costs: Costs, *, same: bool) -> list[str]:
     rows = _before(str(costs.rows_before), str(costs.rows_after), known=costs.rows_before > 0)
     before, after = _kilobytes(costs.bytes_before), _kilobytes(costs.bytes_after)
     size = _before(before, after, known=costs.bytes_before > 0)
-    return [
+    lines = [
         time,
         f"  costs up to {costs.rows_after} rows for a request of everything{rows}",
         f"  costs up to {after} for an entity{size}",
     ]
+    if costs.head_bytes_max >= LARGE_HEAD_BYTES:
+        most = _kilobytes(costs.head_bytes_max)
+        lines.append(f"  costs up to {most} for its head if each text has {TEXT_BYTES_MAX:,} bytes")
+    if costs.kept_ms > LONG_KEPT_MS:
+        kept = format_duration(costs.kept_ms)
+        lines.append(f"  keeps rows for {kept}; those that would expire after 2038-01-18 stay")
+    return lines
 
 
 def _before(before: str, after: str, *, known: bool) -> str:

@@ -3,8 +3,9 @@
 Attempts and cuts are written by the jobs; Python reads them and names the owner of a generation.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Protocol
 
@@ -68,6 +69,8 @@ class Cut:
     label: int
     positions: Positions
     recorded_ms: int
+    letters: Mapping[str, int] = field(default_factory=dict)
+    """How many events were refused up to there, by reason; `_lost`: without a letter for them."""
 
     @property
     def epoch(self) -> Epoch:
@@ -85,6 +88,7 @@ class CutPart:
     of: int
     positions: Positions
     recorded_ms: int
+    letters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +288,7 @@ def complete_cuts(parts: Iterable[CutPart]) -> Iterator[Cut]:
                 label=label,
                 positions=_farthest(members),
                 recorded_ms=max(part.recorded_ms for part in members),
+                letters=dict(sum((Counter(part.letters) for part in members), Counter())),
             )
 
 
@@ -297,7 +302,7 @@ def parts_of(cut: Cut) -> tuple[CutPart, CutPart]:
         positions={},
         recorded_ms=cut.recorded_ms,
     )
-    return kernel, replace(kernel, part="intake-0", positions=cut.positions)
+    return kernel, replace(kernel, part="intake-0", positions=cut.positions, letters=cut.letters)
 
 
 def _epoch(part: CutPart) -> Epoch:

@@ -244,14 +244,17 @@ class CqlRegistry:
         """Note a cut; see `Registry`."""
         insert = (
             f"INSERT INTO {{keyspace}}.cuts (featureset, generation, {CUT_COLUMNS}) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
         )
         for part in parts_of(cut):
-            positions = json.dumps(dict(part.positions)) if part.positions else None
+            positions, letters = (
+                json.dumps(dict(counts)) if counts else None
+                for counts in (part.positions, part.letters)
+            )
             self._run(
                 insert,
                 *(name, generation, part.attempt, part.label, part.part, part.of),
-                *(positions, part.recorded_ms),
+                *(positions, part.recorded_ms, letters),
             )
 
     def take_lease(self, name: str, holder: str, now_ms: int) -> Lease:

@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import BASE_UNKNOWN, Attempt, CutPart, Positions
+from feature_platform.registry.base import BASE_UNKNOWN, Attempt, CutPart
 
 ATTEMPT_COLUMNS = (
     "attempt, execution, deployment, kind, r_attempt, r_label, end_offsets, claimed_ms, "
     "base_label, dirty_since_ms, clean"
 )
-CUT_COLUMNS = 'attempt, label, part, "of", positions, recorded_ms'
+CUT_COLUMNS = 'attempt, label, part, "of", positions, recorded_ms, letters'
 
 
 def snapshot_of(text: str) -> Snapshot:
@@ -18,7 +18,7 @@ def snapshot_of(text: str) -> Snapshot:
     return Snapshot.from_json(json.loads(text))
 
 
-def _positions(text: str | None) -> Positions:
+def _positions(text: str | None) -> dict[str, int]:
     return dict(json.loads(text)) if text else {}
 
 
@@ -40,8 +40,8 @@ def attempt_of(row: tuple[Any, ...]) -> Attempt:
 
 
 def cut_part_of(row: tuple[Any, ...]) -> CutPart:
-    """Read a row of `CUT_COLUMNS`."""
-    attempt, label, part, of, positions, recorded_ms = row
+    """Read a row of `CUT_COLUMNS`; one before the third migration lacks the last."""
+    attempt, label, part, of, positions, recorded_ms, letters = row
     return CutPart(
         attempt=attempt,
         label=label,
@@ -49,4 +49,5 @@ def cut_part_of(row: tuple[Any, ...]) -> CutPart:
         of=of,
         positions=_positions(positions),
         recorded_ms=recorded_ms,
+        letters=_positions(letters),
     )

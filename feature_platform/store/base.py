@@ -15,6 +15,9 @@ HEAD_LEVEL = -1
 UNDO_LEVEL = -2
 FLUSH_BITS = 30
 ATTEMPT_BITS = 20
+LAST_EXPIRY_S = 2_147_385_600
+"""2038-01-18T00:00:00Z: Cassandra before 5.0, and 5.0 unless its compatibility mode is off, refuses
+rows that would expire later than the day after. The kernel and we give such rows no TTL at all."""
 _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 TileKey = tuple[int, int]

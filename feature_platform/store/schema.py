@@ -130,4 +130,9 @@ def _v0002(keyspace: str) -> tuple[str, ...]:
     return (f"ALTER TABLE {checked_identifier(keyspace)}.attempts ADD ({columns})",)
 
 
-MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {1: _v0001, 2: _v0002}
+def _v0003(keyspace: str) -> tuple[str, ...]:
+    """Add to a cut how many events were refused up to there."""
+    return (f"ALTER TABLE {checked_identifier(keyspace)}.cuts ADD (letters text)",)
+
+
+MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {1: _v0001, 2: _v0002, 3: _v0003}

@@ -39,6 +39,7 @@ from feature_platform.testing.reference_events import (
 from feature_platform.testing.reference_rows import encode_head, encode_row
 from feature_platform.tiles.cover import Mode, cover
 from feature_platform.tiles.layout import EVENTS_COLUMN, Layout
+from feature_platform.tiles.size import TEXT_BYTES_MAX
 
 Order = tuple[int, int, int]
 """Time, partition and offset of an event."""
@@ -375,10 +376,20 @@ def _comparable(column: StoredColumn, value: ColumnValue) -> int:
 def _carried(column: StoredColumn, value: ColumnValue) -> Scalar:
     match column.carrier:
         case "text":
-            return str(value)
+            return _first_characters(str(value))
         case "real":
             return float(value or 0)
         case "int" if column.value_type.name == "DECIMAL":
             return int(Decimal(str(value)).scaleb(column.scale))
         case "int":
             return int(value or 0)
+
+
+def _first_characters(text: str) -> str:
+    """Return the longest beginning of a text that is within the limit."""
+    kept = 0
+    for length, character in enumerate(text):
+        kept += len(character.encode())
+        if kept > TEXT_BYTES_MAX:
+            return text[:length]
+    return text

@@ -104,10 +104,12 @@ class CqlJob:
 
     def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
         """Note a part of a cut."""
-        positions = json.dumps(part.positions) if part.positions else None
+        positions, letters = (
+            json.dumps(counts) if counts else None for counts in (part.positions, part.letters)
+        )
         self._connection.run(
             f"INSERT INTO {self._connection.keyspace}.cuts (featureset, generation, attempt, "
-            'label, part, "of", positions, recorded_ms) VALUES (?,?,?,?,?,?,?,?)',
+            'label, part, "of", positions, letters, recorded_ms) VALUES (?,?,?,?,?,?,?,?,?)',
             (
                 name,
                 generation,
@@ -116,6 +118,7 @@ class CqlJob:
                 part.part,
                 part.of,
                 positions,
+                letters,
                 part.recorded_ms,
             ),
         )

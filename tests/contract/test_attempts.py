@@ -120,7 +120,7 @@ def test_cuts_come_newest_first(world: World, name: str) -> None:
     registry, job = world
     for item in (part(8, "kernel-0"), part(8, "intake-0", p0=8), part(9, "intake-0", p0=9)):
         job.add_cut_part(name, 1, item)
-    made = Cut(attempt=2, label=1, positions={"t/0": 8}, recorded_ms=70)
+    made = Cut(attempt=2, label=1, positions={"t/0": 8}, recorded_ms=70, letters={"not_json": 5})
     registry.record_cut(name, 1, made)
     registry.record_cut(name, 1, made)
     assert [cut.epoch for cut in registry.cuts(name, 1)] == [(2, 1), (1, 8)]
@@ -151,6 +151,19 @@ def test_a_cut_is_complete_when_all_subtasks_of_both_operators_recorded(
     assert registry.last_cut(name, 1) == Cut(
         attempt=1, label=3, positions={"t/0": 5, "t/1": 6, "t/2": 0}, recorded_ms=30
     )
+
+
+def test_refused_events_of_all_subtasks_add_up(world: World, name: str) -> None:
+    """Each counts its own; after a rescale several may hold parts of one reason."""
+    registry, job = world
+    intake = part(4, "intake-0", of=2)
+    job.add_cut_part(name, 1, part(4, "kernel-0"))
+    job.add_cut_part(name, 1, replace(intake, letters={"not_json": 2, "_lost": 1}))
+    other = replace(intake, part="intake-1", letters={"not_json": 3, "bad_text": 1})
+    job.add_cut_part(name, 1, other)
+    cut = registry.last_cut(name, 1)
+    assert cut is not None
+    assert cut.letters == {"not_json": 5, "_lost": 1, "bad_text": 1}
 
 
 def test_the_newest_complete_cut_counts(world: World, name: str) -> None:

@@ -269,3 +269,43 @@ def test_whatever_the_file_holds_loading_ends_in_an_answer(
     assert bool(project.featuresets) != bool(project.problems)
     lines = range(1, data.count(b"\n") + 2)
     assert all(problem.line in lines for problem in project.problems)
+
+
+LISTS = """\
+featureset: lists
+description: Lists.
+entity: post_id
+source: post_events
+sql: |
+  SELECT post_id, COUNT(*) AS views, {columns}
+  FROM post_events GROUP BY post_id
+features: {{views: {{lifetime: true}}, {features}}}
+"""
+
+
+def _lists(count: int, kept: int) -> str:
+    names = [f"texts_{number}" for number in range(count)]
+    return LISTS.format(
+        columns=", ".join(f"LAST_N(action, {kept}) AS {name}" for name in names),
+        features=", ".join(f"{name}: latest" for name in names),
+    )
+
+
+def test_a_row_that_no_store_takes_is_refused(load: Load) -> None:
+    """Whatever texts events will hold: each is kept up to 4,096 bytes."""
+    (problem,) = load({"lists.yaml": _lists(3, 1_000)}).problems
+    assert "an entity's row may take 12," in str(problem)
+    assert "`texts_0` 4,125,032" in str(problem)
+    assert load({"lists.yaml": _lists(2, 1_000)}).problems == ()
+    assert load({"lists.yaml": _lists(10, 200)}).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("topic", "taken"), [(".", False), ("..", False), ("...", True), (".a", True), ("a..b", True)]
+)
+def test_a_folder_is_not_a_topic(load: Load, topic: str, *, taken: bool) -> None:
+    """Kafka refuses `.` and `..`, which would be other folders of the event log."""
+    source = (
+        f"source: s\ntopic: {topic!r}\nevent_time: at\ncolumns: {{id: BIGINT, at: TIMESTAMP}}\n"
+    )
+    assert (load({"sources/s.yaml": source}).problems == ()) is taken

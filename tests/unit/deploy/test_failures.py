@@ -45,7 +45,7 @@ def test_a_replaced_job_that_was_fenced_is_told(stage: Stage) -> None:
     found = status(stage.world, stage.deployed)
     assert (found.refused, found.last_failure) == ({"z": FENCED}, "")
     assert found.snapshot.job_id == old
-    health = Health.of(replace(found, last_failure="x.y: boom"), {})
+    health = Health.of(replace(found, last_failure="x.y: boom"))
     assert (health.refused, health.last_failure) == ({"z": FENCED}, "x.y: boom")
 
 

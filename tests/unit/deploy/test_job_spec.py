@@ -57,6 +57,7 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
         "end_offsets": {"t/0": 3},
         "clean": False,
         "accepted_ms": 0,
+        "letters": {},
     }
 
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from feature_platform.deploy.sweep import BATCH_BYTES_MAX, Line, sweep, swept
+from feature_platform.deploy.sweep import BATCH_BYTES_MAX, Line, kept_write, sweep, swept
 from feature_platform.errors import CorruptRowError
 from feature_platform.registry.base import Attempt, Epoch
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
 from feature_platform.store.base import (
     HEAD_LEVEL,
+    LAST_EXPIRY_S,
     UNDO_LEVEL,
     RowWrite,
     StoredRow,
@@ -171,3 +172,13 @@ def test_the_whole_table_is_walked(stage: Stage) -> None:
         assert {(row.payload, row.written) for row in swept_rows} == {
             (large, write_timestamp(3, 1))
         }
+
+
+def test_what_the_store_cannot_expire_stays() -> None:
+    """Cassandra refuses a row that would expire after January 2038; ours then has no TTL."""
+    now_ms = LAST_EXPIRY_S * 1000 - 60_000
+    writes = [
+        kept_write(RowKey(0, now_ms - start_ms), b"1", LAYOUT, now_ms)
+        for start_ms in (660_000, 630_000, 599_000)
+    ]
+    assert [(write.ttl_s, write.payload) for write in writes] == [(0, None), (30, b"1"), (0, b"1")]

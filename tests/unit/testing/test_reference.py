@@ -172,3 +172,12 @@ def test_an_unknown_entity_has_nothing(oracle: Oracle) -> None:
         "views_5m": 0,
         "views_lifetime": 0,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("a" * 4_097, 4_096), ("aé" * 4_096, 2_731), ("😀" * 2_000, 1_024)]
+)
+def test_long_texts_are_cut(featureset: FeatureSet, text: str, kept: int) -> None:
+    """Whole characters within 4,096 bytes."""
+    oracle = Oracle(featureset, snapshot_of(featureset).layout, [_event(0, 10, action=text)])
+    assert oracle.served("7", 20 * MINUTE_MS)["actions"] == [text[:kept]]
