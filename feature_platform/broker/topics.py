@@ -166,17 +166,52 @@ class Topics:
             reasons[headers.get("reason", "")] += 1
         return counts
 
-    def messages(self, topic: str, newest_max: int) -> Iterator[Message]:
-        """Yield what a topic holds at the time of the call, at most so many of its newest messages.
+    def messages(self, topic: str, newest_max: int | None) -> Iterator[Message]:
+        """Yield what a topic holds at the time of the call.
+
+        Args:
+            topic: Its name.
+            newest_max: At most so many of its newest messages; None for all.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
         with closing(self._consumer()) as consumer:
             bounds = self._bounds(consumer, topic)
-            share = newest_max // max(len(bounds), 1)
+            held = sum(high - low for low, high in bounds.values())
+            share = -(-newest_max // max(len(bounds), 1)) if newest_max is not None else held
             spans = {part: (max(low, high - share), high) for part, (low, high) in bounds.items()}
             yield from self._between(consumer, topic, spans)
+
+    def messages_from(self, topic: str, starts: Mapping[str, int]) -> Iterator[Message]:
+        """Yield what a topic holds at the time of the call, from some offsets on.
+
+        Args:
+            topic: Its name.
+            starts: First offsets by "topic/partition"; all of a partition that is not named.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            spans = {
+                part: (max(low, starts.get(f"{topic}/{part}", low)), high)
+                for part, (low, high) in self._bounds(consumer, topic).items()
+            }
+            yield from self._between(consumer, topic, spans)
+
+    def message(self, topic: str, partition: int, offset: int) -> Message | None:
+        """Return the message of an offset; None if none is kept there.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            low, high = self._bounds(consumer, topic).get(partition, (0, 0))
+            if not low <= offset < high:
+                return None
+            found = self._between(consumer, topic, {partition: (offset, offset + 1)})
+            return next(iter(found), None)
 
     def delete(self, topics: Sequence[str]) -> None:
         """Delete topics with all they hold; returns when the broker no longer knows them.

@@ -36,6 +36,7 @@ GROUPS = (
     "catalogue",
     "reading",
     "status",
+    "dead_letters",
     "produce",
     "archive",
     "check",

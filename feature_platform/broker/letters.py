@@ -1,0 +1,349 @@
+"""Dead letters as they stand in their topic, beside notes of which of them were sent again.
+
+A note is written before events are sent again, with the ends of their topic, and another when all
+are acknowledged. So after a crash in between the topic itself tells which were sent.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+from uuid import uuid4
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from feature_platform.broker.sender import client_properties
+from feature_platform.broker.topics import Topics
+from feature_platform.errors import BrokerUnavailableError
+from feature_platform.settings import KafkaSettings
+
+Place = tuple[int, int]
+"""Partition and offset in the source's topic."""
+
+FLUSH_TIMEOUT_S = 60.0
+BATCH = 500
+"""How many events are sent again between two notes."""
+BYTES_MAX = 64_000_000
+NOTE = "fp_replay"
+ORIGIN = "fp_replay_of"
+"""Header of an event that was sent again: `partition/offset` of the one that was refused."""
+_PLACE = re.compile(r"(\d{1,10})/(\d{1,19})", re.ASCII)
+SCAN_FIRST = 200
+SCAN_MAX = 100_000
+"""How many of the newest letters are looked through to list some of one feature set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An event that a job has refused."""
+
+    place: Place
+    reason: str
+    detail: str
+    featureset: str
+    generation: int
+    """0 of a letter that does not say it."""
+    epoch: tuple[int, int]
+    """Attempt and label in which it was read: when that is void, so is the letter."""
+    record_ms: int
+    key: bytes | None
+    value: bytes | None
+    truncated: int | None
+    """The original size of a value that the letter does not hold whole."""
+    key_truncated: bool
+    written_ms: int
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the letter holds the event's own bytes."""
+        return self.truncated is None and not self.key_truncated
+
+    @property
+    def size(self) -> int:
+        """How many bytes the event has."""
+        return len(self.value or b"") if self.truncated is None else self.truncated
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """That some events are going to be sent again, or were."""
+
+    id: str
+    kind: Literal["begin", "done"]
+    ends: Mapping[str, int]
+    """Of a beginning: where the source's topic ended, by "topic/partition"."""
+    places: tuple[Place, ...]
+    """Of the refused events."""
+
+
+@dataclass(slots=True)
+class Replays:
+    """What the notes of a topic say. Mutable: they are read one after the other."""
+
+    done: set[Place] = field(default_factory=set)
+    begun: dict[str, Note] = field(default_factory=dict)
+    """Beginnings without an end."""
+
+    def take(self, note: Note) -> None:
+        """Take the next note."""
+        if note.kind == "begin":
+            self.begun[note.id] = note
+        else:
+            self.begun.pop(note.id, None)
+            self.done.update(note.places)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The bytes of a refused event."""
+
+    place: Place
+    key: bytes | None
+    value: bytes | None
+
+    @classmethod
+    def of(cls, place: Place, message: Message) -> Self:
+        """Take them from a record of the source's topic."""
+        return cls(place=place, key=_bytes(message.key()), value=_bytes(message.value()))
+
+
+class LetterTopic:
+    """The topic of a source's dead letters."""
+
+    def __init__(self, settings: KafkaSettings, source: str, topic: str) -> None:
+        """Connect when asked.
+
+        Args:
+            settings: Where the broker is.
+            source: The topic of the events.
+            topic: The topic of the letters.
+        """
+        self._settings, self._source, self._topic = settings, source, topic
+        self._topics = Topics(settings)
+
+    def entries(self) -> Iterator[DeadLetter | Note]:
+        """Yield all letters and notes that stand in it now; those of a partition in their order.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        for message in self._topics.messages(self._topic, None):
+            yield read(message)
+
+    def newest(self, featureset: str, reason: str, limit: int) -> list[DeadLetter]:
+        """Return the newest letters of a feature set, the newest first; looks at `SCAN_MAX`.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        looked_at, held = SCAN_FIRST, sum(end - low for low, end in self._bounds())
+        while True:
+            found = [
+                entry
+                for message in self._topics.messages(self._topic, looked_at)
+                if isinstance(entry := read(message), DeadLetter)
+                and entry.featureset == featureset
+                and reason in ("", entry.reason)
+            ]
+            found = sorted(found, key=_age, reverse=True)[:limit]
+            if len(found) == limit or looked_at >= min(held, SCAN_MAX):
+                return found
+            looked_at = min(10 * looked_at, SCAN_MAX)
+
+    def letter(self, featureset: str, place: Place) -> DeadLetter | None:
+        """Return the newest letter of a feature set for an event; None if none is kept.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        found = None
+        for entry in self.entries():
+            if isinstance(entry, DeadLetter) and (entry.featureset, entry.place) == (
+                featureset,
+                place,
+            ):
+                found = entry
+        return found
+
+    def original(self, place: Place) -> Original | None:
+        """Return an event as it stands in the source's topic; None if Kafka has deleted it.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        message = self._topics.message(self._source, *place)
+        return None if message is None else Original.of(place, message)
+
+    def replays(self) -> Replays:
+        """Return which events were sent again; what a crash left is looked up and noted.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        known = Replays()
+        for entry in self.entries():
+            if isinstance(entry, Note):
+                known.take(entry)
+        for note in tuple(known.begun.values()):
+            sent = self._sent_since(note)
+            done = Note(id=note.id, kind="done", ends={}, places=tuple(sorted(sent)))
+            self._write(done)
+            known.take(done)
+        return known
+
+    def send_again(self, originals: Sequence[Original]) -> dict[Place, Place]:
+        """Send events once more to the partitions they were in; returns their new places.
+
+        Raises:
+            BrokerUnavailableError: Not all were acknowledged; the next `replays` finds out which.
+        """
+        ends = self._topics.ends(self._source)
+        places = tuple(original.place for original in originals)
+        begin = Note(id=uuid4().hex, kind="begin", ends=ends, places=places)
+        self._write(begin)
+        sent: dict[Place, Place] = {}
+        refused: list[str] = []
+
+        def delivered(error: KafkaError | None, message: Message, place: Place) -> None:
+            if error is None:
+                sent[place] = (message.partition() or 0, message.offset() or 0)
+            else:
+                refused.append(f"{place[0]}/{place[1]}: {error.str()}")
+
+        producer = self._producer()
+        for original in originals:
+            producer.produce(
+                self._source,
+                original.value,
+                original.key,
+                partition=original.place[0],
+                headers=[(ORIGIN, f"{original.place[0]}/{original.place[1]}")],
+                on_delivery=_for(delivered, original.place),
+            )
+            producer.poll(0)
+        self._finish(producer)
+        self._write(Note(id=begin.id, kind="done", ends={}, places=tuple(sorted(sent))))
+        if refused:
+            msg = (
+                f"Kafka at {self._settings.bootstrap} did not take {len(refused)} of "
+                f"{len(originals)} events for {self._source}: {'; '.join(refused[:3])}; "
+                f"{len(sent)} were sent and are not sent a second time"
+            )
+            raise BrokerUnavailableError(msg)
+        return sent
+
+    def _bounds(self) -> Iterable[tuple[int, int]]:
+        return self._topics.bounds(self._topic).values()
+
+    def _sent_since(self, note: Note) -> set[Place]:
+        """Return which events of a replay that was broken off stand in the source's topic."""
+        wanted, sent = set(note.places), set()
+        for message in self._topics.messages_from(self._source, note.ends):
+            origin = _headers(message).get(ORIGIN, "")
+            if origin and (place := _place(origin)) in wanted:
+                sent.add(place)
+        return sent
+
+    def _write(self, note: Note) -> None:
+        text = {
+            "id": note.id,
+            "kind": note.kind,
+            "ends": dict(note.ends),
+            "places": [list(place) for place in note.places],
+        }
+        failed: list[str] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failed.append(error.str())
+
+        producer = self._producer()
+        value = json.dumps(text, separators=(",", ":")).encode()
+        producer.produce(self._topic, value, headers=[(NOTE, "1")], on_delivery=delivered)
+        self._finish(producer)
+        if failed:
+            msg = (
+                f"Kafka at {self._settings.bootstrap} did not take a note for {self._topic}: "
+                f"{failed[0]}; nothing was sent after it"
+            )
+            raise BrokerUnavailableError(msg)
+
+    def _producer(self) -> Producer:
+        return Producer(
+            {
+                **client_properties(self._settings),
+                "enable.idempotence": True,
+                "acks": "all",
+                "compression.type": "gzip",
+                "message.max.bytes": BYTES_MAX,
+                "delivery.timeout.ms": int(FLUSH_TIMEOUT_S * 1000),
+            }
+        )
+
+    def _finish(self, producer: Producer) -> None:
+        try:
+            left = producer.flush(FLUSH_TIMEOUT_S + 5)
+        except KafkaException as error:
+            raise BrokerUnavailableError(str(error)) from error
+        if left:
+            msg = (
+                f"Kafka at {self._settings.bootstrap} did not acknowledge {left} records in time; "
+                "is it running? See `fp status`. Run the command again: it finds out what was sent"
+            )
+            raise BrokerUnavailableError(msg)
+
+
+def read(message: Message) -> DeadLetter | Note:
+    """Read a record of a topic of dead letters."""
+    headers = _headers(message)
+    value = _bytes(message.value())
+    if NOTE in headers:
+        text = json.loads(value or b"{}")
+        return Note(
+            id=text["id"],
+            kind=text["kind"],
+            ends=text["ends"],
+            places=tuple((part, offset) for part, offset in text["places"]),
+        )
+    attempt, _, label = headers.get("epoch", "0/0").partition("/")
+    return DeadLetter(
+        place=(int(headers.get("partition", "0")), int(headers.get("offset", "0"))),
+        reason=headers.get("reason", ""),
+        detail=headers.get("detail", ""),
+        featureset=headers.get("featureset", ""),
+        generation=int(headers.get("generation", "0")),
+        epoch=(int(attempt), int(label)),
+        record_ms=int(headers.get("record_timestamp", "0")),
+        key=_bytes(message.key()),
+        value=value,
+        truncated=int(headers["truncated"]) if "truncated" in headers else None,
+        key_truncated="key_truncated" in headers,
+        written_ms=message.timestamp()[1],
+    )
+
+
+def _age(letter: DeadLetter) -> tuple[int, Place]:
+    return letter.written_ms, letter.place
+
+
+def _for(call: Any, place: Place) -> Any:  # noqa: ANN401 - a callback of an untyped library
+    return lambda error, message: call(error, message, place)
+
+
+def _place(text: str) -> Place:
+    found = _PLACE.fullmatch(text)
+    return (int(found[1]), int(found[2])) if found else (-1, -1)
+
+
+def _bytes(value: object) -> bytes | None:
+    return value if isinstance(value, bytes) else None
+
+
+def _headers(message: Message) -> dict[str, str]:
+    found: Any = message.headers()
+    return {
+        name: value.decode(errors="replace")
+        for name, value in found or []
+        if isinstance(value, bytes)
+    }
