@@ -50,7 +50,7 @@ sql: |
          FIRST_VALUE(action)                             AS first_action,
          LAST_VALUE(score)                               AS last_score,
          LAST_N(user_id, 5)                              AS recent_users,
-         LAST_N(action, 3) FILTER (WHERE watch_ms > 100) AS recent_actions
+         LAST_N(action, 30) FILTER (WHERE watch_ms > 100) AS recent_actions
   FROM cleaned
   GROUP BY post_id
 features:

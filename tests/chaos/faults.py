@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from feature_platform.errors import FeaturePlatformError
+from tests.chaos import odd_events as odd
 from tests.chaos.definitions import NAME
 from tests.chaos.proxy import Mode, Spoil
 from tests.chaos.testbed import JOB_MANAGER, TASK_MANAGER, ZOMBIE, Site
@@ -237,3 +238,12 @@ def _spoil(site: Site, chance: random.Random, mode: Mode, *, share: float) -> bo
     time.sleep(chance.uniform(1, 8))
     site.proxy.unspoil(spoil)
     return site.proxy.tally.spoilt > before
+
+
+@fault(weight=3)
+def odd_events(site: Site, chance: random.Random) -> bool:
+    """Send what other programs do: huge texts, the largest events, floods, odd keys and times."""
+    for draw in chance.sample(odd.KINDS, k=3):
+        site.odd_events.send(draw, chance)
+        time.sleep(chance.uniform(0, 1))
+    return True

@@ -171,6 +171,7 @@ class Run:
         struck = time.monotonic()
         self._site.bring_back()
         back_s = time.monotonic() - struck
+        self._site.odd_events.flush()
         self._load.pause()
         self._site.settle()
         recovered_s = time.monotonic() - struck

@@ -32,6 +32,7 @@ from feature_platform.local.process import Processes
 from feature_platform.local.stack import Stack
 from feature_platform.settings import load_settings
 from tests.chaos.definitions import NAME, write_definitions
+from tests.chaos.odd_events import OddSender
 from tests.chaos.proxy import Proxy, Spoil
 from tests.settings_file import write_settings
 
@@ -88,6 +89,7 @@ class Site:
         self.lock = threading.RLock()
         """Held by who starts or kills processes."""
         self.trouble = Trouble()
+        self.odd_events = OddSender(self.settings)
         self.variant = 0
         self.small_disk = False
         self.sensor_said = ""
