@@ -15,12 +15,10 @@ from feature_platform.event_log.archiver import Job, archive, read_log
 from feature_platform.event_log.commits import (
     COMMITS,
     DATA,
-    STAGING,
     Commit,
     Log,
     LogFile,
     Span,
-    leftovers,
 )
 from feature_platform.event_log.ranges import next_spans, tail
 from feature_platform.testing.clock import ManualClock
@@ -340,28 +338,6 @@ def test_a_half_written_commit_is_an_error() -> None:
     disk.content[path] = disk.read(path)[:30]
     with pytest.raises(EventLogError, match=f"{path} is no commit"):
         run(disk, {0: 20})
-
-
-def test_what_a_living_writer_writes_is_left_alone() -> None:
-    """Files of the next number may be its; those of older numbers are nobody's."""
-    log = Log.of([Commit(number=0, at_ms=0)])
-    old, new = (f"{DATA}/date=x/{number:020d}-{TOKEN}-0.parquet" for number in (0, 1))
-    assert leftovers(log, [old, new], 0, 10) == [old]
-    old, new = (f"{STAGING}/{number:020d}-{TOKEN}/x/part-0" for number in (0, 1))
-    assert leftovers(log, [old, new], 0, 10) == [old]
-
-
-def test_what_has_not_our_name_is_not_ours_to_delete() -> None:
-    """Not a commit of another log that lies below, nor a file that somebody put there."""
-    log = Log.of([Commit(number=0, at_ms=0)])
-    others = [
-        f"{DATA}/events/commits/{0:020d}.json",
-        f"{DATA}/date=x/notes.txt",
-        f"{DATA}/date=x/{0:020d}-{TOKEN}-0.parquet.bak",
-        f"{DATA}/a/date=x/{0:020d}-{TOKEN}-0.parquet",
-        f"{STAGING}/notes.txt",
-    ]
-    assert leftovers(log, others, 0, 10) == []
 
 
 def test_without_its_topic_nothing_is_tidied() -> None:
