@@ -84,14 +84,17 @@ class Replays:
     done: set[Place] = field(default_factory=set)
     begun: dict[str, Note] = field(default_factory=dict)
     """Beginnings without an end."""
+    ended: set[str] = field(default_factory=set)
+    """Ids of the others."""
 
     def take(self, note: Note) -> None:
-        """Take the next note."""
-        if note.kind == "begin":
-            self.begun[note.id] = note
-        else:
+        """Take the next note; an end may come before its beginning."""
+        if note.kind == "done":
             self.begun.pop(note.id, None)
+            self.ended.add(note.id)
             self.done.update(note.places)
+        elif note.id not in self.ended:
+            self.begun[note.id] = note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +140,8 @@ class LetterTopic:
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
-        looked_at, held = SCAN_FIRST, sum(end - low for low, end in self._bounds())
+        spans = [end - low for low, end in self._bounds()]
+        looked_at, held = SCAN_FIRST, max(spans, default=0) * len(spans)
         while True:
             found = [
                 entry
@@ -213,14 +217,18 @@ class LetterTopic:
 
         producer = self._producer()
         for original in originals:
-            producer.produce(
-                self._source,
-                original.value,
-                original.key,
-                partition=original.place[0],
-                headers=[(ORIGIN, f"{original.place[0]}/{original.place[1]}")],
-                on_delivery=_for(delivered, original.place),
-            )
+            place = original.place
+            try:
+                producer.produce(
+                    self._source,
+                    original.value,
+                    original.key,
+                    partition=place[0],
+                    headers=[(ORIGIN, f"{place[0]}/{place[1]}")],
+                    on_delivery=_for(delivered, place),
+                )
+            except KafkaException as error:
+                refused.append(f"{place[0]}/{place[1]}: {error.args[0].str()}")
             producer.poll(0)
         self._finish(producer)
         self._write(Note(id=begin.id, kind="done", ends={}, places=tuple(sorted(sent))))
