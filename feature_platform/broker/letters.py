@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from feature_platform.broker.sender import client_properties
+from feature_platform.broker.clients import Clients
 from feature_platform.broker.topics import Topics
 from feature_platform.errors import BrokerUnavailableError
 from feature_platform.settings import KafkaSettings
@@ -124,6 +124,7 @@ class LetterTopic:
         """
         self._settings, self._source, self._topic = settings, source, topic
         self._topics = Topics(settings)
+        self._clients = Clients(settings)
 
     def entries(self) -> Iterator[DeadLetter | Note]:
         """Yield all letters and notes that stand in it now; those of a partition in their order.
@@ -278,9 +279,8 @@ class LetterTopic:
             raise BrokerUnavailableError(msg)
 
     def _producer(self) -> Producer:
-        return Producer(
+        return self._clients.producer(
             {
-                **client_properties(self._settings),
                 "enable.idempotence": True,
                 "acks": "all",
                 "compression.type": "gzip",
@@ -293,7 +293,7 @@ class LetterTopic:
         try:
             left = producer.flush(FLUSH_TIMEOUT_S + 5)
         except KafkaException as error:
-            raise BrokerUnavailableError(str(error)) from error
+            raise self._clients.failure(error.args[0], producer) from error
         if left:
             msg = (
                 f"Kafka at {self._settings.bootstrap} did not acknowledge {left} records in time; "

@@ -201,9 +201,7 @@ def ensure_topic(
                 return len(known.partitions)
             if known.error.code() not in ABSENT:
                 raise clients.failure(known.error)
-            wanted = NewTopic(
-                topic, num_partitions=settings.partitions, config=dict(config or {})
-            )
+            wanted = NewTopic(topic, num_partitions=settings.partitions, config=dict(config or {}))
             admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
         except KafkaException as error:
             made_meanwhile = error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS

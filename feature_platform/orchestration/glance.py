@@ -160,7 +160,7 @@ def without_itself(text: str) -> str:
 def _healths(settings: Settings, known: _Known, silent: Sequence[str]) -> list[Health]:
     starts_max = settings.flink.store_starts_max
     return [
-        Health.of(status, {}, gave_up=gave_up(status.snapshot, starts_max))
+        Health.of(status, gave_up=gave_up(status.snapshot, starts_max))
         for status in statuses(known, silent)
     ]
 
