@@ -92,7 +92,7 @@ class Clients:
         if code in NOT_ALLOWED:
             return (
                 f"{who} may not do this: let Kafka's operators add the ACL, see "
-                '"Kafka with TLS and logins" in docs/operating.md'
+                '"Kafka with TLS and logins" in docs/security.md'
             )
         if code == TLS_REFUSED and "verify" in text:
             return (
