@@ -167,6 +167,32 @@ def test_the_command_line_starts_and_stops(settings: Settings) -> None:
     assert _processes(settings) == []
 
 
+def test_a_torn_pid_file_stops_nothing(settings: Settings) -> None:
+    """After a power cut: what runs is seen, left alone by `up`, and stopped by `down`."""
+    stack = _kafka(settings)
+    stack.up()
+    (settings.data / "run" / "kafka.json").write_text("")
+    assert server_status(settings)[0].state == "up"
+    assert stack.up() == {}
+    stack.down()
+    assert _processes(settings) == []
+
+
+def test_an_interrupted_start_is_told(settings: Settings) -> None:
+    """With what was stopped again; a second start that waits says so, too."""
+    command = _fp(settings, "up", "kafka", "cassandra")
+    until(lambda: len(_processes(settings)) > 1, "two servers", every_s=0.05)
+    second = _fp(settings, "up", "kafka")
+    assert second.stderr is not None
+    assert "another `fp up` or `fp down` of this project is at work" in second.stderr.readline()
+    second.send_signal(signal.SIGINT)
+    assert "interrupted; nothing was started" in second.communicate()[1]
+    command.send_signal(signal.SIGINT)
+    text = command.communicate()[1]
+    assert "interrupted; stopped again: kafka, cassandra. What ran before runs on" in text
+    assert [command.returncode, second.returncode] == [128 + signal.SIGINT] * 2
+
+
 def test_an_unknown_server_is_wrong_use(settings: Settings) -> None:
     """A server's name that does not exist ends with 2 and says which exist."""
     command = _fp(settings, "up", "redis")
