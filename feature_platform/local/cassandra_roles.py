@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import get_args
 
 from feature_platform.errors import ServerError, StoreUnavailableError
+from feature_platform.paths import make_private
 from feature_platform.settings import (
     Role,
     Settings,
@@ -32,7 +33,7 @@ def generate_passwords(settings: Settings) -> None:
     if all(name in known for name in names):
         return
     known = {name: known.get(name) or secrets.token_urlsafe(24) for name in names}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_private(path.parent)
     fresh = path.with_suffix(".new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from feature_platform.errors import SettingsError
+from feature_platform.paths import make_private
 from feature_platform.settings import Settings
 from feature_platform.transport import checked_file
 
@@ -32,7 +33,7 @@ def server_identity(settings: Settings, asked_by: str) -> Path:
         if path
     ]
     target = settings.data / "server.pem"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_private(target.parent)
     fresh = target.with_suffix(f".{asked_by.partition('.')[0]}.new")
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write("\n".join(parts))

@@ -7,6 +7,7 @@ from typing import Literal
 from uuid import uuid4
 
 from feature_platform.orchestration.push import State, Verdict
+from feature_platform.paths import make_private
 
 FILE = "push.json"
 TEXT_MAX = 4_000
@@ -66,7 +67,7 @@ def read_record(data: Path) -> PushRecord | None:
 
 def _write(data: Path, record: PushRecord) -> None:
     """Write beside and rename, so that nobody reads half of it."""
-    data.mkdir(parents=True, exist_ok=True)
+    make_private(data)
     part = data / f".{FILE}-{uuid4().hex[:8]}"
     try:
         part.write_text(json.dumps(asdict(record), indent=1), "utf-8")

@@ -1,5 +1,6 @@
 """What died is started again, with a limit; what was stopped is left alone; all of it is told."""
 
+import errno
 import json
 import sys
 import time
@@ -242,6 +243,36 @@ def test_what_cannot_be_started_stays_dead(asleep: Stack, monkeypatch: pytest.Mo
         asleep.revive("flink")
     assert processes.state("task") == "dead"
     assert processes.state("job") == "up"
+
+
+def test_a_start_that_the_disk_refuses_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is told in one line, and what had started is stopped again."""
+    monkeypatch.setattr(stack_module, "SERVERS", {"flink": _Asleep})
+    actual = Path.replace
+
+    def full(path: Path, target: Path) -> Path:
+        if target.name == "task.json":
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return actual(path, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    stack = Stack(load_settings(tmp_path, {}), servers=("flink",))
+    with pytest.raises(ServerError, match="No space left on device: the servers keep their data"):
+        stack.up()
+    processes = Processes(stack.settings.data)
+    assert processes.names() == []
+    assert [processes._by_marker(name) for name in _Asleep.process_names] == [None, None]
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_a_line() -> None:
+    """By the start and by the end alike."""
+    stack = Stack(load_settings(Path("/proc"), {}))
+    for act in (stack.up, stack.down):
+        with pytest.raises(ServerError, match=r"/proc/\.fp.*: make it writable") as caught:
+            act()
+        assert "\n" not in str(caught.value)
 
 
 def test_what_is_down_is_not_revived(asleep: Stack) -> None:
