@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SIDE_BY_SIDE_MAX = 6
 MARK = " *"
+PLACES = {"head": "in the head", "row": "in a row of its own"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ def _receipt_lines(entity: str, name: str, receipt: Mapping[str, Any]) -> Iterat
     )
     for tile in found:
         yield (
-            f"    {tile['level']} {tile['start']} in the {tile['place']}, "
+            f"    {tile['level']} {tile['start']} {PLACES[tile['place']]}, "
             f"attempt {tile['attempt']}, flush {tile['flush']}"
         )
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from feature_platform.definition.model import FeatureSet
     from feature_platform.plan.snapshot import Snapshot
 
+NOT_YET = "does not exist"
+"""What the store says of the registry's tables before the first deployment."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -137,6 +140,8 @@ def _deployed(
             found = {item.featureset: item for item in registry.snapshots()}
             begun = {name for name in defined if name not in found and registry.progress(name)}
     except (StoreUnavailableError, SettingsError) as error:
+        if NOT_YET in str(error):
+            return {}, set(), True
         message(f"note: what is deployed is not known: {error}")
         return {}, set(), False
     return found, begun, True

@@ -26,6 +26,7 @@ from feature_platform.rows.codec import decode_each
 from feature_platform.store.base import TileKey
 from feature_platform.store.schema import CUT_TTL_S
 from feature_platform.tiles.layout import LayoutColumn
+from feature_platform.words import counted, verb
 
 ENTITIES_MAX = 1_000
 """How many are compared: those that the store names first, so the same ones each time."""
@@ -55,7 +56,8 @@ class Parity:
     @property
     def compared(self) -> str:
         """What was compared, in words."""
-        return f"{', '.join(self.columns)}: {self.tiles:,} tiles of {self.entities:,} entities"
+        of = counted(self.entities, "entity")
+        return f"{', '.join(self.columns)}: {counted(self.tiles, 'tile')} of {of}"
 
     @property
     def not_all(self) -> str:
@@ -63,8 +65,8 @@ class Parity:
         if not self.left_out:
             return ""
         return (
-            f" (of {self.left_out:,} entities not all, as what was written after the backfill's "
-            f"end may have no undo rows any more)"
+            f" (of {counted(self.left_out, 'entity')} not all, as what was written after the "
+            f"backfill's end may have no undo rows any more)"
         )
 
 
@@ -149,7 +151,9 @@ def check_parity(
         return
     found = compare_generations(world, old, new, columns, before, filled) if before else None
     if found and found.agrees:
-        report(f"{found.compared} are the same in both{found.not_all}" if found.tiles else NOTHING)
+        same = verb(found.tiles, "is", "are")
+        said = f"{found.compared} {same} the same in both{found.not_all}"
+        report(said if found.tiles else NOTHING)
         return
     msg = _differs(old, new, found) if found and found.differences else _unknown(old, new, filled)
     if not accept_differences:

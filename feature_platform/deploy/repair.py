@@ -28,6 +28,7 @@ from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
 from feature_platform.rows.undo import RowKey
 from feature_platform.store.base import UNDO_LEVEL, StoredRow, write_timestamp
+from feature_platform.words import counted, verb
 
 ENTITIES_MAX = 10_000
 """With more, a new generation is the better way."""
@@ -106,7 +107,10 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
         for batch in batches(writes):
             world.tiles.write(deployed.table, entity, batch, written=stamp)
         written += len(writes)
-    report(f"{written:,} rows of {len(entities):,} entities were corrected")
+    report(
+        f"{counted(written, 'row')} of {counted(len(entities), 'entity')} "
+        f"{verb(written, 'was', 'were')} corrected"
+    )
     now_ms = world.clock.now_ms()
     done = Cut(
         attempt=claimed.attempt,

@@ -31,6 +31,7 @@ from feature_platform.store.base import (
 )
 from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import Layout
+from feature_platform.words import counted
 
 BATCH_BYTES_MAX = 1 << 20
 """Of the rows that are written at once; an entity with more has several batches."""
@@ -90,7 +91,7 @@ def sweep(
             written += _sweep_entity(world, deployed, line, entity, _decoded(undo))
         if page.done - told >= REPORT_EVERY or page.done == 1.0:
             told = page.done
-            report(f"{told:.0%} of {deployed.table} walked, {written} rows written back")
+            report(f"{told:.0%} of {deployed.table} walked, {counted(written, 'row')} written back")
     return written
 
 

@@ -10,6 +10,7 @@ from feature_platform.deploy.world import World
 from feature_platform.errors import JobFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
+from feature_platform.words import counted
 
 DEFAULT_TIMEOUT_S = 300.0
 
@@ -77,7 +78,7 @@ def _check_job(world: World, deployed: Snapshot) -> None:
 def _too_late(
     deployed: Snapshot, cut: Cut | None, ends: Mapping[str, int], timeout_s: float
 ) -> str:
-    where = f"{behind(cut.positions, ends)} events behind" if cut else "without a cut"
+    where = f"{counted(behind(cut.positions, ends), 'event')} behind" if cut else "without a cut"
     return (
         f"{deployed.featureset} is still {where} after {timeout_s:.0f} s; "
         f"see `fp status` for its rate and wait again with a larger --timeout"

@@ -3,11 +3,12 @@
 All three are estimates for people who decide; each says what it rests on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from feature_platform.plan.compare import Kind
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.tiles.cover import cover
+from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import COUNTERS, Layout, LayoutColumn, completes
 from feature_platform.tiles.size import head_bytes_max, holds_texts
 
@@ -19,6 +20,9 @@ INSTANTS = 48
 
 GOLDEN = (5**0.5 - 1) / 2
 """Multiples of this share of a span fall evenly into the tiles of every level."""
+
+GROWTH_TOLD = 2
+"""A cost that grows to more than so many times of what it was is explained."""
 
 KEY_BYTES = 12
 TILE_BYTES = 8
@@ -49,6 +53,8 @@ class Costs:
     """What its head may take if its texts are as long as they can be; 0 if there are none."""
     kept_ms: int = 0
     """How long rows are kept at most."""
+    growth: tuple[str, ...] = ()
+    """Why rows or bytes grow by much, and what would be cheaper."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +107,7 @@ def costs_of(
         if kind in WITHOUT_STOP
         else stop_and_start(measured_ms)
     )
-    return Costs(
+    costs = Costs(
         downtime_ms=downtime.ms,
         downtime_basis=downtime.basis,
         rows_before=rows_per_request(before) if before else 0,
@@ -111,6 +117,49 @@ def costs_of(
         head_bytes_max=_head_bytes_max(after.layout),
         kept_ms=max(after.layout.retention_ms, default=0),
     )
+    return replace(costs, growth=_growth(costs, before, after)) if before else costs
+
+
+def _growth(costs: Costs, before: Snapshot, after: Snapshot) -> tuple[str, ...]:
+    """Say what makes a feature set much dearer, and what would be cheaper."""
+    told = []
+    if costs.bytes_after > GROWTH_TOLD * costs.bytes_before:
+        longer = _kept_longer(before, after)
+        why = f"{longer}; every feature in a tile is kept with it" if longer else "more is stored"
+        told.append(
+            f"why so much more: {why}. Cheaper: the long windows in a feature set of their own, "
+            "with a coarser grid, such as [1h, 1d]"
+        )
+    if costs.rows_after > GROWTH_TOLD * costs.rows_before:
+        told.append(
+            "why so many more rows: the covers of all windows together. Fewer: a coarser grid, or "
+            "prepare(..., edge=...) where a window may begin a little earlier"
+        )
+    return tuple(told)
+
+
+def _kept_longer(before: Snapshot, after: Snapshot) -> str:
+    """Say which tiles are kept longer, for which windows; empty if none are."""
+    old, new = before.layout, after.layout
+    if old.grid != new.grid:
+        return ""
+    reach = [_longest_ms(after, level) for level in new.used_levels]
+    for level, window_ms in zip(new.used_levels, reach, strict=True):
+        was_ms = _longest_ms(before, level)
+        if window_ms > was_ms:
+            was = f", was {format_duration(was_ms)}" if was_ms else ", were not kept"
+            return (
+                f"tiles of {new.grid.level_name(level)} are kept for the longest window that "
+                f"they are the edge of, {format_duration(window_ms)}{was}"
+            )
+    return ""
+
+
+def _longest_ms(snapshot: Snapshot, level: int) -> int:
+    """Return the longest window whose cover may use a level."""
+    grid = snapshot.layout.grid
+    windows = {window for feature in snapshot.features for window in feature.windows_ms}
+    return max((item for item in windows if level in grid.levels_for_window(item)), default=0)
 
 
 def _head_bytes_max(layout: Layout) -> int:

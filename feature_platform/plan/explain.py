@@ -41,6 +41,7 @@ from feature_platform.plan.stages import (
 from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import EVENTS_COLUMN
 from feature_platform.tiles.size import TEXT_BYTES_MAX
+from feature_platform.words import counted
 
 HEADLINES: dict[Kind, str] = {
     "none": "no changes",
@@ -182,7 +183,8 @@ def _of_generation(stage: _OfGeneration) -> str:  # noqa: PLR0911 - one case for
             numbers = ", ".join(map(str, generations))
             return f"remove what a broken-off change has begun: generation {numbers}"
         case Repair(table=table, entities=entities):
-            return f"recompute {len(entities)} entities by Spark and correct their rows in {table}"
+            many = counted(len(entities), "entity")
+            return f"recompute {many} by Spark and correct their rows in {table}"
         case _:
             assert_never(stage)
 
@@ -226,8 +228,9 @@ def _cost_lines(costs: Costs, *, same: bool) -> list[str]:
     size = _before(before, after, known=costs.bytes_before > 0)
     lines = [
         time,
-        f"  costs up to {costs.rows_after} rows for a request of everything{rows}",
+        f"  costs up to {counted(costs.rows_after, 'row')} for a request of everything{rows}",
         f"  costs up to {after} for an entity{size}",
+        *(f"    {reason}" for reason in costs.growth),
     ]
     if costs.head_bytes_max >= LARGE_HEAD_BYTES:
         most = _kilobytes(costs.head_bytes_max)

@@ -27,6 +27,7 @@ from feature_platform.plan.stages import (
     SubmitJob,
     TakeLease,
 )
+from feature_platform.words import counted
 
 _WHERE: dict[Start, str] = {
     "earliest": "the beginning of its topic",
@@ -187,7 +188,7 @@ def plan_repair(
         RecordDeployed(),
         ReleaseLease(),
     )
-    reason = f"rows of {len(entities)} entities are not what their events say"
+    reason = f"rows of {counted(len(entities), 'entity')} are not what their events say"
     plan = _plan(deployed, deployed, _change("repair", reason), stages, downtime_ms)
     return _with_time(plan, "and Spark's time to recompute the entities comes on top")
 

@@ -1,13 +1,17 @@
 """`fp list` and `fp show`: what is defined and what is deployed, with and without a store."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from feature_platform.cli import reading
 from feature_platform.clock import to_iso
+from feature_platform.errors import StoreUnavailableError
 from tests.unit.cli.conftest import NOW_MS, RunFp, Serve
 
 SINCE_MS = NOW_MS - 60_000
@@ -110,3 +114,19 @@ def test_mistakes_do_not_hide_the_others(fp: RunFp, folder: Path) -> None:
         assert "featuresets/bad.yaml:1:1: " in ran.messages
         assert "shop" in ran.messages + ran.out
     assert "without mistakes: 1 feature set\n" in fp("validate").messages
+
+
+def test_before_the_first_deployment_nothing_is_deployed(
+    fp: RunFp, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store answers that the registry's tables are not there yet."""
+
+    @contextmanager
+    def opened(_: object) -> Iterator[None]:
+        msg = "SELECT at 127.0.0.1:9042 failed: InvalidRequest: table featuresets does not exist"
+        raise StoreUnavailableError(msg)
+        yield
+
+    assert folder.exists()
+    monkeypatch.setattr(reading, "open_store", opened)
+    assert [item["state"] for item in _json(fp, "list")] == ["not deployed"]

@@ -269,7 +269,7 @@ def test_what_means_the_same_is_compared(stage: Stage) -> None:
     let_it_catch_up(stage, 2, *GROWN)
     write_views(stage, 2, 5)
     assert stage.apply(*GROWN).error is None
-    assert "posts: views: 1 tiles of 1 entities are the same in both" in stage.said
+    assert "posts: views: 1 tile of 1 entity is the same in both" in stage.said
 
 
 def test_a_generation_that_differs_is_not_switched_to(stage: Stage) -> None:
@@ -339,8 +339,8 @@ def test_what_was_not_written_since_is_compared_however_late(
     assert isinstance(error, JobFailedError) == (views == 6)
     said = "\n".join([*stage.said, str(error)])
     assert ("views of '7', lifetime: was 5, is 6" in said) == (views == 6)
-    assert ("1 tiles of 1 entities" in said) == (late_ms > UNDO_LIMIT_MS)
-    assert ("of 1 entities not all" in said) == (late_ms > UNDO_LIMIT_MS)
+    assert ("1 tile of 1 entity" in said) == (late_ms > UNDO_LIMIT_MS)
+    assert ("of 1 entity not all" in said) == (late_ms > UNDO_LIMIT_MS)
 
 
 def test_what_the_new_job_has_counted_since_is_left_out_too(stage: Stage) -> None:
@@ -352,9 +352,9 @@ def test_what_the_new_job_has_counted_since_is_left_out_too(stage: Stage) -> Non
     write_views(stage, 2, 9, entity="8", attempt=2)
     stage.clock.advance(DAY_MS)
     assert stage.apply(*GROWN).error is None
-    (said,) = [text for text in stage.said if "are the same in both" in text]
-    assert "1 tiles of 1 entities" in said
-    assert "of 1 entities not all" in said
+    (said,) = [text for text in stage.said if "the same in both" in text]
+    assert "1 tile of 1 entity" in said
+    assert "of 1 entity not all" in said
 
 
 def test_if_nothing_can_be_compared_a_person_decides(stage: Stage) -> None:

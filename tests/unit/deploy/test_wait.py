@@ -37,7 +37,7 @@ def test_a_cut_of_an_earlier_attempt_proves_nothing(stage: Stage) -> None:
     stage.topics.ends = {"post_events/0": 5}
     stage.run_to(1, 3, p0=5)
     stage.run_to(2, 1, p0=4)
-    with pytest.raises(JobFailedError, match=r"still 1 events behind after 0 s.*--timeout"):
+    with pytest.raises(JobFailedError, match=r"still 1 event behind after 0 s.*--timeout"):
         wait(stage.world, "posts", timeout_s=0)
 
 

@@ -86,3 +86,24 @@ def test_what_changes_nothing_costs_nothing(upgrade: Upgrade) -> None:
     """No lines, and null in JSON."""
     assert upgrade().costs is None
     assert upgrade().to_json()["costs"] is None
+
+
+def test_a_large_growth_is_explained(upgrade: Upgrade) -> None:
+    """Which tiles are kept longer, for which window, and what would be cheaper."""
+    item = upgrade(("watch_ms: {windows: [1d]}\n  mean", "watch_ms: {windows: [1d, 30d]}\n  mean"))
+    assert item.costs is not None
+    assert item.costs.bytes_after > 2 * item.costs.bytes_before
+    (reason,) = item.costs.growth
+    assert "tiles of 1m are kept for the longest window that they are the edge of, 30d" in reason
+    assert "was 1d; every feature in a tile is kept with it" in reason
+    assert "coarser grid" in reason
+
+
+def test_a_small_growth_is_not(upgrade: Upgrade) -> None:
+    """Nor a change that makes it cheaper."""
+    for windows in ("[1d, 36h]", "[3h]"):
+        item = upgrade(
+            ("watch_ms: {windows: [1d]}\n  mean", f"watch_ms: {{windows: {windows}}}\n  mean")
+        )
+        assert item.costs is not None
+        assert item.costs.growth == ()
