@@ -352,7 +352,7 @@ def test_what_the_new_job_has_counted_since_is_left_out_too(stage: Stage) -> Non
     write_views(stage, 2, 9, entity="8", attempt=2)
     stage.clock.advance(DAY_MS)
     assert stage.apply(*GROWN).error is None
-    (said,) = [text for text in stage.said if "the same in both" in text]
+    (said,) = [text for text in stage.said if "is the same in both" in text]
     assert "1 tile of 1 entity" in said
     assert "of 1 entity not all" in said
 
