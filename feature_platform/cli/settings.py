@@ -22,11 +22,12 @@ from feature_platform.settings import (
     SETTINGS_FILE,
     Role,
     Settings,
+    embedded_passwords,
     password_variable,
-    read_secrets,
 )
 
 MASKED = "***"
+PASSWORD = "password of "  # noqa: S105 (the beginning of a name)
 DEFAULT, ENVIRONMENT, SECRETS, NOWHERE = "default", "environment", ".fp/secrets", "not set"
 _SECRET = re.compile(
     r"password|passwd|passphrase|secret|token|credential|jaas|api.?key|access.?key|private.?key"
@@ -36,6 +37,12 @@ _SECRET = re.compile(
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 """A key that TOML takes without quotes."""
 _IN_ADDRESS = re.compile(r"(://[^/@\s:]*):[^/@\s]*@")
+
+_IN_TEXT = re.compile(
+    r"((?:password|passwd|secret|token|key|credential)[\w.-]*\s*[=:]\s*|\b(?:bearer|basic)\s+)[^\s,;'\"]+",
+    re.IGNORECASE,
+)
+"""A secret inside of a longer text: an option of Java's, a header."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,21 +165,22 @@ def _shown(name: str, value: object) -> Any:  # noqa: ANN401 (JSON)
         return MASKED
     if isinstance(value, bool | int | float | dict | list) or value is None:
         return value
-    return _IN_ADDRESS.sub(rf"\1:{MASKED}@", str(value))
+    text = _IN_ADDRESS.sub(rf"\1:{MASKED}@", str(value))
+    return _IN_TEXT.sub(rf"\1{MASKED}", text)
 
 
 def _passwords(settings: Settings, environment: Mapping[str, str]) -> Iterator[Setting]:
-    secrets = read_secrets(settings.secrets_file)
-    for role in get_args(Role):
-        name = password_variable(role)
+    secrets = embedded_passwords(settings) if settings.store.is_local else {}
+    named = {password_variable(role): f"fp_{role} of the store" for role in get_args(Role)}
+    for name, whose in (*named.items(), (KAFKA_PASSWORD, "kafka.security.user")):
         origin = ENVIRONMENT if environment.get(name) else SECRETS if name in secrets else NOWHERE
         yield Setting(
-            name=f"password of fp_{role}",
+            name=f"{PASSWORD}{whose}",
             value=None if origin == NOWHERE else MASKED,
             default=None,
             origin=origin,
             variable=name,
-            about="of the store's superuser" if role == "superuser" else "of the store's role",
+            about="never in the file: from the environment, or of the embedded store's own",
         )
     if settings.kafka.security.sasl:
         is_set = bool(environment.get(KAFKA_PASSWORD))
@@ -196,7 +204,7 @@ def _toml(found: list[Setting]) -> Iterator[str]:
     section = ""
     for item in found:
         table_name, _, key = item.name.partition(".")
-        if not key or item.name.startswith("password of"):
+        if not key or item.name.startswith(PASSWORD):
             continue
         if table_name != section:
             section = table_name

@@ -16,11 +16,16 @@ FILE = """\
 [store]
 port = 20115
 [kafka.properties]
-"sasl.password" = "hush1"
-"ssl.keystore.password" = "hush2"
-"security.protocol" = "SASL_SSL"
+"isolation.level" = "read_committed"
+[kafka.security]
+protocol = "SASL_SSL"
+mechanism = "PLAIN"
+user = "me"
 [flink.options]
 "s3.secret-key" = "hush3"
+"env.java.opts.all" = "-Djavax.net.ssl.keyStorePassword=hush1 -Dx=y"
+[git]
+status_command = "curl -H 'Authorization: Bearer hush2' https://git.example"
 [spark.options]
 "spark.hadoop.fs.s3a.access.key" = "hush4"
 [event_log]
@@ -55,20 +60,31 @@ def test_every_setting_is_listed(folder: Path) -> None:
 
 def test_it_says_where_a_value_comes_from(filled: Path) -> None:
     """Default, file, environment, or the secrets of the embedded stack."""
-    environment = {"FP_STORE__HOST": "10.0.0.1", "FP_JOB_PASSWORD": "hush7"}
+    environment = {
+        "FP_STORE__HOST": "10.0.0.1",
+        "FP_JOB_PASSWORD": "hush7",
+        "FP_KAFKA_PASSWORD": "hush8",
+    }
     settings = load_settings(filled, environment)
     found = {item.name: item for item in settings_of(settings, environment)}
     origins = {
         "store.port": (20115, 9042, "feature_platform.toml"),
         "store.host": ("10.0.0.1", "127.0.0.1", "environment"),
         "store.keyspace": ("fp", "fp", "default"),
-        'kafka.properties."security.protocol"': ("SASL_SSL", None, "feature_platform.toml"),
-        "password of fp_job": ("***", None, "environment"),
-        "password of fp_admin": ("***", None, ".fp/secrets"),
-        "password of fp_service": (None, None, "not set"),
+        'kafka.properties."isolation.level"': ("read_committed", None, "feature_platform.toml"),
+        "kafka.security.protocol": ("SASL_SSL", "PLAINTEXT", "feature_platform.toml"),
+        "kafka.security.user": ("me", "", "feature_platform.toml"),
+        "store.tls.check_host_name": (True, True, "default"),
+        "password of fp_job of the store": ("***", None, "environment"),
+        "password of fp_admin of the store": (None, None, "not set"),
+        "password of kafka.security.user": ("***", None, "environment"),
     }
     shown = {name: (found[name].value, found[name].default, found[name].origin) for name in origins}
     assert shown == origins
+    local = load_settings(filled, {})
+    assert {item.name: item.origin for item in settings_of(local, {})}[
+        "password of fp_admin of the store"
+    ] == ".fp/secrets"
 
 
 @pytest.mark.parametrize("form", [(), ("--json",), ("--toml",)])
