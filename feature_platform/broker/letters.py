@@ -30,7 +30,7 @@ ORIGIN = "fp_replay_of"
 """Header of an event that was sent again: `partition/offset` of the one that was refused."""
 _PLACE = re.compile(r"(\d{1,10})/(\d{1,19})", re.ASCII)
 SCAN_FIRST = 200
-SCAN_MAX = 100_000
+SCAN_MAX, SCAN_BYTES_MAX = 100_000, 200_000_000
 """How many of the newest letters are looked through to list some of one feature set."""
 
 
@@ -136,7 +136,9 @@ class LetterTopic:
             yield read(message)
 
     def newest(self, featureset: str, reason: str, limit: int) -> list[DeadLetter]:
-        """Return the newest letters of a feature set, the newest first; looks at `SCAN_MAX`.
+        """Return the newest letters of a feature set, the newest first.
+
+        Looks at the newest `SCAN_MAX` of all, or at `SCAN_BYTES_MAX` of them.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
@@ -144,17 +146,22 @@ class LetterTopic:
         spans = [end - low for low, end in self._bounds()]
         looked_at, held = SCAN_FIRST, max(spans, default=0) * len(spans)
         while True:
-            found = [
-                entry
-                for message in self._topics.messages(self._topic, looked_at)
-                if isinstance(entry := read(message), DeadLetter)
-                and entry.featureset == featureset
-                and reason in ("", entry.reason)
-            ]
+            found: list[DeadLetter] = []
+            size = 0
+            for message in self._topics.messages(self._topic, looked_at):
+                entry = read(message)
+                size += len(_bytes(message.value()) or b"")
+                if (
+                    isinstance(entry, DeadLetter)
+                    and entry.featureset == featureset
+                    and reason in ("", entry.reason)
+                ):
+                    found.append(entry)
             found = sorted(found, key=_age, reverse=True)[:limit]
-            if len(found) == limit or looked_at >= min(held, SCAN_MAX):
+            most = min(held, SCAN_MAX, looked_at * SCAN_BYTES_MAX // max(size, 1))
+            if len(found) == limit or looked_at >= most:
                 return found
-            looked_at = min(10 * looked_at, SCAN_MAX)
+            looked_at = min(10 * looked_at, most)
 
     def letter(self, featureset: str, place: Place) -> DeadLetter | None:
         """Return the newest letter of a feature set for an event; None if none is kept.

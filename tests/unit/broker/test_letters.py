@@ -97,6 +97,19 @@ def test_the_newest_of_one_feature_set_are_found(
     assert stand.topic.letter("clicks", (0, 9)) is None
 
 
+def test_the_search_for_letters_is_bounded(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By bytes: of 40 letters of 100 bytes it looks at some 20 of the newest."""
+    monkeypatch.setattr("feature_platform.broker.letters.SCAN_FIRST", 4)
+    monkeypatch.setattr("feature_platform.broker.letters.SCAN_BYTES_MAX", 2_000)
+    stand.refuse(0, b"x" * 100)
+    for _ in range(10):
+        stand.refuse(0, b"x" * 100, featureset="views")
+    assert len(stand.topic.newest("clicks", "", 1)) == 1
+    for _ in range(30):
+        stand.refuse(0, b"x" * 100, featureset="views")
+    assert stand.topic.newest("clicks", "", 1) == []
+
+
 def test_a_topic_that_is_missing_holds_nothing(broker: tuple[Producer, KafkaSettings]) -> None:
     """No letter was ever written."""
     topic = LetterTopic(broker[1], "nothing", "nothing.letters")
