@@ -33,7 +33,7 @@ def up(
     from feature_platform.local.jars import build_kernel
     from feature_platform.local.java import find_java_home
     from feature_platform.local.stack import SERVERS, Stack
-    from feature_platform.local.supervisor import ensure_supervisor
+    from feature_platform.local.supervisor import ensure_supervisor, supervisor_state
 
     settings: Settings = context.obj
     names = tuple(servers or SERVERS)
@@ -48,8 +48,10 @@ def up(
         with _interruptible(lambda: board.stopped):
             started = stack.up()
     message(f"started {', '.join(started)}" if started else "all are up already; nothing to do")
+    died = supervisor_state(settings) == "dead"
     if ensure_supervisor(settings):
-        message("a supervisor starts again what dies; its log is .fp/logs/supervisor.log")
+        again = " (the one before has died)" if died else ""
+        message(f"a supervisor{again} starts again what dies; its log is .fp/logs/supervisor.log")
     _show_addresses(settings)
 
 

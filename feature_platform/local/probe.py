@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from feature_platform.settings import Settings
 
-ANSWER_TIMEOUT_S = 1.5
+ANSWER_TIMEOUT_S = 1.8
 KAFKA_API_VERSIONS = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 """Length, ApiVersions in version 0, a number of ours, no client's name."""
 CQL_OPTIONS = bytes.fromhex("04 00 0000 05 00000000")
