@@ -31,6 +31,7 @@ START_FIELD = 19
 SUPERVISOR = "supervisor"
 """Name of the process of `fp up`'s that starts again what died."""
 
+STDERR = 2
 EXEC_POLLS, EXEC_POLL_S = 20, 0.01
 STOP_TIMEOUT_S = 20.0
 LOG_BYTES_MAX = 20_000_000
@@ -76,7 +77,7 @@ class Processes:
             command.arguments[0],
             command.arguments,
             self._environment(command),
-            file_actions=self._streams(command.name),
+            file_actions=[*self._streams(command.name), *_inherited()],
             setsid=True,
             setsigdef=(
                 signal.SIGINT,
@@ -202,6 +203,23 @@ class Processes:
             if _marked(process, self._data) and _leads(process, name)
         ]
         return min(found, key=lambda process: process.create_time(), default=None)
+
+
+def _inherited() -> list[tuple[int, int]]:
+    """Close in a child what we were given open, such as a pipe or a lock: it outlives us."""
+    open_now = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    return [
+        (os.POSIX_SPAWN_CLOSE, number)
+        for number in open_now
+        if number > STDERR and _is_inherited(number)
+    ]
+
+
+def _is_inherited(number: int) -> bool:
+    try:
+        return os.get_inheritable(number)
+    except OSError:  # it was the folder's own, and is closed
+        return False
 
 
 def start_ticks(pid: int) -> int:

@@ -242,3 +242,15 @@ def test_what_is_stopped_may_stay_known(processes: Processes) -> None:
     processes.stop("child", forget=False)
     assert processes.state("child") == "dead"
     assert processes.names() == ["child"]
+
+
+def test_what_we_were_given_open_is_not_passed_on(processes: Processes, tmp_path: Path) -> None:
+    """A server outlives us: a pipe would never end, and a lock never be free."""
+    with (tmp_path / "given").open("w") as given:
+        os.set_inheritable(given.fileno(), True)
+        started = processes.start(_python(f"print('ready', flush=True); {SLEEP}"))
+    _wait_until(lambda: "ready" in processes.tail("child"))
+    names = {str(path.readlink()) for path in Path(f"/proc/{started.pid}/fd").iterdir()}
+    processes.stop("child")
+    assert str(tmp_path / "given") not in names
+    assert str(processes.log("child")) in names
