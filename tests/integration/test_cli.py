@@ -1,15 +1,18 @@
 """The command line on real servers, from events to numbers."""
 
 import json
+import signal
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from commands import fp
+from commands import FP, TIMEOUT_S, fp
 
 from feature_platform.clock import SystemClock, to_iso
-from feature_platform.settings import Settings
+from feature_platform.deploy.world import open_world
+from feature_platform.settings import Settings, load_settings
 
 MakeProject = Callable[[Mapping[str, str]], Settings]
 
@@ -82,6 +85,14 @@ def shop(project: MakeProject) -> Path:
     return folder
 
 
+def check_the_catalogue(shop: Path) -> None:
+    """What is deployed is listed, and shown as it is deployed."""
+    (listed,) = fp(shop, "list", "--json").facts
+    assert (listed["state"], listed["changed"], listed["served"]) == ("running", False, 5)
+    shown = fp(shop, "show", NAME, "--json").facts
+    assert (shown["shown"], len(shown["deployed"]["job_id"])) == ("deployed", 32)
+
+
 def test_from_events_to_numbers(shop: Path) -> None:
     """Plan, apply, produce, wait, get, rows, status, stop, apply again, delete: in that order."""
     # 1. A plan changes nothing; without an answer, nothing is applied.
@@ -104,6 +115,7 @@ def test_from_events_to_numbers(shop: Path) -> None:
     assert (waited.code, sum(waited.facts["positions"].values())) == (0, 5)
     asked = fp(shop, "get", NAME, "--entity", "pen", "--entity", "cap", "--json")
     assert asked.facts == SERVED
+    check_the_catalogue(shop)
     # 5. The rows behind them: three minutes in the head, and lifetime.
     tiles = fp(shop, "rows", NAME, "--entity", "pen", "--json").facts
     minutes = [tile["values"]["sold"] for tile in tiles if tile["level"] == "1m"]
@@ -121,7 +133,8 @@ def test_from_events_to_numbers(shop: Path) -> None:
     assert fp(shop, "stop", NAME, "--json").facts["state"] == "stopped"
     assert fp(shop, "apply", NAME, "--yes", "--json").facts[0]["change"] == "start"
     assert fp(shop, "produce", NAME, "--file", events, "--shift-to-now").code == 0
-    assert fp(shop, "wait", NAME).code == 0
+    (waited,) = fp(shop, "wait", "--json").facts
+    assert sum(waited["positions"].values()) == 9
     only = fp(shop, "get", NAME, "pen", "--features", "sold_lifetime", "--json").facts
     assert only[0]["values"] == {"sold_lifetime": 6}
     # 8. A past instant: nothing was sold an hour before.
@@ -133,6 +146,30 @@ def test_from_events_to_numbers(shop: Path) -> None:
     assert fp(shop, "delete", NAME, "--yes").code == 0
     gone = fp(shop, "get", NAME, "--entity", "pen")
     assert (gone.code, "is not deployed" in gone.messages) == (1, True)
+
+
+def test_an_interrupted_apply_says_what_runs_and_the_next_one_finishes_it(shop: Path) -> None:
+    """Ctrl-C while the new job is waited for: the job runs, and is adopted."""
+    process = subprocess.Popen(
+        [FP, "--project", shop, "apply", NAME, "--yes"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert any(f"{NAME}: wait for its first checkpoint" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    _, messages = process.communicate(timeout=TIMEOUT_S)
+    assert (process.returncode, "Traceback" in messages) == (130, False)
+    assert f"interrupted: {NAME} was broken off: at the stage `wait for its first" in messages
+    assert "the new job runs in Flink, and is not recorded as deployed yet" in messages
+    assert messages.endswith(f"to finish: fp apply {NAME}\n")
+    assert [item["state"] for item in fp(shop, "list", "--json").facts] == ["deploying"]
+    (applied,) = fp(shop, "apply", NAME, "--yes", "--json").facts
+    assert (applied["state"], applied["error"]) == ("running", None)
+    with open_world(load_settings(shop)) as world:
+        mine = [job for job in world.cluster.jobs() if job.name.startswith(NAME) and job.lives]
+    assert [job.id for job in mine] == [applied["job_id"]]
 
 
 def test_a_broken_file_does_not_stop_the_others(shop: Path) -> None:
