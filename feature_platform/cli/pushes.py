@@ -24,6 +24,8 @@ def warn_of_pushes(settings: Settings, project: "Project") -> None:
     except GitError as error:
         message(f"note: {where}, but that branch cannot be compared with this folder: {error}")
         return
+    for problem in pushed.problems:
+        message(f"note: in commit {head.words}: {problem}")
     found = differences(project, pushed)
     if found:
         message(

@@ -60,3 +60,11 @@ def test_a_branch_that_cannot_be_read_is_no_reason_to_stop(
     """It is said why."""
     (pushed / "feature_platform.toml").write_text('[git]\nrepository = "nowhere"\n')
     assert "cannot be compared with this folder: " in _told(pushed, capsys)
+
+
+def test_mistakes_of_the_commit_are_told(pushed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is not deployed because of them is no difference of the folder's making."""
+    (pushed / "featuresets" / "bad.yaml").write_text("featureset: bad\n")
+    for command in (("add", "featuresets"), ("commit", "-qm", "Broken")):
+        subprocess.run([*GIT, "-C", str(pushed), *command], check=True)
+    assert "(Broken): featuresets/bad.yaml:1:1: " in _told(pushed, capsys)
