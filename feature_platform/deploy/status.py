@@ -124,13 +124,13 @@ def statuses(world: Known, silent: Collection[str] = ()) -> list[FeatureSetStatu
         return list(pool.map(look.at, snapshots))
 
 
-def status(world: Known, snapshot: Snapshot) -> FeatureSetStatus:
-    """Return the state of one feature set.
+def status(world: Known, snapshot: Snapshot, silent: Collection[str] = ()) -> FeatureSetStatus:
+    """Return the state of one feature set; servers that are `silent` are not asked.
 
     Raises:
         WorldError: A server did not answer.
     """
-    return _Look.of(world, (), {snapshot.topic}).at(snapshot)
+    return _Look.of(world, silent, {snapshot.topic}).at(snapshot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

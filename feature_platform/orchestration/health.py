@@ -110,6 +110,11 @@ class Health:
         return should_run and self.job_state not in (*LIVING, SILENT)
 
     @property
+    def is_deployed(self) -> bool:
+        """Tell whether its job runs, and nobody is just replacing it."""
+        return self.wanted == "running" and self.job_state in LIVING and not self.changed_by
+
+    @property
     def wants_start(self) -> bool:
         """Tell whether something can be done about it without a person."""
         is_left = self.unswept and self.wanted == "running" and not self.changed_by

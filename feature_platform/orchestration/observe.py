@@ -1,21 +1,25 @@
 """Asks the servers how every deployed feature set is doing, its dead letters included."""
 
 from feature_platform.deploy.failures import gave_up
-from feature_platform.deploy.status import statuses
 from feature_platform.deploy.world import World
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.look import Report, look
 
 
-def observe(world: World) -> list[Health]:
-    """Return how every deployed feature set is doing, by name.
+def observe(world: World, report: Report) -> list[Health]:
+    """Return how every deployed feature set is doing, by name, as far as servers answer.
 
     Dead letters are counted by the jobs: no topic of theirs is read, whatever lies in it.
 
+    Args:
+        world: What is asked.
+        report: Told what could not be asked.
+
     Raises:
-        WorldError: A server does not answer.
+        WorldError: The registry does not answer.
     """
     starts_max = world.settings.flink.store_starts_max
     return [
         Health.of(status, gave_up=gave_up(status.snapshot, starts_max))
-        for status in statuses(world)
+        for status in look(world, report)
     ]

@@ -1,5 +1,7 @@
 """The sensor `jobs`: writes down how every job is doing, and starts again what should run."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from feature_platform.clock import SystemClock
@@ -47,28 +49,45 @@ def jobs_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
     for health in healths:
         if health.alert:
             context.log.error(health.alert)
-    return _result(tick)
-
-
-def _result(tick: Tick) -> dg.SensorResult:
-    observations = [
-        dg.AssetObservation(
-            live_key(seen.health.featureset),
-            metadata=metadata.live(
-                seen.health,
-                events_per_second=seen.events_per_second,
-                rows_per_second=seen.rows_per_second,
-            ),
-        )
-        for seen in tick.observations
-    ]
     requests = [_request(restart) for restart in tick.restarts]
     return dg.SensorResult(
         run_requests=requests or None,
         skip_reason=None if requests else tick.words,
         cursor=tick.cursor,
-        asset_events=observations,
+        asset_events=[*_observations(context, tick), *_deployed(context, platform, tick)],
     )
+
+
+def _observations(context: dg.SensorEvaluationContext, tick: Tick) -> Iterator[dg.AssetObservation]:
+    """Yield what is written down of each job; numbers that cannot be shown stop no other."""
+    for seen in tick.observations:
+        try:
+            yield dg.AssetObservation(
+                live_key(seen.health.featureset),
+                metadata=metadata.live(
+                    seen.health,
+                    events_per_second=seen.events_per_second,
+                    rows_per_second=seen.rows_per_second,
+                ),
+            )
+        except Exception as error:  # noqa: BLE001 (told as this feature set's)
+            context.log.warning("%s is not written down: %r", seen.health.featureset, error)
+
+
+def _deployed(
+    context: dg.SensorEvaluationContext, platform: Platform, tick: Tick
+) -> Iterator[dg.AssetMaterialization]:
+    """Yield what was deployed outside of Dagster, which does not know of it yet."""
+    for health in tick.deployed:
+        key = stream_key(health.featureset)
+        try:
+            last = context.instance.get_latest_materialization_event(key)
+            known = last.asset_materialization if last else None
+            if known is None or health.job_id not in str(known.metadata.get("job")):
+                done = platform.deployed(health.featureset)
+                yield dg.AssetMaterialization(key, metadata=metadata.deployed(done))
+        except Exception as error:  # noqa: BLE001 (told as this feature set's)
+            context.log.warning("%s: its deployment is not recorded: %r", health.featureset, error)
 
 
 def _request(restart: Restart) -> dg.RunRequest:

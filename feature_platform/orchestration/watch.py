@@ -36,6 +36,8 @@ class Seen:
     tried_ms: int = 0
     missing_ms: int = 0
     """Since when Flink does not know the job; 0 if it does."""
+    recorded: str = ""
+    """The job that is known to be recorded as a materialisation of `stream/<fs>`."""
 
     @property
     def retry_ms(self) -> int:
@@ -71,6 +73,8 @@ class Tick:
 
     observations: tuple[Observation, ...]
     restarts: tuple[Restart, ...]
+    deployed: tuple[Health, ...]
+    """Feature sets whose job is another one than was recorded, whoever deployed it."""
     words: str
     """How everything is, for the sensor's page."""
     cursor: str
@@ -88,13 +92,21 @@ def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> Tick:
     after: dict[str, Seen] = {}
     observations: list[Observation] = []
     restarts: list[Restart] = []
+    deployed: list[Health] = []
     words: list[str] = []
     for health in healths:
         seen = before.get(health.featureset)
         observation = _observe(health, seen, now_ms)
         observations += [observation] if observation else []
         present = _seen(health, seen, now_ms if observation else None)
-        present = replace(present, missing_ms=_missing_ms(health, seen, now_ms))
+        present = replace(
+            present,
+            missing_ms=_missing_ms(health, seen, now_ms),
+            recorded=seen.recorded if seen else "",
+        )
+        if health.is_deployed and health.job_id != present.recorded:
+            present = replace(present, recorded=health.job_id)
+            deployed.append(health)
         words.append(in_words(health))
         next_try_ms = _next_try_ms(present)
         if health.wants_start and now_ms < next_try_ms:
@@ -106,6 +118,7 @@ def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> Tick:
     return Tick(
         observations=tuple(observations),
         restarts=tuple(restarts),
+        deployed=tuple(deployed),
         words="; ".join(words)
         or "nothing is deployed; materialise an asset of `stream` to start it",
         cursor=json.dumps({name: asdict(seen) for name, seen in after.items()}),
@@ -113,8 +126,11 @@ def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> Tick:
 
 
 def read_cursor(cursor: str | None) -> Mapping[str, Seen]:
-    """Read what `watch` returned the tick before."""
-    return {name: Seen(**seen) for name, seen in json.loads(cursor or "{}").items()}
+    """Read what `watch` returned the tick before; one of another version counts for nothing."""
+    try:
+        return {name: Seen(**seen) for name, seen in json.loads(cursor or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        return {}
 
 
 def _observe(health: Health, seen: Seen | None, now_ms: int) -> Observation | None:

@@ -33,6 +33,14 @@ CHECKED = """
 query ($key: AssetKeyInput!, $check: String!) {
   assetCheckExecutions(assetKey: $key, checkName: $check, limit: 1) { status } }
 """
+RUNS = """
+query ($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 20) { ... on Runs {
+  results { status startTime endTime tags { key value } } } } }
+"""
+PARTITIONS = """
+query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  partitionKeys } } }
+"""
 TICKS = """
 query ($selector: SensorSelector!) { sensorOrError(sensorSelector: $selector) { ... on Sensor {
   sensorState { ticks(limit: 3) { skipReason } } } } }
@@ -108,6 +116,23 @@ class Page:
             return found if found in DONE else ""
 
         return until(status, f"run {run_id}")
+
+    def runs(self, job: str) -> list[str]:
+        """Return how the newest runs of a job ended."""
+        found = self.ask(RUNS, filter={"pipelineName": job})["runsOrError"]["results"]
+        return [run["status"] for run in found]
+
+    def partitions(self, *path: str) -> list[str]:
+        """Return an asset's partitions."""
+        keys: list[str] = self.ask(PARTITIONS, key={"path": path})["assetNodeOrError"][
+            "partitionKeys"
+        ]
+        return keys
+
+    def check_status(self, name: str, *path: str) -> str:
+        """Return how a check of an asset ended last; empty if it never ran."""
+        found = self.ask(CHECKED, key={"path": path}, check=name)["assetCheckExecutions"]
+        return str(found[0]["status"]) if found else ""
 
     def push_words(self) -> str:
         """Return what the newest ticks of the sensor `git_push` have said."""

@@ -97,6 +97,9 @@ class _FakePlatform(Platform):
     def restart(self, name: str, log: Callable[[str], None]) -> Deployment:
         return self._answer("restart", name, log)
 
+    def deployed(self, name: str) -> Deployment:
+        return self._answer("deployed", name, lambda _: None)
+
     def archive(self, name: str, log: Callable[[str], None]) -> Archived:
         WORLDS[int(self.project)].calls.append(("archive", name))
         log(f"archive {name}")

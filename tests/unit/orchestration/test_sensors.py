@@ -19,8 +19,8 @@ from feature_platform.errors import (
     SettingsError,
     StoreUnavailableError,
 )
-from feature_platform.orchestration import resources
-from feature_platform.orchestration.assets import broken_key
+from feature_platform.orchestration import metadata, resources
+from feature_platform.orchestration.assets import FEATURE_SET_TAG, broken_key
 from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.push import Memory, Pushed, Wanted
 from feature_platform.orchestration.push_record import read_record
@@ -30,7 +30,7 @@ from feature_platform.orchestration.push_sensor import (
     git_push,
     judge_commit,
 )
-from feature_platform.orchestration.resources import Platform
+from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.orchestration.sensors import (
     RESTART_TAG,
     jobs_sensor,
@@ -78,16 +78,24 @@ class World(Protocol):
         ...
 
 
-def _tick(world: World, *healths: Health, cursor: str | None = None) -> SensorExecutionData:
+def _tick(
+    world: World,
+    *healths: Health,
+    cursor: str | None = None,
+    instance: dg.DagsterInstance | None = None,
+) -> SensorExecutionData:
     world.healths = list(healths)
-    context = dg.build_sensor_context(cursor=cursor, resources={"platform": world.resource})
+    context = dg.build_sensor_context(
+        cursor=cursor,
+        resources={"platform": world.resource},
+        instance=instance or dg.DagsterInstance.ephemeral(),
+    )
     return jobs_sensor.evaluate_tick(context)
 
 
 def test_a_healthy_job_is_observed(world: World) -> None:
     """Numbers are numbers, so that the page can plot them."""
-    tick = _tick(world, _health("RUNNING"))
-    (observation,) = tick.asset_events
+    observation, _ = _tick(world, _health("RUNNING")).asset_events
     assert observation.asset_key == dg.AssetKey(["live", "engagement"])
     assert observation.metadata["lag"] == dg.MetadataValue.int(5)
     assert observation.metadata["dead_letters"] == dg.MetadataValue.int(2)
@@ -96,7 +104,7 @@ def test_a_healthy_job_is_observed(world: World) -> None:
 def test_what_a_job_tells_is_plotted(world: World) -> None:
     """Each of its metrics that is there, beside what is known without them."""
     told = JobMetrics({"fenced": 1.0, "state_hits": 3.0, "state_misses": 1.0, "dead_letters": 9.0})
-    (observation,) = _tick(world, replace(_health("RUNNING"), metrics=told)).asset_events
+    observation, _ = _tick(world, replace(_health("RUNNING"), metrics=told)).asset_events
     assert observation.metadata["fenced"] == dg.MetadataValue.float(1.0)
     assert observation.metadata["hot"] == dg.MetadataValue.float(0.75)
     assert observation.metadata["dead_letters"] == dg.MetadataValue.int(2)
@@ -106,11 +114,88 @@ def test_what_a_job_tells_is_plotted(world: World) -> None:
 def test_a_failure_and_a_refused_job_are_shown(world: World) -> None:
     """The metric of a fenced job ends with it."""
     health = replace(_health("RUNNING"), last_failure="a.b: boom", refused={"j0": "fenced"})
-    (observation,) = _tick(world, health).asset_events
+    observation, _ = _tick(world, health).asset_events
     assert observation.metadata["last_failure"] == dg.MetadataValue.text("a.b: boom")
     assert observation.metadata["refused_jobs"] == dg.MetadataValue.json({"j0": "fenced"})
     (request,) = _tick(world, replace(health, job_state="FAILED")).run_requests or ()
     assert "should run; it failed with a.b: boom" in request.tags[RESTART_TAG]
+
+
+def _made(tick: SensorExecutionData) -> list[dg.AssetMaterialization]:
+    return [each for each in tick.asset_events if isinstance(each, dg.AssetMaterialization)]
+
+
+def test_what_was_deployed_outside_of_dagster_is_recorded_once(world: World) -> None:
+    """`stream/<fs>` of what `fp apply` has deployed said that it was never materialised."""
+    first = _tick(world, _health("RUNNING"))
+    (made,) = _made(first)
+    assert made.asset_key == dg.AssetKey(["stream", "engagement"])
+    assert "/j1/" in str(made.metadata["job"].value)
+    assert _made(_tick(world, _health("RUNNING"), cursor=first.cursor)) == []
+
+
+def test_what_dagster_has_deployed_is_not_recorded_again(world: World) -> None:
+    """Its run has done so."""
+    instance = dg.DagsterInstance.ephemeral()
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(
+            dg.AssetKey(["stream", "engagement"]),
+            metadata={"job": dg.MetadataValue.url("http://x/#/job/running/j1/overview")},
+        )
+    )
+    assert _made(_tick(world, _health("RUNNING"), instance=instance)) == []
+    other = replace(_health("RUNNING"), job_id="j2")
+    assert len(_made(_tick(world, other, instance=instance))) == 1
+
+
+@pytest.mark.parametrize(
+    "health",
+    [
+        replace(_health("RUNNING"), changed_by="fp apply"),
+        replace(_health("FINISHED"), wanted="stopped"),
+        _health("FAILED"),
+    ],
+)
+def test_what_does_not_run_is_no_deployment(world: World, health: Health) -> None:
+    """Nor what is just being replaced."""
+    assert _made(_tick(world, health)) == []
+
+
+def test_a_deployment_that_cannot_be_recorded_loses_no_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sensor that raises loses what it had yielded."""
+
+    def fail(*_: object) -> Deployment:
+        msg = "no store"
+        raise StoreUnavailableError(msg)
+
+    monkeypatch.setattr(type(world.resource), "deployed", fail)
+    dead = replace(_health("FAILED"), featureset="users", job_id="j3")
+    tick = _tick(world, _health("RUNNING"), dead)
+    assert [request.tags[FEATURE_SET_TAG] for request in tick.run_requests or ()] == ["users"]
+    assert _made(tick) == []
+
+
+def test_an_observation_that_cannot_be_shown_loses_no_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of whatever a job may tell about itself."""
+
+    def fail(*_: object, **__: object) -> None:
+        msg = "not a number"
+        raise ValueError(msg)
+
+    monkeypatch.setattr(metadata, "live", fail)
+    dead = replace(_health("FAILED"), featureset="users", job_id="j3")
+    tick = _tick(world, _health("RUNNING"), dead)
+    assert len(tick.run_requests or ()) == 1
+
+
+@pytest.mark.parametrize("cursor", ["{", "[]", '{"engagement": {"nobody": 1}}', '"x"'])
+def test_a_cursor_of_another_version_is_none(world: World, cursor: str) -> None:
+    """A tick that fails over it would fail for ever."""
+    assert len(_tick(world, _health("FAILED"), cursor=cursor).run_requests or ()) == 1
 
 
 def test_an_idle_tick_says_why(world: World) -> None:
@@ -146,7 +231,9 @@ def test_what_is_dropped_on_the_way_stands_in_the_log(
     """Tables that went, or could not."""
     world.told = ("posts: tiles_posts_g1 was dropped, its grace time is over",)
     said: list[str] = []
-    context = dg.build_sensor_context(resources={"platform": world.resource})
+    context = dg.build_sensor_context(
+        resources={"platform": world.resource}, instance=dg.DagsterInstance.ephemeral()
+    )
     monkeypatch.setattr(context.log, "info", said.append)
     jobs_sensor.evaluate_tick(context)
     assert said[0] == world.told[0]
