@@ -89,6 +89,10 @@ class Memory:
     """Which verdict was told last."""
     refused: list[str] = field(default_factory=list)
     """What of the commit cannot be deployed, and why."""
+    words: str = ""
+    """The commit for a person."""
+    text: str = ""
+    """What was told of it."""
 
     @classmethod
     def read(cls, cursor: str | None) -> "Memory":
@@ -202,6 +206,8 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
         done="" if tries else text,
         told=verdict.key,
         refused=refused,
+        words=pushed.words,
+        text=verdict.text,
     )
     return Tick(
         launches=tuple(launches),
@@ -236,6 +242,16 @@ def _few(problems: Sequence[str]) -> list[str]:
     left = len(problems) - PROBLEMS_MAX
     more = [f"and {left:,} mistakes more: fp validate"] if left > 0 else []
     return [*problems[:PROBLEMS_MAX], *more]
+
+
+def done(memory: Memory) -> Tick:
+    """Return the tick of a commit of which nothing is left to do; its verdict is as it was."""
+    state: State = "failure" if ":failure:" in memory.told else "success"
+    verdict = Verdict(
+        commit=memory.commit, words=memory.words, state=state, text=memory.text or memory.done
+    )
+    words = f"nothing new was pushed since {memory.done}"
+    return Tick(launches=(), words=words, cursor=memory.write(), verdict=verdict)
 
 
 def idle(words: str, memory: Memory, *, trouble: bool = False) -> Tick:

@@ -8,7 +8,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import FEATURE_SET_TAG, broken_key, stream_key
-from feature_platform.orchestration.push import Launch, Memory, Tick, Verdict, decide, idle
+from feature_platform.orchestration.push import Launch, Memory, Tick, Verdict, decide, done, idle
 from feature_platform.orchestration.resources import Platform
 
 INTERVAL_S = 15
@@ -105,7 +105,7 @@ def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
     except FeaturePlatformError as error:
         return idle(str(error), memory, trouble=True)
     if pushed is None:
-        return idle(f"nothing new was pushed since {memory.done}", memory)
+        return done(memory)
     running = {
         run.tags.get(FEATURE_SET_TAG, "")
         for run in context.instance.get_runs(dg.RunsFilter(statuses=list(UNDER_WAY)))

@@ -55,8 +55,6 @@ REBUILT = FEATURE_SET.replace("COUNT(*)", "COUNT(page)").replace(
     "checkpoint_interval", "on_change: rebuild, checkpoint_interval"
 )
 EVENTS, PAGES = 30, 5
-DEPLOYMENT_MAX_MS = 60_000
-"""With Spark's checks in the same run it took more than two minutes."""
 STATUS = "sh -c 'echo $FP_STATE $FP_COMMIT >> statuses'"
 
 GIT = shutil.which("git") or "git"
@@ -147,9 +145,7 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
 
 def _deploy_by_button(page: Page) -> None:
     """Materialise the stream; Spark's checks are no part of that run."""
-    began_ms = SystemClock().now_ms()
     assert page.materialise("stream", NAME) == "SUCCESS"
-    assert SystemClock().now_ms() - began_ms < DEPLOYMENT_MAX_MS
     first = _deployed(page.settings)
     assert first is not None
     shown = page.entries("assetMaterializations", "stream", NAME)

@@ -12,6 +12,7 @@ from feature_platform.orchestration.push import (
     Tick,
     Wanted,
     decide,
+    done,
     left_to_do,
 )
 
@@ -185,6 +186,17 @@ def test_thousands_of_mistakes_are_told_in_a_few_words() -> None:
     told = tick(pushed(FIRST, problems=tuple(f"f.yaml:{line}:1: x" for line in range(10_000))))
     assert "and 9,980 mistakes more" in told.words
     assert len(told.cursor) < 5_000
+
+
+def test_a_commit_that_is_done_keeps_its_verdict() -> None:
+    """It is kept at each tick: a moment without a server would else be the last thing known."""
+    told = ("featuresets/x.yaml:7:3: no column",)
+    for head, state in ((pushed(FIRST, problems=told), "failure"), (pushed(FIRST), "success")):
+        last = tick(head)
+        again = done(after(last))
+        assert verdict(again) == (state, False)
+        assert again.verdict == last.verdict
+        assert after(again) == after(last)
 
 
 @pytest.mark.parametrize("cursor", ["", "{", "[]", '"x"', '{"tries": 3}', '{"nobody": 1}', "null"])

@@ -146,6 +146,15 @@ def test_a_branch_that_cannot_be_read_is_kept_for_fp_status(world: World) -> Non
     assert world.calls[-1] == ("keep", "the branch is gone")
 
 
+def test_what_is_known_of_a_push_is_kept_at_each_tick(world: World) -> None:
+    """After a tick that could not look, too."""
+    world.pushed = replace(_pushed(), wanted=())
+    first = _push_tick(world)
+    world.pushed = None
+    _push_tick(world, first.cursor)
+    assert world.calls[-1] == ("keep", "success")
+
+
 def test_a_repository_that_is_set_later_is_noticed(folder: Path) -> None:
     """The sensor runs in any case, and reads the settings at every tick."""
     assert git_push.default_status is dg.DefaultSensorStatus.RUNNING
