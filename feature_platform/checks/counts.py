@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from math import lcm
 
+import numpy as np
+
 from feature_platform.checks.scope import DAY_MS, Scope
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.partials import Row
+from feature_platform.rows.wire import Ints
 from feature_platform.store.base import TileKey
 from feature_platform.tiles.grid import floor_ms, format_duration
 from feature_platform.tiles.layout import EVENTS_ID
@@ -35,6 +38,20 @@ class Counts:
                 self._held[level, bucket] += row.counters.get(EVENTS_ID, 0)
             elif level == grid.lifetime_level:
                 self._held[level, 0] += row.counters.get(EVENTS_ID, 0)
+
+    def add_arrays(self, levels: Ints, starts_ms: Ints, events: Ints) -> None:
+        """Take in many entities' tiles: of each its level, start and number of events."""
+        grid = self._snapshot.layout.grid
+        for level in (*self._snapshot.layout.used_levels, grid.lifetime_level):
+            here = levels == level
+            is_lifetime = level == grid.lifetime_level
+            length_ms = 1 if is_lifetime else bucket_ms(grid.levels_ms[level])
+            buckets = starts_ms[here] - starts_ms[here] % length_ms
+            found, places = np.unique(0 * buckets if is_lifetime else buckets, return_inverse=True)
+            totals = np.zeros(len(found), dtype=np.int64)
+            np.add.at(totals, places, events[here])
+            for bucket, total in zip(found.tolist(), totals.tolist(), strict=True):
+                self._held[level, bucket] += total
 
     def compare(
         self, logged: Mapping[int, Mapping[int, int]], scope: Scope

@@ -7,8 +7,11 @@ person asks for.
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 
+import numpy as np
+
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.rows.wire import Ints, Mask
 from feature_platform.store.base import TileKey
 from feature_platform.tiles.layout import LayoutColumn
 
@@ -72,6 +75,17 @@ class Scope:
         if self.span and not self._is_inside(self.span, level, start_ms):
             return ()
         return self.expected.columns(level, start_ms, self.now_ms)
+
+    def mask(self, level: int, starts_ms: Ints, column: LayoutColumn | None) -> Mask:
+        """Tell of tiles of a level whether a column, or any, may be judged: `columns` at once."""
+        grid = self.snapshot.layout.grid
+        found = self.expected.mask(level, starts_ms, self.now_ms, column)
+        if self.span is None:
+            return found
+        if level == grid.lifetime_level:
+            return np.zeros(len(starts_ms), dtype=np.bool_)
+        ends_ms = starts_ms + grid.levels_ms[level]
+        return found & (starts_ms >= self.span.start_ms) & (ends_ms <= self.span.end_ms)
 
     def _is_inside(self, span: Span, level: int, start_ms: int) -> bool:
         grid = self.snapshot.layout.grid

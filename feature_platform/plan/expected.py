@@ -8,9 +8,13 @@ later. Checks, parity and repairs ask here, so that none of them takes such a ti
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from feature_platform.plan.layout import answers_window
 from feature_platform.plan.snapshot import Snapshot, since_of
+from feature_platform.rows.wire import Ints, Mask
 from feature_platform.tiles.layout import LayoutColumn
+from feature_platform.tiles.retention import Retention
 
 EXPIRY_MARGIN_MS = 600_000
 """Tiles whose time ends so soon may be gone on one side."""
@@ -21,6 +25,7 @@ class Expected:
     """Says of every tile of a feature set which of its columns can be expected to be whole."""
 
     snapshot: Snapshot
+    kept: Retention
     levels: Mapping[int, tuple[tuple[int, LayoutColumn], ...]]
     """By level, lifetime too: its columns, each with the start of the first tile that is whole."""
 
@@ -35,6 +40,7 @@ class Expected:
         layout = snapshot.layout
         return cls(
             snapshot=snapshot,
+            kept=snapshot.kept,
             levels={
                 level: tuple(
                     (ms + snapshot.max_future_ms if ms else 0, column)
@@ -55,9 +61,29 @@ class Expected:
             return ()
         return tuple(column for whole_ms, column in columns if start_ms >= whole_ms)
 
+    def mask(self, level: int, starts_ms: Ints, now_ms: int, column: LayoutColumn | None) -> Mask:
+        """Tell of many tiles of a level whether a column, or any, is whole: `columns` at once."""
+        whole = [
+            whole_ms
+            for whole_ms, found in self.levels.get(level, ())
+            if column is None or found.id == column.id
+        ]
+        if not whole:
+            return np.zeros(len(starts_ms), dtype=np.bool_)
+        if level == self.snapshot.layout.grid.lifetime_level:
+            return np.full(len(starts_ms), min(whole) == 0)
+        kept_ms = np.full(len(starts_ms), self.kept.kept_ms[level])
+        for step in reversed(self.kept.earlier[level]):
+            kept_ms[starts_ms < step.before_ms] = step.kept_ms
+        ends_ms = starts_ms + self.snapshot.layout.grid.levels_ms[level]
+        lasts = ends_ms + kept_ms - now_ms > EXPIRY_MARGIN_MS
+        known = starts_ms >= self.kept.unknown_before_ms
+        found: Mask = lasts & known & (starts_ms >= min(whole))
+        return found
+
     def lasts(self, level: int, start_ms: int, now_ms: int) -> bool:
         """Tell whether a closed tile surely has not expired yet, whichever layout wrote it."""
-        kept_ms = self.snapshot.kept.lasts_ms(level, start_ms)
+        kept_ms = self.kept.lasts_ms(level, start_ms)
         end_ms = start_ms + self.snapshot.layout.grid.levels_ms[level]
         return kept_ms is not None and end_ms + kept_ms - now_ms > EXPIRY_MARGIN_MS
 
@@ -77,7 +103,7 @@ class Expected:
 
     def shorter_before_ms(self, now_ms: int) -> int:
         """Return up to which start tiles are left out that the layout of today would keep."""
-        layout, kept = self.snapshot.layout, self.snapshot.kept
+        layout, kept = self.snapshot.layout, self.kept
         return max(
             (
                 before_ms

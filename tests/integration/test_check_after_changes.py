@@ -82,7 +82,7 @@ FORWARD: Mapping[str, Edits] = {
         ("views: {windows: [2h]}", "views: {windows: [2h, 1d]}"),
     ],
     "shorter windows, kept for a shorter time": [
-        ("keep: 3d", "keep: 10m"),
+        ("checkpoint_interval: 2s, keep: 3d", "checkpoint_interval: 3s, keep: 10m"),
         ("w: {windows: [1d, 7d]}", "w: {windows: [1d]}"),
     ],
     "a column less, one renamed, longer again": [
@@ -147,6 +147,7 @@ class Course:
 
     def assert_green(self, after: str) -> None:
         """Make sure that nothing right is called wrong, and that something was looked at."""
+        print(f"{self.world.clock.now_ms() / 1000:.1f} {after}")
         found = self.check()
         assert {each.check: each.status for each in found.results} == dict.fromkeys(
             ("count", "conservation", "parity", "decode", "freshness"), "green"
@@ -283,11 +284,19 @@ def _repair(course: Course) -> None:
 
 def _roll_back(course: Course) -> None:
     """A version that kept tiles for a shorter time is undone: what it let expire is not missed."""
-    course.edit([("keep: 5d", "keep: 1m"), ("[1d, 2d]", "[2h]")])
+    before = course.deployed
+    course.edit([("3s, keep: 5d", "2s, keep: 1m"), ("[1d, 2d]", "[2h]")])
     deploy(course.world, course.settings, course.name)
+    assert course.deployed.layout.retention_ms < before.layout.retention_ms
     course.send(EACH)
     course.assert_green("a version that is going to be undone")
     execute(make_rollback_plan(course.world, course.name), course.world)
-    course.edit([("keep: 1m", "keep: 5d"), ("[2h]}\n  views", "[1d, 2d]}\n  views")])
+    course.edit(
+        [
+            ("2s, keep: 1m", "3s, keep: 5d"),
+            ("watched: {windows: [2h]", "watched: {windows: [1d, 2d]"),
+        ]
+    )
+    assert course.deployed.column_since == before.column_since
     course.send(EACH)
     course.assert_green("a rollback")

@@ -57,6 +57,7 @@ CHANGES: dict[str, Edits] = {
     "a shorter window": [("[30m, 1d]", "[30m, 2h]")],
     "kept for longer": [("keep: 1h", "keep: 20d")],
     "kept for a shorter time": [("keep: 1h", "keep: 1m"), ("1d]", "2h]")],
+    "kept for a shorter time by another job": [("keep: 1h", "keep: 1m, parallelism: 2")],
     "a column more": [
         ("AS watch,", "AS watch, MAX(watch) AS longest,"),
         ("  views:", "  longest: {windows: [2h], lifetime: true}\n  views:"),
