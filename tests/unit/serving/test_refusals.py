@@ -17,6 +17,7 @@ from feature_platform.errors import (
 from feature_platform.serving import FeatureClient, Limits
 from feature_platform.serving.asked import Instant, contact
 from feature_platform.testing import Deployed
+from feature_platform.tiles.retention import Retention
 
 MINUTE_MS = 60_000
 NOW_MS = 1_700_000_040_000  # 22:14, a whole minute
@@ -30,6 +31,27 @@ def test_an_instant_out_of_reach_names_the_earliest(world: Deployed) -> None:
     assert prepared.get(["a"], at=earliest_ms).status == ("ok",)
     with pytest.raises(OutOfReachError, match="the earliest instant is 2023-11-14T20:14:00Z"):
         prepared.get(["a"], at=earliest_ms - 1)
+
+
+def test_tiles_of_before_a_longer_keep_are_out_of_reach_earlier(world: Deployed) -> None:
+    """They expire as the version that wrote them said; an instant that needs younger ones is fine.
+
+    A window that needs more than was kept then counts since the change, and says so.
+    """
+    layout = world.snapshot.layout
+    day_ms = 24 * 60 * MINUTE_MS
+    shorter = Retention.begun([max(0, ms - 90 * MINUTE_MS) for ms in layout.retention_ms])
+    kept = shorter.changed(layout.retention_ms, NOW_MS - 10 * MINUTE_MS)
+    world.registry.save(replace(world.snapshot, retention=kept))
+    prepared = world.client.prepare(["posts.views_1d"])
+    earliest_ms = NOW_MS - 30 * MINUTE_MS
+    assert prepared.get(["a"], at=earliest_ms).status == ("ok",)
+    with pytest.raises(OutOfReachError, match="the earliest instant is 2023-11-14T21:44:00Z"):
+        prepared.get(["a"], at=earliest_ms - 1)
+    shorter = Retention.begun([max(0, ms - day_ms) for ms in layout.retention_ms])
+    kept = shorter.changed(layout.retention_ms, NOW_MS - 10 * MINUTE_MS)
+    world.registry.save(replace(world.snapshot, retention=kept))
+    assert world.client.prepare(["posts.views_1d"]).get(["a"], at=earliest_ms).status == ("ok",)
 
 
 def test_the_future_is_out_of_reach(world: Deployed) -> None:
