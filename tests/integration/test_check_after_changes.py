@@ -147,7 +147,6 @@ class Course:
 
     def assert_green(self, after: str) -> None:
         """Make sure that nothing right is called wrong, and that something was looked at."""
-        print(f"{self.world.clock.now_ms() / 1000:.1f} {after}")
         found = self.check()
         assert {each.check: each.status for each in found.results} == dict.fromkeys(
             ("count", "conservation", "parity", "decode", "freshness"), "green"
