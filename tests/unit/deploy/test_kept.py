@@ -1,11 +1,17 @@
 """What the registry keeps of how long tiles were kept, over all that is done to a feature set."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import pytest
 
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan, make_rollback_plan
-from feature_platform.tiles.retention import Step
+from feature_platform.store.base import RowWrite, write_timestamp
+from feature_platform.testing.reference_rows import encode_row
+from feature_platform.tiles.retention import Retention, Step
 from tests.unit.deploy.conftest import EDIT
+from tests.unit.deploy.test_rebuild import GROWN, let_it_catch_up, write_views
 
 if TYPE_CHECKING:
     from tests.unit.deploy.conftest import Stage
@@ -118,3 +124,30 @@ def test_where_nobody_knows_where_it_ended_nothing_before_is_judged(stage: Stage
     assert not stage.deployed.earlier_sources
     levels = {str(level): stage.clock.now_ms() for level in (0, 1, 2, 6)}
     assert stage.deployed.column_since == {"0": levels, "1": levels}
+
+
+@pytest.mark.parametrize("is_longer", [True, False])
+def test_tiles_that_an_earlier_version_let_expire_are_no_difference(
+    stage: Stage, *, is_longer: bool
+) -> None:
+    """The new generation has them again: they were kept for a shorter time when it was younger."""
+    stage.topics.ends = {"post_events/0": 9}
+    stage.apply()
+    stage.run_to(1, 1, p0=9)
+    old, now_ms = stage.deployed, stage.clock.now_ms()
+    kept = Retention.begun([60_000 for _ in old.layout.retention_ms])
+    if is_longer:
+        kept = kept.changed(old.layout.retention_ms, now_ms)
+        stage.registry.save(replace(old, retention=kept))
+    write_views(stage, 1, 5)
+    let_it_catch_up(stage, 2, *GROWN)
+    write_views(stage, 2, 5)
+    row = RowWrite(
+        level=0,
+        start_ms=(now_ms - HOUR_MS) // 60_000 * 60_000,
+        payload=encode_row(old.layout, {old.layout.column("views").id: 3}),
+    )
+    stage.tiles.write("tiles_posts_g2", "7", [row], written=write_timestamp(1, 1))
+    error = stage.apply(*GROWN).error
+    assert (error is None) == is_longer
+    assert is_longer or "views of '7', 1m tile of " in str(error)

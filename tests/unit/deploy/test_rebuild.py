@@ -14,7 +14,6 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
 from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, RowWrite, write_timestamp
 from feature_platform.testing.reference_rows import encode_head, encode_row
-from feature_platform.tiles.retention import Retention
 from tests.unit.deploy.edits import ENTITY
 
 if TYPE_CHECKING:
@@ -289,30 +288,6 @@ def test_a_generation_that_differs_is_not_switched_to(stage: Stage) -> None:
     write_views(stage, 3, 6)
     assert stage.apply(*GROWN, accept_differences=True).error is None
     assert stage.deployed.generation == 3
-
-
-@pytest.mark.parametrize("is_longer", [True, False])
-def test_tiles_that_an_earlier_version_let_expire_are_no_difference(
-    stage: Stage, *, is_longer: bool
-) -> None:
-    """The new generation has them again: they were kept for a shorter time when it was younger."""
-    old, now_ms = stage.deployed, stage.clock.now_ms()
-    kept = Retention.begun([60_000 for _ in old.layout.retention_ms])
-    if is_longer:
-        kept = kept.changed(old.layout.retention_ms, now_ms)
-        stage.registry.save(replace(old, retention=kept))
-    write_views(stage, 1, 5)
-    let_it_catch_up(stage, 2, *GROWN)
-    write_views(stage, 2, 5)
-    row = RowWrite(
-        level=0,
-        start_ms=(now_ms - HOUR_MS) // 60_000 * 60_000,
-        payload=encode_row(old.layout, {old.layout.column("views").id: 3}),
-    )
-    stage.tiles.write("tiles_posts_g2", "7", [row], written=write_timestamp(1, 1))
-    error = stage.apply(*GROWN).error
-    assert (error is None) == is_longer
-    assert is_longer or "views of '7', 1m tile of " in str(error)
 
 
 def test_what_was_counted_since_the_backfill_is_no_difference(stage: Stage) -> None:
