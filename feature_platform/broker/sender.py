@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.admin import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from feature_platform.broker.clients import Clients
-from feature_platform.broker.security import librdkafka_properties
 from feature_platform.settings import KafkaSettings
 
 QUEUE_EVENTS_MAX = 100_000
@@ -149,11 +148,6 @@ class Pace:
         ahead = self._steps / self._rate - (self._now() - self._started)
         if ahead > 0:
             self._sleep(ahead)
-
-
-def client_properties(settings: KafkaSettings) -> dict[str, Any]:
-    """Return what every Kafka client is configured with."""
-    return librdkafka_properties(settings)
 
 
 def ensure_letters_topic(settings: KafkaSettings, topic: str, source: str) -> int:

@@ -78,13 +78,15 @@ def _maven(pom: Path, arguments: tuple[str, ...], java_home: Path) -> None:
         msg = f"Maven is needed, to fetch jars and to build the kernel. Install it with: {INSTALL}"
         raise ServerError(msg)
     command = [maven, "-q", "-B", "--strict-checksums", "-f", str(pom), *arguments]
+    # Whatever its settings ask for, but not the platform's passwords: plugins are others' code.
+    theirs = {name: value for name, value in os.environ.items() if not name.startswith("FP_")}
     run = subprocess.run(
         command,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        env={**os.environ, **java_environment(java_home)},
+        env={**theirs, **java_environment(java_home)},
     )
     if run.returncode:
         head = "\n".join(run.stdout.splitlines()[:OUTPUT_LINES_MAX])

@@ -11,7 +11,8 @@ import pytest
 from commands import fp
 from confluent_kafka import Producer
 
-from feature_platform.broker.sender import client_properties, ensure_topic
+from feature_platform.broker.security import librdkafka_properties
+from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import Topics
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import load_project
@@ -79,7 +80,7 @@ class Site:
     def send(self, *values: bytes, key: bytes | None = None) -> list[tuple[int, int]]:
         """Send records as they are; returns where they stand."""
         producer = Producer(
-            {**client_properties(self.settings.kafka), "message.max.bytes": 10_000_000}
+            {**librdkafka_properties(self.settings.kafka), "message.max.bytes": 10_000_000}
         )
         places: dict[int, tuple[int, int]] = {}
         for number, value in enumerate(values):
