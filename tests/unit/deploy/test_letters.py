@@ -1,12 +1,20 @@
 """Which dead letters are sent again: an event that counts anywhere is not counted twice."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from feature_platform.broker.letters import DeadLetter, Note, Replays
 from feature_platform.deploy.letters import Judge, Sent, select
+from feature_platform.deploy.start import begin
+from feature_platform.orchestration.observe import observe
 from feature_platform.registry.base import Epoch
+
+if TYPE_CHECKING:
+    from tests.unit.deploy.conftest import Stage
+else:
+    Stage = object
 
 LETTER = DeadLetter(
     place=(0, 7),
@@ -92,3 +100,20 @@ def test_the_new_offsets_are_told() -> None:
     """From the first to the last of each partition."""
     sent = Sent(places={(0, 7): (0, 40), (0, 9): (0, 43), (2, 1): (2, 5)})
     assert sent.ranges == {0: (40, 43), 2: (5, 5)}
+
+
+def test_refused_events_are_counted_by_cuts(stage: Stage) -> None:
+    """Status, and with it Dagster, tell what the last cut says, and ask no topic of letters."""
+    stage.apply()
+    stage.run_to(1, 5)
+    (before,) = observe(stage.world)
+    assert (before.dead_letters, before.letters_lost) == ({}, 0)
+    cut = stage.registry.last_cut("posts", 1)
+    assert cut is not None
+    letters = {"not_json": 7, "bad_text": 2, "_lost": 3}
+    stage.registry.record_cut("posts", 1, replace(cut, label=6, letters=letters))
+    (after,) = observe(stage.world)
+    assert (after.dead_letters, after.letters_lost) == ({"bad_text": 2, "not_json": 7}, 3)
+    facts = after.to_json()
+    assert (facts["dead_letters"], facts["dead_letters_lost"]) == (9, 3)
+    assert begin(stage.world, stage.deployed, "store").fields.letters == letters
