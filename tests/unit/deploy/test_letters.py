@@ -106,13 +106,13 @@ def test_refused_events_are_counted_by_cuts(stage: Stage) -> None:
     """Status, and with it Dagster, tell what the last cut says, and ask no topic of letters."""
     stage.apply()
     stage.run_to(1, 5)
-    (before,) = observe(stage.world)
+    (before,) = observe(stage.world, lambda _: None)
     assert (before.dead_letters, before.letters_lost) == ({}, 0)
     cut = stage.registry.last_cut("posts", 1)
     assert cut is not None
     letters = {"not_json": 7, "bad_text": 2, "_lost": 3}
     stage.registry.record_cut("posts", 1, replace(cut, label=6, letters=letters))
-    (after,) = observe(stage.world)
+    (after,) = observe(stage.world, lambda _: None)
     assert (after.dead_letters, after.letters_lost) == ({"bad_text": 2, "not_json": 7}, 3)
     facts = after.to_json()
     assert (facts["dead_letters"], facts["dead_letters_lost"]) == (9, 3)
