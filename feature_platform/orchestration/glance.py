@@ -11,12 +11,13 @@ from feature_platform.broker.topics import Topics
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.failures import gave_up
 from feature_platform.deploy.flink import FlinkRest
-from feature_platform.deploy.status import FLINK, KAFKA, statuses
+from feature_platform.deploy.status import FLINK, KAFKA
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.local.last_done import last_done
 from feature_platform.local.status import ServerStatus
 from feature_platform.local.supervisor import read_state, supervisor_state
 from feature_platform.orchestration.health import Health
+from feature_platform.orchestration.look import Report, look
 from feature_platform.orchestration.push_record import read_record
 from feature_platform.orchestration.verdict import (
     Level,
@@ -135,7 +136,8 @@ def _find(settings: Settings, servers: Sequence[ServerStatus], clock: Clock) -> 
                 cluster=FlinkRest(settings.flink.rest_url),
                 topics=_Ends(Topics(settings.kafka)),
             )
-            healths = _healths(settings, known, silent)
+            untold: list[str] = []
+            healths = _healths(settings, known, silent, untold.append)
             deployed = {health.featureset for health in healths}
             leases = {lease.name: lease.holder for lease in registry.leases()}
             names = [*registry.begun(), *leases]
@@ -147,6 +149,7 @@ def _find(settings: Settings, servers: Sequence[ServerStatus], clock: Clock) -> 
                     if name not in deployed and "." not in name
                 },
                 isolation=Isolation.of(connection).in_words(settings.store),
+                problem="; ".join(map(without_itself, untold)),
             )
     except FeaturePlatformError as error:
         return Found(problem=f"feature sets are not known: {without_itself(str(error))}")
@@ -157,11 +160,13 @@ def without_itself(text: str) -> str:
     return "; ".join(part for part in text.split("; ") if "`fp status`" not in part)
 
 
-def _healths(settings: Settings, known: _Known, silent: Sequence[str]) -> list[Health]:
+def _healths(
+    settings: Settings, known: _Known, silent: Sequence[str], report: Report
+) -> list[Health]:
     starts_max = settings.flink.store_starts_max
     return [
         Health.of(status, gave_up=gave_up(status.snapshot, starts_max))
-        for status in statuses(known, silent)
+        for status in look(known, report, silent)
     ]
 
 

@@ -7,25 +7,25 @@ that one alone.
 
 from collections.abc import Callable, Sequence
 
-from feature_platform.deploy.status import FLINK, KAFKA, FeatureSetStatus, status, statuses
-from feature_platform.deploy.world import World
+from feature_platform.deploy.status import FLINK, KAFKA, FeatureSetStatus, Known, status, statuses
 from feature_platform.errors import BrokerUnavailableError, WorldError
 from feature_platform.plan.snapshot import Snapshot
 
 Report = Callable[[str], None]
 
 
-def look(world: World, report: Report) -> list[FeatureSetStatus]:
+def look(world: Known, report: Report, known_silent: Sequence[str] = ()) -> list[FeatureSetStatus]:
     """Return the state of everything deployed, by name.
 
     Args:
         world: What is asked.
         report: Told what could not be asked, and why.
+        known_silent: Servers that are known not to answer: they are not asked.
 
     Raises:
         StoreUnavailableError: The registry did not answer: nothing is known.
     """
-    silent: list[str] = []
+    silent = list(known_silent)
     while True:
         try:
             return statuses(world, silent)
@@ -37,7 +37,7 @@ def look(world: World, report: Report) -> list[FeatureSetStatus]:
             report(f"{server} is not asked at this tick: {error}")
 
 
-def _who(world: World, error: Exception, silent: Sequence[str]) -> str:
+def _who(world: Known, error: Exception, silent: Sequence[str]) -> str:
     """Return the server that does not answer; empty if it is something else."""
     if isinstance(error, BrokerUnavailableError):
         return "" if KAFKA in silent else KAFKA
@@ -49,13 +49,13 @@ def _who(world: World, error: Exception, silent: Sequence[str]) -> str:
     return ""
 
 
-def _each_alone(world: World, silent: Sequence[str], report: Report) -> list[FeatureSetStatus]:
+def _each_alone(world: Known, silent: Sequence[str], report: Report) -> list[FeatureSetStatus]:
     found = (_alone(world, snapshot, silent, report) for snapshot in world.registry.snapshots())
     return [item for item in found if item]
 
 
 def _alone(
-    world: World, snapshot: Snapshot, silent: Sequence[str], report: Report
+    world: Known, snapshot: Snapshot, silent: Sequence[str], report: Report
 ) -> FeatureSetStatus | None:
     try:
         return status(world, snapshot, silent)

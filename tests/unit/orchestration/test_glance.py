@@ -1,6 +1,6 @@
 """One look at everything shows what is known, as far as servers answer."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from feature_platform.local.last_done import last_done, record
 from feature_platform.local.status import ServerStatus, server_status
 from feature_platform.orchestration import glance as module
 from feature_platform.orchestration.glance import Glance, glance, without_itself
+from feature_platform.orchestration.look import Report
 from feature_platform.orchestration.verdict import of_event_log
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import Settings, load_settings
@@ -121,6 +122,23 @@ def test_an_error_is_told_once_and_does_not_point_back(
     )
     error = ServerError("Flink at x does not answer: y; see `fp status`, then `fp up`")
     assert without_itself(str(error)) == "Flink at x does not answer: y"
+
+
+def test_one_odd_feature_set_hides_no_other(
+    settings: Settings, registry: MemoryRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is named, and so is what cannot be asked of it."""
+
+    def look(_: object, report: Report, silent: Sequence[str]) -> list[object]:
+        assert list(silent) == ["kafka"]
+        report("odd cannot be looked at: KeyError: 'x'; see `fp status`")
+        return []
+
+    registry.save_progress("other", "{}")
+    monkeypatch.setattr(module, "look", look)
+    seen = glance(settings, _up(settings, kafka="does not answer within 1.8 s"))
+    assert seen.found.problem == "odd cannot be looked at: KeyError: 'x'"
+    assert "feature set other" in _words(seen)
 
 
 def test_what_was_done_last_is_read(settings: Settings) -> None:
