@@ -1,12 +1,16 @@
 """Printing a plan for people: what becomes of every feature, and the stages of `apply`."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import assert_never
 
 from feature_platform.clock import to_iso
+from feature_platform.definition.ranges import LONG_DIGITS, LONG_MAX
+from feature_platform.definition.source import parse_type
 from feature_platform.plan.compare import NOW_MS, Kind, NameVerdict
 from feature_platform.plan.costs import Costs
 from feature_platform.plan.planner import Plan
+from feature_platform.plan.snapshot import DeployedFeature
 from feature_platform.plan.stages import (
     AllocateIds,
     AwaitCaughtUp,
@@ -39,7 +43,7 @@ from feature_platform.plan.stages import (
     TakeLease,
 )
 from feature_platform.tiles.grid import format_duration
-from feature_platform.tiles.layout import EVENTS_COLUMN
+from feature_platform.tiles.layout import EVENTS_COLUMN, is_beyond
 from feature_platform.tiles.size import TEXT_BYTES_MAX
 from feature_platform.words import counted
 
@@ -94,6 +98,7 @@ def explain(plan: Plan) -> str:
     lines += [f"  because {reason}" for reason in plan.change.reasons]
     same = plan.change.kind in SAME
     lines += [] if same else _verdict_lines(plan.verdicts)
+    lines += [] if same or plan.target is None else _range_lines(plan.target.features)
     lines += _cost_lines(plan.costs, same=same) if plan.costs else []
     lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
     return "\n".join(lines)
@@ -207,6 +212,42 @@ def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:
         f"{f' ({why})' if why else ''}"
         for (verdict, since_ms, why), items in groupby(ordered, key=_group)
     ]
+
+
+def _range_lines(features: Sequence[DeployedFeature]) -> list[str]:
+    """Say how large a value may be that is summed with digits after the point."""
+    summed = [
+        feature
+        for feature in features
+        if feature.aggregate in {"sum", "avg"} and _has_range(feature)
+    ]
+    ordered = sorted(summed, key=_range)
+    return [
+        f"  {', '.join(feature.name for feature in members)}: {_range_words(*key)}"
+        for key, members in groupby(ordered, key=_range)
+    ]
+
+
+def _has_range(feature: DeployedFeature) -> bool:
+    """Tell whether values of the type may be too large for a sum of the feature's scale."""
+    kind = parse_type(feature.value_type)
+    digits = kind.precision - kind.scale + feature.scale
+    return kind.name == "DOUBLE" or (kind.name == "DECIMAL" and digits > LONG_DIGITS)
+
+
+def _range(feature: DeployedFeature) -> tuple[int, bool]:
+    return feature.scale, any(is_beyond(column) for column in feature.columns)
+
+
+def _range_words(scale: int, shows: bool) -> str:
+    most = f"{LONG_MAX / 10**scale:.1e}".replace("e+0", "e").replace("e+", "e")
+    digits = "1 digit" if scale == 1 else f"{scale} digits"
+    beyond = (
+        "while a larger one is in the window there is no value"
+        if shows
+        else "an event with a larger one is a dead letter"
+    )
+    return f"sums keep {digits} after the point: one value up to {most}; {beyond}"
 
 
 def _since(since_ms: int) -> str:

@@ -64,7 +64,12 @@ sql: |
          LAST_VALUE(span)                             AS span,
          LAST_VALUE(price)                            AS last_price,
          LAST_N(user_id, 20)                          AS recent_users,
-         LAST_N(action, 5) FILTER (WHERE watch_ms > 100) AS recent_actions
+         LAST_N(action, 5) FILTER (WHERE watch_ms > 100) AS recent_actions,
+         SUM(user_id)                                 AS user_sum,
+         AVG(user_id * watch_ms)                      AS mean_product,
+         SUM(score * watch_ms)                        AS weighted,
+         LAST_VALUE(LOWER(UPPER(action)))             AS folded,
+         COUNT(*) FILTER (WHERE UPPER(action) < LOWER(span)) AS before
   FROM cleaned
   GROUP BY post_id
 features:
@@ -90,7 +95,48 @@ features:
   last_price:     latest
   recent_users:   latest
   recent_actions: latest
+  user_sum:       {{windows: [30m], lifetime: true}}
+  mean_product:   {{windows: [2h]}}
+  weighted:       {{windows: [2h], scale: 3}}
+  folded:         latest
+  before:         {{windows: [30m]}}
 settings: {{parallelism: 2, checkpoint_interval: 5s, flush_interval: 1s, state_ttl: 1m, keep: 6h}}
+"""
+
+LARGE = """
+featureset: {name}
+description: Sums that leave int64, and values that no sum can hold.
+owner: tests
+entity: post_id
+source: {name}
+sql: |
+  SELECT post_id,
+         COUNT(*)                                  AS events,
+         SUM(user_id)                              AS users,
+         AVG(user_id)                              AS mean_user,
+         SUM(user_id) FILTER (WHERE watch_ms > 0)  AS some_users,
+         SUM(score)                                AS score,
+         AVG(score)                                AS mean_score,
+         SUM(price)                                AS price,
+         SUM(user_id * watch_ms)                   AS product,
+         SUM(score * score)                        AS square,
+         SUM(CASE WHEN muted THEN score ELSE 0 END) AS muted_score,
+         SUM(COALESCE(ABS(user_id), 1))            AS distance
+  FROM {name}
+  GROUP BY post_id
+features:
+  events:      {{windows: [30m], lifetime: true}}
+  users:       {{windows: [30m], lifetime: true}}
+  mean_user:   {{windows: [2h], lifetime: true}}
+  some_users:  {{windows: [2h]}}
+  score:       {{windows: [30m, 2h], lifetime: true, scale: 9}}
+  mean_score:  {{windows: [2h], scale: 2}}
+  price:       {{windows: [2h], lifetime: true, scale: 9}}
+  product:     {{windows: [5m], lifetime: true}}
+  square:      {{windows: [2h], scale: 4}}
+  muted_score: {{windows: [30m], scale: 9}}
+  distance:    {{lifetime: true}}
+settings: {{checkpoint_interval: 5s, flush_interval: 1s, state_ttl: 1m, keep: 6h}}
 """
 
 
@@ -103,7 +149,13 @@ def files(name: str, definition: str = EVERYTHING) -> Mapping[str, str]:
 
 
 def random_events(
-    featureset: FeatureSet, count: int, *, entities: int, hours: int, seed: int
+    featureset: FeatureSet,
+    count: int,
+    *,
+    entities: int,
+    hours: int,
+    seed: int,
+    extreme: float = 0.001,
 ) -> list[RawEvent]:
     """Draw events of the last hours, bad ones among them, in as many partitions as a topic has."""
     mix = Mix(
@@ -112,5 +164,6 @@ def random_events(
         end_ms=SystemClock().now_ms(),
         span_ms=hours * HOUR_MS,
         partitions=PARTITIONS,
+        extreme=extreme,
     )
     return list(generate_events(featureset.source, "post_id", mix, seed=seed))

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from everything import EVERYTHING, SOURCE
+from everything import EVERYTHING, LARGE, SOURCE
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit, rand
@@ -113,6 +114,32 @@ def test_every_row_equals_the_oracle(
     assert sorted(wrong)[:10] == [], f"{len(wrong)} of {len(expected)} rows differ"
 
 
+def test_sums_beyond_int64_equal_the_oracle(spark: SparkSession, tmp_path: Path) -> None:
+    """Halves of large sums, values that no sum holds, and those that are counted instead."""
+    (tmp_path / "sources").mkdir()
+    (tmp_path / "sources" / "large.yaml").write_text(SOURCE.format(name="large"))
+    (tmp_path / "large.yaml").write_text(LARGE.format(name="large"))
+    featureset = load_project(tmp_path).checked().featuresets["large"]
+    layout = snapshot_of(featureset).layout
+    spec = job_definition(featureset, layout)
+    mix = replace(MIX, count=4_000, entities=40, extreme=0.2)
+    raw = list(generate_events(featureset.source, featureset.entity, mix, seed=SEED))
+    write_records(tmp_path / "large.parquet", raw)
+    records = spark.read.parquet(str(tmp_path / "large.parquet"))
+
+    rows = collected(tile_rows(spark, partials(spark, parse(spark, records, spec), spec), spec))
+
+    oracle = Oracle(featureset, layout, raw)
+    letters = [letter.reason for letter in oracle.dead_letters]
+    assert letters.count("beyond_sum") > 50
+    assert rows == dict(expected_rows(oracle))
+    served = [oracle.served(entity, END_MS) for entity in oracle.entities]
+    totals = [values["users_lifetime"] for values in served]
+    assert any(isinstance(total, int) and abs(total) > 2**63 for total in totals)
+    assert any(values["product_lifetime"] is None for values in served)
+    assert parse(spark, records, spec, strict=True).count() == len(raw) - len(letters)
+
+
 @pytest.mark.parametrize(("files", "shuffles", "groups"), [(1, 3, 2), (7, 1, 10_000_000)])
 def test_how_the_input_is_split_changes_nothing(
     spark: SparkSession,
@@ -182,7 +209,17 @@ def test_what_cannot_be_read_any_more_is_told(
         ("FP_SORTABLE(CAST(NULL AS DOUBLE))", None),
         ("CAST(FP_FINITE(-0.0D) AS STRING)", "0.0"),
         ("FP_FINITE(1e308D * 10)", None),
-        ("9223372036854775807 + CAST(x AS BIGINT)", -9223372036854775808),
+        ("FP_ADD(9223372036854775807, CAST(x AS BIGINT))", None),
+        ("FP_SUBTRACT(CAST(-9223372036854775808 AS BIGINT), x)", None),
+        ("FP_MULTIPLY(4611686018427387904, -2 * x)", -9223372036854775808),
+        ("FP_NEGATE(x)", -1),
+        ("FP_ABS(-x)", 1),
+        ("FP_HIGH(9223372036854775807)", 2147483648),
+        ("FP_HIGH(-2147483648L)", 0),
+        ("FP_ADD(CAST(NULL AS BIGINT), x)", None),
+        ("FP_UPPER('straße')", "STRAßE"),
+        ("FP_COMPARE('\U0001f389', '\uffff') > 0", True),
+        ("FP_LOWER(CAST(NULL AS STRING))", None),
     ],
 )
 def test_functions_of_a_row(functions: SparkSession, sql: str, value: object) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
-from everything import PARTITIONS, files, random_events
+from everything import EVERYTHING, LARGE, PARTITIONS, files, random_events
 from judge import assert_equal, dead_letters, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
@@ -20,16 +20,26 @@ SEED = 20_260
 
 
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("definition", "count", "extreme"),
+    [(EVERYTHING, EVENTS, 0.001), (LARGE, EVENTS // 20, 0.2)],
+    ids=["everything", "large"],
+)
 def test_everything_stored_and_served_equals_the_recount(
     project: Callable[[Mapping[str, str]], Settings],
     submitter: Submitter,
+    definition: str,
+    count: int,
+    extreme: float,
 ) -> None:
     """Random events, bad ones among them, give the oracle's rows, byte for byte, and values."""
     name = f"everything_{uuid4().hex[:6]}"
-    settings = project(files(name))
+    settings = project(files(name, definition))
     featureset = load(settings).featuresets[name]
-    events = random_events(featureset, EVENTS, entities=ENTITIES, hours=2, seed=SEED)
-    half = EVENTS // 2
+    events = random_events(
+        featureset, count, entities=ENTITIES, hours=2, seed=SEED, extreme=extreme
+    )
+    half = count // 2
     with open_world(settings, submitter) as world:
         assert ensure_topic(settings.kafka, name) == PARTITIONS
         produce(settings, name, events[:half])  # A backlog ...

@@ -28,6 +28,12 @@ FORWARD: dict[str, tuple[tuple[str, str], ...]] = {
     "lifetime_added": (("watch_ms: {windows: [1d]}", "watch_ms: {windows: [1d], lifetime: true}"),),
     "expression_edited": (("action = 'view'", "action IN ('view', 'replay')"),),
     "filter_on_all_rows": (("FROM post_events", "FROM post_events WHERE language <> 'x'"),),
+    "sum_of_double": (
+        ("watch_ms: BIGINT", "watch_ms: DOUBLE"),
+        ("AVG(watch_ms) AS mean", "AVG(watch_ms * 2.5) AS mean"),
+        ("watch_ms: {windows: [1d]}\n  mean", "watch_ms: {windows: [1d], scale: 9}\n  mean"),
+        ("mean_watch_ms: {windows: [1d]}", "mean_watch_ms: {windows: [1d], scale: 1}"),
+    ),
     "kind_changed": (("SUM(watch_ms) AS watch_ms", "MAX(watch_ms) AS watch_ms"),),
     "column_added": (
         (
