@@ -67,8 +67,23 @@ public final class Texts {
 
   private static String mapped(
       String text, int from, Map<Integer, Integer> letters, char first, char last, int added) {
-    StringBuilder made = new StringBuilder(text.length()).append(text, 0, from);
-    for (int i = from; i < text.length(); ) {
+    char[] made = text.toCharArray();
+    for (int i = from; i < made.length; i++) {
+      char letter = made[i];
+      if (letter > 0x7F) {
+        return mappedAll(text, letters, first, last, added);
+      }
+      if (letter >= first && letter <= last) {
+        made[i] = (char) (letter + added);
+      }
+    }
+    return new String(made);
+  }
+
+  private static String mappedAll(
+      String text, Map<Integer, Integer> letters, char first, char last, int added) {
+    StringBuilder made = new StringBuilder(text.length());
+    for (int i = 0; i < text.length(); ) {
       int letter = text.codePointAt(i);
       i += Character.charCount(letter);
       if (letter > 0x7F) {
