@@ -1,7 +1,7 @@
 # The one runner: people and continuous integration use these targets and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check chaos chaos-model fmt golden bench up down clean java
+.PHONY: help setup demo test check engines chaos chaos-model fmt golden bench up down clean java
 
 BIN := .venv/bin
 UV = $(or $(shell command -v uv),.tools/bin/uv)
@@ -9,6 +9,8 @@ UV = $(or $(shell command -v uv),.tools/bin/uv)
 OFFLINE = $(shell [ kernel/target/.fetched -nt kernel/pom.xml ] && echo -o)
 # How many tests at a time use the servers, which they share.
 WORKERS ?= 2
+# How many draws engines makes.
+SEEDS ?= 10
 # How many schedules chaos-model runs; its six properties share them.
 SCHEDULES ?= 100000
 MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B --strict-checksums $(OFFLINE) -f kernel/pom.xml
@@ -39,6 +41,11 @@ check: setup ## what a pull request needs: lint, format, types, fast tests; no s
 java: setup ## build the kernel and run its tests
 	$(MVN) verify
 	@touch kernel/target/.fetched
+
+engines: setup ## both engines and the oracle on thousands of drawn expressions, SEEDS (10) times 300
+	for seed in $$(seq 1 $(SEEDS)); do \
+		RING_SEED=$$seed RING_EXPRESSIONS=300 $(BIN)/pytest -q -n 0 -k random tests/unit/definition/test_engines_agree.py || exit 1; \
+	done
 
 chaos-model: setup ## the kernel between faked failures, SCHEDULES (100,000) random ones, and every rule switched off
 	$(MVN) test -Dtest='ExactnessModelTest,BrokenRulesTest,SweepModelTest,RareRules' -Djqwik.tries=$$(( $(SCHEDULES) / 6 ))

@@ -130,14 +130,23 @@ def test_sums_beyond_int64_equal_the_oracle(spark: SparkSession, tmp_path: Path)
     rows = collected(tile_rows(spark, partials(spark, parse(spark, records, spec), spec), spec))
 
     oracle = Oracle(featureset, layout, raw)
-    letters = [letter.reason for letter in oracle.dead_letters]
-    assert letters.count("beyond_sum") > 50
+    beyond = {
+        (letter.partition, letter.offset)
+        for letter in oracle.dead_letters
+        if letter.reason == "beyond_sum"
+    }
+    assert len(beyond) > 50
     assert rows == dict(expected_rows(oracle))
     served = [oracle.served(entity, END_MS) for entity in oracle.entities]
     totals = [values["users_lifetime"] for values in served]
     assert any(isinstance(total, int) and abs(total) > 2**63 for total in totals)
     assert any(values["product_lifetime"] is None for values in served)
-    assert parse(spark, records, spec, strict=True).count() == len(raw) - len(letters)
+    # What was readable when it was archived is so still: this reason is of the feature set.
+    write_records(
+        tmp_path / "beyond.parquet", [e for e in raw if (e.partition, e.offset) in beyond]
+    )
+    refused = spark.read.parquet(str(tmp_path / "beyond.parquet"))
+    assert parse(spark, refused, spec, strict=True).count() == 0
 
 
 @pytest.mark.parametrize(("files", "shuffles", "groups"), [(1, 3, 2), (7, 1, 10_000_000)])
