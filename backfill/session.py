@@ -45,6 +45,11 @@ FIXED: Mapping[str, str] = {
     "spark.sql.parser.doubleQuotedIdentifiers": "false",
 }
 """What rows and safety rest on: no option may say otherwise."""
+MEANINGS = tuple(
+    f"spark.sql.{family}"
+    for family in ("ansi.", "decimalOperations.", "legacy.", "parser.", "session.", "variable.")
+)
+"""Families of options that say what SQL means."""
 
 
 def open_session(
@@ -88,8 +93,14 @@ def open_session(
 
 def _refuse_fixed(options: Mapping[str, str]) -> None:
     for name, value in options.items():
-        fixed = FIXED.get(name, value)
-        if value.strip().lower() != fixed.lower():
+        fixed = FIXED.get(name)
+        if fixed is None and name.startswith(MEANINGS):
+            msg = (
+                f"[spark.options] sets {name}, which may give SQL another meaning than in the "
+                "stream; remove this option"
+            )
+            raise SettingsError(msg)
+        if fixed is not None and value.strip().lower() != fixed.lower():
             msg = (
                 f"[spark.options] sets {name} = {value!r}, but rows are the same as the stream's "
                 f"only with {fixed!r}; remove this option"

@@ -266,7 +266,8 @@ def _begun_names(
 ) -> dict[str, _Begun]:
     """Return for each served name since when the stored tiles answer it; of a new one only."""
     known = served_names(old) if old else ()
-    stored = [column for column in deployed.layout.columns if column.name in feature.columns]
+    telling = {name for name in feature.columns if not completes(name)}
+    stored = [column for column in deployed.layout.columns if column.name in telling]
     windows = dict(zip(feature.served_names, feature.windows_ms, strict=False))
     return {
         name: _Begun()

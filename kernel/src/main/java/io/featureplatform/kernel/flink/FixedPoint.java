@@ -12,8 +12,26 @@ import org.apache.flink.table.functions.ScalarFunction;
 public final class FixedPoint extends ScalarFunction {
   private static final long serialVersionUID = 1L;
 
-  /** Called by the SQL for each event. */
+  private transient boolean known;
+  private transient long bits;
+  private transient int digits;
+  private transient Long fixed;
+
+  /**
+   * Called by the SQL for each event, and several times in a row for the same value: by a sum, its
+   * high halves and its count.
+   */
   public Long eval(@DataTypeHint(inputGroup = InputGroup.ANY) Object value, Integer scale) {
-    return value == null ? null : WholeNumbers.fixed(value, scale);
+    if (!(value instanceof Double real)) {
+      return value == null ? null : WholeNumbers.fixed(value, scale);
+    }
+    long newBits = Double.doubleToRawLongBits(real);
+    if (!known || newBits != bits || digits != scale) {
+      known = true;
+      bits = newBits;
+      digits = scale;
+      fixed = WholeNumbers.fixed((double) real, scale);
+    }
+    return fixed;
   }
 }
