@@ -30,7 +30,7 @@ public final class FixedPoint extends ScalarFunction {
       known = true;
       bits = newBits;
       digits = scale;
-      fixed = WholeNumbers.fixed((double) real, scale);
+      fixed = WholeNumbers.fixed((double) real, digits);
     }
     return fixed;
   }
