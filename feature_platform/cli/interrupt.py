@@ -77,11 +77,11 @@ class Walked:
         self._plan, self._stages = plan, []
 
     def report(self, text: str) -> None:
-        """Tell a person what is done, and note it if it is a stage."""
-        message(f"  {text}")
+        """Note a stage, then tell a person: whoever reads of it and interrupts, means it."""
         rest = self._plan.stages[len(self._stages) :] if self._plan else ()
         if rest and describe(rest[0]) in text:
             self._stages.append(rest[0])
+        message(f"  {text}")
 
     def end(self) -> None:
         """Note that the plan was walked."""
