@@ -9,6 +9,11 @@ from feature_platform.tiles.layout import Carrier, Kind
 TypeName = Literal["BIGINT", "INT", "DOUBLE", "DECIMAL", "STRING", "BOOLEAN", "TIMESTAMP"]
 Aggregate = Literal["count", "sum", "avg", "min", "max", "first", "last", "last_n"]
 OnChange = Literal["forward", "rebuild"]
+TimeUnit = Literal["s", "ms", "us", "ns"]
+
+MAX_PAST_MS = 7_300 * 86_400_000
+"""How old an event may be when the source does not say: longer than any window, and no time since
+1970 in seconds or milliseconds is taken for one of the other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +40,9 @@ class Source:
     max_future_ms: int
     columns: tuple[tuple[str, ColumnType], ...]
     """Name and type in the order of the file."""
+    event_time_unit: TimeUnit = "ms"
+    """What a number in the event time column counts since 1970."""
+    max_past_ms: int = MAX_PAST_MS
     description: str = ""
     file: str = ""
 
@@ -108,6 +116,8 @@ class FeatureSet:
     owner: str
     entity: str
     source: Source
+    reads: tuple[tuple[str, ColumnType], ...]
+    """The columns of the source that the query reads, entity and event time among them, by name."""
     sql: str
     """As written."""
     flink_sql: str

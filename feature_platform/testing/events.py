@@ -12,6 +12,8 @@ from feature_platform.testing.reference_events import (
     DEPTH_MAX,
     ENTITY_BYTES_MAX,
     EVENT_BYTES_MAX,
+    EXACT_MAX,
+    TICKS_PER_SECOND,
     RawEvent,
     Reason,
 )
@@ -57,6 +59,8 @@ class Mix:
     """Columns that are null or left out."""
     extreme: float = 0.001
     """Numbers at the edge of their type."""
+    foreign: float = 0.05
+    """Values in another form: 5.0 or "5" for 5, 1 for true."""
 
 
 def generate_events(source: Source, entity: str, mix: Mix, *, seed: int) -> Iterator[RawEvent]:
@@ -99,12 +103,14 @@ def _good(source: Source, entity: str, mix: Mix, arrival_ms: int, chance: random
     fields: _Fields = {}
     for name, kind in source.columns:
         if name == source.event_time:
-            fields[name] = _time(kind, _happened_ms(source, mix, arrival_ms, chance), chance)
+            time_ms = _happened_ms(source, mix, arrival_ms, chance)
+            fields[name] = _time(kind, time_ms, chance, ticks=_ticks(source, time_ms))
         elif name == entity:
-            fields[name] = _entity(kind, mix, chance)
+            fields[name] = _as_others_write_it(_entity(kind, mix, chance), kind, mix, chance)
         elif not _happens(chance, mix.absent):
             extreme = _happens(chance, mix.extreme)
-            fields[name] = (_EXTREMES if extreme else _VALUES)[kind.name](kind, chance)
+            value = (_EXTREMES if extreme else _VALUES)[kind.name](kind, chance)
+            fields[name] = _as_others_write_it(value, kind, mix, chance)
         elif _happens(chance, 0.5):
             fields[name] = None
     if _happens(chance, 0.1):
@@ -127,9 +133,25 @@ def _entity(kind: ColumnType, mix: Mix, chance: random.Random) -> int | str:
     return f"post-{rank}" if kind.name == "STRING" else rank
 
 
-def _time(kind: ColumnType, time_ms: int, chance: random.Random) -> int | str:
+def _as_others_write_it(value: Any, kind: ColumnType, mix: Mix, chance: random.Random) -> Any:  # noqa: ANN401 - any JSON
+    if kind.name in {"STRING", "TIMESTAMP"} or not _happens(chance, mix.foreign):
+        return value
+    if kind.name == "BOOLEAN":
+        return chance.choice((int(value), float(value), str(value), str(value).lower()))
+    whole = isinstance(value, int) and abs(value) < EXACT_MAX
+    return float(value) if whole and _happens(chance, 0.5) else json.dumps(value)
+
+
+def _ticks(source: Source, time_ms: int) -> int:
+    """Return a time as a number of the source's event time."""
+    return time_ms * TICKS_PER_SECOND[source.event_time_unit] // 1000
+
+
+def _time(
+    kind: ColumnType, time_ms: int, chance: random.Random, *, ticks: int | None = None
+) -> int | str:
     if kind.name != "TIMESTAMP" or _happens(chance, 0.6):
-        return time_ms
+        return time_ms if ticks is None else ticks
     zoned = to_iso(time_ms)
     if _happens(chance, 0.3):
         return to_iso(time_ms + 19_800_000).removesuffix("Z") + "+05:30"
@@ -253,6 +275,12 @@ def _bad_text(event: _Spoilt) -> bytes:
     return event.with_text("unknown", b'"\xff"', b'"\xc3("', b'"\0"')
 
 
+def _too_old(event: _Spoilt, by_ms: int) -> int:
+    """Return an event time before what the source takes; 0 if it takes all since 1970."""
+    oldest_ms = event.arrival_ms - event.source.max_past_ms
+    return _ticks(event.source, max(0, oldest_ms - by_ms))
+
+
 def _duplicate_key(event: _Spoilt) -> bytes:
     written = _write(event.fields | {"twice": 0})
     return written.removesuffix(b"}") + b', "twice": 0}'
@@ -268,11 +296,19 @@ _SPOILERS: dict[Reason, Callable[[_Spoilt], bytes | None]] = {
     "bad_entity": _bad_entity,
     "missing_event_time": lambda event: event.without(event.source.event_time),
     "bad_event_time": lambda event: event.with_field(
-        event.source.event_time, -1, True, 1.5, [], 2**63, 253_402_300_800_000, "yesterday"
+        event.source.event_time,
+        *(-1, True, [], 2**63, 1e300, "yesterday", "2026-09-21", "9999-12-31T23:59-01:00"),
+    ),
+    "event_time_too_old": lambda event: event.with_field(
+        event.source.event_time,
+        *(_too_old(event, older_ms) for older_ms in (1, 1_000, 10**10)),
     ),
     "future_event_time": lambda event: event.with_field(
         event.source.event_time,
-        *(event.arrival_ms + event.source.max_future_ms + more for more in (1, 1_000, 10**10)),
+        *(
+            _ticks(event.source, event.arrival_ms + event.source.max_future_ms + more)
+            for more in (1_000, 60_000, 10**10)
+        ),
     ),
     "out_of_range": _out_of_range,
     "too_large": lambda event: event.with_field("padding", "x" * EVENT_BYTES_MAX),
@@ -281,18 +317,18 @@ _SPOILERS: dict[Reason, Callable[[_Spoilt], bytes | None]] = {
     "bad_text": _bad_text,
 }
 _WRONG: dict[str, tuple[object, ...]] = {
-    "BIGINT": ("7", 1.0, True, []),
-    "INT": ("7", 1.0, True, {}),
-    "DOUBLE": ("1.5", False, []),
-    "DECIMAL": ("1.5", True, {}),
-    "STRING": (7, True, ["x"]),
-    "BOOLEAN": ("true", 1, 0),
-    "TIMESTAMP": ("soon", 1.5, True, "2024-02-30T00:00Z"),
+    "BIGINT": ("7 ", "07", "", 1.5, True, []),
+    "INT": ("seven", "+7", 1.5, 1e-300, True, {}),
+    "DOUBLE": ("1.5x", "NaN", False, []),
+    "DECIMAL": ("1,5", "", True, {}),
+    "STRING": (7, 7.5, True, ["x"]),
+    "BOOLEAN": ("yes", "", 2, -1, 0.5),
+    "TIMESTAMP": ("soon", "1700000000000", True, "2024-02-30T00:00Z", "2024-01-01"),
 }
 _TOO_BIG: dict[str, tuple[bytes, ...]] = {
-    "BIGINT": (b"9223372036854775808", b"-9223372036854775809", b"1" * 50),
-    "INT": (b"2147483648", b"-2147483649"),
-    "DOUBLE": (b"1e999", b"-1e309"),
-    "DECIMAL": (b"1e18", b"-1e30", b"9" * 19),
-    "TIMESTAMP": (b"9223372036854775808",),
+    "BIGINT": (b"9223372036854775808", b"-9223372036854775809", b"1" * 50, b"9007199254740992.0"),
+    "INT": (b"2147483648", b"-2147483649", b"2147483648.0", b'"1e10"'),
+    "DOUBLE": (b"1e999", b"-1e309", b'"1e999"'),
+    "DECIMAL": (b"1e18", b"-1e30", b"9" * 19, b'"1e18"'),
+    "TIMESTAMP": (b"9223372036854775808", b"1e16"),
 }

@@ -107,13 +107,9 @@ class Oracle:
 
     def add(self, events: Iterable[RawEvent]) -> None:
         """Take more events in."""
+        source = replace(self.featureset.source, columns=self.featureset.reads)
         for event in events:
-            judged = judge(
-                self.featureset.source,
-                self.featureset.entity,
-                event,
-                self.featureset.sum_scales,
-            )
+            judged = judge(source, self.featureset.entity, event, self.featureset.sum_scales)
             if isinstance(judged, DeadLetter):
                 self.dead_letters.append(judged)
                 continue

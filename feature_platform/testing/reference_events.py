@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, time
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import Any, Literal, NoReturn
 
 from feature_platform.definition.model import ColumnType, Source
@@ -18,7 +18,11 @@ EVENT_BYTES_MAX = 1_000_000
 ENTITY_BYTES_MAX = 1024
 DEPTH_MAX = 64
 NUMBER_LENGTH_MAX = 1000
-EXPONENT_LIMIT = 2**31
+EXPONENT_MAX = 2 * 10**9
+EXACT_MAX = 2**53
+"""From here on a number with a fraction or exponent may have been another one as a double."""
+TICKS_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+REGISTRY_BYTES = 5
 LAST_TIME_MS = 253_402_300_799_999
 """The end of the year 9999."""
 
@@ -31,6 +35,7 @@ Reason = Literal[
     "missing_event_time",
     "bad_event_time",
     "future_event_time",
+    "event_time_too_old",
     "out_of_range",
     "beyond_sum",
     "too_large",
@@ -43,8 +48,11 @@ ColumnValue = int | float | Decimal | str | bool | None
 _EXACT = Context(prec=2200, Emax=10**9, Emin=-(10**9))
 _ISO = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})"
-    r"(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?(?:[Zz]|([+-])([0-9]{2})(?::?([0-9]{2}))?)?"
+    r"(?::([0-9]{2})(?:[.,]([0-9]{1,9}))?)?"
+    r"(?: ?(?:[Zz]|UTC|GMT)| ?([+-])([0-9]{2})(?::?([0-9]{2}))?)?"
 )
+_JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_FLAG = re.compile(r"(true|1)|(false|0)", re.IGNORECASE | re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,12 +110,6 @@ class _Number(str):
     __slots__ = ()
 
 
-class _Whole(_Number):
-    """A JSON number without fraction or exponent."""
-
-    __slots__ = ()
-
-
 def judge(
     source: Source, entity: str, event: RawEvent, sums: Sequence[tuple[str, int]] = ()
 ) -> Accepted | DeadLetter:
@@ -145,6 +147,8 @@ def _read(value: bytes | None) -> dict[str, Any]:
         _refuse("not_json")
     if len(value) > EVENT_BYTES_MAX:
         _refuse("too_large")
+    if value[0] == 0 and value[REGISTRY_BYTES:].lstrip(b" \t\r\n").startswith(b"{"):
+        value = value[REGISTRY_BYTES:]
     try:
         text = value.decode("utf-8")
     except UnicodeDecodeError:
@@ -157,7 +161,7 @@ def _read(value: bytes | None) -> dict[str, Any]:
         data = json.loads(
             text,
             object_pairs_hook=_object,
-            parse_int=_Whole,
+            parse_int=_Number,
             parse_float=_Number,
             parse_constant=_refuse_constant,
         )
@@ -190,10 +194,17 @@ def _columns(source: Source, entity: str, data: dict[str, Any]) -> dict[str, Col
     columns: dict[str, ColumnValue] = {}
     for name, kind in source.columns:
         value = data.get(name)
+        timed = kind.name == "TIMESTAMP"
+        ticks = TICKS_PER_SECOND[source.event_time_unit if name == source.event_time else "ms"]
+        if timed and name != source.event_time and _is_number_text(value):
+            _refuse("wrong_type")
         try:
-            if isinstance(value, _Number) and len(value) > NUMBER_LENGTH_MAX:
-                _refuse("out_of_range")
-            columns[name] = None if value is None else _READERS[kind.name](value, kind)
+            if value is None:
+                columns[name] = None
+            elif timed:
+                columns[name] = _timestamp(value, ticks)
+            else:
+                columns[name] = _READERS[kind.name](value, kind)
         except _Refused as refused:
             if name == source.event_time:
                 _refuse("bad_event_time")
@@ -212,26 +223,55 @@ def _check(source: Source, entity: str, columns: dict[str, ColumnValue], timesta
     time_ms = columns[source.event_time]
     if time_ms is None:
         _refuse("missing_event_time")
-    if not isinstance(time_ms, int) or not 0 <= time_ms <= LAST_TIME_MS:
+    if not isinstance(time_ms, int):
+        _refuse("bad_event_time")
+    if dict(source.columns)[source.event_time].name == "BIGINT":
+        time_ms = time_ms * 1000 // TICKS_PER_SECOND[source.event_time_unit]
+    if not 0 <= time_ms <= LAST_TIME_MS:
         _refuse("bad_event_time")
     if time_ms > timestamp_ms + source.max_future_ms:
         _refuse("future_event_time")
+    if time_ms < timestamp_ms - source.max_past_ms:
+        _refuse("event_time_too_old")
     return time_ms
 
 
-def _whole(value: Any, kind: ColumnType) -> int:  # noqa: ANN401 - any JSON
-    if not isinstance(value, _Whole):
-        _refuse("wrong_type")
-    limit = 2**31 if kind.name == "INT" else 2**63
-    if not -limit <= int(value) < limit:
-        _refuse("out_of_range")
-    return int(value)
+def _is_number_text(value: Any) -> bool:  # noqa: ANN401 - any JSON
+    return (
+        isinstance(value, str)
+        and not isinstance(value, _Number)
+        and _JSON_NUMBER.fullmatch(value) is not None
+    )
 
 
 def _number(value: Any) -> str:  # noqa: ANN401 - any JSON
-    if not isinstance(value, _Number):
+    """Return a number as it is written, as a number or as a text of nothing else."""
+    if not isinstance(value, _Number) and not _is_number_text(value):
         _refuse("wrong_type")
-    return value
+    if len(value) > NUMBER_LENGTH_MAX:
+        _refuse("out_of_range")
+    return str(value)
+
+
+def _exact(text: str) -> Decimal:
+    """Return a number whose exponent can be computed with."""
+    if abs(int(text.lower().partition("e")[2] or 0)) > EXPONENT_MAX:
+        _refuse("out_of_range")
+    return Decimal(text)
+
+
+def _whole(value: Any, kind: ColumnType) -> int:  # noqa: ANN401 - any JSON
+    text = _number(value)
+    number = _exact(text)
+    if not re.fullmatch("-?[0-9]+", text):
+        if number and (number.adjusted() > 20 or abs(number) >= EXACT_MAX):  # noqa: PLR2004
+            _refuse("out_of_range")
+        if number and (number.adjusted() < 0 or number % 1):
+            _refuse("wrong_type")
+    limit = 2**31 if kind.name == "INT" else 2**63
+    if not -limit <= number < limit:
+        _refuse("out_of_range")
+    return int(number)
 
 
 def _double(value: Any, kind: ColumnType) -> float:  # noqa: ANN401, ARG001 - any JSON; one shape
@@ -242,10 +282,7 @@ def _double(value: Any, kind: ColumnType) -> float:  # noqa: ANN401, ARG001 - an
 
 
 def _decimal(value: Any, kind: ColumnType) -> Decimal:  # noqa: ANN401 - any JSON
-    text = _number(value)
-    if abs(int(text.lower().partition("e")[2] or 0)) >= EXPONENT_LIMIT:
-        _refuse("out_of_range")
-    number = Decimal(text)
+    number = _exact(_number(value))
     limit = kind.precision - kind.scale
     if number and number.adjusted() >= limit:
         _refuse("out_of_range")
@@ -266,15 +303,35 @@ def _string(value: Any, kind: ColumnType) -> str:  # noqa: ANN401, ARG001 - any 
 
 
 def _boolean(value: Any, kind: ColumnType) -> bool:  # noqa: ANN401, ARG001 - any JSON; one shape
-    if not isinstance(value, bool):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, _Number):
+        number = _exact(_number(value))
+        if number not in (0, 1):
+            _refuse("wrong_type")
+        return number == 1
+    match = _FLAG.fullmatch(value) if isinstance(value, str) else None
+    if not match:
         _refuse("wrong_type")
-    return value
+    return bool(match[1])
 
 
-def _timestamp(value: Any, kind: ColumnType) -> int:  # noqa: ANN401 - any JSON
-    if isinstance(value, str) and not isinstance(value, _Number):
+def _timestamp(value: Any, ticks: int) -> int:  # noqa: ANN401 - any JSON
+    """Return epoch milliseconds; what is finer is cut off, towards the past."""
+    if isinstance(value, str) and not isinstance(value, _Number) and not _is_number_text(value):
         return _iso_ms(value)
-    return _whole(value, kind)
+    text = _number(value)
+    number = _exact(text)
+    if re.fullmatch("-?[0-9]+", text):
+        if not -(2**63) <= number < 2**63:
+            _refuse("out_of_range")
+        return int(number) * 1000 // ticks
+    if number and (number.adjusted() > 20 or abs(number) >= EXACT_MAX):  # noqa: PLR2004
+        _refuse("out_of_range")
+    if number and number.adjusted() < -20:  # noqa: PLR2004
+        return -1 if number < 0 else 0
+    scaled = _EXACT.divide(_EXACT.multiply(number, Decimal(1000)), Decimal(ticks))
+    return int(scaled.to_integral_value(ROUND_FLOOR, context=_EXACT))
 
 
 def _iso_ms(text: str) -> int:
@@ -302,5 +359,4 @@ _READERS: dict[str, Callable[[Any, ColumnType], ColumnValue]] = {
     "DECIMAL": _decimal,
     "STRING": _string,
     "BOOLEAN": _boolean,
-    "TIMESTAMP": _timestamp,
 }

@@ -93,7 +93,7 @@ def test_offsets_count_up_in_each_partition() -> None:
 )
 def test_times_are_read(text: str, expected: int) -> None:
     """ISO-8601 to the minute or finer, a zone or UTC; finer than a millisecond is cut off."""
-    value = f'{{"post": "p", "ts": 5, "timestamp": "{text}"}}'.encode()
+    value = f'{{"post": "p", "ts": 1700000000000, "timestamp": "{text}"}}'.encode()
 
     judged = judge(
         _source(), "post", RawEvent(value=value, partition=0, offset=0, timestamp_ms=NOW_MS)
@@ -115,7 +115,7 @@ def test_times_are_read(text: str, expected: int) -> None:
 )
 def test_decimals_are_rounded_half_up(number: str, expected: str) -> None:
     """A DECIMAL with more digits than its scale is rounded half up, away from zero."""
-    value = f'{{"post": "p", "ts": 5, "price": {number}}}'.encode()
+    value = f'{{"post": "p", "ts": 1700000000000, "price": {number}}}'.encode()
 
     judged = judge(
         _source(), "post", RawEvent(value=value, partition=0, offset=0, timestamp_ms=NOW_MS)

@@ -1,22 +1,22 @@
 package io.featureplatform.kernel.event;
 
 import com.fasterxml.jackson.core.JsonFactory;
-import com.fasterxml.jackson.core.JsonParseException;
 import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.io.JsonEOFException;
 import java.io.IOException;
-import java.math.BigDecimal;
 import java.util.Arrays;
 
 /**
  * Parses JSON events by the schema of their source.
  *
- * <p>Accepts exactly one JSON object of UTF-8 text. Columns that are absent or null are null; a
- * value of another type than its column's is refused, except that a whole number may stand for a
- * DOUBLE or DECIMAL. A DECIMAL with more digits after the point than its scale is rounded half up.
- * Never throws on bad input. Reusable, not thread-safe.
+ * <p>Accepts exactly one JSON object of UTF-8 text, also behind the mark and id of a schema
+ * registry. Columns that are absent or null are null; a value of another type than its column's is
+ * refused, but for the forms that {@link ColumnReader} reads. A DECIMAL with more digits after the
+ * point than its scale is rounded half up. Never throws on bad input. Reusable, not thread-safe.
  *
  * <p>{@link PlainReader} reads most events, Jackson all others. A name may occur once in an object.
  * For flat events {@link FieldNames} sees to that. The first event that has more makes the parser
@@ -33,7 +33,12 @@ public final class EventParser {
   /** The latest event time: the last millisecond of the year 9999, in epoch milliseconds. */
   public static final long LAST_TIME_MS = 253_402_300_799_999L;
 
-  private static final int NUMBER_LENGTH_MAX = 1000;
+  private static final byte BYTE_ORDER_MARK = (byte) 0xEF;
+  private static final long DAY_MS = 86_400_000;
+
+  /** How near the record's timestamp a time of another unit must be to be guessed at. */
+  private static final long NEAR_MS = 3_650 * DAY_MS;
+
   private static final String TWICE = "a name occurs twice in one object";
 
   /** Why an event that was read as a flat one is read again. */
@@ -52,6 +57,7 @@ public final class EventParser {
   private final int entityIndex;
   private final int timeIndex;
   private final SumBound[] sums;
+  private final ColumnReader reader;
 
   private final JsonFactory flatFactory = factory(false);
   private final JsonFactory anyFactory = factory(true);
@@ -76,10 +82,11 @@ public final class EventParser {
     this.schema = schema;
     this.columns = schema.columns().toArray(SourceColumn[]::new);
     this.names = new FieldNames(schema.columns());
-    this.plain = triesPlain ? new PlainReader(columns) : null;
     this.entityIndex = schema.indexOf(entityColumn);
     this.timeIndex = schema.indexOf(schema.eventTime());
     this.sums = schema.sums().toArray(SumBound[]::new);
+    this.plain = triesPlain ? new PlainReader(columns, timeIndex, schema.eventTimeUnit()) : null;
+    this.reader = new ColumnReader(columns, entityIndex, timeIndex, schema.eventTimeUnit());
   }
 
   private static JsonFactory factory(boolean findsDuplicates) {
@@ -110,19 +117,22 @@ public final class EventParser {
       return refuse(
           Reason.TOO_LARGE, value.length + " bytes, allowed are " + schema.eventBytesMax());
     }
-    if (!Utf8.isText(value)) {
-      return refuse(Reason.BAD_TEXT, "not UTF-8, or it holds NUL");
+    byte[] json = Framing.payload(value);
+    if (!Utf8.isText(json)) {
+      String known = Framing.describe(json);
+      return refuse(
+          Reason.BAD_TEXT, known == null ? "not UTF-8 (perhaps Latin-1), or it holds NUL" : known);
     }
-    if (value.length > 0 && value[0] == (byte) 0xEF && value[1] == (byte) 0xBB) {
-      return refuse(Reason.NOT_JSON, "starts with a byte order mark");
+    if (json.length > 0 && json[0] == BYTE_ORDER_MARK) {
+      return refuse(Reason.NOT_JSON, Framing.describe(json));
     }
-    if (plain != null && plain.read(value, out)) {
+    if (plain != null && plain.read(json, out)) {
       return checkEvent(recordTimestampMs, out);
     }
-    boolean good = read(value, out);
+    boolean good = read(json, out);
     if (doubt != Doubt.NONE) {
       isFlat = false;
-      good = read(value, out);
+      good = read(json, out);
       isFlat = doubt == Doubt.SYNTAX;
       doubt = Doubt.NONE;
     }
@@ -136,7 +146,7 @@ public final class EventParser {
     try (JsonParser json = factory.createParser(value)) {
       return readEvent(json, out);
     } catch (IOException e) {
-      return isFlat ? doubt(Doubt.SYNTAX) : refuse(e);
+      return isFlat ? doubt(Doubt.SYNTAX) : refuse(e, value);
     }
   }
 
@@ -175,9 +185,7 @@ public final class EventParser {
       return refuse(Reason.NOT_JSON, "the value is empty");
     }
     if (start != JsonToken.START_OBJECT) {
-      return isFlat && start.isStructStart()
-          ? doubt(Doubt.NAMES)
-          : skip(json, 0) && readEnd(json) && refuse(Reason.NOT_AN_OBJECT, "got " + name(start));
+      return isFlat && start.isStructStart() ? doubt(Doubt.NAMES) : refuseValue(json, start);
     }
     names.begin();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
@@ -197,8 +205,21 @@ public final class EventParser {
     return readEnd(json);
   }
 
+  private boolean refuseValue(JsonParser json, JsonToken start) throws IOException {
+    boolean nested =
+        start == JsonToken.VALUE_STRING && json.getText().stripLeading().startsWith("{");
+    String hint =
+        nested
+            ? ", itself JSON: the event was encoded twice"
+            : start == JsonToken.START_ARRAY ? "; send each of its items as an event" : "";
+    return skip(json, 0)
+        && readEnd(json)
+        && refuse(Reason.NOT_AN_OBJECT, "got " + ColumnReader.name(start) + hint);
+  }
+
   private boolean readEnd(JsonParser json) throws IOException {
-    return json.nextToken() == null || refuse(Reason.NOT_JSON, "something follows the value");
+    return json.nextToken() == null
+        || refuse(Reason.NOT_JSON, "another value follows the first; send one event a record");
   }
 
   /** Steps over the value that has just begun, inside so many others. */
@@ -226,92 +247,7 @@ public final class EventParser {
 
   private boolean readColumn(JsonParser json, JsonToken token, int index, Object[] out)
       throws IOException {
-    if (token == JsonToken.VALUE_NULL) {
-      return true;
-    }
-    boolean integer = token == JsonToken.VALUE_NUMBER_INT;
-    boolean number = integer || token == JsonToken.VALUE_NUMBER_FLOAT;
-    boolean text = token == JsonToken.VALUE_STRING;
-    if (number && json.getTextLength() > NUMBER_LENGTH_MAX) {
-      return misfit(index);
-    }
-    return switch (columns[index].type()) {
-      case BIGINT -> integer ? readLong(json, index, out) : mistyped(index, token);
-      case TIMESTAMP -> {
-        if (text) {
-          yield readTime(json, index, out);
-        }
-        yield integer ? readLong(json, index, out) : mistyped(index, token);
-      }
-      case INT -> integer ? readInt(json, index, out) : mistyped(index, token);
-      case DOUBLE -> number ? readDouble(json, index, out) : mistyped(index, token);
-      case DECIMAL -> number ? readDecimal(json, index, out) : mistyped(index, token);
-      case STRING -> text ? readText(json, index, out) : mistyped(index, token);
-      case BOOLEAN -> token.isBoolean() ? readBoolean(json, index, out) : mistyped(index, token);
-    };
-  }
-
-  private boolean readLong(JsonParser json, int index, Object[] out) throws IOException {
-    if (json.getNumberType() == JsonParser.NumberType.BIG_INTEGER) {
-      return misfit(index);
-    }
-    out[index] = json.getLongValue();
-    return true;
-  }
-
-  private boolean readInt(JsonParser json, int index, Object[] out) throws IOException {
-    if (json.getNumberType() != JsonParser.NumberType.INT) {
-      return misfit(index);
-    }
-    out[index] = json.getIntValue();
-    return true;
-  }
-
-  private boolean readDouble(JsonParser json, int index, Object[] out) throws IOException {
-    double value = json.getDoubleValue();
-    if (Double.isInfinite(value)) {
-      return misfit(index);
-    }
-    out[index] = value + 0.0;
-    return true;
-  }
-
-  private boolean readDecimal(JsonParser json, int index, Object[] out) throws IOException {
-    BigDecimal value;
-    try {
-      value = json.getDecimalValue();
-    } catch (JsonParseException | NumberFormatException exponentTooLong) {
-      return misfit(index);
-    }
-    out[index] = columns[index].fit(value);
-    return out[index] != null || misfit(index);
-  }
-
-  private boolean readText(JsonParser json, int index, Object[] out) throws IOException {
-    byte[] bytes =
-        Utf8.encode(json.getTextCharacters(), json.getTextOffset(), json.getTextLength());
-    if (bytes == null) {
-      Reason why = index == entityIndex ? Reason.BAD_ENTITY : Reason.BAD_TEXT;
-      return refuse(why, describe(index) + ": it holds NUL or half a surrogate pair");
-    }
-    out[index] = bytes;
-    return true;
-  }
-
-  private boolean readTime(JsonParser json, int index, Object[] out) throws IOException {
-    long timeMs =
-        IsoTime.parse(json.getTextCharacters(), json.getTextOffset(), json.getTextLength());
-    if (timeMs == IsoTime.NONE) {
-      Reason why = index == timeIndex ? Reason.BAD_EVENT_TIME : Reason.WRONG_TYPE;
-      return refuse(why, describe(index) + ": the text is no ISO-8601 time");
-    }
-    out[index] = timeMs;
-    return true;
-  }
-
-  private boolean readBoolean(JsonParser json, int index, Object[] out) throws IOException {
-    out[index] = json.getBooleanValue();
-    return true;
+    return reader.read(json, token, index, out) || refuse(reader.reason(), reader.detail());
   }
 
   private boolean checkEvent(long recordTimestampMs, Object[] out) {
@@ -324,25 +260,10 @@ public final class EventParser {
           Reason.BAD_ENTITY,
           describe(entityIndex) + ": " + text.length + " bytes, allowed 1-" + ENTITY_BYTES_MAX);
     }
-    if (out[timeIndex] == null) {
-      return refuse(Reason.MISSING_EVENT_TIME, describe(timeIndex) + ": absent or null");
-    }
-    eventTimeMs = (Long) out[timeIndex];
-    if (eventTimeMs < 0) {
-      return refuse(Reason.BAD_EVENT_TIME, describe(timeIndex) + ": before 1970");
-    }
-    if (eventTimeMs > LAST_TIME_MS) {
-      return refuse(Reason.BAD_EVENT_TIME, describe(timeIndex) + ": after the year 9999");
-    }
-    if (eventTimeMs - schema.maxFutureMs() > recordTimestampMs) {
-      return refuse(
-          Reason.FUTURE_EVENT_TIME,
-          describe(timeIndex)
-              + ": "
-              + (eventTimeMs - recordTimestampMs)
-              + " ms after the record's timestamp, allowed are "
-              + schema.maxFutureMs());
-    }
+    return checkTime((Long) out[timeIndex], recordTimestampMs) && checkSums(out);
+  }
+
+  private boolean checkSums(Object[] out) {
     for (SumBound sum : sums) {
       if (!sum.takes(out[sum.column()])) {
         return refuse(
@@ -354,44 +275,76 @@ public final class EventParser {
     return true;
   }
 
-  private boolean mistyped(int index, JsonToken token) {
-    Reason why = index == timeIndex ? Reason.BAD_EVENT_TIME : Reason.WRONG_TYPE;
-    return refuse(why, describe(index) + ": got " + name(token));
+  private boolean checkTime(Long value, long recordTimestampMs) {
+    if (value == null) {
+      return refuse(Reason.MISSING_EVENT_TIME, describe(timeIndex) + ": absent or null");
+    }
+    boolean isNumber = columns[timeIndex].type() == ColumnType.BIGINT;
+    eventTimeMs = isNumber ? schema.eventTimeUnit().toMs(value) : value;
+    if (eventTimeMs < 0) {
+      return refuseTime(Reason.BAD_EVENT_TIME, "before 1970", recordTimestampMs);
+    }
+    if (eventTimeMs > LAST_TIME_MS) {
+      return refuseTime(Reason.BAD_EVENT_TIME, "after the year 9999", recordTimestampMs);
+    }
+    if (eventTimeMs - schema.maxFutureMs() > recordTimestampMs) {
+      return refuseTime(
+          Reason.FUTURE_EVENT_TIME,
+          (eventTimeMs - recordTimestampMs)
+              + " ms after the record's timestamp, allowed are "
+              + schema.maxFutureMs(),
+          recordTimestampMs);
+    }
+    if (eventTimeMs + schema.maxPastMs() < recordTimestampMs) {
+      return refuseTime(
+          Reason.EVENT_TIME_TOO_OLD,
+          (recordTimestampMs - eventTimeMs) / DAY_MS
+              + " days before the record's timestamp, allowed are "
+              + schema.maxPastMs() / DAY_MS,
+          recordTimestampMs);
+    }
+    return true;
   }
 
-  private boolean misfit(int index) {
-    Reason why = index == timeIndex ? Reason.BAD_EVENT_TIME : Reason.OUT_OF_RANGE;
-    return refuse(why, describe(index) + ": the number does not fit");
+  private boolean refuseTime(Reason why, String what, long recordTimestampMs) {
+    TimeUnit unit = schema.eventTimeUnit().mistakenAt(eventTimeMs, recordTimestampMs, NEAR_MS);
+    String hint =
+        unit == null
+            ? ""
+            : "; the number looks like %s: if it is, write `event_time_unit: %s` in the source"
+                .formatted(unit.words(), unit.setting());
+    return refuse(why, describe(timeIndex) + ": " + what + hint);
   }
 
   private String describe(int index) {
-    SourceColumn column = columns[index];
-    String digits =
-        column.type() == ColumnType.DECIMAL
-            ? "(" + column.precision() + "," + column.scale() + ")"
-            : "";
-    return "column " + column.name() + " " + column.type() + digits;
+    return reader.describe(index);
   }
 
-  private static String name(JsonToken token) {
-    return switch (token) {
-      case START_OBJECT -> "an object";
-      case START_ARRAY -> "an array";
-      case VALUE_STRING -> "a string";
-      case VALUE_NUMBER_INT -> "a whole number";
-      case VALUE_NUMBER_FLOAT -> "a number with a fraction or exponent";
-      case VALUE_TRUE, VALUE_FALSE -> "a boolean";
-      default -> "null";
-    };
-  }
-
-  private boolean refuse(IOException error) {
+  private boolean refuse(IOException error, byte[] value) {
     String message = String.valueOf(error.getMessage());
-    int line = message.indexOf('\n');
-    String first = line < 0 ? message : message.substring(0, line);
-    return message.startsWith("Duplicate field")
-        ? refuse(Reason.DUPLICATE_KEY, TWICE)
-        : refuse(Reason.NOT_JSON, first);
+    if (message.startsWith("Duplicate field")) {
+      return refuse(Reason.DUPLICATE_KEY, TWICE);
+    }
+    return refuse(Reason.NOT_JSON, whyNotJson(error, value));
+  }
+
+  /** Says it without Jackson's words, which hold those of the event and advice for programs. */
+  private static String whyNotJson(IOException error, byte[] value) {
+    String known = Framing.describe(value);
+    if (known != null) {
+      return known;
+    }
+    if (error instanceof JsonEOFException) {
+      return "it ends in the middle, after " + value.length + " bytes";
+    }
+    if (String.valueOf(error.getMessage()).startsWith("Non-standard token")) {
+      return "it holds NaN or Infinity, which JSON does not have; send null";
+    }
+    long at =
+        error instanceof JsonProcessingException json && json.getLocation() != null
+            ? json.getLocation().getByteOffset()
+            : -1;
+    return "no JSON from byte " + at + " on";
   }
 
   private boolean refuse(Reason why, String what) {

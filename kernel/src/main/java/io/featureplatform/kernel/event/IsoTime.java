@@ -5,7 +5,8 @@ import java.time.YearMonth;
 
 /**
  * Reads {@code 2024-05-06T07:08:09.123Z}: ISO-8601 date and time to the minute or finer, a zone of
- * {@code Z} or an offset, UTC without one. What is finer than a millisecond is cut off.
+ * {@code Z}, {@code UTC}, {@code GMT} or an offset, after a space or not, UTC without one. What is
+ * finer than a millisecond is cut off.
  */
 final class IsoTime {
   /** Says that the text is no instant. */
@@ -64,14 +65,18 @@ final class IsoTime {
   }
 
   private long zone() {
-    char sign = peek();
-    if (sign == 'Z' || sign == 'z') {
+    if (at == end) {
+      return 0;
+    }
+    if (peek() == ' ') {
       at++;
+    }
+    if (isWord("Z") || isWord("z") || isWord("UTC") || isWord("GMT")) {
+      at = end;
       return 0;
     }
-    if (sign != '+' && sign != '-') {
-      return 0;
-    }
+    char sign = peek();
+    failed |= sign != '+' && sign != '-';
     at++;
     int minutes = digits(2, 23) * 60;
     if (at < end) {
@@ -81,6 +86,15 @@ final class IsoTime {
       minutes += digits(2, 59);
     }
     return (sign == '-' ? -1L : 1L) * minutes * MINUTE_MS;
+  }
+
+  /** Tells whether what is left is a word. */
+  private boolean isWord(String word) {
+    boolean same = end - at == word.length();
+    for (int i = 0; same && i < word.length(); i++) {
+      same = chars[at + i] == word.charAt(i);
+    }
+    return same;
   }
 
   /** Reads one to nine digits after the point; returns milliseconds. */

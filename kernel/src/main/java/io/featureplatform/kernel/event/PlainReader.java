@@ -25,6 +25,8 @@ final class PlainReader {
   private static final double[] POWERS = powersOfTen();
 
   private final SourceColumn[] columns;
+  private final int timeIndex;
+  private final TimeUnit timeUnit;
   private final byte[][] names = new byte[NAMES_MAX][];
   private final int[] next = new int[NAMES_MAX + 1];
   private final char[] time = new char[TIME_CHARS_MAX];
@@ -39,8 +41,16 @@ final class PlainReader {
 
   private int fraction;
 
-  PlainReader(SourceColumn[] columns) {
+  /**
+   * Makes a reader.
+   *
+   * @param timeIndex the column of the event time
+   * @param timeUnit what numbers in it count
+   */
+  PlainReader(SourceColumn[] columns, int timeIndex, TimeUnit timeUnit) {
     this.columns = columns;
+    this.timeIndex = timeIndex;
+    this.timeUnit = timeUnit;
     for (SourceColumn column : columns) {
       if (nameCount < NAMES_MAX) {
         names[nameCount] = column.name().getBytes(UTF_8);
@@ -262,27 +272,49 @@ final class PlainReader {
   }
 
   private boolean number(int column, Object[] out) {
-    boolean isWhole = fraction == 0;
     return switch (columns[column].type()) {
-      case BIGINT, TIMESTAMP -> {
+      case BIGINT -> {
+        boolean isWhole = dropZeros();
         out[column] = digits;
         yield isWhole;
       }
+      case TIMESTAMP -> {
+        boolean isWhole = dropZeros();
+        out[column] = column == timeIndex ? timeUnit.toMs(digits) : digits;
+        yield isWhole;
+      }
       case INT -> {
+        boolean isWhole = dropZeros();
         out[column] = (int) digits;
         yield isWhole && digits == (int) digits;
+      }
+      case BOOLEAN -> {
+        out[column] = digits == 1;
+        yield fraction == 0 && (digits == 0 || digits == 1);
       }
       case DOUBLE -> {
         // Both are exact as DOUBLE, so their quotient is the nearest one (Clinger 1990).
         out[column] = digits / POWERS[fraction];
-        yield isWhole || Math.abs(digits) <= EXACT_DOUBLE_MAX;
+        yield fraction == 0 || Math.abs(digits) <= EXACT_DOUBLE_MAX;
       }
       case DECIMAL -> {
         out[column] = columns[column].fit(BigDecimal.valueOf(digits, fraction));
         yield out[column] != null;
       }
-      case STRING, BOOLEAN -> false;
+      case STRING -> false;
     };
+  }
+
+  /** Makes {@code 5.0} a 5; tells whether the number is whole, and exact if it had a point. */
+  private boolean dropZeros() {
+    if (fraction == 0) {
+      return true;
+    }
+    while (fraction > 0 && digits % 10 == 0) {
+      digits /= 10;
+      fraction--;
+    }
+    return fraction == 0 && Math.abs(digits) < NumberText.EXACT_MAX;
   }
 
   private static double[] powersOfTen() {

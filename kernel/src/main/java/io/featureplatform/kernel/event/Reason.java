@@ -16,10 +16,12 @@ public enum Reason {
   BAD_ENTITY,
   /** The event time column is absent or null. */
   MISSING_EVENT_TIME,
-  /** The event time is negative or no ISO-8601 instant. */
+  /** The event time is none, or not one of the years 1970 to 9999. */
   BAD_EVENT_TIME,
   /** The event time is later than the record's timestamp plus the source's {@code max_future}. */
   FUTURE_EVENT_TIME,
+  /** The event time is earlier than the record's timestamp minus the source's {@code max_past}. */
+  EVENT_TIME_TOO_OLD,
   /** A number does not fit its column's type. */
   OUT_OF_RANGE,
   /** A DOUBLE or DECIMAL that the feature set sums has more digits than a sum's scale leaves. */

@@ -13,7 +13,9 @@ import java.util.List;
  * @param name name of the source, and of its view in SQL
  * @param topic Kafka topic
  * @param eventTime name of the column with the event time
+ * @param eventTimeUnit what a number in that column counts
  * @param maxFutureMs how much later than its record's timestamp an event may claim to be
+ * @param maxPastMs how much earlier than its record's timestamp an event may claim to be
  * @param eventBytesMax size in bytes above which an event is not looked at
  * @param columns declared columns; other fields of an event are ignored
  * @param sums bounds of the columns that the feature set sums
@@ -22,7 +24,9 @@ public record SourceSchema(
     String name,
     String topic,
     String eventTime,
+    TimeUnit eventTimeUnit,
     long maxFutureMs,
+    long maxPastMs,
     int eventBytesMax,
     List<SourceColumn> columns,
     List<SumBound> sums)
@@ -68,7 +72,9 @@ public record SourceSchema(
         json.required("name").textValue(),
         json.required("topic").textValue(),
         json.required("event_time").textValue(),
+        TimeUnit.of(json.path("event_time_unit").asText("ms")),
         json.required("max_future_ms").longValue(),
+        json.path("max_past_ms").asLong(EventParser.LAST_TIME_MS),
         json.path("event_bytes_max").asInt(DEFAULT_EVENT_BYTES_MAX),
         columns,
         SumBound.fromJson(json.path("sum_scales"), columns));

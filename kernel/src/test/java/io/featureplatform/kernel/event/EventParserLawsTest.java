@@ -61,6 +61,16 @@ class EventParserLawsTest {
     "[[[[",
     "{\"x\":1}",
     "\"2024-01-01T00:00Z\"",
+    "\"2024-01-01 00:00 UTC\"",
+    "5.0",
+    "5e0",
+    "\"5\"",
+    "\"12.50\"",
+    "\"True\"",
+    "9007199254740992.0",
+    "9007199254740991.0",
+    "-1e-2000000000",
+    "1e2000000001",
   };
 
   private final EventParser parser = new EventParser(Events.SCHEMA, "post");

@@ -7,12 +7,17 @@ final class Events {
   static final long RECORD_MS = 1_700_000_000_000L;
   static final long MAX_FUTURE_MS = 300_000;
 
+  /** All times since 1970 are taken. */
+  static final long MAX_PAST_MS = RECORD_MS;
+
   static final SourceSchema SCHEMA =
       new SourceSchema(
           "post_events",
           "post_events",
           "ts",
+          TimeUnit.MS,
           MAX_FUTURE_MS,
+          MAX_PAST_MS,
           2_000,
           List.of(
               column("post", ColumnType.STRING),

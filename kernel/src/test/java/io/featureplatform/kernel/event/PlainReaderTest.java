@@ -13,7 +13,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class PlainReaderTest {
   private final PlainReader reader =
-      new PlainReader(Events.SCHEMA.columns().toArray(SourceColumn[]::new));
+      new PlainReader(
+          Events.SCHEMA.columns().toArray(SourceColumn[]::new),
+          Events.SCHEMA.indexOf("ts"),
+          Events.SCHEMA.eventTimeUnit());
   private Object[] out;
 
   private boolean read(String json) {
@@ -88,14 +91,16 @@ class PlainReaderTest {
         "{'x':nullx}",
         "{'x':1234567890123456789}",
         "{'x':1.234567890123456789}",
-        "{'watch_ms':1.0}",
+        "{'watch_ms':1.5}",
+        "{'watch_ms':9007199254740992.0}",
         "{'watch_ms':true}",
         "{'rank':2147483648}",
         "{'score':9007199254740993.1}",
         "{'score':0.30000000000000004}",
         "{'score':'1'}",
         "{'price':1000}",
-        "{'liked':1}",
+        "{'liked':2}",
+        "{'liked':1.0}",
         "{'liked':'true'}",
         "{'seen':'noon'}",
         "{'seen':true}",
