@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -12,8 +11,8 @@ from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
-from feature_platform.event_log.commits import Log, LogFile, Span, commit_path
-from feature_platform.event_log.dates import of_dates, reading
+from feature_platform.event_log.commits import LogFile, Span, commit_path
+from feature_platform.event_log.dates import of_dates
 from feature_platform.event_log.ranges import check_same, misplaced, tail
 from feature_platform.event_log.ranges import spans as spell
 
@@ -108,11 +107,11 @@ def records(
         until: The first offset that is not wanted, by "topic/partition".
         kafka: The source's topic.
         dates: Of what is archived, those of these dates alone; None for all.
-        read_by: The source by which they were read before; None: they were not, or by the same.
+        read_by: The source by which rows count them already; None: none do, or by the same.
 
     Returns:
-        key, value, partition, offset, timestamp (epoch milliseconds), and readable: whether it was
-        an event for `read_by`, archived or not, or when it was archived.
+        key, value, partition, offset, timestamp (epoch milliseconds), and readable: whether it is
+        an event for `read_by`.
 
     Raises:
         OffsetsGoneError: Neither has some offset; the message names them.
@@ -124,28 +123,15 @@ def records(
     check_same(source["name"], topic, archived.topic_id, kafka.topic_id())
     rest = tail(source["name"], topic, archived, ends, kafka.bounds())
     limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
-    same, other = _by_reading(archived, of_dates(archived, source, dates), read_by)
-    frames = []
-    if same:
-        frames.append(_readable(_below(read_files(session, files, same), limits)))
-    if other:  # what was a dead letter there may be an event for `read_by`
-        rows = _below(read_files(session, files, other), limits)
-        dead = rows.where("reason IS NOT NULL").select(*RAW)
-        frames += [_readable(rows.where("reason IS NULL")), _unseen(session, dead, read_by)]
+    paths = of_dates(archived, source, dates)
+    raw = _below(read_files(session, files, paths), limits).select(*RAW)
     if rest:
         session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
-        frames.append(_unseen(session, kafka.read(rest), read_by))
-    nothing = _readable(session.createDataFrame([], SCHEMA))
-    return reduce(DataFrame.unionByName, frames) if frames else nothing
-
-
-def _by_reading(
-    log: Log, paths: Sequence[str], read_by: Mapping[str, Any] | None
-) -> tuple[list[str], list[str]]:
-    """Split files into those that `read_by` would have archived alike, and others."""
-    ours = reading(read_by) if read_by else ""
-    alike = {path: not ours or log.readings[path] == ours for path in paths}
-    return [path for path in paths if alike[path]], [path for path in paths if not alike[path]]
+        raw = raw.unionByName(kafka.read(rest).select(*RAW))
+    if read_by is None:
+        return raw.withColumn("readable", f.lit(False))
+    described = _described(session, raw, read_by)
+    return described.select(*RAW, f.isnull("reason").alias("readable"))
 
 
 def read_files(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) -> DataFrame:
@@ -160,19 +146,8 @@ def _below(rows: DataFrame, limits: DataFrame) -> DataFrame:
     return rows.join(f.broadcast(limits), "partition").where("offset < until")
 
 
-def _unseen(session: SparkSession, raw: DataFrame, read_by: Mapping[str, Any] | None) -> DataFrame:
-    """Tell of records that nobody has looked at whether they are events for `read_by`."""
-    if read_by is None:
-        return raw.select(*RAW, f.expr("false").alias("readable"))
-    return _readable(_described(session, raw, read_by))
-
-
 def _described(session: SparkSession, raw: DataFrame, source: Mapping[str, Any]) -> DataFrame:
     """Add what the parser says of raw records, by a source; see `LogRecords.describe`."""
     jvm: Any = session._jvm  # noqa: SLF001 (Spark's own way to Java)
     kernel = jvm.io.featureplatform.kernel.spark.LogRecords
     return DataFrame(kernel.describe(raw._jdf, json.dumps(source)), session)  # noqa: SLF001
-
-
-def _readable(rows: DataFrame) -> DataFrame:
-    return rows.select(*RAW, f.isnull("reason").alias("readable"))

@@ -68,7 +68,7 @@ def produce(
         sender = EventSender(settings.kafka, found.topic)
         try:
             with sender:
-                _send(lines, sender, rate, found.event_time if shift_to_now else None, skip)
+                _send(lines, sender, rate, found if shift_to_now else None, skip)
         except KeyboardInterrupt:
             _report(found.topic, sender.tally, as_json=as_json)
             done = skip + sender.tally.sent + sender.tally.refused
@@ -110,21 +110,22 @@ def find_source(settings: Settings, name: str) -> "Source":
 
 
 def _send(
-    file: BinaryIO, sender: "EventSender", rate: float, moved_column: str | None, skip: int
+    file: BinaryIO, sender: "EventSender", rate: float, moved: "Source | None", skip: int
 ) -> None:
     from feature_platform.broker.sender import Pace
 
     by_ms = 0
-    if moved_column is not None:
+    if moved is not None:
         times = (line for _, line in read_lines(file) if line is not None)
-        by_ms = SystemClock().now_ms() - (last_time_ms(times, moved_column) or 0)
+        last_ms = last_time_ms(times, moved.event_time, moved.event_time_unit)
+        by_ms = SystemClock().now_ms() - (last_ms or 0)
         file.seek(0)
     pace = Pace(rate)
     with console.status("sending") as status:
         for count, line in enumerate(_events(file, skip)):
-            event = (
-                line if moved_column is None or line is None else shift(line, moved_column, by_ms)
-            )
+            event = line
+            if moved is not None and line is not None:
+                event = shift(line, moved.event_time, by_ms, moved.event_time_unit)
             if event is None:
                 sender.tally.refuse(TOO_LONG if line is None else NO_TIME)
                 continue

@@ -29,6 +29,7 @@ from feature_platform.definition.ranges import (
     needs_high,
     source_column,
 )
+from feature_platform.definition.reads import columns_read
 from feature_platform.definition.render import partial, render_query, row_source
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import BEYOND, EVENTS_COLUMN, HIGH, Kind, completes
@@ -58,13 +59,15 @@ def assemble(checked: Checked) -> FeatureSet:
     columns = (_events(features, checked.grid), *(column for column, _ in pairs))
     tile_ms = checked.grid.levels_ms[0]
     flink_sql = render_query(checked.query, pairs, tile_ms, "flink")
-    sql_print = sql_fingerprint(flink_sql, checked.source)
+    reads = columns_read(checked.query, checked.source)
+    sql_print = sql_fingerprint(flink_sql, reads)
     return FeatureSet(
         name=checked.name,
         description=checked.description,
         owner=checked.owner,
         entity=checked.query.entity,
         source=checked.source,
+        reads=reads,
         sql=checked.sql,
         flink_sql=flink_sql,
         spark_sql=render_query(checked.query, pairs, tile_ms, "spark"),

@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 from feature_platform.definition.model import (
+    ColumnType,
     Feature,
     FeatureSetSettings,
     Source,
@@ -21,9 +22,9 @@ def digest(value: Any) -> str:  # noqa: ANN401 - anything JSON can hold
     return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]
 
 
-def sql_fingerprint(flink_sql: str, source: Source) -> str:
+def sql_fingerprint(flink_sql: str, reads: tuple[tuple[str, ColumnType], ...]) -> str:
     """Stand for the state that the SQL keeps: the query and the columns it reads."""
-    return digest([flink_sql, _columns(source)])
+    return digest([flink_sql, [[name, str(kind)] for name, kind in reads]])
 
 
 def data_fingerprint(
@@ -38,7 +39,14 @@ def data_fingerprint(
     return digest(
         {
             "sql": sql_print,
-            "source": [source.topic, source.format, source.event_time, source.max_future_ms],
+            "source": [
+                source.topic,
+                source.format,
+                source.event_time,
+                source.event_time_unit,
+                source.max_future_ms,
+                source.max_past_ms,
+            ],
             "grid": [grid.levels_ms, grid.depth],
             "retention": retention_ms(grid, features, settings.keep_ms),
             "columns": [
@@ -86,7 +94,3 @@ def retention_ms(grid: Grid, features: tuple[Feature, ...], keep_ms: int) -> tup
         for length in grid.levels_ms
     ]
     return tuple(window + keep_ms if window else 0 for window in longest)
-
-
-def _columns(source: Source) -> list[list[str]]:
-    return [[name, str(kind)] for name, kind in source.columns]

@@ -14,10 +14,11 @@ description: What happens, and who sends it.
 topic: {name}              # of Kafka or Redpanda
 format: json
 event_time: ts             # the column that says when it happened
-max_future: 5m             # later than the broker's own time by more than this: dead letter
+event_time_unit: ms        # what a number in it counts: s, ms, us or ns
+max_future: 5m             # later than the record's timestamp by more than this: dead letter
 
 # Types: BIGINT, INT, DOUBLE, 'DECIMAL(10,2)', STRING, BOOLEAN, TIMESTAMP.
-# A TIMESTAMP is sent as epoch milliseconds or as ISO-8601 text, '2026-01-31T15:00:00Z'.
+# A TIMESTAMP is sent as a number since 1970 or as ISO-8601 text, '2026-01-31T15:00:00Z'.
 columns:
   user_id: STRING
   action: STRING

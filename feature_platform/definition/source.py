@@ -1,18 +1,24 @@
 """A source's YAML: a topic and the columns of its events."""
 
 import re
+from typing import cast, get_args
 
 from feature_platform.definition.fields import Fields
-from feature_platform.definition.model import ColumnType, Source, TypeName
+from feature_platform.definition.model import MAX_PAST_MS, ColumnType, Source, TimeUnit, TypeName
 from feature_platform.definition.names import TOPIC, check_column, check_name, unknown
 from feature_platform.definition.problems import Problems, did_you_mean
 from feature_platform.definition.yaml_tree import Mapping, Node, Scalar
 
-KEYS = ("source", "description", "topic", "format", "event_time", "max_future", "columns")
+KEYS = (
+    "source", "description", "topic", "format", "event_time", "event_time_unit", "max_future",
+    "max_past", "columns",
+)  # fmt: skip
+TIME_UNITS: tuple[TimeUnit, ...] = get_args(TimeUnit)
 COLUMNS_MAX = 500
 DECIMAL_PRECISION_MAX = 18
 MAX_FUTURE_MS = 300_000
 _MAX_FUTURE_MS_MAX = 30 * 86_400_000
+_MAX_PAST_MS_MAX = 36_500 * 86_400_000
 _SECOND_MS = 1_000
 _SIMPLE: dict[str, TypeName] = {
     "BIGINT": "BIGINT",
@@ -56,6 +62,8 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
     columns = _columns(fields)
     event_time = _event_time(fields, columns)
     future = fields.duration_ms("max_future", MAX_FUTURE_MS, _SECOND_MS, _MAX_FUTURE_MS_MAX)
+    past = fields.duration_ms("max_past", MAX_PAST_MS, _SECOND_MS, _MAX_PAST_MS_MAX)
+    unit = fields.choice("event_time_unit", TIME_UNITS, "ms")
     description = fields.text("description")
     if problems.found or name is None or topic is None:
         return None
@@ -64,7 +72,9 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
         topic=topic.text,
         format="json",
         event_time=event_time,
+        event_time_unit=cast("TimeUnit", unit),
         max_future_ms=future,
+        max_past_ms=past,
         columns=tuple(columns.items()),
         description=description,
         file=problems.file,
@@ -148,7 +158,7 @@ def _event_time(fields: Fields, columns: dict[str, ColumnType]) -> str:
     if columns[column.text].name not in {"TIMESTAMP", "BIGINT"}:
         msg = (
             f"`event_time` column `{column.text}` is {columns[column.text]}; "
-            "declare it TIMESTAMP, or BIGINT for epoch milliseconds"
+            "declare it TIMESTAMP, or BIGINT for a number since 1970"
         )
         fields.problems.add(column, msg)
     return column.text

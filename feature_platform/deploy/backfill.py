@@ -12,6 +12,7 @@ from feature_platform.deploy.recovered import newest_cut
 from feature_platform.deploy.topic import check_topic
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.deploy.world import World
+from feature_platform.event_log.dates import reading
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Positions
 from feature_platform.registry.claim import FIRST_LABEL
@@ -77,13 +78,22 @@ def _until(world: World, target: Snapshot) -> Positions:
 def _read_by(world: World, target: Snapshot) -> Mapping[str, Any] | None:
     """Return the source by which the deployed rows' events were read.
 
-    None if no row is of this topic, or if the target reads the same events.
+    None if no row is of this topic, or if the target reads all these events for certain. A column
+    that it reads and the deployed version does not may refuse some; of another entity there is
+    nothing that could be missing for that reason.
     """
     deployed = world.registry.snapshot(target.featureset)
-    if not deployed or deployed.topic != target.topic:
+    if not deployed or deployed.topic != target.topic or "source" not in deployed.job:
         return None
-    source: Mapping[str, Any] | None = deployed.job.get("source")
-    return None if source == target.job.get("source") else source
+    old, new = deployed.job["source"], target.job["source"]
+    before = {column["name"]: column for column in old["columns"]}
+    added = [column for column in new["columns"] if column["name"] not in before]
+    if added and deployed.entity != target.entity:
+        old = {**old, "columns": [*old["columns"], *added]}
+        before |= {column["name"]: column for column in added}
+    same = all(before.get(column["name"]) == column for column in new["columns"])
+    same &= old.get("sum_scales") == new.get("sum_scales")
+    return None if same and reading(old) == reading(new) else old
 
 
 def _claim(world: World, target: Snapshot) -> Attempt:

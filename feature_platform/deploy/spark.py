@@ -21,7 +21,7 @@ from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.last_done import record
 from feature_platform.paths import make_private
-from feature_platform.plan.job import source_json
+from feature_platform.plan.job import timing_json
 from feature_platform.settings import (
     REPOSITORY,
     Settings,
@@ -82,7 +82,7 @@ def archive(
         subject=f"source {source.name}",
         again=f"fp archive {source.name}",
         spec={
-            "source": source_json(source),
+            "source": timing_json(source),
             "kafka": {"settings": settings.kafka.model_dump()},
             "records_max": settings.event_log.commit_records_max,
             "accept_gap": accept_gap,

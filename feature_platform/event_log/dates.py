@@ -10,16 +10,20 @@ from typing import Any
 from feature_platform.definition.fingerprint import digest
 from feature_platform.event_log.commits import DATA, Log
 
+TIMING = ("format", "event_time", "event_time_unit", "max_future_ms", "max_past_ms")
+
 
 def reading(source: Mapping[str, Any]) -> str:
-    """Return a digest of what decides whether a record is an event, and of which time.
+    """Return a digest of what decides whether a record has an event time, and which.
+
+    Every feature set of a source has the same, whatever else its query reads.
 
     Args:
         source: As the job spec has it.
     """
-    rest = {name: value for name, value in source.items() if name not in ("name", "topic")}
-    columns = sorted(source["columns"], key=lambda column: str(column["name"]))
-    return digest({**rest, "columns": columns})
+    rest = {name: source.get(name) for name in TIMING}
+    types = [each["type"] for each in source["columns"] if each["name"] == source["event_time"]]
+    return digest({**rest, "types": types})
 
 
 def of_dates(log: Log, source: Mapping[str, Any], dates: Collection[str] | None) -> list[str]:

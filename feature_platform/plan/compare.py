@@ -128,9 +128,9 @@ def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
     old: dict[str, Any] = deployed.job.get("source", {})
     new = job_definition(wanted, deployed.layout)["source"]
     reasons += [
-        f"the source's {key} is {new[key]}, was {old[key]}"
-        for key in ("topic", "format", "event_time")
-        if old and new[key] != old[key]
+        f"the source's {key} is {new[key]}, was {before}"
+        for key in ("topic", "format", "event_time", "event_time_unit")
+        if old and new[key] != (before := old.get(key, "ms"))
     ]
     types = {column["name"]: column for column in old.get("columns", ())}
     reasons += [
@@ -150,7 +150,7 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
         reasons.append("the query changed")
     if not covers(deployed.layout, layout):
         reasons.append("other columns, levels or keeping times are stored")
-    if _without_bounds(new["source"]) != _without_bounds(old.get("source", {})):
+    if _but_columns(new["source"]) != _but_columns(old.get("source", {})):
         reasons.append("the source changed")
     if new["sql_fingerprint"] != old.get("sql_fingerprint") and not reasons:
         reasons.append("the query's own state would mean something else")
@@ -164,9 +164,9 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
     return tuple(reasons)
 
 
-def _without_bounds(source: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a source without the bounds of sums, which change with the query alone."""
-    return {key: value for key, value in source.items() if key != "sum_scales"}
+def _but_columns(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the columns that the query reads and the bounds of sums: they change with it."""
+    return {key: value for key, value in source.items() if key not in ("columns", "sum_scales")}
 
 
 def _in_words(setting: str, value: int) -> str:

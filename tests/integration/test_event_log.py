@@ -30,10 +30,12 @@ from feature_platform.event_log.archiver import Job, read_log
 from feature_platform.event_log.archiver import archive as archive_by
 from feature_platform.event_log.commits import Log
 from feature_platform.local.stack import Stack
-from feature_platform.plan.job import source_json
+from feature_platform.plan.job import timing_json
 from feature_platform.settings import EventLogSettings, Settings
 
 PARTITIONS = 2
+PAST_MS = 10**13
+"""The events are of 1970."""
 DAY_MS = 86_400_000
 
 Sent = dict[tuple[int, int], tuple[bytes | None, bytes | None]]
@@ -55,7 +57,13 @@ def source(broker: Settings) -> Source:
     admin.create_topics([NewTopic(name, num_partitions=PARTITIONS)])[name].result(timeout=30)
     columns = (("page", ColumnType(name="STRING")), ("at", ColumnType(name="TIMESTAMP")))
     return Source(
-        name=name, topic=name, format="json", event_time="at", max_future_ms=1000, columns=columns
+        name=name,
+        topic=name,
+        format="json",
+        event_time="at",
+        max_future_ms=1000,
+        max_past_ms=PAST_MS,
+        columns=columns,
     )
 
 
@@ -116,13 +124,13 @@ def run_here(
         records_max=broker.event_log.commit_records_max,
         accept_gap=accept_gap,
     )
-    engine = SparkEngine(spark, files, source_json(source), topic)
+    engine = SparkEngine(spark, files, timing_json(source), topic)
     return archive_by(job, files, engine, topic, SystemClock(), lambda _: None)
 
 
 def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles:
     """Return the source's folder."""
-    return source_files(spark, broker.event_log_folder, source_json(source))
+    return source_files(spark, broker.event_log_folder, timing_json(source))
 
 
 def topic_of(spark: SparkSession, broker: Settings, source: Source) -> KafkaTopic:
@@ -157,7 +165,7 @@ def test_every_record_is_archived_as_it_was_sent(
     send(broker, source, 50, sent)
     until = {f"{source.topic}/0": 180, f"{source.topic}/1": 100}
     topic = topic_of(spark, broker, source)
-    frame = records(spark, files, source_json(source), until, topic)
+    frame = records(spark, files, timing_json(source), until, topic)
     rows = frame.collect()
     read = [(row["partition"], row["offset"], _bytes(row["value"])) for row in rows]
     seen = [row for row in rows if (row["partition"], row["offset"]) in found]
@@ -169,9 +177,9 @@ def test_every_record_is_archived_as_it_was_sent(
     ]
     assert sorted(read, key=lambda row: row[:2]) == sorted(wanted, key=lambda row: row[:2])
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 185 to 199"):
-        records(spark, files, source_json(source), {f"{source.topic}/1": 200}, topic)
+        records(spark, files, timing_json(source), {f"{source.topic}/1": 200}, topic)
     # What is deployed may have read them, too.
-    deployed = source_json(source)
+    deployed = timing_json(source)
     frame = records(spark, files, deployed, until, topic, read_by=deployed)
     read_before = frame.collect()
     assert sum(row["readable"] for row in read_before) == sum(
@@ -192,7 +200,7 @@ def test_another_topic_is_another_log(
     send(broker, other, 6, sent)
     until = {f"{other.topic}/{part}": 3 for part in range(PARTITIONS)}
     files = folder(spark, broker, other)
-    frame = records(spark, files, source_json(other), until, topic_of(spark, broker, other))
+    frame = records(spark, files, timing_json(other), until, topic_of(spark, broker, other))
     assert {(row["partition"], row["offset"]) for row in frame.collect()} == set(sent)
     run_here(spark, broker, other)
     assert held(spark, broker, other)[1] == sent

@@ -3,6 +3,7 @@
 import pytest
 
 from feature_platform.cli.shift import last_time_ms, shift
+from feature_platform.definition.model import TimeUnit
 
 
 @pytest.mark.parametrize(
@@ -22,6 +23,24 @@ from feature_platform.cli.shift import last_time_ms, shift
 def test_only_the_time_changes(line: bytes, expected: bytes) -> None:
     """A number stays a number, text stays text, and all else stays byte for byte."""
     assert expected == shift(line, "ts", 500)
+
+
+@pytest.mark.parametrize(
+    ("unit", "line", "expected"),
+    [
+        ("s", b'{"ts": 5}', b'{"ts": 7}'),
+        ("s", b'{"ts": 5.0}', b'{"ts": 7}'),
+        ("us", b'{"ts": 5000000}', b'{"ts": 7000000}'),
+        ("ns", b'{"ts": 5000000000}', b'{"ts": 7000000000}'),
+        ("s", b'{"ts": "1970-01-01T00:00:05Z"}', b'{"ts": "1970-01-01T00:00:07Z"}'),
+    ],
+)
+def test_numbers_are_moved_in_the_sources_unit(
+    unit: TimeUnit, line: bytes, expected: bytes
+) -> None:
+    """A text is a time by itself."""
+    assert shift(line, "ts", 2_000, unit) == expected
+    assert last_time_ms([line], "ts", unit) == 5_000
 
 
 @pytest.mark.parametrize(

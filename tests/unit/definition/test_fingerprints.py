@@ -148,8 +148,11 @@ def test_what_each_fingerprint_stands_for(before: str, after: str, changed: set[
     ("before", "after"),
     [
         ("topic: s", "topic: t"),
-        ("score: DOUBLE", "score: DOUBLE, extra: INT"),
         ("event_time: ts", "event_time: ts\nmax_future: 1m"),
+        ("event_time: ts", "event_time: ts\nmax_past: 1d"),
+        ("event_time: ts", "event_time: ts\nevent_time_unit: s"),
+        ("ts: TIMESTAMP", "ts: BIGINT"),
+        ("score: DOUBLE", "score: BIGINT"),
         ("watch_ms: INT", "watch_ms: BIGINT"),
     ],
 )
@@ -158,3 +161,56 @@ def test_a_changed_source_changes_the_data_fingerprint(before: str, after: str) 
     other = _load(source=SOURCE.replace(before, after))
 
     assert BASE.data_fingerprint != other.data_fingerprint
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("id: BIGINT, action: STRING", "action: STRING, id: BIGINT"),
+        ("score: DOUBLE, ts: TIMESTAMP", "ts: TIMESTAMP, score: DOUBLE"),
+        ("score: DOUBLE", "score: DOUBLE, extra: INT"),
+        ("columns: {id", "columns: {extra: 'DECIMAL(10,2)', id"),
+        ("event_time: ts", "event_time: ts\nmax_past: 7300d\nevent_time_unit: ms"),
+        ("topic: s", "topic: s\ndescription: Other words."),
+    ],
+)
+def test_what_no_query_reads_changes_nothing(before: str, after: str) -> None:
+    """Neither a moved line, nor a column that the query leaves alone, nor a default written out."""
+    other = _load(source=SOURCE.replace(before, after))
+
+    assert BASE.sql_fingerprint == other.sql_fingerprint
+    assert BASE.data_fingerprint == other.data_fingerprint
+    assert BASE.reads == other.reads
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        (SQL, {"id", "action", "watch_ms", "score", "ts"}),
+        ("SELECT id, COUNT(*) AS n FROM s GROUP BY id", {"id", "ts"}),
+        ("SELECT id, COUNT(*) AS n FROM s WHERE score > 1 GROUP BY id", {"id", "ts", "score"}),
+        ("SELECT id, COUNT(action) AS n FROM s GROUP BY id", {"id", "ts", "action"}),
+        (
+            "SELECT id, COUNT(*) FILTER (WHERE watch_ms > 1) AS n FROM s GROUP BY id",
+            {"id", "ts", "watch_ms"},
+        ),
+        (
+            """WITH a AS (SELECT id, COALESCE(watch_ms, 0) AS action FROM s WHERE score > 1),
+                    b AS (SELECT id, action AS score FROM a)
+               SELECT id, SUM(score) AS n FROM b GROUP BY id""",
+            {"id", "ts", "watch_ms", "score"},
+        ),
+    ],
+)
+def test_a_feature_set_reads_what_its_query_names(sql: str, reads: set[str]) -> None:
+    """Names of inner queries that look like a column's are not that column."""
+    names = {"n": "  n: {windows: [1d]}\n"}
+    features = (
+        DEFINITION
+        if sql == SQL
+        else re.sub(r"  views.*?latest\n", names["n"], DEFINITION, flags=re.DOTALL)
+    )
+    found = _load(sql, features).reads
+
+    assert reads == {name for name, _ in found}
+    assert sorted(name for name, _ in found) == [name for name, _ in found]

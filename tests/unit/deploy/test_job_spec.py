@@ -35,7 +35,7 @@ def test_a_spec_has_all_that_the_job_reads(stage: Stage) -> None:
         "undo_ttl_ms",
     }
     assert spec["deployment"] == snapshot.deployment
-    assert spec["source"]["columns"][0] == {"name": "post_id", "type": "BIGINT"}
+    assert spec["source"]["columns"][0] == {"name": "action", "type": "STRING"}
     assert spec["layout"] == snapshot.layout.to_json()
     assert spec["store"] == {
         "contact_points": ["127.0.0.1:9042"],

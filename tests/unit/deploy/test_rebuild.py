@@ -25,7 +25,7 @@ HISTORY = (
     ("action = 'view'", "action = 'play'"),
     ("features:", "settings: {on_change: rebuild}\nfeatures:"),
 )
-READS_LESS = ("post_id: BIGINT", "post_id: STRING")
+READS_LESS = ("watch_ms: BIGINT", "watch_ms: INT")
 OTHER_TOPIC = ("topic: post_events", "topic: others")
 WAITING = "events that were read before"
 HOUR_MS = 3_600_000

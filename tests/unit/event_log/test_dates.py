@@ -52,8 +52,9 @@ def test_files_of_other_dates_are_left_out() -> None:
         {"event_time": "sent"},
         {"max_future_ms": 2000},
         {"format": "avro"},
-        {"columns": COLUMNS[:2]},
-        {"columns": [*COLUMNS[:2], {**COLUMNS[2], "scale": 3}]},
+        {"event_time_unit": "s"},
+        {"max_past_ms": 2000},
+        {"columns": [{"name": "at", "type": "BIGINT"}, *COLUMNS[1:]]},
     ],
 )
 def test_files_of_a_source_that_read_otherwise_are_all_needed(change: dict[str, Any]) -> None:
@@ -66,7 +67,10 @@ def test_files_of_a_source_that_read_otherwise_are_all_needed(change: dict[str, 
     ]
 
 
-def test_what_a_source_is_called_and_the_order_of_columns_change_no_date() -> None:
-    """Nor does its topic, whose log is another anyhow."""
-    other = {**SOURCE, "name": "x", "topic": "y", "columns": COLUMNS[::-1]}
+@pytest.mark.parametrize("columns", [COLUMNS[::-1], COLUMNS[:1], COLUMNS[:2]])
+def test_what_a_source_is_called_and_other_columns_change_no_date(
+    columns: list[dict[str, Any]],
+) -> None:
+    """Nor does its topic, whose log is another anyhow: every feature set has the same dates."""
+    other = {**SOURCE, "name": "x", "topic": "y", "columns": columns}
     assert reading(other) == reading(SOURCE)

@@ -46,7 +46,9 @@ FORWARD: dict[str, tuple[tuple[str, str], ...]] = {
         (",\n         LAST_VALUE(language) AS language", ""),
         ("  language: latest\n", ""),
     ),
-    "source_column_added": (("  language: STRING\n", "  language: STRING\n  city: STRING\n"),),
+    "unread_column_added": (("  language: STRING\n", "  language: STRING\n  city: STRING\n"),),
+    "max_past_changed": (("event_time: ts", "event_time: ts\nmax_past: 30d"),),
+    "unit_changed": (("event_time: ts", "event_time: ts\nevent_time_unit: s"),),
     "job_settings": (("features:", "settings: {parallelism: 2, flush_interval: 5s}\nfeatures:"),),
     "entity_changed": (
         ("entity: post_id", "entity: user_id"),
