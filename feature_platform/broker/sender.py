@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message
 from confluent_kafka.admin import ConfigResource
@@ -27,6 +27,8 @@ POLL_EVERY = 500
 REASONS_MAX = 10
 POLL_MADE_S = 0.1
 ABSENT = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
+TIMESTAMP_TYPE = "message.timestamp.type"
+BROKERS_CLOCK, PRODUCERS_CLOCK = "LogAppendTime", "CreateTime"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -172,7 +174,11 @@ def _message_bytes_max(settings: KafkaSettings, topic: str) -> int:
 
 
 def ensure_topic(
-    settings: KafkaSettings, topic: str, config: Mapping[str, str] | None = None
+    settings: KafkaSettings,
+    topic: str,
+    config: Mapping[str, str] | None = None,
+    *,
+    clock: Literal["broker", "producers"] = "broker",
 ) -> int:
     """Create the topic if it is missing, and return its number of partitions.
 
@@ -180,6 +186,7 @@ def ensure_topic(
         settings: Where the broker is, and how many partitions a new topic has.
         topic: Its name.
         config: What a new topic is configured with.
+        clock: Whose clock the records of a new topic are stamped by, which bounds event times.
 
     Raises:
         BrokerUnavailableError: The broker does not answer, or refuses to create it.
@@ -195,7 +202,10 @@ def ensure_topic(
                 return len(known.partitions)
             if known.error.code() not in ABSENT:
                 raise clients.failure(known.error)
-            wanted = NewTopic(topic, num_partitions=settings.partitions, config=dict(config or {}))
+            stamps = {TIMESTAMP_TYPE: BROKERS_CLOCK if clock == "broker" else PRODUCERS_CLOCK}
+            wanted = NewTopic(
+                topic, num_partitions=settings.partitions, config={**stamps, **(config or {})}
+            )
             admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
         except KafkaException as error:
             made_meanwhile = error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
@@ -204,6 +214,28 @@ def ensure_topic(
             time.sleep(POLL_MADE_S)
         else:
             return settings.partitions
+
+
+def has_producers_clock(settings: KafkaSettings, topic: str) -> bool:
+    """Tell whether a topic's records bear the time of their producers' clocks, not the broker's.
+
+    It is False where the broker does not let us see the topic's configuration.
+
+    Raises:
+        BrokerUnavailableError: The broker does not answer.
+        SettingsError: A setting of Kafka's is wrong.
+    """
+    clients = Clients(settings)
+    admin = clients.admin()
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    asked = admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
+    try:
+        found = asked[resource].result(timeout=REQUEST_TIMEOUT_S)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            return False
+        raise clients.failure(error.args[0], admin) from error
+    return TIMESTAMP_TYPE in found and found[TIMESTAMP_TYPE].value == PRODUCERS_CLOCK
 
 
 def _reason(error: KafkaError) -> str:

@@ -6,6 +6,7 @@ what is wanted, and cancels it otherwise.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -83,6 +84,11 @@ JobStage = (
 )
 """Stages that touch jobs or rows."""
 
+PRODUCERS_CLOCK = (
+    "note: records of topic {topic} bear the time of their producers' clocks, so max_future and "
+    "max_past are measured by these; with message.timestamp.type=LogAppendTime the broker's counts"
+)
+
 
 def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | None:
     """Walk a plan's stages.
@@ -144,7 +150,7 @@ class _Execution:
             case AllocateIds():
                 self._allocate(stage)
             case CreateTopics(topics=topics):
-                self._world.topics.create(topics)
+                self._create_topics(topics)
             case CreateTable():
                 self._create_table(stage)
             case RecordDeployed():
@@ -226,6 +232,11 @@ class _Execution:
         if allocated != stage.ids:
             msg = f"feature ids of {self._name} changed after this plan was made; apply again"
             raise PlanRefusedError(msg)
+
+    def _create_topics(self, topics: Sequence[str]) -> None:
+        """Create the source's topic and its dead letters'; say whose clock bounds event times."""
+        if topics[0] in self._world.topics.create(topics):
+            self._walk.report(PRODUCERS_CLOCK.format(topic=topics[0]))
 
     def _create_table(self, stage: CreateTable) -> None:
         if self._walk.progress:

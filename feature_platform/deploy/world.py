@@ -7,7 +7,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from feature_platform.broker.sender import ensure_letters_topic, ensure_topic
+from feature_platform.broker.sender import (
+    ensure_letters_topic,
+    ensure_topic,
+    has_producers_clock,
+)
 from feature_platform.broker.topics import Topics as TopicReader
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.deploy.flink import Checkpoint, FlinkRest, Job
@@ -87,8 +91,8 @@ class Submitter(Protocol):
 class Topics(Protocol):
     """Kafka, as far as deploying needs it."""
 
-    def create(self, topics: Sequence[str]) -> None:
-        """Create the topics that are missing."""
+    def create(self, topics: Sequence[str]) -> Sequence[str]:
+        """Create the topics that are missing; return those stamped by their producers' clocks."""
         ...
 
     def end_offsets(self, topic: str) -> Mapping[str, int]:
@@ -127,14 +131,19 @@ class KafkaTopics:
         """Connect when asked."""
         self._settings = settings
 
-    def create(self, topics: Sequence[str]) -> None:
-        """Create the topics that are missing, with the partitions of the settings."""
+    def create(self, topics: Sequence[str]) -> Sequence[str]:
+        """Create the topics that are missing, with the partitions of the settings.
+
+        Returns:
+            Those whose records are stamped by the producers' clocks instead of the broker's.
+        """
         for topic in topics:
             source = topic.removesuffix(dead_letter_topic(""))
             if source == topic:
                 ensure_topic(self._settings, topic)
             else:
                 ensure_letters_topic(self._settings, topic, source)
+        return [topic for topic in topics if has_producers_clock(self._settings, topic)]
 
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the next offset of every partition, by "topic/partition"."""
@@ -188,7 +197,7 @@ class Backfiller(Protocol):
             accept_unreadable: Leave out what the source of today cannot read, though it could be
                 read before; else that is an error.
             read_by: The source of what is deployed, as a job spec has it: "before" is what it can
-                read, and what could be read when it was archived. None: it is no other.
+                read. None: it is no other.
 
         Raises:
             OffsetsGoneError: Events that are needed are neither in the event log nor in Kafka.

@@ -127,7 +127,7 @@ class Run:
         self.result = Result(seed=options.seed, not_possible=dict(possible(site)))
         settings = site.settings
         featureset = load(settings).featuresets[NAME]
-        partitions = ensure_topic(settings.kafka, TOPIC)
+        partitions = ensure_topic(settings.kafka, TOPIC, clock="producers")
         with site.world() as world:
             snapshot = deploy(world, settings, NAME)
         self._snapshot = snapshot

@@ -180,7 +180,7 @@ def open_case(settings: Settings, submitter: Submitter, name: str) -> Iterator[C
         count=EVENTS, entities=ENTITIES, end_ms=SystemClock().now_ms(), span_ms=7_200_000, bad=0.002
     )
     events = list(generate_events(load(settings).sources[name], "user_id", mix, seed=SEED))
-    ensure_topic(settings.kafka, name)
+    ensure_topic(settings.kafka, name, clock="producers")
     with open_world(settings, submitter) as world:
         made = Case(settings=settings, world=world, name=name, events=events)
         made.deploy()

@@ -38,7 +38,7 @@ SEED = 91
 def settings(project: Callable[[Mapping[str, str]], Settings], name: str) -> Settings:
     """A project with every aggregate, and an event log of its own."""
     made = project(files(name))
-    assert ensure_topic(made.kafka, name) == PARTITIONS
+    assert ensure_topic(made.kafka, name, clock="producers") == PARTITIONS
     return short_grace(made)
 
 

@@ -41,7 +41,7 @@ def test_everything_stored_and_served_equals_the_recount(
     )
     half = count // 2
     with open_world(settings, submitter) as world:
-        assert ensure_topic(settings.kafka, name) == PARTITIONS
+        assert ensure_topic(settings.kafka, name, clock="producers") == PARTITIONS
         produce(settings, name, events[:half])  # A backlog ...
         snapshot = deploy(world, settings, name)
         produce(settings, name, events[half:])  # ... and events while the job runs.

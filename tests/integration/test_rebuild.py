@@ -174,7 +174,7 @@ def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
     events = random_events(old, EVENTS, entities=ENTITIES, hours=2, seed=SEED)
     third = EVENTS // 3
     with open_world(settings, submitter) as world:
-        assert ensure_topic(settings.kafka, name) == PARTITIONS
+        assert ensure_topic(settings.kafka, name, clock="producers") == PARTITIONS
         produce(settings, name, events[:third])
         first, _ = applied(settings, world, name)  # a new feature set with a history
         archived = archive(settings, old.source, lambda _: None)
@@ -213,7 +213,7 @@ def test_what_a_changed_source_cannot_read_is_told_though_nobody_has_archived_it
     settings = project(files(name, EVERYTHING.replace(*WITH_HISTORY)))
     old = load(settings).featuresets[name]
     with open_world(settings, submitter) as world:
-        assert ensure_topic(settings.kafka, name) == PARTITIONS
+        assert ensure_topic(settings.kafka, name, clock="producers") == PARTITIONS
         produce(settings, name, random_events(old, 300, entities=10, hours=1, seed=SEED))
         first, _ = applied(settings, world, name)
         source = settings.featuresets / "sources" / f"{name}.yaml"

@@ -57,7 +57,7 @@ def test_rescaling_changes_no_row(
     mix = Mix(count=EVENTS, entities=200, end_ms=SystemClock().now_ms(), span_ms=7_200_000)
     events = list(generate_events(load(settings).sources[NAME], "user_id", mix, seed=SEED))
     quarter = EVENTS // 4
-    ensure_topic(settings.kafka, NAME)
+    ensure_topic(settings.kafka, NAME, clock="producers")
     with open_world(settings, submitter) as world:
         for number, parallelism in enumerate((1, 3, 2)):
             _define(settings, parallelism)

@@ -30,7 +30,7 @@ def test_executors_archive_and_write_rows(
     featureset = load(settings).featuresets[name]
     events = random_events(featureset, EVENTS, entities=100, hours=2, seed=5)
     with open_world(settings, submitter) as world:
-        assert ensure_topic(settings.kafka, name) == PARTITIONS
+        assert ensure_topic(settings.kafka, name, clock="producers") == PARTITIONS
         produce(settings, name, events[: EVENTS // 2])
         assert archive(settings, featureset.source, lambda _: None).records == EVENTS // 2
         produce(settings, name, events[EVENTS // 2 :])

@@ -94,7 +94,7 @@ def test_counts_continue_over_an_upgrade(
     events = list(generate_events(source, "user_id", mix, seed=SEED))
     third = EVENTS // 3
     with open_world(settings, submitter) as world:
-        ensure_topic(settings.kafka, NAME)
+        ensure_topic(settings.kafka, NAME, clock="producers")
         first = deploy(world, settings, NAME)
         produce(settings, NAME, events[:third])
         recount = Oracle(load(settings).featuresets[NAME], first.layout, events[:third])

@@ -174,7 +174,7 @@ def deployed(
             f"featuresets/{name}.yaml": BEFORE.replace("NAME", name),
         }
     )
-    ensure_topic(settings.kafka, TOPIC)
+    ensure_topic(settings.kafka, TOPIC, clock="producers")
     if not flow.events:
         count = FIRST + EACH * len(CASES)
         mix = Mix(

@@ -183,6 +183,8 @@ class FakeTopics:
     created: list[str] = field(default_factory=list)
     markers: int = 0
     """Of transactions, at the end of each partition."""
+    by_producers: tuple[str, ...] = ()
+    """Topics that are stamped by their producers' clocks."""
     id: str = "first"
     """Of every topic; empty from a broker that gives none."""
 
@@ -191,9 +193,10 @@ class FakeTopics:
         assert topic
         return self.id
 
-    def create(self, topics: Sequence[str]) -> None:
+    def create(self, topics: Sequence[str]) -> Sequence[str]:
         """Note them."""
         self.created += topics
+        return [topic for topic in topics if topic in self.by_producers]
 
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the topic's ends."""
