@@ -69,7 +69,9 @@ def test_a_topic_of_its_producers_clocks_is_reported(stage: Stage, topics: tuple
     said: list[str] = []
     apply(stage.world, make_plans(stage.world, stage.define(), ["posts"]), said.append)
     notes = [text for text in said if "their producers' clocks" in text]
-    assert [note.split()[5].rstrip(',') for note in notes] == [name for name in topics if name == "post_events"]
+    assert [note.split()[5].rstrip(",") for note in notes] == [
+        name for name in topics if name == "post_events"
+    ]
 
 
 def test_a_new_feature_set_runs_from_the_first_event(stage: Stage) -> None:
