@@ -255,7 +255,7 @@ class EventParserTest {
     List<SourceColumn> columns =
         List.of(Events.column("id", ColumnType.BIGINT), Events.column("at", type));
     return new EventParser(
-        new SourceSchema("s", "s", "at", unit, 1_000, maxPastMs, 2_000, columns), "id");
+        new SourceSchema("s", "s", "at", unit, 1_000, maxPastMs, 2_000, columns, List.of()), "id");
   }
 
   private static boolean parseTime(EventParser parser, String time) {
