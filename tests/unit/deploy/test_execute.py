@@ -8,7 +8,7 @@ import pytest
 
 from feature_platform.clock import Clock
 from feature_platform.definition.loading import load_project
-from feature_platform.deploy.apply import apply, make_plans
+from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import delete, stop
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import GRACE_MS, drop_expired
@@ -60,18 +60,6 @@ def test_renaming_a_file_changes_nothing(stage: Stage) -> None:
     (stage.folder / "posts.yaml").rename(stage.folder / "engagement.yaml")
     (plan,) = make_plans(stage.world, load_project(stage.folder), ["posts"])
     assert plan.stages == ()
-
-
-@pytest.mark.parametrize("topics", [(), ("post_events",), ("post_events.dead_letters",)])
-def test_a_topic_of_its_producers_clocks_is_reported(stage: Stage, topics: tuple[str, ...]) -> None:
-    """By these event times are bounded then; dead letters have no such bound."""
-    stage.topics.by_producers = topics
-    said: list[str] = []
-    apply(stage.world, make_plans(stage.world, stage.define(), ["posts"]), said.append)
-    notes = [text for text in said if "their producers' clocks" in text]
-    assert [note.split()[5].rstrip(",") for note in notes] == [
-        name for name in topics if name == "post_events"
-    ]
 
 
 def test_a_new_feature_set_runs_from_the_first_event(stage: Stage) -> None:
