@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from feature_platform.cli.output import EXIT_INTERRUPTED, message
-from feature_platform.plan.explain import describe
 from feature_platform.plan.stages import (
     AwaitCheckpoint,
     Backfill,
@@ -78,6 +77,8 @@ class Walked:
 
     def report(self, text: str) -> None:
         """Note a stage, then tell a person: whoever reads of it and interrupts, means it."""
+        from feature_platform.plan.explain import describe  # it loads numpy
+
         rest = self._plan.stages[len(self._stages) :] if self._plan else ()
         if rest and describe(rest[0]) in text:
             self._stages.append(rest[0])
@@ -108,6 +109,8 @@ class Walked:
     def _left(self) -> str:
         if not self._stages:
             return "nothing was changed"
+        from feature_platform.plan.explain import describe
+
         at = f"at the stage `{describe(self._stages[-1])}`"
         for stage in reversed(self._stages):
             if type(stage) in _LEFT:
