@@ -1,4 +1,4 @@
-"""From which day on `tiles/<fs>` has partitions: the first that is archived, else a week ago."""
+"""From which day on `tiles/<fs>` has partitions: the first that is archived, or a week ago."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,8 @@ from feature_platform.settings import Settings
 DAYS_MAX = 1_000
 """How many partitions there are at most; of older days: fp check FS --day D."""
 DAYS_UNKNOWN = 7
-"""How far back they go where no day of the log can be seen: as long as Kafka keeps events."""
+"""How far back they go at least, as long as Kafka keeps events: a page must not lose days that it
+offers when the first of them is archived."""
 _PREFIX = "date="
 
 
@@ -22,7 +23,7 @@ def first_day(settings: Settings, source: Source, now_ms: int) -> str:
     today = datetime.fromtimestamp(now_ms / 1000, UTC).date()
     oldest = today - timedelta(days=DAYS_MAX - 1)
     found = [day for day in _archived(settings, source) if oldest <= day <= today]
-    return min(found, default=today - timedelta(days=DAYS_UNKNOWN)).isoformat()
+    return min([*found, today - timedelta(days=DAYS_UNKNOWN)]).isoformat()
 
 
 def _archived(settings: Settings, source: Source) -> list[date]:
