@@ -1,7 +1,6 @@
 package io.featureplatform.kernel.flink;
 
 import io.featureplatform.kernel.store.Claim;
-import io.featureplatform.kernel.store.Clock;
 import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.Ports;
@@ -57,7 +56,7 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
     JobSpec spec = JobSpec.parse(specJson);
     flushIntervalMs = spec.settings().flushIntervalMs();
     ports = portsFactory.open(spec);
-    retry = new Retry(spec.settings().storeRetryMs(), Clock.MONOTONIC);
+    retry = new Retry(spec.settings().storeRetryMs(), ports.clock());
     attempt = new AttemptState(context, spec.start());
     attempt.await(
         new Claim(ports.registry(), retry, ports.clock()), AttemptState.execution(environment));

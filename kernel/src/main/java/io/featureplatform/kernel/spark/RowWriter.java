@@ -1,6 +1,5 @@
 package io.featureplatform.kernel.spark;
 
-import io.featureplatform.kernel.store.Clock;
 import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.Retry;
@@ -61,7 +60,7 @@ final class RowWriter {
     }
     BackfillSpec spec = BackfillSpec.parse(specJson);
     try (Ports ports = spec.openPorts();
-        Retry retry = new Retry(spec.storeRetryMs(), Clock.MONOTONIC)) {
+        Retry retry = new Retry(spec.storeRetryMs(), ports.clock())) {
       TileStore store = new RetryingTileStore(ports.tiles(), retry);
       new RowWriter(store, spec.layout(), ports.clock(), attempt, limits, progress).write(rows);
     }

@@ -6,9 +6,6 @@ public interface Clock {
   /** The machine's clock, the only place of the kernel that reads it. */
   Clock SYSTEM = System::currentTimeMillis;
 
-  /** Only differences of it mean anything: nobody sets it, so patience never ends early. */
-  Clock MONOTONIC = () -> System.nanoTime() / 1_000_000;
-
   /** Returns the present as epoch milliseconds, UTC. */
   long nowMs();
 }
