@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.spark;
 
+import io.featureplatform.kernel.store.Clock;
 import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.Retry;
