@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from feature_platform.errors import SettingsError
 from feature_platform.paths import file_uri
-from feature_platform.settings_input import describe, override, resolve_files
+from feature_platform.settings_input import Names, describe, override, resolve_files
 from feature_platform.transport import KafkaSecurity, Section, StoreTls
 
 SETTINGS_FILE = "feature_platform.toml"
@@ -152,7 +152,7 @@ class SparkSettings(Section):
     """Of each core, into the store; 0: as fast as it takes them."""
     options: dict[str, str] = Field(default_factory=dict)
     """Options of Spark's own, over what the platform sets: credentials of s3a://, for one."""
-    environment: list[str] = Field(default_factory=list)
+    environment: Names = Field(default_factory=list)
     """Variables that Spark gets of our environment, beside Java's, Hadoop's and object stores'."""
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import BeforeValidator, ValidationError
 
 FILE_SUFFIX = "_file"
 """Settings with such names are paths, relative to the project."""
@@ -14,6 +14,17 @@ UNSHOWN = ("extra_forbidden", "model_type", "model_attributes_type", "dict_type"
 
 FREE_TABLES = ("properties", "options")
 """Tables whose names and values are somebody else's; a value may be a secret."""
+
+
+def _split(value: object) -> object:
+    """Take a text apart at its commas; anything else is judged as it is."""
+    if not isinstance(value, str):
+        return value
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+Names = Annotated[list[str], BeforeValidator(_split)]
+"""A list; in one text, as an environment variable holds it, with commas between."""
 
 
 def override(data: dict[str, Any], environment: Mapping[str, str]) -> None:

@@ -63,7 +63,7 @@ def variables(settings: Settings) -> dict[str, str]:
     """Return settings as the environment variables that override a project's file."""
     sections = settings.model_dump(exclude={"project", "cache"}).items()
     return {
-        f"FP_{section}__{name}".upper(): str(value)
+        f"FP_{section}__{name}".upper(): ",".join(value) if isinstance(value, list) else str(value)
         for section, values in sections
         for name, value in values.items()
         if not isinstance(value, dict)

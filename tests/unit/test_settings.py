@@ -64,3 +64,15 @@ def test_a_commit_log_is_synced_in_a_known_way(tmp_path: Path) -> None:
     """Only what Cassandra knows may be set."""
     with pytest.raises(SettingsError, match="commitlog_sync"):
         load_settings(tmp_path, {"FP_STORE__COMMITLOG_SYNC": "never"})
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [("", []), ("ONE", ["ONE"]), ("ONE, TWO,", ["ONE", "TWO"])],
+)
+def test_a_list_is_one_text_in_the_environment(tmp_path: Path, text: str, names: list[str]) -> None:
+    """Commas stand between its values; in the file it is a list."""
+    (tmp_path / SETTINGS_FILE).write_text('[spark]\nenvironment = ["OF_THE_FILE"]\n')
+
+    assert load_settings(tmp_path, {}).spark.environment == ["OF_THE_FILE"]
+    assert load_settings(tmp_path, {"FP_SPARK__ENVIRONMENT": text}).spark.environment == names
