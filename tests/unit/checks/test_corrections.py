@@ -73,12 +73,9 @@ def test_wrong_extra_and_missing_rows(bench: Bench) -> None:
     """Each becomes what it must be, with the time that it has left."""
     rows = rows_of(bench)
     wrong, missing = closed(rows), closed(rows, 2)
-    extra, misplaced, foreign = (
-        RowKey(1, missing.start_ms - 86_400_000 * 1 - 300_000 * 7),
-        RowKey(1, wrong.start_ms + 5),
-        RowKey(77, 0),
-    )
-    assert extra not in rows
+    tiles = (RowKey(1, missing.start_ms - 300_000 * number) for number in range(1, 1_000))
+    extra = next(key for key in tiles if key not in rows)
+    misplaced, foreign = RowKey(1, wrong.start_ms + 5), RowKey(77, 0)
     held: dict[RowKey, bytes | None] = dict(rows)
     held |= {wrong: changed(rows[wrong], {0: 99}), extra: b"", misplaced: b"", foreign: b"\xff"}
     del held[missing]

@@ -27,7 +27,11 @@ ADDED = (
     ("AS views", "AS views, MAX(watch_ms) AS top"),
     ("features:", "features:\n  top: {windows: [2h]}"),
 )
-COLUMN = ("watch_ms: BIGINT,", "watch_ms: BIGINT, score: DOUBLE,")
+COLUMN = (
+    ("watch_ms: BIGINT,", "watch_ms: BIGINT, score: DOUBLE,"),
+    ("action = 'view'", "action = 'view' AND score IS NULL"),
+)
+"""One that the query begins to read."""
 
 
 def finest(stage: Stage) -> tuple[Step, ...]:
@@ -108,7 +112,7 @@ def test_a_source_that_reads_otherwise_is_remembered_with_where_it_ended(stage: 
     stage.run_to(1, 1, p0=3)
     before = stage.deployed.job["source"]
     stage.cut(1, 2, p0=5)
-    stage.apply(COLUMN)
+    stage.apply(*COLUMN)
     until = {"post_events/0": 5}
     assert stage.deployed.earlier_sources == ({"source": before, "until": until},)
     stage.claim(2, (1, 2), base_label=2, clean=True)
@@ -120,7 +124,7 @@ def test_where_nobody_knows_where_it_ended_nothing_before_is_judged(stage: Stage
     """A dead letter by one source may be an event by the other."""
     stage.apply()
     stage.clock.advance(HOUR_MS)
-    stage.apply(COLUMN)
+    stage.apply(*COLUMN)
     assert not stage.deployed.earlier_sources
     levels = {str(level): stage.clock.now_ms() for level in (0, 1, 2, 6)}
     assert stage.deployed.column_since == {"0": levels, "1": levels}
