@@ -35,7 +35,7 @@ def _is_plain(printed: str) -> bool:
 @pytest.fixture(autouse=True)
 def _wide(monkeypatch: pytest.MonkeyPatch) -> None:
     """No value is broken into lines."""
-    monkeypatch.setenv("COLUMNS", "2000")
+    monkeypatch.setattr(output, "_width", 2000)  # COLUMNS was read when it was made
 
 
 @pytest.mark.parametrize("columns", ["80", "2000"])
@@ -43,7 +43,7 @@ def test_served_values(
     fp: RunFp, serve: Serve, monkeypatch: pytest.MonkeyPatch, columns: str
 ) -> None:
     """Keys and values of entities, few side by side and many one a line."""
-    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(output, "_width", int(columns))
     serve([_event(text) for text in HOSTILE])
     many = fp("get", "shop", *HOSTILE, "--features", "name,names")
     few = [fp("get", "shop", *part, "--features", "name,names") for part in PARTS]
