@@ -72,7 +72,7 @@ class Replay:
         """Send nothing more, and wait for what was handed over."""
         self._stopped.set()
         self._released.set()
-        if self._thread:
+        if self._thread and self._thread.is_alive():  # Ctrl-C may have come before it began
             self._thread.join()
 
     def _run(self, send: Callable[[], None]) -> None:
