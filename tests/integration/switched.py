@@ -7,6 +7,7 @@ from functools import cached_property
 from feature_platform.definition.model import FeatureSet, StoredColumn
 from feature_platform.rows.partials import Partial, Scalar
 from feature_platform.testing import Oracle, RawEvent
+from feature_platform.testing.reference import Order
 from feature_platform.testing.reference_events import Accepted
 from feature_platform.tiles.layout import Layout
 
@@ -61,9 +62,12 @@ class SwitchedOracle(Oracle):
         if column in self._gone:
             earlier = [row for row in rows if not self._is_new(row)]
             return self._earlier.partial(self._gone[column], earlier)
+        return super().partial(column, rows)
+
+    def _entries(self, column: str, rows: Sequence[Accepted]) -> list[tuple[Order, Scalar]]:
         if self._wanted.column(column).id not in self._kept:
             rows = [row for row in rows if self._is_new(row)]
-        return super().partial(column, rows)
+        return super()._entries(column, rows)
 
     def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
         if self._is_new(row):

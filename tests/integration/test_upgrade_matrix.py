@@ -78,7 +78,7 @@ CASES = {
             ("  recent: latest", "  recent: latest\n  shortest: {windows: [30m, 2h]}"),
         ),
         kind="forward",
-        ids={"shortest": 6},
+        ids={"shortest": 7},
     ),
     "remove": Case(
         edits=(
@@ -92,7 +92,7 @@ CASES = {
     "rename": Case(
         edits=(("AS watch_ms", "AS watched"), ("  watch_ms: {", "  watched: {")),
         kind="forward",
-        ids={"watched": 6},
+        ids={"watched": 7, "watched#high": 8},
     ),
     "edit": Case(
         edits=(
@@ -101,6 +101,7 @@ CASES = {
             ("LAST_N(action, 3)", "LAST_N(UPPER(action), 3)"),
         ),
         kind="forward",
+        ids={"watch_ms#beyond": 7},  # The sum keeps its own; `watch_ms + 1` may leave int64.
     ),
     "where": Case(
         edits=((f"FROM {TOPIC}", f"FROM {TOPIC}\n  WHERE action <> 'view' AND watch_ms > 0"),),
@@ -120,7 +121,7 @@ CASES = {
     "reset": Case(
         reset=("views", "longest", "recent"),
         kind="forward",
-        ids={"views": 6, "longest": 7, "recent": 8},
+        ids={"views": 7, "longest": 8, "recent": 9},
     ),
     "entity": Case(
         edits=(
