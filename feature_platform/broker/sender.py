@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message
-from confluent_kafka.admin import ConfigResource
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from feature_platform.broker.clients import Clients
@@ -26,6 +26,7 @@ DELIVERY_TIMEOUT_MS = 120_000
 POLL_EVERY = 500
 REASONS_MAX = 10
 POLL_MADE_S = 0.1
+KNOWN_TIMEOUT_S = 5.0
 ABSENT = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
 TIMESTAMP_TYPE = "message.timestamp.type"
 BROKERS_CLOCK, PRODUCERS_CLOCK = "LogAppendTime", "CreateTime"
@@ -164,11 +165,9 @@ def ensure_letters_topic(settings: KafkaSettings, topic: str, source: str) -> in
 
 def _message_bytes_max(settings: KafkaSettings, topic: str) -> int:
     """Return how large a topic's events may be; 0 if the broker does not say."""
-    asked = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    admin = Clients(settings).admin()
     try:
-        configs = admin.describe_configs([asked], request_timeout=REQUEST_TIMEOUT_S)[asked]
-        return int(configs.result(timeout=2 * REQUEST_TIMEOUT_S)["max.message.bytes"].value)
+        found = _configuration(Clients(settings).admin(), topic)["max.message.bytes"].value
+        return int(found or 0)
     except (KafkaException, KeyError):  # it may be that this login must not ask
         return 0
 
@@ -227,15 +226,29 @@ def has_producers_clock(settings: KafkaSettings, topic: str) -> bool:
     """
     clients = Clients(settings)
     admin = clients.admin()
-    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
-    asked = admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)
     try:
-        found = asked[resource].result(timeout=REQUEST_TIMEOUT_S)
+        found = _configuration(admin, topic)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
             return False
         raise clients.failure(error.args[0], admin) from error
     return TIMESTAMP_TYPE in found and found[TIMESTAMP_TYPE].value == PRODUCERS_CLOCK
+
+
+def _configuration(admin: AdminClient, topic: str) -> dict[str, ConfigEntry]:
+    """Return a topic's configuration; a broker may not know at once of one that was just made."""
+    resource = ConfigResource(ConfigResource.Type.TOPIC, topic)
+    deadline = time.monotonic() + KNOWN_TIMEOUT_S
+    while True:
+        asked = admin.describe_configs([resource], request_timeout=REQUEST_TIMEOUT_S)[resource]
+        try:
+            found: dict[str, ConfigEntry] = asked.result(timeout=2 * REQUEST_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in ABSENT or time.monotonic() > deadline:
+                raise
+            time.sleep(POLL_MADE_S)
+        else:
+            return found
 
 
 def _reason(error: KafkaError) -> str:

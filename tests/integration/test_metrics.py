@@ -12,7 +12,7 @@ from commands import fp
 from waiting import until
 
 from feature_platform.deploy.metrics import METRICS
-from feature_platform.settings import Settings
+from feature_platform.settings import Settings, embedded_passwords
 
 MakeProject = Callable[[Mapping[str, str]], Settings]
 
@@ -108,12 +108,13 @@ def test_a_job_tells_how_it_is_doing(settings: Settings, name: str) -> None:
 
 def test_roles_can_be_set_again(settings: Settings) -> None:
     """Nothing changes on a store that has them all; passwords stay, and isolation is told."""
-    again = fp(settings.project, "roles")
+    passwords = embedded_passwords(settings)
+    again = fp(settings.project, "roles", environment=passwords)
     assert (again.code, f"keyspace {settings.store.keyspace} are set" in again.messages) == (
         0,
         True,
     )
     assert "isolation: client-side only" in " ".join(again.messages.split())
     assert fp(settings.project, "status", "--json").code == 0
-    other = fp(settings.project, "roles", "--user", "fp_admin")
+    other = fp(settings.project, "roles", "--user", "fp_admin", environment=passwords)
     assert (other.code, "refused the user or the password" in other.messages) == (1, True)
