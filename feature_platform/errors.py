@@ -16,6 +16,7 @@ FeaturePlatformError
     │   └── RestoreFailedError  it cannot go on from its checkpoint: the store is left
     ├── SparkFailedError        a Spark process failed or was killed
     ├── GitError                a repository, or a branch in it, cannot be read
+    │   └── NothingPushedError  a repository has no branch yet
     ├── EventLogError           an event log is damaged, or does not fit its topic
     │   ├── OffsetsGoneError    neither the log nor Kafka has some offsets
     │   └── LogConflictError    someone else archived the same source meanwhile
@@ -114,6 +115,10 @@ class SparkFailedError(WorldError):
 
 class GitError(WorldError):
     """A repository, or a branch in it, cannot be read."""
+
+
+class NothingPushedError(GitError):
+    """A repository has no branch yet, so nothing of it can be read."""
 
 
 class EventLogError(WorldError):

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from feature_platform.definition.loading import (
     FOLDER,
@@ -17,7 +18,8 @@ from feature_platform.definition.loading import (
     printable,
 )
 from feature_platform.definition.yaml_tree import FILE_BYTES_MAX
-from feature_platform.orchestration.git_command import GitCommand
+from feature_platform.errors import NothingPushedError
+from feature_platform.orchestration.git_command import CHECK, GitCommand
 
 FILES_MAX = 5_000
 """Definitions of a commit."""
@@ -27,6 +29,8 @@ LISTING_BYTES_MAX = 8_000_000
 """What is read of the names in a folder."""
 COMMIT_BYTES_MAX = 1_000_000
 SUBJECT_MAX = 200
+BRANCHES_MAX = 5
+"""How many branches are named instead of one that has no commit."""
 _ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _FILE, _TREE = ("100644", "100755", "100664"), "040000"
 _WHAT = {"120000": "a link, which is not followed", "160000": "a submodule", _TREE: "a folder"}
@@ -65,15 +69,18 @@ class Repository:
             path: Where it is.
             folder: The project's folder in it, the one that holds `featuresets/`; empty: its root.
         """
-        self._git = GitCommand(path)
+        self._git, self._path = GitCommand(path), path
         self._folder = "/".join(part for part in folder.split("/") if part not in ("", "."))
 
     def head(self, branch: str) -> Commit:
         """Return the newest commit of a branch.
 
         Raises:
+            NothingPushedError: The repository has no branch at all yet.
             GitError: There is no such repository or branch, or no `git`.
         """
+        if not self.has(branch):
+            self._refuse(branch)
         commit = self.resolve(f"refs/heads/{branch}")
         content = self._git.run("cat-file", "commit", commit, bytes_max=COMMIT_BYTES_MAX)
         message = content.partition(b"\n\n")[2].decode("utf-8", "replace")
@@ -89,6 +96,19 @@ class Repository:
         name = f"refs/heads/{branch}"
         found = self._git.run("for-each-ref", "--format=%(refname)", name)
         return name in found.decode("utf-8", "replace").splitlines()
+
+    def _refuse(self, branch: str) -> NoReturn:
+        """Say that a branch has no commit, and which branches have."""
+        count = f"--count={BRANCHES_MAX}"
+        found = self._git.run("for-each-ref", count, "--format=%(refname:short)", "refs/heads")
+        others = [printable(name) for name in found.decode("utf-8", "replace").splitlines()]
+        if others:
+            self._git.fail(
+                f"branch {branch} has no commit; there are commits on {', '.join(others)}: push "
+                f"to {branch}, or {CHECK}"
+            )
+        msg = f"nothing was pushed to branch {branch} of {self._path} yet; the first push deploys"
+        raise NothingPushedError(msg)
 
     def resolve(self, name: str) -> str:
         """Return the whole id of a commit, whatever it is called: an id, a branch, a tag.

@@ -28,6 +28,10 @@ OWN = {
 OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager")
 """A repository's own configuration can name programs; those that could run here are off."""
 DUBIOUS = "dubious ownership"
+NAME_MAX = 200
+NO_COMMIT = "Needed a single revision"
+"""How git says that a name is that of no commit."""
+CHECK = "check git.repository and git.branch"
 
 
 class GitCommand:
@@ -61,7 +65,7 @@ class GitCommand:
         if len(written) > bytes_max:
             self.fail(f"git {arguments[0]} writes more than {bytes_max:,} bytes")
         if code:
-            self._failed(arguments[0], code, said)
+            self._failed(arguments, code, said)
         return written
 
     def fail(self, what: str) -> NoReturn:
@@ -76,16 +80,19 @@ class GitCommand:
             "need of git gc"
         )
 
-    def _failed(self, command: str, code: int, said: str) -> NoReturn:
+    def _failed(self, arguments: Sequence[str], code: int, said: str) -> NoReturn:
         if DUBIOUS in said:
             self.fail(
                 "git does not use it, because it belongs to another user, whose configuration of "
                 "it can name programs. If you trust whoever may edit that: git config --global "
                 f"--add safe.directory '{self._path}', as the user of this process"
             )
+        if NO_COMMIT in said:
+            name = arguments[-1].partition("^{")[0][:NAME_MAX]
+            self.fail(f"there is no commit, branch or tag {name!r}; {CHECK}")
         lines = [line for line in said.splitlines() if line.strip()]
         why = lines[-1].strip() if lines else f"exit code {code}"
-        self.fail(f"git {command} failed: {why}; check git.repository and git.branch")
+        self.fail(f"git {arguments[0]} failed: {why}; {CHECK}")
 
 
 def _run(command: Sequence[str], bytes_max: int, given: bytes) -> tuple[bytes, bool, int, str]:

@@ -57,6 +57,11 @@ def write_trouble(data: Path, text: str, now_ms: int) -> None:
     )
 
 
+def forget_record(data: Path) -> None:
+    """Keep nothing: nothing was pushed yet, whatever kept anybody from looking before."""
+    (data / FILE).unlink(missing_ok=True)
+
+
 def read_record(data: Path) -> PushRecord | None:
     """Return what was kept; None if nothing was, or if nobody can read it."""
     try:

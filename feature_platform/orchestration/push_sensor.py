@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from feature_platform.clock import SystemClock
-from feature_platform.errors import FeaturePlatformError
+from feature_platform.errors import FeaturePlatformError, NothingPushedError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import FEATURE_SET_TAG, broken_key, stream_key
 from feature_platform.orchestration.push import Launch, Memory, Tick, Verdict, decide, done, idle
@@ -102,6 +102,8 @@ def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
     memory = Memory.read(context.cursor)
     try:
         pushed = platform.pushed(memory)
+    except NothingPushedError as nothing:
+        return idle(str(nothing), memory)
     except FeaturePlatformError as error:
         return idle(str(error), memory, trouble=True)
     if pushed is None:

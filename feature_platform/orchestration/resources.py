@@ -20,7 +20,7 @@ from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.spark import Archived
 from feature_platform.deploy.spark import archive as archive_source
 from feature_platform.deploy.world import World, open_world
-from feature_platform.errors import GitError, Problem, UnknownFeatureError
+from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
 from feature_platform.local.dagster import reload_definitions
 from feature_platform.orchestration.commit_status import tell_status
 from feature_platform.orchestration.git import Repository
@@ -28,7 +28,11 @@ from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.loading import Loaded, definitions_at, load, repository
 from feature_platform.orchestration.observe import observe
 from feature_platform.orchestration.push import Memory, Pushed, Verdict, left_to_do
-from feature_platform.orchestration.push_record import write_record, write_trouble
+from feature_platform.orchestration.push_record import (
+    forget_record,
+    write_record,
+    write_trouble,
+)
 from feature_platform.orchestration.pushed import look_at, unreadable
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
@@ -109,13 +113,23 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """Return the watched branch's head and what it would change; None if all of it is done.
 
         Raises:
+            NothingPushedError: The watched repository has no branch yet.
             GitError: No repository is watched, or it or the branch cannot be read.
             SettingsError: The project's settings are wrong.
             WorldError: A server did not answer.
         """
         settings = load_settings(Path(self.project))
         watched = _watched(settings)
-        head = watched.head(settings.git.branch)
+        try:
+            head = watched.head(settings.git.branch)
+        except NothingPushedError as nothing:
+            if not memory.commit:
+                raise
+            msg = (
+                f"branch {settings.git.branch} has no commit any more; the newest was "
+                f"{memory.words or memory.commit}: push it again"
+            )
+            raise GitError(msg) from nothing
         if memory.commit == head.id and memory.done:
             return None
         names = left_to_do(memory, head.id)
@@ -129,6 +143,8 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
     def keep_verdict(self, verdict: Verdict | None, trouble: str) -> None:
         """Keep what became of a push where `fp status` finds it, or why nobody could look.
 
+        Without a verdict and without trouble nothing was pushed yet, and nothing is kept.
+
         Raises:
             SettingsError: The project's settings are wrong.
             OSError: The project's folder of data cannot be written.
@@ -138,6 +154,8 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             write_record(settings.data, verdict, now_ms)
         elif trouble and settings.git.repository:
             write_trouble(settings.data, trouble, now_ms)
+        elif not trouble:
+            forget_record(settings.data)
 
     def tells_pending(self) -> bool:
         """Tell whether anybody is told of a commit that is under way.

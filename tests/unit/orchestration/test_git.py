@@ -151,6 +151,12 @@ def test_what_is_no_commit_is_refused(work: Path, name: str) -> None:
         Repository(work, "ranking").resolve(name)
 
 
+def test_a_name_of_no_commit_is_told_in_plain_words(work: Path) -> None:
+    """Not in those of git's plumbing."""
+    with pytest.raises(GitError, match="there is no commit, branch or tag 'nothing'; check git"):
+        Repository(work, "ranking").resolve("nothing")
+
+
 def test_attributes_of_a_commit_hide_nothing(work: Path) -> None:
     """`export-ignore` left a definition out, which was then told to be gone; eol changed bytes."""
     (work / ".gitattributes").write_text(

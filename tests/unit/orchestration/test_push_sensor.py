@@ -1,5 +1,7 @@
 """The sensor `git_push` as Dagster runs it: what it launches, and what is told of a push."""
 
+import shutil
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +28,13 @@ from feature_platform.orchestration.push_sensor import (
     judge_commit,
 )
 from feature_platform.orchestration.resources import Platform
+
+GIT = shutil.which("git") or "git"
+AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
+
+
+def _git(where: Path, *arguments: str) -> None:
+    subprocess.run([GIT, *AUTHOR, *arguments], cwd=where, check=True, capture_output=True)
 
 
 class World(Protocol):
@@ -164,6 +173,39 @@ def test_a_repository_that_is_set_later_is_noticed(folder: Path) -> None:
     (folder / "feature_platform.toml").write_text('[git]\nrepository = "later.git"\n')
     with pytest.raises(GitError, match=r"later\.git"):
         platform.pushed(Memory())
+
+
+def test_before_the_first_push_nothing_is_wrong(folder: Path) -> None:
+    """What kept anybody from looking before is forgotten; a branch that is gone is trouble."""
+    (folder / "feature_platform.toml").write_text('[git]\nrepository = "bare.git"\n')
+    platform = Platform(project=str(folder))
+    context = dg.build_sensor_context(
+        resources={"platform": platform}, instance=dg.DagsterInstance.ephemeral()
+    )
+    git_push.evaluate_tick(context)
+    record = read_record(folder / ".fp")
+    assert record is not None
+    assert (record.state, "bare.git" in record.text) == ("unknown", True)
+    _git(folder, "init", "--quiet", "--bare", "bare.git")
+    tick = git_push.evaluate_tick(context)
+    where = folder / "bare.git"
+    assert tick.skip_message == (
+        f"nothing was pushed to branch main of {where} yet; the first push deploys"
+    )
+    assert read_record(folder / ".fp") is None
+    with pytest.raises(GitError, match=r"main has no commit any more; .* abc \(x\): push it again"):
+        platform.pushed(Memory(commit="abc", words="abc (x)"))
+    _git(folder, "init", "--quiet", "--initial-branch", "master", "work")
+    _git(folder / "work", "commit", "--quiet", "--allow-empty", "--message", "x")
+    _git(folder / "work", "push", "--quiet", str(where), "master")
+    git_push.evaluate_tick(context)
+    record = read_record(folder / ".fp")
+    assert record is not None
+    told = (
+        f"repository {where}: branch main has no commit; there are commits on master: push to "
+        "main, or check git.repository and git.branch"
+    )
+    assert (record.state, record.text) == ("unknown", told)
 
 
 def test_only_a_watched_branch_leaves_a_record(folder: Path) -> None:
