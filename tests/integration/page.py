@@ -12,6 +12,8 @@ from feature_platform.checks.result import CHECKS
 from feature_platform.settings import Settings
 
 DONE = ("SUCCESS", "FAILURE", "CANCELED")
+RUN_PATIENCE_S = 600.0
+"""For a run to end: a repair starts Spark four times, each up to a minute on a busy machine."""
 
 LAUNCH = """
 mutation ($params: ExecutionParams!) { launchPipelineExecution(executionParams: $params) {
@@ -115,7 +117,7 @@ class Page:
             found: str = self.ask(RUN, id=run_id)["runOrError"]["status"]
             return found if found in DONE else ""
 
-        return until(status, f"run {run_id}")
+        return until(status, f"run {run_id}", timeout_s=RUN_PATIENCE_S)
 
     def runs(self, job: str) -> list[str]:
         """Return how the newest runs of a job ended."""
