@@ -51,7 +51,7 @@ class Ring:
         """Start all nodes for the first time; create keyspace and roles."""
         for number in NUMBERS:
             self._start(number)
-        self._wait(lambda: secure(self.settings), "roles")
+        self._wait(partial(secure, self._unsecured()), "roles")
         self._wait_for_all()
 
     def start(self, number: int) -> None:
@@ -75,6 +75,13 @@ class Ring:
         """Return settings whose only contact point is one node."""
         store = self.settings.store.model_copy(update={"host": address(number)})
         return self.settings.model_copy(update={"store": store})
+
+    def _unsecured(self) -> Settings:
+        """Return settings of a folder in which no node has got its roles yet."""
+        own = self.settings.model_copy(update={"project": self.folder})
+        (own.data / "cassandra").mkdir(parents=True, exist_ok=True)
+        own.secrets_file.write_bytes(self.settings.secrets_file.read_bytes())
+        return own
 
     def _start(self, number: int) -> None:
         self._processes.start(self._command(number))

@@ -50,7 +50,7 @@ final class TestCql implements AutoCloseable {
             .formatted(keyspace));
     change(
         ("CREATE TABLE %s.cuts (featureset text, generation int, attempt int, label bigint,"
-                + " part text, \"of\" int, positions text, recorded_ms bigint,"
+                + " part text, \"of\" int, positions text, letters text, recorded_ms bigint,"
                 + " PRIMARY KEY ((featureset, generation), attempt, label, part))"
                 + " WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC)")
             .formatted(keyspace));
