@@ -12,7 +12,7 @@ import pytest
 from commands import fp
 from everything import HOUR_MS, PARTITIONS, files, random_events
 from judge import assert_equal, deploy, load, produce, short_grace
-from pyspark.sql import SparkSession
+from pyspark.sql import Row, SparkSession
 from recounter import RecounterHere
 
 from feature_platform.broker.sender import ensure_topic
@@ -20,6 +20,7 @@ from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import Check, Checked, CheckResult
 from feature_platform.checks.run import Ask, check
 from feature_platform.checks.scope import Span
+from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.wait import wait
 from feature_platform.deploy.world import Submitter, World, open_world
@@ -27,6 +28,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.store.base import RowWrite, StoredRow, write_timestamp
 from feature_platform.testing import Oracle, RawEvent
+from feature_platform.testing.reference_events import Accepted, judge
 from feature_platform.testing.reference_rows import encode_row
 
 EVENTS, LIVE = 4_000, 300
@@ -88,7 +90,8 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         execute(plan, world)
         produce(settings, name, events[EVENTS + LIVE :])
         assert_equal(settings, world, Oracle(featureset, snapshot.layout, events), name)
-        lost = _lose_an_event(spark, Path(urlsplit(settings.event_log_folder).path) / name / name)
+        log = Path(urlsplit(settings.event_log_folder).path) / name / name
+        lost = _lose_an_event(spark, log, featureset)
         found = check(world, name, Ask())
         assert red(found) >= {"count", "parity"}
         altered, lacking, *_ = verdicts(found)["count"].findings
@@ -151,12 +154,16 @@ def _assert_explained(found: Checked, oracle: Oracle, name: str) -> None:
     assert parity.next_step == f"fp check {name} --repair"
 
 
-def _lose_an_event(spark: SparkSession, log: Path) -> str:
-    """Rewrite a file of the log without one of its records; return which, in words."""
+def _lose_an_event(spark: SparkSession, log: Path, featureset: FeatureSet) -> str:
+    """Rewrite a file of the log without one of the events that count; return which, in words."""
     largest = max(log.glob("data/*/*.parquet"), key=lambda path: path.stat().st_size)
     rows = spark.read.parquet(str(largest)).where("reason IS NULL")
-    lost = rows.orderBy("partition", "offset").first()
-    assert lost is not None
+    source = replace(featureset.source, columns=featureset.reads)
+    lost = next(
+        row
+        for row in rows.orderBy("partition", "offset").collect()
+        if isinstance(judge(source, featureset.entity, _raw(row), featureset.sum_scales), Accepted)
+    )
     kept = spark.read.parquet(str(largest)).where(
         f"NOT (partition = {lost['partition']} AND offset = {lost['offset']})"
     )
@@ -166,3 +173,12 @@ def _lose_an_event(spark: SparkSession, log: Path) -> str:
     (largest.parent / f".{largest.name}.crc").unlink(missing_ok=True)
     largest.write_bytes(written.read_bytes())
     return f"{log.name}/{lost['partition']}: {lost['offset']} to {lost['offset']}"
+
+
+def _raw(row: Row) -> RawEvent:
+    return RawEvent(
+        value=bytes(row["value"]),
+        partition=row["partition"],
+        offset=row["offset"],
+        timestamp_ms=row["timestamp"],
+    )
