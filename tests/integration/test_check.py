@@ -28,7 +28,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.store.base import RowWrite, StoredRow, write_timestamp
 from feature_platform.testing import Oracle, RawEvent
-from feature_platform.testing.reference_events import Accepted, judge
+from feature_platform.testing.reference_events import Accepted, DeadLetter, judge
 from feature_platform.testing.reference_rows import encode_row
 
 EVENTS, LIVE = 4_000, 300
@@ -162,7 +162,7 @@ def _lose_an_event(spark: SparkSession, log: Path, featureset: FeatureSet) -> st
     lost = next(
         row
         for row in rows.orderBy("partition", "offset").collect()
-        if isinstance(judge(source, featureset.entity, _raw(row), featureset.sum_scales), Accepted)
+        if _counts(judge(source, featureset.entity, _raw(row), featureset.sum_scales))
     )
     kept = spark.read.parquet(str(largest)).where(
         f"NOT (partition = {lost['partition']} AND offset = {lost['offset']})"
@@ -173,6 +173,11 @@ def _lose_an_event(spark: SparkSession, log: Path, featureset: FeatureSet) -> st
     (largest.parent / f".{largest.name}.crc").unlink(missing_ok=True)
     largest.write_bytes(written.read_bytes())
     return f"{log.name}/{lost['partition']}: {lost['offset']} to {lost['offset']}"
+
+
+def _counts(event: Accepted | DeadLetter) -> bool:
+    """Tell whether the definition's WHERE lets an event through."""
+    return isinstance(event, Accepted) and event.columns["action"] != "skip"
 
 
 def _raw(row: Row) -> RawEvent:
