@@ -1,8 +1,9 @@
 package io.featureplatform.kernel.flink;
 
 /**
- * One rule of exactness switched off. The switches are in the fakes around the kernel's ports and
- * in what the platform does with it; the kernel itself has none.
+ * One rule of exactness switched off, with its number in {@code docs/exactness.md}. The switches
+ * are in the fakes around the kernel's ports and in what the platform does with it; the kernel
+ * itself has none.
  */
 enum Broken {
   /** All rules hold. */
