@@ -1,5 +1,6 @@
 """The documentation names what there is, and the command line explains itself."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,30 @@ def test_an_option_has_help(name: str) -> None:
     assert silent == []
 
 
+def _links(page: Path) -> list[tuple[Path, str]]:
+    """Return the file and the fragment of each relative link of a page."""
+    found = []
+    for part in page.read_text().split("](")[1:]:
+        target, _, fragment = part.split(")", maxsplit=1)[0].partition("#")
+        if "://" not in target:
+            found.append((page.parent / target if target else page, fragment))
+    return found
+
+
+def _anchors(page: Path) -> set[str]:
+    """Return the fragments that lead to headings of a page, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """A relative link in the documentation names a file that exists."""
-    targets = [
-        part.split(")", maxsplit=1)[0].split("#", maxsplit=1)[0]
-        for part in page.read_text().split("](")[1:]
-    ]
-    local = [target for target in targets if target and "://" not in target]
-    assert [target for target in local if not (page.parent / target).exists()] == []
+    """A relative link in the documentation names a file that exists, and a heading of it."""
+    links = _links(page)
+    assert [str(target) for target, _ in links if not target.exists()] == []
+    assert [
+        f"{target.name}#{fragment}"
+        for target, fragment in links
+        if fragment and fragment not in _anchors(target)
+    ] == []
