@@ -9,7 +9,11 @@ import typer.main
 from feature_platform.cli.main import build
 
 ROOT = Path(__file__).parent.parent
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
+PAGES = (
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / ".github").rglob("*.md")),
+)
 COMMANDS = typer.main.get_group(build()).commands
 
 
