@@ -29,8 +29,8 @@ from bench.rig import HERE, NAME, goal, say
 from bench.workload import Workload
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import load_project
-from feature_platform.deploy.job_spec import StartFields, job_spec
-from feature_platform.deploy.world import open_world
+from feature_platform.engines.job_spec import StartFields, job_spec
+from feature_platform.engines.world import open_world
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.ports import with_free_ports

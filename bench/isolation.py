@@ -24,9 +24,9 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.cli.reading import open_client
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import stop
-from feature_platform.deploy.metrics import job_metrics
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import World, open_world
+from feature_platform.engines.flink_metrics import job_metrics
+from feature_platform.engines.world import World, open_world
 from feature_platform.serving.client import FeatureClient
 from feature_platform.settings import Settings
 from feature_platform.testing.submitter import EditedSubmitter, Spec

@@ -27,7 +27,7 @@ from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import World, open_world
+from feature_platform.engines.world import World, open_world
 from feature_platform.registry.base import Cut
 from feature_platform.settings import Settings
 from feature_platform.testing.submitter import EditedSubmitter, Spec

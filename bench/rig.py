@@ -14,7 +14,7 @@ from bench.workload import Workload
 from feature_platform.cli.reading import open_store
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.apply import apply, make_plans
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.local.jars import build_kernel
 from feature_platform.local.java import find_java_home
 from feature_platform.local.ports import with_free_ports

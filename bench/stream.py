@@ -24,9 +24,9 @@ from bench.workload import Workload, producer, send_backlog, send_live
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import deployed_snapshot, stop
-from feature_platform.deploy.metrics import How
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import World, open_world
+from feature_platform.engines.flink_metrics import How
+from feature_platform.engines.world import World, open_world
 from feature_platform.local.process import Processes
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut

@@ -1,6 +1,6 @@
 """Entry of the client: `flink run -py streaming/main.py -- --deployer SOCKET` serves a deployer.
 
-Requests and answers are those of `feature_platform.deploy.frames`.
+Requests and answers are those of `feature_platform.engines.flink_frames`.
 
 Python's collector works between requests alone: it tells Java of every object that is gone, and in
 the midst of a call it would do so over a second connection, which another thread of Java serves and
@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from feature_platform.deploy.frames import Answer, Channel, Request
+from feature_platform.engines.flink_frames import Answer, Channel, Request
 from feature_platform.errors import FeaturePlatformError
 from streaming.job import serve
 

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
-from feature_platform.deploy.flink import FlinkRest
-from feature_platform.deploy.submit import FlinkSubmitter
+from feature_platform.engines.flink import FlinkRest
+from feature_platform.engines.flink_submitter import FlinkSubmitter
 from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_platform.checks.tiles import Difference
-from feature_platform.deploy.recount import Fact
-from feature_platform.deploy.tile_values import name_tile
-from feature_platform.deploy.world import World
+from feature_platform.engines.recount_request import Fact
+from feature_platform.engines.world import World
 from feature_platform.errors import EventLogError, SparkFailedError
+from feature_platform.lineage.tile_values import name_tile
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
 

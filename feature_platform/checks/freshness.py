@@ -4,8 +4,8 @@ An old cut of a topic without new events is fresh: nothing is missing from the r
 """
 
 from feature_platform.checks.result import CheckResult, Findings
-from feature_platform.deploy.recovered import behind, newest
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
+from feature_platform.lineage.attempts import behind, newest
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
 from feature_platform.tiles.grid import format_duration

@@ -11,9 +11,9 @@ from feature_platform.checks.result import Findings
 from feature_platform.checks.scope import Scope
 from feature_platform.checks.tiles import Difference, compare, conservation, decoded
 from feature_platform.clock import Clock
-from feature_platform.deploy.as_of import Told, tiles_as_of
 from feature_platform.deploy.repair import ENTITIES_MAX
 from feature_platform.errors import CorruptRowError
+from feature_platform.lineage.as_of import Told, tiles_as_of
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import History
 from feature_platform.rows.codec import decode_each

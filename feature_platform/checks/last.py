@@ -3,7 +3,7 @@
 from feature_platform.checks.result import Checked
 from feature_platform.checks.run import Ask, check
 from feature_platform.deploy.walk import Report, silent
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.local.last_done import record
 
 

@@ -5,7 +5,7 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.repair import check_repairable
 from feature_platform.deploy.start import unfinished_repair
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.recovery import plan_repair
 

@@ -22,14 +22,14 @@ from feature_platform.checks.result import CHECKS, Checked, CheckResult, Finding
 from feature_platform.checks.scope import Scope, Span
 from feature_platform.checks.tiles import describe
 from feature_platform.clock import to_iso
-from feature_platform.deploy.as_of import encoded_tiles
 from feature_platform.deploy.control import deployed_snapshot
-from feature_platform.deploy.recount import SLICES, Fact, Wanted, recount_spec, rows_of
-from feature_platform.deploy.recovered import dirty_since_ms, newest_cut
 from feature_platform.deploy.repair import check_log
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.deploy.walk import Report, silent
-from feature_platform.deploy.world import World
+from feature_platform.engines.recount_request import SLICES, Fact, Wanted, recount_spec, rows_of
+from feature_platform.engines.world import World
+from feature_platform.lineage.as_of import encoded_tiles
+from feature_platform.lineage.attempts import dirty_since_ms, newest_cut
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import GENESIS, history

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from feature_platform.checks.scope import Scope
-from feature_platform.deploy.as_of import Told
-from feature_platform.deploy.tile_values import name_tile, spell, values_of
 from feature_platform.errors import CorruptRowError
+from feature_platform.lineage.as_of import Told
+from feature_platform.lineage.tile_values import name_tile, spell, values_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.codec import decode_each, decode_items, decode_row
 from feature_platform.rows.partials import Partial, Row, merge_all, zero

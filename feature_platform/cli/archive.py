@@ -33,7 +33,7 @@ def archive(
     as_json: Json = False,
 ) -> None:
     """Archive every record that sources' topics hold by now, each exactly once."""
-    from feature_platform.deploy.spark import archive as run
+    from feature_platform.engines.spark import archive as run
     from feature_platform.errors import FeaturePlatformError
 
     settings: Settings = context.obj

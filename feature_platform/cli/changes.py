@@ -17,7 +17,7 @@ from feature_platform.settings import Settings
 if TYPE_CHECKING:
     from feature_platform.definition.loading import Project
     from feature_platform.deploy.apply import Outcome
-    from feature_platform.deploy.world import World
+    from feature_platform.engines.world import World
     from feature_platform.plan.planner import Plan
 
 Names = Annotated[
@@ -199,7 +199,7 @@ def _load(settings: Settings) -> "Project":
 @contextmanager
 def open_project(settings: Settings) -> Iterator["World"]:
     """Connect to a project's servers."""
-    from feature_platform.deploy.world import open_world
+    from feature_platform.engines.world import open_world
 
     with open_world(settings) as world:
         yield world

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from feature_platform.checks.result import Checked, CheckResult
     from feature_platform.checks.run import Ask
     from feature_platform.checks.scope import Span
-    from feature_platform.deploy.world import World
+    from feature_platform.engines.world import World
 
 STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
 
@@ -63,7 +63,7 @@ def check(
     Jobs go on meanwhile: rows are compared as they were at a cut.
     """
     from feature_platform.checks.run import Ask
-    from feature_platform.deploy.world import open_world
+    from feature_platform.engines.world import open_world
     from feature_platform.errors import FeaturePlatformError
 
     share = parse_share(sample, "--sample") if sample else None

@@ -14,7 +14,7 @@ from feature_platform.errors import LeaseHeldError, UnknownFeatureError
 if TYPE_CHECKING:
     from feature_platform.broker.letters import DeadLetter, Place
     from feature_platform.deploy.letters import Selection, Sent
-    from feature_platform.deploy.world import World
+    from feature_platform.engines.world import World
     from feature_platform.plan.snapshot import Snapshot
 
 LIMIT_MAX = 10_000
@@ -53,7 +53,7 @@ def dead_letters(  # noqa: PLR0913 (the options of a command)
 ) -> None:
     """List the events that a feature set could not count, count them by reason, send them again."""
     from feature_platform.deploy.letters import letter_topic
-    from feature_platform.deploy.world import open_world
+    from feature_platform.engines.world import open_world
 
     wanted = _place(show) if show else None
     with open_world(context.obj) as world:

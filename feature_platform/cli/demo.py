@@ -97,7 +97,7 @@ def _story(settings: Settings, flights: int | None) -> Iterator["Story"]:
     from feature_platform.demo.screen import Screen
     from feature_platform.demo.served import open_served
     from feature_platform.demo.story import Story
-    from feature_platform.deploy.world import open_world
+    from feature_platform.engines.world import open_world
 
     with ExitStack() as stack:
         world = stack.enter_context(open_world(settings))

@@ -15,7 +15,7 @@ def warn_of_pushes(settings: Settings, project: "Project") -> None:
     """Tell that pushes deploy here, and what the branch defines otherwise than this folder."""
     if not settings.git.repository:
         return
-    from feature_platform.orchestration.loading import definitions_at, repository
+    from feature_platform.pushes.loading import definitions_at, repository
 
     where = f"pushes to `{settings.git.branch}` of {settings.git.repository} deploy here"
     try:

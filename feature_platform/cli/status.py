@@ -16,8 +16,8 @@ from feature_platform.clock import SystemClock, to_iso
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from feature_platform.orchestration.glance import Glance
-    from feature_platform.orchestration.health import Health
+    from feature_platform.monitor.glance import Glance
+    from feature_platform.monitor.health import Health
 
 HOUR_S = 3600
 KERNEL_COLUMNS = (
@@ -49,7 +49,7 @@ def status(
     with ThreadPoolExecutor(max_workers=1) as pool, _without_numpy():
         asked = pool.submit(probe, settings)  # while the rest is loaded
         from feature_platform.local.status import server_status, with_answers
-        from feature_platform.orchestration.glance import glance
+        from feature_platform.monitor.glance import glance
 
         looked_at = server_status(settings)
         seen = glance(settings, with_answers(looked_at, asked.result()))

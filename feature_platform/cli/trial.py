@@ -16,7 +16,7 @@ from feature_platform.words import counted
 if TYPE_CHECKING:
     from feature_platform.definition.model import FeatureSet
     from feature_platform.deploy.trial import Trial
-    from feature_platform.deploy.world import World
+    from feature_platform.engines.world import World
 
 MINUTES_MAX = 10_080
 ENTITIES_MAX = 100
@@ -54,7 +54,7 @@ def try_(
     It counts the events of the last minutes, then live ones until its time is over or Ctrl-C.
     """
     from feature_platform.deploy.trial import trial
-    from feature_platform.deploy.world import open_world
+    from feature_platform.engines.world import open_world
 
     share = parse_share(sample, "--sample")
     keys = (entity or [])[:ENTITIES_MAX]

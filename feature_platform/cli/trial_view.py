@@ -19,7 +19,7 @@ from feature_platform.words import counted, names_of, verb
 
 if TYPE_CHECKING:
     from feature_platform.deploy.trial import Trial
-    from feature_platform.deploy.world import World
+    from feature_platform.engines.world import World
     from feature_platform.plan.snapshot import Snapshot
 
 TILES_SHOWN_MAX = 8

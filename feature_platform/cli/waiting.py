@@ -12,7 +12,7 @@ from feature_platform.cli.output import EXIT_FAILED, complain, console, message,
 from feature_platform.words import counted, names_of
 
 if TYPE_CHECKING:
-    from feature_platform.deploy.world import World
+    from feature_platform.engines.world import World
     from feature_platform.registry.base import Cut
 
 

@@ -10,7 +10,7 @@ from feature_platform.broker.topics import Topics
 from feature_platform.demo.scratch import FEATURE_SETS
 from feature_platform.deploy.control import delete
 from feature_platform.deploy.generation import drop_expired
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import LeaseHeldError
 from feature_platform.plan.job import dead_letter_topic
 from feature_platform.registry.base import LEASE_TTL_S

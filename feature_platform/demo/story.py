@@ -27,10 +27,10 @@ from feature_platform.demo.screen import Picture, Screen
 from feature_platform.demo.served import Served
 from feature_platform.demo.stage import clear_stage, end_jobs, patiently
 from feature_platform.deploy.apply import apply, make_plans
-from feature_platform.deploy.status import statuses
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError
+from feature_platform.monitor.status import statuses
 from feature_platform.plan.explain import explain
 from feature_platform.plan.job import dead_letter_topic
 from feature_platform.plan.planner import Plan

@@ -1,1 +1,1 @@
-"""Bringing plans about: walks stages, speaks to Flink, waits, stops, tells the status."""
+"""Changes what runs: walks the stages of a plan, waits, stops, recovers, repairs."""

@@ -17,7 +17,7 @@ from feature_platform.deploy.generation import (
     next_generation,
 )
 from feature_platform.deploy.walk import Report, silent
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
 from feature_platform.plan.compare import Kind
 from feature_platform.plan.planner import Facts, Plan, plan, plan_removed

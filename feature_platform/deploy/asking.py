@@ -6,7 +6,7 @@ that it touches after it. One every few seconds took a third of its speed from a
 
 import time
 
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError
 from feature_platform.registry.base import Epoch
 

@@ -2,7 +2,7 @@
 
 import time
 
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError, RestoreFailedError
 
 TIMEOUT_S = 300.0

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable
 
 from feature_platform.deploy.asking import Requests
-from feature_platform.deploy.recovered import last_unclean_end_ms, left_to_recover, newest
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError
+from feature_platform.lineage.attempts import last_unclean_end_ms, left_to_recover, newest
 from feature_platform.plan.snapshot import Snapshot
 
 TIMEOUT_S = 3600.0

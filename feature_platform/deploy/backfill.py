@@ -7,12 +7,12 @@ it is begun again, so a Spark task that comes late writes what is there already.
 from collections.abc import Mapping
 from typing import Any
 
-from feature_platform.deploy.job_spec import StartFields, job_spec
-from feature_platform.deploy.recovered import newest_cut
 from feature_platform.deploy.topic import check_topic
 from feature_platform.deploy.walk import BACKFILL, Report
-from feature_platform.deploy.world import World
+from feature_platform.engines.job_spec import StartFields, job_spec
+from feature_platform.engines.world import World
 from feature_platform.event_log.dates import reading
+from feature_platform.lineage.attempts import newest_cut
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Positions
 from feature_platform.registry.claim import FIRST_LABEL

@@ -9,9 +9,9 @@ stay; they become what the recount says.
 from collections.abc import Mapping
 from typing import TypeVar
 
-from feature_platform.deploy.as_of import encoded_tiles
 from feature_platform.deploy.sweep import kept_write
 from feature_platform.errors import CorruptRowError
+from feature_platform.lineage.as_of import encoded_tiles
 from feature_platform.plan.expected import Expected
 from feature_platform.rows.codec import decode_row
 from feature_platform.rows.encode import encode_head_of, encode_tile

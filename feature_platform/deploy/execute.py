@@ -19,16 +19,16 @@ from feature_platform.deploy.generation import (
     drop_expired,
     retire_replaced,
 )
-from feature_platform.deploy.job_spec import NOWHERE, job_spec
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.parity import check_parity
-from feature_platform.deploy.recovered import newest
 from feature_platform.deploy.repair import repair
-from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.start import known_positions, restore_path
 from feature_platform.deploy.walk import Report, Walk, silent
-from feature_platform.deploy.world import World
+from feature_platform.engines.flink_savepoint import check_savepoint
+from feature_platform.engines.job_spec import NOWHERE, job_spec
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
+from feature_platform.lineage.attempts import newest
 from feature_platform.plan.explain import describe
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot

@@ -11,7 +11,7 @@ from dataclasses import replace
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.start import stopped_at
 from feature_platform.deploy.walk import BACKFILL, Progress, Report, digest, silent
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import WorldError
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot

@@ -17,9 +17,9 @@ from feature_platform.broker.letters import (
     Place,
     Replays,
 )
-from feature_platform.deploy.recovered import line_of
 from feature_platform.deploy.topic import check_topic
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
+from feature_platform.lineage.attempts import line_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.history import History, holds
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from feature_platform.clock import to_iso
-from feature_platform.deploy.as_of import Told, tiles_as_of
-from feature_platform.deploy.recovered import dirty_since_ms
 from feature_platform.deploy.start import age_limit_ms
-from feature_platform.deploy.tile_values import Held, differing, values_of
 from feature_platform.deploy.walk import BACKFILL, Report
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError
+from feature_platform.lineage.as_of import Told, tiles_as_of
+from feature_platform.lineage.attempts import dirty_since_ms
+from feature_platform.lineage.tile_values import Held, differing, values_of
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut

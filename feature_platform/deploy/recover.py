@@ -6,9 +6,7 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.failures import gave_up
 from feature_platform.deploy.generation import replaced
-from feature_platform.deploy.recovered import newest_cut, passed_by
 from feature_platform.deploy.start import (
     age_limit_ms,
     begin,
@@ -20,12 +18,14 @@ from feature_platform.deploy.start import (
 from feature_platform.deploy.sweep import Line, check_sweep_age
 from feature_platform.deploy.topic import check_offsets, check_topic
 from feature_platform.deploy.walk import Report, silent
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import (
     JobFailedError,
     PlanRefusedError,
     RestoreFailedError,
 )
+from feature_platform.lineage.attempts import newest_cut, passed_by
+from feature_platform.monitor.failures import gave_up
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.recovery import (
     plan_recover,

@@ -6,14 +6,12 @@ end: begun again, it keeps its number, and the job starts from the store at its 
 
 from collections.abc import Mapping, Sequence
 
-from feature_platform.deploy.as_of import decoded_undo, value_as_of
 from feature_platform.deploy.corrections import corrections, unreadable
-from feature_platform.deploy.recount import Wanted, recount_spec, rows_of
-from feature_platform.deploy.recovered import dirty_since_ms
 from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.deploy.sweep import batches
 from feature_platform.deploy.walk import Report
-from feature_platform.deploy.world import World
+from feature_platform.engines.recount_request import Wanted, recount_spec, rows_of
+from feature_platform.engines.world import World
 from feature_platform.errors import (
     CorruptRowError,
     EventLogError,
@@ -21,6 +19,8 @@ from feature_platform.errors import (
     PlanRefusedError,
     SparkFailedError,
 )
+from feature_platform.lineage.as_of import decoded_undo, value_as_of
+from feature_platform.lineage.attempts import dirty_since_ms
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut

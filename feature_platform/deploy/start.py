@@ -8,8 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from feature_platform.clock import to_iso
-from feature_platform.deploy.job_spec import StartFields
-from feature_platform.deploy.recovered import (
+from feature_platform.deploy.topic import check_not_truncated, check_offsets, check_topic
+from feature_platform.engines.flink_savepoint import checkpoint_id
+from feature_platform.engines.job_spec import StartFields
+from feature_platform.engines.world import World
+from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
+from feature_platform.lineage.attempts import (
     behind,
     dirty_since_ms,
     ends_with,
@@ -19,10 +23,6 @@ from feature_platform.deploy.recovered import (
     newest_cut,
     passed_by,
 )
-from feature_platform.deploy.savepoint import checkpoint_id
-from feature_platform.deploy.topic import check_not_truncated, check_offsets, check_topic
-from feature_platform.deploy.world import World
-from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
 from feature_platform.plan.snapshot import Snapshot, Stop
 from feature_platform.plan.stages import Start
 from feature_platform.registry.base import Attempt, Cut, Epoch

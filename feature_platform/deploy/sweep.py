@@ -11,10 +11,10 @@ from itertools import groupby
 from math import ceil
 
 from feature_platform.clock import to_iso
-from feature_platform.deploy.as_of import Undo, value_as_of
 from feature_platform.deploy.start import age_limit_ms
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import CorruptRowError, PlanRefusedError
+from feature_platform.lineage.as_of import Undo, value_as_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL

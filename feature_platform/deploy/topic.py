@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import PlanRefusedError
 from feature_platform.plan.snapshot import Snapshot
 

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from uuid import uuid4
 
 from feature_platform.definition.model import FeatureSet
-from feature_platform.deploy.job_spec import StartFields, job_spec
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.walk import Report
-from feature_platform.deploy.world import World
+from feature_platform.engines.job_spec import StartFields, job_spec
+from feature_platform.engines.world import World
 from feature_platform.errors import UnknownFeatureError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.trial import (

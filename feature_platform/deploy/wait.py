@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 from feature_platform.deploy.asking import Requests
 from feature_platform.deploy.control import deployed_snapshot
-from feature_platform.deploy.recovered import behind
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError
+from feature_platform.lineage.attempts import behind
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
 from feature_platform.words import counted

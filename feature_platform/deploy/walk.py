@@ -8,15 +8,15 @@ from uuid import uuid4
 
 from feature_platform.deploy.await_checkpoint import await_checkpoint
 from feature_platform.deploy.await_recovered import await_grace, await_recovered
-from feature_platform.deploy.flink import Job
-from feature_platform.deploy.job_spec import job_spec
-from feature_platform.deploy.recovered import dirty_since_ms, passed_by, recovered_at
-from feature_platform.deploy.savepoint import check_savepoint
 from feature_platform.deploy.start import begin, epoch_of, refuse_unfinished_repair, stopped_at
 from feature_platform.deploy.sweep import Line, cut_of, sweep
 from feature_platform.deploy.topic import check_topic
-from feature_platform.deploy.world import World
+from feature_platform.engines.flink import Job
+from feature_platform.engines.flink_savepoint import check_savepoint
+from feature_platform.engines.job_spec import job_spec
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
+from feature_platform.lineage.attempts import dirty_since_ms, passed_by, recovered_at
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.stages import Start
 from feature_platform.registry.base import Attempt

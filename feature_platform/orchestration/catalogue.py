@@ -26,10 +26,10 @@ from feature_platform.orchestration.checks import (
 )
 from feature_platform.orchestration.days import first_day
 from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
-from feature_platform.orchestration.loading import PROJECT_VARIABLE, Loaded, broken_name, load
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, restart_deployed
+from feature_platform.pushes.loading import PROJECT_VARIABLE, Loaded, broken_name, load
 from feature_platform.settings import (
     REPOSITORY,
     SETTINGS_FILE,

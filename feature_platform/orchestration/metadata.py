@@ -9,9 +9,9 @@ import yaml
 
 from feature_platform.checks.result import CHECKS, Checked, CheckResult
 from feature_platform.definition.model import FeatureSet, Source
-from feature_platform.deploy.spark import Archived
+from feature_platform.engines.spark import Archived
 from feature_platform.errors import Problem
-from feature_platform.orchestration.health import Health
+from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.tiles.grid import format_duration

@@ -8,8 +8,8 @@ from feature_platform.clock import SystemClock
 from feature_platform.errors import FeaturePlatformError, NothingPushedError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import FEATURE_SET_TAG, broken_key, stream_key
-from feature_platform.orchestration.push import Launch, Memory, Tick, Verdict, decide, done, idle
 from feature_platform.orchestration.resources import Platform
+from feature_platform.pushes.push import Launch, Memory, Tick, Verdict, decide, done, idle
 
 INTERVAL_S = 15
 COMMIT_TAG = "fp/commit"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from feature_platform.definition.loading import Project
 from feature_platform.deploy.apply import make_plans
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import CallerError, WorldError
-from feature_platform.orchestration.git import Commit
-from feature_platform.orchestration.push import Pushed, Wanted
 from feature_platform.plan.compare import Kind
+from feature_platform.pushes.git import Commit
+from feature_platform.pushes.push import Pushed, Wanted
 
 DEPLOYED: frozenset[Kind] = frozenset({"new", "metadata", "forward", "rebuild", "finish"})
 """Changes that a push brings about."""

@@ -17,25 +17,25 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import drop_all_expired
 from feature_platform.deploy.recover import ensure_running
-from feature_platform.deploy.spark import Archived
-from feature_platform.deploy.spark import archive as archive_source
-from feature_platform.deploy.world import World, open_world
+from feature_platform.engines.spark import Archived
+from feature_platform.engines.spark import archive as archive_source
+from feature_platform.engines.world import World, open_world
 from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
 from feature_platform.local.dagster import reload_definitions
-from feature_platform.orchestration.commit_status import tell_status
-from feature_platform.orchestration.git import Repository
-from feature_platform.orchestration.health import Health
-from feature_platform.orchestration.loading import Loaded, definitions_at, load, repository
-from feature_platform.orchestration.observe import observe
-from feature_platform.orchestration.push import Memory, Pushed, Verdict, left_to_do
-from feature_platform.orchestration.push_record import (
+from feature_platform.monitor.health import Health
+from feature_platform.monitor.observe import observe
+from feature_platform.orchestration.pushed import look_at, unreadable
+from feature_platform.plan.explain import explain
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.pushes.commit_status import tell_status
+from feature_platform.pushes.git import Repository
+from feature_platform.pushes.loading import Loaded, definitions_at, load, repository
+from feature_platform.pushes.push import Memory, Pushed, Verdict, left_to_do
+from feature_platform.pushes.push_record import (
     forget_record,
     write_record,
     write_trouble,
 )
-from feature_platform.orchestration.pushed import look_at, unreadable
-from feature_platform.plan.explain import explain
-from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings, load_settings
 
 

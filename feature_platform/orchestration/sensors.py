@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import dagster as dg
 
 from feature_platform.clock import SystemClock
+from feature_platform.monitor.watch import Restart, Tick, watch
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import FEATURE_SET_TAG, live_key, stream_key
 from feature_platform.orchestration.resources import Platform
-from feature_platform.orchestration.watch import Restart, Tick, watch
 
 INTERVAL_S = 15
 RESTART_TAG = "fp/restart"

@@ -22,7 +22,7 @@ import psutil
 
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import World, open_world
+from feature_platform.engines.world import World, open_world
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.local.flink import Flink
 from feature_platform.local.java import find_java_home

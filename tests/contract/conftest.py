@@ -1,20 +1,19 @@
 """The same contracts run on the shipped fakes and on a real Cassandra."""
 
-import json
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 import pytest
 
 from feature_platform.clock import SystemClock
 from feature_platform.local.cassandra_roles import secure
 from feature_platform.local.stack import Stack
-from feature_platform.registry.base import Attempt, CutPart, Registry
+from feature_platform.registry.base import Registry
 from feature_platform.registry.cql import CqlRegistry, open_registry
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import Role, Settings, password
 from feature_platform.store.connect import Connection, connect
+from tests.contract.jobs import CqlJob, World
 
 
 @pytest.fixture(scope="session")
@@ -55,76 +54,6 @@ def admin(login: Callable[[Role], Connection]) -> Connection:
 def name() -> str:
     """A feature set's name that no other test uses."""
     return f"t{uuid.uuid4().hex[:12]}"
-
-
-class Job(Protocol):
-    """What a job writes."""
-
-    def add_attempt(self, name: str, generation: int, attempt: Attempt) -> None:
-        """Note a start."""
-        ...
-
-    def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
-        """Note a part of a cut."""
-        ...
-
-
-class CqlJob:
-    """Writes attempts and cuts with the kernel's statements."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Use the job's session."""
-        self._connection = connection
-
-    def add_attempt(self, name: str, generation: int, attempt: Attempt) -> None:
-        """Note a start."""
-        self._connection.run(
-            f"INSERT INTO {self._connection.keyspace}.attempts (featureset, generation, attempt, "
-            "execution, deployment, kind, r_attempt, r_label, end_offsets, claimed_ms, "
-            "base_label, dirty_since_ms, clean) "
-            "VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) IF NOT EXISTS",
-            (
-                *(
-                    name,
-                    generation,
-                    attempt.attempt,
-                    attempt.execution,
-                    attempt.deployment,
-                    attempt.kind,
-                ),
-                *(
-                    attempt.r_attempt,
-                    attempt.r_label,
-                    json.dumps(attempt.end_offsets),
-                    attempt.claimed_ms,
-                ),
-                *(attempt.base_label, attempt.dirty_since_ms, attempt.clean),
-            ),
-        )
-
-    def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
-        """Note a part of a cut."""
-        positions, letters = (
-            json.dumps(counts) if counts else None for counts in (part.positions, part.letters)
-        )
-        self._connection.run(
-            f"INSERT INTO {self._connection.keyspace}.cuts (featureset, generation, attempt, "
-            'label, part, "of", positions, letters, recorded_ms) VALUES (?,?,?,?,?,?,?,?,?)',
-            (
-                name,
-                generation,
-                part.attempt,
-                part.label,
-                part.part,
-                part.of,
-                positions,
-                letters,
-                part.recorded_ms,
-            ),
-        )
-
-
-World = tuple[Registry, Job]
 
 
 @pytest.fixture(params=["memory", "cassandra"])

@@ -2,7 +2,6 @@
 
 import threading
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,11 +9,7 @@ from feature_platform.errors import PlanRefusedError
 from feature_platform.registry.base import Attempt, Cut, CutPart, Registry
 from feature_platform.registry.cql import CqlRegistry
 from feature_platform.store.connect import Connection
-
-if TYPE_CHECKING:
-    from tests.contract.conftest import World
-else:
-    World = object
+from tests.contract.jobs import World
 
 
 def test_attempts_are_read_in_order(world: World, name: str) -> None:

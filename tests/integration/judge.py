@@ -13,7 +13,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving import FeatureClient
 from feature_platform.settings import Settings

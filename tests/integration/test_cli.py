@@ -11,7 +11,7 @@ import pytest
 from commands import FP, TIMEOUT_S, fp
 
 from feature_platform.clock import SystemClock, to_iso
-from feature_platform.deploy.world import open_world
+from feature_platform.engines.world import open_world
 from feature_platform.settings import Settings, load_settings
 
 MakeProject = Callable[[Mapping[str, str]], Settings]

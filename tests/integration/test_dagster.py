@@ -17,13 +17,13 @@ from feature_platform.broker.sender import EventSender
 from feature_platform.checks.result import CHECKS
 from feature_platform.cli.reading import open_client
 from feature_platform.clock import SystemClock
-from feature_platform.deploy.flink import FlinkRest
 from feature_platform.deploy.wait import wait
-from feature_platform.deploy.world import open_world
+from feature_platform.engines.flink import FlinkRest
+from feature_platform.engines.world import open_world
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
-from feature_platform.orchestration.push_record import read_record
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.pushes.push_record import read_record
 from feature_platform.settings import REPOSITORY, GitSettings, Settings
 from feature_platform.store.base import HEAD_LEVEL, RowWrite
 from tests.settings_file import write_settings

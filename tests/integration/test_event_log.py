@@ -24,7 +24,7 @@ from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import ColumnType, Source
-from feature_platform.deploy.spark import Archived, archive
+from feature_platform.engines.spark import Archived, archive
 from feature_platform.errors import LogConflictError, OffsetsGoneError, SparkFailedError
 from feature_platform.event_log.archiver import Job, read_log
 from feature_platform.event_log.archiver import archive as archive_by

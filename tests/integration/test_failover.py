@@ -12,9 +12,9 @@ from case import Case, MakeProject, drawn_name, files_of, open_case
 from waiting import until
 
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.flink import FlinkRest
 from feature_platform.deploy.recover import make_recover_plan
-from feature_platform.deploy.submit import FlinkSubmitter
+from feature_platform.engines.flink import FlinkRest
+from feature_platform.engines.flink_submitter import FlinkSubmitter
 
 RESCALED = ("parallelism: 2", "parallelism: 3")
 

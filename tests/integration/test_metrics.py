@@ -11,7 +11,7 @@ import pytest
 from commands import fp
 from waiting import until
 
-from feature_platform.deploy.metrics import METRICS
+from feature_platform.engines.flink_metrics import METRICS
 from feature_platform.settings import Settings, embedded_passwords
 
 MakeProject = Callable[[Mapping[str, str]], Settings]

@@ -18,9 +18,9 @@ from feature_platform.deploy.recover import (
     make_recover_plan,
     make_rollback_plan,
 )
-from feature_platform.deploy.recovered import last_unclean_end_ms
-from feature_platform.deploy.world import Submitter, Tiles
+from feature_platform.engines.world import Submitter, Tiles
 from feature_platform.errors import PlanRefusedError, StoreUnavailableError
+from feature_platform.lineage.attempts import last_unclean_end_ms
 from feature_platform.settings import password
 from feature_platform.store.base import UndoPage
 from feature_platform.store.connect import connect

@@ -8,8 +8,8 @@ from everything import EVERYTHING, PARTITIONS, files, random_events
 from judge import assert_equal, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.deploy.spark import archive
-from feature_platform.deploy.world import Submitter, open_world
+from feature_platform.engines.spark import archive
+from feature_platform.engines.world import Submitter, open_world
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle
 

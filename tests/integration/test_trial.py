@@ -14,7 +14,7 @@ from commands import FP, TIMEOUT_S, fp
 from feature_platform.broker.topics import Topics
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import deployed_snapshot, stop
-from feature_platform.deploy.world import open_world
+from feature_platform.engines.world import open_world
 from feature_platform.plan.trial import trial_name
 from feature_platform.settings import Settings
 

@@ -1,7 +1,6 @@
 """What happens to rows that are checked: whose they are, and who changes them."""
 
 from datetime import date
-from typing import TYPE_CHECKING
 
 from feature_platform.checks.run import Ask
 from feature_platform.checks.scope import Span
@@ -14,12 +13,7 @@ from feature_platform.store.base import (
     write_timestamp,
 )
 from feature_platform.testing.reference_rows import encode_head
-from tests.unit.checks.conftest import HOUR_MS
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
+from tests.unit.checks.bench import HOUR_MS, Bench
 
 YESTERDAY = Ask(span=Span.of_days(date(2026, 2, 28), date(2026, 2, 28)))
 DAY_MS = 24 * HOUR_MS

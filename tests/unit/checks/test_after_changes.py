@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,13 +18,8 @@ from feature_platform.store.base import HEAD_LEVEL, RowWrite, write_timestamp
 from feature_platform.testing import Oracle
 from feature_platform.testing.reference_rows import encode_decoded
 from feature_platform.tiles.retention import Retention
+from tests.unit.checks.bench import HOUR_MS, NOW_MS, SOURCE, Bench
 from tests.unit.checks.changes import busiest
-from tests.unit.checks.conftest import HOUR_MS, NOW_MS, SOURCE
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
 
 MINUTE_MS = 60_000
 BEFORE = """\

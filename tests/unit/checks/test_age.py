@@ -1,12 +1,12 @@
 """Checks of a cut that is older than undo rows are kept."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import pytest
 
-from feature_platform.deploy import as_of
+from feature_platform.lineage import as_of
 from feature_platform.testing.reference_rows import encode_row
+from tests.unit.checks.bench import HOUR_MS, NOW_MS, Bench
 from tests.unit.checks.changes import (
     DAY_MS,
     busiest,
@@ -14,12 +14,6 @@ from tests.unit.checks.changes import (
     closed_tile,
     overwrite,
 )
-from tests.unit.checks.conftest import HOUR_MS, NOW_MS
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
 
 
 def check_for_13_hours(bench: Bench) -> None:

@@ -1,18 +1,12 @@
 """Checks while a repair stands half done: it can be ended by what they find alone."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.run import check
 from feature_platform.plan.stages import Repair
+from tests.unit.checks.bench import ATTEMPT, NOW_MS, Bench
 from tests.unit.checks.changes import DAY_MS, YESTERDAY, busiest, overwrite
-from tests.unit.checks.conftest import ATTEMPT, NOW_MS
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
 
 BEFORE_YESTERDAY = (4, NOW_MS - NOW_MS % DAY_MS - 2 * DAY_MS)
 

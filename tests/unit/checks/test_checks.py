@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,6 +17,7 @@ from feature_platform.store.base import (
     write_timestamp,
 )
 from feature_platform.testing.reference_rows import encode_row
+from tests.unit.checks.bench import ATTEMPT, ENTITIES, HOUR_MS, NOW_MS, Bench
 from tests.unit.checks.changes import (
     DAY_MS,
     YESTERDAY,
@@ -27,12 +27,6 @@ from tests.unit.checks.changes import (
     overwrite,
     partials_of,
 )
-from tests.unit.checks.conftest import ATTEMPT, ENTITIES, HOUR_MS, NOW_MS
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
 
 LIFETIME = 6
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,13 +17,8 @@ from feature_platform.rows.partials import Row
 from feature_platform.store.base import HEAD_LEVEL, RowWrite, TileKey, write_timestamp
 from feature_platform.testing.reference_rows import encode_decoded
 from feature_platform.tiles.retention import Retention
+from tests.unit.checks.bench import HOUR_MS, NOW_MS, Bench
 from tests.unit.checks.changes import DAY_MS, YESTERDAY, busiest, overwrite
-from tests.unit.checks.conftest import HOUR_MS, NOW_MS
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
 
 SEEDS = range(12)
 ASKS = (Ask(), YESTERDAY)

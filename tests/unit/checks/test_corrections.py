@@ -1,7 +1,6 @@
 """What a repair writes: what the events surely say, and nothing else."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,13 +12,8 @@ from feature_platform.rows.undo import RowKey
 from feature_platform.store.base import RowWrite
 from feature_platform.testing.reference_rows import encode_decoded, encode_head
 from feature_platform.tiles.retention import Retention
+from tests.unit.checks.bench import HOUR_MS, NOW_MS, Bench
 from tests.unit.checks.changes import busiest
-from tests.unit.checks.conftest import HOUR_MS, NOW_MS
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
 
 Rows = dict[RowKey, bytes]
 

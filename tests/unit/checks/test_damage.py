@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from feature_platform.errors import (
     SparkFailedError,
 )
 from feature_platform.testing.reference_rows import encode_row
+from tests.unit.checks.bench import HOUR_MS, NOW_MS, Bench
 from tests.unit.checks.changes import (
     DAY_MS,
     YESTERDAY,
@@ -23,12 +24,6 @@ from tests.unit.checks.changes import (
     overwrite,
     partials_of,
 )
-from tests.unit.checks.conftest import HOUR_MS, NOW_MS
-
-if TYPE_CHECKING:
-    from tests.unit.checks.conftest import Bench
-else:
-    Bench = object
 
 
 def test_an_event_that_the_log_lost_is_found(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from feature_platform.clock import to_iso
-from tests.unit.cli.conftest import DAY_MS, NOW_MS, RunFp, Serve
+from tests.unit.cli.running import DAY_MS, NOW_MS, RunFp, Serve
 
 SINCE_MS = NOW_MS - DAY_MS
 

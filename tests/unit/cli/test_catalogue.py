@@ -12,7 +12,7 @@ import pytest
 from feature_platform.cli import reading
 from feature_platform.clock import to_iso
 from feature_platform.errors import StoreUnavailableError
-from tests.unit.cli.conftest import NOW_MS, RunFp, Serve
+from tests.unit.cli.running import NOW_MS, RunFp, Serve
 
 SINCE_MS = NOW_MS - 60_000
 

@@ -11,7 +11,7 @@ from feature_platform.checks.result import Checked, CheckResult, Status
 from feature_platform.checks.run import Ask
 from feature_platform.cli import check
 from feature_platform.cli.main import build
-from feature_platform.deploy import world as worlds
+from feature_platform.engines import world as worlds
 from feature_platform.errors import PlanRefusedError, StoreUnavailableError
 
 

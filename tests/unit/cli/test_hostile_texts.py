@@ -11,9 +11,9 @@ from feature_platform.checks.result import Checked, CheckResult
 from feature_platform.cli import check
 from feature_platform.cli.output import one_line, output
 from feature_platform.cli.trial_view import count, summary, table_of
-from feature_platform.deploy import world as worlds
+from feature_platform.engines import world as worlds
 from feature_platform.errors import StoreUnavailableError
-from tests.unit.cli.conftest import HOSTILE, NOW_MS, RunFp, Serve
+from tests.unit.cli.running import HOSTILE, NOW_MS, RunFp, Serve
 
 PARTS = (HOSTILE[:6], HOSTILE[6:])
 

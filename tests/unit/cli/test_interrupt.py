@@ -17,7 +17,7 @@ from feature_platform.deploy import wait as waits
 from feature_platform.plan.explain import describe
 from feature_platform.plan.planner import Facts, Plan, plan
 from feature_platform.plan.stages import AwaitCheckpoint, OwnGeneration, Stage, SubmitJob
-from tests.unit.cli.conftest import RunFp
+from tests.unit.cli.running import RunFp
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 
 from feature_platform.cli import output
 from feature_platform.cli.output import PlainConsole, cell, escape, one_line, styled, table
-from tests.unit.cli.conftest import HOSTILE
+from tests.unit.cli.running import HOSTILE
 
 CLI = Path(output.__file__).parent
 HARMLESS = ("\n", "\t")

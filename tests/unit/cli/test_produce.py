@@ -13,7 +13,7 @@ import pytest
 from feature_platform.broker import sender
 from feature_platform.broker.sender import Tally
 from feature_platform.cli.lines import LINE_BYTES_MAX, read_lines
-from tests.unit.cli.conftest import RunFp
+from tests.unit.cli.running import RunFp
 
 EVENTS = [f'{{"item": "{number}", "ts": {number}}}'.encode() for number in range(1, 8)]
 

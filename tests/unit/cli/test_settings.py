@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from feature_platform.cli.settings import settings_of
 from feature_platform.settings import Settings, load_settings
-from tests.unit.cli.conftest import RunFp
+from tests.unit.cli.running import RunFp
 
 FILE = """\
 [store]

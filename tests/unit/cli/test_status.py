@@ -11,12 +11,12 @@ from pathlib import Path
 from rich.console import Console
 
 from feature_platform.cli.status import _count, _failures, _jobs, _kernels
-from feature_platform.deploy.flink import Checkpoint
-from feature_platform.deploy.metrics import METRICS, JobMetrics
-from feature_platform.orchestration.health import Health
+from feature_platform.engines.flink import Checkpoint
+from feature_platform.engines.flink_metrics import METRICS, JobMetrics
+from feature_platform.monitor.health import Health
 from feature_platform.registry.base import Cut
 from feature_platform.settings import SETTINGS_FILE
-from tests.unit.cli.conftest import RunFp
+from tests.unit.cli.running import RunFp
 
 WIDTH = 100
 LARGE = JobMetrics(dict.fromkeys(METRICS, 123456789.0) | {"recovered": 0.0})
@@ -104,7 +104,7 @@ def test_a_status_loads_nothing_that_it_does_not_need() -> None:
         "import feature_platform.cli.main as main, feature_platform.cli.status as status\n"
         "main.build()\n"
         "with status._without_numpy():\n"
-        "    import feature_platform.local.status, feature_platform.orchestration.glance\n"
+        "    import feature_platform.local.status, feature_platform.monitor.glance\n"
         "print(sorted({name.split('.')[0] for name in sys.modules}))\n"
         "import numpy\n"
     )

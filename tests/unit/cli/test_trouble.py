@@ -13,7 +13,7 @@ from feature_platform.cli import trouble
 from feature_platform.cli.main import run
 from feature_platform.cli.trouble import in_words
 from feature_platform.definition import loading
-from tests.unit.cli.conftest import RunFp
+from tests.unit.cli.running import RunFp
 
 FP = Path(sys.executable).with_name("fp")
 

@@ -1,17 +1,11 @@
 """From a folder of definitions to plans and outcomes."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.errors import DefinitionError, UnknownFeatureError
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 
 def test_without_names_everything_defined_or_deployed_is_planned(stage: Stage) -> None:

@@ -3,17 +3,12 @@
 from collections.abc import Iterator
 from itertools import count, repeat
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from feature_platform.deploy import await_recovered as waiting
 from feature_platform.errors import JobFailedError
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 
 def wait(stage: Stage, monkeypatch: pytest.MonkeyPatch, left: Iterator[int]) -> None:

@@ -1,19 +1,13 @@
 """By whose clock event times are bounded, a deployer learns when the topic is there."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from feature_platform.deploy.apply import apply, make_plans
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
+from tests.unit.stage import Stage
 
 
 @pytest.mark.parametrize("topics", [(), ("post_events",), ("post_events.dead_letters",)])
-def test_a_topic_of_its_producers_clocks_is_reported(
-    stage: "Stage", topics: tuple[str, ...]
-) -> None:
+def test_a_topic_of_its_producers_clocks_is_reported(stage: Stage, topics: tuple[str, ...]) -> None:
     """By these event times are bounded then; dead letters have no such bound."""
     stage.topics.by_producers = topics
     said: list[str] = []

@@ -1,7 +1,6 @@
 """How long the last upgrade took, from what attempts and cuts say."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import Checked
@@ -9,11 +8,7 @@ from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.downtime import UPGRADE_MS_MAX, measured_downtime_ms
 from feature_platform.deploy.recover import make_recover_plan, make_rollback_plan
 from feature_platform.plan.costs import DOWNTIME_DEFAULT_MS
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 FLUSH_MS = 1_000
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -22,17 +21,9 @@ from feature_platform.errors import (
 )
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.store.base import RowWrite
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import CrashError, Stage
 
 EDIT = ("action = 'view'", "action = 'play'")
-
-
-class CrashError(Exception):
-    """The process dies here."""
 
 
 def crash() -> None:

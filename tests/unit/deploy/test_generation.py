@@ -1,7 +1,6 @@
 """New generations and resets: what is running and recorded, and what a crash leaves behind."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,11 +9,7 @@ from feature_platform.deploy.generation import DROPPED_MS, GRACE_MS, drop_all_ex
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.errors import FeaturePlatformError, JobFailedError, StoreUnavailableError
 from tests.unit.deploy.edits import ENTITY
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 STAGES = (
     "allocate feature ids",

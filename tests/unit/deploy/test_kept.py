@@ -1,7 +1,6 @@
 """What the registry keeps of how long tiles were kept, over all that is done to a feature set."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,13 +9,8 @@ from feature_platform.deploy.recover import make_recover_plan, make_rollback_pla
 from feature_platform.store.base import RowWrite, write_timestamp
 from feature_platform.testing.reference_rows import encode_row
 from feature_platform.tiles.retention import Retention, Step
-from tests.unit.deploy.conftest import EDIT
 from tests.unit.deploy.test_rebuild import GROWN, let_it_catch_up, write_views
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import EDIT, Stage
 
 HOUR_MS = 3_600_000
 FUTURE_MS = 5 * 60_000

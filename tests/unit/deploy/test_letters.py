@@ -1,20 +1,15 @@
 """Which dead letters are sent again: an event that counts anywhere is not counted twice."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from feature_platform.broker.letters import DeadLetter, Note, Replays
 from feature_platform.deploy.letters import Judge, Sent, select
 from feature_platform.deploy.start import begin
-from feature_platform.orchestration.observe import observe
+from feature_platform.monitor.observe import observe
 from feature_platform.registry.base import Epoch
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 LETTER = DeadLetter(
     place=(0, 7),

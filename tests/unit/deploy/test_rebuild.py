@@ -1,7 +1,6 @@
 """A new generation that is written from the event log before its job begins."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,11 +14,7 @@ from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
 from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, RowWrite, write_timestamp
 from feature_platform.testing.reference_rows import encode_head, encode_row
 from tests.unit.deploy.edits import ENTITY
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 HISTORY = (
     ("action = 'view'", "action = 'play'"),

@@ -1,7 +1,7 @@
 """A rebuild with history, killed before everything that it does to the world, and continued."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -10,13 +10,8 @@ from feature_platform.errors import StoreUnavailableError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import LEASE_TTL_S
 from feature_platform.serving import FeatureClient
-from tests.unit.deploy.conftest import CrashError
 from tests.unit.deploy.test_rebuild import GROWN, write_views
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import CrashError, Stage
 
 EFFECTS = frozenset(
     {

@@ -2,21 +2,16 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
 
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.failures import gave_up
 from feature_platform.deploy.recover import ensure_running, make_recover_plan
 from feature_platform.errors import JobFailedError, PlanRefusedError
+from feature_platform.monitor.failures import gave_up
 from feature_platform.plan.explain import explain
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 HOUR_MS = 3_600_000
 EDIT = ("action = 'view'", "action = 'play'")

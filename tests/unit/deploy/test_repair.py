@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -30,11 +30,7 @@ from feature_platform.store.base import (
     written_by,
 )
 from feature_platform.testing.reference_rows import encode_decoded, encode_head
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 HEAD = (HEAD_LEVEL, 0)
 LIFETIME = 6

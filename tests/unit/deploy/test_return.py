@@ -1,7 +1,5 @@
 """`fp rollback` to the generation that the deployed one has replaced."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from feature_platform.deploy.execute import execute
@@ -11,11 +9,7 @@ from feature_platform.errors import JobFailedError, PlanRefusedError
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
 from tests.unit.deploy.edits import ENTITY
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 
 def expiries(stage: Stage) -> list[int]:

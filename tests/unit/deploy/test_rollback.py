@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,7 +10,7 @@ from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import stop
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import ensure_running, make_recover_plan, make_rollback_plan
-from feature_platform.deploy.world import World
+from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, StoreUnavailableError
 from feature_platform.plan.explain import explain
 from feature_platform.plan.planner import Plan
@@ -25,11 +24,7 @@ from feature_platform.store.base import (
     write_timestamp,
 )
 from feature_platform.store.memory import MemoryTiles
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 HOUR_MS = 3_600_000
 EDIT = ("action = 'view'", "action = 'play'")

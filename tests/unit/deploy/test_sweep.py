@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,11 +19,7 @@ from feature_platform.store.base import (
 )
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import Layout
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 HEAD = RowKey(HEAD_LEVEL, 0)
 TILE = RowKey(0, 60_000)

@@ -2,26 +2,21 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import pytest
 
 from feature_platform.deploy.control import delete, stop
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.failures import gave_up
 from feature_platform.deploy.recover import (
     ensure_running,
     make_recover_plan,
     make_rollback_plan,
 )
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
+from feature_platform.monitor.failures import gave_up
 from feature_platform.plan.stages import Start
 from tests.unit.deploy.edits import ENTITY
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 EDIT = ("action = 'view'", "action = 'play'")
 ANEW = r"topic post_events was deleted and made anew.*id first, the id is second.*fp delete posts"

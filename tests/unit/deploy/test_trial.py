@@ -1,23 +1,18 @@
 """Trials: what runs beside the deployed feature set, and that nothing of it is left."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import pytest
 
 from feature_platform.deploy.control import delete
-from feature_platform.deploy.status import statuses
 from feature_platform.deploy.trial import Trial, _begin, clear_trial, trial
 from feature_platform.deploy.walk import silent
 from feature_platform.errors import JobFailedError, LeaseHeldError, UnknownFeatureError
+from feature_platform.monitor.status import statuses
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.trial import sample_limit, trial_name
 from feature_platform.registry.base import LEASE_TTL_S
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 EDIT = ("action = 'view'", "action = 'play'")
 PAST_MS = 600_000

@@ -2,7 +2,7 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import pytest
 from rich.console import Console
@@ -16,11 +16,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.testing import Oracle, RawEvent
 from feature_platform.testing.deployed import write_expected
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from tests.unit.stage import Stage
 
 EDIT = ("action = 'view'", "action = 'play'")
 WINDOW = ("[2h]", "[5m]")

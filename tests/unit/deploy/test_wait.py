@@ -1,18 +1,12 @@
 """Waiting until what was sent is counted."""
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from feature_platform.deploy.recovered import behind
-from feature_platform.deploy.status import statuses
 from feature_platform.deploy.wait import wait
 from feature_platform.errors import JobFailedError, UnknownFeatureError
-
-if TYPE_CHECKING:
-    from tests.unit.deploy.conftest import Stage
-else:
-    Stage = object
+from feature_platform.lineage.attempts import behind
+from feature_platform.monitor.status import statuses
+from tests.unit.stage import Stage
 
 
 def test_a_cut_at_the_ends_is_the_proof(stage: Stage) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_platform.deploy import spark
+from feature_platform.engines import spark
 from feature_platform.local.environment import FLINK, OBJECT_STORES, SPARK, chosen
 from feature_platform.local.process import Command, Processes
 

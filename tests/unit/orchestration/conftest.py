@@ -9,13 +9,13 @@ import pytest
 from feature_platform.checks.result import Checked
 from feature_platform.checks.run import ENTITIES_MAX, Ask
 from feature_platform.definition.loading import load_project
-from feature_platform.deploy.spark import Archived
+from feature_platform.engines.spark import Archived
 from feature_platform.errors import FeaturePlatformError, Problem
-from feature_platform.orchestration.health import Health
-from feature_platform.orchestration.push import Memory, Pushed, Verdict
+from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.plan.planner import Facts, plan
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.pushes.push import Memory, Pushed, Verdict
 
 SOURCE = """\
 source: posts

@@ -12,8 +12,8 @@ import pytest
 from feature_platform.orchestration import assets, event_log, sensors
 from feature_platform.orchestration.assets import broken_check, stream_asset
 from feature_platform.orchestration.event_log import event_log_asset
-from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.resources import Platform
+from feature_platform.pushes.loading import load
 from feature_platform.settings import REPOSITORY
 
 LINES_MAX = 25

@@ -15,7 +15,7 @@ from feature_platform.orchestration import assets, catalogue
 from feature_platform.orchestration.catalogue import definitions
 from feature_platform.orchestration.checks import featureset_checks
 from feature_platform.orchestration.days import first_day
-from feature_platform.orchestration.loading import load
+from feature_platform.pushes.loading import load
 from feature_platform.settings import load_settings
 
 ALWAYS = {"stream/engagement", "live/engagement", "tiles/engagement", "source/posts"}

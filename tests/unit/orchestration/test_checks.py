@@ -10,8 +10,8 @@ from feature_platform.checks.result import CHECKS, Checked, CheckResult, Status
 from feature_platform.errors import FeaturePlatformError, PlanRefusedError, UnknownFeatureError
 from feature_platform.orchestration.assets import live_key
 from feature_platform.orchestration.checks import featureset_checks, tiles_asset
-from feature_platform.orchestration.loading import load
 from feature_platform.orchestration.resources import Platform
+from feature_platform.pushes.loading import load
 
 FIRST_DAY = "2024-01-01"
 

@@ -19,8 +19,6 @@ from feature_platform.errors import (
     StoreUnavailableError,
 )
 from feature_platform.orchestration.assets import broken_key
-from feature_platform.orchestration.push import Memory, Pushed, Wanted
-from feature_platform.orchestration.push_record import read_record
 from feature_platform.orchestration.push_sensor import (
     COMMIT_TAG,
     deploy_commit,
@@ -28,6 +26,8 @@ from feature_platform.orchestration.push_sensor import (
     judge_commit,
 )
 from feature_platform.orchestration.resources import Platform
+from feature_platform.pushes.push import Memory, Pushed, Wanted
+from feature_platform.pushes.push_record import read_record
 
 GIT = shutil.which("git") or "git"
 AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")

@@ -9,14 +9,14 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from feature_platform.deploy import world as deploy_world
-from feature_platform.deploy.metrics import JobMetrics
+from feature_platform.engines import world as deploy_world
+from feature_platform.engines.flink_metrics import JobMetrics
 from feature_platform.errors import (
     StoreUnavailableError,
 )
+from feature_platform.monitor.health import Health
 from feature_platform.orchestration import metadata, resources
 from feature_platform.orchestration.assets import FEATURE_SET_TAG
-from feature_platform.orchestration.health import Health
 from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.orchestration.sensors import (
     RESTART_TAG,

@@ -1,0 +1,1 @@
+"""How everything is, and what should be done about it; asks servers, and changes nothing."""
