@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     from feature_platform.demo.story import Story
 
 REPLAY_S = 60.0
+LIVE_S = 60.0
+"""How long flights happen at the present before everything is recomputed; `--seconds` if less."""
+IN_DAGSTER = (
+    "Dagster: {url}/asset-groups shows what each feature set is made of; the plots of asset "
+    "live/airport_traffic show events per second, rows per second and lag of its job"
+)
 WRONG_SHOWN_MAX = 10
 
 
@@ -54,13 +60,14 @@ def demo(
     verdicts: list[Verdict] = []
     try:
         with _servers(settings), _story(settings, flights) as story:
-            story.screen.say(f"Dagster: {settings.dagster.url}")
+            story.screen.say(IN_DAGSTER.format(url=settings.dagster.url))
             story.prepare()
             story.play(seconds or REPLAY_S)
+            story.live(min(LIVE_S, seconds or LIVE_S))
             verdicts = story.judge()
             if seconds is None:
-                story.screen.say(f"go on looking, also at {settings.dagster.url}; Ctrl-C ends it")
-                story.linger()
+                story.screen.say("live flights continue until Ctrl-C")
+                story.live(None)
     except KeyboardInterrupt:
         if not verdicts:
             raise

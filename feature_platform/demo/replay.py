@@ -1,18 +1,20 @@
-"""Sends the flights in order of time, at a steady pace, in a thread of its own."""
+"""Sends the flights in a thread of its own at a steady pace: the year, then the present."""
 
 import threading
 from collections.abc import Callable, Sequence
-from itertools import cycle
+from itertools import cycle, islice
 
 from feature_platform.broker.sender import EventSender, Pace
 from feature_platform.clock import Clock
 from feature_platform.demo.flights import Flight, bad_events
 from feature_platform.errors import FeaturePlatformError
+from feature_platform.tiles.grid import DAY_MS
 
 HELD_BACK = 0.15
 """Share of the flights that waits until the upgraded job runs: there must be events after it."""
 
-LIVE_RATE = 5.0
+LIVE_DAY_S = 60.0
+"""How long a day of flights takes once they happen at the present."""
 BAD_EVERY = 60_000
 
 
@@ -31,6 +33,7 @@ class Replay:
         self._clock = clock
         self._by_ms = clock.now_ms() - flights[-1].time_ms
         self._done = 0
+        self._live_done = 0
         self._bad = 0
         self._released = threading.Event()
         self._stopped = threading.Event()
@@ -40,6 +43,11 @@ class Replay:
     def done(self) -> int:
         """How many flights were handed to the broker."""
         return self._done
+
+    @property
+    def live_done(self) -> int:
+        """How many flights of the present were handed to the broker after those of the year."""
+        return self._live_done
 
     @property
     def bad(self) -> int:
@@ -60,9 +68,14 @@ class Replay:
         """Start to send all flights within so many seconds."""
         self._run(lambda: self._replay(len(self._flights) / seconds))
 
-    def start_live(self) -> None:
-        """Start to send flights as they would leave now, some a second, until stopped."""
-        self._run(self._live)
+    def start_live(self, seconds: float | None = None) -> None:
+        """Send flights that happen now, a day of them a minute; without `seconds` until stopped."""
+        self._run(lambda: self._live(seconds))
+
+    def join(self, timeout_s: float) -> None:
+        """Wait until it has ended, for so long at most."""
+        if self._thread:
+            self._thread.join(timeout_s)
 
     def release(self) -> None:
         """Let the last share go out, too."""
@@ -106,10 +119,18 @@ class Replay:
             self._sender.send(event)
             self._bad += 1
 
-    def _live(self) -> None:
-        pace = Pace(LIVE_RATE)
-        for flight in cycle(self._flights):
+    def _live(self, seconds: float | None) -> None:
+        rate = len(self._flights) / self._days / LIVE_DAY_S
+        pace = Pace(rate)
+        flights = cycle(self._flights)
+        for flight in flights if seconds is None else islice(flights, round(rate * seconds)):
             if self._stopped.is_set():
                 return
             pace.step()
             self._sender.send(flight.event(self._column, self._clock.now_ms() - flight.time_ms))
+            self._live_done += 1
+
+    @property
+    def _days(self) -> int:
+        first_ms, last_ms = self._flights[0].time_ms, self._flights[-1].time_ms
+        return 1 + (last_ms - first_ms) // DAY_MS

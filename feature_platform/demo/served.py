@@ -19,11 +19,17 @@ Values = Mapping[str, Mapping[str, Value]]
 WATCHED: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "airport_traffic": (
         ("EWR", "JFK", "LGA"),
-        ("departures_lifetime", "delayed_lifetime", "departures_1d", "very_late_lifetime"),
+        (
+            "departures_30m",
+            "departures_2h",
+            "departures_lifetime",
+            "delayed_lifetime",
+            "very_late_1d",
+        ),
     ),
     "carrier_punctuality": (
         ("UA", "B6", "DL"),
-        ("flights_lifetime", "punctual_lifetime", "arrival_delay_lifetime", "flights_7d"),
+        ("flights_2h", "flights_7d", "flights_lifetime", "punctual_2h", "arrival_delay_lifetime"),
     ),
     "aircraft_usage": (
         ("N725MQ", "N258JB", "N298JB"),

@@ -1,4 +1,4 @@
-"""The demo's story: deploy, replay, upgrade while events flow, wait, recount."""
+"""The demo's story: deploy, replay a year, upgrade meanwhile, days of the present, recount."""
 
 import time
 from collections import Counter
@@ -88,8 +88,24 @@ class Story:
             if upgrade is not None and upgrade.is_done():
                 replay.release()
             time.sleep(REFRESH_S)
-        if replay.failure:
-            raise replay.failure
+        self._raise_failure()
+
+    def live(self, seconds: float | None) -> None:
+        """Send flights that happen now: windows move; without `seconds` until interrupted.
+
+        Raises:
+            WorldError: A server stopped answering.
+        """
+        replay = self._prepared()
+        self.screen.say(
+            "every flight from here on happens now, a day of them a minute: "
+            "watch the windows of 30 minutes and 2 hours grow"
+        )
+        replay.start_live(seconds)
+        while not replay.ended:
+            self._show()
+            time.sleep(REFRESH_S)
+        self._raise_failure()
 
     def judge(self) -> list[Verdict]:
         """Wait until everything is written, then compare every served number with a recount.
@@ -118,13 +134,6 @@ class Story:
             verdicts.append(verdict)
         return verdicts
 
-    def linger(self) -> None:
-        """Go on with flights as they would leave now, until interrupted."""
-        self._prepared().start_live()
-        while True:
-            self._show()
-            time.sleep(REFRESH_S)
-
     def end(self) -> None:
         """Send nothing more, and end the jobs; what is stored stays.
 
@@ -144,6 +153,11 @@ class Story:
             msg = "the story is played before it was prepared"
             raise RuntimeError(msg)
         return self.replay
+
+    def _raise_failure(self) -> None:
+        failure = self._prepared().failure
+        if failure:
+            raise failure
 
     def _upgrade(self) -> None:
         path = add_column(self._folder)
@@ -192,6 +206,8 @@ class Story:
         replay = self._prepared()
         day = datetime.fromtimestamp(replay.day_ms / 1000, tz=UTC).strftime("%d %B %Y")
         headline = f"{replay.done:,} of {replay.total:,} flights, at {day}"
+        if replay.live_done:
+            headline = f"all {replay.total:,} flights of the year, {replay.live_done:,} since, now"
         jobs = {
             status.snapshot.featureset: (
                 f"{status.job_state.lower()}, {sum(status.lag.values()):,} behind"

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 
 MINUTE_MS = 60_000
-_UNITS_MS = {"s": 1_000, "m": MINUTE_MS, "h": 3_600_000, "d": 86_400_000}
+DAY_MS = 86_400_000
+_UNITS_MS = {"s": 1_000, "m": MINUTE_MS, "h": 3_600_000, "d": DAY_MS}
 _DURATION = re.compile(r"(\d{1,9})(s|m|h|d)")
 DEFAULT_LEVELS = ("1m", "5m", "30m", "3h", "1d", "5d")
 

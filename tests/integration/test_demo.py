@@ -1,6 +1,7 @@
 """The demo as a person runs it: every served number is equal, and Ctrl-C leaves nothing behind."""
 
 import os
+import re
 import signal
 import subprocess
 from pathlib import Path
@@ -36,6 +37,8 @@ def test_every_served_number_is_equal(stack: Stack) -> None:
     assert "was upgraded from its savepoint" in ran.out
     assert "30,000 flights of 2013" in ran.out
     assert ran.out.count("equal") == 3
+    recent = {int(number) for number in re.findall(r"EWR: departures_30m ([0-9]+)", ran.out)}
+    assert len(recent - {0}) > 1, "the window moved while flights happened at the present"
     assert _left(settings) == []
 
 

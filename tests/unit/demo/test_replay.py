@@ -1,13 +1,16 @@
 """The replay ends at whatever moment it is interrupted."""
 
+import json
 import threading
 
 import pytest
 
 from feature_platform.broker.sender import EventSender
+from feature_platform.demo import replay as demo_replay
 from feature_platform.demo.flights import Flight
 from feature_platform.demo.replay import Replay
 from feature_platform.testing.clock import ManualClock
+from feature_platform.tiles.grid import DAY_MS
 
 FLIGHTS = [Flight(time_ms=number, fields={}) for number in range(100)]
 WAIT_S = 10.0
@@ -76,3 +79,20 @@ def test_a_running_one_is_waited_for() -> None:
 
     assert replay.ended
     assert 0 < len(recorder.sent) < len(FLIGHTS)
+
+
+def test_days_of_the_present_happen_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A day of flights takes a minute, and each is scheduled at the moment it is sent."""
+    monkeypatch.setattr(demo_replay, "LIVE_DAY_S", 0.1)
+    recorder = _Recorder()
+    now_ms = 1_000 * DAY_MS
+    flights = [Flight(time_ms=hour * DAY_MS // 24, fields={"n": hour}) for hour in range(48)]
+    replay = Replay(flights, recorder, "time", ManualClock(now_ms))
+
+    replay.start_live(seconds=0.3)
+    replay.join(WAIT_S)
+
+    sent = [json.loads(value) for value in recorder.sent]
+    assert [event["n"] for event in sent] == [number % 48 for number in range(3 * 24)]
+    assert {event["time"] for event in sent} == {now_ms}
+    assert replay.live_done == 3 * 24
