@@ -1,4 +1,4 @@
-"""Served values for people: exact, with a mark where a window is not full yet."""
+"""Served values for people: exact, with a mark where a window is incomplete."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ class Young:
         """Say since when it counts, and when its window is full."""
         words = f"{name} counts since {to_iso(self.since_ms)}"
         if not self.window_ms:
-            return f"{words}, not from the first event on"
-        return f"{words}: its window is full from {to_iso(self.since_ms + self.window_ms)} on"
+            return f"{words}, not since the first event"
+        return f"{words}: its window is complete from {to_iso(self.since_ms + self.window_ms)}"
 
 
 def young_names(deployed: "Snapshot", since_ms: Mapping[str, int]) -> dict[str, Young]:
@@ -72,12 +72,13 @@ def show_answers(answers: Sequence[dict[str, Any]], young: Mapping[str, Young]) 
 
 
 def _receipt_lines(entity: str, name: str, receipt: Mapping[str, Any]) -> Iterator[str]:
-    span = f"[{receipt['from']}, {receipt['to']})" if receipt["from"] else "all of time"
+    span = f"[{receipt['from']}, {receipt['to']})" if receipt["from"] else "all time"
     found = [tile for tile in receipt["tiles"] if tile["place"] != "absent"]
     empty = len(receipt["tiles"]) - len(found)
     yield (
         f"{entity} {name}: {span}, counts since {_since(receipt['valid_from'])}"
-        f"{'' if receipt['full'] else ' (not full)'}, of {counted(len(found), 'tile')} with events "
+        f"{'' if receipt['full'] else ' (incomplete)'}, of {counted(len(found), 'tile')} with "
+        "events "
         f"and {empty:,} without"
     )
     for tile in found:

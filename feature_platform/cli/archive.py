@@ -12,7 +12,7 @@ from feature_platform.cli.produce import find_source
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
-Json = Annotated[bool, typer.Option("--json", help="Print what each log holds as JSON.")]
+Json = Annotated[bool, typer.Option("--json", help="Print what each event log contains as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -22,17 +22,15 @@ def register(app: typer.Typer) -> None:
 
 def archive(
     context: typer.Context,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Names of sources.")],
+    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Source names.")],
     *,
     accept_gap: Annotated[
         bool,
-        typer.Option(
-            "--accept-gap", help="Go on for ever without offsets that Kafka does not have any more."
-        ),
+        typer.Option("--accept-gap", help="Permanently skip offsets that Kafka no longer has."),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Archive every record that sources' topics hold by now, each exactly once."""
+    """Archive the topics of sources to Parquet, each offset exactly once."""
     from feature_platform.engines.spark import archive as run
     from feature_platform.errors import FeaturePlatformError
 
@@ -40,7 +38,7 @@ def archive(
     found = [find_source(settings, name) for name in sources]
     facts: list[dict[str, Any]] = []
     failed = False
-    words = f"what was committed stays; to archive the rest: fp archive {' '.join(sources)}"
+    words = f"commits made so far are kept; to archive the rest: fp archive {' '.join(sources)}"
     for source in found:
         with (
             interruptible(lambda: words),

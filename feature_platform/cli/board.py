@@ -51,7 +51,7 @@ class Board:
 
     def waits(self) -> None:
         """Say that another process is starting or stopping servers."""
-        message("another `fp up` or `fp down` of this project is at work: waiting until it is done")
+        message("waiting for another `fp up` or `fp down` of this project to finish")
 
     @property
     def stopped(self) -> list[str]:

@@ -58,7 +58,7 @@ def register(app: typer.Typer) -> None:
 def list_(context: typer.Context, *, as_json: Json = False) -> None:
     """List the feature sets that are defined in the folder or deployed.
 
-    Works without servers, too: then only what is defined is known.
+    Without servers it lists what is defined.
     """
     entries = look(context.obj).entries
     if as_json:
@@ -81,18 +81,19 @@ def list_(context: typer.Context, *, as_json: Json = False) -> None:
 
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="FS", help="Name of a feature set.")],
+    name: Annotated[str, typer.Argument(metavar="FS", help="Feature set name.")],
     defined: Annotated[
         bool,
         typer.Option(
-            "--defined", help="Its definition in the folder, also if another is deployed."
+            "--defined",
+            help="Show the definition in the folder, even if a different one is deployed.",
         ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Show one feature set: what it serves since when, its SQL, its layout and its ids.
+    """Show one feature set: its features and since when they count, SQL, layout and ids.
 
-    Shows what is deployed; without servers, or before it is deployed, what is defined.
+    Shows what is deployed, or what is defined if it is not deployed or the store is down.
     """
     from feature_platform.cli.catalogue_view import facts_of, print_facts
 
@@ -102,7 +103,7 @@ def show(
     else:
         print_facts(facts)
         if facts["changed"]:
-            say(f"the definition in {facts['file']} is another one: fp plan {name}")
+            say(f"the definition in {facts['file']} is different: fp plan {name}")
 
 
 def look(settings: Settings) -> Catalogue:
@@ -142,7 +143,7 @@ def _deployed(
     except (StoreUnavailableError, SettingsError) as error:
         if NOT_YET in str(error):
             return {}, set(), True
-        message(f"note: what is deployed is not known: {error}")
+        message(f"note: cannot read what is deployed: {error}")
         return {}, set(), False
     return found, begun, True
 

@@ -151,7 +151,7 @@ def _deployment(live: Snapshot) -> dict[str, Any]:
 
 def print_facts(facts: Mapping[str, Any]) -> None:
     """Print the facts of one feature set for people."""
-    say(f"{facts['featureset']}: {facts['state']}; shown as it is {facts['shown']}")
+    say(f"{facts['featureset']}: {facts['state']}; showing the {facts['shown']} version")
     for name in ("description", "owner", "entity", "source", "topic", "file"):
         say(f"  {name}: {one_line(str(facts[name] or '-'))}")
     for name, value in (facts["deployed"] or {}).items():

@@ -21,24 +21,24 @@ if TYPE_CHECKING:
     from feature_platform.plan.planner import Plan
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[FS]...", help="Feature sets; all without any.")
+    list[str] | None, typer.Argument(metavar="[FS]...", help="Feature sets; default: all.")
 ]
 Name = Annotated[str, typer.Argument(metavar="FS", help="Name of a deployed feature set.")]
 AcceptDifferences = Annotated[
     bool,
     typer.Option(
         "--accept-differences",
-        help="Switch to recomputed rows also where the old ones differ, and without the events "
-        "that the changed source cannot read any more.",
+        help="Switch to the recomputed rows even if they differ from the old ones, and skip "
+        "events that the changed source can no longer read.",
     ),
 ]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Reset = Annotated[
     list[str] | None,
-    typer.Option(metavar="COLUMN", help="A feature that is to count from now on; repeatable."),
+    typer.Option(metavar="COLUMN", help="Restart this feature or column from now; repeatable."),
 ]
 StartEmpty = Annotated[
-    bool, typer.Option("--start-empty", help="Begin a new generation without its history.")
+    bool, typer.Option("--start-empty", help="Start a new generation without history.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -57,7 +57,7 @@ def plan(
     start_empty: StartEmpty = False,
     as_json: Json = False,
 ) -> None:
-    """Show what would change, and change nothing."""
+    """Show what would change without changing anything."""
     from feature_platform.deploy.apply import make_plans
     from feature_platform.plan.explain import explain
 
@@ -83,7 +83,7 @@ def apply(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Do what `fp plan` shows; return when every new job's first checkpoint is complete."""
+    """Carry out the plan; return when every new job has completed its first checkpoint."""
     from feature_platform.deploy.apply import make_plans
     from feature_platform.plan.explain import explain
 
@@ -141,28 +141,28 @@ def _options_of(reset: Sequence[str] | None, *flags: bool) -> str:
 
 
 def stop(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
-    """Stop a job with a savepoint; `fp apply` starts it again from there."""
+    """Stop a job with a savepoint; `fp apply` restarts it from there."""
     from feature_platform.deploy.control import stop as stop_job
 
     words = (
-        f"{name}: its job may be stopped by now; its savepoint is kept\nto finish: fp stop {name}"
+        f"{name}: its job may have been stopped; the savepoint is kept\nto finish: fp stop {name}"
     )
     with interruptible(lambda: words), open_project(context.obj) as world:
         snapshot = stop_job(world, name, tell_stage)
     if as_json:
         print_json({"featureset": name, "state": snapshot.state, "savepoint": snapshot.savepoint})
     else:
-        say(f"{name}: {snapshot.state}; its savepoint is {snapshot.savepoint}")
+        say(f"{name}: {snapshot.state}; savepoint: {snapshot.savepoint}")
 
 
 def delete(context: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Remove a feature set: its job stops, and its features are served no more."""
+    """Remove a feature set: stop its job and serving of its features."""
     from feature_platform.deploy.control import delete as delete_featureset
     from feature_platform.deploy.control import make_delete_plan
     from feature_platform.plan.explain import explain
 
     words = (
-        f"{name}: its job may be stopped by now\n"
+        f"{name}: its job may have been stopped\n"
         f"to finish: fp delete {name}; to keep it: fp apply {name}"
     )
     with interruptible(lambda: words), open_project(context.obj) as world:
@@ -182,7 +182,7 @@ def _check_reset(names: Sequence[str] | None, reset: Sequence[str] | None) -> No
         typer.BadParameter: Not exactly one feature set is named.
     """
     if reset and len(names or ()) != 1:
-        msg = "name the one feature set whose column is meant: fp apply FS --reset COLUMN"
+        msg = "--reset needs exactly one feature set: fp apply FS --reset COLUMN"
         raise typer.BadParameter(msg, param_hint="--reset")
 
 
@@ -215,7 +215,7 @@ def ask(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        msg = "this changes something and nobody can be asked here; add --yes"
+        msg = "confirmation needed, but standard input is not a terminal; pass --yes"
         raise typer.BadParameter(msg)
     if not Confirm.ask(Text(escape(question)), console=console, default=False):
         message("nothing was changed")
@@ -238,7 +238,7 @@ def _in_words(outcome: "Outcome") -> str:
     if outcome.error:
         return f"{outcome.featureset}: failed: {outcome.error}"
     if outcome.change == "none":
-        return f"{outcome.featureset}: is as defined"
+        return f"{outcome.featureset}: no changes"
     return f"{outcome.featureset}: done"
 
 
@@ -249,7 +249,7 @@ def tell_stage(text: str) -> None:
 
 def _nothing(settings: Settings, project: "Project") -> str:
     if project.problems:
-        return "no feature set loads; mend the mistakes above first"
+        return "no feature set could be loaded; fix the errors above first"
     return f"no feature sets are defined in {settings.featuresets}; `fp new NAME` writes one"
 
 

@@ -43,24 +43,25 @@ def check(
     *,
     day: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="DATE", help="Tiles of this UTC day alone; twice: from the one to the other."
-        ),
+        typer.Option(metavar="DATE", help="Check one UTC day only; give it twice for a range."),
     ] = None,
     sample: Annotated[
         str | None,
-        typer.Option(help="Share of the entities, such as 1%; else all, of very many some."),
+        typer.Option(
+            help="Share of the entities to check, such as 1%; default: all, sampled if there are "
+            "very many."
+        ),
     ] = None,
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Stop its job, correct what is wrong, and start it again."),
+        typer.Option("--repair", help="Stop the job, correct wrong rows, and restart it."),
     ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Compare stored tiles with the events that they are of; exit code 3 if any check is red.
+    """Compare stored rows with rows recomputed from the events; exit code 3 if a check fails.
 
-    Jobs go on meanwhile: rows are compared as they were at a cut.
+    Jobs keep running: rows are compared as of a cut.
     """
     from feature_platform.checks.run import Ask
     from feature_platform.engines.world import open_world
@@ -122,7 +123,7 @@ def _repair(world: "World", name: str, found: "Checked", walked: Walked, *, yes:
 
 
 def _show(results: Sequence["CheckResult"], out: Console) -> None:
-    shown = table("feature set", "check", "", "what was compared")
+    shown = table("feature set", "check", "", "compared")
     for result in results:
         verdict = styled(result.status, STYLES[result.status])
         shown.add_row(result.featureset, result.check, verdict, one_line(result.summary))
@@ -152,6 +153,6 @@ def _span(days: Sequence[str]) -> "Span | None":
     except ValueError:
         found = []
     if not 1 <= len(found) <= len(("first", "last")):
-        msg = f"{', '.join(days)}: write a day as 2026-01-31, and two at most, the first and last"
+        msg = f"{', '.join(days)}: write a day as 2026-01-31; at most two, the first and the last"
         raise typer.BadParameter(msg, param_hint="--day")
     return Span.of_days(found[0], found[-1])

@@ -10,6 +10,7 @@ from feature_platform.cli.changes import Json, Yes, ask
 from feature_platform.cli.output import console, message, one_line, output, print_json, say, table
 from feature_platform.clock import to_iso
 from feature_platform.errors import LeaseHeldError, UnknownFeatureError
+from feature_platform.words import counted, verb
 
 if TYPE_CHECKING:
     from feature_platform.broker.letters import DeadLetter, Place
@@ -33,25 +34,26 @@ def dead_letters(  # noqa: PLR0913 (the options of a command)
     featureset: Annotated[str, typer.Argument(help="Name of a deployed feature set.")],
     *,
     limit: Annotated[
-        int, typer.Option(min=1, max=LIMIT_MAX, help="How many are listed, the newest first.")
+        int, typer.Option(min=1, max=LIMIT_MAX, help="Number of events to list, newest first.")
     ] = 20,
-    reason: Annotated[str, typer.Option(help="Those of this reason alone.")] = "",
+    reason: Annotated[str, typer.Option(help="Only events refused for this reason.")] = "",
     show: Annotated[
-        str, typer.Option(metavar="PARTITION/OFFSET", help="Print one event with all its bytes.")
+        str, typer.Option(metavar="PARTITION/OFFSET", help="Print one event in full.")
     ] = "",
     replay: Annotated[
-        bool, typer.Option("--replay", help="Send the events to their topic once more.")
+        bool, typer.Option("--replay", help="Send the events to their topic again.")
     ] = False,
     even_if_counted: Annotated[
         bool,
         typer.Option(
-            "--even-if-counted", help="Also those that other feature sets then count twice."
+            "--even-if-counted",
+            help="Include events that other feature sets would then count twice.",
         ),
     ] = False,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """List the events that a feature set could not count, count them by reason, send them again."""
+    """List the events that a feature set refused, by reason; show one; send them again."""
     from feature_platform.deploy.letters import letter_topic
     from feature_platform.engines.world import open_world
 
@@ -101,9 +103,15 @@ def _list(
         )
         return
     named = ", ".join(f"{count:,} {name}" for name, count in reasons.items()) or "none"
-    say(f"{deployed.featureset}: {sum(reasons.values()):,} refused up to its last cut ({named})")
+    say(
+        f"{deployed.featureset}: {counted(sum(reasons.values()), 'event')} refused up to its last "
+        f"cut ({named})"
+    )
     if lost:
-        say(f"{lost:,} of them have no letter: the topic of letters did not take them")
+        say(
+            f"{lost:,} of them {verb(lost, 'has', 'have')} no dead letter: the dead letter topic "
+            f"did not accept {verb(lost, 'it', 'them')}"
+        )
     shown = table("written", "event", "reason", "bytes", "detail")
     for letter in letters:
         shown.add_row(
@@ -116,7 +124,7 @@ def _list(
     if letters:
         output.print(shown)
         place = f"{letters[0].place[0]}/{letters[0].place[1]}"
-        message(f"to see one whole: fp dead-letters {deployed.featureset} --show {place}")
+        message(f"to show one in full: fp dead-letters {deployed.featureset} --show {place}")
 
 
 def _show(world: "World", deployed: "Snapshot", place: "Place", *, as_json: bool) -> None:
@@ -128,8 +136,8 @@ def _show(world: "World", deployed: "Snapshot", place: "Place", *, as_json: bool
     original = topic.original(place)
     if letter is None and original is None:
         msg = (
-            f"{deployed.featureset} has no dead letter of {deployed.topic} {place[0]}/{place[1]}, "
-            f"and Kafka does not hold that event; see fp dead-letters {deployed.featureset}"
+            f"{deployed.featureset} has no dead letter for {deployed.topic} {place[0]}/{place[1]}, "
+            f"and Kafka no longer has that event; see fp dead-letters {deployed.featureset}"
         )
         raise UnknownFeatureError(msg)
     value = original.value if original else letter.value if letter else None
@@ -144,11 +152,11 @@ def _show(world: "World", deployed: "Snapshot", place: "Place", *, as_json: bool
         say(f"refused at: {to_iso(letter.written_ms)}\nreason: {letter.reason}")
         say(f"detail: {letter.detail}")
     else:
-        say(f"refused by {deployed.featureset}: not that its letters say")
+        say(f"refused by {deployed.featureset}: no dead letter says so")
     say(f"key: {_readable(key)}")
     say(f"value, {len(value or b''):,} bytes: {_readable(value)}")
     if not whole and letter:
-        say(f"the letter holds the beginning alone; the event had {letter.size:,} bytes")
+        say(f"the dead letter has only the beginning; the event had {letter.size:,} bytes")
 
 
 def _replay(
@@ -171,10 +179,10 @@ def _replay(
             world.registry, world.clock, deployed.job["dead_letter_topic"], world.holder
         )
     except LeaseHeldError as error:
-        msg = f"somebody else sends letters of {deployed.topic} again: {error}"
+        msg = f"dead letters of {deployed.topic} are already being sent again: {error}"
         raise LeaseHeldError(msg) from error
     with lease:
-        with console.status(f"{name}: reading letters"):
+        with console.status(f"{name}: reading dead letters"):
             found = select(
                 (entry for entry in topic.entries() if isinstance(entry, DeadLetter)),
                 topic.replays(),
@@ -187,7 +195,7 @@ def _replay(
             message(line)
         sent = None
         if found.chosen:
-            ask(f"Send {len(found.chosen):,} events to {deployed.topic} again?", yes=yes)
+            ask(f"Send {counted(len(found.chosen), 'event')} to {deployed.topic} again?", yes=yes)
             lease.check()
             with console.status(f"{name}: sending events"):
                 sent = send_again(world, deployed, topic, found.chosen)
@@ -195,21 +203,25 @@ def _replay(
 
 
 def _in_words(name: str, found: "Selection", *, even_if_counted: bool) -> list[str]:
-    lines = [f"{name}: {len(found.chosen):,} events can be sent again"]
+    lines = [f"{name}: {counted(len(found.chosen), 'event')} can be sent again"]
     if found.done:
-        lines.append(f"  {found.done:,} were sent again before")
+        lines.append(f"  {found.done:,} {verb(found.done, 'was', 'were')} already sent again")
     if found.read_again:
         lines.append(
-            f"  {found.read_again:,} were read again since they were refused (by a rebuild, or a "
-            "start from before them): they count if they can be counted now"
+            f"  {found.read_again:,} {verb(found.read_again, 'was', 'were')} read again since the "
+            "refusal (by a rebuild or a start from an earlier point); what can be counted now is "
+            "counted"
         )
     if found.counted:
         others = ", ".join(f"{count:,} by {other}" for other, count in found.counted.items())
         what = (
-            "will then count twice there"
+            "will be counted twice there"
             if even_if_counted
-            else f"would count twice there: {found.held_back:,} are held back. "
-            "To send them all the same: --even-if-counted"
+            else (
+                f"would be counted twice there: {found.held_back:,} "
+                f"{verb(found.held_back, 'is', 'are')} held back. "
+                "To send anyway: --even-if-counted"
+            )
         )
         lines.append(f"  counted, or not read yet, by other feature sets ({others}); {what}")
     return lines
@@ -236,17 +248,17 @@ def _report(
             }
         )
         return
-    say(f"{deployed.featureset}: {len(sent.places) if sent else 0:,} events were sent again")
+    say(f"{deployed.featureset}: {counted(len(sent.places) if sent else 0, 'event')} sent again")
     for part, (first, last) in ranges.items():
         say(f"  {deployed.topic}/{part}: offsets {first} to {last}")
     if gone:
         say(
-            f"  {len(gone):,} are gone: too large for their letters, and deleted from "
-            f"{deployed.topic}"
+            f"  {len(gone):,} {verb(len(gone), 'is', 'are')} gone: too large for a dead letter, "
+            f"and deleted from {deployed.topic}"
         )
     if ranges:
         name = deployed.featureset
-        message(f"what still cannot be counted becomes a letter again: fp wait {name}")
+        message(f"events that still cannot be counted become dead letters again: fp wait {name}")
 
 
 def _facts(letter: "DeadLetter") -> dict[str, Any]:
@@ -293,6 +305,6 @@ def _is_text(data: bytes) -> bool:
 def _place(text: str) -> "Place":
     found = PLACE.fullmatch(text)
     if not found:
-        msg = f"{text!r} is no place of an event; write it as PARTITION/OFFSET, such as 0/4711"
+        msg = f"{text!r} is not the position of an event; write PARTITION/OFFSET, such as 0/4711"
         raise typer.BadParameter(msg, param_hint="--show")
     return int(found[1]), int(found[2])

@@ -27,7 +27,7 @@ def validate(
         bool, typer.Option("--json", help="Print feature sets and problems as JSON.")
     ] = False,
 ) -> None:
-    """Check all definitions: every mistake with its place, and what is served if there is none."""
+    """Check all definitions: report every error with its position, or what is served."""
     from feature_platform.definition.loading import load_project
 
     settings: Settings = context.obj
@@ -44,10 +44,10 @@ def new(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the new feature set.")],
     source: Annotated[
-        str, typer.Option(help="The source it reads; written too if there is none of this name.")
+        str, typer.Option(help="The source it reads; created if it does not exist.")
     ] = "events",
 ) -> None:
-    """Write a commented feature set to start from, and its source if there is none."""
+    """Write a commented feature set to start from, and its source if it does not exist."""
     from feature_platform.definition.loading import SOURCES_FOLDER, load_project
     from feature_platform.definition.scaffold import scaffold_featureset, scaffold_source
     from feature_platform.settings import SETTINGS_FILE
@@ -58,7 +58,7 @@ def new(
     target = folder / f"{name}.yaml"
     project = load_project(folder)
     if name in project.featuresets or target.exists():
-        msg = f"feature set `{name}` exists already in {target}; choose another name"
+        msg = f"feature set `{name}` already exists in {target}; choose another name"
         raise CallerError(msg)
     if source not in project.sources:
         source_file = folder / SOURCES_FOLDER / f"{source}.yaml"
@@ -66,16 +66,16 @@ def new(
             mistakes = tuple(p for p in project.problems if p.file.endswith(f"/{source_file.name}"))
             if mistakes:
                 raise DefinitionError(mistakes)
-            msg = f"{source_file} exists and holds another source; rename the file, or that source"
+            msg = f"{source_file} exists and defines another source; rename the file or that source"
             raise CallerError(msg)
         _write(source_file, scaffold_source(source))
         project = load_project(folder)
     _write(target, scaffold_featureset(name, project.sources[source]))
-    message("edit what was written, then check it: fp validate")
+    message("edit the new files, then check them: fp validate")
     if not (context.obj.project / SETTINGS_FILE).exists():
         message(
-            f"there is no {SETTINGS_FILE}, so all settings have their defaults: fp settings shows "
-            f"them, fp settings --toml > {SETTINGS_FILE} writes a commented file"
+            f"no {SETTINGS_FILE} found: all settings have their defaults. fp settings shows them; "
+            f"fp settings --toml > {SETTINGS_FILE} writes a commented file"
         )
 
 
@@ -138,8 +138,6 @@ def _show(project: "Project", folder: Path) -> None:
         console.print(found)
     if project.problems:
         right = counted(len(project.featuresets), "feature set")
-        message(
-            f"{counted(len(project.problems), 'mistake')} to correct; without mistakes: {right}"
-        )
+        message(f"{counted(len(project.problems), 'error')}; valid: {right}")
     elif not project.featuresets:
         message(f"no feature set in {folder}; write one with fp new NAME")

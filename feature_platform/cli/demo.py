@@ -44,17 +44,21 @@ def demo(
     context: typer.Context,
     seconds: Annotated[
         float | None,
-        typer.Option(min=1, help="Replay for so long, recount, and end; else go on until Ctrl-C."),
+        typer.Option(
+            min=1, help="Replay for this long, verify, and exit; default: run until Ctrl-C."
+        ),
     ] = None,
     flights: Annotated[
         int | None,
-        typer.Option(min=1_000, help="Only so many, the last of the year; else all 336,776."),
+        typer.Option(
+            min=1_000, help="Replay only this many, the last of the year; default: all 336,776."
+        ),
     ] = None,
 ) -> None:
-    """Replay a year of real flights, change a definition meanwhile, and recount every number.
+    """Replay a year of real flights, change a definition meanwhile, and verify every number.
 
-    Starts the servers that do not run, and stops what it started when it ends. The exit code is 0
-    only if every served number equals a recount of the raw events.
+    Starts servers that are not running and stops them at the end. The exit code is 0 only if every
+    served number equals the number recomputed from the raw events.
     """
     settings: Settings = context.obj
     verdicts: list[Verdict] = []
@@ -86,7 +90,7 @@ def _servers(settings: Settings) -> Iterator[None]:
     from feature_platform.local.java import find_java_home
     from feature_platform.local.stack import SERVERS, Stack
 
-    with console.status("building the kernel, if its sources changed"):
+    with console.status("building the kernel if its sources changed"):
         build_kernel(settings, find_java_home())
     with Board(tuple(SERVERS)) as board:
         started = tuple(Stack(settings, report=board.show).up())
@@ -130,7 +134,7 @@ def _end_helpers() -> None:
 
 def _end(story: "Story") -> None:
     """End the story; a server that is gone by now is no reason not to stop the others."""
-    message("ending the demo")
+    message("stopping the demo")
     try:
         story.end()
     except FeaturePlatformError as error:

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from feature_platform.plan.stages import Stage
 
 _LEFT: dict["type[Stage]", str] = {
-    StopWithSavepoint: "its job may be stopped by now; its savepoint is kept",
-    StopJob: "its job may be stopped by now",
-    OwnGeneration: "no new job runs yet",
-    Backfill: "no new job runs yet; rows that were written are not served",
-    SubmitJob: "the new job may have been submitted, and runs in Flink then",
-    AwaitCheckpoint: "the new job runs in Flink, and is not recorded as deployed yet",
-    RecordDeployed: "the new job runs in Flink and serves",
-    Repair: "its job is stopped, and some rows may be corrected by now",
-    Sweep: "the job runs; some rows are not written back yet",
+    StopWithSavepoint: "its job may have been stopped; the savepoint is kept",
+    StopJob: "its job may have been stopped",
+    OwnGeneration: "no new job is running yet",
+    Backfill: "no new job is running yet; rows written so far are not served",
+    SubmitJob: "the new job may have been submitted and may be running in Flink",
+    AwaitCheckpoint: "the new job is running in Flink but is not recorded as deployed yet",
+    RecordDeployed: "the new job is running in Flink and is being served",
+    Repair: "its job is stopped; some rows may have been corrected",
+    Sweep: "the job is running; some rows are not written back yet",
 }
 """What is left behind from this stage on."""
 
@@ -96,11 +96,11 @@ class Walked:
         names = []
         if self._plan and self._plan.stages:
             names.append(self._plan.featureset)
-            parts.append(f"{self._plan.featureset} was broken off: {self._left()}")
+            parts.append(f"{self._plan.featureset} was interrupted: {self._left()}")
         if self._waiting:
             waiting = [plan.featureset for plan in self._waiting]
             names += waiting
-            parts.append(f"not begun: {names_of(waiting)}")
+            parts.append(f"not started: {names_of(waiting)}")
         if not names:
             return "; ".join(parts) or "nothing was changed"
         command = f"{self._command} {' '.join(names)} {self._options}".rstrip()
@@ -115,4 +115,4 @@ class Walked:
         for stage in reversed(self._stages):
             if type(stage) in _LEFT:
                 return f"{at}; {_LEFT[type(stage)]}"
-        return f"{at}; nothing that runs was touched"
+        return f"{at}; no running job was affected"

@@ -54,7 +54,7 @@ def build() -> typer.Typer:
     """
     app = typer.Typer(
         name="fp",
-        help="Features for rankers: readable SQL, computed from events, served from tiles.",
+        help="Features for ML rankers: defined in SQL, computed from event streams, served fast.",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -77,7 +77,7 @@ def _options(
     project: Annotated[
         Path,
         typer.Option(
-            help="The folder with featuresets/ and feature_platform.toml.",
+            help="Project folder with featuresets/ and feature_platform.toml.",
             exists=True,
             file_okay=False,
             resolve_path=True,
@@ -86,7 +86,7 @@ def _options(
     _version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Print the version, and end."
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
@@ -120,7 +120,7 @@ def run(arguments: Sequence[str]) -> int:
         _show_wrong_use(error)
         return int(getattr(error, "exit_code", EXIT_FAILED))
     except typer.Abort:
-        complain("nobody answered")
+        complain("no answer")
         return EXIT_FAILED
     except (FeaturePlatformError, OSError, UnicodeDecodeError) as error:
         return _failed(error)
@@ -146,7 +146,7 @@ def _failed(error: FeaturePlatformError | OSError | UnicodeDecodeError) -> int:
     if isinstance(error, OSError):
         complain(in_words(error))
     elif isinstance(error, UnicodeDecodeError):
-        complain(f"a file or answer is not UTF-8: {error}; FP_DEBUG=1 shows which")
+        complain(f"a file or response is not UTF-8: {error}; set FP_DEBUG=1 to see which")
     else:
         complain(str(error))
     return EXIT_FAILED

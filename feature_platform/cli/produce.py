@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from feature_platform.definition.model import Source
 
 SHOW_EVERY = 2_000
-NO_TIME = "its event time cannot be read, so it cannot be moved"
-TOO_LONG = f"a line of more than {LINE_BYTES_MAX} bytes (LINE_BYTES_MAX); does it lack line breaks?"
+NO_TIME = "its event time cannot be parsed, so it cannot be shifted"
+TOO_LONG = f"a line of more than {LINE_BYTES_MAX} bytes (LINE_BYTES_MAX); are line breaks missing?"
 
 
 def register(app: typer.Typer) -> None:
@@ -38,26 +38,27 @@ def register(app: typer.Typer) -> None:
 
 def produce(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="Name of a source of featuresets/sources/.")],
-    file: Annotated[Path, typer.Option(help="JSON lines; - is standard input.", allow_dash=True)],
-    rate: Annotated[
-        float, typer.Option(min=0, help="Events per second; 0 is as fast as it goes.")
-    ] = 0,
+    source: Annotated[str, typer.Argument(help="Name of a source in featuresets/sources/.")],
+    file: Annotated[
+        Path, typer.Option(help="File of JSON lines; - reads standard input.", allow_dash=True)
+    ],
+    rate: Annotated[float, typer.Option(min=0, help="Events per second; 0 means unlimited.")] = 0,
     shift_to_now: Annotated[
-        bool, typer.Option("--shift-to-now", help="Move event times so that the last one is now.")
+        bool,
+        typer.Option("--shift-to-now", help="Shift event times so that the last event is now."),
     ] = False,
     skip: Annotated[
-        int, typer.Option(min=0, help="Leave out so many events at the beginning, sent before.")
+        int, typer.Option(min=0, help="Skip this many events at the beginning, already sent.")
     ] = 0,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print sent and refused as JSON.")
+        bool, typer.Option("--json", help="Print the sent and refused counts as JSON.")
     ] = False,
 ) -> None:
-    """Send each line of a file as one event, as it is.
+    """Send each line of a file unchanged as one event.
 
-    What a job cannot read becomes a dead letter there. Refused, and reported here, is what the
-    broker does not take, and with --shift-to-now a line whose event time cannot be read. Blank
-    lines are left out, and count for --skip as nothing.
+    Reports as refused what the broker rejects and, with --shift-to-now, lines whose event time
+    cannot be parsed. An event that a job cannot parse becomes a dead letter of the job. Blank
+    lines are skipped and do not count for --skip.
     """
     from feature_platform.broker.sender import EventSender
 
@@ -87,7 +88,7 @@ def _rest(source: str, file: Path, done: int, options: list[str]) -> str:
         ["fp", "produce", source, "--file", str(file), "--skip", str(done), *options]
     )
     if str(file) == STDIN:
-        return f"to send the rest, give the same input again: ... | {command}"
+        return f"to send the rest, pipe the same input again: ... | {command}"
     return f"to send the rest: {command}"
 
 

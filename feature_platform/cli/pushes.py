@@ -17,7 +17,7 @@ def warn_of_pushes(settings: Settings, project: "Project") -> None:
         return
     from feature_platform.pushes.loading import definitions_at, repository
 
-    where = f"pushes to `{settings.git.branch}` of {settings.git.repository} deploy here"
+    where = f"pushes to `{settings.git.branch}` of {settings.git.repository} are deployed here"
     try:
         head = repository(settings).head(settings.git.branch)
         pushed = definitions_at(settings, head.id)
@@ -29,8 +29,8 @@ def warn_of_pushes(settings: Settings, project: "Project") -> None:
     found = differences(project, pushed)
     if found:
         message(
-            f"note: {where}; its commit {head.words} and {settings.featuresets} differ: {found}. "
-            "A push that changes one of them replaces what is applied from here; commit it there"
+            f"note: {where}; its commit {head.words} and {settings.featuresets} differ: {found}. A "
+            "push that changes one of them replaces what you apply from here; commit it there"
         )
 
 
@@ -38,7 +38,7 @@ def differences(here: "Project", there: "Project") -> str:
     """Say which feature sets two projects define differently; empty if there are none."""
     both = here.featuresets.keys() & there.featuresets.keys()
     groups = {
-        "other definitions": [
+        "different definitions": [
             name
             for name in both
             if (

@@ -56,18 +56,25 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     context: typer.Context,
     featureset: Annotated[str, typer.Argument(help="Name of a deployed feature set.")],
     more: Annotated[
-        list[str] | None, typer.Argument(metavar="[K]...", help="More keys of entities.")
+        list[str] | None, typer.Argument(metavar="[K]...", help="More entity keys.")
     ] = None,
-    entity: Annotated[list[str] | None, typer.Option(help="Key of an entity; repeatable.")] = None,
+    entity: Annotated[list[str] | None, typer.Option(help="Entity key; repeatable.")] = None,
     entities_file: Annotated[
-        Path | None, typer.Option(help="Keys, one a line; - is standard input.", allow_dash=True)
+        Path | None,
+        typer.Option(help="File of keys, one per line; - reads standard input.", allow_dash=True),
     ] = None,
-    features: Annotated[str | None, typer.Option(help="Served names: views_30m,language.")] = None,
-    at: Annotated[str | None, typer.Option(help="A past instant, ISO-8601; UTC if none.")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Add what values rest on.")] = False,
+    features: Annotated[
+        str | None, typer.Option(help="Served names, such as views_30m,language; default: all.")
+    ] = None,
+    at: Annotated[
+        str | None, typer.Option(help="A past time, ISO-8601; UTC unless it has an offset.")
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Add a receipt: the tiles behind each value.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show the served values of entities, now or as of a past instant."""
+    """Show the served values of entities, now or at a past time."""
     from feature_platform.cli.answers import show_answers, young_names
 
     at_ms = None if at is None else _instant(at)
@@ -75,7 +82,7 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     keys = [Key(text=key, place=f"key {number}") for number, key in enumerate(given, start=1)]
     keys += [] if entities_file is None else _read_keys(entities_file)
     if not keys:
-        msg = "name at least one: --entity K, or --entities-file F"
+        msg = "give at least one key: --entity K, or --entities-file F"
         raise typer.BadParameter(msg, param_hint="--entity")
     names = [name.strip() for name in features.split(",") if name.strip()] if features else None
     answers: list[dict[str, Any]] = []
@@ -118,10 +125,10 @@ def _ask(
 def rows(
     context: typer.Context,
     featureset: Annotated[str, typer.Argument(help="Name of a deployed feature set.")],
-    entity: Annotated[str, typer.Option(help="Key of an entity.")],
+    entity: Annotated[str, typer.Option(help="Entity key.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every stored tile of an entity, in its head or closed, with its bytes."""
+    """Show every stored tile of an entity, in its head or closed, with its size."""
     from feature_platform.cli.rows import describe_rows
     from feature_platform.definition.names import unknown
     from feature_platform.errors import UnknownFeatureError
@@ -136,7 +143,7 @@ def rows(
         print_json(found)
         return
     if not found:
-        say(f"no rows of {entity} in {featureset}")
+        say(f"{featureset} has no rows for {entity}")
         return
     shown = table("level", "start", "bytes", "values")
     for tile in found:
@@ -175,7 +182,7 @@ def _instant(text: str) -> int:
     try:
         return from_iso(text)
     except (ValueError, OverflowError) as error:
-        msg = f"{text!r} is no instant; write it as 2026-01-31T15:37:00Z"
+        msg = f"{text!r} is not a timestamp; write it as 2026-01-31T15:37:00Z"
         raise typer.BadParameter(msg, param_hint="--at") from error
 
 
@@ -189,7 +196,10 @@ def _read_keys(path: Path) -> Iterator[Key]:
         for number, line in read_lines(file, limit=KEY_BYTES_MAX):
             place = f"{path}:{number}"
             if line is None:
-                msg = f"{place}: longer than {KEY_BYTES_MAX} bytes (KEY_BYTES_MAX); one key a line"
+                msg = (
+                    f"{place}: longer than {KEY_BYTES_MAX} bytes (KEY_BYTES_MAX); write one key "
+                    "per line"
+                )
                 raise typer.BadParameter(msg, param_hint="--entities-file")
             try:
                 yield Key(text=line.decode("utf-8"), place=place, is_line=True)

@@ -13,11 +13,15 @@ if TYPE_CHECKING:
 
 From = Annotated[
     Literal["checkpoint", "savepoint", "store"] | None,
-    typer.Option("--from", help="What to go on from; else its checkpoint, then the store."),
+    typer.Option(
+        "--from", help="Where to restart from; default: the newest checkpoint, else the store."
+    ),
 ]
 AcceptAge = Annotated[
     bool,
-    typer.Option("--accept-age", help="Go on although rows may be wrong; the refusal says which."),
+    typer.Option(
+        "--accept-age", help="Continue although some rows may be wrong; the error says which."
+    ),
 ]
 
 
@@ -36,7 +40,7 @@ def recover(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Start a job again, as it was deployed: from its newest checkpoint, or from the store."""
+    """Restart a job as deployed, from its newest checkpoint or from the store."""
     from feature_platform.deploy.execute import execute
     from feature_platform.deploy.recover import make_recover_plan
     from feature_platform.errors import RestoreFailedError
@@ -47,19 +51,19 @@ def recover(
     with interruptible(walked.in_words), open_project(context.obj) as world:
         plan = make_recover_plan(world, name, start, accept_age=accept_age)
         message(explain(plan))
-        ask(f"Start {name} again?", yes=yes)
+        ask(f"Restart {name}?", yes=yes)
         walked.begin(plan)
         try:
             done = execute(plan, world, walked.report)
         except RestoreFailedError as error:
             if start is not None:
                 raise
-            message(f"{error}; what is left is the store")
+            message(f"{error}; trying the store instead")
             plan = make_recover_plan(world, name, "store", accept_age=accept_age)
             message(explain(plan))
             walked.begin(plan)
             done = execute(plan, world, walked.report)
-    _report(name, done, "runs again", as_json=as_json)
+    _report(name, done, "is running again", as_json=as_json)
 
 
 def rollback(
@@ -70,7 +74,7 @@ def rollback(
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
-    """Go back to what was deployed before the last upgrade, as if that had never been."""
+    """Undo the last upgrade, its rows included."""
     from feature_platform.deploy.execute import execute
     from feature_platform.deploy.recover import make_rollback_plan
     from feature_platform.plan.explain import explain
@@ -82,7 +86,7 @@ def rollback(
         ask(f"Roll {name} back?", yes=yes)
         walked.begin(plan)
         done = execute(plan, world, walked.report)
-    _report(name, done, "is what it was before the upgrade", as_json=as_json)
+    _report(name, done, "is back to the version before the upgrade", as_json=as_json)
 
 
 def _age(*, accepted: bool) -> list[str]:

@@ -19,12 +19,12 @@ def register(app: typer.Typer) -> None:
 def roles(
     context: typer.Context,
     user: Annotated[
-        str, typer.Option(help="The superuser; its password is FP_SUPERUSER_PASSWORD.")
+        str, typer.Option(help="The superuser; its password is read from FP_SUPERUSER_PASSWORD.")
     ] = "cassandra",
 ) -> None:
-    """Set up keyspace, roles, rights and service levels on the store of the settings.
+    """Set up keyspace, roles, grants and service levels on the configured store.
 
-    May be run again at any time: it sets passwords and adds what is missing. All passwords come
+    Can be run again at any time: it sets passwords and adds what is missing. All passwords come
     from the environment.
     """
     from feature_platform.store.connect import connect
@@ -40,7 +40,7 @@ def roles(
     with connect(store, user, passwords["superuser"]) as connection:
         set_up(connection, cql)
         isolation = Isolation.of(connection)
-    message(f"the roles of keyspace {store.keyspace} are set")
+    message(f"roles and grants of keyspace {store.keyspace} are set")
     message(f"isolation: {isolation.in_words(store)}")
 
 
@@ -54,7 +54,7 @@ def exported_passwords(environment: Mapping[str, str]) -> dict[Role, str]:
     if missing := [name for name in names.values() if not environment.get(name)]:
         msg = (
             f"not set in the environment: {', '.join(missing)}; `fp roles` sets these passwords on "
-            "the store (the superuser's it logs in with), so it takes none from .fp/secrets"
+            "the store (and logs in with the superuser's), so it does not read .fp/secrets"
         )
         raise SettingsError(msg)
     return {role: environment[name] for role, name in names.items()}

@@ -70,7 +70,7 @@ def settings_(
     *,
     as_toml: Annotated[
         bool,
-        typer.Option("--toml", help=f"Print a commented {SETTINGS_FILE}; only what is set counts."),
+        typer.Option("--toml", help=f"Print a commented {SETTINGS_FILE}; lines without # are set."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -84,15 +84,15 @@ def settings_(
     elif as_toml:
         say("\n".join(_toml(found)))
     else:
-        shown = table(Column("setting", no_wrap=True), "value", "where from")
+        shown = table(Column("setting", no_wrap=True), "value", "origin")
         for item in found:
             was = f" (default {_written(item.default)})" if item.value != item.default else ""
             known = item.origin not in {SECRETS, NOWHERE} and item.default is not None
             shown.add_row(item.name, _written(item.value), f"{item.origin}{was if known else ''}")
         output.print(shown)
         say(
-            "an environment variable overrides the file: store.port is FP_STORE__PORT there. "
-            "What each setting is: fp settings --toml"
+            "environment variables override the file: FP_STORE__PORT sets store.port. For what "
+            "each setting means: fp settings --toml"
         )
 
 
@@ -180,7 +180,7 @@ def _passwords(settings: Settings, environment: Mapping[str, str]) -> Iterator[S
             default=None,
             origin=origin,
             variable=name,
-            about="never in the file: from the environment, or of the embedded store's own",
+            about="never in the file: from the environment, or generated for the embedded store",
         )
     if settings.kafka.security.sasl:
         is_set = bool(environment.get(KAFKA_PASSWORD))

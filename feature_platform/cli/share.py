@@ -16,6 +16,6 @@ def parse_share(text: str, option: str) -> float:
     match = _PERCENT.fullmatch(text.strip())
     share = float(match[1]) / 100 if match else 0.0
     if not 0 < share <= 1:
-        msg = f"{text!r} is no share; write it as 1%, above 0% and at most 100%"
+        msg = f"{text!r} is not a percentage above 0% and at most 100%; write it as 1%"
         raise typer.BadParameter(msg, param_hint=option)
     return share

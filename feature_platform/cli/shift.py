@@ -79,7 +79,7 @@ def _members(text: str) -> Iterator[tuple[str, Any, int, int]]:
         more = text[at : at + 1] != "}"
         at = _after(text, at, ",") if more else at
     if _skip(text, at + 1) != len(text):
-        msg = "text follows the object"
+        msg = "unexpected text after the object"
         raise ValueError(msg)
 
 
@@ -87,7 +87,7 @@ def _after(text: str, at: int, mark: str) -> int:
     """Return where the next token after this mark starts."""
     at = _skip(text, at)
     if text[at : at + 1] != mark:
-        msg = f"no {mark} at character {at}"
+        msg = f"expected {mark} at character {at}"
         raise ValueError(msg)
     return _skip(text, at + 1)
 

@@ -21,13 +21,13 @@ def up(
     context: typer.Context,
     servers: Annotated[
         list[str] | None,
-        typer.Argument(help="kafka, cassandra, flink, dagster; all if none is named."),
+        typer.Argument(help="kafka, cassandra, flink, dagster; default: all."),
     ] = None,
 ) -> None:
-    """Start Kafka, Cassandra, Flink and Dagster on loopback, and wait until each answers.
+    """Start Kafka, Cassandra, Flink and Dagster on loopback and wait until each responds.
 
-    What runs already stays as it is. Data is kept in .fp/ of the project. A supervisor starts again
-    what dies later.
+    Servers that are already running are left alone. Data is kept in .fp/ of the project. A
+    supervisor restarts servers that die later.
     """
     from feature_platform.cli.board import Board
     from feature_platform.local.jars import build_kernel
@@ -38,31 +38,33 @@ def up(
     settings: Settings = context.obj
     names = tuple(servers or SERVERS)
     if unknown := set(names) - set(SERVERS):
-        msg = f"no server is called {', '.join(sorted(unknown))}; there are {', '.join(SERVERS)}"
+        msg = f"unknown server {', '.join(sorted(unknown))}; servers are {', '.join(SERVERS)}"
         raise typer.BadParameter(msg)
     if "flink" in names:
-        with console.status("building the kernel, if its sources changed"):
+        with console.status("building the kernel if its sources changed"):
             build_kernel(settings, find_java_home())
     with Board(names) as board:
         stack = Stack(settings, servers=names, report=board.show, waiting=board.waits)
         with _interruptible(lambda: board.stopped):
             started = stack.up()
-    message(f"started {', '.join(started)}" if started else "all are up already; nothing to do")
+    message(f"started {', '.join(started)}" if started else "all servers are already up")
     died = supervisor_state(settings) == "dead"
     if ensure_supervisor(settings):
-        again = " (the one before has died)" if died else ""
-        message(f"a supervisor{again} starts again what dies; its log is .fp/logs/supervisor.log")
+        again = " (the previous one died)" if died else ""
+        message(
+            f"a supervisor{again} restarts servers that die; its log is .fp/logs/supervisor.log"
+        )
     _show_addresses(settings)
 
 
 def down(context: typer.Context) -> None:
-    """Stop all servers of this project and everything that they started; data stays."""
+    """Stop all servers of this project and everything they started; data is kept."""
     from feature_platform.cli.board import Board
     from feature_platform.local.stack import SERVERS, Stack
 
     with Board(tuple(SERVERS)) as board:
         Stack(context.obj, report=board.show, waiting=board.waits).down()
-    message("all servers are down; their data is kept in .fp/")
+    message("all servers are down; data is kept in .fp/")
 
 
 @contextmanager
@@ -77,7 +79,10 @@ def _interruptible(stopped: Callable[[], list[str]]) -> Iterator[None]:
     except KeyboardInterrupt:
         names = stopped()
         done = f"stopped again: {', '.join(names)}" if names else "nothing was started"
-        message(f"interrupted; {done}. What ran before runs on. `fp up` starts the servers")
+        message(
+            f"interrupted; {done}. Servers that were already running keep running. `fp up` starts "
+            "the rest"
+        )
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 

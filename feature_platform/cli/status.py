@@ -36,12 +36,13 @@ def status(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", "-v", help="Also what the jobs tell about themselves.")
+        bool, typer.Option("--verbose", "-v", help="Also show metrics that the jobs report.")
     ] = False,
 ) -> None:
-    """Say of each server and feature set whether it is healthy, degraded or down, and what to do.
+    """Show whether each server and feature set is healthy, degraded or down, and what to do.
 
-    The exit code is 0 if all is healthy, else 1. What does not answer in two seconds is not up.
+    The exit code is 0 if all is healthy, else 1. A server that does not respond within two seconds
+    counts as down.
     """
     from feature_platform.local.probe import probe
 
@@ -84,7 +85,7 @@ def _show(seen: "Glance", *, verbose: bool) -> None:
             say(f"          next: {verdict.next_step}")
     if seen.found.problem:
         say(seen.found.problem)
-    say(f"all in all: {seen.level}")
+    say(f"overall: {seen.level}")
     if verbose:
         _show_internals(seen)
 
@@ -102,8 +103,8 @@ def _show_internals(seen: "Glance") -> None:
             say(f"dead letters of {health.featureset}: {reasons}")
         if health.letters_lost:
             say(
-                f"{health.letters_lost:,} of them could not be written to the topic of dead "
-                "letters; the log of the task manager says why"
+                f"{health.letters_lost:,} of them could not be written to the dead letter topic; "
+                "see the task manager's log"
             )
     if seen.found.isolation:
         say(f"isolation: {seen.found.isolation}")
@@ -159,7 +160,7 @@ def _failures(health: "Health") -> list[str]:
     if health.last_failure and health.job_id not in health.refused:
         lines.append(f"last failure of {health.featureset}: {health.last_failure}")
     return lines + [
-        f"job {job} of {health.featureset} was not let write: {why}"
+        f"job {job} of {health.featureset} was fenced off: {why}"
         for job, why in health.refused.items()
     ]
 

@@ -33,25 +33,30 @@ def register(app: typer.Typer) -> None:
 def try_(
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="FS", help="Name of a defined feature set.")],
-    sample: Annotated[str, typer.Option(help="Share of the entities: 1%, 0.5%, 100%.")] = "100%",
+    sample: Annotated[
+        str, typer.Option(help="Share of the entities to run on: 1%, 0.5%, 100%.")
+    ] = "100%",
     minutes: Annotated[
-        float, typer.Option(min=0.1, max=MINUTES_MAX, help="How far back events are counted.")
+        float, typer.Option(min=0.1, max=MINUTES_MAX, help="How far back to count events.")
     ] = 10.0,
     seconds: Annotated[
         float | None,
         typer.Option(
             min=0,
-            help="For how long live events are counted after the past ones; 0 ends with the past, "
-            "without it as long as --minutes.",
+            help="How long to count live events after the past ones; 0: past events only; "
+            "default: as long as --minutes.",
         ),
     ] = None,
-    entity: Annotated[list[str] | None, typer.Option(help="Key to look at; repeatable.")] = None,
+    entity: Annotated[
+        list[str] | None, typer.Option(help="Entity key to show; repeatable.")
+    ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run a changed definition beside the deployed one, compare what both say, and remove it.
+    """Run a changed definition as a shadow of the deployed one and compare their values.
 
-    It counts the events of the last minutes, then live ones until its time is over or Ctrl-C.
+    The shadow run counts the events of the last minutes, then live ones until its time is up or
+    Ctrl-C. It serves nothing, changes nothing that is deployed, and is removed at the end.
     """
     from feature_platform.deploy.trial import trial
     from feature_platform.engines.world import open_world
@@ -62,8 +67,8 @@ def try_(
     past_ms = round(minutes * 60_000)
     live_s = minutes * 60 if seconds is None else seconds
     words = (
-        f"the trial of {name} is removed. If the removal was broken off, too, "
-        f"the next fp try {name}, or fp delete {name}, finishes it"
+        f"the shadow run of {name} is removed. If the removal was interrupted too, the next fp try "
+        f"{name}, or fp delete {name}, finishes it"
     )
     with (
         interruptible(lambda: words),
@@ -84,7 +89,7 @@ def try_(
     else:
         say(_quiet(facts, minutes, sample))
     if letters := facts["dead_letters"]:
-        say(f"{counted(letters, 'event')} could not be read, and would be dead letters")
+        say(f"{counted(letters, 'event')} could not be parsed and would be dead letters")
 
 
 def _quiet(facts: Mapping[str, Any], minutes: float, sample: str) -> str:
@@ -92,13 +97,13 @@ def _quiet(facts: Mapping[str, Any], minutes: float, sample: str) -> str:
     events, topic = facts["events"], facts["topic"]
     if not events:
         return (
-            f"topic {topic} got no event in the last {minutes:g} minutes, and none since: nothing "
+            f"topic {topic} received no events in the last {minutes:g} minutes or since: nothing "
             f"was counted. Send some (fp produce), or look further back: --minutes {MINUTES_MAX}"
         )
     return (
-        f"the trial met no entity: of {counted(events, 'event')} of topic {topic}, none counts. "
-        f"The query filters them, they cannot be read, or their entities are not in the sample of "
-        f"{sample}"
+        f"the shadow run found no entity: none of {counted(events, 'event')} of topic {topic} "
+        "counted. The query filters them out, they cannot be parsed, or their entities are "
+        f"outside the sample of {sample}"
     )
 
 
@@ -111,16 +116,18 @@ def _follow(
 
     deployed = world.registry.snapshot(name)
     if deployed and deployed.entity != running.snapshot.entity:
-        message(f"the deployed {name} is about {deployed.entity}: nothing to compare with")
+        message(f"the entity of the deployed {name} is {deployed.entity}: nothing to compare with")
         deployed = None
-    with console.status("counting the past"):
+    with console.status("counting past events"):
         wait_for(world, running.snapshot, timeout_s=CATCH_UP_S)
     end_s = time.monotonic() + live_s
     try:
         live = (
-            f"counting live events for {live_s:.0f} s, Ctrl-C ends it" if live_s else "that is all"
+            f"counting live events for {live_s:.0f} s; press Ctrl-C to stop"
+            if live_s
+            else "no live events requested"
         )
-        message(f"the past is counted; {live}")
+        message(f"past events are counted; {live}")
         with Live(console=console, auto_refresh=False, transient=True) as screen:
             while (left_s := end_s - time.monotonic()) > 0:
                 if console.is_terminal:
@@ -128,7 +135,7 @@ def _follow(
                     screen.update(table_of(found), refresh=True)
                 time.sleep(min(REFRESH_S, left_s))
     except KeyboardInterrupt:
-        message("ended before its time")
+        message("stopped early")
     return look(world, running, deployed, keys, ENTITIES_SHOWN)
 
 

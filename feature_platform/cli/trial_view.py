@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 TILES_SHOWN_MAX = 8
 """Newest tiles of an entity that differ and that a person is shown; --json has all."""
 
-FAR = "reach further back than the trial counts"
-LIFETIMES = "are lifetimes, and the trial began with the past minutes"
-PROPERTIES = "are properties, whose newest value may be older than the trial"
-TRIAL_ALONE = "are served by the trial alone"
-DEPLOYED_ALONE = "are served by what is deployed alone"
-NOT_DEPLOYED = "have nothing deployed to be compared with"
-YOUNG = "count since a later instant in what is deployed"
+FAR = "reach further back than the shadow run"
+LIFETIMES = "are lifetimes, and the shadow run has only the past minutes"
+PROPERTIES = "are properties, whose newest value may be older than the shadow run"
+TRIAL_ALONE = "exist only in the shadow run"
+DEPLOYED_ALONE = "exist only in the deployed version"
+NOT_DEPLOYED = "have no deployed counterpart"
+YOUNG = "started counting later in the deployed version"
 
 
 def look(
@@ -77,7 +77,7 @@ def look(
 def table_of(found: Sequence[Mapping[str, Any]]) -> RenderableType:
     """Draw what `look` has found; what is the same in both is folded into one line."""
     if not found:
-        return "the trial has met no entity yet"
+        return "the shadow run has found no entity yet"
     values = table("entity", "feature", "trial", "deployed", "")
     for item in found:
         entity = one_line(item["entity"])
@@ -113,7 +113,7 @@ def _add_tiles(tiles: Table, item: Mapping[str, Any]) -> None:
     left = len(others) - TILES_SHOWN_MAX
     same = len(item["tiles"]) - len(others)
     if left > 0 or same:
-        more = f"{left:,} older ones differ, " if left > 0 else ""
+        more = f"{left:,} older {verb(left, 'one differs', 'ones differ')}, " if left > 0 else ""
         tiles.add_row(
             entity, "", "", f"{more}{counted(same, 'tile')} {verb(same, 'is', 'are')} the same", ""
         )

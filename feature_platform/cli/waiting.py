@@ -24,14 +24,14 @@ def register(app: typer.Typer) -> None:
 def wait(
     context: typer.Context,
     names: Names = None,
-    timeout: Annotated[float, typer.Option(min=0, help="Seconds, for all together.")] = 300.0,
+    timeout: Annotated[float, typer.Option(min=0, help="Seconds in total.")] = 300.0,
     *,
     as_json: Json = False,
 ) -> None:
-    """Return when all events sent so far are counted and written.
+    """Wait until all events sent so far are counted and written.
 
-    Without names: of all feature sets whose jobs should run. One that fails does not keep the
-    others from being waited for. With --json, one name gives an object, else there is a list.
+    Without names, it waits for every feature set whose job should run. If one fails, it still
+    waits for the others. --json prints an object for one name, else a list.
     """
     facts: list[dict[str, Any]] = []
     done: list[str] = []
@@ -74,7 +74,7 @@ def _wait_for_each(
         facts.append(_fact(name, cut))
         if not as_json:
             events = counted(sum(cut.positions.values()), "event")
-            say(f"{name}: everything up to cut {cut.attempt}/{cut.label} is written ({events})")
+            say(f"{name}: written up to recovery point {cut.attempt}/{cut.label} ({events})")
     return failed
 
 
@@ -93,11 +93,11 @@ def _fact(name: str, cut: "Cut") -> dict[str, Any]:
 def _running(world: "World") -> list[str]:
     found = [item.featureset for item in world.registry.snapshots() if item.state == "running"]
     if not found:
-        message("no feature set is deployed and running; there is nothing to wait for")
+        message("no feature set is deployed and running; nothing to wait for")
     return found
 
 
 def _left(done: Sequence[str], names: Sequence[str] | None) -> str:
-    written = f"written are {names_of(list(done))}; " if done else ""
+    written = f"written: {names_of(list(done))}; " if done else ""
     again = " ".join(["fp wait", *(name for name in names or () if name not in done)])
-    return f"{written}jobs count on meanwhile, nothing was changed\nto wait again: {again}"
+    return f"{written}jobs keep running, nothing was changed\nto wait again: {again}"

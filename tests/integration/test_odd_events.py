@@ -177,7 +177,7 @@ def test_letters_are_sent_again_once(site: Site) -> None:
     source.write_text(SOURCE.format(name=site.name, max_future="2h"))
     site.fp("apply", "--yes")
     refused = fp(site.settings.project, "dead-letters", users, "--replay")
-    assert (refused.code, "add --yes" in refused.messages) == (2, True)
+    assert (refused.code, "pass --yes" in refused.messages) == (2, True)
     sent = site.fp("dead-letters", users, "--replay", "--yes", "--json")
     assert (sent["sent"], sent["held_back"], sent["counted_by"]) == (3, 1, {pages: 1})
     ends = Topics(site.settings.kafka).ends(site.name)

@@ -184,7 +184,7 @@ def test_an_interrupted_start_is_told(settings: Settings) -> None:
     until(lambda: len(_processes(settings)) > 1, "two servers", every_s=0.05)
     second = _fp(settings, "up", "kafka")
     assert second.stderr is not None
-    assert "another `fp up` or `fp down` of this project is at work" in second.stderr.readline()
+    assert "waiting for another `fp up` or `fp down` of this project" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
     assert "interrupted; nothing was started" in second.communicate()[1]
     command.send_signal(signal.SIGINT)

@@ -119,7 +119,7 @@ def _its_paths_are_used(settings: Settings) -> None:
     assert "feature set users: running, no event waits" in status
     assert "checked " in status
     assert "event log clicks: archived " in status
-    assert status.endswith("all in all: healthy\n")
+    assert status.endswith("overall: healthy\n")
     assert [path.name for path in settings.project.parent.iterdir()] == [NAME]
 
 

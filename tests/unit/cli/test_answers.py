@@ -38,9 +38,9 @@ def test_a_window_that_is_not_full_is_marked(fp: RunFp, serve: Serve) -> None:
     assert "sold_7d *" in shown
     assert "sold_30m *" not in shown
     full = to_iso(SINCE_MS + 7 * DAY_MS)
-    line = f"* sold_7d counts since {to_iso(SINCE_MS)}: its window is full from {full} on"
+    line = f"* sold_7d counts since {to_iso(SINCE_MS)}: its window is complete from {full}"
     assert line in shown
-    assert f"* sold_lifetime counts since {to_iso(SINCE_MS)}, not from the first event" in shown
+    assert f"* sold_lifetime counts since {to_iso(SINCE_MS)}, not since the first event" in shown
 
 
 def test_nothing_is_marked_where_all_is_counted(fp: RunFp, serve: Serve) -> None:
@@ -56,7 +56,7 @@ def test_a_receipt_as_text_has_what_its_json_has(fp: RunFp, serve: Serve) -> Non
     (answer,) = json.loads(fp("get", "shop", "pen", "--explain", "--json").out)
     receipt = answer["receipt"]["features"]["shop.sold_7d"]
     begin, end = receipt["from"], receipt["to"]
-    since = f"counts since {to_iso(SINCE_MS)} (not full)"
+    since = f"counts since {to_iso(SINCE_MS)} (incomplete)"
     assert f"pen shop.sold_7d: [{begin}, {end}), {since}, of 1 tile with events" in shown
     (tile,) = [tile for tile in receipt["tiles"] if tile["place"] != "absent"]
     assert f"    {tile['level']} {tile['start']} in the head, attempt 3, flush 12" in shown
@@ -85,7 +85,7 @@ def test_a_key_file_is_split_at_line_feeds_alone(
     [
         (b"pen\nink\xff\n", "keys.txt:2: 'utf-8' codec can't decode"),
         (b"pen\n" + b"x" * 100_000, "keys.txt:2: longer than 65536 bytes (KEY_BYTES_MAX)"),
-        (b"\n \n", "name at least one"),
+        (b"\n \n", "give at least one key"),
     ],
 )
 def test_what_is_no_key_file_is_named_with_its_line(

@@ -33,7 +33,7 @@ def test_without_a_store_what_is_defined_is_known(fp: RunFp, folder: Path) -> No
     shown = _json(fp, "show", "shop")
     assert (shown["shown"], shown["deployed"]) == ("defined", None)
     assert {column["id"] for column in shown["columns"]} == {None}
-    assert "what is deployed is not known" in fp("list").messages
+    assert "cannot read what is deployed" in fp("list").messages
 
 
 def test_what_is_deployed_is_shown(fp: RunFp, serve: Serve) -> None:
@@ -113,7 +113,7 @@ def test_mistakes_do_not_hide_the_others(fp: RunFp, folder: Path) -> None:
         ran = fp(command)
         assert "featuresets/bad.yaml:1:1: " in ran.messages
         assert "shop" in ran.messages + ran.out
-    assert "without mistakes: 1 feature set\n" in fp("validate").messages
+    assert "valid: 1 feature set\n" in fp("validate").messages
 
 
 def test_before_the_first_deployment_nothing_is_deployed(

@@ -72,7 +72,7 @@ def test_stored_rows(fp: RunFp, serve: Serve) -> None:
     )
     missing = [fp("rows", "shop", "--entity", f"{text}!").out for text in HOSTILE]
     assert _is_plain("".join(missing))
-    assert all("no rows of" in text for text in missing)
+    assert all("has no rows for" in text for text in missing)
 
 
 @pytest.mark.parametrize("command", [("list",), ("show", "shop")])

@@ -41,9 +41,9 @@ def _walk(walked: Walked, plan: Plan, last: type[Stage]) -> None:
     ("last", "told"),
     [
         (None, "nothing was changed"),
-        (OwnGeneration, "no new job runs yet"),
-        (SubmitJob, "the new job may have been submitted, and runs in Flink then"),
-        (AwaitCheckpoint, "the new job runs in Flink, and is not recorded as deployed yet"),
+        (OwnGeneration, "no new job is running yet"),
+        (SubmitJob, "the new job may have been submitted and may be running in Flink"),
+        (AwaitCheckpoint, "the new job is running in Flink but is not recorded as deployed yet"),
     ],
 )
 def test_it_says_what_runs(new: Plan, last: type[Stage] | None, told: str) -> None:
@@ -55,7 +55,7 @@ def test_it_says_what_runs(new: Plan, last: type[Stage] | None, told: str) -> No
     else:
         _walk(walked, new, last)
     words = walked.in_words()
-    assert words.startswith("shop was broken off: ")
+    assert words.startswith("shop was interrupted: ")
     assert told in words
     assert words.endswith("\nto finish: fp apply shop")
 
@@ -65,13 +65,13 @@ def test_done_begun_and_waiting_are_told_apart(new: Plan) -> None:
     plans = [replace(new, featureset=name) for name in ("a", "b", "c")]
     walked = Walked("fp apply", "--start-empty")
     walked.expect(plans)
-    assert walked.in_words() == "not begun: a, b, c\nto finish: fp apply a b c --start-empty"
+    assert walked.in_words() == "not started: a, b, c\nto finish: fp apply a b c --start-empty"
     _walk(walked, plans[0], AwaitCheckpoint)
     walked.end()
     _walk(walked, plans[1], SubmitJob)
     lines = walked.in_words().splitlines()
-    assert lines[0].startswith("done: a; b was broken off: at the stage `submit the job")
-    assert lines[0].endswith("; not begun: c")
+    assert lines[0].startswith("done: a; b was interrupted: at the stage `submit the job")
+    assert lines[0].endswith("; not started: c")
     assert lines[1] == "to finish: fp apply b c --start-empty"
 
 
@@ -98,7 +98,7 @@ def test_an_interrupted_apply_ends_with_130(
     monkeypatch.setattr(applying, "apply", _interrupted)
     ran = fp("apply", "--yes")
     assert (ran.code, ran.out) == (130, "")
-    assert "interrupted: shop was broken off: nothing was changed" in ran.messages
+    assert "interrupted: shop was interrupted: nothing was changed" in ran.messages
     assert ran.messages.endswith("to finish: fp apply shop\n")
 
 

@@ -47,9 +47,9 @@ def test_what_differs_is_named(pushed: Path, capsys: pytest.CaptureFixture[str])
     file.write_text(text.replace("[1d]", "[1d, 3d]"))
     (pushed / "featuresets" / "new.yaml").write_text(text.replace("set: shop", "set: new"))
     told = _told(pushed, capsys)
-    assert told.startswith("note: pushes to `main` of . deploy here; its commit ")
+    assert told.startswith("note: pushes to `main` of . are deployed here; its commit ")
     assert "(As deployed)" in told
-    assert "other definitions: shop; only in the folder: new." in told
+    assert "different definitions: shop; only in the folder: new." in told
     file.unlink()
     assert "only in the commit: shop; only in the folder: new." in _told(pushed, capsys)
 

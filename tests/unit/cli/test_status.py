@@ -68,7 +68,7 @@ def test_jobs_that_were_not_let_write_are_counted_and_told() -> None:
     assert _shown(health)[-2].split()[5] == "1"
     assert _failures(health) == [
         "last failure of post_engagement_by_author: a.b: boom",
-        "job j0 of post_engagement_by_author was not let write: c.d: owned by x",
+        "job j0 of post_engagement_by_author was fenced off: c.d: owned by x",
     ]
     assert _failures(HEALTH) == []
     assert health.to_json()["job"]["last_failure"] == "a.b: boom"
@@ -89,7 +89,7 @@ def test_a_status_has_a_line_for_each_thing_and_an_exit_code(fp: RunFp, folder: 
     lines = ran.out.splitlines()
     assert lines[0] == "down      kafka: not started"
     assert lines[1] == "          next: fp up kafka"
-    assert lines[-1] == "all in all: down"
+    assert lines[-1] == "overall: down"
     assert "fp status" not in ran.out + ran.messages
     facts = json.loads(fp("status", "--json").out)
     assert facts["level"] == "down"

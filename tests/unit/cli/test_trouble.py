@@ -36,7 +36,7 @@ def test_every_error_has_a_path_and_a_next_step(number: int) -> None:
     error = OSError(number, os.strerror(number), "/data/x")
     words = in_words(error)
     assert words.startswith(f"/data/x: {os.strerror(number)}; ")
-    assert words.endswith(trouble._NEXT.get(number, "FP_DEBUG=1 shows where it happened"))
+    assert words.endswith(trouble._NEXT.get(number, "set FP_DEBUG=1 to see where it happened"))
 
 
 def test_an_error_without_anything_is_named() -> None:
@@ -59,7 +59,7 @@ def _folder_for_settings(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "command", "told"),
     [
-        (_file_for_folder, ("new", "x"), "a part of this path is a file"),
+        (_file_for_folder, ("new", "x"), "part of this path is a file"),
         (_file_for_folder, ("validate",), ""),
         (_folder_for_settings, ("validate",), "feature_platform.toml: Is a directory"),
         (_folder_for_settings, ("settings",), "feature_platform.toml: Is a directory"),

@@ -78,11 +78,11 @@ def test_new_reads_a_source_that_exists(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("taken",), "feature set `taken` exists already in"),
+        (("taken",), "feature set `taken` already exists in"),
         (("Big",), "feature set `Big` is not a possible name"),
         (("small", "--source", "../x"), "source `../x` is not a possible name"),
         (("small", "--source", "broken"), "`topic` is missing"),
-        (("small", "--source", "renamed"), "holds another source"),
+        (("small", "--source", "renamed"), "defines another source"),
         (("small", "--source", "times"), "has no column of type"),
     ],
 )
