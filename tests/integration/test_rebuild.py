@@ -220,5 +220,7 @@ def test_what_a_changed_source_cannot_read_is_told_though_nobody_has_archived_it
         source.write_text(source.read_text().replace("muted: BOOLEAN", "muted: STRING"))
         (outcome,) = apply(world, make_plans(world, load(settings), [name]))
         assert isinstance(outcome.error, SparkFailedError), outcome
-        assert "was readable before and is not with the source of today" in str(outcome.error)
+        assert "was readable before, but not with the current source definition" in str(
+            outcome.error
+        )
         assert world.registry.snapshot(name) == first

@@ -15,8 +15,8 @@ import java.math.BigInteger;
  */
 final class ColumnReader {
   private static final String INEXACT =
-      "the number has a fraction or exponent and is 2^53 or more, where it may have been another;"
-          + " send whole numbers without";
+      "the number has a fraction or exponent and is 2^53 or more, so its exact value is unknown;"
+          + " send whole numbers without fraction and exponent";
 
   private final SourceColumn[] columns;
   private final int entityIndex;
@@ -59,7 +59,7 @@ final class ColumnReader {
       return mistyped(index, token, "");
     }
     if (columns[index].type() == ColumnType.STRING) {
-      String hint = "; declare the column BIGINT or DOUBLE, or send a text";
+      String hint = "; declare the column BIGINT or DOUBLE, or send a string";
       return mistyped(index, token, hint);
     }
     number.read(json.getTextCharacters(), json.getTextOffset(), json.getTextLength());
@@ -83,14 +83,14 @@ final class ColumnReader {
 
   private String noNumber(int index) {
     String hint = index == timeIndex ? "; declare the column TIMESTAMP for ISO-8601" : "";
-    return " that is no number as JSON writes it" + hint;
+    return " that is not a JSON number" + hint;
   }
 
   private boolean readString(char[] chars, int from, int length, int index, Object[] out) {
     byte[] bytes = Utf8.encode(chars, from, length);
     if (bytes == null) {
       Reason why = index == entityIndex ? Reason.BAD_ENTITY : Reason.BAD_TEXT;
-      return refuse(why, describe(index) + ": it holds NUL or half a surrogate pair");
+      return refuse(why, describe(index) + ": it contains NUL or an unpaired surrogate");
     }
     out[index] = bytes;
     return true;
@@ -103,7 +103,7 @@ final class ColumnReader {
     return isTrue
         || isWord("false", "FALSE", chars, from, length)
         || isChar('0', chars, from, length)
-        || mistyped(index, JsonToken.VALUE_STRING, " that is none of true, false, 1 and 0");
+        || mistyped(index, JsonToken.VALUE_STRING, " that is not true, false, 1 or 0");
   }
 
   private static boolean isChar(char expected, char[] chars, int from, int length) {
@@ -128,7 +128,7 @@ final class ColumnReader {
     if (timeMs == IsoTime.NONE) {
       Reason why = index == timeIndex ? Reason.BAD_EVENT_TIME : Reason.WRONG_TYPE;
       return refuse(
-          why, describe(index) + ": the text is no ISO-8601 time such as 2026-09-21T10:00:00.123Z");
+          why, describe(index) + ": not an ISO-8601 time such as 2026-09-21T10:00:00.123Z");
     }
     out[index] = timeMs;
     return true;
@@ -187,7 +187,7 @@ final class ColumnReader {
         return inexact(index);
       }
       if (value.signum() != 0 && value.stripTrailingZeros().scale() > 0) {
-        return mistyped(index, JsonToken.VALUE_NUMBER_FLOAT, " that is not whole");
+        return mistyped(index, JsonToken.VALUE_NUMBER_FLOAT, " that is not a whole number");
       }
     }
     return columns[index].type() == ColumnType.INT
@@ -251,7 +251,7 @@ final class ColumnReader {
     return switch (token) {
       case START_OBJECT -> "an object";
       case START_ARRAY -> "an array";
-      case VALUE_STRING -> "a text";
+      case VALUE_STRING -> "a string";
       case VALUE_NUMBER_INT, VALUE_NUMBER_FLOAT -> "a number";
       case VALUE_TRUE, VALUE_FALSE -> "a boolean";
       default -> "null";

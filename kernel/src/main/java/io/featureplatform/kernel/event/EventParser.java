@@ -39,7 +39,7 @@ public final class EventParser {
   /** How near the record's timestamp a time of another unit must be to be guessed at. */
   private static final long NEAR_MS = 3_650 * DAY_MS;
 
-  private static final String TWICE = "a name occurs twice in one object";
+  private static final String TWICE = "duplicate name in one object";
 
   /** Why an event that was read as a flat one is read again. */
   private enum Doubt {
@@ -115,13 +115,13 @@ public final class EventParser {
     }
     if (value.length > schema.eventBytesMax()) {
       return refuse(
-          Reason.TOO_LARGE, value.length + " bytes, allowed are " + schema.eventBytesMax());
+          Reason.TOO_LARGE, value.length + " bytes; the limit is " + schema.eventBytesMax());
     }
     byte[] json = Framing.payload(value);
     if (!Utf8.isText(json)) {
       String known = Framing.describe(json);
       return refuse(
-          Reason.BAD_TEXT, known == null ? "not UTF-8 (perhaps Latin-1), or it holds NUL" : known);
+          Reason.BAD_TEXT, known == null ? "not UTF-8 (perhaps Latin-1), or contains NUL" : known);
     }
     if (json.length > 0 && json[0] == BYTE_ORDER_MARK) {
       return refuse(Reason.NOT_JSON, Framing.describe(json));
@@ -210,8 +210,8 @@ public final class EventParser {
         start == JsonToken.VALUE_STRING && json.getText().stripLeading().startsWith("{");
     String hint =
         nested
-            ? ", itself JSON: the event was encoded twice"
-            : start == JsonToken.START_ARRAY ? "; send each of its items as an event" : "";
+            ? " that itself contains JSON: the event was encoded twice"
+            : start == JsonToken.START_ARRAY ? "; send each item as an event of its own" : "";
     return skip(json, 0)
         && readEnd(json)
         && refuse(Reason.NOT_AN_OBJECT, "got " + ColumnReader.name(start) + hint);
@@ -219,7 +219,7 @@ public final class EventParser {
 
   private boolean readEnd(JsonParser json) throws IOException {
     return json.nextToken() == null
-        || refuse(Reason.NOT_JSON, "another value follows the first; send one event a record");
+        || refuse(Reason.NOT_JSON, "a second value follows the first; send one event per record");
   }
 
   /** Steps over the value that has just begun, inside so many others. */
@@ -233,7 +233,7 @@ public final class EventParser {
       if (token.isStructStart()) {
         depth++;
         if (depth > DEPTH_MAX) {
-          return refuse(Reason.TOO_DEEP, "nested deeper than " + DEPTH_MAX);
+          return refuse(Reason.TOO_DEEP, "nested more than " + DEPTH_MAX + " levels deep");
         }
       } else if (token.isStructEnd()) {
         depth--;
@@ -258,7 +258,7 @@ public final class EventParser {
     if (entity instanceof byte[] text && (text.length == 0 || text.length > ENTITY_BYTES_MAX)) {
       return refuse(
           Reason.BAD_ENTITY,
-          describe(entityIndex) + ": " + text.length + " bytes, allowed 1-" + ENTITY_BYTES_MAX);
+          describe(entityIndex) + ": " + text.length + " bytes; allowed: 1 to " + ENTITY_BYTES_MAX);
     }
     return checkTime((Long) out[timeIndex], recordTimestampMs) && checkSums(out);
   }
@@ -268,7 +268,7 @@ public final class EventParser {
       if (!sum.takes(out[sum.column()])) {
         return refuse(
             Reason.BEYOND_SUM,
-            "%s: a sum of scale %d takes values up to %s"
+            "%s: a sum with scale %d accepts values up to %s"
                 .formatted(describe(sum.column()), sum.scale(), sum.words()));
       }
     }
@@ -291,7 +291,7 @@ public final class EventParser {
       return refuseTime(
           Reason.FUTURE_EVENT_TIME,
           (eventTimeMs - recordTimestampMs)
-              + " ms after the record's timestamp, allowed are "
+              + " ms after the record's timestamp; max_future is "
               + schema.maxFutureMs(),
           recordTimestampMs);
     }
@@ -299,7 +299,7 @@ public final class EventParser {
       return refuseTime(
           Reason.EVENT_TIME_TOO_OLD,
           (recordTimestampMs - eventTimeMs) / DAY_MS
-              + " days before the record's timestamp, allowed are "
+              + " days before the record's timestamp; max_past in days is "
               + schema.maxPastMs() / DAY_MS,
           recordTimestampMs);
     }
@@ -311,7 +311,7 @@ public final class EventParser {
     String hint =
         unit == null
             ? ""
-            : "; the number looks like %s: if it is, write `event_time_unit: %s` in the source"
+            : "; the number looks like %s: if so, write `event_time_unit: %s` in the source"
                 .formatted(unit.words(), unit.setting());
     return refuse(why, describe(timeIndex) + ": " + what + hint);
   }
@@ -335,16 +335,16 @@ public final class EventParser {
       return known;
     }
     if (error instanceof JsonEOFException) {
-      return "it ends in the middle, after " + value.length + " bytes";
+      return "the JSON is truncated after " + value.length + " bytes";
     }
     if (String.valueOf(error.getMessage()).startsWith("Non-standard token")) {
-      return "it holds NaN or Infinity, which JSON does not have; send null";
+      return "it contains NaN or Infinity, which JSON does not allow; send null";
     }
     long at =
         error instanceof JsonProcessingException json && json.getLocation() != null
             ? json.getLocation().getByteOffset()
             : -1;
-    return "no JSON from byte " + at + " on";
+    return "not JSON from byte " + at;
   }
 
   private boolean refuse(Reason why, String what) {

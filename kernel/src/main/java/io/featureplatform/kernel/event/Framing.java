@@ -16,14 +16,14 @@ final class Framing {
   private static final int CONTROL_LOOK_MAX = 256;
 
   private static final String COMPRESSED =
-      " compressed by the producer itself; send it as it is, Kafka's compression.type compresses";
+      " compressed by the producer; send plain JSON and set Kafka's compression.type instead";
   private static final String NOT_JSON = "; this source reads JSON";
 
   /** Beginnings, as bytes of ISO 8859-1, and what they are of. */
   private static final Map<String, String> BEGINNINGS = new LinkedHashMap<>();
 
   static {
-    BEGINNINGS.put("\u00ef\u00bb\u00bf", "starts with a UTF-8 byte order mark; send it without");
+    BEGINNINGS.put("\u00ef\u00bb\u00bf", "starts with a UTF-8 byte order mark; remove it");
     String utf16 = "looks like UTF-16 or UTF-32; send UTF-8";
     for (String mark :
         new String[] {
@@ -44,10 +44,10 @@ final class Framing {
     BEGINNINGS.put("Obj\u0001", "looks like an Avro file" + NOT_JSON);
     BEGINNINGS.put("\u00c3\u0001", "looks like Avro" + NOT_JSON);
     BEGINNINGS.put("PAR1", "looks like a Parquet file" + NOT_JSON);
-    BEGINNINGS.put("\u00ac\u00ed\0\u0005", "looks like an object that Java serialized" + NOT_JSON);
+    BEGINNINGS.put("\u00ac\u00ed\0\u0005", "looks like a serialized Java object" + NOT_JSON);
     for (int version = 2; version <= 5; version++) {
       String mark = "\u0080" + (char) version;
-      BEGINNINGS.put(mark, "looks like an object that Python pickled" + NOT_JSON);
+      BEGINNINGS.put(mark, "looks like a Python pickle" + NOT_JSON);
     }
     BEGINNINGS.put("<", "looks like XML or HTML" + NOT_JSON);
   }
@@ -83,14 +83,17 @@ final class Framing {
       }
     }
     if (value.length > REGISTRY_BYTES && value[0] == 0) {
-      return "starts with 00 and the number "
+      return "starts with 00 and schema id "
           + ByteBuffer.wrap(value).getInt(1)
-          + ", as serializers of a schema registry write the schema's id, but no JSON object"
-          + " follows: it looks like Avro or Protobuf; let the producer use the registry's JSON"
-          + " Schema serializer, or plain JSON";
+          + ", as schema registry serializers write it, but no JSON object follows; it looks like"
+          + " Avro or Protobuf: use the registry's JSON Schema serializer in the producer, or"
+          + " plain JSON";
     }
     if (value.length > GLUE_BYTES && value[0] == 3 && (value[1] == 0 || value[1] == 5)) {
-      return "looks like the header of AWS Glue's schema registry" + NOT_JSON + " without it";
+      return "looks like the header of AWS Glue's schema"
+          + " registry"
+          + NOT_JSON
+          + ", without this header";
     }
     boolean isText = head.isEmpty() || "{[\"".indexOf(head.charAt(0)) >= 0;
     boolean binary = head.chars().anyMatch(c -> c < ' ' && !isSpace((byte) c));

@@ -49,7 +49,7 @@ public record SourceSchema(
     try {
       return fromJson(new ObjectMapper().readTree(json));
     } catch (JsonProcessingException e) {
-      throw new IllegalArgumentException("the source is not JSON", e);
+      throw new IllegalArgumentException("the source definition is not JSON", e);
     }
   }
 

@@ -109,7 +109,7 @@ final class AttemptState {
     }
     if (checkpoint.isPresent() || start.from().equals(JobSpec.FROM_SAVEPOINT)) {
       throw new ClaimRefusedException(
-          "the restored checkpoint holds no state of this operator: was its uid changed?");
+          "the restored checkpoint has no state for this operator: was its uid changed?");
     }
     return Optional.empty();
   }

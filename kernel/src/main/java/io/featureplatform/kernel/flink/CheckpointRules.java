@@ -35,7 +35,8 @@ final class CheckpointRules {
   private static void require(boolean holds, String rule) {
     if (!holds) {
       throw new SuppressRestartsException(
-          new IllegalStateException("this job would not count exactly: " + rule));
+          new IllegalStateException(
+              "with these settings the job would not count exactly:" + " " + rule));
     }
   }
 }

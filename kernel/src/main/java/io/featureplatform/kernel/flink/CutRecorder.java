@@ -66,7 +66,7 @@ final class CutRecorder implements AutoCloseable {
                       } else {
                         failures.incrementAndGet();
                         LOG.warn(
-                            "Cut {} of attempt {} not recorded by {}",
+                            "Cut at checkpoint {} of attempt {} was not recorded by {}",
                             cut.label(),
                             cut.attempt(),
                             part,

@@ -150,11 +150,14 @@ final class DeadLetters implements AutoCloseable {
       start(one);
     } else if (error instanceof RecordTooLargeException) {
       lose(); // Of this letter alone: the next one may be smaller.
-      LOG.warn("Dead letter {} is too large without its bytes", one.letter(), error);
+      LOG.warn(
+          "Dead letter {} is too large even without its payload, and is" + " lost",
+          one.letter(),
+          error);
     } else if (!(error instanceof ApiException) || error instanceof AuthenticationException) {
-      throw new IOException("sending dead letters to " + address.topic() + " failed", error);
+      throw new IOException("cannot send dead letters to " + address.topic() + "", error);
     } else if (error instanceof RetriableException && !brokerAnswers.getAsBoolean()) {
-      throw new IOException("Kafka does not answer; a dead letter is not acknowledged", error);
+      throw new IOException("Kafka does not respond; a dead letter was not acknowledged", error);
     } else if (error instanceof RetriableException && one.number() < TRIES && !probing) {
       start(new Try(one.letter(), one.whole(), one.number() + 1));
     } else {
@@ -176,7 +179,7 @@ final class DeadLetters implements AutoCloseable {
     probing = false;
     pausedUntilMs = clock.nowMs() + pauseMs;
     LOG.error(
-        "Dead letters of {} cannot be written to {}, so that they are lost for {} s: {}",
+        "Dead letters of {} cannot be written to {} and are lost for the next {} s: {}",
         address.featureset(),
         address.topic(),
         pauseMs / 1000,

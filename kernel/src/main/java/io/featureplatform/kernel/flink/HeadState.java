@@ -53,7 +53,7 @@ final class HeadState implements Heads {
     }
     if (bytes.length == 0 || bytes[0] != VERSION) {
       throw new IllegalStateException(
-          "the state of entity %s has version %s; this kernel reads version %d"
+          "the state of entity %s has version %s, but this kernel reads version %d"
               .formatted(entity, bytes.length == 0 ? "none" : bytes[0], VERSION));
     }
     return Arrays.copyOfRange(bytes, 1, bytes.length);

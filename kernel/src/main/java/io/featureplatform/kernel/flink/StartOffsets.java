@@ -48,7 +48,7 @@ final class StartOffsets implements OffsetsInitializer {
   private static void check(TopicPartition partition, long offset, long beginning, long end) {
     if (offset < beginning || offset > end) {
       throw new IllegalStateException(
-          "the job must start at offset %d of %s, but Kafka holds %d to %d: events are lost"
+          "the job must start at offset %d of %s, but Kafka has only %d to %d: events would be lost"
               .formatted(offset, partition, beginning, end));
     }
   }

@@ -55,7 +55,7 @@ public final class EnvironmentLogin implements LoginModule {
           .getDeclaredConstructor()
           .newInstance();
     } catch (ReflectiveOperationException e) {
-      throw new IllegalStateException("no login module " + name + " of Kafka's client", e);
+      throw new IllegalStateException("Kafka's client has no login module " + name + "", e);
     }
   }
 

@@ -212,7 +212,8 @@ public final class FeatureAccumulator {
       return;
     }
     if (carrier != null) {
-      throw new RowFormatException("a feature of carrier " + carrier + " got a value of " + kind);
+      throw new RowFormatException(
+          "a feature with carrier" + " " + carrier + " got a value of type " + kind);
     }
     carrier = kind;
     if (kind == Carrier.TEXT) {

@@ -195,7 +195,7 @@ record FeatureItems(
       fits = order > 0 || (order == 0 && offsets[i - 1] > offsets[i]);
     }
     if (!fits) {
-      throw new RowFormatException("the lists of a feature's value do not fit together");
+      throw new RowFormatException("the lists of a feature's value have different lengths");
     }
   }
 

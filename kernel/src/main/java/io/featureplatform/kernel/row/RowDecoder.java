@@ -130,7 +130,7 @@ public final class RowDecoder {
   private static <T> T checkEnd(WireReader reader, T values, int count) {
     if (!reader.atEnd() || count == 0) {
       throw new RowFormatException(
-          "a packed list does not hold the " + count + " numbers it should");
+          "a packed list does not have the expected " + count + " numbers");
     }
     return values;
   }

@@ -57,7 +57,7 @@ final class WireReader {
   int uint31() {
     long value = varint();
     if (value < 0 || value > Integer.MAX_VALUE) {
-      throw new RowFormatException("the number " + value + " is larger than an id may be");
+      throw new RowFormatException("the number " + value + " is too large for an id");
     }
     return (int) value;
   }
@@ -104,7 +104,7 @@ final class WireReader {
   private int length() {
     long length = varint();
     if (length < 0 || length > end - position) {
-      throw new RowFormatException("a length of " + length + " runs over the end");
+      throw new RowFormatException("a length of " + length + " exceeds the input");
     }
     return (int) length;
   }

@@ -129,7 +129,7 @@ final class EntityRows implements Iterator<InternalRow> {
     void add(long tileMs, CommandValues partial) {
       if (tileMs < tileAtHandMs) {
         throw new IllegalStateException(
-            "entity %s: the tile at %d comes after the one at %d"
+            "entity %s: the tile at %d is out of order, after the one at %d"
                 .formatted(name, tileMs, tileAtHandMs));
       }
       if (tileMs > tileAtHandMs && ++tiles > tilesMax) {

@@ -121,8 +121,8 @@ public final class Events {
 
     private IllegalStateException changed(InternalRow raw) {
       return new IllegalStateException(
-          ("offset %d of partition %d was readable before and is not with the source of today"
-                  + " (%s, %s); mend the source, or leave such events out by"
+          ("offset %d of partition %d was readable before, but not with the current source"
+                  + " definition (%s, %s); correct the source, or leave such events out with"
                   + " --accept-differences")
               .formatted(raw.getLong(2), raw.getInt(1), parser.reason().code(), parser.detail()));
     }

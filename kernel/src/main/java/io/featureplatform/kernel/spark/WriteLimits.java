@@ -15,7 +15,7 @@ public record WriteLimits(int batchesInFlightMax, int rowsPerSecondMax, int batc
   public WriteLimits {
     if (batchesInFlightMax < 1 || rowsPerSecondMax < 0 || batchBytesMax < 1) {
       throw new IllegalArgumentException(
-          "limits of a backfill must be above 0: %d batches in flight, %d rows/s, %d bytes a batch"
+          "backfill limits must be above 0: %d batches in flight, %d rows/s, %d bytes per batch"
               .formatted(batchesInFlightMax, rowsPerSecondMax, batchBytesMax));
     }
   }

@@ -52,7 +52,7 @@ public final class AdaptiveLimit {
   public static AdaptiveLimit of(int min, int max, long targetMs) {
     if (min < 1 || max < min) {
       throw new IllegalArgumentException(
-          "a limit between %d and %d allows nothing: set 1 <= min <= max".formatted(min, max));
+          "invalid limits: min %d, max %d; 1 <= min <= max must hold".formatted(min, max));
     }
     if (targetMs <= 0 || min == max) {
       return fixed(max);

@@ -41,10 +41,10 @@ public record Age(long undoTtlMs, long acceptedMs) {
   /** Says what that means and what to do. */
   TooOldException tooOld(String featureset, long dirtySinceMs, long nowMs) {
     return new TooOldException(
-        ("%s: rows of dead attempts may be around since %s, %d s ago; what they were before is"
-                + " kept for sure for %d s only. Features may be off for entities that a dead attempt"
-                + " touched since then. To go on all the same: fp recover %s --from store --accept-age."
-                + " To count anew instead: fp delete %s, then fp apply %s")
+        ("%s: rows of abandoned attempts may be left since %s, %d s ago, but undo rows are"
+                + " guaranteed to be kept for %d s only. Features may be wrong for entities that an"
+                + " abandoned attempt wrote since then. To continue anyway: fp recover %s --from store"
+                + " --accept-age. To start over instead: fp delete %s, then fp apply %s")
             .formatted(
                 featureset,
                 Instant.ofEpochMilli(dirtySinceMs),

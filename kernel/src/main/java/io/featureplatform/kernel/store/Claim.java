@@ -96,7 +96,7 @@ public final class Claim {
       }
       if (clock.nowMs() >= deadlineMs) {
         throw new IllegalStateException(
-            "no intake has claimed an attempt for execution %s within %d s; its log says why"
+            "the intake did not claim an attempt for execution %s within %d s; see its log"
                 .formatted(execution, WAIT_MS_MAX / 1000));
       }
       Thread.sleep(POLL_MS);
@@ -107,7 +107,8 @@ public final class Claim {
     boolean same = ours.start().equals(origin.start()) && ours.baseLabel() == origin.baseLabel();
     if (!same) {
       throw new ClaimRefusedException(
-          "attempt %d was claimed to start from %s after checkpoint %d, this subtask from %s after %d"
+          ("attempt %d was claimed to start from %s after checkpoint %d, this subtask from %s after"
+                  + " %d")
               .formatted(
                   ours.number(),
                   ours.start(),
@@ -121,7 +122,8 @@ public final class Claim {
   private static void checkOwner(Request request, String owner) {
     if (!request.deployment().equals(owner)) {
       throw new ClaimRefusedException(
-          "deployment %s may not write: the generation is owned by %s. Deploy again if it should."
+          ("deployment %s may not write: the generation is owned by deployment %s. To let it write,"
+                  + " deploy again")
               .formatted(request.deployment(), owner));
     }
   }
@@ -135,15 +137,16 @@ public final class Claim {
     History line = History.of(attempts, newest);
     if (!line.contains(start)) {
       throw new ClaimRefusedException(
-          ("the start %s is dead: attempt %d went on from elsewhere (%s). Start from a later"
-                  + " checkpoint, or from the store: fp recover")
+          ("cannot start from %s: it is not in the lineage of attempt %d (its attempts and last"
+                  + " checkpoints: %s). Start from a later checkpoint, or from the store: fp recover")
               .formatted(start, newest, line.labels()));
     }
     for (int number : line.labels().keySet()) {
       Attempt passed = attempts.get(number);
       if (number > start.attempt() && !passed.kind().equals(Attempt.STREAM)) {
         throw new ClaimRefusedException(
-            "the start %s was passed by attempt %d, a %s: only a start from (%d, 1) or later is exact"
+            ("cannot start from %s: attempt %d, a %s, has rewritten rows since; start from attempt"
+                    + " %d or later")
                 .formatted(start, number, passed.kind(), number));
       }
     }

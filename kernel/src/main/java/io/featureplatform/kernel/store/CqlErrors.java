@@ -49,7 +49,7 @@ final class CqlErrors {
     Throwable cause = error instanceof CompletionException ? error.getCause() : error;
     return new CompletionException(
         isDown(cause)
-            ? new StoreDownException("the store does not answer: " + cause, cause)
+            ? new StoreDownException("the store does not respond: " + cause, cause)
             : cause);
   }
 

@@ -74,10 +74,10 @@ final class CqlSessions {
     try {
       return opening.get(limitMs, TimeUnit.MILLISECONDS);
     } catch (ExecutionException e) {
-      throw new IllegalStateException("no session with the store at " + address, e.getCause());
+      throw new IllegalStateException("cannot connect to the store at " + address, e.getCause());
     } catch (TimeoutException e) {
       throw new StoreDownException(
-          "the store at %s did not answer for %d ms".formatted(address, limitMs), e);
+          "the store at %s did not respond within %d ms".formatted(address, limitMs), e);
     } finally {
       if (!opening.isDone() || opening.isCompletedExceptionally()) {
         var unused = opening.thenAccept(CqlSession::forceCloseAsync);

@@ -4,4 +4,9 @@ package io.featureplatform.kernel.store;
 public record Epoch(int attempt, long label) {
   /** Where every history begins: the empty table. */
   public static final Epoch GENESIS = new Epoch(0, 0);
+
+  @Override
+  public String toString() {
+    return "attempt " + attempt + " at checkpoint " + label;
+  }
 }

@@ -40,8 +40,11 @@ public final class History {
       Attempt attempt = attempts.get(at.attempt());
       if (attempt == null || attempt.start().attempt() >= at.attempt()) {
         throw new ClaimRefusedException(
-            "the registry does not tell what attempt %d started from, so rows cannot be judged: %s"
-                .formatted(at.attempt(), attempt == null ? "it is not there" : attempt.start()));
+            ("the registry does not say what attempt %d started from, so its rows cannot be"
+                    + " classified: %s")
+                .formatted(
+                    at.attempt(),
+                    attempt == null ? "the attempt is" + " missing" : attempt.start()));
       }
       at = attempt.start();
     }

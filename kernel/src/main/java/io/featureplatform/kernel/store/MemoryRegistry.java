@@ -82,6 +82,6 @@ public final class MemoryRegistry implements Registry {
   }
 
   private static StoreDownException isDown() {
-    return new StoreDownException("the registry in memory was taken down", null);
+    return new StoreDownException("the in-memory registry was taken down", null);
   }
 }

@@ -182,6 +182,6 @@ public final class MemoryTileStore implements TileStore {
   }
 
   private static StoreDownException isDown() {
-    return new StoreDownException("the store in memory was taken down", null);
+    return new StoreDownException("the in-memory store was taken down", null);
   }
 }

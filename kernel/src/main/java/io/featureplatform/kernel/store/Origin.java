@@ -99,7 +99,7 @@ public abstract class Origin {
       Attempt writer = attempts.get(state.attempt());
       if (writer == null) {
         throw new ClaimRefusedException(
-            "the restored state is of attempt %d, which the registry does not know"
+            "the restored state belongs to attempt %d, which is not in the registry"
                 .formatted(state.attempt()));
       }
       long leftMs = leftMs(attempts, clean, nowMs);

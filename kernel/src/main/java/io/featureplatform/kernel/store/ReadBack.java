@@ -106,7 +106,7 @@ public final class ReadBack {
   private void checkNotReplaced(String entity, int writer) {
     if (writer > attempt) {
       throw new FencedException(
-          "entity %s was written by attempt %d; this is attempt %d, which has been replaced"
+          "entity %s was written by attempt %d; this is attempt %d, which has been fenced off"
               .formatted(entity, writer, attempt));
     }
   }
@@ -213,9 +213,9 @@ public final class ReadBack {
     private void refuseUnlessAccepted(Doubt doubt) {
       if (!recovery.acceptsUnresolved(attempts.get(doubt.writer))) {
         throw new ClaimRefusedException(
-            ("row %s of entity %s was written by the dead attempt %d and nothing tells what it was"
-                    + " before: count anew (fp delete, then fp apply), or go on with the row as it is:"
-                    + " fp recover --from store --accept-age")
+            ("row %s of entity %s was written by the abandoned attempt %d and there is no undo row"
+                    + " with its earlier value: start over (fp delete, then fp apply), or keep the row"
+                    + " as it is: fp recover --from store --accept-age")
                 .formatted(doubt.key, entity, doubt.writer));
       }
     }

@@ -48,8 +48,9 @@ public record StoreTls(
         greet(context, plain, node);
       } catch (SSLException e) {
         throw new IllegalStateException(
-            ("the store at %s: no TLS connection: %s. Check store.tls: ca_file (%s) must hold the"
-                    + " authority of the store's certificate, which must be of this address")
+            ("cannot open a TLS connection to the store at %s: %s. Check store.tls: ca_file (%s)"
+                    + " must contain the authority that signed the store's certificate, and the"
+                    + " certificate must name this address")
                 .formatted(node, e.getMessage(), caFile.isEmpty() ? "Java's own" : caFile),
             e);
       } catch (IOException e) {

@@ -44,7 +44,8 @@ public final class UndoKey {
             && sequence <= SEQUENCE_MAX;
     if (!fits) {
       throw new IllegalStateException(
-          "no undo row can be named by %s, flush %d of the label: the task must start a new attempt"
+          ("no undo key is left for %s, flush %d of the checkpoint: the task must start a new"
+                  + " attempt")
               .formatted(epoch, sequence));
     }
     return (long) epoch.attempt() << EPOCH_BITS | epoch.label() << SEQUENCE_BITS | sequence;

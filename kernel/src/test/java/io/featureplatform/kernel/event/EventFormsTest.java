@@ -83,7 +83,7 @@ class EventFormsTest {
               .endsWith(
                   "; the number looks like "
                       + words
-                      + ": if it is, write `event_time_unit: "
+                      + ": if so, write `event_time_unit: "
                       + setting
                       + "` in the source"),
           timed.detail());
@@ -98,7 +98,8 @@ class EventFormsTest {
     assertFalse(parseTime(timed, "" + (Events.RECORD_MS - 2 * 86_400_000L - 1)));
     assertEquals(Reason.EVENT_TIME_TOO_OLD, timed.reason());
     assertEquals(
-        "column at TIMESTAMP: 2 days before the record's timestamp, allowed are 2", timed.detail());
+        "column at TIMESTAMP: 2 days before the record's timestamp; max_past in days is" + " 2",
+        timed.detail());
   }
 
   private static byte[] bytes(String latin1) {
@@ -120,7 +121,8 @@ class EventFormsTest {
   @CsvSource(
       delimiter = '|',
       value = {
-        "\\000\\000\\000\\000\\007\\002\\006abc | BAD_TEXT | the number 7, as serializers of a schema",
+        "\\000\\000\\000\\000\\007\\002\\006abc | BAD_TEXT | schema id 7, as schema"
+            + " registry serializers",
         "\\357\\273\\277{} | NOT_JSON | byte order mark",
         "\\377\\376{\\000}\\000 | BAD_TEXT | UTF-16",
         "{\\000}\\000 | BAD_TEXT | UTF-16",
@@ -130,14 +132,14 @@ class EventFormsTest {
         "\\n\\005hello | NOT_JSON | Protobuf",
         "\\003\\000234567890123456789 | BAD_TEXT | Glue",
         "{`x`: `\\344`} | BAD_TEXT | Latin-1",
-        "[{`x`: 1}] | NOT_AN_OBJECT | each of its items",
+        "[{`x`: 1}] | NOT_AN_OBJECT | send each item",
         "`{\\\\`x\\\\`: 1}` | NOT_AN_OBJECT | encoded twice",
-        "{`x`: 1}\\n{`x`: 2} | NOT_JSON | one event a record",
+        "{`x`: 1}\\n{`x`: 2} | NOT_JSON | one event per record",
         "{`x`: NaN} | NOT_JSON | NaN or Infinity",
         "{`x`: secret} | NOT_JSON | from byte",
-        "{`secret | NOT_JSON | ends in the middle, after 8 bytes",
+        "{`secret | NOT_JSON | truncated after 8 bytes",
         "<secret/> | NOT_JSON | XML",
-        "secret=1 | NOT_JSON | no JSON from byte",
+        "secret=1 | NOT_JSON | not JSON from byte",
       })
   void saysWhatItLooksLike(String value, Reason why, String words) {
     byte[] event = bytes(value.replace('`', '"').translateEscapes());

@@ -56,7 +56,8 @@ class SumBoundTest {
       assertEquals(Reason.BEYOND_SUM, parser.reason());
       assertTrue(parser.detail().startsWith("column " + column + " "), parser.detail());
       assertTrue(
-          parser.detail().contains("scale " + scale + " takes values up to 922"), parser.detail());
+          parser.detail().contains("scale" + " " + scale + " accepts values up to 922"),
+          parser.detail());
       assertTrue(parser.reason().isOfFeatureSet());
       assertFalse(parser.reason().isOfEntity());
     }

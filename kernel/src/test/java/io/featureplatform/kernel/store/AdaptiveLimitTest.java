@@ -103,7 +103,7 @@ class AdaptiveLimitTest {
   void nothingIsRefused() {
     Throwable told =
         assertThrows(IllegalArgumentException.class, () -> AdaptiveLimit.of(0, MAX, TARGET_MS));
-    assertEquals("a limit between 0 and 64 allows nothing: set 1 <= min <= max", told.getMessage());
+    assertEquals("invalid limits: min 0, max 64; 1 <= min <= max must hold", told.getMessage());
     assertThrows(IllegalArgumentException.class, () -> AdaptiveLimit.of(9, 8, TARGET_MS));
   }
 
