@@ -1,6 +1,7 @@
 """The documentation names what there is, and the command line explains itself."""
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,10 @@ PAGES = (
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / ".github").rglob("*.md")),
 )
+PICTURES = sorted(
+    path for path in (ROOT / "docs" / "pictures").iterdir() if path.suffix in {".svg", ".png"}
+)
+PICTURE_BYTES_MAX = 300_000
 COMMANDS = typer.main.get_group(build()).commands
 
 
@@ -65,3 +70,17 @@ def test_links_lead_somewhere(page: Path) -> None:
         for target, fragment in links
         if fragment and fragment not in _anchors(target)
     ] == []
+
+
+def test_the_drawing_is_what_its_script_draws() -> None:
+    """Whoever changes the script commits the picture with it."""
+    pictures = ROOT / "docs" / "pictures"
+    drawn = runpy.run_path(str(pictures / "architecture.py"))["draw"]()
+    assert (pictures / "architecture.svg").read_text() == drawn
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_a_picture_is_small_and_shown(picture: Path) -> None:
+    """A clone stays small, and no picture is left that no page shows."""
+    assert picture.stat().st_size <= PICTURE_BYTES_MAX
+    assert any(f"pictures/{picture.name}" in page.read_text() for page in PAGES)
