@@ -1,7 +1,7 @@
 # The one runner: people and continuous integration use these targets and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check engines chaos chaos-model fmt golden bench up down clean java
+.PHONY: help setup demo wheel test check engines chaos chaos-model fmt golden bench up down clean java
 
 BIN := .venv/bin
 UV = $(or $(shell command -v uv),.tools/bin/uv)
@@ -41,6 +41,11 @@ check: setup ## what a pull request needs: lint, format, types, fast tests; no s
 java: setup ## build the kernel and run its tests
 	$(MVN) verify
 	@touch kernel/target/.fetched
+
+wheel: setup ## build dist/feature_platform-*.whl, which brings the kernel's jar along
+	$(MVN) package -Dmaven.test.skip=true
+	@touch kernel/target/.fetched
+	$(UV) build --wheel --out-dir dist
 
 engines: setup ## both engines and the oracle on thousands of drawn expressions, SEEDS (10) times 300
 	for seed in $$(seq 1 $(SEEDS)); do \

@@ -4,6 +4,7 @@ FeaturePlatformError
 ├── CallerError                 the caller or a definition is wrong: fix it, retrying does not help
 │   ├── DefinitionError         one or more mistakes in YAML or SQL, each with its position
 │   ├── SettingsError           feature_platform.toml or the environment
+│   ├── MissingExtraError       an optional package is not installed
 │   ├── UnknownFeatureError     a feature set or feature that is not deployed
 │   ├── OutOfReachError         an instant that the kept tiles no longer answer
 │   ├── LimitExceededError      a named limit and the value that passed it
@@ -71,6 +72,10 @@ class DefinitionError(CallerError):
 
 class SettingsError(CallerError):
     """A setting is missing, unknown or out of range."""
+
+
+class MissingExtraError(CallerError):
+    """An optional package is not installed; the message has the command that installs it."""
 
 
 class UnknownFeatureError(CallerError):

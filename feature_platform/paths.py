@@ -1,4 +1,10 @@
-"""Local folders as the servers write them: Hadoop and Flink read `file://` without any escapes.
+"""Where the shipped parts are, and local folders as the servers write them.
+
+The parts that processes of their own run (`streaming/`, `backfill/`, `definitions.py` and so on)
+are in the clone, or in an installed wheel under `feature_platform/_shipped/`, where
+`scripts/wheel_hook.py` puts them. Nothing else in the code knows the difference.
+
+Hadoop and Flink read `file://` without any escapes.
 
 Java's `new Path("file:///a b")` of both takes the text as it is: of `file:///a%20b` it would make a
 folder with a percent sign in its name, beside the right one.
@@ -8,6 +14,21 @@ import os
 import re
 import unicodedata
 from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+SHIPPED = PACKAGE / "_shipped"
+"""The parts in an installed wheel; a clone has no such folder."""
+CLONE = None if SHIPPED.is_dir() else PACKAGE.parent
+"""The clone that the package is imported from; None in an installed wheel."""
+PARTS = CLONE or SHIPPED
+"""The folder of the shipped parts; children that import `streaming` or `backfill` start in it."""
+STREAMING_MAIN = PARTS / "streaming" / "main.py"
+"""What Flink's client runs."""
+DEFINITIONS = PARTS / "definitions.py"
+"""What Dagster loads for a project that has none of its own."""
+DAGSTER_CONFIGURATION = PARTS / "dagster_home" / "dagster.yaml"
+FLIGHTS = PARTS / "featuresets"
+"""The definitions of the demo."""
 
 SCHEME = "file:"
 ALLOWED = frozenset("/ ._-+@%#=~()[]{}")
@@ -19,6 +40,14 @@ OWNER_ONLY = 0o700
 IGNORE_ALL = "*\n"
 LETTERS_MARKS_NUMBERS = "LMN"
 """First letters of Unicode's categories."""
+
+
+def packed_kernel() -> Path | None:
+    """Return the compressed jar in an installed wheel; None in a clone, which builds its own.
+
+    The wheel's build puts the SHA-256 of the jar into the name.
+    """
+    return next(iter(sorted((SHIPPED / "kernel").glob("fp-kernel-*.jar.xz"))), None)
 
 
 def file_uri(path: Path) -> str:

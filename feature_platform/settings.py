@@ -16,14 +16,11 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from feature_platform.errors import SettingsError
-from feature_platform.paths import file_uri
+from feature_platform.paths import PARTS, file_uri, packed_kernel
 from feature_platform.settings_input import Names, describe, override, resolve_files
 from feature_platform.transport import KafkaSecurity, Section, StoreTls
 
 SETTINGS_FILE = "feature_platform.toml"
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-"""The clone: `kernel/`, `streaming/`, `dagster_home/` and `definitions.py` stand in it."""
 
 Role = Literal["superuser", "admin", "job", "service", "test"]
 """Roles of the store; all but the superuser are called `fp_<role>` there."""
@@ -257,8 +254,11 @@ class Settings(Section):
 
     @property
     def kernel_jar(self) -> Path:
-        """The Java part, built from `kernel/`."""
-        return REPOSITORY / "kernel" / "target" / "fp-kernel.jar"
+        """The Java part: built in the clone, or unpacked from the wheel into the cache."""
+        packed = packed_kernel()
+        if packed is None:
+            return PARTS / "kernel" / "target" / "fp-kernel.jar"
+        return self.cache.expanduser() / "kernel" / packed.stem
 
     @property
     def featuresets(self) -> Path:

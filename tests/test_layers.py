@@ -11,7 +11,7 @@ PACKAGE = "feature_platform"
 
 LAYERS = (
     ("errors", "paths", "words"),
-    ("settings_input", "transport"),
+    ("settings_input", "transport", "extras"),
     ("clock", "settings"),
     ("tiles",),
     ("definition",),

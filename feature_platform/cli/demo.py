@@ -90,7 +90,7 @@ def _servers(settings: Settings) -> Iterator[None]:
     from feature_platform.local.java import find_java_home
     from feature_platform.local.stack import SERVERS, Stack
 
-    with console.status("building the kernel if its sources changed"):
+    with console.status("preparing the kernel"):
         build_kernel(settings, find_java_home())
     with Board(tuple(SERVERS)) as board:
         started = tuple(Stack(settings, report=board.show).up())

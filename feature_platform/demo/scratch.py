@@ -3,7 +3,8 @@
 import shutil
 from pathlib import Path
 
-from feature_platform.settings import REPOSITORY, Settings
+from feature_platform.paths import FLIGHTS
+from feature_platform.settings import Settings
 
 SOURCE = "flights"
 FEATURE_SETS = ("airport_traffic", "carrier_punctuality", "aircraft_usage")
@@ -23,7 +24,7 @@ def copy_definitions(settings: Settings) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "sources").mkdir(parents=True)
     for name in (*FEATURE_SETS, f"sources/{SOURCE}"):
-        shutil.copy(REPOSITORY / "featuresets" / f"{name}.yaml", folder / f"{name}.yaml")
+        shutil.copy(FLIGHTS / f"{name}.yaml", folder / f"{name}.yaml")
     return folder
 
 

@@ -19,7 +19,9 @@ from pathlib import Path
 from feature_platform.engines.flink_frames import Answer, Channel, Request
 from feature_platform.errors import ServerError
 from feature_platform.local.flink_client import FlinkClient
-from feature_platform.settings import REPOSITORY, Settings
+from feature_platform.local.jars import unpack_kernel
+from feature_platform.paths import STREAMING_MAIN
+from feature_platform.settings import Settings
 
 ANSWER_TIMEOUT_S = 300.0
 END_TIMEOUT_S = 60.0
@@ -71,6 +73,7 @@ def open_client(settings: Settings) -> Iterator[Client]:
     """
     conf = Path(os.environ.get("FLINK_CONF_DIR", settings.flink_conf))
     flink = FlinkClient(settings, conf)
+    unpack_kernel(settings)
     with tempfile.TemporaryDirectory(prefix="fp-client-", dir=socket_folder()) as name:
         address, output = Path(name) / "requests", Path(name) / "output"
         with (
@@ -131,7 +134,7 @@ def _arguments(settings: Settings, address: Path) -> list[str]:
         *("run", "--detached"),
         *(f"-D{name}={value}" for name, value in options.items()),
         *("-pyclientexec", sys.executable),
-        *("-py", str(REPOSITORY / "streaming" / "main.py")),
+        *("-py", str(STREAMING_MAIN)),
         *("-j", str(settings.kernel_jar)),
         *(argument for jar in connectors for argument in ("-C", jar.as_uri())),
         *("--deployer", str(address)),

@@ -16,18 +16,14 @@ from typing import IO, Any
 from feature_platform import errors
 from feature_platform.definition.model import Source
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
+from feature_platform.extras import require
 from feature_platform.local.environment import OBJECT_STORES, SPARK, chosen, kafka_secret
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.last_done import record
-from feature_platform.paths import make_private
+from feature_platform.paths import PARTS, make_private
 from feature_platform.plan.job import timing_json
-from feature_platform.settings import (
-    REPOSITORY,
-    Settings,
-    password,
-    password_variable,
-)
+from feature_platform.settings import Settings, password, password_variable
 
 STOP_TIMEOUT_S = 10.0
 
@@ -206,6 +202,7 @@ def _run(
     settings: Settings, task: _Task, secrets: Mapping[str, str] | None = None
 ) -> Iterator[Mapping[str, Any]]:
     """Yield what the child tells; the last is `done`."""
+    require(task.again, "spark")
     java_home = find_java_home()
     jars = sorted(fetch_jars(settings, "spark", java_home).glob("*.jar"))
     with tempfile.TemporaryDirectory(prefix="fp-spark-") as folder:
@@ -272,7 +269,7 @@ def _child(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=log,
-        cwd=REPOSITORY,
+        cwd=PARTS,
         env=dict(environment),
         start_new_session=True,
     )

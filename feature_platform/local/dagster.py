@@ -14,7 +14,8 @@ from feature_platform.local.java import java_environment
 from feature_platform.local.process import Command
 from feature_platform.local.project import plain_path
 from feature_platform.local.server import Port, accepts
-from feature_platform.settings import REPOSITORY, Role, Settings, password_variable, server_password
+from feature_platform.paths import DAGSTER_CONFIGURATION, DEFINITIONS
+from feature_platform.settings import Role, Settings, password_variable, server_password
 
 REQUEST_TIMEOUT_S = 30
 RELOAD_TIMEOUT_S = 2
@@ -61,7 +62,7 @@ class Dagster:
         dagster = self._settings.dagster
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "dagster.yaml").write_text(
-            (REPOSITORY / "dagster_home" / "dagster.yaml").read_text()
+            DAGSTER_CONFIGURATION.read_text(encoding="utf-8"), encoding="utf-8"
         )
         workspace = self._folder / "workspace.yaml"
         workspace.write_text(
@@ -70,14 +71,9 @@ class Dagster:
             f"location_name: {LOCATION}}}\n"
         )
         environment = self._environment(java_home)
-        code = (
-            "code-server",
-            "start",
-            "-f",
-            str(REPOSITORY / "definitions.py"),
-            "-d",
-            str(REPOSITORY),
-        )
+        own = self._settings.project / DEFINITIONS.name
+        file = own if own.exists() else DEFINITIONS
+        code = ("code-server", "start", "-f", str(file), "-d", str(file.parent))
         at = ("-h", dagster.host, "-p")
         return (
             Command(

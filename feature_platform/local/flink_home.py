@@ -4,6 +4,7 @@ import importlib.util
 from pathlib import Path
 
 from feature_platform.errors import ServerError
+from feature_platform.extras import missing_text
 
 
 def find_flink_home() -> Path:
@@ -14,6 +15,5 @@ def find_flink_home() -> Path:
     """
     spec = importlib.util.find_spec("pyflink")
     if spec is None or spec.origin is None:
-        msg = "flink: the package apache-flink is not installed: run `uv sync --all-extras`"
-        raise ServerError(msg)
+        raise ServerError(missing_text("Flink", "flink"))
     return Path(spec.origin).parent

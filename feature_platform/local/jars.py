@@ -1,19 +1,24 @@
-"""Jars of the embedded stack: copied by Maven as `pom.xml` pins them; the kernel's is built.
+"""Jars of the embedded stack: copied by Maven as `pom.xml` pins them, and the kernel's.
 
+The kernel's jar is built from its sources in a clone, and unpacked from an installed wheel.
 Nothing is fetched or built a second time until the pom or a kernel source changes.
 """
 
 import hashlib
+import io
+import lzma
 import os
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 from typing import Literal
 
 from feature_platform.errors import ServerError
 from feature_platform.local.java import INSTALL, java_environment
 from feature_platform.local.lock import locked
-from feature_platform.settings import REPOSITORY, Settings
+from feature_platform.paths import CLONE, packed_kernel
+from feature_platform.settings import Settings
 
 POM = Path(__file__).with_name("pom.xml")
 STAMP = "pom.sha256"
@@ -49,20 +54,18 @@ def pinned_by_pom(profile: Profile) -> str:
 
 
 def build_kernel(settings: Settings, java_home: Path) -> Path:
-    """Return the kernel's jar, built anew if a source is newer.
+    """Return the kernel's jar: a wheel's as it is, a clone's built again if a source is newer.
 
     Raises:
-        ServerError: There are no sources, or Maven is missing or failed.
+        ServerError: Maven is missing or failed; or the wheel is damaged.
     """
-    jar = settings.kernel_jar
-    kernel = REPOSITORY / "kernel"
+    if CLONE is None:
+        return unpack_kernel(settings)
+    jar, kernel = settings.kernel_jar, CLONE / "kernel"
     sources = [
         kernel / "pom.xml",
         *(path for path in (kernel / "src" / "main").rglob("*") if path.is_file()),
     ]
-    if not sources[0].exists():
-        msg = f"no kernel sources at {kernel}: run from a clone of the repository"
-        raise ServerError(msg)
     newest = max(path.stat().st_mtime for path in sources)
     with locked(settings.cache.expanduser() / "kernel.lock"):
         if not jar.exists() or jar.stat().st_mtime < newest:
@@ -70,6 +73,35 @@ def build_kernel(settings: Settings, java_home: Path) -> Path:
             # As old as its newest source: an edit made while it was built is newer.
             os.utime(jar, (newest, newest))
     return jar
+
+
+def unpack_kernel(settings: Settings) -> Path:
+    """Return the kernel's jar; a wheel's is unpacked into the cache, once for all projects.
+
+    Raises:
+        ServerError: The wheel is damaged.
+    """
+    jar, packed = settings.kernel_jar, packed_kernel()
+    if packed is None or jar.exists():
+        return jar
+    jar.parent.mkdir(parents=True, exist_ok=True)
+    fresh = jar.with_suffix(f".{os.getpid()}.new")
+    try:
+        with zipfile.ZipFile(io.BytesIO(lzma.decompress(packed.read_bytes()))) as stored:
+            _deflate(stored, fresh)
+    except (lzma.LZMAError, zipfile.BadZipFile, EOFError) as error:
+        msg = f"{packed} is damaged ({error}): install feature-platform again"
+        raise ServerError(msg) from error
+    fresh.replace(jar)
+    return jar
+
+
+def _deflate(stored: zipfile.ZipFile, target: Path) -> None:
+    """Write the entries of a jar once more, each compressed alone as Java reads them."""
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as jar:
+        for entry in stored.infolist():
+            content = stored.read(entry)
+            jar.writestr(entry, content, compress_type=zipfile.ZIP_DEFLATED)
 
 
 def _maven(pom: Path, arguments: tuple[str, ...], java_home: Path) -> None:

@@ -19,7 +19,7 @@ from typing import NoReturn
 from feature_platform.clock import Clock, SystemClock, to_iso
 from feature_platform.errors import ServerError
 from feature_platform.local.process import SUPERVISOR, Command, Processes, State
-from feature_platform.settings import REPOSITORY, Settings, load_settings
+from feature_platform.settings import Settings, load_settings
 
 LOOK_S = 1.0
 RESTARTS_MAX = 5
@@ -180,7 +180,7 @@ def ensure_supervisor(settings: Settings) -> bool:
         Command(
             name=SUPERVISOR,
             arguments=(sys.executable, "-m", __name__, str(settings.project)),
-            environment={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+            environment=dict(os.environ),
         )
     )
     return True

@@ -1,6 +1,5 @@
 """What Dagster loads. Each source and feature set alone: one that is odd takes nothing with it."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,9 +28,8 @@ from feature_platform.orchestration.event_log import event_log_asset, event_log_
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, restart_deployed
-from feature_platform.pushes.loading import PROJECT_VARIABLE, Loaded, broken_name, load
+from feature_platform.pushes.loading import Loaded, broken_name, load, project_folder
 from feature_platform.settings import (
-    REPOSITORY,
     SETTINGS_FILE,
     ChecksSettings,
     EventLogSettings,
@@ -63,15 +61,20 @@ class Shown:
         )
 
 
-def definitions() -> dg.Definitions:
-    """Return what Dagster loads for the project of the environment; it always loads."""
-    project = Path(os.environ.get(PROJECT_VARIABLE) or REPOSITORY).resolve()
+def definitions(project: str | Path | None = None) -> dg.Definitions:
+    """Return what Dagster loads for a project; it always loads.
+
+    Args:
+        project: Its folder; without one FP_PROJECT names it, else it is the clone, or the folder
+            that Dagster runs in.
+    """
+    folder = project_folder(project)
     try:
-        return catalogue(load(project))
+        return catalogue(load(folder))
     except FeaturePlatformError as error:
         told = Problem(file=SETTINGS_FILE, line=1, column=1, message=str(error))
         nothing = _broken({broken_name(SETTINGS_FILE): (told,)})
-        return _definitions(Settings(project=project), nothing)
+        return _definitions(Settings(project=folder), nothing)
 
 
 def catalogue(loaded: Loaded) -> dg.Definitions:

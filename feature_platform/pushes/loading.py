@@ -12,8 +12,9 @@ from pathlib import Path
 
 from feature_platform.definition.loading import Project, load_files, load_project
 from feature_platform.errors import GitError, Problem
+from feature_platform.paths import CLONE
 from feature_platform.pushes.git import Repository
-from feature_platform.settings import REPOSITORY, Settings, load_settings
+from feature_platform.settings import Settings, load_settings
 
 PROJECT_VARIABLE = "FP_PROJECT"
 FOLDER_ORIGIN = "the project's folder"
@@ -45,6 +46,14 @@ class Loaded:
         return found
 
 
+def project_folder(project: str | Path | None = None) -> Path:
+    """Return a project's folder: the one given, else FP_PROJECT's, else the clone or this folder.
+
+    Dagster's own commands read a `definitions.py` without any `fp`, and so without FP_PROJECT.
+    """
+    return Path(project or os.environ.get(PROJECT_VARIABLE) or CLONE or Path.cwd()).resolve()
+
+
 def broken_name(file: str) -> str:
     """Return the name of a broken file's asset; one that Dagster does not take is told apart."""
     path = Path(file)
@@ -55,13 +64,12 @@ def broken_name(file: str) -> str:
 
 
 def load(project: str | Path | None = None) -> Loaded:
-    """Load a project: the one given, else the one of FP_PROJECT, else the clone itself.
+    """Load a project; see `project_folder`.
 
     Raises:
         SettingsError: Its settings are wrong.
     """
-    folder = Path(project or os.environ.get(PROJECT_VARIABLE) or REPOSITORY)
-    settings = load_settings(folder)
+    settings = load_settings(project_folder(project))
     trouble = ""
     if settings.git.repository:
         try:

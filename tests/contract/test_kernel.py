@@ -8,9 +8,10 @@ import pytest
 
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.stack import Stack
-from feature_platform.settings import REPOSITORY, password
+from feature_platform.paths import PARTS
+from feature_platform.settings import password
 
-KERNEL = REPOSITORY / "kernel"
+KERNEL = PARTS / "kernel"
 TESTS = ("CqlTileStoreTest", "CqlRegistryTest")
 TIMEOUT_S = 280
 

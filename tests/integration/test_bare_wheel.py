@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from feature_platform.local.jars import build_kernel
+from feature_platform.local.java import find_java_home
+from feature_platform.settings import load_settings
+
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "rows" / "tiles.jsonl"
 PROGRAM = """
@@ -33,8 +37,9 @@ UNUSED = [*ABSENT, "yaml"]  # the store's driver brings YAML; nothing of ours ma
 @pytest.fixture(name="python", scope="module")
 def _python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with nothing but the wheel and what it asks for."""
-    uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")  # as `make setup` has it
+    uv = _uv()
     folder = tmp_path_factory.mktemp("wheel")
+    build_kernel(load_settings(ROOT, {}), find_java_home())
     _run([uv, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)])
     (wheel,) = folder.glob("*.whl")
     _run([uv, "venv", "--quiet", "--python", "3.11", str(folder / "venv")])
@@ -46,10 +51,30 @@ def _python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+def test_a_wheel_without_the_kernel_is_not_built(tmp_path: Path) -> None:
+    """The build fails, and says what builds both."""
+    for name in ("pyproject.toml", "README.md", "LICENSE", "scripts", "feature_platform"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    (tmp_path / "kernel").mkdir()
+    shutil.copy(ROOT / "kernel" / "pom.xml", tmp_path / "kernel" / "pom.xml")
+
+    build = [_uv(), "build", "--wheel", "--out-dir", str(tmp_path / "dist"), str(tmp_path)]
+    done = subprocess.run(build, capture_output=True, text=True, check=False)
+
+    assert done.returncode != 0
+    assert "there is no kernel/target/fp-kernel.jar" in done.stderr
+    assert "run `make wheel`" in done.stderr
+
+
 def _run(command: list[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def _uv() -> str:
+    return shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")  # as `make setup` has it
 
 
 def test_the_bare_wheel_decodes_and_brings_no_engine(python: Path) -> None:

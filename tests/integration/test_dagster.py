@@ -22,9 +22,10 @@ from feature_platform.engines.flink import FlinkRest
 from feature_platform.engines.world import open_world
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
+from feature_platform.paths import DEFINITIONS
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push_record import read_record
-from feature_platform.settings import REPOSITORY, GitSettings, Settings
+from feature_platform.settings import GitSettings, Settings
 from feature_platform.store.base import HEAD_LEVEL, RowWrite
 from tests.settings_file import write_settings
 
@@ -295,7 +296,7 @@ def _generation(settings: Settings) -> int:
 
 
 def _materialise_by_command(settings: Settings) -> None:
-    command = ("dagster", "asset", "materialize", "-f", str(REPOSITORY / "definitions.py"))
+    command = ("dagster", "asset", "materialize", "-f", str(DEFINITIONS))
     run = subprocess.run(
         [Path(sys.executable).with_name(command[0]), *command[1:], "--select", f"stream/{NAME}"],
         env={**os.environ, "FP_PROJECT": str(settings.project), "DAGSTER_HOME": ""},

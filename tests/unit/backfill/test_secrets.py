@@ -7,7 +7,7 @@ import pytest
 
 from backfill.main import store_secrets
 from backfill.session import shown
-from feature_platform.settings import REPOSITORY
+from feature_platform.paths import PARTS
 
 SECRET, KEY = "hidden-1", "hidden-2"
 PROGRAM = f"""
@@ -82,7 +82,7 @@ def test_executors_have_the_password_and_no_command_line_shows_it() -> None:
         input=PROGRAM,
         capture_output=True,
         text=True,
-        cwd=REPOSITORY,
+        cwd=PARTS,
         timeout=120,
         start_new_session=True,
         check=False,

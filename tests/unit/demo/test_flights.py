@@ -7,7 +7,8 @@ from pathlib import Path
 from feature_platform.definition.loading import load_project
 from feature_platform.demo.flights import Flight, bad_events, read_flights
 from feature_platform.demo.scratch import NEW_FEATURE, UPGRADED, add_column, copy_definitions
-from feature_platform.settings import REPOSITORY, Settings
+from feature_platform.paths import FLIGHTS
+from feature_platform.settings import Settings
 from feature_platform.testing.reference_events import DeadLetter, RawEvent, judge
 
 NOON_MS = 1_700_000_000_000
@@ -26,7 +27,7 @@ def test_all_flights_of_the_year_are_there_in_order() -> None:
 
 def test_an_event_has_the_columns_of_its_source() -> None:
     """What the source declares is what is sent, the time under its name."""
-    source = load_project(REPOSITORY / "featuresets").sources["flights"]
+    source = load_project(FLIGHTS).sources["flights"]
     event = json.loads(_flights()[0].event(source.event_time, by_ms=5))
     assert set(event) == {name for name, _ in source.columns}
     assert event[source.event_time] == _flights()[0].time_ms + 5
@@ -41,7 +42,7 @@ def test_unknown_values_are_null() -> None:
 
 def test_every_bad_event_is_dead_lettered_for_another_reason() -> None:
     """Each shows one way in which an event can be wrong."""
-    source = load_project(REPOSITORY / "featuresets").sources["flights"]
+    source = load_project(FLIGHTS).sources["flights"]
     judged = [
         judge(source, "origin", RawEvent(value=value, partition=0, offset=0, timestamp_ms=NOON_MS))
         for value in bad_events(source.event_time, NOON_MS)

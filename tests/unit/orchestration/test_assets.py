@@ -13,8 +13,8 @@ from feature_platform.orchestration import assets, event_log, sensors
 from feature_platform.orchestration.assets import broken_check, stream_asset
 from feature_platform.orchestration.event_log import event_log_asset
 from feature_platform.orchestration.resources import Platform
+from feature_platform.paths import DEFINITIONS
 from feature_platform.pushes.loading import load
-from feature_platform.settings import REPOSITORY
 
 LINES_MAX = 25
 
@@ -32,7 +32,7 @@ class World(Protocol):
 
 def _definitions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     monkeypatch.setenv("FP_PROJECT", str(folder))
-    defs = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    defs = runpy.run_path(str(DEFINITIONS))["defs"]
     assert isinstance(defs, dg.Definitions)
     dg.Definitions.validate_loadable(defs)
     return defs

@@ -12,7 +12,7 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 from feature_platform.checks.result import CHECKS, Checked, CheckResult
 from feature_platform.orchestration.event_log import SOURCE_TAG, event_log_key
 from feature_platform.orchestration.resources import Platform
-from feature_platform.settings import REPOSITORY
+from feature_platform.paths import DEFINITIONS
 
 AT = datetime(2026, 3, 1, 3, 37, tzinfo=UTC)
 NAMES = ("event_log", "checks")
@@ -34,7 +34,7 @@ class World(Protocol):
 def defs(folder: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:
     """The real definitions over the project and the fake platform."""
     monkeypatch.setenv("FP_PROJECT", str(folder))
-    real: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    real: dg.Definitions = runpy.run_path(str(DEFINITIONS))["defs"]
     return dg.Definitions.merge(
         dg.Definitions(
             assets=real.assets,
@@ -67,7 +67,7 @@ def test_each_source_is_archived_in_a_run_of_its_own(
     others = posts.read_text().replace("source: posts", "source: others")
     posts.with_name("others.yaml").write_text(others)
     monkeypatch.setenv("FP_PROJECT", str(folder))
-    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    defs: dg.Definitions = runpy.run_path(str(DEFINITIONS))["defs"]
     requests = _tick(defs, "event_log").run_requests or []
     assert [request.asset_selection for request in requests] == [
         [event_log_key("others")],
@@ -117,7 +117,7 @@ def test_settings_say_whether_and_when_schedules_run(
         "[checks]\ncron = '0 1 * * 0'\nsample_entities = 7\n"
     )
     monkeypatch.setenv("FP_PROJECT", str(folder))
-    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    defs: dg.Definitions = runpy.run_path(str(DEFINITIONS))["defs"]
     found = {name: defs.resolve_schedule_def(name) for name in NAMES}
     assert {each.default_status for each in found.values()} == {dg.DefaultScheduleStatus.STOPPED}
     assert [found[name].cron_schedule for name in NAMES] == ["*/5 * * * *", "0 1 * * 0"]
@@ -131,7 +131,7 @@ def test_a_time_that_is_none_takes_nothing_with_it(
     """It is shown as a broken file, and the schedule runs at its usual time."""
     (folder / "feature_platform.toml").write_text("[checks]\ncron = 'at night'\n")
     monkeypatch.setenv("FP_PROJECT", str(folder))
-    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    defs: dg.Definitions = runpy.run_path(str(DEFINITIONS))["defs"]
     names = {spec.key.to_user_string() for spec in defs.resolve_all_asset_specs()}
     assert names >= {"broken/feature_platform", "stream/engagement"}
     assert defs.resolve_schedule_def("checks").cron_schedule == "37 3 * * *"
@@ -143,6 +143,6 @@ def test_an_empty_project_has_nothing_to_launch(
 ) -> None:
     """Its ticks do not fail either."""
     monkeypatch.setenv("FP_PROJECT", str(tmp_path))
-    defs: dg.Definitions = runpy.run_path(str(REPOSITORY / "definitions.py"))["defs"]
+    defs: dg.Definitions = runpy.run_path(str(DEFINITIONS))["defs"]
     requests = _tick(defs, name).run_requests or []
     assert all(not request.asset_selection for request in requests)
