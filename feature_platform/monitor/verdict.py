@@ -117,7 +117,7 @@ def of_health(health: Health, checked: LastDone | None, now_ms: int) -> Verdict:
     letters = sum(health.dead_letters.values())
     parts = [
         words,
-        f"{counted(letters, 'dead letter')}" if letters else "",
+        f"{counted(letters, 'dead letter')}{_lost(health)}" if letters else "",
         _of_check(checked, now_ms) if health.state != "stopped" else "",
     ]
     return Verdict(
@@ -127,6 +127,13 @@ def of_health(health: Health, checked: LastDone | None, now_ms: int) -> Verdict:
         words="; ".join(filter(None, parts)),
         next_step=next_step,
     )
+
+
+def _lost(health: Health) -> str:
+    """Say how many events are in no topic of dead letters; the count never falls again."""
+    if not health.letters_lost:
+        return ""
+    return f", {health.letters_lost:,} of them counted only: see .fp/logs/flink-taskmanager.log"
 
 
 def _of_job(health: Health, now_ms: int) -> tuple[Level, str, str]:

@@ -117,6 +117,10 @@ def test_lag_is_told_in_events_and_in_time() -> None:
         ({"wanted": "deploying"}, "degraded", "interrupted", "broken off", "fp apply posts"),
         ({"refused": {"j": "x"}}, "healthy", "running", "was not let write", ""),
         ({"dead_letters": {"not_json": 2}}, "healthy", "running", "; 2 dead letters;", ""),
+        (
+            {"dead_letters": {"not_json": 2}, "letters_lost": 1},
+            *("healthy", "running", "2 dead letters, 1 of them counted only", ""),
+        ),
     ],
 )
 def test_every_state_has_a_line(
