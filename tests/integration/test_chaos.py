@@ -9,7 +9,7 @@ import pytest
 from tests.chaos.run import Options, run
 from tests.chaos.testbed import print_progress
 
-MINUTES = float(os.environ.get("CHAOS_TEST_MINUTES", "10"))
+MINUTES = float(os.environ.get("CHAOS_TEST_MINUTES", "6"))
 """No round begins after so many minutes; the servers' start comes before, a last round after."""
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
 FAULTS_MIN = 10
