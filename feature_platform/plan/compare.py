@@ -43,7 +43,7 @@ Verdict = Literal[
 NOW_MS = -1
 """Stands for an instant that is known only when the plan is executed."""
 FROM_LOG = "from the event log"
-FROM_TOPIC = "as far as the topic still holds them"
+FROM_TOPIC = "as far as the topic still has the events"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ def compare(
     """
     if deployed is None:
         verdicts = _begun(wanted, start_empty=start_empty or wanted.settings.on_change == "forward")
-        return Change(kind="new", reasons=("it is not deployed yet",), verdicts=verdicts)
+        return Change(kind="new", reasons=("not deployed yet",), verdicts=verdicts)
     breaking = _breaking(wanted, deployed)
     job = (*_asked(reset), *_job_differences(wanted, layout, deployed))
     reasons = breaking or job or _metadata_differences(wanted, deployed)
@@ -103,7 +103,7 @@ def compare(
 
 
 def _asked(reset: Collection[str]) -> tuple[str, ...]:
-    return (f"asked to reset {', '.join(sorted(reset))}",) if reset else ()
+    return (f"a reset was requested for {', '.join(sorted(reset))}",) if reset else ()
 
 
 def _wants_history(
@@ -149,11 +149,11 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
     if new["sql"] != old.get("sql"):
         reasons.append("the query changed")
     if not covers(deployed.layout, layout):
-        reasons.append("other columns, levels or keeping times are stored")
+        reasons.append("the stored columns, tile levels or retention changed")
     if _but_columns(new["source"]) != _but_columns(old.get("source", {})):
         reasons.append("the source changed")
     if new["sql_fingerprint"] != old.get("sql_fingerprint") and not reasons:
-        reasons.append("the query's own state would mean something else")
+        reasons.append("the query's state would have a different meaning")
     before: Mapping[str, int] = old.get("settings", {})
     reasons += [
         f"{name.removesuffix('_ms')} is {_in_words(name, value)}, "
@@ -183,11 +183,11 @@ def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, 
         for old in deployed.features
         if old.name == feature.name
     ):
-        reasons.append("other windows are served, from the tiles that are stored already")
+        reasons.append("served windows changed; existing tiles can answer them")
     if wanted.metadata_fingerprint != deployed.metadata_fingerprint and not reasons:
         reasons.append("descriptions or owners changed")
     if wanted.data_fingerprint != deployed.data_fingerprint and not reasons:
-        reasons.append("the definition changed in a way that changes no value")
+        reasons.append("the definition changed without effect on any value")
     return tuple(reasons)
 
 
@@ -247,7 +247,7 @@ def _fresh_reason(
         return "reset"
     known = {column.id for column in deployed.layout.columns}
     if any(layout.column(name).id not in known for name in feature.columns if not completes(name)):
-        return "another aggregate, type or scale"
+        return "aggregate, type or scale changed"
     return ""
 
 
@@ -282,13 +282,13 @@ def _begun_names(
 def _begun_window(deployed: Snapshot, stored: Sequence[LayoutColumn], window_ms: int) -> _Begun:
     since = [answers_from_ms(deployed, column, window_ms) for column in stored]
     if None in since:
-        return _Begun(why="needs tiles that were not kept so far")
+        return _Begun(why="needs tiles that were not kept before")
     return _Begun(since_ms=max((ms for ms in since if ms), default=0))
 
 
 def _begun_lifetime(deployed: Snapshot, stored: Sequence[LayoutColumn]) -> _Begun:
     if not all(column.lifetime for column in stored):
-        return _Begun(why="its lifetime was not kept so far")
+        return _Begun(why="its lifetime was not kept before")
     level = deployed.layout.grid.lifetime_level
     return _Begun(since_ms=max((since_of(deployed, each, level) for each in stored), default=0))
 
@@ -301,7 +301,7 @@ def _verdict(
     return NameVerdict(
         name=name,
         verdict="keeps history",
-        why="its new meaning counts from now on" if reworded else "",
+        why="the new definition counts from now on" if reworded else "",
         since_ms=max(old.from_ms(name) if old else 0, begun.since_ms),
     )
 

@@ -66,11 +66,11 @@ class Downtime:
 
 
 WITHOUT_STOP: dict[Kind, str] = {
-    "new": "nothing runs yet",
-    "metadata": "the job goes on",
-    "rebuild": "the old job goes on until the new one has its first checkpoint",
-    "return": "the present job goes on until the one before has caught up",
-    "sweep": "the job goes on meanwhile",
+    "new": "no job is running yet",
+    "metadata": "the job keeps running",
+    "rebuild": "the old job runs until the new one has its first checkpoint",
+    "return": "the current job runs until the earlier one has caught up",
+    "sweep": "the job keeps running",
 }
 """Changes that keep nobody waiting, and why."""
 
@@ -83,10 +83,8 @@ WITH_START: frozenset[Kind] = frozenset(
 def stop_and_start(measured_ms: int | None) -> Downtime:
     """Estimate an upgrade from a savepoint by the last one of the feature set."""
     if measured_ms is None:
-        return Downtime(
-            ms=DOWNTIME_DEFAULT_MS, basis="a default: no upgrade of it was measured yet"
-        )
-    return Downtime(ms=measured_ms, basis="as long as its last upgrade took")
+        return Downtime(ms=DOWNTIME_DEFAULT_MS, basis="default; no upgrade measured yet")
+    return Downtime(ms=measured_ms, basis="measured at its last upgrade")
 
 
 def costs_of(
@@ -125,15 +123,19 @@ def _growth(costs: Costs, before: Snapshot, after: Snapshot) -> tuple[str, ...]:
     told = []
     if costs.bytes_after > GROWTH_TOLD * costs.bytes_before:
         longer = _kept_longer(before, after)
-        why = f"{longer}; every feature in a tile is kept with it" if longer else "more is stored"
+        why = (
+            f"{longer}; all features in a tile are kept equally long"
+            if longer
+            else "more data is stored"
+        )
         told.append(
-            f"why so much more: {why}. Cheaper: the long windows in a feature set of their own, "
-            "with a coarser grid, such as [1h, 1d]"
+            f"large increase because {why}. To reduce it, move the long windows to a feature set "
+            "of their own with a coarser grid, such as [1h, 1d]"
         )
     if costs.rows_after > GROWTH_TOLD * costs.rows_before:
         told.append(
-            "why so many more rows: the covers of all windows together. Fewer: a coarser grid, or "
-            "prepare(..., edge=...) where a window may begin a little earlier"
+            "many more rows because the windows' covers add up. To reduce it, use a coarser grid, "
+            "or prepare(..., edge=...) where a window may start a little earlier"
         )
     return tuple(told)
 
@@ -149,8 +151,8 @@ def _kept_longer(before: Snapshot, after: Snapshot) -> str:
         if window_ms > was_ms:
             was = f", was {format_duration(was_ms)}" if was_ms else ", were not kept"
             return (
-                f"tiles of {new.grid.level_name(level)} are kept for the longest window that "
-                f"they are the edge of, {format_duration(window_ms)}{was}"
+                f"tiles of {new.grid.level_name(level)} are kept for the longest window that uses "
+                f"them, {format_duration(window_ms)}{was}"
             )
     return ""
 

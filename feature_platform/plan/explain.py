@@ -45,24 +45,24 @@ from feature_platform.plan.stages import (
 from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import EVENTS_COLUMN, is_beyond
 from feature_platform.tiles.size import TEXT_BYTES_MAX
-from feature_platform.words import counted
+from feature_platform.words import counted, noun
 
 HEADLINES: dict[Kind, str] = {
     "none": "no changes",
     "new": "new feature set",
-    "metadata": "changes in the registry only, the job goes on",
+    "metadata": "registry update only, the job keeps running",
     "forward": "upgrade from a savepoint",
-    "rebuild": "a new generation",
-    "start": "start from its savepoint",
-    "restart": "start again from its newest checkpoint",
-    "recover": "start again",
-    "rollback": "back to what was deployed before the last upgrade",
-    "return": "back to the generation that the deployed one has replaced",
-    "sweep": "finish what was begun: write back what an undone version wrote",
-    "repair": "rows are written as the events say",
+    "rebuild": "build a new generation",
+    "start": "start from the savepoint",
+    "restart": "restart from the newest checkpoint",
+    "recover": "restart",
+    "rollback": "return to the version before the last upgrade",
+    "return": "return to the generation that the deployed one replaced",
+    "sweep": "finish the rollback: write back rows that the undone version wrote",
+    "repair": "correct rows from the events",
     "stop": "stop with a savepoint",
-    "removed": "to be removed",
-    "finish": "to be finished",
+    "removed": "no longer defined",
+    "finish": "finish an interrupted change",
 }
 
 SAME: frozenset[Kind] = frozenset(
@@ -76,17 +76,17 @@ LONG_KEPT_MS = 9 * 365 * 86_400_000
 """Rows kept for longer may outlive what stores take for an expiry, see `store.base`."""
 
 _PLAIN: dict[type[Stage], str] = {
-    TakeLease: "take the lease, so that nobody else changes it meanwhile",
-    BuildGraph: "let Flink build the new job's graph; a query that it refuses gets no further",
-    AwaitCaughtUp: "wait until it has counted what came meanwhile; readers follow only then",
-    AwaitRecovered: "wait until all that was counted before the last failure is counted again",
-    AwaitGrace: "wait until no task of a job that failed can be writing any more",
-    CheckSavepoint: "check that the savepoint holds the state of intake and kernel",
-    ClaimSweep: "declare void what was written after the savepoint",
+    TakeLease: "take the lease, so that nobody else can change it meanwhile",
+    BuildGraph: "compile the new job graph in Flink; stop here if Flink rejects the query",
+    AwaitCaughtUp: "wait until the new job has caught up; readers switch after that",
+    AwaitRecovered: "wait until everything counted before the last failure is counted again",
+    AwaitGrace: "wait until no task of a failed job can still be writing",
+    CheckSavepoint: "check that the savepoint has the state of intake and kernel",
+    ClaimSweep: "fence off everything written after the savepoint",
     RecordSwept: "record that all rows are written back",
-    RecordDeployed: "record what is deployed; readers follow",
-    RecordMetadata: "record windows, descriptions and owners; readers follow",
-    RecordStopped: "record that it is stopped on purpose",
+    RecordDeployed: "record the deployed version and switch readers to it",
+    RecordMetadata: "record windows, descriptions and owners for readers",
+    RecordStopped: "record that it was stopped deliberately",
     ReleaseLease: "release the lease",
 }
 """Stages that are always the same."""
@@ -141,21 +141,21 @@ def describe(stage: Stage) -> str:  # noqa: PLR0911 - one case for each stage
             )
             return f"allocate feature ids: {pairs}"
         case CreateTopics(topics=topics):
-            return f"create the topics that are missing of {', '.join(topics)}"
+            return f"create topics if missing: {', '.join(topics)}"
         case StopWithSavepoint(job_id=job_id):
             return f"stop job {job_id} with a savepoint"
         case StopJob(job_id=job_id):
-            return f"cancel job {job_id or '(none)'}, if it is there"
+            return f"cancel job {job_id or '(none)'} if it exists"
         case Sweep(table=table, accept_age=accepted):
-            text = f"write back the rows of {table} that were changed after the savepoint"
-            rest = ", as far as that is still known; others may stay wrong"
+            text = f"write back rows of {table} that changed after the savepoint"
+            rest = ", where undo rows still exist; other rows may stay wrong"
             return f"{text}{rest}" if accepted else text
         case SubmitJob():
             return _submission(stage)
         case AwaitCheckpoint(beside=True):
-            return "wait for its first checkpoint; if it fails, the job before it simply goes on"
+            return "wait for the first checkpoint; if the new job fails, the old one keeps running"
         case AwaitCheckpoint():
-            return "wait for its first checkpoint; if it fails, bring the job before it back"
+            return "wait for the first checkpoint; if the new job fails, restart the old one"
         case _:
             return _of_generation(stage)
 
@@ -163,44 +163,44 @@ def describe(stage: Stage) -> str:  # noqa: PLR0911 - one case for each stage
 def _of_generation(stage: _OfGeneration) -> str:  # noqa: PLR0911 - one case for each stage
     match stage:
         case CreateTable(table=table):
-            return f"create the empty table {table}"
+            return f"create table {table}"
         case Backfill(table=table, accept_unreadable=accepted):
-            text = f"write {table} from the event log and from Kafka, up to now, by Spark"
-            return f"{text}; leave out what cannot be read any more" if accepted else text
+            text = f"fill {table} from the event log and Kafka, up to now, with Spark"
+            return f"{text}; skip events that can no longer be read" if accepted else text
         case CheckParity(generation=generation, accept_differences=accepted):
-            then = "say what differs" if accepted else "switch only if it is the same"
-            return f"compare with generation {generation} what means the same in both; {then}"
+            then = "report differences" if accepted else "switch only if they are equal"
+            return f"compare shared columns with generation {generation}; {then}"
         case KeepGeneration(generation=generation):
-            return f"take back that the table of generation {generation} goes"
+            return f"cancel the scheduled drop of generation {generation}'s table"
         case OwnGeneration(generation=generation):
-            return f"let only the new deployment write generation {generation}"
+            return f"make the new deployment the only writer of generation {generation}"
         case RecordDeleted(generation=generation):
-            return (
-                f"record that it is deleted; the table of generation {generation} "
-                "goes after the grace time"
-            )
+            return f"record the deletion; drop generation {generation}'s table after the grace time"
         case RetireGeneration(generation=generation, job_id=job_id):
             return (
-                f"stop job {job_id} with a savepoint; the table of generation {generation} goes "
-                "after the grace time"
+                f"stop job {job_id} with a savepoint; drop generation {generation}'s table after "
+                "the grace time"
             )
         case DropAbandoned(generations=generations):
             numbers = ", ".join(map(str, generations))
-            return f"remove what a broken-off change has begun: generation {numbers}"
+            return (
+                f"remove {noun(len(generations), 'generation')} {numbers}, left over from an "
+                "interrupted change"
+            )
         case Repair(table=table, entities=entities):
             many = counted(len(entities), "entity")
-            return f"recompute {many} by Spark and correct their rows in {table}"
+            return f"recompute {many} with Spark and correct the rows in {table}"
         case _:
             assert_never(stage)
 
 
 def _submission(stage: SubmitJob) -> str:
-    asked = ", with rows that may be wrong" if stage.accept_age else ""
+    asked = ", although some rows may be wrong" if stage.accept_age else ""
     match stage.start:
         case "earliest":
-            return "submit the job, reading its topic from the beginning"
+            return "submit the job to read its topic from the beginning"
         case "store":
-            return f"submit the job with empty state, from the last cut of the store{asked}"
+            return f"submit the job with empty state, from the store's last cut{asked}"
         case "savepoint" | "checkpoint":
             return f"submit the job from the {stage.start}{asked}"
 
@@ -243,11 +243,11 @@ def _range_words(scale: int, shows: bool) -> str:
     most = f"{LONG_MAX / 10**scale:.1e}".replace("e+0", "e").replace("e+", "e")
     digits = "1 digit" if scale == 1 else f"{scale} digits"
     beyond = (
-        "while a larger one is in the window there is no value"
+        "with a larger value in the window there is no result"
         if shows
-        else "an event with a larger one is a dead letter"
+        else "an event with a larger value is a dead letter"
     )
-    return f"sums keep {digits} after the point: one value up to {most}; {beyond}"
+    return f"sums keep {digits} after the decimal point, values up to {most}; {beyond}"
 
 
 def _since(since_ms: int) -> str:
@@ -260,8 +260,9 @@ def _group(verdict: NameVerdict) -> tuple[str, int, str]:
 
 def _cost_lines(costs: Costs, *, same: bool) -> list[str]:
     """Say what it costs; rows and bytes only where they may change."""
-    seconds = f"about {costs.downtime_ms / 1000:.0f} s" if costs.downtime_ms else "no time"
-    time = f"  costs {seconds} without new rows ({costs.downtime_basis})"
+    seconds = costs.downtime_ms / 1000
+    pause = f"updates pause for about {seconds:.0f} s" if seconds else "updates do not pause"
+    time = f"  {pause} ({costs.downtime_basis})"
     if same:
         return [time]
     rows = _before(str(costs.rows_before), str(costs.rows_after), known=costs.rows_before > 0)
@@ -269,16 +270,21 @@ def _cost_lines(costs: Costs, *, same: bool) -> list[str]:
     size = _before(before, after, known=costs.bytes_before > 0)
     lines = [
         time,
-        f"  costs up to {counted(costs.rows_after, 'row')} for a request of everything{rows}",
-        f"  costs up to {after} for an entity{size}",
+        (
+            f"  reads: up to {counted(costs.rows_after, 'row')} per entity if all features are "
+            f"requested{rows}"
+        ),
+        f"  storage: up to {after} per entity{size}",
         *(f"    {reason}" for reason in costs.growth),
     ]
     if costs.head_bytes_max >= LARGE_HEAD_BYTES:
         most = _kilobytes(costs.head_bytes_max)
-        lines.append(f"  costs up to {most} for its head if each text has {TEXT_BYTES_MAX:,} bytes")
+        lines.append(
+            f"  storage: up to {most} for the head if every string has {TEXT_BYTES_MAX:,} bytes"
+        )
     if costs.kept_ms > LONG_KEPT_MS:
         kept = format_duration(costs.kept_ms)
-        lines.append(f"  keeps rows for {kept}; those that would expire after 2038-01-18 stay")
+        lines.append(f"  retention: {kept}; rows that would expire after 2038-01-18 never expire")
     return lines
 
 

@@ -136,7 +136,7 @@ def plan(
         change = revival(change, deployed, facts)
     tidying = _tidying(change, deployed, facts)
     if tidying and change.kind == "none":
-        change = replace(change, kind="finish", reasons=("a change was broken off",))
+        change = replace(change, kind="finish", reasons=("an earlier change was interrupted",))
     return Plan(
         featureset=wanted.name,
         change=change,
@@ -213,7 +213,7 @@ def plan_stop(deployed: Snapshot) -> Plan:
         ReleaseLease(),
     )
     stop = stages if deployed.state == "running" else ()
-    change = Change(kind="stop", reasons=("asked to stop",), verdicts=())
+    change = Change(kind="stop", reasons=("a stop was requested",), verdicts=())
     return Plan(
         featureset=deployed.featureset,
         change=change,
@@ -229,7 +229,7 @@ def plan_delete(deployed: Snapshot) -> Plan:
         (StopWithSavepoint(job_id=deployed.job_id),) if deployed.state == "running" else ()
     )
     stages = (TakeLease(), *stop, RecordDeleted(generation=deployed.generation), ReleaseLease())
-    change = Change(kind="removed", reasons=("asked to delete",), verdicts=())
+    change = Change(kind="removed", reasons=("deletion was requested",), verdicts=())
     return Plan(
         featureset=deployed.featureset,
         change=change,
@@ -242,11 +242,13 @@ def plan_delete(deployed: Snapshot) -> Plan:
 def revival(change: Change, deployed: Snapshot, facts: Facts) -> Change:
     """Nothing differs; but is there a job?"""
     if deployed.state != "running":
-        reason = "it is stopped" if deployed.state == "stopped" else "a deployment was broken off"
+        reason = "it is stopped" if deployed.state == "stopped" else "a deployment was interrupted"
         return Change(kind="start", reasons=(reason,), verdicts=change.verdicts)
     if not facts.job_runs:
         return Change(
-            kind="restart", reasons=("the job should run and does not",), verdicts=change.verdicts
+            kind="restart",
+            reasons=("the job should be running but is not",),
+            verdicts=change.verdicts,
         )
     return change
 

@@ -33,7 +33,7 @@ _WHERE: dict[Start, str] = {
     "earliest": "the beginning of its topic",
     "savepoint": "the last savepoint",
     "checkpoint": "its newest checkpoint",
-    "store": "the last cut of the store, with empty state",
+    "store": "the store's last cut, with empty state",
 }
 
 
@@ -84,9 +84,9 @@ def plan_recover(
         *(sweep if not first else ()),
         ReleaseLease(),
     )
-    change = _change("recover", reason, f"it goes on from {_WHERE[start]}")
+    change = _change("recover", reason, f"it restarts from {_WHERE[start]}")
     plan = _plan(deployed, deployed, change, stages, downtime_ms)
-    return _with_time(plan, "and the sweep comes first") if first else plan
+    return _with_time(plan, "plus the sweep, which runs first") if first else plan
 
 
 def plan_rollback(deployed: Snapshot, *, downtime_ms: int | None = None) -> Plan:
@@ -112,7 +112,10 @@ def plan_rollback(deployed: Snapshot, *, downtime_ms: int | None = None) -> Plan
     )
     change = Change(
         kind="rollback",
-        reasons=("asked to roll back", f"it goes on from the savepoint {previous.savepoint}"),
+        reasons=(
+            "a rollback was requested",
+            f"it restarts from the savepoint {previous.savepoint}",
+        ),
         verdicts=_verdicts(deployed, previous),
     )
     return _plan(deployed, previous, change, stages, downtime_ms)
@@ -129,7 +132,7 @@ def undone(deployed: Snapshot) -> Snapshot:
 
 
 def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
-    """Plan to go back to the generation that the deployed one has replaced.
+    """Plan to go return to the generation that the deployed one replaced.
 
     Its job goes on from where it was stopped and catches up beside the present one, which then
     becomes the generation before: the same command goes forward to it again.
@@ -149,7 +152,7 @@ def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
     )
     change = Change(
         kind="return",
-        reasons=("asked to roll back", f"generation {target.generation} is still there"),
+        reasons=("a rollback was requested", f"generation {target.generation} still exists"),
         verdicts=_verdicts(deployed, target),
     )
     return _plan(deployed, target, change, stages)
@@ -159,7 +162,7 @@ def plan_sweep(deployed: Snapshot, *, accept_age: bool = False) -> Plan:
     """Plan to finish a sweep that was broken off; its job runs already."""
     sweep = sweep_of(deployed, accept_age=accept_age)
     stages: tuple[Stage, ...] = (TakeLease(), ClaimSweep(), *sweep, ReleaseLease())
-    return _plan(deployed, deployed, _change("sweep", "a sweep was broken off"), stages)
+    return _plan(deployed, deployed, _change("sweep", "a sweep was interrupted"), stages)
 
 
 def plan_repair(
@@ -188,9 +191,9 @@ def plan_repair(
         RecordDeployed(),
         ReleaseLease(),
     )
-    reason = f"rows of {counted(len(entities), 'entity')} are not what their events say"
+    reason = f"rows of {counted(len(entities), 'entity')} differ from their events"
     plan = _plan(deployed, deployed, _change("repair", reason), stages, downtime_ms)
-    return _with_time(plan, "and Spark's time to recompute the entities comes on top")
+    return _with_time(plan, "plus the time Spark takes to recompute the entities")
 
 
 def _plan(
@@ -226,7 +229,7 @@ def _verdicts(deployed: Snapshot, previous: Snapshot) -> tuple[NameVerdict, ...]
     """Say what becomes of each served name, as a whole: all are as if nothing had happened."""
     old = [name for feature in previous.features for name in served_names(feature)]
     new = [name for feature in deployed.features for name in served_names(feature)]
-    why = "as if it had never been changed"
+    why = "as if the upgrade had never happened"
     kept = tuple(NameVerdict(name=name, verdict="keeps history", why=why) for name in old)
     return kept + tuple(
         NameVerdict(name=name, verdict="dropped") for name in new if name not in old

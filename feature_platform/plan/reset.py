@@ -31,8 +31,9 @@ def reset_columns(
 def _columns_of(wanted: FeatureSet, deployed: Snapshot | None, name: str) -> tuple[str, ...]:
     if name == EVENTS_COLUMN:
         msg = (
-            f"`{EVENTS_COLUMN}` of {wanted.name} cannot be reset: it is the count that all tiles "
-            f"are checked with; to begin anew with everything: fp delete {wanted.name}, then apply"
+            f"`{EVENTS_COLUMN}` of {wanted.name} cannot be reset: checks compare every tile by "
+            f"this count. To start over with all columns: fp delete {wanted.name}, then fp apply "
+            f"{wanted.name}"
         )
         raise PlanRefusedError(msg)
     for feature in wanted.features:
@@ -44,8 +45,8 @@ def _columns_of(wanted: FeatureSet, deployed: Snapshot | None, name: str) -> tup
         raise UnknownFeatureError(unknown("feature or stored column", name, known, where=where))
     if deployed is None or feature.name not in {item.name for item in deployed.features}:
         msg = (
-            f"`{name}` of {wanted.name} is not deployed yet, so there is nothing to reset; "
-            f"leave --reset {name} away"
+            f"`{name}` of {wanted.name} is not deployed yet, so there is nothing to reset; omit "
+            f"--reset {name}"
         )
         raise PlanRefusedError(msg)
     return feature.columns

@@ -157,11 +157,11 @@ def test_an_interrupted_apply_says_what_runs_and_the_next_one_finishes_it(shop: 
         text=True,
     )
     assert process.stderr is not None
-    assert any(f"{NAME}: wait for its first checkpoint" in line for line in process.stderr)
+    assert any(f"{NAME}: wait for the first checkpoint" in line for line in process.stderr)
     process.send_signal(signal.SIGINT)
     _, messages = process.communicate(timeout=TIMEOUT_S)
     assert (process.returncode, "Traceback" in messages) == (130, False)
-    assert f"interrupted: {NAME} was interrupted: at the stage `wait for its first" in messages
+    assert f"interrupted: {NAME} was interrupted: at the stage `wait for the first" in messages
     assert "the new job is running in Flink but is not recorded as deployed yet" in messages
     assert messages.endswith(f"to finish: fp apply {NAME}\n")
     assert [item["state"] for item in fp(shop, "list", "--json").facts] == ["deploying"]

@@ -22,9 +22,9 @@ SPELLINGS = (
 """Of the definition's condition: upgrades that change no row."""
 STAGES = (
     "stop job",
-    "let only the new deployment write",
-    "wait for its first checkpoint",
-    "record what is deployed",
+    "make the new deployment the only writer",
+    "wait for the first checkpoint",
+    "record the deployed version",
 )
 
 

@@ -367,7 +367,7 @@ def test_what_is_not_deployed_cannot_be_changed(stage: Stage, act: Callable[...,
 def test_every_stage_is_told_before_it_is_done(stage: Stage) -> None:
     """In the words of the plan."""
     stage.apply()
-    assert stage.said[0] == "posts: take the lease, so that nobody else changes it meanwhile"
+    assert stage.said[0] == "posts: take the lease, so that nobody else can change it meanwhile"
     assert len(stage.said) == 9
 
 

@@ -13,12 +13,12 @@ from tests.unit.stage import Stage
 
 STAGES = (
     "allocate feature ids",
-    "create the topics",
-    "create the empty table",
-    "let only the new deployment write",
+    "create topics",
+    "create table",
+    "make the new deployment the only writer",
     "submit the job",
-    "wait for its first checkpoint",
-    "record what is deployed",
+    "wait for the first checkpoint",
+    "record the deployed version",
     "stop job",
     "release the lease",
 )
@@ -59,7 +59,7 @@ def test_readers_switch_only_at_the_first_checkpoint(stage: Stage) -> None:
     """Until then the old generation is what is deployed, and its job runs."""
     stage.apply()
     old = stage.deployed
-    crash_at(stage, "record what is deployed", *ENTITY)
+    crash_at(stage, "record the deployed version", *ENTITY)
     assert stage.deployed == old
     assert old.job_id in stage.flink.running
     assert stage.registry.owner("posts", 1) == old.deployment
@@ -122,7 +122,7 @@ def test_a_crash_before_the_switch_can_be_taken_back(stage: Stage, text: str) ->
 def test_a_crash_followed_by_another_change_leaves_nothing_either(stage: Stage) -> None:
     """An upgrade removes what the incompatible change had begun."""
     stage.apply()
-    crash_at(stage, "wait for its first checkpoint", *ENTITY)
+    crash_at(stage, "wait for the first checkpoint", *ENTITY)
     assert stage.apply(("action = 'view'", "action = 'play'")).error is None
     assert stage.flink.running == [stage.deployed.job_id]
     assert stage.tiles.tables == {"tiles_posts_g1"}
@@ -131,7 +131,7 @@ def test_a_crash_followed_by_another_change_leaves_nothing_either(stage: Stage) 
 def test_a_generation_that_a_dead_job_has_written_is_not_begun_again(stage: Stage) -> None:
     """Its late writes would be taken for those of the new job."""
     stage.apply()
-    crash_at(stage, "wait for its first checkpoint", *ENTITY)
+    crash_at(stage, "wait for the first checkpoint", *ENTITY)
     stage.claim(1, generation=2)
     stage.flink.fail(stage.registry.owner("posts", 2))
     assert stage.apply(*ENTITY, start_empty=True).error is None

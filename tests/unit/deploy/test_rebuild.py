@@ -47,7 +47,7 @@ def crash_at(stage: Stage, text: str, *edits: tuple[str, str]) -> None:
 
 def let_it_catch_up(stage: Stage, generation: int, *edits: tuple[str, str]) -> None:
     """Apply until the new job is waited for; it claims the next attempt, and reads to the end."""
-    crash_at(stage, "wait until it has counted what came", *edits)
+    crash_at(stage, "wait until the new job has caught up", *edits)
     job = stage.registry.owner("posts", generation)
     begun = stage.registry.attempts("posts", generation)[0]
     stage.claim(
@@ -102,7 +102,7 @@ def test_history_that_is_wanted_is_recomputed(stage: Stage) -> None:
     (plan,) = make_plans(stage.world, stage.define(*HISTORY), ["posts"])
     text = explain(plan)
     assert "views_2h, views_lifetime: recomputed (from the event log)" in text
-    assert "write tiles_posts_g2 from the event log and from Kafka, up to now, by Spark" in text
+    assert "fill tiles_posts_g2 from the event log and Kafka, up to now, with Spark" in text
     assert rebuilt(stage, *HISTORY).generation == 2
 
 
@@ -171,7 +171,7 @@ def test_a_rebuild_that_was_left_for_a_day_goes_on(stage: Stage) -> None:
 
 def test_a_backfill_that_a_job_has_written_after_grows_old(stage: Stage) -> None:
     """What that job has not finished must be taken back, and nothing says any more what it was."""
-    crash_at(stage, "wait until it has counted what came", *ENTITY)
+    crash_at(stage, "wait until the new job has caught up", *ENTITY)
     stage.claim(2, (1, 1), generation=2)
     filled = replace(stage.deployed, generation=2)
     assert begin(stage.world, filled, "store").fields.r == (1, 1)
@@ -227,7 +227,7 @@ def test_what_cannot_be_read_any_more_is_left_out_only_if_asked(stage: Stage) ->
 def test_a_rebuild_begun_can_be_taken_back(stage: Stage) -> None:
     """Its table goes, and its job."""
     old = stage.deployed
-    crash_at(stage, "wait until it has counted what came", *ENTITY)
+    crash_at(stage, "wait until the new job has caught up", *ENTITY)
     assert stage.apply().error is None
     assert stage.deployed == old
     assert stage.flink.running == [old.job_id]

@@ -147,7 +147,7 @@ def test_an_outage_longer_than_the_undo_time_asks(stage: Stage) -> None:
     assert "the 3 events after cut 2/4" in message
     assert "fp recover posts --from store --accept-age" in message
     plan = make_recover_plan(stage.world, "posts", "store", accept_age=True)
-    assert "with rows that may be wrong" in explain(plan)
+    assert "although some rows may be wrong" in explain(plan)
     execute(plan, stage.world)
     assert stage.flink.specs[-1]["start"]["accepted_ms"] == stage.clock.now_ms()
 
@@ -247,8 +247,8 @@ def test_a_plan_says_what_it_goes_on_from(stage: Stage) -> None:
     job = running(stage)
     stage.flink.fail(job)
     text = explain(make_recover_plan(stage.world, "posts"))
-    assert "because it goes on from its newest checkpoint" in text
+    assert "because it restarts from its newest checkpoint" in text
     stage.flink.checkpoints.clear()
     text = explain(make_recover_plan(stage.world, "posts"))
     assert "because its job does not run and left no checkpoint" in text
-    assert "submit the job with empty state, from the last cut of the store" in text
+    assert "submit the job with empty state, from the store's last cut" in text

@@ -137,8 +137,8 @@ def test_rows_are_corrected_while_no_job_runs(stage: Stage) -> None:
 def test_the_plan_says_what_it_does(stage: Stage) -> None:
     """As all plans do."""
     text = explain(plan_repair(stage.deployed, ENTITIES, begun=False))
-    assert "posts: rows are written as the events say" in text
-    assert "recompute 5 entities by Spark and correct their rows in tiles_posts_g1" in text
+    assert "posts: correct rows from the events" in text
+    assert "recompute 5 entities with Spark and correct the rows in tiles_posts_g1" in text
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_readers_return_only_once_it_has_caught_up(stage: Stage) -> None:
     """Until then the job that they read from goes on."""
     rebuilt(stage)
     second = stage.deployed
-    stage.crash_before = "wait until it has counted what came"
+    stage.crash_before = "wait until the new job has caught up"
     with pytest.raises(Exception, match=r"^$"):
         roll_back(stage)
     stage.claim(2, (1, 3), base_label=3, end_offsets={"post_events/0": 9})
@@ -89,19 +89,21 @@ def test_a_return_is_explained(stage: Stage) -> None:
     """Every name, and every stage; the old job is stopped last."""
     rebuilt(stage)
     lines = explain(make_rollback_plan(stage.world, "posts")).splitlines()
-    assert lines[0] == "posts: back to the generation that the deployed one has replaced"
-    assert "  views_2h, views_lifetime: keeps history (as if it had never been changed)" in lines
-    assert "wait until it has counted what came meanwhile" in lines[-4]
+    assert lines[0] == "posts: return to the generation that the deployed one replaced"
+    assert (
+        "  views_2h, views_lifetime: keeps history (as if the upgrade had never happened)" in lines
+    )
+    assert "wait until the new job has caught up" in lines[-4]
     assert f"stop job {stage.deployed.job_id} with a savepoint" in lines[-2]
 
 
 RETURN_STAGES = (
     "check that the savepoint",
-    "take back that the table of generation 1 goes",
-    "let only the new deployment write",
+    "cancel the scheduled drop of generation 1's table",
+    "make the new deployment the only writer",
     "submit the job",
-    "wait for its first checkpoint",
-    "record what is deployed",
+    "wait for the first checkpoint",
+    "record the deployed version",
     "stop job",
     "release the lease",
 )

@@ -113,9 +113,9 @@ def test_a_rollback_is_explained(stage: Stage) -> None:
     """Every name, and every stage."""
     upgraded(stage)
     text = explain(make_rollback_plan(stage.world, "posts"))
-    assert "views_2h, views_lifetime: keeps history (as if it had never been changed)" in text
+    assert "views_2h, views_lifetime: keeps history (as if the upgrade had never happened)" in text
     assert "top_2h: dropped" in text
-    assert "declare void what was written after the savepoint" in text
+    assert "fence off everything written after the savepoint" in text
 
 
 @pytest.mark.parametrize(

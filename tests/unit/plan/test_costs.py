@@ -74,8 +74,8 @@ def test_the_last_measured_downtime_is_the_estimate(upgrade: Upgrade) -> None:
     assert default is not None
     assert (measured.downtime_ms, default.downtime_ms) == (7_300, DOWNTIME_DEFAULT_MS)
     assert (measured.downtime_basis, default.downtime_basis) == (
-        "as long as its last upgrade took",
-        "a default: no upgrade of it was measured yet",
+        "measured at its last upgrade",
+        "default; no upgrade measured yet",
     )
     metadata = upgrade(("owner: ranking", "owner: growth")).costs
     assert metadata is not None
@@ -94,8 +94,8 @@ def test_a_large_growth_is_explained(upgrade: Upgrade) -> None:
     assert item.costs is not None
     assert item.costs.bytes_after > 2 * item.costs.bytes_before
     (reason,) = item.costs.growth
-    assert "tiles of 1m are kept for the longest window that they are the edge of, 30d" in reason
-    assert "was 1d; every feature in a tile is kept with it" in reason
+    assert "tiles of 1m are kept for the longest window that uses them, 30d" in reason
+    assert "was 1d; all features in a tile are kept equally long" in reason
     assert "coarser grid" in reason
 
 

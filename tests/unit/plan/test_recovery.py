@@ -85,5 +85,5 @@ def test_costs_are_in_the_json_too(deployed: Snapshot) -> None:
     """With the estimate's reason."""
     costs = plan_repair(deployed, ["a"], begun=False).to_json()["costs"]
     assert costs["downtime_ms"] == DOWNTIME_DEFAULT_MS
-    assert costs["downtime_basis"].endswith("to recompute the entities comes on top")
+    assert costs["downtime_basis"].endswith("Spark takes to recompute the entities")
     assert costs["rows_before"] == costs["rows_after"]
