@@ -1,43 +1,14 @@
-"""A project on disk, and a platform that only remembers what it was asked."""
+"""A project on disk, and a fake platform that has it deployed."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from feature_platform.checks.result import Checked
-from feature_platform.checks.run import ENTITIES_MAX, Ask
 from feature_platform.definition.loading import load_project
-from feature_platform.engines.spark import Archived
-from feature_platform.errors import FeaturePlatformError, Problem
-from feature_platform.monitor.health import Health
-from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.plan.planner import Facts, plan
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.pushes.push import Memory, Pushed, Verdict
-
-SOURCE = """\
-source: posts
-topic: posts
-format: json
-event_time: ts
-columns: {post_id: BIGINT, action: STRING, ts: TIMESTAMP}
-"""
-GOOD = """\
-featureset: engagement
-description: How people react to a post.
-owner: ranking & feed
-entity: post_id
-source: posts
-sql: |
-  SELECT post_id, COUNT(*) AS views
-  FROM posts
-  GROUP BY post_id
-features:
-  views: {windows: [30m], lifetime: true}
-"""
-BROKEN = GOOD.replace("engagement", "reactions").replace("COUNT(*)", "MEDIAN(action)")
+from tests.unit.orchestration.fake import BROKEN, GOOD, SOURCE, World
 
 
 @pytest.fixture
@@ -58,116 +29,6 @@ def snapshot(folder: Path) -> Snapshot:
     )
     assert made.target is not None
     return replace(made.target, job_id="j1", deployment="j1", state="running")
-
-
-@dataclass(slots=True, kw_only=True)
-class World:
-    """What a fake platform answers, and what it was asked (mutable)."""
-
-    snapshot: Snapshot
-    healths: list[Health] = field(default_factory=list)
-    calls: list[tuple[str, str]] = field(default_factory=list)
-    told: tuple[str, ...] = ()
-    """What it tells when it is observed."""
-    pushed: Pushed | FeaturePlatformError | None = None
-    """What the watched branch's head would change."""
-    checked: Checked | FeaturePlatformError = field(default_factory=lambda: Checked(results=()))
-    broken: dict[str, Sequence[Problem]] = field(default_factory=dict)
-    """The mistakes of files."""
-    keeps: Exception | None = None
-    """What goes wrong when a verdict is kept."""
-    tells_pending: bool = False
-    repaired: Checked | FeaturePlatformError | None = None
-    """What a repair ends with; None: what it was given."""
-
-    @property
-    def resource(self) -> Platform:
-        """The platform to hand to Dagster, which copies it."""
-        WORLDS[id(self)] = self
-        return _FakePlatform(project=str(id(self)))
-
-
-WORLDS: dict[int, World] = {}
-
-
-class _FakePlatform(Platform):
-    def deploy(self, name: str, log: Callable[[str], None], *, commit: str = "") -> Deployment:
-        return self._answer(f"deploy {commit}".strip(), name, log)
-
-    def restart(self, name: str, log: Callable[[str], None]) -> Deployment:
-        return self._answer("restart", name, log)
-
-    def deployed(self, name: str) -> Deployment:
-        return self._answer("deployed", name, lambda _: None)
-
-    def archive(self, name: str, log: Callable[[str], None]) -> Archived:
-        WORLDS[int(self.project)].calls.append(("archive", name))
-        log(f"archive {name}")
-        return Archived(
-            source=name, records=10, files=2, bytes=99, positions={f"{name}/0": 10}, added=3
-        )
-
-    def pushed(self, memory: Memory) -> Pushed | None:
-        WORLDS[int(self.project)].calls.append(("pushed", memory.commit))
-        answer = WORLDS[int(self.project)].pushed
-        if isinstance(answer, FeaturePlatformError):
-            raise answer
-        return answer
-
-    def keep_verdict(self, verdict: Verdict | None, trouble: str) -> None:
-        world = WORLDS[int(self.project)]
-        world.calls.append(("keep", verdict.state if verdict else trouble))
-        if world.keeps:
-            raise world.keeps
-
-    def tells_pending(self) -> bool:
-        return WORLDS[int(self.project)].tells_pending
-
-    def broken(self) -> Mapping[str, Sequence[Problem]]:
-        return WORLDS[int(self.project)].broken
-
-    def announce(self, commit: str, state: str, text: str, log: Callable[[str], None]) -> None:
-        WORLDS[int(self.project)].calls.append((f"announce {state}", commit))
-        log(text)
-
-    def check(self, name: str, ask: Ask, log: Callable[[str], None]) -> Checked:
-        world = WORLDS[int(self.project)]
-        how = "check whole log" if ask.whole_log else "check"
-        if ask.entities_max != ENTITIES_MAX:
-            how = f"check {ask.entities_max}"
-        world.calls.append((how, self._days(name, ask)))
-        log(f"check {name}")
-        if isinstance(world.checked, FeaturePlatformError):
-            raise world.checked
-        return world.checked
-
-    def repair(self, name: str, ask: Ask, found: Checked, log: Callable[[str], None]) -> Checked:
-        world = WORLDS[int(self.project)]
-        world.calls.append(("repair", self._days(name, ask)))
-        log(f"repair {name}")
-        if isinstance(world.repaired, FeaturePlatformError):
-            raise world.repaired
-        return world.repaired or found
-
-    @staticmethod
-    def _days(name: str, ask: Ask) -> str:
-        return f"{name} {' '.join(ask.days)}".strip()
-
-    def observe(self, log: Callable[[str], None]) -> list[Health]:
-        for text in WORLDS[int(self.project)].told:
-            log(text)
-        return WORLDS[int(self.project)].healths
-
-    def _answer(self, call: str, name: str, log: Callable[[str], None]) -> Deployment:
-        world = WORLDS[int(self.project)]
-        world.calls.append((call, name))
-        log(f"{call} {name}")
-        return Deployment(
-            plan="engagement: new feature set",
-            snapshot=world.snapshot,
-            attempt=3,
-            flink_url="http://127.0.0.1:8081",
-        )
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import inspect
 import runpy
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Protocol
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -15,19 +15,9 @@ from feature_platform.orchestration.event_log import event_log_asset
 from feature_platform.orchestration.resources import Platform
 from feature_platform.paths import DEFINITIONS
 from feature_platform.pushes.loading import load
+from tests.unit.orchestration.fake import World
 
 LINES_MAX = 25
-
-
-class World(Protocol):
-    """See conftest."""
-
-    calls: list[tuple[str, str]]
-
-    @property
-    def resource(self) -> Platform:
-        """The platform to hand to Dagster."""
-        ...
 
 
 def _definitions(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dg.Definitions:

@@ -1,32 +1,18 @@
 """Checks and tiles by days in Dagster: verdicts with what is wrong, one run for a range."""
 
 from pathlib import Path
-from typing import Protocol
 
 import dagster as dg
 import pytest
 
 from feature_platform.checks.result import CHECKS, Checked, CheckResult, Status
-from feature_platform.errors import FeaturePlatformError, PlanRefusedError, UnknownFeatureError
+from feature_platform.errors import PlanRefusedError, UnknownFeatureError
 from feature_platform.orchestration.assets import live_key
 from feature_platform.orchestration.checks import featureset_checks, tiles_asset
-from feature_platform.orchestration.resources import Platform
 from feature_platform.pushes.loading import load
+from tests.unit.orchestration.fake import World
 
 FIRST_DAY = "2024-01-01"
-
-
-class World(Protocol):
-    """See conftest."""
-
-    calls: list[tuple[str, str]]
-    checked: Checked | FeaturePlatformError
-    repaired: Checked | FeaturePlatformError | None
-
-    @property
-    def resource(self) -> Platform:
-        """The platform to hand to Dagster."""
-        ...
 
 
 @pytest.fixture

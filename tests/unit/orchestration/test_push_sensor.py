@@ -2,10 +2,8 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import dagster as dg
 import pytest
@@ -28,6 +26,7 @@ from feature_platform.orchestration.push_sensor import (
 from feature_platform.orchestration.resources import Platform
 from feature_platform.pushes.push import Memory, Pushed, Wanted
 from feature_platform.pushes.push_record import read_record
+from tests.unit.orchestration.fake import World
 
 GIT = shutil.which("git") or "git"
 AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
@@ -35,21 +34,6 @@ AUTHOR = ("-c", "user.name=t", "-c", "user.email=t@example.org")
 
 def _git(where: Path, *arguments: str) -> None:
     subprocess.run([GIT, *AUTHOR, *arguments], cwd=where, check=True, capture_output=True)
-
-
-class World(Protocol):
-    """See conftest."""
-
-    calls: list[tuple[str, str]]
-    pushed: Pushed | FeaturePlatformError | None
-    broken: dict[str, Sequence[Problem]]
-    keeps: Exception | None
-    tells_pending: bool
-
-    @property
-    def resource(self) -> Platform:
-        """The platform to hand to Dagster."""
-        ...
 
 
 def _push_tick(world: World, cursor: str | None = None) -> SensorExecutionData:

@@ -3,7 +3,6 @@
 import runpy
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import dagster as dg
 import pytest
@@ -11,23 +10,11 @@ from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from feature_platform.checks.result import CHECKS, Checked, CheckResult
 from feature_platform.orchestration.event_log import SOURCE_TAG, event_log_key
-from feature_platform.orchestration.resources import Platform
 from feature_platform.paths import DEFINITIONS
+from tests.unit.orchestration.fake import World
 
 AT = datetime(2026, 3, 1, 3, 37, tzinfo=UTC)
 NAMES = ("event_log", "checks")
-
-
-class World(Protocol):
-    """See conftest."""
-
-    calls: list[tuple[str, str]]
-    checked: Checked
-
-    @property
-    def resource(self) -> Platform:
-        """The platform to hand to Dagster."""
-        ...
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import dagster as dg
 import pytest
@@ -29,6 +29,7 @@ from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.settings import load_settings
 from feature_platform.store.memory import MemoryTiles
 from feature_platform.testing.clock import ManualClock
+from tests.unit.orchestration.fake import World
 
 
 def _health(job_state: str) -> Health:
@@ -46,19 +47,6 @@ def _health(job_state: str) -> Health:
         rows_written=7,
         dead_letters={"not_json": 2},
     )
-
-
-class World(Protocol):
-    """See conftest."""
-
-    healths: list[Health]
-    calls: list[tuple[str, str]]
-    told: tuple[str, ...]
-
-    @property
-    def resource(self) -> Platform:
-        """The platform to hand to Dagster."""
-        ...
 
 
 def _tick(
