@@ -27,7 +27,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 def recount(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
-    """Tell the facts `log`, `sampled`, `counted` and `entity`; see `engines.world.Recounter`.
+    """Tell the facts `log`, `sampled`, `counted` and `entity`; see `engines.ports.Recounter`.
 
     Raises:
         EventLogError: The log is damaged so that it cannot be read, or misses offsets.

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_platform.checks.tiles import Difference
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.recount_request import Fact
-from feature_platform.engines.world import World
 from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.lineage.tile_values import name_tile
 from feature_platform.plan.snapshot import Snapshot
@@ -30,7 +30,7 @@ class Named:
 
 
 def named(
-    world: World,
+    reads: Reads,
     spec: Mapping[str, Any],
     cut: Cut,
     snapshot: Snapshot,
@@ -41,7 +41,7 @@ def named(
     A log that is damaged, or Spark, may not let it: what was found to differ stays found.
 
     Args:
-        world: Its recounter is asked.
+        reads: Its recounter is asked.
         spec: The job spec of what is deployed.
         cut: Events up to it alone.
         snapshot: What is deployed.
@@ -56,7 +56,7 @@ def named(
     failed = ""
     try:
         if places:
-            for fact in world.recounter.events_of(spec, cut.positions, sorted(set(places))):
+            for fact in reads.recounter.events_of(spec, cut.positions, sorted(set(places))):
                 place = (fact["entity"], fact["start_ms"], fact["end_ms"])
                 found[place] = _offsets(snapshot.topic, fact)
     except (EventLogError, SparkFailedError) as error:

@@ -4,7 +4,7 @@ An old cut of a topic without new events is fresh: nothing is missing from the r
 """
 
 from feature_platform.checks.result import CheckResult, Findings
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.lineage.attempts import behind, newest
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
@@ -15,11 +15,11 @@ FRESH_MS = 600_000
 FRESH_INTERVALS = 10
 
 
-def freshness(world: World, snapshot: Snapshot, cut: Cut) -> CheckResult:
+def freshness(reads: Reads, snapshot: Snapshot, cut: Cut) -> CheckResult:
     """Judge how far the newest cut is, now.
 
     Args:
-        world: Asked for the topic's ends and for attempts.
+        reads: Asked for the topic's ends and for attempts.
         snapshot: What is deployed.
         cut: The newest.
 
@@ -27,8 +27,8 @@ def freshness(world: World, snapshot: Snapshot, cut: Cut) -> CheckResult:
         WorldError: A server did not answer.
     """
     name, found = snapshot.featureset, Findings()
-    lag = behind(cut.positions, world.topics.end_offsets(snapshot.topic))
-    age_ms = max(world.clock.now_ms() - cut.recorded_ms, 0)
+    lag = behind(cut.positions, reads.topics.end_offsets(snapshot.topic))
+    age_ms = max(reads.clock.now_ms() - cut.recorded_ms, 0)
     said = f"its newest cut is {age_ms // 1000} s old, {lag:,} events behind the topic"
     if snapshot.state != "running":
         said = f"it is {snapshot.state}; {said}"
@@ -36,7 +36,7 @@ def freshness(world: World, snapshot: Snapshot, cut: Cut) -> CheckResult:
     limit_ms = _limit_ms(snapshot)
     if lag and age_ms > limit_ms:
         found.add([f"{said}; they should be counted within {format_duration(limit_ms)}"])
-    elif left := _left(world, snapshot, cut, limit_ms):
+    elif left := _left(reads, snapshot, cut, limit_ms):
         since = f"since its job started, more than {format_duration(limit_ms)} ago"
         found.add([f"{said}; {left:,} of them have waited {since}"])
     return found.result(name, "freshness", said, f"fp status {name}, or fp recover {name}")
@@ -47,13 +47,13 @@ def _limit_ms(snapshot: Snapshot) -> int:
     return max(FRESH_MS, FRESH_INTERVALS * interval_ms)
 
 
-def _left(world: World, snapshot: Snapshot, cut: Cut, limit_ms: int) -> int:
+def _left(reads: Reads, snapshot: Snapshot, cut: Cut, limit_ms: int) -> int:
     """Return how many events are not counted that have been there for longer than a limit.
 
     The instant at which a topic ended somewhere is known of the starts of jobs alone: records
     carry the time that their producer says.
     """
-    last = newest(world.registry.attempts(snapshot.featureset, snapshot.generation))
-    if last is None or world.clock.now_ms() - last.claimed_ms <= limit_ms:
+    last = newest(reads.registry.attempts(snapshot.featureset, snapshot.generation))
+    if last is None or reads.clock.now_ms() - last.claimed_ms <= limit_ms:
         return 0
     return behind(cut.positions, last.end_offsets)

@@ -3,11 +3,11 @@
 from feature_platform.checks.result import Checked
 from feature_platform.checks.run import Ask, check
 from feature_platform.deploy.walk import Report, silent
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.local.last_done import record
 
 
-def check_and_note(world: World, name: str, ask: Ask, report: Report = silent) -> Checked:
+def check_and_note(reads: Reads, name: str, ask: Ask, report: Report = silent) -> Checked:
     """Check as `checks.run.check` does; `fp status` says when that was, and what was red.
 
     A green check of some days says nothing about the others: it is not noted.
@@ -15,8 +15,8 @@ def check_and_note(world: World, name: str, ask: Ask, report: Report = silent) -
     Raises:
         OSError: The project's folder cannot be written.
     """
-    found = check(world, name, ask, report)
+    found = check(reads, name, ask, report)
     if ask.span is None or found.is_red:
         red = [result.check for result in found.results if result.status == "red"]
-        record(world.settings, "checked", name, {"red": red}, world.clock)
+        record(reads.settings, "checked", name, {"red": red}, reads.clock)
     return found

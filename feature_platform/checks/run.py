@@ -26,8 +26,8 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.repair import check_log
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.deploy.walk import Report, silent
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.recount_request import SLICES, Fact, Wanted, recount_spec, rows_of
-from feature_platform.engines.world import World
 from feature_platform.lineage.as_of import encoded_tiles
 from feature_platform.lineage.attempts import dirty_since_ms, newest_cut
 from feature_platform.plan.snapshot import Snapshot
@@ -109,11 +109,11 @@ class Recounted:
                     yield fact["entity"], _tiles(fact)
 
 
-def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked:
+def check(reads: Reads, name: str, ask: Ask, report: Report = silent) -> Checked:
     """Check one feature set.
 
     Args:
-        world: Whose rows; nothing is changed.
+        reads: Whose rows; nothing is changed.
         name: The feature set.
         ask: Which tiles of which entities.
         report: Told how far it is.
@@ -128,13 +128,13 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
         SparkFailedError: Spark failed.
         WorldError: A server did not answer.
     """
-    snapshot = deployed_snapshot(world, name)
-    begun = unfinished_repair(world, snapshot)
+    snapshot = deployed_snapshot(reads, name)
+    begun = unfinished_repair(reads, snapshot)
     repairing = ask.whole_log
     if begun:
         report("a repair was broken off, and what it had to correct is not known: all is compared")
         ask = Ask(share=1.0, whole_log=True)
-    rows = _newest(world, snapshot, begun)
+    rows = _newest(reads, snapshot, begun)
     if rows is None:
         skipped = "it has no cut yet: nothing can be compared"
         return Checked(
@@ -143,23 +143,23 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
                 for each in CHECKS
             )
         )
-    cut, fresh = rows.cut, freshness(world, snapshot, rows.cut)
+    cut, fresh = rows.cut, freshness(reads, snapshot, rows.cut)
     report(f"as of cut {cut.attempt}/{cut.label} of {to_iso(cut.recorded_ms)}")
-    spec = recount_spec(snapshot, world.settings)
-    facts = world.recounter.recount(spec, cut.positions, ask.wanted(snapshot).to_json())
+    spec = recount_spec(snapshot, reads.settings)
+    facts = reads.recounter.recount(spec, cut.positions, ask.wanted(snapshot).to_json())
     log = next(facts)
     if repairing:
         check_log(name, log["damage"])
     recounted = Recounted(damage=tuple(log["damage"]))
-    scope = Scope.of(snapshot, world.clock.now_ms(), ask.span, log["complete_ms"])
+    scope = Scope.of(snapshot, reads.clock.now_ms(), ask.span, log["complete_ms"])
     judge = Judge(rows, scope)
     for batch in _batches(recounted.entities(facts)):
         judge.judge(dict(batch))
         report(f"{len(judge.seen):,} entities, {judge.tiles:,} tiles compared")
     known = len(judge.seen)
-    for keys in _batches(_strangers(world, snapshot, judge.seen, recounted.slices)):
+    for keys in _batches(_strangers(reads, snapshot, judge.seen, recounted.slices)):
         judge.judge({key: {} for key in keys})
-    events = named(world, spec, cut, snapshot, judge.differences)
+    events = named(reads, spec, cut, snapshot, judge.differences)
     of = f"{len(judge.seen):,} entities{recounted.share}"
     if len(judge.seen) - known == STRANGERS_MAX:
         of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
@@ -183,13 +183,13 @@ def check(world: World, name: str, ask: Ask, report: Report = silent) -> Checked
     )
 
 
-def _newest(world: World, snapshot: Snapshot, begun: Attempt | None) -> AsOf | None:
+def _newest(reads: Reads, snapshot: Snapshot, begun: Attempt | None) -> AsOf | None:
     """Return the rows as of the newest cut; None if there is none.
 
     Rows that a broken-off repair has written already are taken as they are. The cut that it began
     at may have expired.
     """
-    name, generation, registry = snapshot.featureset, snapshot.generation, world.registry
+    name, generation, registry = snapshot.featureset, snapshot.generation, reads.registry
     attempts = registry.attempts(name, generation)
     if begun:
         cut: Cut | None = Cut(
@@ -205,15 +205,15 @@ def _newest(world: World, snapshot: Snapshot, begun: Attempt | None) -> AsOf | N
     if cut is None or cut.epoch == GENESIS:
         return None
     return AsOf(
-        tiles=world.tiles,
+        tiles=reads.tiles,
         table=snapshot.table,
         known_attempts=partial(registry.attempts, name, generation),
         attempts=attempts,
         line=line,
         cut=cut,
-        clock=world.clock,
+        clock=reads.clock,
         undo_until_ms=dirty_since_ms(cut, attempts)
-        + age_limit_ms(world.settings.store.undo_ttl_ms),
+        + age_limit_ms(reads.settings.store.undo_ttl_ms),
     )
 
 
@@ -229,11 +229,11 @@ def _tiles(fact: Fact) -> dict[TileKey, bytes]:
     return tiles
 
 
-def _strangers(world: World, snapshot: Snapshot, seen: set[str], slices: int) -> Iterator[str]:
+def _strangers(reads: Reads, snapshot: Snapshot, seen: set[str], slices: int) -> Iterator[str]:
     """Yield the store's entities of the same slices that were not recomputed."""
     unseen = (
         entity
-        for entity in world.tiles.entities(snapshot.table)
+        for entity in reads.tiles.entities(snapshot.table)
         if entity not in seen and zlib.crc32(entity.encode()) % SLICES < slices
     )
     return islice(unseen, STRANGERS_MAX)

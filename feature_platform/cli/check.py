@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from feature_platform.checks.result import Checked, CheckResult
     from feature_platform.checks.run import Ask
     from feature_platform.checks.scope import Span
+    from feature_platform.engines.reads import Reads
     from feature_platform.engines.world import World
 
 STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
@@ -93,7 +94,7 @@ def check(
         raise SystemExit(EXIT_FAILED)
 
 
-def _checked(world: "World", name: str, ask_for: "Ask") -> "Checked":
+def _checked(reads: "Reads", name: str, ask_for: "Ask") -> "Checked":
     from feature_platform.checks.last import check_and_note
 
     with console.status(f"{name}: starting Spark") as status:
@@ -101,7 +102,7 @@ def _checked(world: "World", name: str, ask_for: "Ask") -> "Checked":
         def report(text: str) -> None:
             status.update(f"{name}: {text}")
 
-        return check_and_note(world, name, ask_for, report)
+        return check_and_note(reads, name, ask_for, report)
 
 
 def _repair(world: "World", name: str, found: "Checked", walked: Walked, *, yes: bool) -> bool:

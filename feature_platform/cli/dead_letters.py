@@ -15,6 +15,7 @@ from feature_platform.words import counted, verb
 if TYPE_CHECKING:
     from feature_platform.broker.letters import DeadLetter, Place
     from feature_platform.deploy.letters import Selection, Sent
+    from feature_platform.engines.reads import Reads
     from feature_platform.engines.world import World
     from feature_platform.plan.snapshot import Snapshot
 
@@ -71,12 +72,12 @@ def dead_letters(  # noqa: PLR0913 (the options of a command)
             _list(deployed, counts, topic.newest(featureset, reason, limit), as_json=as_json)
 
 
-def _deployed(world: "World", featureset: str) -> "Snapshot":
+def _deployed(reads: "Reads", featureset: str) -> "Snapshot":
     from feature_platform.definition.names import unknown
 
-    found = world.registry.snapshot(featureset)
+    found = reads.registry.snapshot(featureset)
     if found is None:
-        names = [known.featureset for known in world.registry.snapshots()]
+        names = [known.featureset for known in reads.registry.snapshots()]
         raise UnknownFeatureError(unknown("feature set", featureset, names))
     return found
 
@@ -127,11 +128,11 @@ def _list(
         message(f"to show one in full: fp dead-letters {deployed.featureset} --show {place}")
 
 
-def _show(world: "World", deployed: "Snapshot", place: "Place", *, as_json: bool) -> None:
+def _show(reads: "Reads", deployed: "Snapshot", place: "Place", *, as_json: bool) -> None:
     """Print an event as it was sent, from its topic, or from its letter if it is gone there."""
     from feature_platform.deploy.letters import letter_topic
 
-    topic = letter_topic(world, deployed)
+    topic = letter_topic(reads, deployed)
     letter = topic.letter(deployed.featureset, place)
     original = topic.original(place)
     if letter is None and original is None:

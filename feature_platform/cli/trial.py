@@ -16,7 +16,7 @@ from feature_platform.words import counted
 if TYPE_CHECKING:
     from feature_platform.definition.model import FeatureSet
     from feature_platform.deploy.trial import Trial
-    from feature_platform.engines.world import World
+    from feature_platform.engines.reads import Reads
 
 MINUTES_MAX = 10_080
 ENTITIES_MAX = 100
@@ -108,18 +108,18 @@ def _quiet(facts: Mapping[str, Any], minutes: float, sample: str) -> str:
 
 
 def _follow(
-    world: "World", running: "Trial", name: str, keys: Sequence[str], live_s: float
+    reads: "Reads", running: "Trial", name: str, keys: Sequence[str], live_s: float
 ) -> list[dict[str, Any]]:
     """Wait until the past is counted, watch the present, and return the last look at it."""
     from feature_platform.cli.trial_view import look, table_of
     from feature_platform.deploy.wait import wait_for
 
-    deployed = world.registry.snapshot(name)
+    deployed = reads.registry.snapshot(name)
     if deployed and deployed.entity != running.snapshot.entity:
         message(f"the entity of the deployed {name} is {deployed.entity}: nothing to compare with")
         deployed = None
     with console.status("counting past events"):
-        wait_for(world, running.snapshot, timeout_s=CATCH_UP_S)
+        wait_for(reads, running.snapshot, timeout_s=CATCH_UP_S)
     end_s = time.monotonic() + live_s
     try:
         live = (
@@ -131,21 +131,21 @@ def _follow(
         with Live(console=console, auto_refresh=False, transient=True) as screen:
             while (left_s := end_s - time.monotonic()) > 0:
                 if console.is_terminal:
-                    found = look(world, running, deployed, keys, ENTITIES_SHOWN)
+                    found = look(reads, running, deployed, keys, ENTITIES_SHOWN)
                     screen.update(table_of(found), refresh=True)
                 time.sleep(min(REFRESH_S, left_s))
     except KeyboardInterrupt:
         message("stopped early")
-    return look(world, running, deployed, keys, ENTITIES_SHOWN)
+    return look(reads, running, deployed, keys, ENTITIES_SHOWN)
 
 
 def _facts(
-    world: "World", running: "Trial", name: str, sample: str, found: list[dict[str, Any]]
+    reads: "Reads", running: "Trial", name: str, sample: str, found: list[dict[str, Any]]
 ) -> dict[str, Any]:
     from feature_platform.cli.trial_view import count
     from feature_platform.clock import to_iso
 
-    snapshot, topics = running.snapshot, world.topics
+    snapshot, topics = running.snapshot, reads.topics
     letters = topics.end_offsets(snapshot.job["dead_letter_topic"])
     ends = topics.end_offsets(snapshot.topic)
     begins = topics.offsets_at(snapshot.topic, running.from_ms)

@@ -19,7 +19,7 @@ from feature_platform.words import counted, names_of, verb
 
 if TYPE_CHECKING:
     from feature_platform.deploy.trial import Trial
-    from feature_platform.engines.world import World
+    from feature_platform.engines.reads import Reads
     from feature_platform.plan.snapshot import Snapshot
 
 TILES_SHOWN_MAX = 8
@@ -35,7 +35,7 @@ YOUNG = "started counting later in the deployed version"
 
 
 def look(
-    world: "World",
+    reads: "Reads",
     trial: "Trial",
     deployed: "Snapshot | None",
     keys: Sequence[str],
@@ -44,16 +44,16 @@ def look(
     """Return for some entities what the trial and the deployed feature set say, as of one instant.
 
     Args:
-        world: Where both are.
+        reads: Where both are.
         trial: The trial.
         deployed: What is deployed; None if nothing is, or if it is about another entity.
         keys: The entities; without any, some that the trial has met.
         most: How many of those.
     """
-    now_ms = world.clock.now_ms()
-    keys = list(keys) or world.tiles.some_entities(trial.snapshot.table, most)
-    new = _answers(world, trial.snapshot, keys, now_ms)
-    old = _answers(world, deployed, keys, now_ms) if deployed else {}
+    now_ms = reads.clock.now_ms()
+    keys = list(keys) or reads.tiles.some_entities(trial.snapshot.table, most)
+    new = _answers(reads, trial.snapshot, keys, now_ms)
+    old = _answers(reads, deployed, keys, now_ms) if deployed else {}
     reasons = _reasons(trial, deployed, now_ms)
     found = []
     for key in keys:
@@ -68,7 +68,7 @@ def look(
             | ({"why": reasons[name]} if reasons[name] else {})
             for name in names
         }
-        tiles = _tiles(world, trial.snapshot, deployed, key)
+        tiles = _tiles(reads, trial.snapshot, deployed, key)
         status = {"trial": mine["status"], "deployed": theirs["status"]}
         found.append({"entity": key, "status": status, "values": values, "tiles": tiles})
     return found
@@ -165,13 +165,13 @@ def summary(counts: Mapping[str, Any]) -> list[str]:
 
 
 def _answers(
-    world: "World", snapshot: "Snapshot", keys: Sequence[str], now_ms: int
+    reads: "Reads", snapshot: "Snapshot", keys: Sequence[str], now_ms: int
 ) -> dict[str, dict[str, Any]]:
     clock = ManualClock(now_ms)
     registry = MemoryRegistry(clock)
     name = snapshot.featureset.partition(".")[0]  # a dot would part a served name
     registry.save(replace(snapshot, featureset=name))
-    client = FeatureClient(world.tiles, registry, clock=clock)
+    client = FeatureClient(reads.tiles, registry, clock=clock)
     answers = client.prepare(featureset=name).get(keys).to_dicts()
     return {answer["entity"]: answer for answer in answers}
 
@@ -200,14 +200,14 @@ def _reasons(trial: "Trial", deployed: "Snapshot | None", now_ms: int) -> dict[s
 
 
 def _tiles(
-    world: "World", trial: "Snapshot", deployed: "Snapshot | None", key: str
+    reads: "Reads", trial: "Snapshot", deployed: "Snapshot | None", key: str
 ) -> list[dict[str, Any]]:
     """Return the trial's tiles, each beside the deployed one of the same level and start."""
     theirs: dict[tuple[str, str], Any] = {}
     if deployed:
-        rows = describe_rows(deployed, world.tiles.read_entity(deployed.table, key))
+        rows = describe_rows(deployed, reads.tiles.read_entity(deployed.table, key))
         theirs = {(tile["level"], tile["start"]): tile["values"] for tile in rows}
-    mine = describe_rows(trial, world.tiles.read_entity(trial.table, key))
+    mine = describe_rows(trial, reads.tiles.read_entity(trial.table, key))
     return [
         {
             "level": tile["level"],

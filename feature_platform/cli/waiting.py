@@ -12,7 +12,7 @@ from feature_platform.cli.output import EXIT_FAILED, complain, console, message,
 from feature_platform.words import counted, names_of
 
 if TYPE_CHECKING:
-    from feature_platform.engines.world import World
+    from feature_platform.engines.reads import Reads
     from feature_platform.registry.base import Cut
 
 
@@ -45,7 +45,7 @@ def wait(
 
 
 def _wait_for_each(
-    world: "World",
+    reads: "Reads",
     names: Sequence[str],
     timeout: float,
     facts: list[dict[str, Any]],
@@ -62,7 +62,7 @@ def _wait_for_each(
         try:
             with console.status(f"waiting for {name}"):
                 left = timeout if len(names) == 1 else max(0.0, deadline - time.monotonic())
-                cut = wait_for(world, name, timeout_s=left)
+                cut = wait_for(reads, name, timeout_s=left)
         except (CallerError, JobFailedError) as error:
             if len(names) == 1:
                 raise
@@ -90,8 +90,8 @@ def _fact(name: str, cut: "Cut") -> dict[str, Any]:
     }
 
 
-def _running(world: "World") -> list[str]:
-    found = [item.featureset for item in world.registry.snapshots() if item.state == "running"]
+def _running(reads: "Reads") -> list[str]:
+    found = [item.featureset for item in reads.registry.snapshots() if item.state == "running"]
     if not found:
         message("no feature set is deployed and running; nothing to wait for")
     return found

@@ -17,6 +17,7 @@ from feature_platform.deploy.generation import (
     next_generation,
 )
 from feature_platform.deploy.walk import Report, silent
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
 from feature_platform.plan.compare import Kind
@@ -45,7 +46,7 @@ class Asked:
 
 
 def make_plans(
-    world: World,
+    reads: Reads,
     project: Project,
     names: Iterable[str] = (),
     *,
@@ -56,7 +57,7 @@ def make_plans(
     """Plan feature sets; changes nothing.
 
     Args:
-        world: Asked what is deployed and what runs.
+        reads: Asked what is deployed and what runs.
         project: The wanted definitions.
         names: The feature sets; without any, all that are defined or deployed.
         reset: Features or stored columns of these feature sets that are to count from now on.
@@ -70,12 +71,12 @@ def make_plans(
         DefinitionError: A feature set that was named does not load.
         WorldError: A server did not answer.
     """
-    deployed = {snapshot.featureset: snapshot for snapshot in world.registry.snapshots()}
+    deployed = {snapshot.featureset: snapshot for snapshot in reads.registry.snapshots()}
     wanted = list(names) or sorted(project.featuresets.keys() | _removable(project, deployed))
     asked = Asked(
         reset=tuple(reset), start_empty=start_empty, accept_differences=accept_differences
     )
-    return [_plan(world, project, name, deployed.get(name), asked) for name in wanted]
+    return [_plan(reads, project, name, deployed.get(name), asked) for name in wanted]
 
 
 def apply(world: World, plans: Iterable[Plan], report: Report = silent) -> list[Outcome]:
@@ -105,7 +106,7 @@ def _outcome(world: World, item: Plan, report: Report) -> Outcome:
 
 
 def _plan(
-    world: World, project: Project, name: str, deployed: Snapshot | None, asked: Asked
+    reads: Reads, project: Project, name: str, deployed: Snapshot | None, asked: Asked
 ) -> Plan:
     wanted = project.featuresets.get(name)
     if wanted is not None:
@@ -118,9 +119,9 @@ def _plan(
             start_empty=asked.start_empty,
             accept_differences=asked.accept_differences,
         )
-        facts = _facts(world, wanted, deployed)
+        facts = _facts(reads, wanted, deployed)
         made = make(facts)
-        if may_be_begun(world, made):
+        if may_be_begun(reads, made):
             return made
         return make(replace(facts, next_generation=facts.next_generation + 1))
     if project.problems:
@@ -130,19 +131,19 @@ def _plan(
     raise UnknownFeatureError(_unknown(name, project))
 
 
-def _facts(world: World, wanted: FeatureSet, deployed: Snapshot | None) -> Facts:
+def _facts(reads: Reads, wanted: FeatureSet, deployed: Snapshot | None) -> Facts:
     runs = True
     if deployed and deployed.state == "running":
-        job = world.cluster.job(deployed.job_id)
+        job = reads.cluster.job(deployed.job_id)
         runs = job is not None and job.lives
-    known = world.registry.generations(wanted.name)
+    known = reads.registry.generations(wanted.name)
     return Facts(
-        ids=world.registry.feature_ids(wanted.name),
-        next_generation=next_generation(world, wanted.name, deployed),
+        ids=reads.registry.feature_ids(wanted.name),
+        next_generation=next_generation(reads, wanted.name, deployed),
         job_runs=runs,
         abandoned=abandoned(deployed, known),
         lingering=bool(deployed and lingering(deployed, known)),
-        downtime_ms=measured_downtime_ms(world.registry, deployed) if deployed else None,
+        downtime_ms=measured_downtime_ms(reads.registry, deployed) if deployed else None,
     )
 
 

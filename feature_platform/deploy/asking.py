@@ -6,7 +6,7 @@ that it touches after it. One every few seconds took a third of its speed from a
 
 import time
 
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.registry.base import Epoch
 
@@ -62,15 +62,15 @@ class Pace:
 class Requests:
     """Asks one job at that pace."""
 
-    def __init__(self, world: World, job_id: str) -> None:
+    def __init__(self, reads: Reads, job_id: str) -> None:
         """Begin to wait."""
-        self._world, self._job_id, self._pace = world, job_id, Pace()
+        self._reads, self._job_id, self._pace = reads, job_id, Pace()
 
     def look(self, place: Epoch | None, left: int) -> None:
         """Ask if it is time; a checkpoint under way, or a restarting job, is waited for."""
         if not self._pace.is_due(time.monotonic(), place, left):
             return
         try:
-            self._world.cluster.trigger_checkpoint(self._job_id)
+            self._reads.cluster.trigger_checkpoint(self._job_id)
         except JobFailedError:
             return

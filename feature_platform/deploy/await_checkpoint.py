@@ -2,7 +2,7 @@
 
 import time
 
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError, RestoreFailedError
 
 TIMEOUT_S = 300.0
@@ -10,7 +10,7 @@ RESTARTS_MAX = 3
 """Flink would restart it for ever; a new job that failed so often is not going to run."""
 
 
-def await_checkpoint(world: World, job_id: str, *, timeout_s: float = TIMEOUT_S) -> None:
+def await_checkpoint(reads: Reads, job_id: str, *, timeout_s: float = TIMEOUT_S) -> None:
     """Return when a job has completed a checkpoint; asks for one as soon as the job takes it.
 
     Raises:
@@ -21,32 +21,32 @@ def await_checkpoint(world: World, job_id: str, *, timeout_s: float = TIMEOUT_S)
     deadline = time.monotonic() + timeout_s
     asked = False
     while time.monotonic() < deadline:
-        if world.cluster.last_checkpoint(job_id):
+        if reads.cluster.last_checkpoint(job_id):
             return
-        job = world.cluster.job(job_id)
-        restarts = world.cluster.restarts(job_id)
+        job = reads.cluster.job(job_id)
+        restarts = reads.cluster.restarts(job_id)
         lives = job is not None and job.lives
-        if (restarts or not lives) and world.cluster.failed_to_restore(job_id):
-            raise RestoreFailedError(_failure(world, job_id, "cannot restore its checkpoint"))
+        if (restarts or not lives) and reads.cluster.failed_to_restore(job_id):
+            raise RestoreFailedError(_failure(reads, job_id, "cannot restore its checkpoint"))
         if job is None or not lives:
             state = job.state if job else "unknown to Flink"
-            raise JobFailedError(_failure(world, job_id, f"is {state}"))
+            raise JobFailedError(_failure(reads, job_id, f"is {state}"))
         if restarts >= RESTARTS_MAX:
-            raise JobFailedError(_failure(world, job_id, f"failed {RESTARTS_MAX} times"))
-        asked = asked or (job.state == "RUNNING" and _ask(world, job_id))
-        time.sleep(world.poll_s)
-    raise JobFailedError(_failure(world, job_id, f"made no checkpoint within {timeout_s:.0f} s"))
+            raise JobFailedError(_failure(reads, job_id, f"failed {RESTARTS_MAX} times"))
+        asked = asked or (job.state == "RUNNING" and _ask(reads, job_id))
+        time.sleep(reads.poll_s)
+    raise JobFailedError(_failure(reads, job_id, f"made no checkpoint within {timeout_s:.0f} s"))
 
 
-def _ask(world: World, job_id: str) -> bool:
+def _ask(reads: Reads, job_id: str) -> bool:
     """Ask for a checkpoint; False if the job takes none yet because not all its tasks run."""
     try:
-        world.cluster.trigger_checkpoint(job_id)
+        reads.cluster.trigger_checkpoint(job_id)
     except JobFailedError:
         return False
     return True
 
 
-def _failure(world: World, job_id: str, what: str) -> str:
-    cause = world.cluster.root_exception(job_id)
+def _failure(reads: Reads, job_id: str, what: str) -> str:
+    cause = reads.cluster.root_exception(job_id)
     return f"the new job {job_id} {what}: {cause or 'Flink names no cause; see its page'}"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from feature_platform.deploy.asking import Requests
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.lineage.attempts import last_unclean_end_ms, left_to_recover, newest
 from feature_platform.plan.snapshot import Snapshot
@@ -17,11 +17,11 @@ TIMEOUT_S = 3600.0
 REPORT_EVERY_S = 10.0
 
 
-def await_recovered(world: World, running: Snapshot, report: Callable[[str], None]) -> None:
+def await_recovered(reads: Reads, running: Snapshot, report: Callable[[str], None]) -> None:
     """Return when the running job has counted again all that any attempt before it has counted.
 
     Args:
-        world: Asked for attempts and cuts; the job is asked for checkpoints.
+        reads: Asked for attempts and cuts; the job is asked for checkpoints.
         running: What is deployed; its job lives.
         report: Told what is waited for, now and then.
 
@@ -30,22 +30,22 @@ def await_recovered(world: World, running: Snapshot, report: Callable[[str], Non
         WorldError: A server did not answer.
     """
     name, generation = running.featureset, running.generation
-    requests = Requests(world, running.job_id)
+    requests = Requests(reads, running.job_id)
 
     def left() -> str:
-        last = newest(world.registry.attempts(name, generation))
-        cut = world.registry.last_cut(name, generation)
+        last = newest(reads.registry.attempts(name, generation))
+        cut = reads.registry.last_cut(name, generation)
         events = left_to_recover(last, [cut] if cut else []) if last else 0
         if not events:
             return ""
-        _check_job(world, running)
+        _check_job(reads, running)
         requests.look(cut.epoch if cut else None, events)
         return f"{events} events that were read before the last failure are to be counted again"
 
-    _await(world, name, left, report)
+    _await(reads, name, left, report)
 
 
-def await_grace(world: World, deployed: Snapshot, report: Callable[[str], None]) -> None:
+def await_grace(reads: Reads, deployed: Snapshot, report: Callable[[str], None]) -> None:
     """Return when no task of a job that ended uncleanly can be writing any more.
 
     Raises:
@@ -54,16 +54,16 @@ def await_grace(world: World, deployed: Snapshot, report: Callable[[str], None])
     name, generation = deployed.featureset, deployed.generation
 
     def left() -> str:
-        ended_ms = last_unclean_end_ms(world.registry.attempts(name, generation))
-        over_ms = ended_ms + world.settings.store.zombie_grace_ms
-        left_ms = over_ms - world.clock.now_ms() if ended_ms else 0
+        ended_ms = last_unclean_end_ms(reads.registry.attempts(name, generation))
+        over_ms = ended_ms + reads.settings.store.zombie_grace_ms
+        left_ms = over_ms - reads.clock.now_ms() if ended_ms else 0
         return f"{left_ms / 1000:.0f} s until no failed task can be writing" if left_ms > 0 else ""
 
-    _await(world, name, left, report)
+    _await(reads, name, left, report)
 
 
 def _await(
-    world: World,
+    reads: Reads,
     name: str,
     left: Callable[[], str],
     report: Callable[[str], None],
@@ -81,11 +81,11 @@ def _await(
         if now_s - reported_s > REPORT_EVERY_S:
             reported_s = now_s
             report(f"waiting: {words}")
-        time.sleep(world.poll_s)
+        time.sleep(reads.poll_s)
 
 
-def _check_job(world: World, running: Snapshot) -> None:
-    job = world.cluster.job(running.job_id)
+def _check_job(reads: Reads, running: Snapshot) -> None:
+    job = reads.cluster.job(running.job_id)
     if job is None or not job.lives:
         state = job.state if job else "unknown to Flink"
         msg = (

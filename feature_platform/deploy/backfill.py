@@ -10,6 +10,7 @@ from typing import Any
 from feature_platform.deploy.topic import check_topic
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.engines.job_spec import StartFields, job_spec
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.event_log.dates import reading
 from feature_platform.lineage.attempts import newest_cut
@@ -59,30 +60,30 @@ def backfill(
     registry.record_cut(name, generation, cut)
 
 
-def _until(world: World, target: Snapshot) -> Positions:
+def _until(reads: Reads, target: Snapshot) -> Positions:
     """Return P: the newest cut of what is deployed that holds, so that both can be compared there.
 
     Without one, or where the topic is another, the topic's ends.
     """
-    deployed = world.registry.snapshot(target.featureset)
+    deployed = reads.registry.snapshot(target.featureset)
     if deployed and deployed.topic == target.topic:
         name, generation = deployed.featureset, deployed.generation
-        attempts = world.registry.attempts(name, generation)
-        cut = newest_cut(world.registry.cuts(name, generation), attempts)
+        attempts = reads.registry.attempts(name, generation)
+        cut = newest_cut(reads.registry.cuts(name, generation), attempts)
         if cut and cut.epoch != GENESIS:
-            check_topic(world, deployed)
+            check_topic(reads, deployed)
             return cut.positions
-    return world.topics.end_offsets(target.topic)
+    return reads.topics.end_offsets(target.topic)
 
 
-def _read_by(world: World, target: Snapshot) -> Mapping[str, Any] | None:
+def _read_by(reads: Reads, target: Snapshot) -> Mapping[str, Any] | None:
     """Return the source by which the deployed rows' events were read.
 
     None if no row is of this topic, or if the target reads all these events for certain. A column
     that it reads and the deployed version does not may refuse some; of another entity there is
     nothing that could be missing for that reason.
     """
-    deployed = world.registry.snapshot(target.featureset)
+    deployed = reads.registry.snapshot(target.featureset)
     if not deployed or deployed.topic != target.topic or "source" not in deployed.job:
         return None
     old, new = deployed.job["source"], target.job["source"]

@@ -3,6 +3,7 @@
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.trial import clear_trial
 from feature_platform.deploy.walk import Report, silent
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import UnknownFeatureError
 from feature_platform.plan.planner import Plan, plan_delete, plan_stop
@@ -22,13 +23,13 @@ def stop(world: World, name: str, report: Report = silent) -> Snapshot:
     return deployed_snapshot(world, name)
 
 
-def make_delete_plan(world: World, name: str) -> Plan:
+def make_delete_plan(reads: Reads, name: str) -> Plan:
     """Plan to remove a feature set, so that a person can be shown what goes.
 
     Raises:
         UnknownFeatureError: It is not deployed.
     """
-    return plan_delete(deployed_snapshot(world, name))
+    return plan_delete(deployed_snapshot(reads, name))
 
 
 def delete(world: World, name: str, report: Report = silent) -> None:
@@ -45,15 +46,15 @@ def delete(world: World, name: str, report: Report = silent) -> None:
     clear_trial(world, name, report)
 
 
-def deployed_snapshot(world: World, name: str) -> Snapshot:
+def deployed_snapshot(reads: Reads, name: str) -> Snapshot:
     """Return what is deployed of a feature set.
 
     Raises:
         UnknownFeatureError: Nothing is.
     """
-    deployed = world.registry.snapshot(name)
+    deployed = reads.registry.snapshot(name)
     if deployed is None:
-        known = ", ".join(item.featureset for item in world.registry.snapshots()) or "nothing"
+        known = ", ".join(item.featureset for item in reads.registry.snapshots()) or "nothing"
         msg = (
             f"feature set {name!r} is not deployed; deployed: {known}; "
             f"to deploy it: fp apply {name}"

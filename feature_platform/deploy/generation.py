@@ -11,6 +11,7 @@ from dataclasses import replace
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.start import stopped_at
 from feature_platform.deploy.walk import BACKFILL, Progress, Report, digest, silent
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import WorldError
 from feature_platform.plan.planner import Plan
@@ -27,7 +28,7 @@ NOBODY = "replaced"
 """Owns a generation that no job may write any more."""
 
 
-def replaced(world: World, deployed: Snapshot) -> Snapshot | None:
+def replaced(reads: Reads, deployed: Snapshot) -> Snapshot | None:
     """Return what was deployed as the generation before; None once its table may go.
 
     It is stopped, unless the change that replaced it was broken off before its end.
@@ -35,8 +36,8 @@ def replaced(world: World, deployed: Snapshot) -> Snapshot | None:
     before = deployed.replaced
     kept = [
         item
-        for item in _replaced(world, before)
-        if item.drop_after_ms == 0 or item.drop_after_ms > world.clock.now_ms()
+        for item in _replaced(reads, before)
+        if item.drop_after_ms == 0 or item.drop_after_ms > reads.clock.now_ms()
     ]
     return before if kept else None
 
@@ -62,39 +63,39 @@ def abandoned(deployed: Snapshot | None, known: Sequence[Generation]) -> tuple[i
     )
 
 
-def next_generation(world: World, name: str, deployed: Snapshot | None) -> int:
+def next_generation(reads: Reads, name: str, deployed: Snapshot | None) -> int:
     """Return the number of the next generation; one is used again only if nobody wrote it.
 
     A generation that was begun and not deployed is begun again if no job has claimed it, or if
     that job still runs and may be adopted. Any other number is never used again: a late write of
     the earlier job would be taken for one of the new. See `may_be_begun`, too.
     """
-    known = world.registry.generations(name)
+    known = reads.registry.generations(name)
     begun = abandoned(deployed, known)
-    if begun and begun[-1] == known[-1].generation and _is_fit(world, name, begun[-1]):
+    if begun and begun[-1] == known[-1].generation and _is_fit(reads, name, begun[-1]):
         return begun[-1]
     return known[-1].generation + 1 if known else 1
 
 
-def may_be_begun(world: World, plan: Plan) -> bool:
+def may_be_begun(reads: Reads, plan: Plan) -> bool:
     """Tell whether what has written a plan's new generation so far was a backfill for the same."""
     target = plan.target
     if target is None or plan.change.kind not in ("new", "rebuild"):
         return True
     name, generation = target.featureset, target.generation
-    if not world.registry.attempts(name, generation) or _lives(world, name, generation):
+    if not reads.registry.attempts(name, generation) or _lives(reads, name, generation):
         return True
-    begun = Progress.of(world, name)
+    begun = Progress.of(reads, name)
     return begun is not None and begun.digest == digest(target)
 
 
-def _is_fit(world: World, name: str, generation: int) -> bool:
-    attempts = world.registry.attempts(name, generation)
-    return _lives(world, name, generation) or all(item.kind == BACKFILL for item in attempts)
+def _is_fit(reads: Reads, name: str, generation: int) -> bool:
+    attempts = reads.registry.attempts(name, generation)
+    return _lives(reads, name, generation) or all(item.kind == BACKFILL for item in attempts)
 
 
-def _lives(world: World, name: str, generation: int) -> bool:
-    owner = world.cluster.job(world.registry.owner(name, generation))
+def _lives(reads: Reads, name: str, generation: int) -> bool:
+    owner = reads.cluster.job(reads.registry.owner(name, generation))
     return owner is not None and owner.lives
 
 
@@ -190,14 +191,14 @@ def _not_dropped(error: WorldError) -> str:
     return f"tables whose grace time is over were not dropped: {error}"
 
 
-def _expired(world: World, name: str) -> list[Generation]:
-    now_ms = world.clock.now_ms()
-    known = world.registry.generations(name)
+def _expired(reads: Reads, name: str) -> list[Generation]:
+    now_ms = reads.clock.now_ms()
+    known = reads.registry.generations(name)
     return [item for item in known if 0 < item.drop_after_ms <= now_ms]
 
 
-def _replaced(world: World, before: Snapshot | None) -> list[Generation]:
+def _replaced(reads: Reads, before: Snapshot | None) -> list[Generation]:
     if before is None:
         return []
-    known = world.registry.generations(before.featureset)
+    known = reads.registry.generations(before.featureset)
     return [item for item in known if item.generation == before.generation]

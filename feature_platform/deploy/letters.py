@@ -18,7 +18,7 @@ from feature_platform.broker.letters import (
     Replays,
 )
 from feature_platform.deploy.topic import check_topic
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.lineage.attempts import line_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.history import History, holds
@@ -37,11 +37,11 @@ class Judge:
     """The history of each one's newest attempt."""
 
     @classmethod
-    def of(cls, world: World, topic: str) -> "Judge":
+    def of(cls, reads: Reads, topic: str) -> "Judge":
         """Ask the registry."""
-        readers = [found for found in world.registry.snapshots() if found.topic == topic]
+        readers = [found for found in reads.registry.snapshots() if found.topic == topic]
         lines = {
-            found.featureset: line_of(world.registry.attempts(found.featureset, found.generation))
+            found.featureset: line_of(reads.registry.attempts(found.featureset, found.generation))
             for found in readers
         }
         return cls(
@@ -138,13 +138,13 @@ class Sent:
         return {part: (min(offsets), max(offsets)) for part, offsets in sorted(new.items())}
 
 
-def letter_topic(world: World, deployed: Snapshot) -> LetterTopic:
+def letter_topic(reads: Reads, deployed: Snapshot) -> LetterTopic:
     """Return the topic of a feature set's letters."""
-    return LetterTopic(world.settings.kafka, deployed.topic, deployed.job["dead_letter_topic"])
+    return LetterTopic(reads.settings.kafka, deployed.topic, deployed.job["dead_letter_topic"])
 
 
 def send_again(
-    world: World, deployed: Snapshot, topic: LetterTopic, chosen: Sequence[Place]
+    reads: Reads, deployed: Snapshot, topic: LetterTopic, chosen: Sequence[Place]
 ) -> Sent:
     """Send events again, some at a time; run again after a crash, none is sent twice.
 
@@ -152,7 +152,7 @@ def send_again(
         PlanRefusedError: The topic is another than the one that was read.
         BrokerUnavailableError: The broker does not answer.
     """
-    check_topic(world, deployed)
+    check_topic(reads, deployed)
     sent = Sent()
     for batch in _batches(_originals(topic, deployed.featureset, set(chosen), sent.gone)):
         sent.places |= topic.send_again(batch)

@@ -12,7 +12,7 @@ from itertools import islice
 from feature_platform.clock import to_iso
 from feature_platform.deploy.start import age_limit_ms
 from feature_platform.deploy.walk import BACKFILL, Report
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.lineage.as_of import Told, tiles_as_of
 from feature_platform.lineage.attempts import dirty_since_ms
@@ -81,16 +81,16 @@ class _Side:
     """After this, undo rows that say what rows were at the cut may have expired."""
 
     @classmethod
-    def of(cls, world: World, snapshot: Snapshot, cut: Cut) -> "_Side":
+    def of(cls, reads: Reads, snapshot: Snapshot, cut: Cut) -> "_Side":
         """Work it out once for all entities."""
-        attempts = world.registry.attempts(snapshot.featureset, snapshot.generation)
+        attempts = reads.registry.attempts(snapshot.featureset, snapshot.generation)
         return cls(
             snapshot=snapshot,
             expected=Expected.of(snapshot),
             attempts=attempts,
             line=history(attempts, *cut.epoch),
             undo_until_ms=dirty_since_ms(cut, attempts)
-            + age_limit_ms(world.settings.store.undo_ttl_ms),
+            + age_limit_ms(reads.settings.store.undo_ttl_ms),
         )
 
     def whole(self, key: TileKey, now_ms: int) -> set[str]:
@@ -122,12 +122,12 @@ def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
 
 
 def check_parity(
-    world: World, old: Snapshot, new: Snapshot, report: Report, *, accept_differences: bool
+    reads: Reads, old: Snapshot, new: Snapshot, report: Report, *, accept_differences: bool
 ) -> None:
     """Return if a backfilled generation agrees with the one before, as far as that can be told.
 
     Args:
-        world: Whose rows.
+        reads: Whose rows.
         old: What is deployed.
         new: What is going to be.
         report: Told what was compared, or why nothing could be.
@@ -143,13 +143,13 @@ def check_parity(
     if not columns:
         report("no feature means the same in both: nothing to compare")
         return
-    attempts = world.registry.attempts(new.featureset, new.generation)
+    attempts = reads.registry.attempts(new.featureset, new.generation)
     filled = next(item for item in attempts if item.kind == BACKFILL)
-    before = _before(world, old, filled)
-    if before is None and world.clock.now_ms() - filled.claimed_ms <= CUT_TTL_S * 1000:
+    before = _before(reads, old, filled)
+    if before is None and reads.clock.now_ms() - filled.claimed_ms <= CUT_TTL_S * 1000:
         report("the generation before has no cut where the backfill ended: nothing to compare")
         return
-    found = compare_generations(world, old, new, columns, before, filled) if before else None
+    found = compare_generations(reads, old, new, columns, before, filled) if before else None
     if found and found.agrees:
         same = verb(found.tiles, "is", "are")
         said = f"{found.compared} {same} the same in both{found.not_all}"
@@ -162,7 +162,7 @@ def check_parity(
 
 
 def compare_generations(
-    world: World,
+    reads: Reads,
     old: Snapshot,
     new: Snapshot,
     columns: Sequence[LayoutColumn],
@@ -172,7 +172,7 @@ def compare_generations(
     """Compare some entities' tiles as of the backfill.
 
     Args:
-        world: Whose rows.
+        reads: Whose rows.
         old: What is deployed.
         new: What is going to be.
         columns: What to compare, of the new layout.
@@ -183,18 +183,18 @@ def compare_generations(
         CorruptRowError: A row cannot be read.
         StoreUnavailableError: The store did not answer.
     """
-    end = world.registry.cut(new.featureset, new.generation, filled.attempt, FIRST_LABEL) or Cut(
+    end = reads.registry.cut(new.featureset, new.generation, filled.attempt, FIRST_LABEL) or Cut(
         attempt=filled.attempt,
         label=FIRST_LABEL,
         positions=filled.end_offsets,
         recorded_ms=filled.claimed_ms,
     )
-    sides = (_Side.of(world, old, before), _Side.of(world, new, end))
+    sides = (_Side.of(reads, old, before), _Side.of(reads, new, end))
     entities, left_out, tiles, differences = 0, 0, 0, list[str]()
-    for entity in world.tiles.some_entities(old.table, ENTITIES_MAX):
-        told = [_told(world, side, entity) for side in sides]
+    for entity in reads.tiles.some_entities(old.table, ENTITIES_MAX):
+        told = [_told(reads, side, entity) for side in sides]
         left, right = (_values(side, each, columns) for side, each in zip(sides, told, strict=True))
-        judged = _judged(sides, told, left.keys() | right.keys(), columns, world.clock.now_ms())
+        judged = _judged(sides, told, left.keys() | right.keys(), columns, reads.clock.now_ms())
         is_whole = not any(each.unknown for each in told)
         entities += is_whole or bool(judged)
         left_out += not is_whole
@@ -233,16 +233,16 @@ def _only(names: set[str], held: Held) -> Held:
     return {name: value for name, value in held.items() if name in names}
 
 
-def _before(world: World, old: Snapshot, filled: Attempt) -> Cut | None:
+def _before(reads: Reads, old: Snapshot, filled: Attempt) -> Cut | None:
     """Return the old generation's cut at P, where a backfill ends; None if it has none."""
-    cuts = islice(world.registry.cuts(old.featureset, old.generation), CUTS_MAX)
+    cuts = islice(reads.registry.cuts(old.featureset, old.generation), CUTS_MAX)
     return next((cut for cut in cuts if cut.positions == filled.end_offsets), None)
 
 
-def _told(world: World, side: _Side, entity: str) -> Told:
+def _told(reads: Reads, side: _Side, entity: str) -> Told:
     """Return what can be told of an entity as of a side's cut."""
-    stored = world.tiles.read_entity(side.snapshot.table, entity)
-    undo_gone = world.clock.now_ms() > side.undo_until_ms
+    stored = reads.tiles.read_entity(side.snapshot.table, entity)
+    undo_gone = reads.clock.now_ms() > side.undo_until_ms
     return tiles_as_of(side.attempts, side.line, stored, undo_gone=undo_gone)
 
 

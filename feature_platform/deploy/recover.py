@@ -18,6 +18,7 @@ from feature_platform.deploy.start import (
 from feature_platform.deploy.sweep import Line, check_sweep_age
 from feature_platform.deploy.topic import check_offsets, check_topic
 from feature_platform.deploy.walk import Report, silent
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import (
     JobFailedError,
@@ -77,12 +78,12 @@ def ensure_running(world: World, name: str, report: Report = silent) -> bool:
 
 
 def make_recover_plan(
-    world: World, name: str, start: Start | None = None, *, accept_age: bool = False
+    reads: Reads, name: str, start: Start | None = None, *, accept_age: bool = False
 ) -> Plan:
     """Plan to start a feature set's job again; what makes it impossible is found here.
 
     Args:
-        world: Asked what there is to go on from; nothing is changed.
+        reads: Asked what there is to go on from; nothing is changed.
         name: The feature set.
         start: Where from; None for its newest checkpoint, else the store, if it does not run.
         accept_age: Whether a person has accepted that rows may be wrong.
@@ -93,28 +94,28 @@ def make_recover_plan(
         JobFailedError: There is nothing to go on from.
         WorldError: A server did not answer.
     """
-    deployed = deployed_snapshot(world, name)
-    job = world.cluster.job(deployed.job_id)
+    deployed = deployed_snapshot(reads, name)
+    job = reads.cluster.job(deployed.job_id)
     if start is None and job is not None and job.lives and deployed.state == "running":
         msg = (
             f"{name} runs as job {job.id} ({job.state}); to start it again all the same, say what "
             f"from: fp recover {name} --from checkpoint|savepoint|store"
         )
         raise PlanRefusedError(msg)
-    chosen, reason = (start, "asked for") if start else _choice(world, deployed)
-    if chosen == "store" and _waits_for_sweep(world, deployed):
-        _check_sweepable(world, deployed, accept_age=accept_age)
+    chosen, reason = (start, "asked for") if start else _choice(reads, deployed)
+    if chosen == "store" and _waits_for_sweep(reads, deployed):
+        _check_sweepable(reads, deployed, accept_age=accept_age)
     else:
-        begin(world, deployed, chosen, accept_age=accept_age)
-    downtime_ms = measured_downtime_ms(world.registry, deployed)
+        begin(reads, deployed, chosen, accept_age=accept_age)
+    downtime_ms = measured_downtime_ms(reads.registry, deployed)
     return plan_recover(deployed, chosen, reason, accept_age=accept_age, downtime_ms=downtime_ms)
 
 
-def make_rollback_plan(world: World, name: str, *, accept_age: bool = False) -> Plan:
+def make_rollback_plan(reads: Reads, name: str, *, accept_age: bool = False) -> Plan:
     """Plan to go back to the savepoint before the last upgrade, else to the generation before.
 
     Args:
-        world: Asked what there is to go back to; nothing is changed.
+        reads: Asked what there is to go back to; nothing is changed.
         name: The feature set.
         accept_age: Whether a person has accepted that a sweep that was broken off leaves wrong
             rows, because it is finished too late.
@@ -125,39 +126,39 @@ def make_rollback_plan(world: World, name: str, *, accept_age: bool = False) -> 
             what came after it.
         WorldError: A server did not answer.
     """
-    deployed = deployed_snapshot(world, name)
-    downtime_ms = measured_downtime_ms(world.registry, deployed)
+    deployed = deployed_snapshot(reads, name)
+    downtime_ms = measured_downtime_ms(reads.registry, deployed)
     if deployed.unswept:
-        job = world.cluster.job(deployed.job_id)
+        job = reads.cluster.job(deployed.job_id)
         if deployed.state == "running" and job is not None and job.lives:
             return plan_sweep(deployed, accept_age=accept_age)
-        if deployed.state == "running" and not world.cluster.retained_checkpoint(deployed.job_id):
-            return make_recover_plan(world, name, "store", accept_age=accept_age)
+        if deployed.state == "running" and not reads.cluster.retained_checkpoint(deployed.job_id):
+            return make_recover_plan(reads, name, "store", accept_age=accept_age)
         return plan_restart(deployed, accept_age=accept_age, downtime_ms=downtime_ms)
     previous = Snapshot.from_json(deployed.previous) if deployed.previous else None
-    before = replaced(world, deployed) if previous is None else None
+    before = replaced(reads, deployed) if previous is None else None
     if before:
-        return _return_plan(world, deployed, before)
+        return _return_plan(reads, deployed, before)
     if previous is None or previous.stop is None or epoch_of(previous.stop) == GENESIS:
         msg = (
             f"{name} has no upgrade that could be undone: nothing is known of a version before "
             f"generation {deployed.generation} as it is deployed; to change it: fp apply {name}"
         )
         raise PlanRefusedError(msg)
-    age_ms = world.clock.now_ms() - previous.stop.taken_ms
-    limit_ms = age_limit_ms(world.settings.store.undo_ttl_ms)
+    age_ms = reads.clock.now_ms() - previous.stop.taken_ms
+    limit_ms = age_limit_ms(reads.settings.store.undo_ttl_ms)
     if age_ms > limit_ms:
         msg = (
             f"{name} was upgraded at {to_iso(previous.stop.taken_ms)}: what a rollback needs is "
-            f"kept for {format_duration(world.settings.store.undo_ttl_ms)} only. Write the old "
+            f"kept for {format_duration(reads.settings.store.undo_ttl_ms)} only. Write the old "
             f"definition and fp apply {name}: changed columns count from then on"
         )
         raise PlanRefusedError(msg)
-    _check_way_back(world, previous, "the savepoint before the last upgrade")
+    _check_way_back(reads, previous, "the savepoint before the last upgrade")
     return plan_rollback(deployed, downtime_ms=downtime_ms)
 
 
-def _return_plan(world: World, deployed: Snapshot, before: Snapshot) -> Plan:
+def _return_plan(reads: Reads, deployed: Snapshot, before: Snapshot) -> Plan:
     name = deployed.featureset
     if before.state != "stopped":
         msg = (
@@ -171,47 +172,47 @@ def _return_plan(world: World, deployed: Snapshot, before: Snapshot) -> Plan:
             f"from. Write the old definition and fp apply {name}"
         )
         raise PlanRefusedError(msg)
-    _check_way_back(world, before, f"the last savepoint of generation {before.generation}")
+    _check_way_back(reads, before, f"the last savepoint of generation {before.generation}")
     return plan_return(deployed, before)
 
 
-def _check_way_back(world: World, before: Snapshot, what: str) -> None:
+def _check_way_back(reads: Reads, before: Snapshot, what: str) -> None:
     """Make sure that a savepoint is not void, and that Kafka holds what came after it."""
     name, epoch = before.featureset, epoch_of(before.stop)
-    check_alive(name, world.registry.attempts(name, before.generation), epoch, what)
-    check_topic(world, before)
-    positions = known_positions(world, before)
+    check_alive(name, reads.registry.attempts(name, before.generation), epoch, what)
+    check_topic(reads, before)
+    positions = known_positions(reads, before)
     if positions:
-        check_offsets(name, positions, world.topics.bounds(before.topic))
+        check_offsets(name, positions, reads.topics.bounds(before.topic))
 
 
-def _waits_for_sweep(world: World, deployed: Snapshot) -> bool:
+def _waits_for_sweep(reads: Reads, deployed: Snapshot) -> bool:
     """Tell whether the only cut to go on from is the one that a sweep is still to make."""
     name, generation = deployed.featureset, deployed.generation
-    attempts = world.registry.attempts(name, generation)
-    return deployed.unswept and newest_cut(world.registry.cuts(name, generation), attempts) is None
+    attempts = reads.registry.attempts(name, generation)
+    return deployed.unswept and newest_cut(reads.registry.cuts(name, generation), attempts) is None
 
 
-def _check_sweepable(world: World, deployed: Snapshot, *, accept_age: bool) -> None:
+def _check_sweepable(reads: Reads, deployed: Snapshot, *, accept_age: bool) -> None:
     """Make sure that one can go on from the rows as a sweep will have written them."""
-    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     begun = [item for item in attempts if item.kind == "sweep"]
     if begun and not accept_age:
-        check_sweep_age(world, deployed, Line.of(attempts, begun[-1]))
-    refuse_unfinished_repair(world, deployed)
-    check_topic(world, deployed)
-    bounds = world.topics.bounds(deployed.topic)
-    check_offsets(deployed.featureset, known_positions(world, deployed), bounds)
+        check_sweep_age(reads, deployed, Line.of(attempts, begun[-1]))
+    refuse_unfinished_repair(reads, deployed)
+    check_topic(reads, deployed)
+    bounds = reads.topics.bounds(deployed.topic)
+    check_offsets(deployed.featureset, known_positions(reads, deployed), bounds)
 
 
-def _choice(world: World, deployed: Snapshot) -> tuple[Start, str]:
+def _choice(reads: Reads, deployed: Snapshot) -> tuple[Start, str]:
     """Return what a dead job goes on from if nobody says, and why."""
-    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     if deployed.state != "running" and deployed.savepoint:
         if not deployed.unswept and passed_by(attempts, epoch_of(deployed.stop)):
             return "savepoint", "it is not running, and what came after its savepoint is void"
         return "savepoint", f"it is {deployed.state}"
-    if world.cluster.retained_checkpoint(deployed.job_id):
+    if reads.cluster.retained_checkpoint(deployed.job_id):
         return "checkpoint", "its job does not run"
     return "store", "its job does not run and left no checkpoint"
 

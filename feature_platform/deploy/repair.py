@@ -10,6 +10,7 @@ from feature_platform.deploy.corrections import corrections, unreadable
 from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.deploy.sweep import batches
 from feature_platform.deploy.walk import Report
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.recount_request import Wanted, recount_spec, rows_of
 from feature_platform.engines.world import World
 from feature_platform.errors import (
@@ -122,7 +123,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
 
 
 def _recomputed(
-    world: World, deployed: Snapshot, entities: Sequence[str], until: Mapping[str, int]
+    reads: Reads, deployed: Snapshot, entities: Sequence[str], until: Mapping[str, int]
 ) -> tuple[Expected, dict[str, dict[RowKey, bytes]]]:
     """Return which columns of which tiles are whole, and each entity's recounted rows.
 
@@ -132,25 +133,25 @@ def _recomputed(
     """
     if not entities:
         return Expected.of(deployed), {}  # the end of a repair that had written everything
-    spec = recount_spec(deployed, world.settings)
+    spec = recount_spec(deployed, reads.settings)
     wanted = Wanted(entities=tuple(entities)).to_json()
-    facts = world.recounter.recount(spec, until, wanted)
+    facts = reads.recounter.recount(spec, until, wanted)
     log = next(facts)
     if log["damage"]:
         msg = f"{'; '.join(log['damage'])}: restore the event log from a copy"
         raise EventLogError(msg)
     if log["complete_ms"]:
-        _refuse_unreadable(world, deployed, entities)
+        _refuse_unreadable(reads, deployed, entities)
     rows = {fact["entity"]: rows_of(fact) for fact in facts if fact["event"] == "entity"}
     return Expected.of(deployed, log["complete_ms"]), rows
 
 
-def _refuse_unreadable(world: World, deployed: Snapshot, entities: Sequence[str]) -> None:
+def _refuse_unreadable(reads: Reads, deployed: Snapshot, entities: Sequence[str]) -> None:
     """Make sure that nothing would be lost which the log does not have."""
-    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     line = history(attempts, attempts[-1].attempt) if attempts else {}
     for entity in entities:
-        held = _held(attempts, line, world.tiles.read_entity(deployed.table, entity))
+        held = _held(attempts, line, reads.tiles.read_entity(deployed.table, entity))
         if unreadable(held):
             msg = (
                 f"rows of entity {entity!r} cannot be read, and the event log does not have all "
@@ -160,8 +161,8 @@ def _refuse_unreadable(world: World, deployed: Snapshot, entities: Sequence[str]
             raise EventLogError(msg)
 
 
-def _request(world: World, deployed: Snapshot) -> Attempt:
-    registry, name, generation = world.registry, deployed.featureset, deployed.generation
+def _request(reads: Reads, deployed: Snapshot) -> Attempt:
+    registry, name, generation = reads.registry, deployed.featureset, deployed.generation
     epoch = epoch_of(deployed.stop)
     cut = registry.cut(name, generation, *epoch)
     if cut is None:
@@ -179,7 +180,7 @@ def _request(world: World, deployed: Snapshot) -> Attempt:
         r_attempt=cut.attempt,
         r_label=cut.label,
         end_offsets=cut.positions,
-        claimed_ms=world.clock.now_ms(),
+        claimed_ms=reads.clock.now_ms(),
         dirty_since_ms=dirty_since_ms(cut, registry.attempts(name, generation)),
         clean=bool(deployed.stop and deployed.stop.clean),
     )

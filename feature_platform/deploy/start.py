@@ -11,7 +11,7 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.topic import check_not_truncated, check_offsets, check_topic
 from feature_platform.engines.flink_savepoint import checkpoint_id
 from feature_platform.engines.job_spec import StartFields
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
 from feature_platform.lineage.attempts import (
     behind,
@@ -43,11 +43,11 @@ class Begin:
     """Of a savepoint or checkpoint that Flink restores."""
 
 
-def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = False) -> Begin:
+def begin(reads: Reads, deployed: Snapshot, start: Start, *, accept_age: bool = False) -> Begin:
     """Return what a job of a feature set goes on from.
 
     Args:
-        world: Asked for attempts, cuts and offsets.
+        reads: Asked for attempts, cuts and offsets.
         deployed: What is deployed, or was last.
         start: Where from.
         accept_age: Whether a person has accepted that rows may be wrong.
@@ -59,35 +59,35 @@ def begin(world: World, deployed: Snapshot, start: Start, *, accept_age: bool = 
         PlanRefusedError: It is dead, or too old, or Kafka no longer holds what came after the cut.
         WorldError: A server did not answer.
     """
-    refuse_unfinished_repair(world, deployed)
-    ends = world.topics.end_offsets(deployed.topic)
+    refuse_unfinished_repair(reads, deployed)
+    ends = reads.topics.end_offsets(deployed.topic)
     match start:
         case "earliest":
             return Begin(fields=StartFields(start="earliest", end_offsets=ends, clean=True))
         case "checkpoint":
-            path = retained(world, deployed)
-            left = stopped_at(world, deployed, path, clean=False)
-            _check_restorable(world, deployed, left.positions, "its newest checkpoint")
-            accepted_ms = _accepted_ms(world, accept_age=accept_age)
+            path = retained(reads, deployed)
+            left = stopped_at(reads, deployed, path, clean=False)
+            _check_restorable(reads, deployed, left.positions, "its newest checkpoint")
+            accepted_ms = _accepted_ms(reads, accept_age=accept_age)
             fields = StartFields(start="savepoint", end_offsets=ends, accepted_ms=accepted_ms)
             return Begin(fields=fields, path=path)
         case "savepoint":
-            return _savepoint(world, deployed, ends, accept_age=accept_age)
+            return _savepoint(reads, deployed, ends, accept_age=accept_age)
         case "store":
-            return Begin(fields=_store(world, deployed, accept_age=accept_age))
+            return Begin(fields=_store(reads, deployed, accept_age=accept_age))
 
 
-def _accepted_ms(world: World, *, accept_age: bool) -> int:
-    return world.clock.now_ms() if accept_age else 0
+def _accepted_ms(reads: Reads, *, accept_age: bool) -> int:
+    return reads.clock.now_ms() if accept_age else 0
 
 
-def refuse_unfinished_repair(world: World, deployed: Snapshot) -> None:
+def refuse_unfinished_repair(reads: Reads, deployed: Snapshot) -> None:
     """Make sure that no repair was broken off.
 
     Raises:
         PlanRefusedError: One was.
     """
-    if unfinished_repair(world, deployed):
+    if unfinished_repair(reads, deployed):
         msg = (
             f"{deployed.featureset}: a repair of its rows was broken off, and only its end can be "
             f"gone on from: fp check {deployed.featureset} --repair"
@@ -95,32 +95,32 @@ def refuse_unfinished_repair(world: World, deployed: Snapshot) -> None:
         raise PlanRefusedError(msg)
 
 
-def unfinished_repair(world: World, deployed: Snapshot) -> Attempt | None:
+def unfinished_repair(reads: Reads, deployed: Snapshot) -> Attempt | None:
     """Return a repair that was broken off: whatever started beside it would miss what it wrote."""
     name, generation = deployed.featureset, deployed.generation
-    last = newest(world.registry.attempts(name, generation))
+    last = newest(reads.registry.attempts(name, generation))
     if last is None or last.kind != "repair":
         return None
-    return None if world.registry.cut(name, generation, last.attempt, FIRST_LABEL) else last
+    return None if reads.registry.cut(name, generation, last.attempt, FIRST_LABEL) else last
 
 
-def restore_path(world: World, deployed: Snapshot) -> str:
+def restore_path(reads: Reads, deployed: Snapshot) -> str:
     """Return the savepoint that a feature set goes on from, or what stands for it.
 
     Raises:
         JobFailedError: There is none.
     """
     path = deployed.savepoint or (deployed.stop.path if deployed.stop else "")
-    return path or retained(world, deployed)
+    return path or retained(reads, deployed)
 
 
-def retained(world: World, deployed: Snapshot) -> str:
+def retained(reads: Reads, deployed: Snapshot) -> str:
     """Return the newest checkpoint that the job has left.
 
     Raises:
         RestoreFailedError: It left none.
     """
-    path = world.cluster.retained_checkpoint(deployed.job_id)
+    path = reads.cluster.retained_checkpoint(deployed.job_id)
     if not path:
         msg = (
             f"{deployed.featureset}: job {deployed.job_id} left no checkpoint to go on from; "
@@ -130,15 +130,15 @@ def retained(world: World, deployed: Snapshot) -> str:
     return path
 
 
-def stopped_at(world: World, deployed: Snapshot, path: str, *, clean: bool) -> Stop:
+def stopped_at(reads: Reads, deployed: Snapshot, path: str, *, clean: bool) -> Stop:
     """Return what is known of a savepoint, or checkpoint, that a job has just left.
 
     Its attempt is the newest of its deployment that had begun before it: a restart begins from the
     newest checkpoint that was complete.
     """
-    known = world.cluster.last_checkpoint(deployed.job_id)
+    known = reads.cluster.last_checkpoint(deployed.job_id)
     label = known.id if known and known.path == path else checkpoint_id(path)
-    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     own = [
         item.attempt
         for item in attempts
@@ -146,13 +146,13 @@ def stopped_at(world: World, deployed: Snapshot, path: str, *, clean: bool) -> S
     ]
     attempt = max(own, default=0)
     name, generation = deployed.featureset, deployed.generation
-    cut = world.registry.cut(name, generation, attempt, label) if attempt else None
+    cut = reads.registry.cut(name, generation, attempt, label) if attempt else None
     return Stop(
         path=path,
         attempt=attempt,
         label=label,
         positions=dict(cut.positions) if cut else {},
-        taken_ms=known.completed_ms if known and known.path == path else world.clock.now_ms(),
+        taken_ms=known.completed_ms if known and known.path == path else reads.clock.now_ms(),
         clean=clean,
     )
 
@@ -167,12 +167,12 @@ def epoch_of(stop: Stop | None) -> Epoch:
     return (stop.attempt, stop.label) if stop and stop.attempt else GENESIS
 
 
-def known_positions(world: World, deployed: Snapshot) -> Mapping[str, int]:
+def known_positions(reads: Reads, deployed: Snapshot) -> Mapping[str, int]:
     """Return the offsets of the last stop; nothing if they are not known any more."""
     stop, epoch = deployed.stop, epoch_of(deployed.stop)
     if stop is None or stop.positions or epoch == GENESIS:
         return stop.positions if stop else {}
-    cut = world.registry.cut(deployed.featureset, deployed.generation, *epoch)
+    cut = reads.registry.cut(deployed.featureset, deployed.generation, *epoch)
     return cut.positions if cut else {}
 
 
@@ -201,7 +201,7 @@ def check_alive(name: str, attempts: Sequence[Attempt], epoch: Epoch, what: str)
 
 
 def _check_restorable(
-    world: World, deployed: Snapshot, positions: Mapping[str, int], what: str
+    reads: Reads, deployed: Snapshot, positions: Mapping[str, int], what: str
 ) -> None:
     """Make sure that Kafka holds what came after a checkpoint, as far as its offsets are known.
 
@@ -211,9 +211,9 @@ def _check_restorable(
         RestoreFailedError: It does not; the store is left, whose newest cut may be younger. No cut
             helps if the topic was made anew or truncated.
     """
-    name, bounds = deployed.featureset, world.topics.bounds(deployed.topic)
+    name, bounds = deployed.featureset, reads.topics.bounds(deployed.topic)
     try:
-        check_topic(world, deployed)
+        check_topic(reads, deployed)
         check_not_truncated(name, positions, bounds)
     except PlanRefusedError as error:
         msg = f"{what} cannot be gone on from: {error}"
@@ -230,11 +230,11 @@ def _check_restorable(
 
 
 def _savepoint(
-    world: World, deployed: Snapshot, ends: Mapping[str, int], *, accept_age: bool
+    reads: Reads, deployed: Snapshot, ends: Mapping[str, int], *, accept_age: bool
 ) -> Begin:
-    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
+    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     epoch = epoch_of(deployed.stop)
-    _check_restorable(world, deployed, known_positions(world, deployed), "its last savepoint")
+    _check_restorable(reads, deployed, known_positions(reads, deployed), "its last savepoint")
     sweep = next((item for item in attempts if item.kind == "sweep" and item.r == epoch), None)
     swept = sweep is not None and epoch != GENESIS
     r = (sweep.attempt, 1) if sweep and swept else GENESIS
@@ -246,33 +246,33 @@ def _savepoint(
         r=r,
         restored=epoch if swept else GENESIS,
         clean=clean and not passed_by(attempts, r if swept else epoch),
-        accepted_ms=_accepted_ms(world, accept_age=accept_age),
+        accepted_ms=_accepted_ms(reads, accept_age=accept_age),
     )
-    return Begin(fields=fields, path=restore_path(world, deployed))
+    return Begin(fields=fields, path=restore_path(reads, deployed))
 
 
-def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields:
-    registry, name, generation = world.registry, deployed.featureset, deployed.generation
+def _store(reads: Reads, deployed: Snapshot, *, accept_age: bool) -> StartFields:
+    registry, name, generation = reads.registry, deployed.featureset, deployed.generation
     attempts = registry.attempts(name, generation)
-    bounds = world.topics.bounds(deployed.topic)
+    bounds = reads.topics.bounds(deployed.topic)
     cut = newest_cut(registry.cuts(name, generation), attempts)
     is_last = cut is not None and ends_with(attempts, cut)
-    now_ms = world.clock.now_ms()
+    now_ms = reads.clock.now_ms()
     # Nobody has begun rows since then that a start would have to take back: no undo is relied on.
     since_ms = now_ms if is_last else dirty_since_ms(cut, attempts) if cut else 0
-    is_old = now_ms - since_ms > age_limit_ms(world.settings.store.undo_ttl_ms)
+    is_old = now_ms - since_ms > age_limit_ms(reads.settings.store.undo_ttl_ms)
     if cut is None or (is_old and cut.epoch == GENESIS):
         msg = (
             f"{name}: no complete cut is known that it could go on from; to count again from the "
             f"beginning of its topic: fp delete {name}, then fp apply {name}"
         )
         raise JobFailedError(msg)
-    check_topic(world, deployed)
+    check_topic(reads, deployed)
     check_offsets(name, cut.positions, bounds)
     ends = {part: end for part, (_, end) in bounds.items()}
     if is_old and not accept_age:
         raise PlanRefusedError(
-            _too_old(world, deployed, cut, attempts, behind(cut.positions, ends))
+            _too_old(reads, deployed, cut, attempts, behind(cut.positions, ends))
         )
     return StartFields(
         start="store",
@@ -282,16 +282,16 @@ def _store(world: World, deployed: Snapshot, *, accept_age: bool) -> StartFields
         r=cut.epoch,
         dirty_since_ms=since_ms,
         clean=is_last,
-        accepted_ms=_accepted_ms(world, accept_age=accept_age),
+        accepted_ms=_accepted_ms(reads, accept_age=accept_age),
     )
 
 
 def _too_old(
-    world: World, deployed: Snapshot, cut: Cut, attempts: Sequence[Attempt], events: int
+    reads: Reads, deployed: Snapshot, cut: Cut, attempts: Sequence[Attempt], events: int
 ) -> str:
     name = deployed.featureset
     numbers = ", ".join(str(number) for number in may_have_left(attempts, cut)) or "none known"
-    keeps = format_duration(world.settings.store.undo_ttl_ms)
+    keeps = format_duration(reads.settings.store.undo_ttl_ms)
     return (
         f"{name}: its rows may be wrong. Since {to_iso(dirty_since_ms(cut, attempts))} attempts "
         f"({numbers}) may have written rows that must be taken back, and what that needs is kept "

@@ -12,6 +12,7 @@ from math import ceil
 
 from feature_platform.clock import to_iso
 from feature_platform.deploy.start import age_limit_ms
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import CorruptRowError, PlanRefusedError
 from feature_platform.lineage.as_of import Undo, value_as_of
@@ -95,12 +96,12 @@ def sweep(
     return written
 
 
-def check_sweep_age(world: World, deployed: Snapshot, line: Line) -> None:
+def check_sweep_age(reads: Reads, deployed: Snapshot, line: Line) -> None:
     """Make sure that no undo row of a dead attempt can have expired."""
     since_r = [item.claimed_ms for item in line.attempts if item.attempt > line.sweep.r_attempt]
     began_ms = min([line.sweep.dirty_since_ms, *since_r])
-    undo_ttl_ms = world.settings.store.undo_ttl_ms
-    if world.clock.now_ms() - began_ms > age_limit_ms(undo_ttl_ms):
+    undo_ttl_ms = reads.settings.store.undo_ttl_ms
+    if reads.clock.now_ms() - began_ms > age_limit_ms(undo_ttl_ms):
         name = deployed.featureset
         msg = (
             f"{name}: it is too late to write back all that an undone version wrote since "

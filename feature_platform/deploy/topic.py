@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import PlanRefusedError
 from feature_platform.plan.snapshot import Snapshot
 
 
-def check_topic(world: World, deployed: Snapshot) -> None:
+def check_topic(reads: Reads, deployed: Snapshot) -> None:
     """Make sure that a feature set's topic was not made anew since its generation began.
 
     One that was filled past the old offsets again looks as before: its id alone tells. What was
@@ -17,7 +17,7 @@ def check_topic(world: World, deployed: Snapshot) -> None:
         PlanRefusedError: It was; says both ids.
         WorldError: The broker does not answer.
     """
-    present = world.topics.topic_id(deployed.topic) if deployed.topic_id else ""
+    present = reads.topics.topic_id(deployed.topic) if deployed.topic_id else ""
     if present and present != deployed.topic_id:
         name = deployed.featureset
         msg = (

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from feature_platform.deploy.asking import Requests
 from feature_platform.deploy.control import deployed_snapshot
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.lineage.attempts import behind
 from feature_platform.plan.snapshot import Snapshot
@@ -15,7 +15,7 @@ from feature_platform.words import counted
 DEFAULT_TIMEOUT_S = 300.0
 
 
-def wait(world: World, name: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cut:
+def wait(reads: Reads, name: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cut:
     """Return when the job has read to the topic's end offsets of now and written every row.
 
     It asks the job for checkpoints: a cut of the present attempt with positions at or past the ends
@@ -26,17 +26,17 @@ def wait(world: World, name: str, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cu
         JobFailedError: The job does not run, or the time is over; the message says how far it is.
         WorldError: A server did not answer.
     """
-    return wait_for(world, deployed_snapshot(world, name), timeout_s=timeout_s)
+    return wait_for(reads, deployed_snapshot(reads, name), timeout_s=timeout_s)
 
 
-def wait_for(world: World, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cut:
+def wait_for(reads: Reads, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Cut:
     """Do what `wait` does for a job that the registry need not know as deployed.
 
     Raises:
         JobFailedError: The job does not run, or the time is over; the message says how far it is.
         WorldError: A server did not answer.
     """
-    ends = world.topics.event_ends(deployed.topic)
+    ends = reads.topics.event_ends(deployed.topic)
     if not ends:
         msg = (
             f"{deployed.featureset}: Kafka knows no topic {deployed.topic}, so nobody can say what "
@@ -44,30 +44,30 @@ def wait_for(world: World, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
         )
         raise JobFailedError(msg)
     deadline = time.monotonic() + timeout_s
-    requests = Requests(world, deployed.job_id)
+    requests = Requests(reads, deployed.job_id)
     while True:
-        cut = _present_cut(world, deployed)
+        cut = _present_cut(reads, deployed)
         left = behind(cut.positions if cut else {}, ends)
         if cut is not None and not left:
             return cut
-        _check_job(world, deployed)
+        _check_job(reads, deployed)
         if time.monotonic() > deadline:
             raise JobFailedError(_too_late(deployed, cut, ends, timeout_s))
         requests.look(cut.epoch if cut else None, left)
-        time.sleep(world.poll_s)
+        time.sleep(reads.poll_s)
 
 
-def _present_cut(world: World, deployed: Snapshot) -> Cut | None:
-    attempts = world.registry.attempts(deployed.featureset, deployed.generation)
-    cut = world.registry.last_cut(deployed.featureset, deployed.generation)
+def _present_cut(reads: Reads, deployed: Snapshot) -> Cut | None:
+    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
+    cut = reads.registry.last_cut(deployed.featureset, deployed.generation)
     return cut if cut and attempts and cut.attempt == attempts[-1].attempt else None
 
 
-def _check_job(world: World, deployed: Snapshot) -> None:
-    job = world.cluster.job(deployed.job_id)
+def _check_job(reads: Reads, deployed: Snapshot) -> None:
+    job = reads.cluster.job(deployed.job_id)
     if job is None or not job.lives:
         state = job.state if job else "unknown to Flink"
-        cause = world.cluster.root_exception(deployed.job_id)
+        cause = reads.cluster.root_exception(deployed.job_id)
         msg = (
             f"{deployed.featureset}: job {deployed.job_id} is {state} {cause and f'({cause})'}; "
             f"fp apply {deployed.featureset} starts it"

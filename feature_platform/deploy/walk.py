@@ -14,6 +14,7 @@ from feature_platform.deploy.topic import check_topic
 from feature_platform.engines.flink import Job
 from feature_platform.engines.flink_savepoint import check_savepoint
 from feature_platform.engines.job_spec import job_spec
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError, PlanRefusedError, RestoreFailedError
 from feature_platform.lineage.attempts import dirty_since_ms, passed_by, recovered_at
@@ -48,9 +49,9 @@ class Progress:
     """Which topic of its name a new generation counts."""
 
     @classmethod
-    def of(cls, world: World, name: str) -> "Progress | None":
+    def of(cls, reads: Reads, name: str) -> "Progress | None":
         """Read what a feature set's registry keeps; None if nothing is being started."""
-        text = world.registry.progress(name)
+        text = reads.registry.progress(name)
         return cls(**json.loads(text)) if text else None
 
 

@@ -100,7 +100,7 @@ def archive(
 
 
 class SparkBackfiller:
-    """Implements `engines.world.Backfiller` by a child that computes and writes the rows."""
+    """Implements `engines.ports.Backfiller` by a child that computes and writes the rows."""
 
     def __init__(self, settings: Settings) -> None:
         """Use the kernel, the event log, the store and the brokers that the settings name."""

@@ -1,25 +1,25 @@
 """Asks the servers how every deployed feature set is doing, its dead letters included."""
 
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.monitor.failures import gave_up
 from feature_platform.monitor.health import Health
 from feature_platform.monitor.look import Report, look
 
 
-def observe(world: World, report: Report) -> list[Health]:
+def observe(reads: Reads, report: Report) -> list[Health]:
     """Return how every deployed feature set is doing, by name, as far as servers answer.
 
     Dead letters are counted by the jobs: no topic of theirs is read, whatever lies in it.
 
     Args:
-        world: What is asked.
+        reads: What is asked.
         report: Told what could not be asked.
 
     Raises:
         WorldError: The registry does not answer.
     """
-    starts_max = world.settings.flink.store_starts_max
+    starts_max = reads.settings.flink.store_starts_max
     return [
         Health.of(status, gave_up=gave_up(status.snapshot, starts_max))
-        for status in look(world, report)
+        for status in look(reads, report)
     ]

@@ -3,17 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from feature_platform.engines.flink import Checkpoint, Job
 from feature_platform.engines.flink_metrics import JobMetrics, job_metrics
+from feature_platform.engines.ports import ClusterReader
 from feature_platform.lineage.attempts import behind
 from feature_platform.monitor.failures import last_failure, refused_jobs
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut, RegistryReader
-
-if TYPE_CHECKING:
-    from feature_platform.engines.world import Cluster
 
 LETTERS_LOST = "_lost"
 """Stands in a cut beside the reasons."""
@@ -39,7 +37,7 @@ class TopicEnds(Protocol):
 
 
 class Known(Protocol):
-    """What is asked; a `World` is one."""
+    """What is asked; `Reads` is one."""
 
     @property
     def registry(self) -> RegistryReader:
@@ -47,7 +45,7 @@ class Known(Protocol):
         ...
 
     @property
-    def cluster(self) -> "Cluster":
+    def cluster(self) -> ClusterReader:
         """The jobs."""
         ...
 

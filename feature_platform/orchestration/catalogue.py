@@ -27,7 +27,7 @@ from feature_platform.orchestration.days import first_day
 from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
-from feature_platform.orchestration.sensors import jobs_sensor, restart_deployed
+from feature_platform.orchestration.sensors import jobs_sensor, old_tables_sensor, restart_deployed
 from feature_platform.pushes.loading import Loaded, broken_name, load, project_folder
 from feature_platform.settings import (
     SETTINGS_FILE,
@@ -205,7 +205,7 @@ def _definitions(settings: Settings, shown: Shown) -> dg.Definitions:
         assets=shown.assets,
         asset_checks=shown.checks,
         jobs=[deploy_commit, judge_commit, restart_deployed],
-        sensors=[jobs_sensor, git_push],
+        sensors=[jobs_sensor, old_tables_sensor, git_push],
         schedules=_schedules(settings, shown),
         resources={"platform": Platform(project=str(settings.project))},
         executor=dg.in_process_executor,

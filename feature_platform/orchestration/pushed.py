@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from feature_platform.definition.loading import Project
 from feature_platform.deploy.apply import make_plans
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import CallerError, WorldError
 from feature_platform.plan.compare import Kind
 from feature_platform.pushes.git import Commit
@@ -14,11 +14,11 @@ DEPLOYED: frozenset[Kind] = frozenset({"new", "metadata", "forward", "rebuild", 
 """Changes that a push brings about."""
 
 
-def look_at(world: World, head: Commit, project: Project, names: Sequence[str] | None) -> Pushed:
+def look_at(reads: Reads, head: Commit, project: Project, names: Sequence[str] | None) -> Pushed:
     """Plan a commit.
 
     Args:
-        world: Asked what is deployed.
+        reads: Asked what is deployed.
         head: The commit.
         project: Its definitions.
         names: What is looked at; None for all.
@@ -26,9 +26,9 @@ def look_at(world: World, head: Commit, project: Project, names: Sequence[str] |
     Raises:
         WorldError: The registry did not answer.
     """
-    deployed = {snapshot.featureset: snapshot for snapshot in world.registry.snapshots()}
+    deployed = {snapshot.featureset: snapshot for snapshot in reads.registry.snapshots()}
     chosen = project.featuresets if names is None else set(names) & project.featuresets.keys()
-    found = (_look_alone(world, project, name) for name in sorted(chosen))
+    found = (_look_alone(reads, project, name) for name in sorted(chosen))
     undefined = () if project.problems else sorted(deployed.keys() - project.featuresets.keys())
     return Pushed(
         commit=head.id,
@@ -46,10 +46,10 @@ def unreadable(head: Commit, why: str) -> Pushed:
     )
 
 
-def _look_alone(world: World, project: Project, name: str) -> Wanted | None:
+def _look_alone(reads: Reads, project: Project, name: str) -> Wanted | None:
     """Return what the commit would change of one feature set; its trouble is its own."""
     try:
-        return _look(world, project, name)
+        return _look(reads, project, name)
     except WorldError as error:
         return _wanted(project, name, trouble=f"cannot be planned now: {error}")
     except Exception as error:  # noqa: BLE001 (told as this feature set's)
@@ -57,12 +57,12 @@ def _look_alone(world: World, project: Project, name: str) -> Wanted | None:
         return _wanted(project, name, stays=f"cannot be planned ({what}): fp plan {name}")
 
 
-def _look(world: World, project: Project, name: str) -> Wanted | None:
-    snapshot = world.registry.snapshot(name)
-    attempts = world.registry.attempts(name, snapshot.generation) if snapshot else []
+def _look(reads: Reads, project: Project, name: str) -> Wanted | None:
+    snapshot = reads.registry.snapshot(name)
+    attempts = reads.registry.attempts(name, snapshot.generation) if snapshot else []
     attempt = attempts[-1].attempt if attempts else 0
     try:
-        (plan,) = make_plans(world, project, [name])
+        (plan,) = make_plans(reads, project, [name])
     except CallerError as error:
         return _wanted(project, name, stays=str(error), attempt=attempt)
     kind, stays = plan.change.kind, ""

@@ -17,9 +17,10 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import drop_all_expired
 from feature_platform.deploy.recover import ensure_running
+from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark import Archived
 from feature_platform.engines.spark import archive as archive_source
-from feature_platform.engines.world import World, open_world
+from feature_platform.engines.world import open_world
 from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
 from feature_platform.local.dagster import reload_definitions
 from feature_platform.monitor.health import Health
@@ -212,20 +213,25 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             return check_and_note(world, name, ask, log)
 
     def observe(self, log: Callable[[str], None]) -> list[Health]:
-        """Ask the servers how every deployed feature set is doing.
-
-        Tables of old generations go on the way, once nobody can go back to them any more.
+        """Ask the servers how every deployed feature set is doing; nothing is changed.
 
         Args:
-            log: Told which went, and which could not; and what could not be asked.
+            log: Told what could not be asked.
+        """
+        with open_world(load_settings(Path(self.project))) as reads:
+            return observe(reads, log)
+
+    def drop_old_tables(self, log: Callable[[str], None]) -> None:
+        """Drop tables of old generations that nobody can go back to any more.
+
+        Args:
+            log: Told which went, and which could not.
+
+        Raises:
+            StoreUnavailableError: The registry did not answer.
         """
         with open_world(load_settings(Path(self.project))) as world:
-            found = observe(world, log)
-            try:
-                drop_all_expired(world, log)
-            except Exception as error:  # noqa: BLE001 (what was found counts)
-                log(f"old tables were not looked at: {type(error).__name__}: {error}")
-            return found
+            drop_all_expired(world, log)
 
 
 def _watched(settings: Settings) -> Repository:
@@ -240,12 +246,12 @@ def _watched(settings: Settings) -> Repository:
     return repository(settings)
 
 
-def _deployment(world: World, name: str, plan: str) -> Deployment:
-    snapshot = deployed_snapshot(world, name)
-    attempts = world.registry.attempts(name, snapshot.generation)
+def _deployment(reads: Reads, name: str, plan: str) -> Deployment:
+    snapshot = deployed_snapshot(reads, name)
+    attempts = reads.registry.attempts(name, snapshot.generation)
     return Deployment(
         plan=plan,
         snapshot=snapshot,
         attempt=attempts[-1].attempt if attempts else 0,
-        flink_url=world.settings.flink.rest_url,
+        flink_url=reads.settings.flink.rest_url,
     )

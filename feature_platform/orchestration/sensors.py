@@ -1,4 +1,4 @@
-"""The sensor `jobs`: writes down how every job is doing, and starts again what should run."""
+"""The sensors of what is deployed: `jobs` starts what should run, `old_tables` tidies up."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,8 @@ from feature_platform.orchestration.assets import FEATURE_SET_TAG, live_key, str
 from feature_platform.orchestration.resources import Platform
 
 INTERVAL_S = 15
+OLD_TABLES_INTERVAL_S = 600
+"""A table is dropped seven days after it was replaced: there is no hurry."""
 RESTART_TAG = "fp/restart"
 
 
@@ -56,6 +58,21 @@ def jobs_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.S
         cursor=tick.cursor,
         asset_events=[*_observations(context, tick), *_deployed(context, platform, tick)],
     )
+
+
+@dg.sensor(
+    name="old_tables",
+    minimum_interval_seconds=OLD_TABLES_INTERVAL_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Drops tables of old generations and deleted feature sets once nobody needs them.",
+)
+def old_tables_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SkipReason:
+    """Drop what is expired; it starts no run."""
+    said: list[str] = []
+    platform.drop_old_tables(said.append)
+    for line in said:
+        context.log.info(line)
+    return dg.SkipReason("; ".join(said) or "no table is expired")
 
 
 def _observations(context: dg.SensorEvaluationContext, tick: Tick) -> Iterator[dg.AssetObservation]:

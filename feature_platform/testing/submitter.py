@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feature_platform.engines.world import Submitter
+from feature_platform.engines.ports import Submitter
 
 Spec = Mapping[str, Any]
 

@@ -17,7 +17,8 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.deploy.wait import wait
-from feature_platform.engines.world import Submitter, World, open_world
+from feature_platform.engines.ports import Submitter
+from feature_platform.engines.world import World, open_world
 from feature_platform.registry.base import Epoch
 from feature_platform.rows.undo import undo_key
 from feature_platform.settings import Settings

@@ -23,7 +23,8 @@ from feature_platform.checks.scope import Span
 from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.wait import wait
-from feature_platform.engines.world import Submitter, World, open_world
+from feature_platform.engines.ports import Submitter
+from feature_platform.engines.world import World, open_world
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.store.base import RowWrite, StoredRow, write_timestamp

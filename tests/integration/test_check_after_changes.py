@@ -22,7 +22,8 @@ from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan, make_rollback_plan
 from feature_platform.deploy.wait import wait
-from feature_platform.engines.world import Submitter, World, open_world
+from feature_platform.engines.ports import Submitter
+from feature_platform.engines.world import World, open_world
 from feature_platform.errors import CorruptRowError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.codec import decode_row

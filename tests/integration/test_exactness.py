@@ -10,7 +10,8 @@ from judge import assert_equal, dead_letters, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import Topics
-from feature_platform.engines.world import Submitter, open_world
+from feature_platform.engines.ports import Submitter
+from feature_platform.engines.world import open_world
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle
 

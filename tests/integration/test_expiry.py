@@ -8,7 +8,7 @@ from case import Case, MakeProject, drawn_name, files_of, open_case
 from waiting import until
 
 from feature_platform.engines.flink_metrics import job_metrics
-from feature_platform.engines.world import Submitter
+from feature_platform.engines.ports import Submitter
 from feature_platform.testing.submitter import EditedSubmitter, Spec
 
 TTL_MS = 2_000

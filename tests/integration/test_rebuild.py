@@ -24,8 +24,9 @@ from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
 from feature_platform.deploy.wait import wait
+from feature_platform.engines.ports import Submitter
 from feature_platform.engines.spark import SparkBackfiller, archive
-from feature_platform.engines.world import Submitter, World, open_world
+from feature_platform.engines.world import World, open_world
 from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings

@@ -18,7 +18,7 @@ from feature_platform.deploy.recover import (
     make_recover_plan,
     make_rollback_plan,
 )
-from feature_platform.engines.world import Submitter, Tiles
+from feature_platform.engines.ports import Rows, Submitter
 from feature_platform.errors import PlanRefusedError, StoreUnavailableError
 from feature_platform.lineage.attempts import last_unclean_end_ms
 from feature_platform.settings import password
@@ -153,7 +153,7 @@ def _add_partition(case: Case) -> int:
 class Dying(CqlTiles):
     """Real rows; the sweeping process dies after some of them."""
 
-    def __init__(self, tiles: Tiles, writes: int) -> None:
+    def __init__(self, tiles: Rows, writes: int) -> None:
         """Share everything with the real ones."""
         vars(self).update(vars(tiles))
         self._left = writes

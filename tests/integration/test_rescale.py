@@ -10,7 +10,8 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan
-from feature_platform.engines.world import Submitter, World, open_world
+from feature_platform.engines.ports import Submitter
+from feature_platform.engines.world import World, open_world
 from feature_platform.registry.base import Attempt
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, generate_events

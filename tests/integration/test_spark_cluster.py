@@ -8,8 +8,9 @@ from everything import EVERYTHING, PARTITIONS, files, random_events
 from judge import assert_equal, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
+from feature_platform.engines.ports import Submitter
 from feature_platform.engines.spark import archive
-from feature_platform.engines.world import Submitter, open_world
+from feature_platform.engines.world import open_world
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle
 

@@ -10,7 +10,8 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.control import stop
-from feature_platform.engines.world import Submitter, World, open_world
+from feature_platform.engines.ports import Submitter
+from feature_platform.engines.world import World, open_world
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.partials import Partial
 from feature_platform.settings import Settings

@@ -9,7 +9,7 @@ from judge import load
 
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.execute import execute
-from feature_platform.engines.world import Submitter
+from feature_platform.engines.ports import Submitter
 from feature_platform.errors import JobFailedError
 from feature_platform.testing.submitter import EditedSubmitter, Spec
 

@@ -9,7 +9,7 @@ from typing import Any
 from feature_platform.checks.result import Check, CheckResult
 from feature_platform.checks.run import Ask, check
 from feature_platform.definition.model import FeatureSet
-from feature_platform.engines.world import World
+from feature_platform.engines.reads import Reads
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.plan.job import job_definition
 from feature_platform.plan.snapshot import Snapshot
@@ -159,7 +159,7 @@ class Ends:
 class Bench:
     """All that a test plays with."""
 
-    world: World
+    reads: Reads
     registry: MemoryRegistry
     tiles: MemoryTiles
     clock: ManualClock
@@ -170,7 +170,7 @@ class Bench:
 
     def check(self, ask: Ask | None = None) -> dict[Check, CheckResult]:
         """Run all checks."""
-        found = check(self.world, "posts", ask or Ask())
+        found = check(self.reads, "posts", ask or Ask())
         return {result.check: result for result in found.results}
 
     def red(self, ask: Ask | None = None) -> set[Check]:
@@ -209,24 +209,20 @@ def counted_bench(featureset: FeatureSet, folder: Path) -> Bench:
     registry.record_cut(
         "posts", 1, Cut(attempt=1, label=1, positions={"events/0": 9}, recorded_ms=NOW_MS)
     )
-    nothing: Any = None
+    no_flink: Any = None  # a check asks no job
     topics: Any = Ends()
     recounter = OracleRecounter(featureset, snapshot, events)
-    world = World(
+    reads = Reads(
         settings=load_settings(folder, {}),
         registry=registry,
-        tables=tiles,
         tiles=tiles,
         topics=topics,
-        cluster=nothing,
-        submitter=nothing,
-        backfiller=nothing,
+        cluster=no_flink,
         recounter=recounter,
         clock=clock,
-        holder="a test",
     )
     return Bench(
-        world=world,
+        reads=reads,
         registry=registry,
         tiles=tiles,
         clock=clock,

@@ -28,9 +28,9 @@ def test_all_is_compared_long_after_it_began(bench: Bench) -> None:
     bench.clock.advance(3_600_000)
     entity, said = busiest(bench), list[str]()
     overwrite(bench, entity, BEFORE_YESTERDAY, None)
-    found = check(bench.world, "posts", YESTERDAY, said.append)
+    found = check(bench.reads, "posts", YESTERDAY, said.append)
     assert found.wrong == (entity,)
     assert "all is compared" in said[0]
-    plan = make_repair_plan(bench.world, "posts", found)
+    plan = make_repair_plan(bench.reads, "posts", found)
     assert plan is not None
     assert [stage.entities for stage in plan.stages if isinstance(stage, Repair)] == [(entity,)]

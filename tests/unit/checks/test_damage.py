@@ -46,21 +46,21 @@ def test_an_event_that_the_log_lost_is_found(bench: Bench) -> None:
 def test_rows_are_not_repaired_from_a_damaged_log(bench: Bench) -> None:
     """They may be the only thing that is right."""
     overwrite(bench, busiest(bench), (4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
-    plan = make_repair_plan(bench.world, "posts", check(bench.world, "posts", Ask()))
+    plan = make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", Ask()))
     assert plan is not None
     bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
     with pytest.raises(
         PlanRefusedError,
         match=r"damaged, .*its commit says 10\. Restore it .*, then fp check posts",
     ):
-        make_repair_plan(bench.world, "posts", check(bench.world, "posts", Ask()))
+        make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", Ask()))
 
 
 def test_a_repair_of_a_day_is_refused_by_damage_of_another(bench: Bench) -> None:
     """It recomputes from all files, and would learn that only when the job has stopped."""
     overwrite(bench, busiest(bench), (4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
     bench.recounter.elsewhere = ["file x of another day is missing"]
-    assert check(bench.world, "posts", YESTERDAY).damage == ()
+    assert check(bench.reads, "posts", YESTERDAY).damage == ()
     counted = bench.recounter.recount
 
     def first_fact_only(*asked: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 (as the port)
@@ -69,7 +69,7 @@ def test_a_repair_of_a_day_is_refused_by_damage_of_another(bench: Bench) -> None
 
     bench.recounter.recount = first_fact_only  # type: ignore[method-assign,assignment]
     with pytest.raises(PlanRefusedError, match="file x of another day is missing"):
-        check(bench.world, "posts", replace(YESTERDAY, whole_log=True))
+        check(bench.reads, "posts", replace(YESTERDAY, whole_log=True))
 
 
 @pytest.mark.parametrize("error", [EventLogError("a file is missing"), SparkFailedError("killed")])

@@ -133,6 +133,10 @@ class _FakePlatform(Platform):
             log(text)
         return WORLDS[int(self.project)].healths
 
+    def drop_old_tables(self, log: Callable[[str], None]) -> None:
+        WORLDS[int(self.project)].calls.append(("drop", ""))
+        log("engagement: an old table was dropped")
+
     def _answer(self, call: str, name: str, log: Callable[[str], None]) -> Deployment:
         world = WORLDS[int(self.project)]
         world.calls.append((call, name))

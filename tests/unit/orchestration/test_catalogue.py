@@ -56,7 +56,7 @@ def shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], set[str
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # of Dagster's own calls
             serialize_value(RepositorySnap.from_def(defs.get_repository_def())).encode()
-        for sensor in ("jobs", "git_push"):
+        for sensor in ("jobs", "old_tables", "git_push"):
             assert defs.resolve_sensor_def(sensor).name == sensor
         for schedule in ("checks", "event_log"):
             assert defs.resolve_schedule_def(schedule).name == schedule

@@ -21,6 +21,7 @@ from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.orchestration.sensors import (
     RESTART_TAG,
     jobs_sensor,
+    old_tables_sensor,
     restart_deployed,
     start_again,
 )
@@ -210,7 +211,18 @@ def test_what_is_dropped_on_the_way_stands_in_the_log(
     assert said[0] == world.told[0]
 
 
-def test_whoever_observes_drops_what_nobody_goes_back_to(
+def test_a_look_drops_nothing(world: World) -> None:
+    """What is dropped is another sensor's, which says so."""
+    _tick(world, _health("RUNNING"))
+    assert ("drop", "") not in world.calls
+    world.calls.clear()
+    context = dg.build_sensor_context(resources={"platform": world.resource})
+    skipped = old_tables_sensor.evaluate_tick(context)
+    assert world.calls == [("drop", "")]
+    assert skipped.skip_message == "engagement: an old table was dropped"
+
+
+def test_tables_that_nobody_goes_back_to_are_dropped(
     folder: Path, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without waiting for the next apply, which of a deleted feature set never comes."""
@@ -236,6 +248,9 @@ def test_whoever_observes_drops_what_nobody_goes_back_to(
     )
     monkeypatch.setattr(resources, "open_world", lambda _: nullcontext(servers))
     said: list[str] = []
-    assert Platform(project=str(folder)).observe(said.append) == []
+    platform = Platform(project=str(folder))
+    assert platform.observe(said.append) == []
+    assert tiles.tables == {"tiles_engagement_g1"}
+    platform.drop_old_tables(said.append)
     assert said == ["engagement: tiles_engagement_g1 was dropped, its grace time is over"]
     assert tiles.tables == set()

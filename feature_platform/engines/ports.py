@@ -1,0 +1,184 @@
+"""What asking and deploying need of the servers, as narrow ports: a reader, and what it is not.
+
+Readers and writers are different types: whoever is handed a reader changes nothing.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
+
+from feature_platform.engines.flink import Checkpoint, Job
+from feature_platform.engines.flink_metrics import How
+from feature_platform.store.base import EntityReader, TileReader, TileWriter, UndoReader
+
+
+class ClusterReader(Protocol):
+    """What Flink runs, and how that is; see `flink.FlinkRest` for what each call promises."""
+
+    def jobs(self) -> list[Job]:
+        """Return all jobs that the cluster remembers, newest first."""
+        ...
+
+    def job(self, job_id: str) -> Job | None:
+        """Return one job; None if the cluster does not know it."""
+        ...
+
+    def last_checkpoint(self, job_id: str) -> Checkpoint | None:
+        """Return a job's newest completed checkpoint or savepoint."""
+        ...
+
+    def retained_checkpoint(self, job_id: str) -> str:
+        """Return the path of the newest checkpoint that a job left behind; empty for none."""
+        ...
+
+    def restarts(self, job_id: str) -> int:
+        """Return how often Flink has restarted a job by itself."""
+        ...
+
+    def root_exception(self, job_id: str) -> str:
+        """Return the innermost cause of a job's newest failure."""
+        ...
+
+    def failed_to_restore(self, job_id: str) -> bool:
+        """Tell whether a job's newest failure was that it could not read its checkpoint."""
+        ...
+
+    def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
+        """Return an operator's metrics over all subtasks; those that it has not are left out."""
+        ...
+
+    def trigger_checkpoint(self, job_id: str) -> None:
+        """Ask for a checkpoint now: the job makes them by itself, this one is only sooner."""
+        ...
+
+
+class Cluster(ClusterReader, Protocol):
+    """Flink, with what ends a job."""
+
+    def stop_with_savepoint(self, job_id: str) -> str:
+        """Stop a job and return its savepoint's path."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Cancel a job and wait until it has ended."""
+        ...
+
+
+class Submitter(Protocol):
+    """Starts jobs; see `submit.FlinkSubmitter`."""
+
+    def prepare(self, spec: Mapping[str, Any]) -> None:
+        """Build a job's graph, so that its submission is quick; says what Flink refuses."""
+        ...
+
+    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+        """Submit a job under the id given."""
+        ...
+
+
+class TopicReader(Protocol):
+    """What topics of Kafka hold, and between which offsets."""
+
+    def end_offsets(self, topic: str) -> Mapping[str, int]:
+        """Return the next offset of every partition, by "topic/partition"."""
+        ...
+
+    def event_ends(self, topic: str) -> Mapping[str, int]:
+        """Return the offset behind the last event of every partition: as far as a job gets."""
+        ...
+
+    def waiting_since_ms(self, topic: str, positions: Mapping[str, int]) -> int:
+        """Return the timestamp of the oldest record behind the positions; 0 if none is there."""
+        ...
+
+    def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
+        """Return the first kept and the next offset of every partition, by "topic/partition"."""
+        ...
+
+    def topic_id(self, topic: str) -> str:
+        """Return the id that a topic got when it was made; empty if there is none."""
+        ...
+
+    def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
+        """Return the first offset from an instant on of every partition, by "topic/partition"."""
+        ...
+
+
+class Topics(TopicReader, Protocol):
+    """Topics of Kafka, made and deleted."""
+
+    def create(self, topics: Sequence[str]) -> Sequence[str]:
+        """Create the topics that are missing; return those stamped by their producers' clocks."""
+        ...
+
+    def delete(self, topics: Sequence[str]) -> None:
+        """Delete topics with all they hold; harmless if they are not there."""
+        ...
+
+
+class Recounter(Protocol):
+    """Recomputes tiles from the event log and from Kafka; nothing is written."""
+
+    def recount(
+        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the facts `log`, `sampled`, `counted` and `entity`, in this order. Blocks between.
+
+        Args:
+            spec: The job spec of what is deployed.
+            until: First offset that does not count any more, by "topic/partition".
+            ask: Which; see `engines.recount_request.Wanted` and `backfill.recount`.
+
+        Raises:
+            EventLogError: The log is damaged, or misses offsets.
+            SparkFailedError: Spark failed.
+        """
+        ...
+
+    def events_of(
+        self,
+        spec: Mapping[str, Any],
+        until: Mapping[str, int],
+        places: Sequence[tuple[str, int, int]],
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield which events count for entities in event times `[start, end)`."""
+        ...
+
+
+class Backfiller(Protocol):
+    """Computes rows from all events up to some offsets, and writes them."""
+
+    def backfill(
+        self,
+        spec: Mapping[str, Any],
+        attempt: int,
+        until: Mapping[str, int],
+        report: Callable[[str], None],
+        *,
+        accept_unreadable: bool,
+        read_by: Mapping[str, Any] | None,
+    ) -> None:
+        """Write every row of a generation. Blocks; may be repeated, and writes the same bytes then.
+
+        Args:
+            spec: The job spec of what is going to be deployed.
+            attempt: The writer's number, in every timestamp.
+            until: First offset that does not count any more, by "topic/partition".
+            report: Told how far it is, now and then.
+            accept_unreadable: Leave out what the source of today cannot read, though it could be
+                read before; else that is an error.
+            read_by: The source of what is deployed, as a job spec has it: "before" is what it can
+                read. None: it is no other.
+
+        Raises:
+            OffsetsGoneError: Events that are needed are neither in the event log nor in Kafka.
+            SparkFailedError: It failed; the message says why and what to do.
+        """
+        ...
+
+
+class RowReader(TileReader, EntityReader, UndoReader, Protocol):
+    """Rows, as a check or a look reads them."""
+
+
+class Rows(RowReader, TileWriter, Protocol):
+    """Rows, as a sweep or a repair reads and writes them."""
