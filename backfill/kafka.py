@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from feature_platform.broker.security import KAFKA, java_properties
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.event_log.commits import Span
 from feature_platform.settings import KafkaSettings
 
@@ -65,5 +65,5 @@ class KafkaTopic:
             "key", "value", "partition", "offset", f.expr("unix_millis(timestamp) AS timestamp")
         )
 
-    def _broker(self) -> Topics:
-        return Topics(self._kafka)
+    def _broker(self) -> TopicClient:
+        return TopicClient(self._kafka)

@@ -22,10 +22,10 @@ from backfill.event_log import SparkEngine, records, source_files
 from backfill.kafka import KafkaTopic, kafka_settings
 from backfill.recount import events_of, recount
 from backfill.session import open_session
-from backfill.tiles import Limits, Written, events, partials, tile_rows, write_rows
+from backfill.tiles import WriteLimits, Written, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
 from feature_platform.errors import EventLogError, FeaturePlatformError
-from feature_platform.event_log.archiver import Job, archive, read_log
+from feature_platform.event_log.archiver import ArchiveRequest, archive, read_log
 from feature_platform.event_log.dates import reading
 from feature_platform.event_log.ranges import spans
 from feature_platform.settings import KAFKA_PASSWORD
@@ -71,7 +71,7 @@ def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
     source = spec["source"]
     topic = KafkaTopic(session, source["topic"], kafka_settings(spec["kafka"]))
     files = source_files(session, spec["log"], source)
-    job = Job(
+    job = ArchiveRequest(
         source=source["name"],
         topic=source["topic"],
         records_max=spec["records_max"],
@@ -106,7 +106,7 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
     raw = records(session, files, source, spec["until"], topic, read_by=spec["read_by"])
     parsed = events(session, raw, job, strict=not spec["accept_unreadable"])
     rows = tile_rows(session, partials(session, parsed, job), job)
-    limits = Limits(rows_per_second_max=spec["spark"]["rows_per_second_max"])
+    limits = WriteLimits(rows_per_second_max=spec["spark"]["rows_per_second_max"])
     written = write_rows(
         session,
         rows,

@@ -18,7 +18,7 @@ PROGRESS_S = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class WriteLimits:
     """How hard a backfill may press the store; for one task, of which each core runs one."""
 
     batches_in_flight_max: int = 64
@@ -115,7 +115,7 @@ def write_rows(
     spec: Mapping[str, Any],
     attempt: int,
     *,
-    limits: Limits | None = None,
+    limits: WriteLimits | None = None,
     report: Callable[[UnderWay], None] = lambda _: None,
 ) -> Written:
     """Write rows to the generation's table; returns when the store has acknowledged all.
@@ -131,7 +131,7 @@ def write_rows(
         limits: How hard to press the store.
         report: Told every two seconds how far it is.
     """
-    kernel, limits = _kernel(session), limits or Limits()
+    kernel, limits = _kernel(session), limits or WriteLimits()
     java_limits = kernel.WriteLimits(
         limits.batches_in_flight_max, limits.rows_per_second_max, limits.batch_bytes_max
     )

@@ -14,7 +14,7 @@ from uuid import uuid4
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from feature_platform.broker.clients import Clients
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.errors import BrokerUnavailableError
 from feature_platform.settings import KafkaSettings
 
@@ -123,7 +123,7 @@ class LetterTopic:
             topic: The topic of the letters.
         """
         self._settings, self._source, self._topic = settings, source, topic
-        self._topics = Topics(settings)
+        self._topics = TopicClient(settings)
         self._clients = Clients(settings)
 
     def entries(self) -> Iterator[DeadLetter | Note]:

@@ -34,7 +34,7 @@ Ends = dict[str, int]
 """Next offset to be written for each "topic/partition"."""
 
 
-class Topics:
+class TopicClient:
     """Reads topics without leaving a trace on the broker."""
 
     def __init__(self, settings: KafkaSettings) -> None:

@@ -68,7 +68,7 @@ class AsOf:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class EntityVerdict:
     """What was found of one entity."""
 
     counted: Mapping[TileKey, Row] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class Judge:
 
     def _settled(
         self, entity: str, stored: Told | CorruptRowError, expected: Mapping[TileKey, bytes]
-    ) -> Verdict:
+    ) -> EntityVerdict:
         """Judge an entity; what is not clean is read again, whether it stays so."""
         verdict = self._verdict(entity, stored, expected)
         for _ in range(TRIES - 1):
@@ -150,15 +150,15 @@ class Judge:
 
     def _verdict(
         self, entity: str, stored: Told | CorruptRowError, expected: Mapping[TileKey, bytes]
-    ) -> Verdict:
+    ) -> EntityVerdict:
         self.scope = self.scope.at(self._rows.clock.now_ms())
         if isinstance(stored, CorruptRowError):
-            return Verdict(unreadable=[f"entity {entity!r}: {stored}"])
+            return EntityVerdict(unreadable=[f"entity {entity!r}: {stored}"])
         tiles, unreadable = decoded(entity, stored.tiles, self.scope.snapshot)
         compared, differences = compare(entity, stored, tiles, expected, self.scope)
         whole = not stored.unknown
         sums, unconserved = conservation(entity, tiles, self.scope) if whole else (0, [])
-        return Verdict(
+        return EntityVerdict(
             counted=tiles | _instead(stored, expected),
             left_out=len(stored.unknown),
             rows=len(tiles),
@@ -169,7 +169,7 @@ class Judge:
             differences=differences,
         )
 
-    def _add(self, entity: str, verdict: Verdict) -> None:
+    def _add(self, entity: str, verdict: EntityVerdict) -> None:
         self.seen.add(entity)
         self.counts.add(verdict.counted)
         self.left_out += verdict.left_out

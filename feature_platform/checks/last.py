@@ -1,13 +1,15 @@
 """Checks a feature set and notes what was found, for whoever asks how everything is."""
 
-from feature_platform.checks.result import Checked
-from feature_platform.checks.run import Ask, check
+from feature_platform.checks.result import CheckReport
+from feature_platform.checks.run import CheckRequest, check
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.local.last_done import record
 
 
-def check_and_note(reads: Reads, name: str, ask: Ask, report: Report = silent) -> Checked:
+def check_and_note(
+    reads: Reads, name: str, ask: CheckRequest, report: Report = silent
+) -> CheckReport:
     """Check as `checks.run.check` does; `fp status` says when that was, and what was red.
 
     A green check of some days says nothing about the others: it is not noted.

@@ -1,6 +1,6 @@
 """From what the checks have found to a plan that corrects it."""
 
-from feature_platform.checks.result import Checked
+from feature_platform.checks.result import CheckReport
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.repair import check_repairable
@@ -10,7 +10,7 @@ from feature_platform.plan.planner import Plan
 from feature_platform.plan.recovery import plan_repair
 
 
-def make_repair_plan(reads: Reads, name: str, found: Checked) -> Plan | None:
+def make_repair_plan(reads: Reads, name: str, found: CheckReport) -> Plan | None:
     """Plan to correct the rows of the entities that the checks have found wrong.
 
     Returns:

@@ -48,7 +48,7 @@ class CheckResult:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckReport:
     """What the checks of one feature set have found."""
 
     results: tuple[CheckResult, ...]

@@ -18,7 +18,7 @@ from feature_platform.checks.counts import bucket_ms
 from feature_platform.checks.events import Named, named
 from feature_platform.checks.freshness import freshness
 from feature_platform.checks.judge import AsOf, Judge
-from feature_platform.checks.result import CHECKS, Checked, CheckResult, Findings
+from feature_platform.checks.result import CHECKS, CheckReport, CheckResult, Findings
 from feature_platform.checks.scope import Scope, Span
 from feature_platform.checks.tiles import describe
 from feature_platform.clock import to_iso
@@ -27,7 +27,13 @@ from feature_platform.deploy.repair import check_log
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
-from feature_platform.engines.recount_request import SLICES, Fact, Wanted, recount_spec, rows_of
+from feature_platform.engines.recount_request import (
+    SLICES,
+    Fact,
+    TileSelection,
+    recount_spec,
+    rows_of,
+)
 from feature_platform.lineage.as_of import encoded_tiles
 from feature_platform.lineage.attempts import dirty_since_ms, newest_cut
 from feature_platform.plan.snapshot import Snapshot
@@ -45,7 +51,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class CheckRequest:
     """What is to be checked."""
 
     span: Span | None = None
@@ -58,10 +64,10 @@ class Ask:
     entities_max: int = ENTITIES_MAX
     """About how many entities are compared if no share is asked for."""
 
-    def wanted(self, snapshot: Snapshot) -> Wanted:
+    def wanted(self, snapshot: Snapshot) -> TileSelection:
         """Return what a recounter is asked for."""
         lengths_ms = {bucket_ms(length) for length in snapshot.layout.grid.levels_ms}
-        return Wanted(
+        return TileSelection(
             days=self.days or None,
             whole_log=self.whole_log,
             span=(self.span.start_ms, self.span.end_ms) if self.span else None,
@@ -109,7 +115,7 @@ class Recounted:
                     yield fact["entity"], _tiles(fact)
 
 
-def check(reads: Reads, name: str, ask: Ask, report: Report = silent) -> Checked:
+def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -> CheckReport:
     """Check one feature set.
 
     Args:
@@ -133,11 +139,11 @@ def check(reads: Reads, name: str, ask: Ask, report: Report = silent) -> Checked
     repairing = ask.whole_log
     if begun:
         report("a repair was broken off, and what it had to correct is not known: all is compared")
-        ask = Ask(share=1.0, whole_log=True)
+        ask = CheckRequest(share=1.0, whole_log=True)
     rows = _newest(reads, snapshot, begun)
     if rows is None:
         skipped = "it has no cut yet: nothing can be compared"
-        return Checked(
+        return CheckReport(
             results=tuple(
                 CheckResult(featureset=name, check=each, status="skipped", summary=skipped)
                 for each in CHECKS
@@ -176,7 +182,7 @@ def check(reads: Reads, name: str, ask: Ask, report: Report = silent) -> Checked
         _skipped_if_nothing(judge, judge.rows, readable),
         fresh,
     )
-    return Checked(
+    return CheckReport(
         results=results,
         wrong=tuple(judge.wrong),
         damage=recounted.damage,
@@ -249,7 +255,7 @@ def _too_old(judge: Judge, cut: Cut) -> str:
     )
 
 
-def _next_step(name: str, ask: Ask, recounted: Recounted) -> str:
+def _next_step(name: str, ask: CheckRequest, recounted: Recounted) -> str:
     """Return what to do about wrong rows: by a damaged log nobody can tell which are."""
     if recounted.damage:
         return f"restore the event log from a copy, then {ask.command(name)}"

@@ -24,8 +24,8 @@ from feature_platform.cli.output import (
 from feature_platform.cli.share import parse_share
 
 if TYPE_CHECKING:
-    from feature_platform.checks.result import Checked, CheckResult
-    from feature_platform.checks.run import Ask
+    from feature_platform.checks.result import CheckReport, CheckResult
+    from feature_platform.checks.run import CheckRequest
     from feature_platform.checks.scope import Span
     from feature_platform.engines.reads import Reads
     from feature_platform.engines.world import World
@@ -64,12 +64,12 @@ def check(
 
     Jobs keep running: rows are compared as of a cut.
     """
-    from feature_platform.checks.run import Ask
+    from feature_platform.checks.run import CheckRequest
     from feature_platform.engines.world import open_world
     from feature_platform.errors import FeaturePlatformError
 
     share = parse_share(sample, "--sample") if sample else None
-    ask_for = Ask(span=_span(day or []), share=share, whole_log=repair)
+    ask_for = CheckRequest(span=_span(day or []), share=share, whole_log=repair)
     results: list[CheckResult] = []
     failed = False
     walked = Walked("fp check", "--repair")
@@ -94,7 +94,7 @@ def check(
         raise SystemExit(EXIT_FAILED)
 
 
-def _checked(reads: "Reads", name: str, ask_for: "Ask") -> "Checked":
+def _checked(reads: "Reads", name: str, ask_for: "CheckRequest") -> "CheckReport":
     from feature_platform.checks.last import check_and_note
 
     with console.status(f"{name}: starting Spark") as status:
@@ -105,7 +105,7 @@ def _checked(reads: "Reads", name: str, ask_for: "Ask") -> "Checked":
         return check_and_note(reads, name, ask_for, report)
 
 
-def _repair(world: "World", name: str, found: "Checked", walked: Walked, *, yes: bool) -> bool:
+def _repair(world: "World", name: str, found: "CheckReport", walked: Walked, *, yes: bool) -> bool:
     """Correct what is wrong, as a plan that is shown first; tell whether there was anything."""
     from feature_platform.checks.repair import make_repair_plan
     from feature_platform.deploy.execute import execute

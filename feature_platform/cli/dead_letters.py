@@ -171,7 +171,7 @@ def _replay(
 ) -> None:
     from feature_platform.broker.letters import DeadLetter
     from feature_platform.deploy.lease import HeldLease
-    from feature_platform.deploy.letters import Judge, letter_topic, select, send_again
+    from feature_platform.deploy.letters import LetterJudge, letter_topic, select, send_again
 
     name = deployed.featureset
     topic = letter_topic(world, deployed)
@@ -187,7 +187,7 @@ def _replay(
             found = select(
                 (entry for entry in topic.entries() if isinstance(entry, DeadLetter)),
                 topic.replays(),
-                Judge.of(world, deployed.topic),
+                LetterJudge.of(world, deployed.topic),
                 name,
                 reason=reason,
                 even_if_counted=even_if_counted,

@@ -22,7 +22,7 @@ from feature_platform.errors import FeaturePlatformError
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
-    from feature_platform.demo.recount import Verdict
+    from feature_platform.demo.recount import Comparison
     from feature_platform.demo.story import Story
 
 REPLAY_S = 60.0
@@ -61,7 +61,7 @@ def demo(
     served number equals the number recomputed from the raw events.
     """
     settings: Settings = context.obj
-    verdicts: list[Verdict] = []
+    verdicts: list[Comparison] = []
     try:
         with _servers(settings), _story(settings, flights) as story:
             story.screen.say(IN_DAGSTER.format(url=settings.dagster.url))
@@ -141,7 +141,7 @@ def _end(story: "Story") -> None:
         message(str(error))
 
 
-def _show(verdicts: "Sequence[Verdict]") -> None:
+def _show(verdicts: "Sequence[Comparison]") -> None:
     shown = table("feature set", "entities", "served values", "wrong", "dead letters", "verdict")
     for verdict in verdicts:
         shown.add_row(

@@ -9,7 +9,7 @@ from feature_platform.definition.aggregates import (
     value_type_of,
 )
 from feature_platform.definition.expression import BIGINT, AggregateCall, Query
-from feature_platform.definition.features import Ask
+from feature_platform.definition.features import FeatureEntry
 from feature_platform.definition.fingerprint import (
     data_fingerprint,
     digest,
@@ -36,7 +36,7 @@ from feature_platform.tiles.layout import BEYOND, EVENTS_COLUMN, HIGH, Kind, com
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Checked:
+class CheckedParts:
     """The parts of a feature set in which no mistake was found."""
 
     name: str
@@ -45,13 +45,13 @@ class Checked:
     source: Source
     sql: str
     query: Query
-    asks: dict[str, Ask]
+    asks: dict[str, FeatureEntry]
     grid: Grid
     settings: FeatureSetSettings
     file: str
 
 
-def assemble(checked: Checked) -> FeatureSet:
+def assemble(checked: CheckedParts) -> FeatureSet:
     """Return the feature set."""
     calls = checked.query.calls
     pairs = [(column, call) for call in calls for column in _stored(call, checked)]
@@ -88,7 +88,7 @@ def assemble(checked: Checked) -> FeatureSet:
     )
 
 
-def _stored(call: AggregateCall, checked: Checked) -> list[StoredColumn]:
+def _stored(call: AggregateCall, checked: CheckedParts) -> list[StoredColumn]:
     """Return the partials of one aggregate."""
     ask, grid = checked.asks[call.name], checked.grid
     if call.aggregate != "avg":
@@ -107,7 +107,7 @@ def _stored(call: AggregateCall, checked: Checked) -> list[StoredColumn]:
     return made
 
 
-def _sum_scales(query: Query, asks: dict[str, Ask]) -> tuple[tuple[str, int], ...]:
+def _sum_scales(query: Query, asks: dict[str, FeatureEntry]) -> tuple[tuple[str, int], ...]:
     """Return the columns of the source whose events the intake refuses beyond a sum's range."""
     scales: dict[str, int] = {}
     for call in query.calls:
@@ -120,7 +120,9 @@ def _sum_scales(query: Query, asks: dict[str, Ask]) -> tuple[tuple[str, int], ..
     return tuple(sorted(scales.items()))
 
 
-def _column(call: AggregateCall, name: str, kind: Kind, ask: Ask, grid: Grid) -> StoredColumn:
+def _column(
+    call: AggregateCall, name: str, kind: Kind, ask: FeatureEntry, grid: Grid
+) -> StoredColumn:
     value_type = value_type_of(call)
     decimal = value_type.scale if value_type.name == "DECIMAL" else 0
     fixed = call.aggregate in SUMMED and value_type.name in FIXED_POINT
@@ -154,7 +156,7 @@ def _events(features: tuple[Feature, ...], grid: Grid) -> StoredColumn:
 
 
 def _feature(
-    call: AggregateCall, checked: Checked, pairs: list[tuple[StoredColumn, AggregateCall]]
+    call: AggregateCall, checked: CheckedParts, pairs: list[tuple[StoredColumn, AggregateCall]]
 ) -> Feature:
     ask = checked.asks[call.name]
     own = [column for column, owner in pairs if owner is call]

@@ -33,10 +33,10 @@ class Expression:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rows:
+class InnerSelect:
     """An inner SELECT: transforms and filters rows, one by one."""
 
-    origin: "Rows | str"
+    origin: "InnerSelect | str"
     """What it reads: another inner SELECT or the source."""
     columns: tuple[tuple[str, Expression], ...]
     where: Expression | None
@@ -60,6 +60,6 @@ class Query:
     """The whole checked query of a feature set."""
 
     entity: str
-    origin: Rows | str
+    origin: InnerSelect | str
     where: Expression | None
     calls: tuple[AggregateCall, ...]

@@ -26,7 +26,7 @@ SCALE_MAX = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
+class FeatureEntry:
     """What one entry under `features:` asks for."""
 
     windows_ms: tuple[int, ...] = ()
@@ -38,7 +38,7 @@ class Ask:
 
 def read_features(
     fields: Fields, names: dict[str, Spot] | None, query: Query | None, grid: Grid
-) -> dict[str, Ask]:
+) -> dict[str, FeatureEntry]:
     """Check `features:`; without a query only its form.
 
     Args:
@@ -57,7 +57,7 @@ def read_features(
         msg = f"a feature set has 1 to {FEATURES_MAX} features, not {len(mapping.entries)}"
         fields.problems.add(fields.key("features"), msg)
         return {}
-    asks: dict[str, Ask] = {}
+    asks: dict[str, FeatureEntry] = {}
     calls = {call.name: call for call in query.calls} if query else {}
     for key, node in mapping.entries:
         before = len(fields.problems.found)
@@ -68,7 +68,7 @@ def read_features(
             fields.problems.add(key, msg)
         elif key.text in calls and ask is not None and len(fields.problems.found) == before:
             _check_fits(calls[key.text], ask, key, node, fields.problems)
-        asks[key.text] = ask or Ask()
+        asks[key.text] = ask or FeatureEntry()
     for name, spot in (names or {}).items():
         if name not in asks:
             latest = name in calls and calls[name].aggregate in PROPERTIES
@@ -90,7 +90,7 @@ def cover_tiles_max(grid: Grid, window_ms: int) -> int:
     return 1 + window_ms // lengths[-1] + edges
 
 
-def served_names(name: str, ask: Ask) -> Iterator[str]:
+def served_names(name: str, ask: FeatureEntry) -> Iterator[str]:
     """Return the names that an entry is served under."""
     yield from (f"{name}_{format_duration(window)}" for window in ask.windows_ms)
     if ask.lifetime:
@@ -99,10 +99,10 @@ def served_names(name: str, ask: Ask) -> Iterator[str]:
         yield name
 
 
-def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> Ask | None:
+def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> FeatureEntry | None:
     check_name(key.text, "feature", key, problems)
     if isinstance(node, Scalar) and node.text == "latest":
-        return Ask(latest=True)
+        return FeatureEntry(latest=True)
     if not isinstance(node, Mapping):
         msg = f"`{key.text}` is `latest` or a mapping such as {{windows: [30m, 1d]}}"
         problems.add(node, f"{msg}, not {describe(node)}")
@@ -115,7 +115,7 @@ def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> Ask | 
             problems.add(place, f"window {format_duration(window)} stands twice; keep one")
         elif _check_window(key.text, window, place, grid, problems):
             good.append(window)
-    return Ask(
+    return FeatureEntry(
         windows_ms=tuple(sorted(good)),
         lifetime=fields.boolean("lifetime"),
         latest=fields.boolean("latest"),
@@ -143,7 +143,9 @@ def _check_window(name: str, window: int, place: Place, grid: Grid, problems: Pr
     return True
 
 
-def _check_fits(call: AggregateCall, ask: Ask, key: Scalar, node: Node, problems: Problems) -> None:
+def _check_fits(
+    call: AggregateCall, ask: FeatureEntry, key: Scalar, node: Node, problems: Problems
+) -> None:
     """Check that an entry asks what its aggregate can answer."""
     if call.aggregate in PROPERTIES:
         if not ask.latest or ask.windows_ms or ask.lifetime:
@@ -159,7 +161,7 @@ def _check_fits(call: AggregateCall, ask: Ask, key: Scalar, node: Node, problems
 
 
 def _check_scale(
-    call: AggregateCall, ask: Ask, key: Scalar, node: Node, problems: Problems
+    call: AggregateCall, ask: FeatureEntry, key: Scalar, node: Node, problems: Problems
 ) -> None:
     kind = value_type_of(call)
     fixed = call.aggregate in SUMMED and kind.name in FIXED_POINT
@@ -176,10 +178,12 @@ def _check_scale(
         problems.add(node, msg)
 
 
-def _check_served_names(mapping: Mapping, asks: dict[str, Ask], problems: Problems) -> None:
+def _check_served_names(
+    mapping: Mapping, asks: dict[str, FeatureEntry], problems: Problems
+) -> None:
     taken: dict[str, str] = {}
     for key, _ in mapping.entries:
-        for served in served_names(key.text, asks.get(key.text, Ask())):
+        for served in served_names(key.text, asks.get(key.text, FeatureEntry())):
             other = taken.setdefault(served, key.text)
             if other != key.text:
                 msg = (

@@ -3,7 +3,7 @@
 import re
 from itertools import pairwise
 
-from feature_platform.definition.assemble import Checked, assemble
+from feature_platform.definition.assemble import CheckedParts, assemble
 from feature_platform.definition.expression import Query
 from feature_platform.definition.features import read_features
 from feature_platform.definition.fields import Fields
@@ -71,7 +71,7 @@ def read_featureset(
     if problems.found or query is None or source is None or not name or not sql:
         return None
     made = assemble(
-        Checked(
+        CheckedParts(
             name=name.text,
             description=description,
             owner=owner,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from feature_platform.definition.aggregates import aggregate_call, holds_aggregate, suggest_name
-from feature_platform.definition.expression import AggregateCall, Expression, Query, Rows
+from feature_platform.definition.expression import AggregateCall, Expression, InnerSelect, Query
 from feature_platform.definition.expressions import Checker
 from feature_platform.definition.model import ColumnType, Source
 from feature_platform.definition.names import check_column, check_name, unknown
@@ -27,7 +27,7 @@ _TABLE_FUNCTION = (
 class _Relation:
     """What a SELECT reads: its columns and under which name."""
 
-    origin: Rows | str
+    origin: InnerSelect | str
     columns: dict[str, ColumnType]
     alias: str
     where: str
@@ -47,7 +47,7 @@ class QueryReader:
         self.sql = sql
         self.source = source
         self.entity = entity
-        self._parts: dict[str, Rows | None] = {}
+        self._parts: dict[str, InnerSelect | None] = {}
         self._used: set[str] = set()
         self.names: dict[str, Spot] | None = None
         """The aggregates and where they stand, once all have been named."""
@@ -151,7 +151,7 @@ class QueryReader:
             where=f"source `{name}`",
         )
 
-    def _rows(self, select: exp.Expr, place: exp.Expr) -> Rows | None:
+    def _rows(self, select: exp.Expr, place: exp.Expr) -> InnerSelect | None:
         """Check an inner SELECT, which may transform and filter rows but not group them."""
         before = len(self.sql.problems.found)
         if not isinstance(select, exp.Select):
@@ -172,7 +172,7 @@ class QueryReader:
         columns = self._row_columns(select, checker)
         if len(self.sql.problems.found) > before:
             return None
-        return Rows(origin=relation.origin, columns=tuple(columns.items()), where=where)
+        return InnerSelect(origin=relation.origin, columns=tuple(columns.items()), where=where)
 
     def _row_columns(self, select: exp.Select, checker: Checker) -> dict[str, Expression]:
         columns: dict[str, Expression] = {}
@@ -275,7 +275,7 @@ class QueryReader:
         return self.sql.refuse(item, msg)
 
 
-def _over(rows: Rows, alias: str) -> _Relation:
+def _over(rows: InnerSelect, alias: str) -> _Relation:
     columns = {name: expression.type for name, expression in rows.columns}
     return _Relation(origin=rows, columns=columns, alias=alias, where="the inner SELECT")
 

@@ -13,9 +13,9 @@ from feature_platform.definition.expression import (
     DOUBLE,
     AggregateCall,
     Expression,
+    InnerSelect,
     Op,
     Query,
-    Rows,
 )
 
 LONG_MAX = 2**63 - 1
@@ -95,7 +95,7 @@ def source_column(call: AggregateCall, query: Query) -> str | None:
     """
     argument, origin = call.argument, query.origin
     conditions = [call.filter, query.where]
-    while argument is not None and argument.op == "column" and isinstance(origin, Rows):
+    while argument is not None and argument.op == "column" and isinstance(origin, InnerSelect):
         conditions.append(origin.where)
         argument, origin = dict(origin.columns)[argument.value], origin.origin
     if argument is None or argument.op != "column" or any(conditions):
@@ -121,7 +121,7 @@ def lost_of_sum(call: AggregateCall, scale: int, query: Query) -> Expression | N
     return _any([_vanished(kept, parts), *(lost(part, origin) for part in parts)])
 
 
-def lost(node: Expression, origin: Rows | str) -> Expression | None:
+def lost(node: Expression, origin: InnerSelect | str) -> Expression | None:
     """Return the condition that arithmetic in an expression left the range; None if it cannot."""
     if node.op == "column":
         return _of_inner(node, origin)
@@ -134,7 +134,7 @@ def lost(node: Expression, origin: Rows | str) -> Expression | None:
     return _any([_vanished(node, parts) if may_leave_range(node) else None, *found])
 
 
-def lost_columns(rows: Rows, names: frozenset[str]) -> dict[str, Expression]:
+def lost_columns(rows: InnerSelect, names: frozenset[str]) -> dict[str, Expression]:
     """Return which of some columns of an inner SELECT may be lost, each with its condition."""
     found = {name: lost(value, rows.origin) for name, value in rows.columns if name in names}
     return {name: condition for name, condition in found.items() if condition is not None}
@@ -169,13 +169,13 @@ def _vanished(result: Expression, parts: list[Expression]) -> Expression:
     return Expression(op="and", type=BOOLEAN, args=(none, *dict.fromkeys(known)))
 
 
-def _of_inner(node: Expression, origin: Rows | str) -> Expression | None:
+def _of_inner(node: Expression, origin: InnerSelect | str) -> Expression | None:
     if isinstance(origin, str) or not lost_columns(origin, frozenset({node.value})):
         return None
     return Expression(op="column", type=BOOLEAN, value=f"{LOST}{node.value}")
 
 
-def _lost_branch(node: Expression, origin: Rows | str) -> Expression | None:
+def _lost_branch(node: Expression, origin: InnerSelect | str) -> Expression | None:
     conditions, values = node.args[: len(node.args) // 2 * 2 : 2], _values(node)
     found = [lost(value, origin) for value in values]
     if not any(found):
@@ -188,7 +188,7 @@ def _lost_branch(node: Expression, origin: Rows | str) -> Expression | None:
     return Expression(op="case", type=BOOLEAN, args=tuple(args))
 
 
-def _lost_choice(args: tuple[Expression, ...], origin: Rows | str) -> Expression | None:
+def _lost_choice(args: tuple[Expression, ...], origin: InnerSelect | str) -> Expression | None:
     """Of COALESCE: one that was lost would have been taken, had it been there."""
     found: list[Expression | None] = []
     for place, arg in enumerate(args):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from feature_platform.definition.expression import Expression, Query, Rows
+from feature_platform.definition.expression import Expression, InnerSelect, Query
 from feature_platform.definition.model import ColumnType, Source
 
 
@@ -24,7 +24,7 @@ def _innermost(query: Query) -> list[Expression]:
         parts = [part for call in query.calls for part in (call.argument, call.filter)]
         return [part for part in (*parts, query.where) if part is not None]
     rows = query.origin
-    while isinstance(rows.origin, Rows):
+    while isinstance(rows.origin, InnerSelect):
         rows = rows.origin
     values = [value for _, value in rows.columns]
     return values if rows.where is None else [*values, rows.where]

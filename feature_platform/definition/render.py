@@ -14,9 +14,9 @@ from feature_platform.definition.expression import (
     STRING,
     AggregateCall,
     Expression,
+    InnerSelect,
     Op,
     Query,
-    Rows,
 )
 from feature_platform.definition.functions import FUNCTIONS
 from feature_platform.definition.literals import write_double
@@ -272,14 +272,14 @@ def _type(kind: ColumnType) -> str:
     return "BIGINT" if kind.name == "TIMESTAMP" else str(kind)
 
 
-def _origin(origin: Rows | str, dialect: Dialect, lost: frozenset[str]) -> str:
+def _origin(origin: InnerSelect | str, dialect: Dialect, lost: frozenset[str]) -> str:
     if isinstance(origin, str):
         return quote(origin)
     lines = _rows(origin, dialect, lost).split("\n")
     return "\n".join(["(", *(f"  {line}" for line in lines), ")"])
 
 
-def _rows(rows: Rows, dialect: Dialect, lost: frozenset[str]) -> str:
+def _rows(rows: InnerSelect, dialect: Dialect, lost: frozenset[str]) -> str:
     items = [_item(name, value, dialect) for name, value in rows.columns]
     marked = lost_columns(rows, lost)
     items += [_item(f"{LOST}{name}", value, dialect) for name, value in marked.items()]

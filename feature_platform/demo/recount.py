@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.definition.model import FeatureSet
 from feature_platform.registry.base import Positions
 from feature_platform.rows.partials import Value
@@ -42,7 +42,7 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Comparison:
     """The served values of one feature set beside the recounted ones."""
 
     featureset: str
@@ -85,7 +85,7 @@ def recount(kafka: KafkaSettings, task: Task) -> Expected:
     return Expected(values=values, dead_letters=len(whole.dead_letters))
 
 
-def compare(featureset: str, expected: Expected, served: Values, dead_letters: int) -> Verdict:
+def compare(featureset: str, expected: Expected, served: Values, dead_letters: int) -> Comparison:
     """Compare what is served with what must be."""
     wrong = [
         f"{featureset}.{name} of {entity}: served {values.get(name)!r}, recounted {value!r}"
@@ -94,7 +94,7 @@ def compare(featureset: str, expected: Expected, served: Values, dead_letters: i
         for name, value in wanted.items()
         if name not in values or values[name] != value
     ]
-    return Verdict(
+    return Comparison(
         featureset=featureset,
         entities=len(expected.values),
         values=sum(map(len, expected.values.values())),
@@ -111,7 +111,7 @@ def _events(kafka: KafkaSettings, topic: str) -> list[RawEvent]:
             offset=message.offset() or 0,
             timestamp_ms=message.timestamp()[1],
         )
-        for message in Topics(kafka).messages(topic, EVENTS_MAX)
+        for message in TopicClient(kafka).messages(topic, EVENTS_MAX)
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.demo.scratch import FEATURE_SETS
 from feature_platform.deploy.control import delete
 from feature_platform.deploy.generation import drop_expired
@@ -37,7 +37,7 @@ def clear_stage(world: World, topic: str, say: Say) -> None:
                 now_ms = world.clock.now_ms()
                 world.registry.expire_generation(name, generation.generation, now_ms)
         drop_expired(world, name)
-    Topics(world.settings.kafka).delete([topic, dead_letter_topic(topic)])
+    TopicClient(world.settings.kafka).delete([topic, dead_letter_topic(topic)])
 
 
 def end_jobs(world: World) -> None:

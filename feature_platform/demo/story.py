@@ -8,12 +8,12 @@ from functools import partial
 from pathlib import Path
 
 from feature_platform.broker.sender import EventSender
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.clock import to_iso
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.demo.background import Background
 from feature_platform.demo.flights import read_flights
-from feature_platform.demo.recount import Task, Verdict, compare, recount_all
+from feature_platform.demo.recount import Comparison, Task, compare, recount_all
 from feature_platform.demo.replay import Replay
 from feature_platform.demo.scratch import (
     FEATURE_SETS,
@@ -107,7 +107,7 @@ class Story:
             time.sleep(REFRESH_S)
         self._raise_failure()
 
-    def judge(self) -> list[Verdict]:
+    def judge(self) -> list[Comparison]:
         """Wait until everything is written, then compare every served number with a recount.
 
         Raises:
@@ -124,7 +124,7 @@ class Story:
         # The one with most entities takes longest, so it goes first.
         tasks = [self._task(name, now) for name in reversed(FEATURE_SETS)]
         topic = dead_letter_topic(tasks[0].featureset.source.topic)
-        letters = Topics(self.settings.kafka).dead_letters(topic)
+        letters = TopicClient(self.settings.kafka).dead_letters(topic)
         verdicts = []
         for task, expected in zip(tasks, recount_all(self.settings.kafka, tasks), strict=True):
             name = task.featureset.name

@@ -37,7 +37,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class PlanOptions:
     """What a person asks for besides the definition."""
 
     reset: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ def make_plans(
     """
     deployed = {snapshot.featureset: snapshot for snapshot in reads.registry.snapshots()}
     wanted = list(names) or sorted(project.featuresets.keys() | _removable(project, deployed))
-    asked = Asked(
+    asked = PlanOptions(
         reset=tuple(reset), start_empty=start_empty, accept_differences=accept_differences
     )
     return [_plan(reads, project, name, deployed.get(name), asked) for name in wanted]
@@ -106,7 +106,7 @@ def _outcome(world: World, item: Plan, report: Report) -> Outcome:
 
 
 def _plan(
-    reads: Reads, project: Project, name: str, deployed: Snapshot | None, asked: Asked
+    reads: Reads, project: Project, name: str, deployed: Snapshot | None, asked: PlanOptions
 ) -> Plan:
     wanted = project.featuresets.get(name)
     if wanted is not None:

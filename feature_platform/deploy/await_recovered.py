@@ -6,7 +6,7 @@ What a new version of a feature set never touches would otherwise keep a dead at
 import time
 from collections.abc import Callable
 
-from feature_platform.deploy.asking import Requests
+from feature_platform.deploy.checkpoint_requests import CheckpointRequests
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.lineage.attempts import last_unclean_end_ms, left_to_recover, newest
@@ -30,7 +30,7 @@ def await_recovered(reads: Reads, running: Snapshot, report: Callable[[str], Non
         WorldError: A server did not answer.
     """
     name, generation = running.featureset, running.generation
-    requests = Requests(reads, running.job_id)
+    requests = CheckpointRequests(reads, running.job_id)
 
     def left() -> str:
         last = newest(reads.registry.attempts(name, generation))

@@ -7,7 +7,7 @@ it is begun again, so a Spark task that comes late writes what is there already.
 from collections.abc import Mapping
 from typing import Any
 
-from feature_platform.deploy.topic import check_topic
+from feature_platform.deploy.topic_checks import check_topic
 from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.engines.job_spec import StartFields, job_spec
 from feature_platform.engines.reads import Reads

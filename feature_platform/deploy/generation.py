@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.start import stopped_at
-from feature_platform.deploy.walk import BACKFILL, Progress, Report, digest, silent
+from feature_platform.deploy.walk import BACKFILL, BegunDeployment, Report, digest, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import WorldError
@@ -85,7 +85,7 @@ def may_be_begun(reads: Reads, plan: Plan) -> bool:
     name, generation = target.featureset, target.generation
     if not reads.registry.attempts(name, generation) or _lives(reads, name, generation):
         return True
-    begun = Progress.of(reads, name)
+    begun = BegunDeployment.of(reads, name)
     return begun is not None and begun.digest == digest(target)
 
 

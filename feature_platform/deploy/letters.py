@@ -17,7 +17,7 @@ from feature_platform.broker.letters import (
     Place,
     Replays,
 )
-from feature_platform.deploy.topic import check_topic
+from feature_platform.deploy.topic_checks import check_topic
 from feature_platform.engines.reads import Reads
 from feature_platform.lineage.attempts import line_of
 from feature_platform.plan.snapshot import Snapshot
@@ -28,7 +28,7 @@ BATCH_BYTES_MAX = 16_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judge:
+class LetterJudge:
     """Tells which letters hold."""
 
     generations: dict[str, int]
@@ -37,7 +37,7 @@ class Judge:
     """The history of each one's newest attempt."""
 
     @classmethod
-    def of(cls, reads: Reads, topic: str) -> "Judge":
+    def of(cls, reads: Reads, topic: str) -> "LetterJudge":
         """Ask the registry."""
         readers = [found for found in reads.registry.snapshots() if found.topic == topic]
         lines = {
@@ -75,7 +75,7 @@ class Selection:
 def select(
     letters: Iterable[DeadLetter],
     replays: Replays,
-    judge: Judge,
+    judge: LetterJudge,
     featureset: str,
     *,
     reason: str = "",

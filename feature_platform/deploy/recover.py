@@ -16,7 +16,7 @@ from feature_platform.deploy.start import (
     refuse_unfinished_repair,
 )
 from feature_platform.deploy.sweep import Line, check_sweep_age
-from feature_platform.deploy.topic import check_offsets, check_topic
+from feature_platform.deploy.topic_checks import check_offsets, check_topic
 from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World

@@ -11,7 +11,7 @@ from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.deploy.sweep import batches
 from feature_platform.deploy.walk import Report
 from feature_platform.engines.reads import Reads
-from feature_platform.engines.recount_request import Wanted, recount_spec, rows_of
+from feature_platform.engines.recount_request import TileSelection, recount_spec, rows_of
 from feature_platform.engines.world import World
 from feature_platform.errors import (
     CorruptRowError,
@@ -134,7 +134,7 @@ def _recomputed(
     if not entities:
         return Expected.of(deployed), {}  # the end of a repair that had written everything
     spec = recount_spec(deployed, reads.settings)
-    wanted = Wanted(entities=tuple(entities)).to_json()
+    wanted = TileSelection(entities=tuple(entities)).to_json()
     facts = reads.recounter.recount(spec, until, wanted)
     log = next(facts)
     if log["damage"]:

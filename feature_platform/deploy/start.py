@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from feature_platform.clock import to_iso
-from feature_platform.deploy.topic import check_not_truncated, check_offsets, check_topic
+from feature_platform.deploy.topic_checks import check_not_truncated, check_offsets, check_topic
 from feature_platform.engines.flink_savepoint import checkpoint_id
 from feature_platform.engines.job_spec import StartFields
 from feature_platform.engines.reads import Reads

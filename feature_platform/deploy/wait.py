@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 
-from feature_platform.deploy.asking import Requests
+from feature_platform.deploy.checkpoint_requests import CheckpointRequests
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
@@ -44,7 +44,7 @@ def wait_for(reads: Reads, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
         )
         raise JobFailedError(msg)
     deadline = time.monotonic() + timeout_s
-    requests = Requests(reads, deployed.job_id)
+    requests = CheckpointRequests(reads, deployed.job_id)
     while True:
         cut = _present_cut(reads, deployed)
         left = behind(cut.positions if cut else {}, ends)

@@ -10,8 +10,8 @@ from feature_platform.deploy.await_checkpoint import await_checkpoint
 from feature_platform.deploy.await_recovered import await_grace, await_recovered
 from feature_platform.deploy.start import begin, epoch_of, refuse_unfinished_repair, stopped_at
 from feature_platform.deploy.sweep import Line, cut_of, sweep
-from feature_platform.deploy.topic import check_topic
-from feature_platform.engines.flink import Job
+from feature_platform.deploy.topic_checks import check_topic
+from feature_platform.engines.flink import FlinkJob
 from feature_platform.engines.flink_savepoint import check_savepoint
 from feature_platform.engines.job_spec import job_spec
 from feature_platform.engines.reads import Reads
@@ -36,7 +36,7 @@ def silent(_: str) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
+class BegunDeployment:
     """What the registry keeps while a job is being started."""
 
     deployment: str
@@ -49,7 +49,7 @@ class Progress:
     """Which topic of its name a new generation counts."""
 
     @classmethod
-    def of(cls, reads: Reads, name: str) -> "Progress | None":
+    def of(cls, reads: Reads, name: str) -> "BegunDeployment | None":
         """Read what a feature set's registry keeps; None if nothing is being started."""
         text = reads.registry.progress(name)
         return cls(**json.loads(text)) if text else None
@@ -64,12 +64,12 @@ class Walk:
         self.name = name
         self.snapshot = snapshot
         self.report = report
-        self.progress: Progress | None = None
+        self.progress: BegunDeployment | None = None
         self._stopped_cleanly = False
 
     def adopt(self, target: Snapshot | None) -> None:
         """Take over the job that a crashed walk was starting, if it is what is wanted now."""
-        left = Progress.of(self.world, self.name)
+        left = BegunDeployment.of(self.world, self.name)
         if left is None:
             return
         if self.snapshot and self.snapshot.job_id == left.deployment:
@@ -95,7 +95,7 @@ class Walk:
             raise PlanRefusedError(msg)
         return self.snapshot
 
-    def begun(self) -> Progress:
+    def begun(self) -> BegunDeployment:
         """Return the deployment that was begun."""
         if self.progress is None:
             msg = f"the plan of {self.name} starts a job that owns nothing; plan again"
@@ -109,7 +109,7 @@ class Walk:
 
     def own(self, wanted: Snapshot) -> None:
         """Begin a deployment: from now on only its job may claim attempts."""
-        self.progress = Progress(
+        self.progress = BegunDeployment(
             deployment=uuid4().hex,
             digest=digest(wanted),
             since_ms=self.world.clock.now_ms(),
@@ -308,7 +308,7 @@ class Walk:
             f"{old.savepoint} is kept: `fp apply {self.name}` goes on from it"
         )
 
-    def _halt(self, job: Job | None, job_id: str) -> str:
+    def _halt(self, job: FlinkJob | None, job_id: str) -> str:
         """Stop a job for good, in whatever state it is; returns what it can go on from."""
         if job and job.state == "RUNNING":
             path = self.world.cluster.stop_with_savepoint(job_id)

@@ -31,7 +31,7 @@ LIVING = frozenset(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class FlinkJob:
     """A job that the cluster knows."""
 
     id: str
@@ -65,14 +65,14 @@ class FlinkRest:
         """Remember the address, such as `http://127.0.0.1:8081`."""
         self._url = url
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[FlinkJob]:
         """Return all jobs that the cluster remembers, newest first.
 
         Raises:
             ServerError: The cluster does not answer.
         """
         found = [
-            Job(
+            FlinkJob(
                 id=item["jid"],
                 name=item["name"],
                 state=item["state"],
@@ -83,7 +83,7 @@ class FlinkRest:
         ]
         return sorted(found, key=lambda job: -job.started_ms)
 
-    def job(self, job_id: str) -> Job | None:
+    def job(self, job_id: str) -> FlinkJob | None:
         """Return one job; None if the cluster does not know it."""
         return next((job for job in self.jobs() if job.id == job_id), None)
 

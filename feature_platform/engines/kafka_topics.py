@@ -7,7 +7,7 @@ from feature_platform.broker.sender import (
     ensure_topic,
     has_producers_clock,
 )
-from feature_platform.broker.topics import Topics as TopicReader
+from feature_platform.broker.topics import TopicClient as TopicReader
 from feature_platform.plan.job import dead_letter_topic
 from feature_platform.settings import KafkaSettings
 

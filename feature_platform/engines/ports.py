@@ -6,7 +6,7 @@ Readers and writers are different types: whoever is handed a reader changes noth
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from feature_platform.engines.flink import Checkpoint, Job
+from feature_platform.engines.flink import Checkpoint, FlinkJob
 from feature_platform.engines.flink_metrics import How
 from feature_platform.store.base import EntityReader, TileReader, TileWriter, UndoReader
 
@@ -14,11 +14,11 @@ from feature_platform.store.base import EntityReader, TileReader, TileWriter, Un
 class ClusterReader(Protocol):
     """What Flink runs, and how that is; see `flink.FlinkRest` for what each call promises."""
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[FlinkJob]:
         """Return all jobs that the cluster remembers, newest first."""
         ...
 
-    def job(self, job_id: str) -> Job | None:
+    def job(self, job_id: str) -> FlinkJob | None:
         """Return one job; None if the cluster does not know it."""
         ...
 
@@ -126,7 +126,7 @@ class Recounter(Protocol):
         Args:
             spec: The job spec of what is deployed.
             until: First offset that does not count any more, by "topic/partition".
-            ask: Which; see `engines.recount_request.Wanted` and `backfill.recount`.
+            ask: Which; see `engines.recount_request.TileSelection` and `backfill.recount`.
 
         Raises:
             EventLogError: The log is damaged, or misses offsets.
@@ -180,5 +180,5 @@ class RowReader(TileReader, EntityReader, UndoReader, Protocol):
     """Rows, as a check or a look reads them."""
 
 
-class Rows(RowReader, TileWriter, Protocol):
+class RowStore(RowReader, TileWriter, Protocol):
     """Rows, as a sweep or a repair reads and writes them."""

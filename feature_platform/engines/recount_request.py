@@ -16,7 +16,7 @@ Fact = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class TileSelection:
     """Which tiles are recomputed."""
 
     days: Sequence[str] | None = None

@@ -10,7 +10,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.engines.flink import FlinkRest
 from feature_platform.engines.flink_submitter import FlinkSubmitter
 from feature_platform.engines.kafka_topics import KafkaTopics
-from feature_platform.engines.ports import Backfiller, Cluster, Rows, Submitter, Topics
+from feature_platform.engines.ports import Backfiller, Cluster, RowStore, Submitter, Topics
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark import SparkBackfiller, SparkRecounter
 from feature_platform.registry.base import Registry
@@ -28,7 +28,7 @@ class World(Reads):
 
     registry: Registry
     tables: TileTables
-    tiles: Rows
+    tiles: RowStore
     topics: Topics
     cluster: Cluster
     submitter: Submitter

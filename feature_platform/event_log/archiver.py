@@ -15,8 +15,8 @@ from feature_platform.event_log.commits import (
     COMMITS,
     DATA,
     STAGING,
-    Commit,
     Log,
+    LogCommit,
     LogFile,
     Span,
     commit_path,
@@ -95,7 +95,7 @@ class Topic(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class ArchiveRequest:
     """What is archived, and how much at a time."""
 
     source: str
@@ -113,11 +113,11 @@ def read_log(files: Files) -> Log:
         EventLogError: The log is damaged.
     """
     found = sorted(path for path in files.paths(COMMITS) if path.endswith(".json"))
-    return Log.of(Commit.from_bytes(files.read(path), path) for path in found)
+    return Log.of(LogCommit.from_bytes(files.read(path), path) for path in found)
 
 
 def archive(
-    job: Job,
+    job: ArchiveRequest,
     files: Files,
     engine: Engine,
     topic: Topic,
@@ -154,7 +154,7 @@ def archive(
         lost = {part: span for part, span in missing.items() if part in todo}
         write = partial(_read, job, engine, topic, topic_id, todo)
         added = _write(job.source, files, log.next_number, write)
-        commit = Commit(
+        commit = LogCommit(
             number=log.next_number,
             at_ms=clock.now_ms(),
             spans=todo,
@@ -175,7 +175,7 @@ def archive(
                 f"from a copy, then fp archive {job.source}"
             )
             raise EventLogError(msg)
-        commit = Commit(
+        commit = LogCommit(
             number=log.next_number,
             at_ms=clock.now_ms(),
             added=added,
@@ -216,7 +216,7 @@ def small_files(log: Log) -> list[str]:
     return chosen
 
 
-def _look(job: Job, log: Log, topic: Topic) -> tuple[str, Bounds]:
+def _look(job: ArchiveRequest, log: Log, topic: Topic) -> tuple[str, Bounds]:
     """Return the topic's id and bounds of now; another topic than the archived one is refused."""
     topic_id, now = topic.topic_id(), topic.bounds()
     check_topic(job.source, job.topic, log.positions, now)
@@ -225,7 +225,7 @@ def _look(job: Job, log: Log, topic: Topic) -> tuple[str, Bounds]:
 
 
 def _read(
-    job: Job,
+    job: ArchiveRequest,
     engine: Engine,
     topic: Topic,
     topic_id: str,
@@ -261,7 +261,7 @@ def _write(
     return tuple(moved)
 
 
-def _commit(source: str, files: Files, log: Log, commit: Commit, report: Report) -> Log:
+def _commit(source: str, files: Files, log: Log, commit: LogCommit, report: Report) -> Log:
     """Publish a commit and return the log with it; if another came first, delete its files."""
     after = log.with_commit(commit)
     if not files.publish(commit_path(commit.number), commit.to_bytes()):

@@ -43,7 +43,7 @@ class LogFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
+class LogCommit:
     """One step of a log."""
 
     number: int
@@ -131,7 +131,7 @@ class Log:
     """Which topic of its name is archived; empty if nobody knows."""
 
     @classmethod
-    def of(cls, commits: Iterable[Commit]) -> Self:
+    def of(cls, commits: Iterable[LogCommit]) -> Self:
         """Add commits up, in the order of their numbers.
 
         Raises:
@@ -142,7 +142,7 @@ class Log:
             log = log.with_commit(commit)
         return log
 
-    def with_commit(self, commit: Commit) -> Self:
+    def with_commit(self, commit: LogCommit) -> Self:
         """Return the log after one more commit.
 
         Raises:

@@ -7,7 +7,7 @@ never seen. Flink remembers the failure.
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from feature_platform.engines.flink import Job
+from feature_platform.engines.flink import FlinkJob
 from feature_platform.plan.snapshot import Snapshot
 
 REFUSALS = ("ClaimRefusedException", "FencedException", "TooOldException")
@@ -26,14 +26,14 @@ class Failures(Protocol):
         ...
 
 
-def last_failure(flink: Failures, job: Job | None, restarts: int) -> str:
+def last_failure(flink: Failures, job: FlinkJob | None, restarts: int) -> str:
     """Return why a job failed last; empty if it runs and never did, or nobody knows."""
     if job is None or (job.state in ENDED_WELL and not restarts):
         return ""
     return flink.root_exception(job.id)
 
 
-def refused_jobs(flink: Failures, jobs: Iterable[Job], featureset: str) -> Mapping[str, str]:
+def refused_jobs(flink: Failures, jobs: Iterable[FlinkJob], featureset: str) -> Mapping[str, str]:
     """Return the jobs of a feature set that the kernel did not let write, and its words.
 
     Args:
@@ -56,6 +56,6 @@ def is_refusal(cause: str) -> bool:
     return any(refusal in cause.partition(": ")[0] for refusal in REFUSALS)
 
 
-def _is_of(job: Job, featureset: str) -> bool:
+def _is_of(job: FlinkJob, featureset: str) -> bool:
     name, _, generation = job.name.rpartition("_g")
     return name == featureset and generation.isdigit()

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.engines.flink import FlinkRest
 from feature_platform.errors import FeaturePlatformError
@@ -82,7 +82,7 @@ class Glance:
 class _Ends:
     """Implements `monitor.status.TopicEnds`."""
 
-    topics: Topics
+    topics: TopicClient
 
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the next offset of every partition, by "topic/partition"."""
@@ -134,7 +134,7 @@ def _find(settings: Settings, servers: Sequence[ServerStatus], clock: Clock) -> 
             known = _Known(
                 registry=registry,
                 cluster=FlinkRest(settings.flink.rest_url),
-                topics=_Ends(Topics(settings.kafka)),
+                topics=_Ends(TopicClient(settings.kafka)),
             )
             untold: list[str] = []
             healths = _healths(settings, known, silent, untold.append)

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from feature_platform.engines.flink import Checkpoint, Job
+from feature_platform.engines.flink import Checkpoint, FlinkJob
 from feature_platform.engines.flink_metrics import JobMetrics, job_metrics
 from feature_platform.engines.ports import ClusterReader
 from feature_platform.lineage.attempts import behind
@@ -138,7 +138,7 @@ class _Look:
     world: Known
     flink: bool
     """Whether Flink answers."""
-    jobs: Sequence[Job]
+    jobs: Sequence[FlinkJob]
     ends: Mapping[str, Mapping[str, int]] | None
     """By topic; None if Kafka does not answer."""
     leases: Mapping[str, str]

@@ -68,7 +68,7 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class WatchTick:
     """What comes of one tick."""
 
     observations: tuple[Observation, ...]
@@ -80,7 +80,7 @@ class Tick:
     cursor: str
 
 
-def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> Tick:
+def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> WatchTick:
     """Decide what to do.
 
     Args:
@@ -115,7 +115,7 @@ def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> Tick:
             present = _tried(present, now_ms)
             restarts.append(_restart(health, present))
         after[health.featureset] = present
-    return Tick(
+    return WatchTick(
         observations=tuple(observations),
         restarts=tuple(restarts),
         deployed=tuple(deployed),

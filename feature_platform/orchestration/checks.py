@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import dagster as dg
 
-from feature_platform.checks.result import CHECKS, Checked
-from feature_platform.checks.run import ENTITIES_MAX, Ask
+from feature_platform.checks.result import CHECKS, CheckReport
+from feature_platform.checks.run import ENTITIES_MAX, CheckRequest
 from feature_platform.checks.scope import Span
 from feature_platform.definition.model import FeatureSet
 from feature_platform.errors import PlanRefusedError, UnknownFeatureError
@@ -52,7 +52,7 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, platform: Platform, config: ChecksConfig
     ) -> Iterator[dg.AssetCheckResult]:
         try:
-            ask = Ask(entities_max=config.entities)
+            ask = CheckRequest(entities_max=config.entities)
             found = platform.check(featureset.name, ask, context.log.info)
         except UnknownFeatureError as error:
             found = metadata.unchecked(featureset.name, str(error))
@@ -117,8 +117,8 @@ def _tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         window = context.partition_time_window
         last = (window.end - timedelta(days=1)).date()
-        ask = Ask(span=Span.of_days(window.start.date(), last), whole_log=config.repair)
-        found = Checked(results=())
+        ask = CheckRequest(span=Span.of_days(window.start.date(), last), whole_log=config.repair)
+        found = CheckReport(results=())
         try:
             found = platform.check(featureset.name, ask, context.log.info)
             if config.repair:
@@ -133,7 +133,7 @@ def _tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:
     return tiles
 
 
-def _failure(name: str, found: Checked) -> dg.Failure:
+def _failure(name: str, found: CheckReport) -> dg.Failure:
     """Return how a run ends in which something differs: red, with what was found."""
     red = [result for result in found.results if result.status == "red"]
     lines = [f"{name}: {result.check} is red: {result.summary}" for result in red]
@@ -144,7 +144,7 @@ def _failure(name: str, found: Checked) -> dg.Failure:
     return dg.Failure("\n".join(lines), metadata=metadata.checked(found), allow_retries=False)
 
 
-def _differs(found: Checked) -> bool:
+def _differs(found: CheckReport) -> bool:
     """Tell whether tiles are wrong; that a job is behind is none of their fault."""
     judged = (result for result in found.results if result.check != "freshness")
     return bool(found.wrong) or any(result.status == "red" for result in judged)

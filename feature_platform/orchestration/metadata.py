@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 import yaml
 
-from feature_platform.checks.result import CHECKS, Checked, CheckResult
+from feature_platform.checks.result import CHECKS, CheckReport, CheckResult
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.engines.spark import Archived
 from feature_platform.errors import Problem
@@ -155,9 +155,9 @@ def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult
     )
 
 
-def unchecked(name: str, why: str) -> Checked:
+def unchecked(name: str, why: str) -> CheckReport:
     """Return checks of which none could be made."""
-    return Checked(
+    return CheckReport(
         results=tuple(
             CheckResult(featureset=name, check=check, status="skipped", summary=why)
             for check in CHECKS
@@ -165,7 +165,7 @@ def unchecked(name: str, why: str) -> Checked:
     )
 
 
-def checked(found: Checked) -> Metadata:
+def checked(found: CheckReport) -> Metadata:
     """Describe what a recomputation of tiles has found."""
     records = [
         dg.TableRecord(

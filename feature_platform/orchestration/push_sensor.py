@@ -9,7 +9,7 @@ from feature_platform.errors import FeaturePlatformError, NothingPushedError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import FEATURE_SET_TAG, broken_key, stream_key
 from feature_platform.orchestration.resources import Platform
-from feature_platform.pushes.push import Launch, Memory, Tick, Verdict, decide, done, idle
+from feature_platform.pushes.push import Launch, Memory, PushTick, PushVerdict, decide, done, idle
 
 INTERVAL_S = 15
 COMMIT_TAG = "fp/commit"
@@ -98,7 +98,7 @@ def git_push(context: dg.SensorEvaluationContext, platform: Platform) -> dg.Sens
     )
 
 
-def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
+def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> PushTick:
     memory = Memory.read(context.cursor)
     try:
         pushed = platform.pushed(memory)
@@ -115,7 +115,9 @@ def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> Tick:
     return decide(pushed, memory, running, SystemClock().now_ms())
 
 
-def _told(context: dg.SensorEvaluationContext, platform: Platform, tick: Tick) -> Iterator[Verdict]:
+def _told(
+    context: dg.SensorEvaluationContext, platform: Platform, tick: PushTick
+) -> Iterator[PushVerdict]:
     """Keep what a tick has found, and yield the verdict if it is to be told.
 
     Nothing is raised: what was launched would be lost with it.
@@ -140,7 +142,7 @@ def _deploy(launch: Launch) -> dg.RunRequest:
     )
 
 
-def _judge(verdict: Verdict) -> dg.RunRequest:
+def _judge(verdict: PushVerdict) -> dg.RunRequest:
     config = {
         "commit": verdict.commit,
         "words": verdict.words,

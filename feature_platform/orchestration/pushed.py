@@ -8,7 +8,7 @@ from feature_platform.engines.reads import Reads
 from feature_platform.errors import CallerError, WorldError
 from feature_platform.plan.compare import Kind
 from feature_platform.pushes.git import Commit
-from feature_platform.pushes.push import Pushed, Wanted
+from feature_platform.pushes.push import Pushed, PushedChange
 
 DEPLOYED: frozenset[Kind] = frozenset({"new", "metadata", "forward", "rebuild", "finish"})
 """Changes that a push brings about."""
@@ -46,7 +46,7 @@ def unreadable(head: Commit, why: str) -> Pushed:
     )
 
 
-def _look_alone(reads: Reads, project: Project, name: str) -> Wanted | None:
+def _look_alone(reads: Reads, project: Project, name: str) -> PushedChange | None:
     """Return what the commit would change of one feature set; its trouble is its own."""
     try:
         return _look(reads, project, name)
@@ -57,7 +57,7 @@ def _look_alone(reads: Reads, project: Project, name: str) -> Wanted | None:
         return _wanted(project, name, stays=f"cannot be planned ({what}): fp plan {name}")
 
 
-def _look(reads: Reads, project: Project, name: str) -> Wanted | None:
+def _look(reads: Reads, project: Project, name: str) -> PushedChange | None:
     snapshot = reads.registry.snapshot(name)
     attempts = reads.registry.attempts(name, snapshot.generation) if snapshot else []
     attempt = attempts[-1].attempt if attempts else 0
@@ -81,9 +81,9 @@ def _wanted(
     stays: str = "",
     trouble: str = "",
     attempt: int = 0,
-) -> Wanted:
+) -> PushedChange:
     featureset = project.featuresets[name]
-    return Wanted(
+    return PushedChange(
         featureset=name,
         kind=kind,
         fingerprint=f"{featureset.data_fingerprint[:16]}{featureset.metadata_fingerprint[:16]}",

@@ -9,8 +9,8 @@ import dagster as dg
 
 from feature_platform.checks.last import check_and_note
 from feature_platform.checks.repair import make_repair_plan
-from feature_platform.checks.result import Checked
-from feature_platform.checks.run import Ask
+from feature_platform.checks.result import CheckReport
+from feature_platform.checks.run import CheckRequest
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import deployed_snapshot
@@ -31,7 +31,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.commit_status import tell_status
 from feature_platform.pushes.git import Repository
 from feature_platform.pushes.loading import Loaded, definitions_at, load, repository
-from feature_platform.pushes.push import Memory, Pushed, Verdict, left_to_do
+from feature_platform.pushes.push import Memory, Pushed, PushVerdict, left_to_do
 from feature_platform.pushes.push_record import (
     forget_record,
     write_record,
@@ -141,7 +141,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         with open_world(settings) as world:
             return look_at(world, head, project, names)
 
-    def keep_verdict(self, verdict: Verdict | None, trouble: str) -> None:
+    def keep_verdict(self, verdict: PushVerdict | None, trouble: str) -> None:
         """Keep what became of a push where `fp status` finds it, or why nobody could look.
 
         Without a verdict and without trouble nothing was pushed yet, and nothing is kept.
@@ -193,12 +193,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             raise UnknownFeatureError(msg)
         return archive_source(loaded.settings, source, lambda fact: log(json.dumps(fact)))
 
-    def check(self, name: str, ask: Ask, log: Callable[[str], None]) -> Checked:
+    def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""
         with open_world(load_settings(Path(self.project))) as world:
             return check_and_note(world, name, ask, log)
 
-    def repair(self, name: str, ask: Ask, found: Checked, log: Callable[[str], None]) -> Checked:
+    def repair(
+        self, name: str, ask: CheckRequest, found: CheckReport, log: Callable[[str], None]
+    ) -> CheckReport:
         """Correct what a check of the whole log has found, and check again.
 
         Raises:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from feature_platform.clock import SystemClock
-from feature_platform.monitor.watch import Restart, Tick, watch
+from feature_platform.monitor.watch import Restart, WatchTick, watch
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import FEATURE_SET_TAG, live_key, stream_key
 from feature_platform.orchestration.resources import Platform
@@ -75,7 +75,9 @@ def old_tables_sensor(context: dg.SensorEvaluationContext, platform: Platform) -
     return dg.SkipReason("; ".join(said) or "no table is expired")
 
 
-def _observations(context: dg.SensorEvaluationContext, tick: Tick) -> Iterator[dg.AssetObservation]:
+def _observations(
+    context: dg.SensorEvaluationContext, tick: WatchTick
+) -> Iterator[dg.AssetObservation]:
     """Yield what is written down of each job; numbers that cannot be shown stop no other."""
     for seen in tick.observations:
         try:
@@ -92,7 +94,7 @@ def _observations(context: dg.SensorEvaluationContext, tick: Tick) -> Iterator[d
 
 
 def _deployed(
-    context: dg.SensorEvaluationContext, platform: Platform, tick: Tick
+    context: dg.SensorEvaluationContext, platform: Platform, tick: WatchTick
 ) -> Iterator[dg.AssetMaterialization]:
     """Yield what was deployed outside of Dagster, which does not know of it yet."""
     for health in tick.deployed:

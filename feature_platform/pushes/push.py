@@ -27,7 +27,7 @@ State = Literal["pending", "success", "failure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class PushedChange:
     """A feature set that a commit changes, or cannot change."""
 
     featureset: str
@@ -56,7 +56,7 @@ class Pushed:
     words: str
     """The commit for a person."""
     problems: tuple[str, ...]
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[PushedChange, ...]
     undefined: tuple[str, ...]
     """Feature sets that are deployed and that the commit does not define."""
     unreadable: str = ""
@@ -119,7 +119,7 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class PushVerdict:
     """What is told about a commit."""
 
     commit: str
@@ -137,13 +137,13 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
+class PushTick:
     """What comes of one tick."""
 
     launches: tuple[Launch, ...]
     words: str
     cursor: str
-    verdict: Verdict | None = None
+    verdict: PushVerdict | None = None
     """What is known of the commit; None if nobody could look."""
     is_news: bool = False
     """Whether the verdict is another than that of the tick before."""
@@ -156,7 +156,7 @@ class Tick:
         return self.verdict is not None and self.verdict.state == "pending"
 
 
-def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int) -> Tick:
+def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int) -> PushTick:
     """Decide what to launch.
 
     Args:
@@ -194,7 +194,7 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
             launches.append(_launch(pushed, item, present))
     text = "; ".join([*words, *(() if tries else ("all else is as it says",))])
     failed = [*problems, *refused, *over]
-    verdict = Verdict(
+    verdict = PushVerdict(
         commit=pushed.commit,
         words=pushed.words,
         state="failure" if failed else "pending" if tries else "success",
@@ -209,7 +209,7 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
         words=pushed.words,
         text=verdict.text,
     )
-    return Tick(
+    return PushTick(
         launches=tuple(launches),
         words=text,
         cursor=after.write(),
@@ -218,12 +218,12 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
     )
 
 
-def _unreadable(pushed: Pushed, memory: Memory) -> Tick:
+def _unreadable(pushed: Pushed, memory: Memory) -> PushTick:
     """Tell of a commit that cannot be read; it is tried again, as if it had not been seen."""
-    verdict = Verdict(
+    verdict = PushVerdict(
         commit=pushed.commit, words=pushed.words, state="failure", text=pushed.unreadable
     )
-    return Tick(
+    return PushTick(
         launches=(),
         words=f"commit {pushed.words}; {pushed.unreadable}",
         cursor=replace(memory, told=verdict.key).write(),
@@ -232,7 +232,7 @@ def _unreadable(pushed: Pushed, memory: Memory) -> Tick:
     )
 
 
-def _launch(pushed: Pushed, item: Wanted, present: Try) -> Launch:
+def _launch(pushed: Pushed, item: PushedChange, present: Try) -> Launch:
     what = f"{item.featureset}:{item.fingerprint}:{item.attempt}"
     key = f"push:{pushed.commit}:{what}:{present.tries}"
     return Launch(featureset=item.featureset, commit=pushed.commit, run_key=key)
@@ -244,22 +244,22 @@ def _few(problems: Sequence[str]) -> list[str]:
     return [*problems[:PROBLEMS_MAX], *more]
 
 
-def done(memory: Memory) -> Tick:
+def done(memory: Memory) -> PushTick:
     """Return the tick of a commit of which nothing is left to do; its verdict is as it was."""
     state: State = "failure" if ":failure:" in memory.told else "success"
-    verdict = Verdict(
+    verdict = PushVerdict(
         commit=memory.commit, words=memory.words, state=state, text=memory.text or memory.done
     )
     words = f"nothing new was pushed since {memory.done}"
-    return Tick(launches=(), words=words, cursor=memory.write(), verdict=verdict)
+    return PushTick(launches=(), words=words, cursor=memory.write(), verdict=verdict)
 
 
-def idle(words: str, memory: Memory, *, trouble: bool = False) -> Tick:
+def idle(words: str, memory: Memory, *, trouble: bool = False) -> PushTick:
     """Return a tick that launches nothing."""
-    return Tick(launches=(), words=words, cursor=memory.write(), is_trouble=trouble)
+    return PushTick(launches=(), words=words, cursor=memory.write(), is_trouble=trouble)
 
 
-def _why_wait(item: Wanted, known: Try, running: Collection[str], now_ms: int) -> str:
+def _why_wait(item: PushedChange, known: Try, running: Collection[str], now_ms: int) -> str:
     """Return why a feature set is not launched at this tick; empty if it is."""
     if item.trouble:
         return item.trouble
@@ -275,7 +275,7 @@ def _why_wait(item: Wanted, known: Try, running: Collection[str], now_ms: int) -
     return ""
 
 
-def _is_over(item: Wanted, known: Try, running: Collection[str]) -> bool:
+def _is_over(item: PushedChange, known: Try, running: Collection[str]) -> bool:
     """Tell whether nothing more is tried."""
     is_idle = item.featureset not in running and not item.trouble
     return is_idle and known.tries >= TRIES_MAX

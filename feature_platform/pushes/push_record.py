@@ -7,7 +7,7 @@ from typing import Literal
 from uuid import uuid4
 
 from feature_platform.paths import make_private
-from feature_platform.pushes.push import State, Verdict
+from feature_platform.pushes.push import PushVerdict, State
 
 FILE = "push.json"
 TEXT_MAX = 4_000
@@ -28,7 +28,7 @@ class PushRecord:
     """When the sensor looked last."""
 
 
-def write_record(data: Path, verdict: Verdict, now_ms: int) -> None:
+def write_record(data: Path, verdict: PushVerdict, now_ms: int) -> None:
     """Keep a verdict in the project's folder of data."""
     _write(
         data,

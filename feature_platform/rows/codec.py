@@ -20,10 +20,10 @@ from feature_platform.rows.wire import (
     LENGTH,
     VARINT,
     Bytes,
-    Fields,
     Ints,
     Mask,
     Spans,
+    WireFields,
     check,
     join,
     read_fields,
@@ -156,7 +156,7 @@ def decode_rows(buffer: Bytes, spans: Spans) -> Rows:
 
 
 def _packed(
-    buffer: Bytes, fields: Fields, number: int, what: str
+    buffer: Bytes, fields: WireFields, number: int, what: str
 ) -> tuple[Ints, NDArray[np.unsignedinteger[Any]], Ints]:
     messages, spans, _ = fields.select(number, LENGTH, what)
     _refuse_twice(messages, messages, what)

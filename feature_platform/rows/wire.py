@@ -43,7 +43,7 @@ class Spans:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fields:
+class WireFields:
     """All fields of many messages, flat; message by message, in the order of the wire."""
 
     messages: Ints
@@ -99,7 +99,7 @@ def read_varints(buffer: Bytes, spans: Spans, messages: Ints) -> tuple[UInts, In
     return values, ends
 
 
-def read_fields(buffer: Bytes, spans: Spans, what: str) -> Fields:
+def read_fields(buffer: Bytes, spans: Spans, what: str) -> WireFields:
     """Split messages into their fields; one round for all messages' next field at a time."""
     positions = spans.starts.copy()
     active = np.flatnonzero(positions < spans.stops)
@@ -136,10 +136,10 @@ def _contents(
     return begins, ends, varints
 
 
-def _gather(rounds: list[tuple[Ints, UInts, Ints, Ints, UInts]], what: str) -> Fields:
+def _gather(rounds: list[tuple[Ints, UInts, Ints, Ints, UInts]], what: str) -> WireFields:
     if not rounds:
         none = np.zeros(0, dtype=np.int64)
-        return Fields(
+        return WireFields(
             messages=none,
             numbers=none,
             wire_types=none,
@@ -152,7 +152,7 @@ def _gather(rounds: list[tuple[Ints, UInts, Ints, Ints, UInts]], what: str) -> F
     tags = np.concatenate([entry[1] for entry in rounds])[order]
     check((tags >> np.uint64(3)) == 0, messages, f"{what} has a field of number 0")
     check(tags > np.uint64(0xFFFFFFFF), messages, f"{what} has a field number out of range")
-    return Fields(
+    return WireFields(
         messages=messages,
         numbers=(tags >> np.uint64(3)).astype(np.int64),
         wire_types=(tags & np.uint64(7)).astype(np.int64),

@@ -19,7 +19,7 @@ from feature_platform.rows.partials import (
 )
 from feature_platform.rows.wire import Ints, Mask
 from feature_platform.serving.matrix import Column
-from feature_platform.serving.read_plan import ReadPlan, Wanted
+from feature_platform.serving.read_plan import ReadPlan, ResolvedFeature
 from feature_platform.serving.tiles import Tiles, decode_tiles
 from feature_platform.store.base import StoredRow
 from feature_platform.tiles.layout import ADDITIVE, COUNTERS, LayoutColumn
@@ -72,7 +72,7 @@ def _data_type(feature: DeployedFeature) -> type[Any]:
     return np.bool_ if feature.value_type == "BOOLEAN" else np.int64
 
 
-def _column(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
+def _column(tiles: Tiles, wanted: ResolvedFeature, members: Ints) -> Column:
     feature, stored = wanted.feature, wanted.columns[0]
     if stored.kind not in COUNTERS:
         return _items(tiles, wanted, members)
@@ -82,7 +82,7 @@ def _column(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
     return _added(tiles, wanted, members)
 
 
-def _added(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
+def _added(tiles: Tiles, wanted: ResolvedFeature, members: Ints) -> Column:
     """Add up a COUNT, SUM or AVG; the latter two have no value where one of theirs was lost."""
     feature, stored = wanted.feature, wanted.columns[0]
     others = {column.name.rpartition("#")[2]: column for column in wanted.columns[1:]}
@@ -166,7 +166,7 @@ def _divide(totals: Ints, counts: Ints, scale: int) -> NDArray[np.float64]:
     return quotients
 
 
-def _items(tiles: Tiles, wanted: Wanted, members: Ints) -> Column:
+def _items(tiles: Tiles, wanted: ResolvedFeature, members: Ints) -> Column:
     feature, column = wanted.feature, wanted.columns[0]
     encoded = tiles.features[column.id]
     found: dict[int, list[tuple[Item, ...]]] = {}

@@ -22,7 +22,7 @@ from feature_platform.tiles.layout import LayoutColumn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ResolvedFeature:
     """One served name, resolved."""
 
     name: str
@@ -42,7 +42,7 @@ class Group:
     """The wanted features of one feature set: what one query per entity answers."""
 
     snapshot: Snapshot
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[ResolvedFeature, ...]
     positions: tuple[int, ...]
     """Where they stand in the list that was asked for."""
 
@@ -57,7 +57,7 @@ class ReadPlan:
     """By window."""
     keys: tuple[TileKey, ...]
 
-    def is_full(self, wanted: Wanted) -> bool:
+    def is_full(self, wanted: ResolvedFeature) -> bool:
         """Tell whether a value has counted all of its interval, or of all time."""
         answer = self.covers.get(wanted.window_ms)
         return wanted.valid_from_ms <= (answer.lo_ms if answer else 0)
@@ -84,7 +84,7 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
         CallerError: The features are about different entities.
     """
     deployed = {snapshot.featureset: snapshot for snapshot in snapshots}
-    members: dict[str, list[tuple[int, Wanted]]] = {}
+    members: dict[str, list[tuple[int, ResolvedFeature]]] = {}
     for position, name in enumerate(names):
         featureset, dot, served = name.partition(".")
         if not dot:
@@ -108,7 +108,7 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
     return groups
 
 
-def _wanted(snapshot: Snapshot, served: str, name: str) -> Wanted:
+def _wanted(snapshot: Snapshot, served: str, name: str) -> ResolvedFeature:
     names = served_names(snapshot)
     if served not in names:
         hint = did_you_mean(served, names) or _listing(names)
@@ -117,7 +117,7 @@ def _wanted(snapshot: Snapshot, served: str, name: str) -> Wanted:
     feature, window_ms = names[served]
     columns = tuple(snapshot.layout.column(column) for column in feature.columns)
     levels = snapshot.layout.grid.levels_for_window(window_ms)
-    return Wanted(
+    return ResolvedFeature(
         name=name,
         valid_from_ms=feature.from_ms(served),
         feature=feature,
@@ -192,7 +192,7 @@ def _refuse_out_of_reach(group: Group, now_ms: int, instant_ms: int, edge_ms: in
             raise OutOfReachError(msg)
 
 
-def _earliest_ms(snapshot: Snapshot, wanted: Wanted, now_ms: int, edge_ms: int) -> int:
+def _earliest_ms(snapshot: Snapshot, wanted: ResolvedFeature, now_ms: int, edge_ms: int) -> int:
     """Return the earliest instant that can be asked about: all tiles of its window are there."""
     lengths = snapshot.layout.grid.levels_ms
     edges = [lengths[level] for level in wanted.levels[1:] if lengths[level] <= edge_ms]

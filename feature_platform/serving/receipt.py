@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from feature_platform.clock import to_iso
 from feature_platform.rows.codec import decode_head
-from feature_platform.serving.read_plan import ReadPlan, Wanted
+from feature_platform.serving.read_plan import ReadPlan, ResolvedFeature
 from feature_platform.store.base import HEAD_LEVEL, StoredRow, written_by
 from feature_platform.tiles.layout import Layout
 
@@ -127,7 +127,7 @@ def _writer(row: StoredRow) -> Writer:
 
 
 def _receipt(
-    plan: ReadPlan, wanted: Wanted, found: dict[tuple[int, int], tuple[Place, Writer]]
+    plan: ReadPlan, wanted: ResolvedFeature, found: dict[tuple[int, int], tuple[Place, Writer]]
 ) -> FeatureReceipt:
     grid = plan.group.snapshot.layout.grid
     answer = plan.covers.get(wanted.window_ms)

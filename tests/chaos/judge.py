@@ -10,7 +10,7 @@ from typing import Any
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from differences import WRITTEN_MAX, Difference
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.cli.reading import open_store
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import FeatureSet
@@ -80,7 +80,7 @@ class Judge:
         """Yield what came into the topic since the last time, as the broker holds it."""
         ends = {
             int(place.rpartition("/")[2]): end
-            for place, end in Topics(self.settings.kafka).ends(TOPIC).items()
+            for place, end in TopicClient(self.settings.kafka).ends(TOPIC).items()
         }
         left = {part: end for part, end in ends.items() if end > self.positions.get(part, 0)}
         options = {"bootstrap.servers": self.settings.kafka.bootstrap, "group.id": "chaos"}
@@ -123,7 +123,9 @@ class Judge:
 
     def _read_letters(self) -> dict[tuple[int, int], str]:
         found = {}
-        for message in Topics(self.settings.kafka).messages(f"{TOPIC}.dead_letters", LETTERS_MAX):
+        for message in TopicClient(self.settings.kafka).messages(
+            f"{TOPIC}.dead_letters", LETTERS_MAX
+        ):
             headers: Any = dict(message.headers() or [])
             found[int(headers["partition"]), int(headers["offset"])] = headers["reason"].decode()
         return found

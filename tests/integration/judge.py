@@ -7,7 +7,7 @@ from functools import partial
 from confluent_kafka import KafkaError, Message, Producer
 from differences import WRITTEN_MAX, Difference, explain
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.cli.reading import open_store
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import Project, load_project
@@ -192,4 +192,4 @@ def _served(settings: Settings, name: str, oracle: Oracle) -> Iterable[Differenc
 
 def dead_letters(settings: Settings, topic: str) -> int:
     """Count what stands in the topic of dead letters."""
-    return sum(Topics(settings.kafka).ends(f"{topic}.dead_letters").values())
+    return sum(TopicClient(settings.kafka).ends(f"{topic}.dead_letters").values())

@@ -17,8 +17,8 @@ from recounter import RecounterHere
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.checks.repair import make_repair_plan
-from feature_platform.checks.result import Check, Checked, CheckResult
-from feature_platform.checks.run import Ask, check
+from feature_platform.checks.result import Check, CheckReport, CheckResult
+from feature_platform.checks.run import CheckRequest, check
 from feature_platform.checks.scope import Span
 from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.execute import execute
@@ -51,12 +51,12 @@ def name() -> str:
     return f"checked_{uuid4().hex[:6]}"
 
 
-def verdicts(found: Checked) -> dict[Check, CheckResult]:
+def verdicts(found: CheckReport) -> dict[Check, CheckResult]:
     """Return the results by check."""
     return {result.check: result for result in found.results}
 
 
-def red(found: Checked) -> set[Check]:
+def red(found: CheckReport) -> set[Check]:
     """Return which checks are red."""
     return {result.check for result in found.results if result.status == "red"}
 
@@ -84,7 +84,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         wait(world, name, timeout_s=300)
         _check_some(world, name)
         _damage(world, snapshot, oracle)
-        found = check(world, name, Ask())
+        found = check(world, name, CheckRequest())
         _assert_explained(found, oracle, name)
         plan = make_repair_plan(world, name, found)
         assert plan is not None
@@ -93,7 +93,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         assert_equal(settings, world, Oracle(featureset, snapshot.layout, events), name)
         log = Path(urlsplit(settings.event_log_folder).path) / name / name
         lost = _lose_an_event(spark, log, featureset)
-        found = check(world, name, Ask())
+        found = check(world, name, CheckRequest())
         assert red(found) >= {"count", "parity"}
         altered, lacking, *_ = verdicts(found)["count"].findings
         assert "records, its commit says" in altered
@@ -116,7 +116,10 @@ def _check_some(world: World, name: str) -> None:
     """Check half of the entities, and the tiles of the days that the events are of."""
     today = datetime.fromtimestamp(world.clock.now_ms() / 1000, UTC).date()
     days = Span.of_days(today - timedelta(days=1), today)
-    for ask, of in ((Ask(share=0.5), "(50.00% of all)"), (Ask(span=days), "entities")):
+    for ask, of in (
+        (CheckRequest(share=0.5), "(50.00% of all)"),
+        (CheckRequest(span=days), "entities"),
+    ):
         found = verdicts(check(world, name, ask))
         assert {result.status for result in found.values()} == {"green"}, found
         summary = found["parity"].summary
@@ -143,7 +146,7 @@ def _first_closed(world: World, snapshot: Snapshot, entity: str) -> StoredRow:
     return next(row for row in rows if row.level == 2)
 
 
-def _assert_explained(found: Checked, oracle: Oracle, name: str) -> None:
+def _assert_explained(found: CheckReport, oracle: Oracle, name: str) -> None:
     altered, removed = oracle.entities[:2]
     assert set(found.wrong) == {altered, removed, "nobody"}
     assert red(found) == {"count", "conservation", "parity"}

@@ -15,8 +15,8 @@ from recounter import RecounterHere
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.checks.repair import make_repair_plan
-from feature_platform.checks.result import Checked
-from feature_platform.checks.run import Ask, check
+from feature_platform.checks.result import CheckReport
+from feature_platform.checks.run import CheckRequest, check
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.execute import execute
@@ -142,9 +142,9 @@ class Course:
         deploy(self.world, self.settings, self.name)
         self.send(EACH)
 
-    def check(self) -> Checked:
+    def check(self) -> CheckReport:
         """Compare all rows with all events."""
-        return check(self.world, self.name, Ask(share=1.0))
+        return check(self.world, self.name, CheckRequest(share=1.0))
 
     def assert_green(self, after: str) -> None:
         """Make sure that nothing right is called wrong, and that something was looked at."""
@@ -265,7 +265,7 @@ def _reset(course: Course) -> None:
     course.assert_green("a reset")
 
 
-def _find_a_wrong_row(course: Course) -> Checked:
+def _find_a_wrong_row(course: Course) -> CheckReport:
     entity, name, row = course.spoil()
     found = course.check()
     parity = next(each for each in found.results if each.check == "parity")

@@ -26,7 +26,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.definition.model import ColumnType, Source
 from feature_platform.engines.spark import Archived, archive
 from feature_platform.errors import LogConflictError, OffsetsGoneError, SparkFailedError
-from feature_platform.event_log.archiver import Job, read_log
+from feature_platform.event_log.archiver import ArchiveRequest, read_log
 from feature_platform.event_log.archiver import archive as archive_by
 from feature_platform.event_log.commits import Log
 from feature_platform.local.stack import Stack
@@ -118,7 +118,7 @@ def run_here(
 ) -> Log:
     """Do what the child does, in the Spark that runs already."""
     files, topic = folder(spark, broker, source), topic_of(spark, broker, source)
-    job = Job(
+    job = ArchiveRequest(
         source=source.name,
         topic=source.topic,
         records_max=broker.event_log.commit_records_max,

@@ -9,7 +9,7 @@ from everything import EVERYTHING, LARGE, PARTITIONS, files, random_events
 from judge import assert_equal, dead_letters, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.engines.ports import Submitter
 from feature_platform.engines.world import open_world
 from feature_platform.settings import Settings
@@ -51,4 +51,4 @@ def test_everything_stored_and_served_equals_the_recount(
 
     assert len(oracle.dead_letters) == dead_letters(settings, name)
     expected = Counter(letter.reason for letter in oracle.dead_letters)
-    assert expected == Topics(settings.kafka).dead_letters(f"{name}.dead_letters")[name]
+    assert expected == TopicClient(settings.kafka).dead_letters(f"{name}.dead_letters")[name]

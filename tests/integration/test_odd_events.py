@@ -13,7 +13,7 @@ from confluent_kafka import Producer
 
 from feature_platform.broker.security import librdkafka_properties
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import load_project
 from feature_platform.settings import Settings, password
@@ -180,7 +180,7 @@ def test_letters_are_sent_again_once(site: Site) -> None:
     assert (refused.code, "pass --yes" in refused.messages) == (2, True)
     sent = site.fp("dead-letters", users, "--replay", "--yes", "--json")
     assert (sent["sent"], sent["held_back"], sent["counted_by"]) == (3, 1, {pages: 1})
-    ends = Topics(site.settings.kafka).ends(site.name)
+    ends = TopicClient(site.settings.kafka).ends(site.name)
     assert sent["offsets"]
     for part, (first, last) in sent["offsets"].items():
         old = [offset for partition, offset in (*both, one) if part.endswith(f"/{partition}")]
@@ -199,7 +199,7 @@ def test_without_a_topic_of_letters_events_count(site: Site) -> None:
     users = f"{site.name}_users"
     site.send(b"before")
     site.fp("wait", users)
-    Topics(site.settings.kafka).delete([f"{site.name}.dead_letters"])
+    TopicClient(site.settings.kafka).delete([f"{site.name}.dead_letters"])
     site.send(b"lost", _event(user_id=3, page="r", name="x"))
     site.fp("wait", users, "--timeout", "200")
     listed = site.fp("dead-letters", users, "--json")

@@ -11,14 +11,14 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 from judge import produce_in_transactions
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import (
     ensure_running,
     make_recover_plan,
     make_rollback_plan,
 )
-from feature_platform.engines.ports import Rows, Submitter
+from feature_platform.engines.ports import RowStore, Submitter
 from feature_platform.errors import PlanRefusedError, StoreUnavailableError
 from feature_platform.lineage.attempts import last_unclean_end_ms
 from feature_platform.settings import password
@@ -143,7 +143,7 @@ def test_markers_of_transactions_are_not_waited_for(case: Case) -> None:
 
 def _add_partition(case: Case) -> int:
     """Give the topic one more partition; return its number."""
-    ends = Topics(case.settings.kafka).ends(case.name)
+    ends = TopicClient(case.settings.kafka).ends(case.name)
     admin = AdminClient({"bootstrap.servers": case.settings.kafka.bootstrap})
     for done in admin.create_partitions([NewPartitions(case.name, len(ends) + 1)]).values():
         done.result()
@@ -153,7 +153,7 @@ def _add_partition(case: Case) -> int:
 class Dying(CqlTiles):
     """Real rows; the sweeping process dies after some of them."""
 
-    def __init__(self, tiles: Rows, writes: int) -> None:
+    def __init__(self, tiles: RowStore, writes: int) -> None:
         """Share everything with the real ones."""
         vars(self).update(vars(tiles))
         self._left = writes

@@ -16,7 +16,7 @@ import pytest
 from commands import Ran, fp
 
 from feature_platform.broker import topics
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.errors import BrokerUnavailableError, StoreUnavailableError
 from feature_platform.local.jars import build_kernel
 from feature_platform.local.java import find_java_home
@@ -210,7 +210,7 @@ def _work(secured: Settings) -> dict[str, str]:
     served = done("get", NAME, "1", "--features", "clicks_lifetime", "--json").facts
     assert served[0]["values"] == {"clicks_lifetime": EVENTS // 3}
     _a_ranker_needs_tls(secured)
-    letters = Topics(secured.kafka).dead_letters(f"{NAME}.dead_letters")
+    letters = TopicClient(secured.kafka).dead_letters(f"{NAME}.dead_letters")
     assert letters[NAME]["not_json"] == 1
     assert done("archive", NAME, "--json").facts[0]["records"] == EVENTS + 1
     done("check", NAME, "--json")
@@ -274,10 +274,10 @@ def test_who_is_refused_is_told_why(
     kafka = secured.kafka
     other = kafka.model_copy(update={"security": kafka.security.model_copy(update=trusting)})
     with pytest.raises(BrokerUnavailableError, match=r"kafka\.security\.ca_file"):
-        Topics(other).ends(NAME)
+        TopicClient(other).ends(NAME)
     monkeypatch.setenv(KAFKA_PASSWORD, "wrong")
     with pytest.raises(BrokerUnavailableError, match=r"user \(features\).*FP_KAFKA_PASSWORD") as no:
-        Topics(kafka).ends(NAME)
+        TopicClient(kafka).ends(NAME)
     assert "wrong" not in str(no.value)
     store = secured.store
     strange = store.model_copy(update={"tls": store.tls.model_copy(update=trusting)})

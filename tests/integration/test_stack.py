@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from waiting import PATIENCE_S, until
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.errors import ServerError
 from feature_platform.local.process import MARKER
 from feature_platform.local.stack import SERVERS, Progress, Stack
@@ -94,7 +94,7 @@ def test_data_survives_a_restart(settings: Settings) -> None:
 def test_a_topic_made_anew_has_another_id(settings: Settings) -> None:
     """The id of a topic that is there is the same at every call; without a topic there is none."""
     with _kafka(settings):
-        topics = Topics(settings.kafka)
+        topics = TopicClient(settings.kafka)
         assert topics.topic_id("kept") == ""
         _send(settings, b"kept")
         first = topics.topic_id("kept")

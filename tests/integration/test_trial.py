@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from commands import FP, TIMEOUT_S, fp
 
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.engines.world import open_world
@@ -96,7 +96,7 @@ def untouched(settings: Settings) -> None:
         tables = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = ?"
         found = world.tiles._connection.run(tables, (settings.store.keyspace,))  # type: ignore[attr-defined]
         assert [row[0] for row in found if row[0].startswith("try_")] == []
-    letters = Topics(settings.kafka).dead_letters(f"{NAME}.dead_letters")
+    letters = TopicClient(settings.kafka).dead_letters(f"{NAME}.dead_letters")
     assert {letter: count.total() for letter, count in letters.items()} == {NAME: 1}
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.deploy.apply import Outcome, apply, make_plans
-from feature_platform.engines.flink import Checkpoint, Job
+from feature_platform.engines.flink import Checkpoint, FlinkJob
 from feature_platform.engines.flink_metrics import How
 from feature_platform.engines.flink_savepoint import STATEFUL_UIDS, operator_id
 from feature_platform.engines.world import World
@@ -49,7 +49,7 @@ class FakeFlink:
     """A cluster whose jobs do nothing. Mutable: a test sets what goes wrong."""
 
     folder: Path
-    known: dict[str, Job] = field(default_factory=dict)
+    known: dict[str, FlinkJob] = field(default_factory=dict)
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     specs: list[Mapping[str, Any]] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
@@ -87,14 +87,16 @@ class FakeFlink:
         self.specs.append(spec)
         self.restored.append(restore_path)
         name = f"{spec['featureset']}_g{spec['generation']}"
-        self.known[job_id] = Job(id=job_id, name=name, state="RUNNING", started_ms=len(self.specs))
+        self.known[job_id] = FlinkJob(
+            id=job_id, name=name, state="RUNNING", started_ms=len(self.specs)
+        )
         self.on_submit()
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[FlinkJob]:
         """Return all jobs."""
         return sorted(self.known.values(), key=lambda job: -job.started_ms)
 
-    def job(self, job_id: str) -> Job | None:
+    def job(self, job_id: str) -> FlinkJob | None:
         """Return a job."""
         return self.known.get(job_id)
 

@@ -7,7 +7,7 @@ import pytest
 
 from backfill import damage, recount
 from feature_platform.errors import EventLogError
-from feature_platform.event_log.commits import Commit, LogFile, commit_path
+from feature_platform.event_log.commits import LogCommit, LogFile, commit_path
 from feature_platform.event_log.dates import reading
 
 PATH = "data/date=2026-01-01/part-1.parquet"
@@ -32,7 +32,7 @@ class Missing:
     def read(self, _: str) -> bytes:
         """Return its content."""
         file = LogFile(path=PATH, records=10, bytes=1)
-        commit = Commit(
+        commit = LogCommit(
             number=0, at_ms=1, spans={0: (0, 10)}, added=(file,), reading=reading(SOURCE)
         )
         return commit.to_bytes()

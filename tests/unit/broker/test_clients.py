@@ -7,7 +7,7 @@ from confluent_kafka import KafkaError
 
 from feature_platform.broker import topics
 from feature_platform.broker.clients import Clients
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.errors import BrokerUnavailableError, SettingsError
 from feature_platform.settings import KafkaSettings
 from feature_platform.transport import KafkaSecurity
@@ -33,7 +33,7 @@ def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None:
             settings = KafkaSettings(port=port, security=security)
             said = rf"kafka\.security\.ca_file \({trusted.certificate}\) and be of 127\.0\.0\.1"
             with pytest.raises(BrokerUnavailableError, match=said):
-                Topics(settings).ends("events")
+                TopicClient(settings).ends("events")
 
 
 def test_a_listener_of_another_kind_is_told(tmp_path: Path) -> None:
@@ -43,9 +43,9 @@ def test_a_listener_of_another_kind_is_told(tmp_path: Path) -> None:
         tls_server(pair) as port,
         pytest.raises(BrokerUnavailableError, match="at this port speak PLAINTEXT"),
     ):
-        Topics(KafkaSettings(port=port)).ends("events")
+        TopicClient(KafkaSettings(port=port)).ends("events")
     with pytest.raises(BrokerUnavailableError, match="is it running\\? `fp up` starts it"):
-        Topics(KafkaSettings(port=1)).ends("events")
+        TopicClient(KafkaSettings(port=1)).ends("events")
 
 
 @pytest.mark.parametrize("name", ["no.such.property", "max.block.ms", "log_level.x"])
@@ -57,7 +57,7 @@ def test_a_property_that_nobody_knows_is_named(name: str) -> None:
     with pytest.raises(SettingsError, match=rf"kafka\.properties.*{name}"):
         Clients(settings).producer({})
     with pytest.raises(SettingsError, match=name):
-        Topics(settings).ends("events")
+        TopicClient(settings).ends("events")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import Consumer, Producer
 
 from feature_platform.broker import topics
-from feature_platform.broker.topics import Topics
+from feature_platform.broker.topics import TopicClient
 from feature_platform.settings import KafkaSettings
 
 WAIT_S = 20.0
@@ -25,7 +25,7 @@ def settings() -> Iterator[KafkaSettings]:
     del broker
 
 
-class _WithMarkers(Topics):
+class _WithMarkers(TopicClient):
     """Topics whose partitions have offsets behind the last event that nobody reads."""
 
     def __init__(self, settings: KafkaSettings, markers: int) -> None:
@@ -39,9 +39,9 @@ class _WithMarkers(Topics):
 
 def test_ends_are_those_of_the_events(settings: KafkaSettings) -> None:
     """As long as nothing else stands behind them."""
-    found = Topics(settings).event_ends("events")
+    found = TopicClient(settings).event_ends("events")
     assert (found["events/0"], found["events/1"], found["events/2"]) == (3, 1, 0)
-    assert found == Topics(settings).ends("events")
+    assert found == TopicClient(settings).ends("events")
 
 
 @pytest.mark.parametrize("markers", [1, 6])
@@ -50,13 +50,15 @@ def test_markers_are_no_events(
 ) -> None:
     """However many stand behind the last one."""
     monkeypatch.setattr(topics, "BACK_STEP", 8)
-    assert _WithMarkers(settings, markers).event_ends("events") == Topics(settings).ends("events")
+    assert _WithMarkers(settings, markers).event_ends("events") == TopicClient(settings).ends(
+        "events"
+    )
 
 
 def test_messages_are_the_newest(settings: KafkaSettings) -> None:
     """Each partition has its share, and nobody waits for more than there is."""
-    parts = len(Topics(settings).ends("events"))
+    parts = len(TopicClient(settings).ends("events"))
     began_s = time.monotonic()
-    found = Topics(settings).messages("events", parts)
+    found = TopicClient(settings).messages("events", parts)
     assert sorted((item.partition(), item.offset()) for item in found) == [(0, 2), (1, 0)]
     assert time.monotonic() - began_s < topics.POLL_S

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_platform.checks.result import Check, CheckResult
-from feature_platform.checks.run import Ask, check
+from feature_platform.checks.run import CheckRequest, check
 from feature_platform.definition.model import FeatureSet
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import FeaturePlatformError
@@ -168,12 +168,12 @@ class Bench:
     recounter: OracleRecounter
     topics: Ends
 
-    def check(self, ask: Ask | None = None) -> dict[Check, CheckResult]:
+    def check(self, ask: CheckRequest | None = None) -> dict[Check, CheckResult]:
         """Run all checks."""
-        found = check(self.reads, "posts", ask or Ask())
+        found = check(self.reads, "posts", ask or CheckRequest())
         return {result.check: result for result in found.results}
 
-    def red(self, ask: Ask | None = None) -> set[Check]:
+    def red(self, ask: CheckRequest | None = None) -> set[Check]:
         """Return which checks are red."""
         return {name for name, result in self.check(ask).items() if result.status == "red"}
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from feature_platform.checks.run import Ask
+from feature_platform.checks.run import CheckRequest
 from feature_platform.checks.scope import Span
 from feature_platform.rows.undo import RowKey, UndoKey, encode_undo
 from feature_platform.store.base import (
@@ -15,7 +15,7 @@ from feature_platform.store.base import (
 from feature_platform.testing.reference_rows import encode_head
 from tests.unit.checks.bench import HOUR_MS, Bench
 
-YESTERDAY = Ask(span=Span.of_days(date(2026, 2, 28), date(2026, 2, 28)))
+YESTERDAY = CheckRequest(span=Span.of_days(date(2026, 2, 28), date(2026, 2, 28)))
 DAY_MS = 24 * HOUR_MS
 
 

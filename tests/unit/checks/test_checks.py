@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from feature_platform.checks.result import CHECKS
-from feature_platform.checks.run import Ask
+from feature_platform.checks.run import CheckRequest
 from feature_platform.checks.scope import Span
 from feature_platform.plan.snapshot import State
 from feature_platform.registry.memory import MemoryRegistry
@@ -107,7 +107,7 @@ def test_an_altered_row_is_explained(bench: Bench) -> None:
     assert found["conservation"].status == "red"
     assert found["decode"].status == "green"
     assert bench.red(YESTERDAY) >= {"parity"}
-    today = Ask(span=Span.of_days(date(2026, 3, 1), date(2026, 3, 1)))
+    today = CheckRequest(span=Span.of_days(date(2026, 3, 1), date(2026, 3, 1)))
     assert bench.red(today) == set()
 
 
@@ -125,8 +125,8 @@ def test_a_removed_row_is_found(bench: Bench) -> None:
     assert "the 30m tiles of 2026-02-28 hold" in found["count"].findings[0]
 
 
-@pytest.mark.parametrize("ask", [Ask(), YESTERDAY])
-def test_an_added_row_is_found(bench: Bench, ask: Ask) -> None:
+@pytest.mark.parametrize("ask", [CheckRequest(), YESTERDAY])
+def test_an_added_row_is_found(bench: Bench, ask: CheckRequest) -> None:
     """Of an entity that no event is of, and of one that has events."""
     start_ms = NOW_MS - NOW_MS % DAY_MS - DAY_MS
     bench.tiles.write(
@@ -250,11 +250,14 @@ def test_a_share_takes_the_same_entities_on_both_sides(bench: Bench) -> None:
                 yield fact
 
     bench.recounter.recount = half  # type: ignore[method-assign,assignment]
-    assert "0 entities (0.00% of all)" in bench.check(Ask(share=0.5))["parity"].summary
+    assert "0 entities (0.00% of all)" in bench.check(CheckRequest(share=0.5))["parity"].summary
 
 
 def test_days_are_read_as_a_span() -> None:
     """Both ends are taken in."""
     span = Span.of_days(date(2026, 2, 28), date(2026, 3, 1))
     assert span.days == ("2026-02-28", "2026-03-01")
-    assert Ask(span=span).command("posts") == "fp check posts --day 2026-02-28 --day 2026-03-01"
+    assert (
+        CheckRequest(span=span).command("posts")
+        == "fp check posts --day 2026-02-28 --day 2026-03-01"
+    )

@@ -10,7 +10,7 @@ from feature_platform.checks import judge
 from feature_platform.checks.clean import Clean, clean
 from feature_platform.checks.counts import Counts
 from feature_platform.checks.result import Check, CheckResult
-from feature_platform.checks.run import Ask
+from feature_platform.checks.run import CheckRequest
 from feature_platform.checks.scope import Scope
 from feature_platform.rows.codec import decode_row
 from feature_platform.rows.partials import Row
@@ -21,11 +21,11 @@ from tests.unit.checks.bench import HOUR_MS, NOW_MS, Bench
 from tests.unit.checks.changes import DAY_MS, YESTERDAY, busiest, overwrite
 
 SEEDS = range(12)
-ASKS = (Ask(), YESTERDAY)
+ASKS = (CheckRequest(), YESTERDAY)
 
 
 def one_by_one(
-    bench: Bench, ask: Ask, monkeypatch: pytest.MonkeyPatch
+    bench: Bench, ask: CheckRequest, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Mapping[Check, CheckResult], int]:
     """Check without looking at many entities at once; return how many were looked at, too."""
     calls = 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from feature_platform.checks.repair import make_repair_plan
-from feature_platform.checks.run import Ask, check
+from feature_platform.checks.run import CheckRequest, check
 from feature_platform.errors import (
     EventLogError,
     FeaturePlatformError,
@@ -46,14 +46,14 @@ def test_an_event_that_the_log_lost_is_found(bench: Bench) -> None:
 def test_rows_are_not_repaired_from_a_damaged_log(bench: Bench) -> None:
     """They may be the only thing that is right."""
     overwrite(bench, busiest(bench), (4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
-    plan = make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", Ask()))
+    plan = make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", CheckRequest()))
     assert plan is not None
     bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
     with pytest.raises(
         PlanRefusedError,
         match=r"damaged, .*its commit says 10\. Restore it .*, then fp check posts",
     ):
-        make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", Ask()))
+        make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", CheckRequest()))
 
 
 def test_a_repair_of_a_day_is_refused_by_damage_of_another(bench: Bench) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from feature_platform.checks.result import Checked, CheckResult, Status
-from feature_platform.checks.run import Ask
+from feature_platform.checks.result import CheckReport, CheckResult, Status
+from feature_platform.checks.run import CheckRequest
 from feature_platform.cli import check
 from feature_platform.cli.main import build
 from feature_platform.engines import world as worlds
@@ -32,13 +32,13 @@ def test_the_exit_code_tells_red_from_unknown(
     def opened(_: object) -> Iterator[None]:
         yield
 
-    def checked(_: object, name: str, __: object) -> Checked:
+    def checked(_: object, name: str, __: object) -> CheckReport:
         status = next(left)
         if status is None:
             msg = "the store does not answer"
             raise StoreUnavailableError(msg)
         result = CheckResult(featureset=name, check="parity", status=status, summary="rows")
-        return Checked(results=(result,))
+        return CheckReport(results=(result,))
 
     monkeypatch.setattr(worlds, "open_world", opened)
     monkeypatch.setattr(check, "_checked", checked)
@@ -53,15 +53,15 @@ def test_before_a_repair_the_whole_log_is_looked_at(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str]
 ) -> None:
     """Also if one day is checked: a repair recomputes from all files."""
-    asked: list[Ask] = []
+    asked: list[CheckRequest] = []
 
     @contextmanager
     def opened(_: object) -> Iterator[None]:
         yield
 
-    def checked(_: object, __: str, ask: Ask) -> Checked:
+    def checked(_: object, __: str, ask: CheckRequest) -> CheckReport:
         asked.append(ask)
-        return Checked(results=())
+        return CheckReport(results=())
 
     monkeypatch.setattr(worlds, "open_world", opened)
     monkeypatch.setattr(check, "_checked", checked)
@@ -86,7 +86,7 @@ def test_a_repair_that_is_refused_leaves_what_was_found(
 
     red = CheckResult(featureset="fs", check="parity", status="red", summary="rows")
     monkeypatch.setattr(worlds, "open_world", opened)
-    monkeypatch.setattr(check, "_checked", lambda *_: Checked(results=(red,)))
+    monkeypatch.setattr(check, "_checked", lambda *_: CheckReport(results=(red,)))
     monkeypatch.setattr(check, "_repair", refused)
     command = ["--project", str(tmp_path), "check", "fs", "--repair", "--json"]
     ran = CliRunner().invoke(build(), command)

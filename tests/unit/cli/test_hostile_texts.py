@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_platform.checks.result import Checked, CheckResult
+from feature_platform.checks.result import CheckReport, CheckResult
 from feature_platform.cli import check
 from feature_platform.cli.output import one_line, output
 from feature_platform.cli.trial_view import count, summary, table_of
@@ -112,7 +112,7 @@ def test_checks_and_errors(fp: RunFp, monkeypatch: pytest.MonkeyPatch, text: str
     def opened(_: object) -> Iterator[None]:
         yield
 
-    def checked(_: object, name: str, __: object) -> Checked:
+    def checked(_: object, name: str, __: object) -> CheckReport:
         if name == "broken":
             raise StoreUnavailableError(text)
         result = CheckResult(
@@ -124,7 +124,7 @@ def test_checks_and_errors(fp: RunFp, monkeypatch: pytest.MonkeyPatch, text: str
             found=1,
             next_step=text,
         )
-        return Checked(results=(result,))
+        return CheckReport(results=(result,))
 
     monkeypatch.setattr(worlds, "open_world", opened)
     monkeypatch.setattr(check, "_checked", checked)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from feature_platform.checks.repair import make_repair_plan
-from feature_platform.checks.result import Checked
+from feature_platform.checks.result import CheckReport
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.downtime import UPGRADE_MS_MAX, measured_downtime_ms
 from feature_platform.deploy.recover import make_recover_plan, make_rollback_plan
@@ -50,7 +50,7 @@ def test_plans_without_a_definition_are_explained_by_it_too(stage: Stage) -> Non
     settings = ("features:", "settings: {parallelism: 2}\nfeatures:")
     assert stage.apply(settings).error is None
     stage.claim(2, (1, 2), base_label=2, clean=True)
-    found = Checked(results=(), wrong=("e",))
+    found = CheckReport(results=(), wrong=("e",))
     plans = [
         make_rollback_plan(stage.world, "posts"),
         make_recover_plan(stage.world, "posts", "store"),

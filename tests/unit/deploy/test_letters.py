@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from feature_platform.broker.letters import DeadLetter, Note, Replays
-from feature_platform.deploy.letters import Judge, Sent, select
+from feature_platform.deploy.letters import LetterJudge, Sent, select
 from feature_platform.deploy.start import begin
 from feature_platform.monitor.observe import observe
 from feature_platform.registry.base import Epoch
@@ -25,7 +25,7 @@ LETTER = DeadLetter(
     key_truncated=False,
     written_ms=2,
 )
-JUDGE = Judge(
+JUDGE = LetterJudge(
     generations={"clicks": 2, "views": 5},
     lines={"clicks": {4: 2**62, 3: 20, 1: 5, 0: 0}, "views": {1: 2**62, 0: 0}},
 )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from feature_platform.checks.repair import make_repair_plan
-from feature_platform.checks.result import Checked
+from feature_platform.checks.result import CheckReport
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import ensure_running, make_recover_plan
 from feature_platform.deploy.repair import ENTITIES_MAX, check_repairable
@@ -227,7 +227,7 @@ def test_a_repair_that_had_written_everything_is_ended_too(
         repair(stage)
     monkeypatch.undo()
     stage.clock.advance(60_000)  # the lease runs out
-    green = Checked(results=())
+    green = CheckReport(results=())
     plan = make_repair_plan(stage.world, "posts", green)
     assert plan is not None
     execute(plan, stage.world, stage.tell)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from feature_platform.engines.flink import Checkpoint, FlinkRest, Job, root_cause
+from feature_platform.engines.flink import Checkpoint, FlinkJob, FlinkRest, root_cause
 from feature_platform.engines.flink_metrics import How
 from feature_platform.errors import JobFailedError, ServerError
 
@@ -105,7 +105,7 @@ def test_jobs_come_newest_first(server: Server, flink: FlinkRest) -> None:
     """With Flink's word for their state."""
     server.answer("GET", "/jobs/overview", overview(("b" * 32, "FAILED", 1), (JOB, "RUNNING", 2)))
     assert [(job.id[0], job.lives) for job in flink.jobs()] == [("a", True), ("b", False)]
-    assert flink.job(JOB) == Job(id=JOB, name="posts_g1", state="RUNNING", started_ms=2)
+    assert flink.job(JOB) == FlinkJob(id=JOB, name="posts_g1", state="RUNNING", started_ms=2)
     assert flink.job("c" * 32) is None
 
 

@@ -11,19 +11,19 @@ from hypothesis import strategies as st
 
 from feature_platform.errors import EventLogError, LogConflictError, OffsetsGoneError
 from feature_platform.event_log import archiver
-from feature_platform.event_log.archiver import Job, archive, read_log
+from feature_platform.event_log.archiver import ArchiveRequest, archive, read_log
 from feature_platform.event_log.commits import (
     COMMITS,
     DATA,
-    Commit,
     Log,
+    LogCommit,
     LogFile,
     Span,
 )
 from feature_platform.event_log.ranges import next_spans, tail
 from feature_platform.testing.clock import ManualClock
 
-JOB = Job(source="clicks", topic="clicks", records_max=7)
+JOB = ArchiveRequest(source="clicks", topic="clicks", records_max=7)
 Records = tuple[tuple[int, int], ...]
 TOKEN = "0a1b2c3d"
 
@@ -288,7 +288,7 @@ def test_a_topic_that_is_made_anew_meanwhile_is_not_archived_as_the_old_one(answ
     with suppress(EventLogError):
         archive(JOB, disk, Reader(), topic, ManualClock(now_ms=1), lambda _: None)
     log = read_log(disk)
-    commits = [Commit.from_bytes(disk.read(path), path) for path in disk.paths(COMMITS)]
+    commits = [LogCommit.from_bytes(disk.read(path), path) for path in disk.paths(COMMITS)]
     assert {read_of[commit.spans[0][0]] for commit in commits} <= {log.topic_id}
     assert disk.paths(DATA) == sorted(log.files)
 
@@ -318,7 +318,7 @@ def test_a_commit_that_replaces_what_was_never_there_is_an_error() -> None:
     """Commits before it were altered."""
     log = Log(next_number=3)
     with pytest.raises(EventLogError, match=r"data/x, which no commit.*restore the commits"):
-        log.with_commit(Commit(number=3, at_ms=1, removed=("data/x",)))
+        log.with_commit(LogCommit(number=3, at_ms=1, removed=("data/x",)))
 
 
 def test_a_missing_commit_is_an_error() -> None:
@@ -367,7 +367,7 @@ def test_a_commit_is_bounded_and_never_empty(ends: dict[int, int], records_max: 
 
 def test_a_reader_gets_the_rest_from_kafka() -> None:
     """From where the log ends; what is not there yet is named, too."""
-    log = Log.of([Commit(number=0, at_ms=0, spans={0: (0, 5)})])
+    log = Log.of([LogCommit(number=0, at_ms=0, spans={0: (0, 5)})])
     assert tail("clicks", "clicks", log, {0: 9, 1: 2}, {0: (3, 9), 1: (0, 2)}) == {
         0: (5, 9),
         1: (0, 2),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from feature_platform.event_log.commits import DATA, Commit, Log, LogFile
+from feature_platform.event_log.commits import DATA, Log, LogCommit, LogFile
 from feature_platform.event_log.dates import of_dates, reading
 
 COLUMNS: list[dict[str, Any]] = [
@@ -26,7 +26,7 @@ FIRST, SECOND = f"{DATA}/date=2026-01-01/x", f"{DATA}/date=2026-01-02/x"
 def log_of(*readings: str) -> Log:
     """Return a log with commits that were read in some ways, each with a file of two dates."""
     return Log.of(
-        Commit(
+        LogCommit(
             number=number,
             at_ms=0,
             added=tuple(

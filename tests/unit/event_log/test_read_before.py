@@ -10,7 +10,7 @@ from backfill.event_log import RAW, SCHEMA, SparkEngine, records
 from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
 from feature_platform.clock import SystemClock
-from feature_platform.event_log.archiver import Job, archive
+from feature_platform.event_log.archiver import ArchiveRequest, archive
 from feature_platform.event_log.commits import Span
 from feature_platform.event_log.dates import reading
 from feature_platform.settings import KafkaSettings
@@ -64,7 +64,7 @@ class FakeTopic(KafkaTopic):
 def archived(spark: "SparkSession", files: HadoopFiles, by: Mapping[str, Any]) -> None:
     """Archive the values as a source reads them."""
     topic = FakeTopic(spark)
-    job = Job(source="clicks", topic="clicks", records_max=2, reading=reading(by))
+    job = ArchiveRequest(source="clicks", topic="clicks", records_max=2, reading=reading(by))
     engine = SparkEngine(spark, files, by, topic)
     archive(job, files, engine, topic, SystemClock(), lambda _: None)
 

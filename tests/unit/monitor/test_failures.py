@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from feature_platform.engines.flink import Job
+from feature_platform.engines.flink import FlinkJob
 from feature_platform.monitor.failures import JOBS_ASKED_MAX, is_refusal, refused_jobs
 from feature_platform.monitor.health import Health
 from feature_platform.monitor.status import status
@@ -33,9 +33,9 @@ def test_a_replaced_job_that_was_fenced_is_told(stage: Stage) -> None:
     """It is not the deployed one, and Flink may be about to start it again."""
     stage.apply()
     old = stage.deployed.job_id
-    stage.flink.known["z"] = Job(id="z", name="posts_g1", state="RESTARTING", started_ms=0)
-    stage.flink.known["other"] = Job(id="other", name="posts_g1", state="FAILED", started_ms=0)
-    stage.flink.known["try"] = Job(id="try", name="posts.try_g1", state="FAILED", started_ms=0)
+    stage.flink.known["z"] = FlinkJob(id="z", name="posts_g1", state="RESTARTING", started_ms=0)
+    stage.flink.known["other"] = FlinkJob(id="other", name="posts_g1", state="FAILED", started_ms=0)
+    stage.flink.known["try"] = FlinkJob(id="try", name="posts.try_g1", state="FAILED", started_ms=0)
     stage.flink.causes = {"z": FENCED, "other": "java.lang.Error: boom", "try": FENCED}
     found = status(stage.world, stage.deployed)
     assert (found.refused, found.last_failure) == ({"z": FENCED}, "")
@@ -62,7 +62,7 @@ def test_a_dead_job_says_why(stage: Stage) -> None:
 def test_a_few_of_many_jobs_are_asked_for(stage: Stage) -> None:
     """The newest; each costs a request."""
     jobs = [
-        Job(id=f"j{number}", name="posts_g1", state="FAILED", started_ms=-number)
+        FlinkJob(id=f"j{number}", name="posts_g1", state="FAILED", started_ms=-number)
         for number in range(9)
     ]
     stage.flink.causes = {job.id: FENCED for job in jobs}

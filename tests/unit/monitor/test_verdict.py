@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from feature_platform.engines.flink import Job
+from feature_platform.engines.flink import FlinkJob
 from feature_platform.engines.flink_metrics import JobMetrics
 from feature_platform.local.last_done import LastDone
 from feature_platform.local.status import ServerStatus
@@ -148,7 +148,7 @@ def test_a_red_check_is_no_health() -> None:
 
 def test_a_running_job_with_waiting_tasks_is_asked_of_flink() -> None:
     """Flink calls a job running whose tasks wait for a task manager."""
-    job = Job(id="a", name="posts_g1", state="RUNNING", started_ms=1, tasks_waiting=3)
+    job = FlinkJob(id="a", name="posts_g1", state="RUNNING", started_ms=1, tasks_waiting=3)
     assert job.lives
     assert replace(HEALTH, restarts=1, tasks_waiting=job.tasks_waiting).state == "restarting"
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from feature_platform.monitor.health import Health
-from feature_platform.monitor.watch import Tick, watch
+from feature_platform.monitor.watch import WatchTick, watch
 from feature_platform.orchestration.metadata import live
 from feature_platform.plan.snapshot import State, Tried
 from feature_platform.registry.base import Cut
@@ -38,7 +38,7 @@ def _health(
     )
 
 
-def _tick(health: Health, before: Tick | None = None, *, after_s: float = 0) -> Tick:
+def _tick(health: Health, before: WatchTick | None = None, *, after_s: float = 0) -> WatchTick:
     return watch([health], before.cursor if before else None, NOON_MS + round(after_s * 1000))
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from feature_platform.checks.result import Checked
-from feature_platform.checks.run import ENTITIES_MAX, Ask
+from feature_platform.checks.result import CheckReport
+from feature_platform.checks.run import ENTITIES_MAX, CheckRequest
 from feature_platform.engines.spark import Archived
 from feature_platform.errors import FeaturePlatformError, Problem
 from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.pushes.push import Memory, Pushed, Verdict
+from feature_platform.pushes.push import Memory, Pushed, PushVerdict
 
 SOURCE = """\
 source: posts
@@ -46,13 +46,15 @@ class World:
     """What it tells when it is observed."""
     pushed: Pushed | FeaturePlatformError | None = None
     """What the watched branch's head would change."""
-    checked: Checked | FeaturePlatformError = field(default_factory=lambda: Checked(results=()))
+    checked: CheckReport | FeaturePlatformError = field(
+        default_factory=lambda: CheckReport(results=())
+    )
     broken: dict[str, Sequence[Problem]] = field(default_factory=dict)
     """The mistakes of files."""
     keeps: Exception | None = None
     """What goes wrong when a verdict is kept."""
     tells_pending: bool = False
-    repaired: Checked | FeaturePlatformError | None = None
+    repaired: CheckReport | FeaturePlatformError | None = None
     """What a repair ends with; None: what it was given."""
 
     @property
@@ -89,7 +91,7 @@ class _FakePlatform(Platform):
             raise answer
         return answer
 
-    def keep_verdict(self, verdict: Verdict | None, trouble: str) -> None:
+    def keep_verdict(self, verdict: PushVerdict | None, trouble: str) -> None:
         world = WORLDS[int(self.project)]
         world.calls.append(("keep", verdict.state if verdict else trouble))
         if world.keeps:
@@ -105,7 +107,7 @@ class _FakePlatform(Platform):
         WORLDS[int(self.project)].calls.append((f"announce {state}", commit))
         log(text)
 
-    def check(self, name: str, ask: Ask, log: Callable[[str], None]) -> Checked:
+    def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         world = WORLDS[int(self.project)]
         how = "check whole log" if ask.whole_log else "check"
         if ask.entities_max != ENTITIES_MAX:
@@ -116,7 +118,9 @@ class _FakePlatform(Platform):
             raise world.checked
         return world.checked
 
-    def repair(self, name: str, ask: Ask, found: Checked, log: Callable[[str], None]) -> Checked:
+    def repair(
+        self, name: str, ask: CheckRequest, found: CheckReport, log: Callable[[str], None]
+    ) -> CheckReport:
         world = WORLDS[int(self.project)]
         world.calls.append(("repair", self._days(name, ask)))
         log(f"repair {name}")
@@ -125,7 +129,7 @@ class _FakePlatform(Platform):
         return world.repaired or found
 
     @staticmethod
-    def _days(name: str, ask: Ask) -> str:
+    def _days(name: str, ask: CheckRequest) -> str:
         return f"{name} {' '.join(ask.days)}".strip()
 
     def observe(self, log: Callable[[str], None]) -> list[Health]:

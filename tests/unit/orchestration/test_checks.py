@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from feature_platform.checks.result import CHECKS, Checked, CheckResult, Status
+from feature_platform.checks.result import CHECKS, CheckReport, CheckResult, Status
 from feature_platform.errors import PlanRefusedError, UnknownFeatureError
 from feature_platform.orchestration.assets import live_key
 from feature_platform.orchestration.checks import featureset_checks, tiles_asset
@@ -18,7 +18,7 @@ FIRST_DAY = "2024-01-01"
 @pytest.fixture
 def red(world: World) -> World:
     """A world whose rows are wrong."""
-    world.checked = Checked(results=tuple(_result(name) for name in CHECKS), wrong=("a", "b"))
+    world.checked = CheckReport(results=tuple(_result(name) for name in CHECKS), wrong=("a", "b"))
     return world
 
 
@@ -58,7 +58,7 @@ def test_what_could_not_be_judged_is_neither_green_nor_red(folder: Path, red: Wo
 def test_a_run_of_checks_succeeds_if_nothing_differs(folder: Path, world: World) -> None:
     """What could not be judged fails no run."""
     verdicts: list[Status] = ["green", "green", "green", "skipped", "green"]
-    world.checked = Checked(
+    world.checked = CheckReport(
         results=tuple(
             CheckResult(featureset="engagement", check=name, status=status, summary="x")
             for name, status in zip(CHECKS, verdicts, strict=True)
@@ -126,7 +126,7 @@ def test_days_whose_tiles_differ_are_failed(folder: Path, red: World, *, repair:
 def test_a_job_that_is_behind_is_no_fault_of_its_tiles(folder: Path, world: World) -> None:
     """Freshness is judged, too, and has checks of its own."""
     late = CheckResult(featureset="engagement", check="freshness", status="red", summary="late")
-    world.checked = Checked(results=(late,))
+    world.checked = CheckReport(results=(late,))
     assert _tiles(folder, world, partition_key=FIRST_DAY).success
 
 

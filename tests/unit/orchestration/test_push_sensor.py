@@ -24,7 +24,7 @@ from feature_platform.orchestration.push_sensor import (
     judge_commit,
 )
 from feature_platform.orchestration.resources import Platform
-from feature_platform.pushes.push import Memory, Pushed, Wanted
+from feature_platform.pushes.push import Memory, Pushed, PushedChange
 from feature_platform.pushes.push_record import read_record
 from tests.unit.orchestration.fake import World
 
@@ -47,7 +47,7 @@ def _push_tick(world: World, cursor: str | None = None) -> SensorExecutionData:
 
 def test_a_push_launches_a_run_that_deploys_the_commit(world: World) -> None:
     """The run takes the definition as it was committed, and shows up as the stream's."""
-    change = Wanted(featureset="engagement", kind="forward", fingerprint="f", attempt=1)
+    change = PushedChange(featureset="engagement", kind="forward", fingerprint="f", attempt=1)
     world.pushed = Pushed(
         commit="abc", words="abc (x)", problems=(), wanted=(change,), undefined=()
     )
@@ -75,7 +75,7 @@ def test_a_push_tick_that_cannot_look_says_why_and_forgets_nothing(
 
 
 def _pushed(*problems: str) -> Pushed:
-    change = Wanted(featureset="engagement", kind="forward", fingerprint="f", attempt=1)
+    change = PushedChange(featureset="engagement", kind="forward", fingerprint="f", attempt=1)
     return Pushed(commit="abc", words="abc (x)", problems=problems, wanted=(change,), undefined=())
 
 

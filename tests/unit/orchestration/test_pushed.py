@@ -12,7 +12,7 @@ from feature_platform.errors import PlanRefusedError, WorldError
 from feature_platform.orchestration import pushed
 from feature_platform.plan.planner import Plan
 from feature_platform.pushes.git import Commit
-from feature_platform.pushes.push import Pushed, Wanted
+from feature_platform.pushes.push import Pushed, PushedChange
 from feature_platform.registry.base import Attempt
 from feature_platform.registry.memory import MemoryRegistry
 from tests.unit.stage import Stage
@@ -24,7 +24,7 @@ class _Planner(Protocol):
     def __call__(self, world: World, project: Project, names: list[str]) -> list[Plan]: ...
 
 
-def _look(stage: Stage) -> tuple[Pushed, dict[str, Wanted]]:
+def _look(stage: Stage) -> tuple[Pushed, dict[str, PushedChange]]:
     """Look at a commit of two new feature sets."""
     stage.define()
     text = (stage.folder / "posts.yaml").read_text()

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
-from feature_platform.checks.result import CHECKS, Checked, CheckResult
+from feature_platform.checks.result import CHECKS, CheckReport, CheckResult
 from feature_platform.orchestration.event_log import SOURCE_TAG, event_log_key
 from feature_platform.paths import DEFINITIONS
 from tests.unit.orchestration.fake import World
@@ -80,7 +80,7 @@ def test_what_the_hourly_tick_launches_archives(defs: dg.Definitions, world: Wor
 
 def test_what_the_nightly_tick_launches_runs_all_checks(defs: dg.Definitions, world: World) -> None:
     """One computation for a feature set gives all its verdicts."""
-    world.checked = Checked(
+    world.checked = CheckReport(
         results=tuple(
             CheckResult(featureset="engagement", check=name, status="green", summary="all")
             for name in CHECKS

@@ -7,7 +7,7 @@ import pytest
 from feature_platform.errors import GitError
 from feature_platform.pushes import commit_status
 from feature_platform.pushes.commit_status import TEXT_MAX, tell_status
-from feature_platform.pushes.push import Verdict
+from feature_platform.pushes.push import PushVerdict
 from feature_platform.pushes.push_record import (
     FILE,
     read_record,
@@ -75,7 +75,7 @@ def test_what_became_of_a_push_is_kept_for_whoever_asks(tmp_path: Path) -> None:
     """The commit that was known stays known while nobody can look."""
     data = tmp_path / ".fp"
     assert read_record(data) is None
-    write_record(data, Verdict(commit="abc", words="abc (x)", state="failure", text="no"), 5)
+    write_record(data, PushVerdict(commit="abc", words="abc (x)", state="failure", text="no"), 5)
     write_trouble(data, "the branch is gone", 9)
     record = read_record(data)
     assert record is not None

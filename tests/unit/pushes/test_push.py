@@ -9,8 +9,8 @@ from feature_platform.pushes.push import (
     TRIES_MAX,
     Memory,
     Pushed,
-    Tick,
-    Wanted,
+    PushedChange,
+    PushTick,
     decide,
     done,
     left_to_do,
@@ -20,28 +20,31 @@ FIRST, SECOND = "a" * 40, "b" * 40
 MINUTE_MS = 60_000
 
 
-def wanted(fingerprint: str = "f1", attempt: int = 1, stays: str = "") -> Wanted:
+def wanted(fingerprint: str = "f1", attempt: int = 1, stays: str = "") -> PushedChange:
     """A changed feature set."""
-    return Wanted(
+    return PushedChange(
         featureset="posts", kind="forward", fingerprint=fingerprint, attempt=attempt, stays=stays
     )
 
 
-def pushed(commit: str, *changes: Wanted, problems: tuple[str, ...] = ()) -> Pushed:
+def pushed(commit: str, *changes: PushedChange, problems: tuple[str, ...] = ()) -> Pushed:
     """A head."""
     return Pushed(
         commit=commit, words=f"{commit[:3]} (x)", problems=problems, wanted=changes, undefined=()
     )
 
 
-def after(tick: Tick | None) -> Memory:
+def after(tick: PushTick | None) -> Memory:
     """Return what a tick remembers."""
     return Memory.read(tick.cursor if tick else None)
 
 
 def tick(
-    head: Pushed, before: Tick | None = None, running: Collection[str] = (), now_ms: int = MINUTE_MS
-) -> Tick:
+    head: Pushed,
+    before: PushTick | None = None,
+    running: Collection[str] = (),
+    now_ms: int = MINUTE_MS,
+) -> PushTick:
     """Decide."""
     return decide(head, after(before), running, now_ms)
 
@@ -205,7 +208,7 @@ def test_a_cursor_of_another_version_is_none(cursor: str) -> None:
     assert Memory.read(cursor) == Memory()
 
 
-def verdict(told: Tick) -> tuple[str, bool]:
+def verdict(told: PushTick) -> tuple[str, bool]:
     """Return how a commit is judged, and whether that is news."""
     assert told.verdict is not None
     return told.verdict.state, told.is_news

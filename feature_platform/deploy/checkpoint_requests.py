@@ -16,7 +16,7 @@ UNANSWERED_S = 5.0
 """A job that is restarting forgets what was asked of it."""
 
 
-class Pace:
+class CheckpointPace:
     """Tells when to ask. Mutable: it remembers the cuts that it was shown."""
 
     def __init__(self) -> None:
@@ -59,12 +59,12 @@ class Pace:
         return max(SHORTEST_S, min(half_s, waited_s, LONGEST_S))
 
 
-class Requests:
+class CheckpointRequests:
     """Asks one job at that pace."""
 
     def __init__(self, reads: Reads, job_id: str) -> None:
         """Begin to wait."""
-        self._reads, self._job_id, self._pace = reads, job_id, Pace()
+        self._reads, self._job_id, self._pace = reads, job_id, CheckpointPace()
 
     def look(self, place: Epoch | None, left: int) -> None:
         """Ask if it is time; a checkpoint under way, or a restarting job, is waited for."""

@@ -4,7 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from feature_platform.deploy.asking import LONGEST_S, SHORTEST_S, UNANSWERED_S, Pace
+from feature_platform.deploy.checkpoint_requests import (
+    LONGEST_S,
+    SHORTEST_S,
+    UNANSWERED_S,
+    CheckpointPace,
+)
 
 CHECKPOINT_S = 0.3
 STEP_S = 0.1
@@ -12,7 +17,7 @@ STEP_S = 0.1
 
 def asked(events: int, rate: float, *, from_s: float = 0.0) -> Iterator[float]:
     """Yield when a job is asked that reads at this rate, until a cut holds everything."""
-    pace = Pace()
+    pace = CheckpointPace()
     label, left, answer_s = 0, events, float("inf")
     for step in range(100_000):
         now_s = from_s + step * STEP_S
@@ -38,7 +43,7 @@ def test_few_are_asked_for_and_the_last_one_soon_after_the_end(events: int) -> N
 
 def test_a_job_that_gets_faster_is_not_waited_for_at_its_old_rate() -> None:
     """At the first cuts it read next to nothing; it has waited two seconds, so it waits two."""
-    pace = Pace()
+    pace = CheckpointPace()
     assert pace.is_due(0.0, (1, 1), 1_000)
     assert not pace.is_due(1.0, (1, 2), 1_000)
     assert pace.is_due(1.0 + SHORTEST_S, (1, 2), 1_000)
@@ -48,6 +53,6 @@ def test_a_job_that_gets_faster_is_not_waited_for_at_its_old_rate() -> None:
 
 def test_what_is_not_answered_is_asked_again() -> None:
     """A job that restarts has forgotten it; each time it is given longer."""
-    pace = Pace()
+    pace = CheckpointPace()
     times = [second for second in range(100) if pace.is_due(float(second), None, 7)]
     assert times == [0, UNANSWERED_S, 2 * UNANSWERED_S, 4 * UNANSWERED_S, 8 * UNANSWERED_S, 70]
