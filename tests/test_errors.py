@@ -29,7 +29,7 @@ def _kinds() -> list[Kind]:
 def _example(kind: Kind) -> FeaturePlatformError:
     if issubclass(kind, DefinitionError):
         return kind((PROBLEM, PROBLEM))
-    return kind("the store did not answer within 5 s: is it up?")
+    return kind("the store did not respond within 5 s: is it up?")
 
 
 @pytest.mark.parametrize("kind", _kinds())

@@ -155,4 +155,4 @@ def _removable(project: Project, deployed: dict[str, Snapshot]) -> set[str]:
 def _unknown(name: str, project: Project) -> str:
     close = difflib.get_close_matches(name, project.featuresets, n=1)
     hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(project.featuresets)}"
-    return f"there is no feature set {name!r}, neither defined nor deployed; {hint}"
+    return f"no feature set {name!r} is defined or deployed; {hint}"

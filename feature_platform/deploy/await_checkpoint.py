@@ -35,7 +35,9 @@ def await_checkpoint(reads: Reads, job_id: str, *, timeout_s: float = TIMEOUT_S)
             raise JobFailedError(_failure(reads, job_id, f"failed {RESTARTS_MAX} times"))
         asked = asked or (job.state == "RUNNING" and _ask(reads, job_id))
         time.sleep(reads.poll_s)
-    raise JobFailedError(_failure(reads, job_id, f"made no checkpoint within {timeout_s:.0f} s"))
+    raise JobFailedError(
+        _failure(reads, job_id, f"completed no checkpoint within {timeout_s:.0f} s")
+    )
 
 
 def _ask(reads: Reads, job_id: str) -> bool:
@@ -49,4 +51,4 @@ def _ask(reads: Reads, job_id: str) -> bool:
 
 def _failure(reads: Reads, job_id: str, what: str) -> str:
     cause = reads.cluster.root_exception(job_id)
-    return f"the new job {job_id} {what}: {cause or 'Flink names no cause; see its page'}"
+    return f"the new job {job_id} {what}: {cause or 'Flink reports no cause; see the Flink page'}"

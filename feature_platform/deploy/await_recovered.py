@@ -11,6 +11,7 @@ from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.lineage.attempts import last_unclean_end_ms, left_to_recover, newest
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.words import counted
 
 TIMEOUT_S = 3600.0
 """A job that gets no further for so long needs a person; after a backfill it may need longer."""
@@ -40,7 +41,7 @@ def await_recovered(reads: Reads, running: Snapshot, report: Callable[[str], Non
             return ""
         _check_job(reads, running)
         requests.look(cut.epoch if cut else None, events)
-        return f"{events} events that were read before the last failure are to be counted again"
+        return f"{counted(events, 'event')} read before the last failure must be counted again"
 
     _await(reads, name, left, report)
 
@@ -57,7 +58,11 @@ def await_grace(reads: Reads, deployed: Snapshot, report: Callable[[str], None])
         ended_ms = last_unclean_end_ms(reads.registry.attempts(name, generation))
         over_ms = ended_ms + reads.settings.store.zombie_grace_ms
         left_ms = over_ms - reads.clock.now_ms() if ended_ms else 0
-        return f"{left_ms / 1000:.0f} s until no failed task can be writing" if left_ms > 0 else ""
+        return (
+            f"{left_ms / 1000:.0f} s until no failed task can still be writing"
+            if left_ms > 0
+            else ""
+        )
 
     _await(reads, name, left, report)
 
@@ -89,7 +94,7 @@ def _check_job(reads: Reads, running: Snapshot) -> None:
     if job is None or not job.lives:
         state = job.state if job else "unknown to Flink"
         msg = (
-            f"{running.featureset}: job {running.job_id} is {state} before it has caught up; "
-            f"start it first: fp recover {running.featureset}"
+            f"{running.featureset}: job {running.job_id} is {state} and has not caught up; restart "
+            f"it first: fp recover {running.featureset}"
         )
         raise JobFailedError(msg)

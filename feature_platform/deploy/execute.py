@@ -85,8 +85,9 @@ JobStage = (
 """Stages that touch jobs or rows."""
 
 PRODUCERS_CLOCK = (
-    "note: records of topic {topic} bear the time of their producers' clocks, so max_future and "
-    "max_past are measured by these; with message.timestamp.type=LogAppendTime the broker's counts"
+    "note: records of topic {topic} have timestamps from their producers' clocks, so max_future "
+    "and max_past are measured by these; message.timestamp.type=LogAppendTime uses the broker's "
+    "clock"
 )
 
 
@@ -113,8 +114,8 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
     with HeldLease(world.registry, world.clock, plan.featureset, world.holder) as lease:
         if world.registry.snapshot(plan.featureset) != plan.deployed:
             msg = (
-                f"{plan.featureset} was changed by somebody else after this plan was made; "
-                f"look at `fp plan {plan.featureset}` and apply again"
+                f"{plan.featureset} was changed by someone else after this plan was made; see `fp "
+                f"plan {plan.featureset}` and apply again"
             )
             raise PlanRefusedError(msg)
         execution = _Execution(plan, world, report)
@@ -288,7 +289,7 @@ class _Execution:
         if walk.snapshot is None:
             self._world.registry.retire_ids(self._name, frozenset())
             drop_abandoned(self._world, self._name, None)
-            return "nothing is deployed; correct the cause and apply again"
+            return "nothing is deployed; fix the cause and apply again"
         self._world.registry.retire_ids(self._name, _ids(walk.snapshot))
         drop_abandoned(self._world, self._name, walk.snapshot)
         if walk.snapshot.state != "deploying":
@@ -298,12 +299,12 @@ class _Execution:
             return walk.bring_back()
         if kind == "forward" or (kind == "rollback" and self._plan.deployed != walk.snapshot):
             return self._return()
-        return f"nothing else was changed; to start it another way: fp recover {self._name}"
+        return f"nothing else was changed; to start it in another way: fp recover {self._name}"
 
     def _unchanged(self, error: JobFailedError) -> str:
         if isinstance(error, RestoreFailedError) and not self._submitted:
             return "nothing else was changed"  # what cannot be gone on from says what can
-        return "nothing else was changed; correct the cause and apply again"
+        return "nothing else was changed; fix the cause and apply again"
 
     def _newest_kind(self, deployed: Snapshot) -> str:
         last = newest(self._world.registry.attempts(self._name, deployed.generation))
@@ -312,8 +313,8 @@ class _Execution:
     def _return(self) -> str:
         if self._plan.change.kind == "rollback" and self._walk.deployed().unswept:
             return (
-                f"the way back was begun and is the only one: `fp rollback {self._name}` "
-                f"continues it"
+                f"the rollback has started and must be finished: `fp rollback {self._name}` "
+                "continues it"
             )
         return self._walk.bring_back()
 

@@ -161,7 +161,7 @@ def drop_expired(world: World, name: str, report: Report = silent) -> None:
         for generation in _expired(world, name):
             world.tables.drop_table(generation.table)
             world.registry.expire_generation(name, generation.generation, DROPPED_MS)
-            report(f"{generation.table} was dropped, its grace time is over")
+            report(f"dropped {generation.table}: its grace time is over")
     except WorldError as error:
         report(_not_dropped(error))
 
@@ -188,7 +188,7 @@ def _drop_alone(world: World, name: str, report: Report) -> None:
 
 
 def _not_dropped(error: WorldError) -> str:
-    return f"tables whose grace time is over were not dropped: {error}"
+    return f"tables past their grace time were not dropped: {error}"
 
 
 def _expired(reads: Reads, name: str) -> list[Generation]:

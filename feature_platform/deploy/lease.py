@@ -55,8 +55,8 @@ class HeldLease:
         """
         if time.monotonic() - self._renewed_s > LEASE_TTL_S - RENEW_S:
             msg = (
-                f"the lease of {self._name} could not be renewed in time: somebody else may "
-                f"change it now; nothing more was done: see `fp plan {self._name}` and apply again"
+                f"the lease of {self._name} could not be renewed in time, so someone else may be "
+                f"changing it; stopped here: see `fp plan {self._name}` and apply again"
             )
             raise LeaseHeldError(msg)
 

@@ -32,7 +32,9 @@ ENTITIES_MAX = 1_000
 """How many are compared: those that the store names first, so the same ones each time."""
 DIFFERENCES_MAX = 20
 CUTS_MAX = 100_000
-NOTHING = "no tile is kept in both that surely holds all its events: nothing to compare"
+NOTHING = (
+    "no tile is kept in both generations that is certain to have all its events: nothing to compare"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,8 @@ class Parity:
         if not self.left_out:
             return ""
         return (
-            f" (of {counted(self.left_out, 'entity')} not all, as what was written after the "
-            f"backfill's end may have no undo rows any more)"
+            f" ({counted(self.left_out, 'entity')} only in part, because undo rows of later writes "
+            "may have expired)"
         )
 
 
@@ -141,18 +143,18 @@ def check_parity(
     """
     columns = same_columns(old, new)
     if not columns:
-        report("no feature means the same in both: nothing to compare")
+        report("no feature has the same definition in both generations: nothing to compare")
         return
     attempts = reads.registry.attempts(new.featureset, new.generation)
     filled = next(item for item in attempts if item.kind == BACKFILL)
     before = _before(reads, old, filled)
     if before is None and reads.clock.now_ms() - filled.claimed_ms <= CUT_TTL_S * 1000:
-        report("the generation before has no cut where the backfill ended: nothing to compare")
+        report("the old generation has no cut at the backfill's end offsets: nothing to compare")
         return
     found = compare_generations(reads, old, new, columns, before, filled) if before else None
     if found and found.agrees:
         same = verb(found.tiles, "is", "are")
-        said = f"{found.compared} {same} the same in both{found.not_all}"
+        said = f"{found.compared} {same} equal in both generations{found.not_all}"
         report(said if found.tiles else NOTHING)
         return
     msg = _differs(old, new, found) if found and found.differences else _unknown(old, new, filled)
@@ -259,17 +261,17 @@ def _values(
 
 def _differs(old: Snapshot, new: Snapshot, found: Parity) -> str:
     return (
-        f"generation {new.generation} differs from generation {old.generation} in what means the "
-        f"same in both, as of the backfill. {found.compared} were compared{found.not_all}: "
-        f"{'; '.join(found.differences)}. "
-        f"If the old rows are wrong: fp apply {new.featureset} --accept-differences"
+        f"generation {new.generation} differs from generation {old.generation} in shared columns, "
+        f"as of the backfill's end offsets. Compared: {found.compared}{found.not_all}. "
+        f"Differences: {'; '.join(found.differences)}. If the old rows are the wrong ones: fp "
+        f"apply {new.featureset} --accept-differences"
     )
 
 
 def _unknown(old: Snapshot, new: Snapshot, filled: Attempt) -> str:
     return (
         f"generation {new.generation} cannot be compared with generation {old.generation}: the "
-        f"backfill began at {to_iso(filled.claimed_ms)}, and of no row that was looked at anything "
-        f"says any more what it was then. To rebuild, and to switch although nothing was compared: "
-        f"fp apply {new.featureset} --accept-differences"
+        f"backfill started at {to_iso(filled.claimed_ms)}, and the undo rows of all rows examined "
+        f"have expired. To switch without a comparison: fp apply {new.featureset} "
+        "--accept-differences"
     )

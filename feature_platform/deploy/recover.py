@@ -39,6 +39,7 @@ from feature_platform.plan.snapshot import Snapshot, Tried
 from feature_platform.plan.stages import Start
 from feature_platform.registry.history import GENESIS
 from feature_platform.tiles.grid import format_duration
+from feature_platform.words import counted
 
 TRIED_MAX = 20
 """Failed starts that are remembered; the oldest go first."""
@@ -98,11 +99,11 @@ def make_recover_plan(
     job = reads.cluster.job(deployed.job_id)
     if start is None and job is not None and job.lives and deployed.state == "running":
         msg = (
-            f"{name} runs as job {job.id} ({job.state}); to start it again all the same, say what "
-            f"from: fp recover {name} --from checkpoint|savepoint|store"
+            f"{name} is running as job {job.id} ({job.state}); to restart it anyway, choose from "
+            f"where: fp recover {name} --from checkpoint|savepoint|store"
         )
         raise PlanRefusedError(msg)
-    chosen, reason = (start, "asked for") if start else _choice(reads, deployed)
+    chosen, reason = (start, "a recovery was requested") if start else _choice(reads, deployed)
     if chosen == "store" and _waits_for_sweep(reads, deployed):
         _check_sweepable(reads, deployed, accept_age=accept_age)
     else:
@@ -141,17 +142,18 @@ def make_rollback_plan(reads: Reads, name: str, *, accept_age: bool = False) -> 
         return _return_plan(reads, deployed, before)
     if previous is None or previous.stop is None or epoch_of(previous.stop) == GENESIS:
         msg = (
-            f"{name} has no upgrade that could be undone: nothing is known of a version before "
-            f"generation {deployed.generation} as it is deployed; to change it: fp apply {name}"
+            f"{name} has no upgrade to undo: no version before the deployed generation "
+            f"{deployed.generation} is known; to change it: fp apply {name}"
         )
         raise PlanRefusedError(msg)
     age_ms = reads.clock.now_ms() - previous.stop.taken_ms
     limit_ms = age_limit_ms(reads.settings.store.undo_ttl_ms)
     if age_ms > limit_ms:
         msg = (
-            f"{name} was upgraded at {to_iso(previous.stop.taken_ms)}: what a rollback needs is "
-            f"kept for {format_duration(reads.settings.store.undo_ttl_ms)} only. Write the old "
-            f"definition and fp apply {name}: changed columns count from then on"
+            f"{name} was upgraded at {to_iso(previous.stop.taken_ms)}, and the undo rows that a "
+            f"rollback needs are kept for {format_duration(reads.settings.store.undo_ttl_ms)} "
+            f"only. Restore the old definition and fp apply {name}: changed columns then count "
+            "from now on"
         )
         raise PlanRefusedError(msg)
     _check_way_back(reads, previous, "the savepoint before the last upgrade")
@@ -163,13 +165,13 @@ def _return_plan(reads: Reads, deployed: Snapshot, before: Snapshot) -> Plan:
     if before.state != "stopped":
         msg = (
             f"{name}: the change from generation {before.generation} to {deployed.generation} was "
-            f"broken off before its end. Finish it first: fp apply {name}"
+            f"interrupted. Finish it first: fp apply {name}"
         )
         raise PlanRefusedError(msg)
     if not before.savepoint or epoch_of(before.stop) == GENESIS:
         msg = (
-            f"{name}: the job of generation {before.generation} left nothing that one could go on "
-            f"from. Write the old definition and fp apply {name}"
+            f"{name}: the job of generation {before.generation} left no savepoint to restart from. "
+            f"Restore the old definition and fp apply {name}"
         )
         raise PlanRefusedError(msg)
     _check_way_back(reads, before, f"the last savepoint of generation {before.generation}")
@@ -210,17 +212,17 @@ def _choice(reads: Reads, deployed: Snapshot) -> tuple[Start, str]:
     attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     if deployed.state != "running" and deployed.savepoint:
         if not deployed.unswept and passed_by(attempts, epoch_of(deployed.stop)):
-            return "savepoint", "it is not running, and what came after its savepoint is void"
+            return "savepoint", "it is not running, and writes after its savepoint are fenced off"
         return "savepoint", f"it is {deployed.state}"
     if reads.cluster.retained_checkpoint(deployed.job_id):
-        return "checkpoint", "its job does not run"
-    return "store", "its job does not run and left no checkpoint"
+        return "checkpoint", "its job is not running"
+    return "store", "its job is not running and left no checkpoint"
 
 
 def _from_store(world: World, name: str, cause: RestoreFailedError, report: Report) -> None:
     deployed = _remember(world, name, "checkpoint", cause)
-    report(f"it cannot go on from its checkpoint ({cause}): start it from the store")
-    plan = plan_recover(deployed, "store", "its checkpoint cannot be gone on from")
+    report(f"cannot restore its checkpoint ({cause}): restarting it from the store")
+    plan = plan_recover(deployed, "store", "its checkpoint cannot be restored")
     try:
         execute(plan, world, report)
     except (JobFailedError, PlanRefusedError) as error:
@@ -239,6 +241,6 @@ def _remember(world: World, name: str, start: str, error: Exception) -> Snapshot
 def _surrender(deployed: Snapshot) -> str:
     lines = [f"{to_iso(item.at_ms)} from {item.start}: {item.error}" for item in deployed.tried]
     return (
-        f"{deployed.featureset} does not start, and is not tried any more without a person. "
-        f"Tried: {'; '.join(lines)}. Correct the cause, then: fp recover {deployed.featureset}"
+        f"{deployed.featureset} failed to start {counted(len(lines), 'time')}: {'; '.join(lines)}. "
+        f"Automatic retries are off; fix the cause, then: fp recover {deployed.featureset}"
     )

@@ -47,8 +47,8 @@ def check_log(name: str, damage: Sequence[str]) -> None:
     """
     if damage:
         msg = (
-            f"{name}: the event log is damaged, so a repair would lose what it lacks: "
-            f"{'; '.join(damage)}. Restore it from a copy, then fp check {name} --repair"
+            f"{name}: the event log is damaged, so a repair would drop the missing events: "
+            f"{'; '.join(damage)}. Restore the log from a copy, then fp check {name} --repair"
         )
         raise PlanRefusedError(msg)
 
@@ -67,9 +67,9 @@ def check_repairable(name: str, entities: Sequence[str], damage: Sequence[str] =
     check_log(name, damage)
     if len(entities) > ENTITIES_MAX:
         msg = (
-            f"{name}: rows of {len(entities):,} entities are wrong, at most {ENTITIES_MAX:,} are "
-            f"repaired. To have all recomputed: set on_change: rebuild in its settings and change "
-            f"it: fp apply {name}"
+            f"{name}: rows of {len(entities):,} entities are wrong; a repair corrects at most "
+            f"{ENTITIES_MAX:,}. To recompute all rows, set on_change: rebuild in its settings and "
+            f"change the definition: fp apply {name}"
         )
         raise PlanRefusedError(msg)
 
@@ -154,9 +154,9 @@ def _refuse_unreadable(reads: Reads, deployed: Snapshot, entities: Sequence[str]
         held = _held(attempts, line, reads.tiles.read_entity(deployed.table, entity))
         if unreadable(held):
             msg = (
-                f"rows of entity {entity!r} cannot be read, and the event log does not have all "
-                f"events, as it was continued without some. To have all recomputed without them: "
-                f"set on_change: rebuild in the settings of {deployed.featureset} and change it"
+                f"rows of entity {entity!r} cannot be read, and the event log lacks events because "
+                "a gap was accepted. To recompute all rows without these events, set on_change: "
+                f"rebuild in the settings of {deployed.featureset} and change the definition"
             )
             raise EventLogError(msg)
 
@@ -168,8 +168,8 @@ def _request(reads: Reads, deployed: Snapshot) -> Attempt:
     if cut is None:
         msg = (
             f"the cut of its stop, {epoch[0]}/{epoch[1]}, is not in the store: nothing was "
-            f"corrected. To stop and record it once more: fp check {name} --repair; if it is "
-            f"missing again: fp delete {name}, then fp apply {name}"
+            f"corrected. To stop the job and record the cut again: fp check {name} --repair; if it "
+            f"is still missing: fp delete {name}, then fp apply {name}"
         )
         raise JobFailedError(msg)
     return Attempt(

@@ -89,8 +89,8 @@ def refuse_unfinished_repair(reads: Reads, deployed: Snapshot) -> None:
     """
     if unfinished_repair(reads, deployed):
         msg = (
-            f"{deployed.featureset}: a repair of its rows was broken off, and only its end can be "
-            f"gone on from: fp check {deployed.featureset} --repair"
+            f"{deployed.featureset}: a repair of its rows was interrupted and must be finished "
+            f"first: fp check {deployed.featureset} --repair"
         )
         raise PlanRefusedError(msg)
 
@@ -123,8 +123,8 @@ def retained(reads: Reads, deployed: Snapshot) -> str:
     path = reads.cluster.retained_checkpoint(deployed.job_id)
     if not path:
         msg = (
-            f"{deployed.featureset}: job {deployed.job_id} left no checkpoint to go on from; "
-            f"to go on from what stands in the store: fp recover {deployed.featureset}"
+            f"{deployed.featureset}: job {deployed.job_id} has no checkpoint to restore. To "
+            f"restart from the store: fp recover {deployed.featureset}"
         )
         raise RestoreFailedError(msg)
     return path
@@ -186,16 +186,16 @@ def check_alive(name: str, attempts: Sequence[Attempt], epoch: Epoch, what: str)
     rewrite = last_rewrite(attempts, line)
     if rewrite > epoch[0]:
         msg = (
-            f"{name}: {what} is of attempt {epoch[0]}, and attempt {rewrite} has written rows anew "
-            f"since then: nothing before that can be gone back to"
+            f"{name}: {what} belongs to attempt {epoch[0]}, and attempt {rewrite} has rewritten "
+            "rows since; a start from before that is no longer possible"
         )
         raise PlanRefusedError(msg)
     if not holds(line, epoch):
         last = newest(attempts)
         msg = (
-            f"{name}: {what} is of attempt {epoch[0]}, checkpoint {epoch[1]}, and "
-            f"attempt {last.attempt if last else 0} was started from something older: what came "
-            f"after that is void. To go on from what is valid: fp recover {name} --from store"
+            f"{name}: {what} belongs to attempt {epoch[0]}, checkpoint {epoch[1]}, but attempt "
+            f"{last.attempt if last else 0} was started from an earlier point, so it is no longer "
+            f"valid. To restart from the store: fp recover {name} --from store"
         )
         raise PlanRefusedError(msg)
 
@@ -216,15 +216,15 @@ def _check_restorable(
         check_topic(reads, deployed)
         check_not_truncated(name, positions, bounds)
     except PlanRefusedError as error:
-        msg = f"{what} cannot be gone on from: {error}"
+        msg = f"cannot restore {what}: {error}"
         raise RestoreFailedError(msg) from error
     try:
         if positions:
             check_offsets(name, positions, bounds)
     except PlanRefusedError as error:
         msg = (
-            f"{what} cannot be gone on from: {error}. If a younger cut stands in the store: "
-            f"fp recover {name} --from store"
+            f"cannot restore {what}: {error}. If the store has a newer cut: fp recover {name} "
+            "--from store"
         )
         raise RestoreFailedError(msg) from error
 
@@ -263,7 +263,7 @@ def _store(reads: Reads, deployed: Snapshot, *, accept_age: bool) -> StartFields
     is_old = now_ms - since_ms > age_limit_ms(reads.settings.store.undo_ttl_ms)
     if cut is None or (is_old and cut.epoch == GENESIS):
         msg = (
-            f"{name}: no complete cut is known that it could go on from; to count again from the "
+            f"{name}: the store has no complete cut to restart from. To count again from the "
             f"beginning of its topic: fp delete {name}, then fp apply {name}"
         )
         raise JobFailedError(msg)
@@ -293,10 +293,10 @@ def _too_old(
     numbers = ", ".join(str(number) for number in may_have_left(attempts, cut)) or "none known"
     keeps = format_duration(reads.settings.store.undo_ttl_ms)
     return (
-        f"{name}: its rows may be wrong. Since {to_iso(dirty_since_ms(cut, attempts))} attempts "
-        f"({numbers}) may have written rows that must be taken back, and what that needs is kept "
-        f"for {keeps}. Features of entities whose rows they touched would count some of the "
-        f"{events} events after cut {cut.attempt}/{cut.label} twice; all others stay exact. To "
-        f"accept that: fp recover {name} --from store --accept-age; "
-        f"to count anew instead: fp delete {name}, then fp apply {name}"
+        f"{name}: its rows may be wrong. Since {to_iso(dirty_since_ms(cut, attempts))} abandoned "
+        f"attempts ({numbers}) may have written rows that must be undone, but undo rows are kept "
+        f"for {keeps} only. Features of the entities they wrote may count some of the {events} "
+        f"events after cut {cut.attempt}/{cut.label} twice; all others stay exact. To accept that: "
+        f"fp recover {name} --from store --accept-age. To start over instead: fp delete {name}, "
+        f"then fp apply {name}"
     )

@@ -84,15 +84,18 @@ def sweep(
         PlanRefusedError: It is too late; only a person can decide that rows may stay wrong.
         StoreUnavailableError: The store did not answer; begin again.
     """
-    written, told = 0, 0.0
+    written, reported = 0, 0.0
     for page in world.tiles.undo_pages(deployed.table):
         if not accept_age:
             check_sweep_age(world, deployed, line)
         for entity, undo in groupby(page.rows, key=lambda row: row.entity):
             written += _sweep_entity(world, deployed, line, entity, _decoded(undo))
-        if page.done - told >= REPORT_EVERY or page.done == 1.0:
-            told = page.done
-            report(f"{told:.0%} of {deployed.table} walked, {counted(written, 'row')} written back")
+        if page.done - reported >= REPORT_EVERY or page.done == 1.0:
+            reported = page.done
+            report(
+                f"{reported:.0%} of {deployed.table} processed, {counted(written, 'row')} written "
+                "back"
+            )
     return written
 
 
@@ -104,11 +107,11 @@ def check_sweep_age(reads: Reads, deployed: Snapshot, line: Line) -> None:
     if reads.clock.now_ms() - began_ms > age_limit_ms(undo_ttl_ms):
         name = deployed.featureset
         msg = (
-            f"{name}: it is too late to write back all that an undone version wrote since "
-            f"{to_iso(began_ms)}: undo rows are kept for {format_duration(undo_ttl_ms)} only. "
-            f"To write back what is still known: fp rollback {name} --accept-age (if its job does "
-            f"not start: fp recover {name} --accept-age); then correct the rest from the events: "
-            f"fp check {name} --repair"
+            f"{name}: too late to write back all rows that the undone version wrote since "
+            f"{to_iso(began_ms)}: undo rows are kept for {format_duration(undo_ttl_ms)} only. To "
+            f"write back the rows that still have them: fp rollback {name} --accept-age (if its "
+            f"job does not start: fp recover {name} --accept-age); then correct the rest from the "
+            f"events: fp check {name} --repair"
         )
         raise PlanRefusedError(msg)
 

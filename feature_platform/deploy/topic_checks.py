@@ -21,9 +21,9 @@ def check_topic(reads: Reads, deployed: Snapshot) -> None:
     if present and present != deployed.topic_id:
         name = deployed.featureset
         msg = (
-            f"{name} cannot go on: topic {deployed.topic} was deleted and made anew. Its rows "
-            f"count events of the topic with the id {deployed.topic_id}, the id is {present} now, "
-            f"so the same offsets are other events. {_count_anew(name)}"
+            f"{name} cannot continue: topic {deployed.topic} was deleted and recreated. Its rows "
+            f"count events of the topic with id {deployed.topic_id}, but the id is now {present}, "
+            f"so the same offsets are different events. {_count_anew(name)}"
         )
         raise PlanRefusedError(msg)
 
@@ -56,20 +56,20 @@ def check_not_truncated(
         PlanRefusedError: It does; says where.
     """
     anew = [
-        f"{part}: it ends at {bounds.get(part, (0, 0))[1]}, {position} were read"
+        f"{part}: its end offset is {bounds.get(part, (0, 0))[1]}, but {position} had been reached"
         for part, position in sorted(positions.items())
         if position > bounds.get(part, (0, 0))[1]
     ]
     if anew:
-        raise PlanRefusedError(_refusal(name, "its topic was truncated or made anew", anew))
+        raise PlanRefusedError(_refusal(name, "its topic was truncated or recreated", anew))
 
 
 def _refusal(name: str, why: str, facts: Sequence[str]) -> str:
-    return f"{name} cannot go on from there: {why}: {'; '.join(facts)}. {_count_anew(name)}"
+    return f"{name} cannot continue from there: {why}: {'; '.join(facts)}. {_count_anew(name)}"
 
 
 def _count_anew(name: str) -> str:
     return (
-        f"Its rows stay as they are; to count anew from what Kafka holds: fp delete {name}, then "
-        f"fp apply {name}"
+        "Its rows are left as they are. To start over with what Kafka still has: fp delete "
+        f"{name}, then fp apply {name}"
     )

@@ -85,8 +85,8 @@ def _begin(world: World, wanted: FeatureSet, from_ms: int, share: float, report:
     ends = world.topics.end_offsets(topic)
     if not ends:
         msg = (
-            f"there is no topic {topic}, so there are no events to try {wanted.name} with; "
-            f"fp apply {wanted.name} creates it"
+            f"topic {topic} does not exist, so there are no events to run {wanted.name} on; fp "
+            f"apply {wanted.name} creates it"
         )
         raise UnknownFeatureError(msg)
     scratch = scratch_of(wanted.name, uuid4().hex, world.clock.now_ms())
@@ -114,7 +114,7 @@ def _remove(world: World, name: str, report: Report) -> None:
     if not text:
         return
     left = Scratch(**json.loads(text))
-    report(f"remove the trial's job, table {left.table} and registry entries")
+    report(f"remove the shadow run's job, table {left.table} and registry entries")
     world.registry.set_owner(name, left.generation, "")
     world.cluster.cancel(left.deployment)
     world.tables.drop_table(left.table)

@@ -39,8 +39,8 @@ def wait_for(reads: Reads, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
     ends = reads.topics.event_ends(deployed.topic)
     if not ends:
         msg = (
-            f"{deployed.featureset}: Kafka knows no topic {deployed.topic}, so nobody can say what "
-            f"is to be counted; fp apply {deployed.featureset} creates it"
+            f"{deployed.featureset}: topic {deployed.topic} does not exist in Kafka; fp apply "
+            f"{deployed.featureset} creates it"
         )
         raise JobFailedError(msg)
     deadline = time.monotonic() + timeout_s

@@ -98,7 +98,7 @@ class Walk:
     def begun(self) -> BegunDeployment:
         """Return the deployment that was begun."""
         if self.progress is None:
-            msg = f"the plan of {self.name} starts a job that owns nothing; plan again"
+            msg = f"the plan of {self.name} starts a job without a deployment; plan again"
             raise PlanRefusedError(msg)
         return self.progress
 
@@ -211,12 +211,12 @@ class Walk:
         """Revive a job that should run, so that nothing it has counted is lost."""
         job = self.world.cluster.job(self.deployed().job_id)
         if job is None or not job.lives:
-            self.report("its job does not run: start it first, so that nothing is lost")
+            self.report("its job is not running: restarting it first, so that nothing is lost")
             try:
                 self.revive("checkpoint")
             except RestoreFailedError as error:
                 self.report(
-                    f"it cannot go on from its checkpoint ({error}): start it from the store"
+                    f"cannot restore its checkpoint ({error}): restarting it from the store"
                 )
                 self.revive("store")
 
@@ -229,7 +229,7 @@ class Walk:
         if state == "running":
             self.start_if_dead()
         elif not self._stopped_recovered():
-            self.report("what is deployed has not caught up: start it first")
+            self.report("the deployed version has not caught up: starting it first")
             self.revive("savepoint")
         self.finish_sweep()
         if self.deployed().state == "running":
@@ -243,7 +243,7 @@ class Walk:
         deployed = self.deployed()
         epoch = epoch_of(deployed.stop)
         if epoch == GENESIS:
-            msg = f"{self.name}: nobody knows any more which checkpoint its savepoint is of"
+            msg = f"{self.name}: the checkpoint id of its savepoint is no longer known"
             raise PlanRefusedError(msg)
         registry, generation = self.world.registry, deployed.generation
         cut = registry.cut(self.name, generation, *epoch)
@@ -277,7 +277,7 @@ class Walk:
     def finish_sweep(self) -> None:
         """Do a sweep that is due, if one is."""
         if self.deployed().unswept:
-            self.report("write back what an undone version wrote")
+            self.report("write back rows that the undone version wrote")
             await_grace(self.world, self.deployed(), self.report)
             self.sweep()
             self.save(replace(self.deployed(), unswept=False))
@@ -285,11 +285,11 @@ class Walk:
     def bring_back(self) -> str:
         """Start what a failed upgrade has stopped; returns what runs now, in words."""
         old = self.deployed()
-        self.report("it failed: bring the job before it back from its savepoint")
+        self.report("the new job failed: restarting the old one from its savepoint")
         try:
             return self._bring_back_from("savepoint")
         except RestoreFailedError as error:
-            self.report(f"it cannot go on from there ({error}): start it from the store")
+            self.report(f"cannot restore the savepoint ({error}): restarting it from the store")
         except JobFailedError as error:
             return self._left_down(old, error)
         try:
@@ -300,12 +300,12 @@ class Walk:
     def _bring_back_from(self, start: Start) -> str:
         self.revive(start)
         where = "its savepoint" if start == "savepoint" else "the store"
-        return f"what was deployed before runs again, from {where}"
+        return f"the previous version is running again, from {where}"
 
     def _left_down(self, old: Snapshot, error: Exception) -> str:
         return (
-            f"bringing back the job before it failed, too: {error}; its savepoint "
-            f"{old.savepoint} is kept: `fp apply {self.name}` goes on from it"
+            f"restarting the previous version failed too: {error}; its savepoint {old.savepoint} "
+            f"is kept: `fp apply {self.name}` restarts from it"
         )
 
     def _halt(self, job: FlinkJob | None, job_id: str) -> str:

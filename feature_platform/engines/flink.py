@@ -157,7 +157,7 @@ class FlinkRest:
         try:
             self._send("POST", f"/jobs/{job_id}/checkpoints", {"checkpointType": "CONFIGURED"})
         except HTTPError as error:
-            msg = f"job {job_id} takes no checkpoint now: {_body(error)}; see `fp status`"
+            msg = f"job {job_id} cannot take a checkpoint now: {_body(error)}; see `fp status`"
             raise JobFailedError(msg) from error
 
     def stop_with_savepoint(self, job_id: str) -> str:
@@ -183,8 +183,8 @@ class FlinkRest:
                 return _location(job_id, answer["operation"])
             time.sleep(POLL_S)
         msg = (
-            f"job {job_id} has not written its savepoint within {STOP_TIMEOUT_S:.0f} s; "
-            f"is the store up? See `fp status`, then try again"
+            f"job {job_id} did not complete its savepoint within {STOP_TIMEOUT_S:.0f} s; is the "
+            "store up? See `fp status`, then try again"
         )
         raise JobFailedError(msg)
 
@@ -207,7 +207,7 @@ class FlinkRest:
             if job is None or not job.lives:
                 return
             time.sleep(POLL_S)
-        msg = f"job {job_id} was cancelled but does not end; look at it on the Flink page"
+        msg = f"job {job_id} was cancelled but does not terminate; see the Flink page"
         raise JobFailedError(msg)
 
     def _trace(self, job_id: str) -> str:
@@ -243,7 +243,7 @@ class FlinkRest:
         except HTTPError:
             raise
         except (URLError, OSError, ValueError) as error:
-            msg = f"Flink at {self._url} does not answer: {error}; see `fp status`, then `fp up`"
+            msg = f"Flink at {self._url} does not respond: {error}; see `fp status`, then `fp up`"
             raise ServerError(msg) from error
 
 
@@ -275,7 +275,7 @@ def _location(job_id: str, operation: dict[str, Any]) -> str:
     if "location" in operation:
         return str(operation["location"])
     cause = root_cause((operation.get("failure-cause") or {}).get("stack-trace", ""))
-    msg = f"the savepoint of job {job_id} failed: {cause}; the job goes on; try again"
+    msg = f"the savepoint of job {job_id} failed: {cause}; the job keeps running; try again"
     raise JobFailedError(msg)
 
 

@@ -76,7 +76,7 @@ class Channel:
         """
         data = json.dumps(asdict(message)).encode()
         if len(data) > FRAME_BYTES_MAX:
-            msg = f"a message of {len(data):,} bytes; {FRAME_BYTES_MAX:,} are the most"
+            msg = f"message of {len(data):,} bytes; the limit is {FRAME_BYTES_MAX:,}"
             raise FrameError(msg)
         self._socket.sendall(len(data).to_bytes(LENGTH_BYTES, "big") + data)
 
@@ -90,7 +90,7 @@ class Channel:
         """
         length = int.from_bytes(self._read(LENGTH_BYTES), "big")
         if length > FRAME_BYTES_MAX:
-            msg = f"a frame of {length:,} bytes was announced; {FRAME_BYTES_MAX:,} are the most"
+            msg = f"frame of {length:,} bytes; the limit is {FRAME_BYTES_MAX:,}"
             raise FrameError(msg)
         try:
             found = json.loads(self._read(length))
@@ -116,6 +116,6 @@ def _made(kind: type[Message], found: object) -> Message:
         msg = f"not a {kind.__name__}, which has {sorted(names)}: {what}"
         raise FrameError(msg)
     if odd := [name for name, value in found.items() if not isinstance(value, str)]:
-        msg = f"a {kind.__name__} whose {odd[0]} is no text"
+        msg = f"a {kind.__name__} whose {odd[0]} is not a string"
         raise FrameError(msg)
     return kind(**found)

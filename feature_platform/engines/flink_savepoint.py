@@ -41,22 +41,22 @@ def check_savepoint(path: str, uids: tuple[str, ...] = STATEFUL_UIDS) -> bool:
         return False
     if not metadata.is_file():
         msg = (
-            f"there is no savepoint at {path}: {metadata} is missing; was the folder moved? "
-            f"Put it back, or go on from what stands in the store with `fp recover`"
+            f"no savepoint at {path}: {metadata} is missing; was the folder moved? Put it back, or "
+            "restart from the store with `fp recover`"
         )
         raise RestoreFailedError(msg)
     content = metadata.read_bytes()
     if not checkpoint_id(path):
         msg = (
-            f"{metadata} of {len(content)} bytes is no checkpoint's metadata: it is damaged; "
-            f"go on from what stands in the store with `fp recover`"
+            f"{metadata} of {len(content)} bytes is not valid checkpoint metadata; restart from "
+            "the store with `fp recover`"
         )
         raise RestoreFailedError(msg)
     missing = [uid for uid in uids if operator_id(uid) not in content]
     if missing:
         msg = (
-            f"the savepoint {path} holds no state of {', '.join(missing)}: starting from it "
-            f"would lose counts; go on from what stands in the store with `fp recover`"
+            f"the savepoint {path} has no state for {', '.join(missing)}: starting from it would "
+            "lose counts; restart from the store with `fp recover`"
         )
         raise RestoreFailedError(msg)
     return True

@@ -61,7 +61,10 @@ class FlinkSubmitter:
         """
         accepted = self._ask(spec, job_id=job_id, restore_path=restore_path)
         if accepted != job_id:
-            msg = f"Flink took {spec['featureset']} as job {accepted or '(none)'}, not as {job_id}"
+            msg = (
+                f"Flink accepted {spec['featureset']} as job {accepted or '(none)'}, not as "
+                f"{job_id}"
+            )
             raise JobFailedError(msg)
 
     def close(self) -> None:
@@ -77,12 +80,12 @@ class FlinkSubmitter:
         except NoAnswerError as error:
             raise _refusal(str(error)) from error
         except FrameError as error:
-            msg = f"Flink's client is not understood: {error}; is it of another version?"
+            msg = f"unexpected answer from Flink's client: {error}; is it another version?"
             raise JobFailedError(msg) from error
         except TimeoutError as error:
             msg = (
-                f"Flink's client did not answer within {ANSWER_TIMEOUT_S:.0f} s; "
-                f"is Flink up? See `fp status`"
+                f"Flink's client did not respond within {ANSWER_TIMEOUT_S:.0f} s; is Flink up? See "
+                "`fp status`"
             )
             raise JobFailedError(msg) from error
         if answer.error:

@@ -135,11 +135,11 @@ class SparkBackfiller:
         said = ""
         for fact in _run(self._settings, task, secret):
             if fact["event"] == "lost":
-                report(f"without the offsets {fact['offsets']}, which are gone for ever")
+                report(f"permanently skipping the offsets {fact['offsets']}, which no longer exist")
                 continue
             so_far = f"{fact['rows']:,} rows, {fact['bytes'] / 1e6:,.1f} MB"
             if fact["event"] == "done":
-                report(f"all rows are written: {so_far}")
+                report(f"all rows written: {so_far}")
             elif fact["tasks"]:
                 tasks = f"{fact['tasks_done']} of {fact['tasks']} tasks"
                 text = f"Spark's stage {fact['stage']}: {tasks}; written so far: {so_far}"
@@ -253,8 +253,8 @@ def _told(
         code = child.wait()
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     msg = (
-        f"{task.subject}: Spark {how} before it was done; what it had done stays, nothing is half "
-        f"committed. Run {task.again} again; its log is {log}"
+        f"{task.subject}: Spark {how} before it finished; completed commits are kept and there are "
+        f"no partial commits. Run {task.again} again; its log is {log}"
     )
     raise SparkFailedError(msg)
 
@@ -298,12 +298,12 @@ def _translated(
     if "No space left" in text:
         msg = (
             f"{task.subject}: a disk is full ({text}): that of the event log "
-            f"{settings.event_log_folder}, or that of Spark's spark.local.dir. What was done "
-            f"stays, nothing is half committed: free some space, then {task.again}"
+            f"{settings.event_log_folder}, or that of Spark's spark.local.dir. Completed commits "
+            f"are kept and there are no partial commits: free some space, then {task.again}"
         )
         return SparkFailedError(msg)
     msg = (
-        f"{task.subject}: Spark failed: {text}. What was done stays, nothing is half committed: "
-        f"remove the cause, then {task.again}; its log is {log}"
+        f"{task.subject}: Spark failed: {text}. Completed commits are kept and there are no "
+        f"partial commits: fix the cause, then {task.again}; its log is {log}"
     )
     return SparkFailedError(msg)

@@ -132,9 +132,9 @@ def value_as_of(
         return undo[min(between)][key]
     if writer not in line:
         msg = (
-            f"row {tuple(key)} was written by attempt {writer}, which is void, and no undo row "
-            f"says what it was before: the undo time has passed, or undo rows were lost; to count "
-            f"anew: fp delete, then fp apply"
+            f"row {tuple(key)} was written by the abandoned attempt {writer}, and no undo row has "
+            "its earlier value: undo rows have expired or were lost. To start over: fp delete, "
+            "then fp apply"
         )
         raise CorruptRowError(msg)
     return row.payload

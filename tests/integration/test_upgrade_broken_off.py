@@ -62,7 +62,7 @@ def test_a_version_that_does_not_run_gives_way_to_the_old_one(case: Case) -> Non
     assert after is not None
     assert after.job["sql"] == before.job["sql"]
     assert after.job_id != before.job_id, "the old version's job is another one"
-    assert "what was deployed before runs again, from its savepoint" in str(failed.value)
+    assert "the previous version is running again, from its savepoint" in str(failed.value)
     case.define()
     case.send(1)
     assert case.differences()[:10] == []

@@ -26,7 +26,7 @@ def wait(stage: Stage, monkeypatch: pytest.MonkeyPatch, left: Iterator[int]) -> 
 def test_a_job_that_gets_on_may_take_hours(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a backfill of a night there is much to catch up with; giving up would drop it all."""
     wait(stage, monkeypatch, iter(range(20, -1, -1)))
-    assert "waiting: 1 events" in stage.said[-1]
+    assert "waiting: 1 event read" in stage.said[-1]
 
 
 def test_a_job_that_gets_no_further_is_given_up(

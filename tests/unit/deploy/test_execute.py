@@ -116,7 +116,7 @@ def test_a_failing_upgrade_brings_the_old_job_back(stage: Stage) -> None:
     outcome = stage.apply(EDIT, *added)
     assert isinstance(outcome.error, JobFailedError)
     assert "boom" in str(outcome.error)
-    assert "what was deployed before runs again" in str(outcome.error)
+    assert "the previous version is running again" in str(outcome.error)
     now = stage.deployed
     assert stage.flink.running == [now.job_id]
     assert (now.flink_sql, now.state) == (old.flink_sql, "running")
@@ -144,7 +144,7 @@ def test_a_refused_submission_brings_the_old_job_back_when_it_can(stage: Stage) 
     stage.apply()
     old = stage.deployed
     stage.flink.refused = True
-    assert "bringing back the job before it failed, too" in str(stage.apply(EDIT).error)
+    assert "restarting the previous version failed too" in str(stage.apply(EDIT).error)
     assert stage.deployed.state == "deploying"
     stage.flink.refused = False
     assert stage.apply(EDIT).error is None
@@ -172,8 +172,8 @@ def test_a_savepoint_without_the_kernel_is_not_relied_upon(stage: Stage) -> None
     stage.run_to(1, 3, p0=5)
     stage.flink.uids = ("source", "intake")
     outcome = stage.apply(EDIT)
-    assert "holds no state of kernel" in str(outcome.error)
-    assert "runs again, from the store" in str(outcome.error)
+    assert "has no state for kernel" in str(outcome.error)
+    assert "is running again, from the store" in str(outcome.error)
     assert stage.flink.specs[-1]["start"]["offsets"] == {"post_events/0": 5}
     assert stage.deployed.state == "running"
     assert stage.flink.running == [stage.deployed.job_id]
@@ -267,7 +267,7 @@ def test_a_plan_that_is_out_of_date_is_refused(stage: Stage) -> None:
     """Somebody else applied in between."""
     plan = make_plans(stage.world, stage.define(EDIT), ["posts"])[0]
     stage.apply()
-    with pytest.raises(PlanRefusedError, match="changed by somebody else"):
+    with pytest.raises(PlanRefusedError, match="changed by someone else"):
         execute(plan, stage.world)
 
 

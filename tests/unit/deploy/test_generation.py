@@ -161,7 +161,7 @@ def test_what_was_replaced_goes_without_an_apply(stage: Stage) -> None:
     stage.clock.advance(1)
     drop_all_expired(stage.world, stage.tell)
     assert stage.tiles.tables == {"tiles_posts_g2"}
-    assert stage.said[-1] == "posts: tiles_posts_g1 was dropped, its grace time is over"
+    assert stage.said[-1] == "posts: dropped tiles_posts_g1: its grace time is over"
     delete(stage.world, "posts")
     stage.clock.advance(GRACE_MS)
     drop_all_expired(stage.world, stage.tell)
@@ -191,7 +191,7 @@ def test_a_table_that_cannot_be_dropped_is_tried_again(
     monkeypatch.setattr(stage.tiles, "drop_table", refuse)
     drop_all_expired(stage.world, stage.tell)
     assert stage.tiles.tables == {others.table}
-    assert "others: tables whose grace time is over were not dropped: no quorum" in stage.said
+    assert "others: tables past their grace time were not dropped: no quorum" in stage.said
     assert stage.registry.lease("others") is None  # else who starts dead jobs would wait
     monkeypatch.undo()
     drop_all_expired(stage.world, stage.tell)
@@ -213,7 +213,7 @@ def test_a_change_ends_well_though_a_table_cannot_be_dropped(
     monkeypatch.setattr(stage.tiles, "drop_table", refuse)
     outcome = stage.apply(*ENTITY, ("action = 'view'", "action = 'play'"))
     assert outcome.error is None
-    assert "posts: tables whose grace time is over were not dropped: no quorum" in stage.said
+    assert "posts: tables past their grace time were not dropped: no quorum" in stage.said
     assert stage.registry.lease("posts") is None
 
 

@@ -264,7 +264,7 @@ def test_what_means_the_same_is_compared(stage: Stage) -> None:
     let_it_catch_up(stage, 2, *GROWN)
     write_views(stage, 2, 5)
     assert stage.apply(*GROWN).error is None
-    assert "posts: views: 1 tile of 1 entity is the same in both" in stage.said
+    assert "posts: views: 1 tile of 1 entity is equal in both generations" in stage.said
 
 
 def test_a_generation_that_differs_is_not_switched_to(stage: Stage) -> None:
@@ -335,7 +335,7 @@ def test_what_was_not_written_since_is_compared_however_late(
     said = "\n".join([*stage.said, str(error)])
     assert ("views of '7', lifetime: was 5, is 6" in said) == (views == 6)
     assert ("1 tile of 1 entity" in said) == (late_ms > UNDO_LIMIT_MS)
-    assert ("of 1 entity not all" in said) == (late_ms > UNDO_LIMIT_MS)
+    assert ("1 entity only in part" in said) == (late_ms > UNDO_LIMIT_MS)
 
 
 def test_what_the_new_job_has_counted_since_is_left_out_too(stage: Stage) -> None:
@@ -347,9 +347,9 @@ def test_what_the_new_job_has_counted_since_is_left_out_too(stage: Stage) -> Non
     write_views(stage, 2, 9, entity="8", attempt=2)
     stage.clock.advance(DAY_MS)
     assert stage.apply(*GROWN).error is None
-    (said,) = [text for text in stage.said if "is the same in both" in text]
+    (said,) = [text for text in stage.said if "is equal in both generations" in text]
     assert "1 tile of 1 entity" in said
-    assert "of 1 entity not all" in said
+    assert "1 entity only in part" in said
 
 
 def test_if_nothing_can_be_compared_a_person_decides(stage: Stage) -> None:
@@ -362,7 +362,7 @@ def test_if_nothing_can_be_compared_a_person_decides(stage: Stage) -> None:
     stage.clock.advance(DAY_MS)
     error = stage.apply(*GROWN).error
     assert isinstance(error, JobFailedError)
-    assert "says any more what it was then" in str(error)
+    assert "undo rows of all rows examined have expired" in str(error)
     assert "fp apply posts --accept-differences" in str(error)
     assert stage.deployed == old
     let_it_catch_up(stage, 3, *GROWN)
@@ -388,4 +388,7 @@ def test_a_changed_meaning_is_not_compared(stage: Stage) -> None:
     let_it_catch_up(stage, 2, *HISTORY)
     write_views(stage, 2, 6)
     assert stage.apply(*HISTORY).error is None
-    assert "posts: no feature means the same in both: nothing to compare" in stage.said
+    assert (
+        "posts: no feature has the same definition in both generations: nothing to compare"
+        in stage.said
+    )

@@ -42,7 +42,7 @@ def test_a_checkpoint_whose_folder_is_gone_leads_to_the_store(stage: Stage) -> N
     assert start["dirty_since_ms"] == stage.clock.now_ms()
     assert stage.flink.restored[-1] == ""
     assert stage.deployed.tried == ()
-    assert any("start it from the store" in line for line in stage.said)
+    assert any("restarting it from the store" in line for line in stage.said)
 
 
 def test_damaged_metadata_leads_to_the_store(stage: Stage) -> None:
@@ -72,7 +72,7 @@ def test_a_missing_checkpoint_names_one_next_step(stage: Stage) -> None:
     stage.flink.fail(job)
     stage.flink.checkpoints.clear()
     error = str(stage.apply().error)
-    assert error.endswith("in the store: fp recover posts; nothing else was changed")
+    assert error.endswith("from the store: fp recover posts; nothing else was changed")
 
 
 def test_state_that_cannot_be_read_leads_to_the_store(stage: Stage) -> None:
@@ -112,7 +112,9 @@ def test_after_so_many_starts_a_person_is_needed(stage: Stage) -> None:
     assert [item.start for item in stage.deployed.tried] == ["checkpoint", "store"] * 3
     assert gave_up(stage.deployed, 3)
     submitted = len(stage.flink.specs)
-    with pytest.raises(JobFailedError, match=r"not tried any more.*from store: .*fp recover posts"):
+    with pytest.raises(
+        JobFailedError, match=r"failed to start 6 times: .*from store: .*fp recover posts"
+    ):
         ensure_running(stage.world, "posts")
     assert len(stage.flink.specs) == submitted
     stage.flink.broken_sql = ""
@@ -143,7 +145,7 @@ def test_an_outage_longer_than_the_undo_time_asks(stage: Stage) -> None:
     with pytest.raises(PlanRefusedError) as caught:
         make_recover_plan(stage.world, "posts", "store")
     message = str(caught.value)
-    assert "Since 2023-11-14T22:13:21Z attempts (2)" in message
+    assert "Since 2023-11-14T22:13:21Z abandoned attempts (2)" in message
     assert "the 3 events after cut 2/4" in message
     assert "fp recover posts --from store --accept-age" in message
     plan = make_recover_plan(stage.world, "posts", "store", accept_age=True)
@@ -167,8 +169,8 @@ def test_the_sensor_does_not_decide_what_a_person_must(stage: Stage) -> None:
     ("begins", "ends", "said"),
     [
         ({"post_events/0": 8}, {"post_events/0": 9}, "post_events/0: offsets 5 to 7 are gone"),
-        ({}, {"post_events/0": 4}, "post_events/0: it ends at 4, 5 were read"),
-        ({}, {}, "post_events/0: it ends at 0, 5 were read"),
+        ({}, {"post_events/0": 4}, "post_events/0: its end offset is 4, but 5 had been reached"),
+        ({}, {}, "post_events/0: its end offset is 0, but 5 had been reached"),
         (
             {"post_events/1": 2},
             {"post_events/0": 9, "post_events/1": 3},
@@ -191,7 +193,7 @@ def test_events_that_kafka_no_longer_holds_are_named(
 def test_a_running_job_is_left_alone_unless_a_person_says_where_from(stage: Stage) -> None:
     """Then it is cancelled first."""
     job = running(stage)
-    with pytest.raises(PlanRefusedError, match="posts runs as job"):
+    with pytest.raises(PlanRefusedError, match="posts is running as job"):
         make_recover_plan(stage.world, "posts")
     execute(make_recover_plan(stage.world, "posts", "store"), stage.world)
     assert stage.flink.known[job].state == "CANCELED"
@@ -204,7 +206,9 @@ def test_a_savepoint_that_was_passed_by_is_refused(stage: Stage) -> None:
     stage.apply(EDIT)
     assert stage.deployed.stop is not None
     stage.claim(2, (1, 3))
-    with pytest.raises(PlanRefusedError, match="the last savepoint is of attempt 1, checkpoint 2"):
+    with pytest.raises(
+        PlanRefusedError, match="the last savepoint belongs to attempt 1, checkpoint 2"
+    ):
         _passed_by(stage)
 
 
@@ -250,5 +254,5 @@ def test_a_plan_says_what_it_goes_on_from(stage: Stage) -> None:
     assert "because it restarts from its newest checkpoint" in text
     stage.flink.checkpoints.clear()
     text = explain(make_recover_plan(stage.world, "posts"))
-    assert "because its job does not run and left no checkpoint" in text
+    assert "because its job is not running and left no checkpoint" in text
     assert "submit the job with empty state, from the store's last cut" in text

@@ -153,7 +153,7 @@ def test_a_recount_that_fails_changes_nothing(stage: Stage, recounter: Recounter
     stop_at_cut(stage)
     before = heads(stage)
     stage.world = replace(stage.world, recounter=recounter)
-    with pytest.raises(JobFailedError, match=rf"{why}.* runs again, from its savepoint"):
+    with pytest.raises(JobFailedError, match=rf"{why}.* is running again, from its savepoint"):
         repair(stage)
     assert heads(stage) == before
     assert unfinished_repair(stage.world, stage.deployed) is None
@@ -165,7 +165,7 @@ def test_a_stop_without_a_cut_says_how_to_go_on(stage: Stage) -> None:
     stage.flink.trigger_checkpoint("another job")  # so that no cut has the number of the savepoint
     before = heads(stage)
     with pytest.raises(
-        JobFailedError, match=r"once more: fp check posts --repair; if .* fp delete"
+        JobFailedError, match=r"the cut again: fp check posts --repair; if .* fp delete"
     ):
         repair(stage)
     assert heads(stage) == before
@@ -203,7 +203,7 @@ def test_a_broken_off_repair_is_finished_before_anything_else(
     (begun,) = [item for item in stage.registry.attempts("posts", 1) if item.kind == "repair"]
     with pytest.raises(PlanRefusedError, match="fp check posts --repair"):
         ensure_running(stage.world, "posts", stage.tell)
-    with pytest.raises(PlanRefusedError, match="was broken off"):
+    with pytest.raises(PlanRefusedError, match="was interrupted"):
         make_recover_plan(stage.world, "posts", "store")
     repair(stage, begun=True)
     assert heads(stage) == dict.fromkeys(("altered", "removed", "right", "dead"), GOOD)
@@ -257,7 +257,7 @@ def test_what_a_repair_would_make_worse_is_refused(why: str) -> None:
     entities = [str(number) for number in range(ENTITIES_MAX + 1)] if why == "many" else ["a"]
     damage = ["a file is short"] if why == "damaged" else []
     said = {
-        "damaged": r"a file is short\. Restore it from a copy, then fp check posts --repair",
+        "damaged": r"a file is short\. Restore the log from a copy, then fp check posts --repair",
         "many": "10,001 entities.* fp apply posts",
     }
     with pytest.raises(PlanRefusedError, match=said[why]):

@@ -92,7 +92,7 @@ def test_a_rolled_back_feature_set_is_as_defined_before(stage: Stage) -> None:
     upgraded(stage)
     roll_back(stage)
     assert make_plans(stage.world, stage.define(), ["posts"])[0].change.kind == "none"
-    with pytest.raises(PlanRefusedError, match="no upgrade that could be undone"):
+    with pytest.raises(PlanRefusedError, match="no upgrade to undo"):
         make_rollback_plan(stage.world, "posts")
 
 
@@ -125,9 +125,12 @@ def test_a_rollback_is_explained(stage: Stage) -> None:
         (lambda stage: stage.topics.begins.update({"post_events/0": 7}), "offsets 5 to 6 are gone"),
         (
             lambda stage: stage.claim(3, (2, 1), kind="sweep"),
-            "attempt 3 has written rows anew since then",
+            "attempt 3 has rewritten rows since",
         ),
-        (lambda stage: stage.claim(3, (1, 1)), "savepoint before the last upgrade is of attempt 1"),
+        (
+            lambda stage: stage.claim(3, (1, 1)),
+            "savepoint before the last upgrade belongs to attempt 1",
+        ),
     ],
 )
 def test_a_way_back_that_is_too_long_or_void_is_refused(
@@ -312,7 +315,7 @@ def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
     stage.flink.on_submit = write
     stage.world = _without_grace(stage)
     outcome = stage.apply(EDIT)
-    assert "what was deployed before runs again" in str(outcome.error)
+    assert "the previous version is running again" in str(outcome.error)
     start = stage.flink.specs[-1]["start"]
     assert (start["r_attempt"], start["restored_label"]) == (3, 2)
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
@@ -341,8 +344,8 @@ def test_an_upgrade_waits_until_its_attempt_is_recovered(stage: Stage) -> None:
     execute(plan, stage.world, listen)
     waits = [line for line in stage.said if line.startswith("waiting: ")]
     assert waits == [
-        "waiting: 8 events that were read before the last failure are to be counted again",
-        "waiting: 90 s until no failed task can be writing",
+        "waiting: 8 events read before the last failure must be counted again",
+        "waiting: 90 s until no failed task can still be writing",
     ]
     assert stage.said.index(waits[1]) < stage.said.index(
         next(line for line in stage.said if line.startswith("stop job"))
@@ -360,6 +363,6 @@ def test_a_stopped_version_that_has_not_caught_up_is_started_first(stage: Stage)
     stage.flink.on_submit = lambda: stage.cut(2, 3, p0=8)
     plan = make_plans(stage.world, stage.define(EDIT), ["posts"])[0]
     execute(plan, stage.world, stage.said.append)
-    assert "what is deployed has not caught up: start it first" in stage.said
+    assert "the deployed version has not caught up: starting it first" in stage.said
     assert stage.flink.restored[1] == savepoint
     assert stage.flink.restored[2] not in ("", savepoint)

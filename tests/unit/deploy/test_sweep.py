@@ -129,7 +129,7 @@ def test_a_dead_row_without_an_undo_row_is_an_error() -> None:
     """Never taken as it is."""
     undo = {UndoKey(2, 6, 0): {HEAD: b"at R"}}
     attempts = [attempt(1), attempt(2, R), attempt(3, R), attempt(4, R, "sweep")]
-    with pytest.raises(CorruptRowError, match=r"written by attempt 3, which is void"):
+    with pytest.raises(CorruptRowError, match=r"written by the abandoned attempt 3"):
         written(undo, {HEAD: (b"of three", 3)}, Line.of(attempts, attempts[-1]))
 
 
@@ -161,7 +161,7 @@ def test_the_whole_table_is_walked(stage: Stage) -> None:
     own = replace(attempt(3, R, "sweep"), claimed_ms=now_ms, dirty_since_ms=now_ms)
     line = Line.of([attempt(1), undone, own], own)
     assert sweep(stage.world, snapshot, line, stage.said.append) == 6
-    assert stage.said[-1] == f"100% of {table} walked, 6 rows written back"
+    assert stage.said[-1] == f"100% of {table} processed, 6 rows written back"
     for entity in ("a", "b"):
         swept_rows = [row for row in tiles.read_entity(table, entity) if row.level >= 0]
         assert {(row.payload, row.written) for row in swept_rows} == {

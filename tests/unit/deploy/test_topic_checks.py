@@ -19,7 +19,10 @@ from tests.unit.deploy.edits import ENTITY
 from tests.unit.stage import Stage
 
 EDIT = ("action = 'view'", "action = 'play'")
-ANEW = r"topic post_events was deleted and made anew.*id first, the id is second.*fp delete posts"
+ANEW = (
+    r"topic post_events was deleted and recreated"
+    r".*id first, but the id is now second.*fp delete posts"
+)
 GONE = r"post_events/0: offsets 5 to 7 are gone"
 
 
@@ -120,8 +123,8 @@ def stop_it(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("end", "start", "what"),
     [
-        (lose_a_checkpoint, "checkpoint", "its newest checkpoint cannot be gone on from"),
-        (stop_it, "savepoint", "its last savepoint cannot be gone on from"),
+        (lose_a_checkpoint, "checkpoint", "cannot restore its newest checkpoint"),
+        (stop_it, "savepoint", "cannot restore its last savepoint"),
     ],
 )
 def test_events_after_a_checkpoint_that_are_gone_are_named(
@@ -135,7 +138,7 @@ def test_events_after_a_checkpoint_that_are_gone_are_named(
 
 
 @pytest.mark.parametrize(
-    ("present", "end", "said"), [("second", 9, ANEW), ("first", 2, "it ends at 2")]
+    ("present", "end", "said"), [("second", 9, ANEW), ("first", 2, "its end offset is 2")]
 )
 def test_no_cut_helps_a_topic_that_was_made_anew(
     stage: Stage, present: str, end: int, said: str

@@ -154,7 +154,7 @@ def test_two_trials_of_one_feature_set_exclude_each_other(stage: Stage, deployed
 
 def test_a_new_definition_can_be_tried(stage: Stage) -> None:
     """Nothing needs to be deployed, but its topic must be there."""
-    with pytest.raises(UnknownFeatureError, match="no topic post_events"):
+    with pytest.raises(UnknownFeatureError, match="topic post_events does not exist"):
         run(stage, look=lambda _: None)
     stage.topics.ends = {"post_events/0": 10}
     seen: list[Trial] = []

@@ -47,7 +47,7 @@ def test_a_topic_that_is_gone_is_not_taken_for_an_empty_one(stage: Stage) -> Non
     """Nothing to count would look as if all were counted."""
     stage.apply()
     stage.run_to(1, 3)
-    with pytest.raises(JobFailedError, match="Kafka knows no topic post_events"):
+    with pytest.raises(JobFailedError, match="topic post_events does not exist in Kafka"):
         wait(stage.world, "posts", timeout_s=0)
 
 

@@ -197,7 +197,7 @@ def test_a_failed_savepoint_says_why(server: Server, flink: FlinkRest) -> None:
     operation = {"failure-cause": {"class": "x", "stack-trace": STACKTRACE}}
     done = {"status": {"id": "COMPLETED"}, "operation": operation}
     server.answer("GET", f"/jobs/{JOB}/savepoints/t1", (200, done))
-    with pytest.raises(JobFailedError, match="fenced by deployment b; the job goes on"):
+    with pytest.raises(JobFailedError, match="fenced by deployment b; the job keeps running"):
         flink.stop_with_savepoint(JOB)
 
 
@@ -298,14 +298,14 @@ def test_a_cluster_that_is_down_says_what_to_do(server: Server) -> None:
     """Nothing listens there any more."""
     client = FlinkRest(server.url)
     server.close()
-    with pytest.raises(ServerError, match=r"does not answer.*fp status"):
+    with pytest.raises(ServerError, match=r"does not respond.*fp status"):
         client.jobs()
 
 
 def test_an_answer_that_is_no_json_is_a_server_error(server: Server, flink: FlinkRest) -> None:
     """Something else listens on that port."""
     server.answer("GET", "/jobs/overview", (200, b"<html>"))
-    with pytest.raises(ServerError, match="does not answer"):
+    with pytest.raises(ServerError, match="does not respond"):
         flink.jobs()
 
 

@@ -51,8 +51,8 @@ def test_messages_arrive_as_they_were_sent(pair: tuple[socket.socket, socket.soc
         (framed(b"null"), "not a Answer"),
         (framed(json.dumps({"job_id": "a"}).encode()), "not a Answer"),
         (framed(json.dumps(ANSWER | {"more": ""}).encode()), "not a Answer"),
-        (framed(json.dumps(ANSWER | {"error": None}).encode()), "error is no text"),
-        (framed(json.dumps(ANSWER | {"job_id": {"a": 1}}).encode()), "job_id is no text"),
+        (framed(json.dumps(ANSWER | {"error": None}).encode()), "error is not a string"),
+        (framed(json.dumps(ANSWER | {"job_id": {"a": 1}}).encode()), "job_id is not a string"),
         (b"\xff\xff\xff\xff", "4,294,967,295 bytes"),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_message_that_is_too_long_is_not_sent(
 ) -> None:
     """Nor would it be read."""
     monkeypatch.setattr(frames, "FRAME_BYTES_MAX", 100)
-    with pytest.raises(FrameError, match="100 are the most"):
+    with pytest.raises(FrameError, match="the limit is 100"):
         Channel(pair[0]).send(Request(spec="x" * 200))
 
 

@@ -47,7 +47,7 @@ def test_a_savepoint_with_all_operators_is_good(tmp_path: Path, name: str) -> No
 
 def test_a_missing_operator_is_named(tmp_path: Path) -> None:
     """Its state would be dropped silently."""
-    with pytest.raises(JobFailedError, match="no state of intake, kernel"):
+    with pytest.raises(JobFailedError, match="no state for intake, kernel"):
         check_savepoint(savepoint(tmp_path, "source"))
 
 

@@ -120,8 +120,8 @@ def test_an_error_is_told_once_and_does_not_point_back(
     assert seen.found.problem == (
         "feature sets are not known: connecting failed: OSError: no route"
     )
-    error = ServerError("Flink at x does not answer: y; see `fp status`, then `fp up`")
-    assert without_itself(str(error)) == "Flink at x does not answer: y"
+    error = ServerError("Flink at x does not respond: y; see `fp status`, then `fp up`")
+    assert without_itself(str(error)) == "Flink at x does not respond: y"
 
 
 def test_one_odd_feature_set_hides_no_other(

@@ -201,7 +201,7 @@ def test_what_is_dropped_on_the_way_stands_in_the_log(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tables that went, or could not."""
-    world.told = ("posts: tiles_posts_g1 was dropped, its grace time is over",)
+    world.told = ("posts: dropped tiles_posts_g1: its grace time is over",)
     said: list[str] = []
     context = dg.build_sensor_context(
         resources={"platform": world.resource}, instance=dg.DagsterInstance.ephemeral()
@@ -252,5 +252,5 @@ def test_tables_that_nobody_goes_back_to_are_dropped(
     assert platform.observe(said.append) == []
     assert tiles.tables == {"tiles_engagement_g1"}
     platform.drop_old_tables(said.append)
-    assert said == ["engagement: tiles_engagement_g1 was dropped, its grace time is over"]
+    assert said == ["engagement: dropped tiles_engagement_g1: its grace time is over"]
     assert tiles.tables == set()

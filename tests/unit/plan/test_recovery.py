@@ -25,7 +25,7 @@ ADDED = (
     ("AS language", "AS language,\n  MIN(watch_ms) AS low"),
     ("  language: latest", "  language: latest\n  low: {windows: [2h]}"),
 )
-REASON = "its job does not run"
+REASON = "its job is not running"
 
 
 def unswept(deployed: Snapshot, **more: Any) -> Snapshot:  # noqa: ANN401 (fields)
@@ -49,7 +49,7 @@ RECOVERIES: dict[str, Callable[[Snapshot], Plan]] = {
         unswept(old, state="deploying"), accept_age=True
     ),
     "recover_checkpoint": lambda old: plan_recover(old, "checkpoint", REASON),
-    "recover_savepoint": lambda old: plan_recover(old, "savepoint", "asked for"),
+    "recover_savepoint": lambda old: plan_recover(old, "savepoint", "a recovery was requested"),
     "recover_store": lambda old: plan_recover(old, "store", REASON, downtime_ms=4_000),
     "recover_store_accepted": lambda old: plan_recover(old, "store", REASON, accept_age=True),
     "recover_store_unswept": lambda old: plan_recover(unswept(old), "store", REASON),
