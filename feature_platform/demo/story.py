@@ -207,7 +207,9 @@ class Story:
         day = datetime.fromtimestamp(replay.day_ms / 1000, tz=UTC).strftime("%d %B %Y")
         headline = f"{replay.done:,} of {replay.total:,} flights, at {day}"
         if replay.live_done:
-            headline = f"all {replay.total:,} flights of the year, {replay.live_done:,} since, now"
+            headline = (
+                f"all {replay.total:,} flights of 2013, {replay.live_done:,} more at the present"
+            )
         jobs = {
             status.snapshot.featureset: (
                 f"{status.job_state.lower()}, {sum(status.lag.values()):,} behind"
