@@ -34,6 +34,7 @@ SUPERVISOR = "supervisor"
 STDERR = 2
 EXEC_POLLS, EXEC_POLL_S = 20, 0.01
 STOP_TIMEOUT_S = 20.0
+STOP_POLL_S = 0.02
 LOG_BYTES_MAX = 20_000_000
 RECORD_BYTES = 8_192
 """More than a pid file takes."""
@@ -276,15 +277,39 @@ def _marked(process: psutil.Process, data: Path, polls: int = 1) -> bool:
 def _stop(leaders: list[psutil.Process], children: list[psutil.Process]) -> None:
     for process in leaders:
         _signal(process, signal.SIGTERM)
-    psutil.wait_procs(leaders, timeout=STOP_TIMEOUT_S)
+    _wait(leaders)
     left = [process for process in (*leaders, *children) if process.is_running()]
     for process in left:
         _signal(process, signal.SIGKILL)
-    _, alive = psutil.wait_procs(left, timeout=STOP_TIMEOUT_S)
+    alive = _wait(left)
     if alive:
         pids = ", ".join(str(process.pid) for process in alive)
         msg = f"processes {pids} did not end, even killed; is their disk hanging?"
         raise ServerError(msg)
+
+
+def _wait(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Wait until processes have ended; return those that have not within the limit.
+
+    One that ended stays a zombie while its parent lives and does not ask for it, and for good in
+    a container whose first process reaps nobody.
+    """
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    alive = [process for process in processes if not _has_ended(process)]
+    while alive and time.monotonic() < deadline:
+        time.sleep(STOP_POLL_S)
+        alive = [process for process in alive if not _has_ended(process)]
+    return alive
+
+
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        if process.status() != psutil.STATUS_ZOMBIE:
+            return not process.is_running()
+        process.wait(timeout=0)  # reaps a child of this process
+    except (psutil.NoSuchProcess, psutil.TimeoutExpired):
+        pass  # gone, or a zombie of another parent, which holds nothing any more
+    return True
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

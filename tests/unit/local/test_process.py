@@ -42,6 +42,13 @@ def _wait_until(condition: Callable[[], object]) -> None:
         time.sleep(0.01)
 
 
+def _has_ended(process: psutil.Process) -> bool:
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+
+
 def test_a_started_process_is_up(processes: Processes) -> None:
     """A process that runs is found under its name, by anybody who looks into the same folder."""
     started = processes.start(_python(SLEEP))
@@ -74,13 +81,35 @@ def test_a_stubborn_process_is_killed(
     assert not psutil.pid_exists(started.pid)
 
 
+def test_a_process_whose_parent_reaps_nobody_has_ended(
+    processes: Processes, tmp_path: Path
+) -> None:
+    """In a container whose first process reaps nobody, what was stopped stays a zombie."""
+    code = (
+        "import sys, time; from pathlib import Path; "
+        "from feature_platform.local.process import Command, Processes; "
+        f"command = Command(name='child', arguments=(sys.executable, '-c', {SLEEP!r})); "
+        "print(Processes(Path(sys.argv[1])).start(command).pid, flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as careless:
+        assert careless.stdout is not None
+        child = psutil.Process(int(careless.stdout.readline()))
+
+        processes.stop("child")
+
+        assert child.status() == psutil.STATUS_ZOMBIE
+        assert processes.state("child") == "down"
+        careless.kill()
+
+
 def test_what_a_process_started_ends_with_it(processes: Processes) -> None:
     """Grandchildren are stopped, too."""
     started = processes.start(_python(PARENT))
     _wait_until(lambda: "ready" in processes.tail("child"))
     (grandchild,) = started.children()
     processes.stop("child")
-    assert not grandchild.is_running()
+    assert _has_ended(grandchild)
 
 
 def test_a_stray_is_stopped(processes: Processes) -> None:
@@ -91,7 +120,7 @@ def test_a_stray_is_stopped(processes: Processes) -> None:
     started.kill()
     started.wait()
     processes.stop_strays()
-    assert not grandchild.is_running()
+    assert _has_ended(grandchild)
 
 
 @pytest.mark.parametrize("shift", [0, 3600])
@@ -158,8 +187,8 @@ def test_a_torn_pid_file_is_no_loss(processes: Processes, tmp_path: Path, text: 
     assert processes.find("child") == started
     assert processes.state("child") == "up"
     processes.stop("child")
-    assert not started.is_running()
-    assert not grandchild.is_running()
+    assert _has_ended(started)
+    assert _has_ended(grandchild)
     assert processes.state("child") == "down"
     assert processes.state("other") == "up"
     (tmp_path / "run" / "other.json").write_bytes(b"\xff\x00")
