@@ -42,9 +42,9 @@ def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str)
     java = jvm.io.featureplatform.kernel.flink
     # Uids hold an operator's number in the graph; Flink counts over all graphs of a JVM.
     jvm.org.apache.flink.table.planner.plan.nodes.exec.ExecNodeContext.resetIdCounter()
-    events = DataStream(java.Intake.attach(env._j_stream_execution_environment, spec_json))  # noqa: SLF001 - the bridge to Java
+    events = DataStream(java.intake.Intake.attach(env._j_stream_execution_environment, spec_json))  # noqa: SLF001 - the bridge to Java
     tables = table_environment(env, spec)
-    java.SqlFunctions.register(tables._j_tenv)  # noqa: SLF001
+    java.sql.SqlFunctions.register(tables._j_tenv)  # noqa: SLF001
     view = spec["source"]["name"]
     if "sample" in spec:
         tables.create_temporary_view(UNSAMPLED, events)
@@ -52,4 +52,4 @@ def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str)
     else:
         tables.create_temporary_view(view, events)
     changelog = tables.to_changelog_stream(tables.sql_query(spec["sql"]))
-    java.Kernel.attach(changelog._j_data_stream, spec_json)  # noqa: SLF001
+    java.tiles.Kernel.attach(changelog._j_data_stream, spec_json)  # noqa: SLF001

@@ -94,7 +94,8 @@ def _flink_tables(kernel: Path) -> "TableEnvironment":
     tables = TableEnvironment.create(EnvironmentSettings.in_batch_mode())
     tables.get_config().set("pipeline.jars", kernel.as_uri())
     add_jars_to_context_class_loader([kernel.as_uri()])
-    get_gateway().jvm.io.featureplatform.kernel.flink.SqlFunctions.register(tables._j_tenv)
+    flink = get_gateway().jvm.io.featureplatform.kernel.flink
+    flink.sql.SqlFunctions.register(tables._j_tenv)
     return tables
 
 

@@ -19,7 +19,7 @@ STACKTRACE = """\
 org.apache.flink.runtime.JobException: Recovery is suppressed
 \tat org.apache.flink.runtime.executiongraph.Handler.run(Handler.java:1)
 Caused by: java.lang.IllegalStateException: outer
-\tat io.featureplatform.kernel.flink.Flush.run(Flush.java:7)
+\tat io.featureplatform.kernel.flink.tiles.Flush.run(Flush.java:7)
 Caused by: io.featureplatform.kernel.store.ClaimRefusedException: fenced by deployment b
 \t... 3 more
 """

@@ -10,17 +10,17 @@ from feature_platform.monitor.health import Health
 from feature_platform.monitor.status import status
 from tests.unit.stage import Stage
 
-KERNEL = "io.featureplatform.kernel.store"
-FENCED = f"{KERNEL}.ReadBack$FencedException: attempt 3 has written this row"
+KERNEL = "io.featureplatform.kernel"
+FENCED = f"{KERNEL}.lineage.ReadBack$FencedException: attempt 3 has written this row"
 
 
 @pytest.mark.parametrize(
     ("cause", "refused"),
     [
         (FENCED, True),
-        (f"{KERNEL}.ClaimRefusedException: deployment a may not write", True),
-        (f"{KERNEL}.Age$TooOldException: rows are dirty since", True),
-        (f"{KERNEL}.StoreDownException: no host; a ClaimRefusedException is none", False),
+        (f"{KERNEL}.store.ClaimRefusedException: deployment a may not write", True),
+        (f"{KERNEL}.lineage.Age$TooOldException: rows are dirty since", True),
+        (f"{KERNEL}.store.StoreDownException: no host; a ClaimRefusedException is none", False),
         ("", False),
     ],
 )

@@ -1,11 +1,12 @@
 package io.featureplatform.kernel.flink;
 
-import io.featureplatform.kernel.store.Claim;
+import io.featureplatform.kernel.job.JobSpec;
+import io.featureplatform.kernel.lineage.Claim;
+import io.featureplatform.kernel.lineage.Claimed;
+import io.featureplatform.kernel.lineage.Origin;
 import io.featureplatform.kernel.store.ClaimRefusedException;
-import io.featureplatform.kernel.store.Claimed;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.Offsets;
-import io.featureplatform.kernel.store.Origin;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -21,13 +22,14 @@ import org.apache.flink.runtime.state.StateInitializationContext;
  * which epoch the next run starts from. An intake claims it in the registry, a kernel waits for
  * that; neither writes before.
  */
-final class AttemptState {
+public final class AttemptState {
   private final ListState<Integer> state;
   private final JobSpec.Start start;
   private final OptionalLong checkpoint;
   private Claimed claimed;
 
-  AttemptState(StateInitializationContext context, JobSpec.Start start) throws Exception {
+  /** Registers the state. */
+  public AttemptState(StateInitializationContext context, JobSpec.Start start) throws Exception {
     this.state =
         context
             .getOperatorStateStore()
@@ -41,7 +43,8 @@ final class AttemptState {
    *
    * @throws SuppressRestartsException this job must not write, and restarting would not change it
    */
-  void claim(Claim claim, JobSpec spec, String execution, OriginState origin, Claim.Ends ends)
+  public void claim(
+      Claim claim, JobSpec spec, String execution, OriginState origin, Claim.Ends ends)
       throws Exception {
     try {
       Optional<Epoch> restored = restored(state.get(), checkpoint, start);
@@ -67,7 +70,7 @@ final class AttemptState {
    *
    * @throws SuppressRestartsException this subtask was restored from elsewhere
    */
-  void await(Claim claim, String execution) throws Exception {
+  public void await(Claim claim, String execution) throws Exception {
     try {
       Optional<Epoch> restored = restored(state.get(), checkpoint, start);
       Origin origin =
@@ -80,16 +83,18 @@ final class AttemptState {
     }
   }
 
-  Claimed claimed() {
+  /** Returns the attempt and all before it; null until it is claimed. */
+  public Claimed claimed() {
     return claimed;
   }
 
-  int number() {
+  /** Returns the number of the attempt. */
+  public int number() {
     return claimed.attempt().number();
   }
 
   /** Puts the attempt into the checkpoint. */
-  void snapshot() throws Exception {
+  public void snapshot() throws Exception {
     state.update(List.of(number()));
   }
 
@@ -115,7 +120,7 @@ final class AttemptState {
   }
 
   /** Returns what all subtasks of one run share: the execution graph's id and Flink's attempt. */
-  static String execution(Environment environment) {
+  public static String execution(Environment environment) {
     String text = environment.getExecutionId().toString();
     return text.substring(0, text.indexOf('_')) + "/" + text.substring(text.lastIndexOf('_') + 1);
   }

@@ -1,7 +1,7 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.concurrent.InFlight;
 import io.featureplatform.kernel.store.CutPart;
-import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.Offsets;
 import io.featureplatform.kernel.store.Ports;
 import java.util.Map;
@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
  * Records a subtask's parts of the cuts beside the stream: it does not hold the barrier up, and
  * failing to record one is counted but fails nothing. Such a cut stays incomplete, that is all.
  */
-final class CutRecorder implements AutoCloseable {
+public final class CutRecorder implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(CutRecorder.class);
   private static final int IN_FLIGHT_MAX = 16;
 
@@ -30,7 +30,12 @@ final class CutRecorder implements AutoCloseable {
   private final AtomicLong failures = new AtomicLong();
   private final AtomicLong recordedMs;
 
-  CutRecorder(Ports ports, MetricGroup metrics, String operator, TaskInfo task) {
+  /**
+   * Records for one subtask.
+   *
+   * @param operator {@link CutPart#INTAKE} or {@link CutPart#KERNEL}
+   */
+  public CutRecorder(Ports ports, MetricGroup metrics, String operator, TaskInfo task) {
     this.ports = ports;
     this.part = operator + "-" + task.getIndexOfThisSubtask();
     this.of = task.getNumberOfParallelSubtasks();
@@ -40,14 +45,14 @@ final class CutRecorder implements AutoCloseable {
   }
 
   /** Starts recording an intake's part; {@link CutPart} says what it holds. */
-  void record(int attempt, long label, Offsets positions, Map<String, Long> letters)
+  public void record(int attempt, long label, Offsets positions, Map<String, Long> letters)
       throws InterruptedException {
     CutPart cut = new CutPart(attempt, label, part, of, positions, letters);
     record(cut, () -> CompletableFuture.completedFuture(null));
   }
 
   /** Starts recording a kernel's; afterwards asks the registry something else, which may fail. */
-  void record(int attempt, long label, Supplier<CompletionStage<?>> afterwards)
+  public void record(int attempt, long label, Supplier<CompletionStage<?>> afterwards)
       throws InterruptedException {
     record(new CutPart(attempt, label, part, of, null), afterwards);
   }

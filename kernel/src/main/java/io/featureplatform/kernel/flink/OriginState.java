@@ -1,8 +1,8 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.lineage.Origin;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.Offsets;
-import io.featureplatform.kernel.store.Origin;
 import java.util.List;
 import org.apache.flink.api.common.state.ListState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -14,10 +14,11 @@ import org.apache.flink.api.java.tuple.Tuple2;
  * What a checkpoint tells of itself to whoever starts from it: when it was taken, and at which
  * positions. A union: every subtask of the next run sees all parts, whatever its parallelism.
  */
-final class OriginState {
+public final class OriginState {
   private final ListState<Tuple2<Long, String>> state;
 
-  OriginState(OperatorStateStore store) throws Exception {
+  /** Registers the state. */
+  public OriginState(OperatorStateStore store) throws Exception {
     state =
         store.getUnionListState(
             new ListStateDescriptor<>("origin", Types.TUPLE(Types.LONG, Types.STRING)));
@@ -40,7 +41,7 @@ final class OriginState {
   }
 
   /** Puts this subtask's part into the checkpoint. */
-  void snapshot(long nowMs, Offsets positions) throws Exception {
+  public void snapshot(long nowMs, Offsets positions) throws Exception {
     state.update(List.of(Tuple2.of(nowMs, positions.toJson())));
   }
 }

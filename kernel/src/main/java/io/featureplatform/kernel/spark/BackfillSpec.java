@@ -5,8 +5,9 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.featureplatform.kernel.event.SourceSchema;
 import io.featureplatform.kernel.store.Ports;
-import io.featureplatform.kernel.store.StoreAddress;
-import io.featureplatform.kernel.store.StoreTls;
+import io.featureplatform.kernel.store.cql.CqlPorts;
+import io.featureplatform.kernel.store.cql.StoreAddress;
+import io.featureplatform.kernel.store.cql.StoreTls;
 import io.featureplatform.kernel.tile.Layout;
 import java.util.ArrayList;
 import java.util.List;
@@ -55,7 +56,7 @@ final class BackfillSpec {
     JsonNode store = json.required("store");
     List<String> contactPoints = new ArrayList<>();
     store.required("contact_points").forEach(point -> contactPoints.add(point.textValue()));
-    return Ports.cql(
+    return CqlPorts.open(
         new StoreAddress(
             contactPoints,
             store.required("local_dc").textValue(),

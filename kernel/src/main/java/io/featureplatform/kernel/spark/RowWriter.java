@@ -1,10 +1,10 @@
 package io.featureplatform.kernel.spark;
 
+import io.featureplatform.kernel.concurrent.InFlight;
+import io.featureplatform.kernel.concurrent.Retry;
+import io.featureplatform.kernel.concurrent.RetryingTileStore;
 import io.featureplatform.kernel.store.Clock;
-import io.featureplatform.kernel.store.InFlight;
 import io.featureplatform.kernel.store.Ports;
-import io.featureplatform.kernel.store.Retry;
-import io.featureplatform.kernel.store.RetryingTileStore;
 import io.featureplatform.kernel.store.RowWrite;
 import io.featureplatform.kernel.store.TileStore;
 import io.featureplatform.kernel.store.WriteTime;

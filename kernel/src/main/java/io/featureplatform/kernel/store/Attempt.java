@@ -53,8 +53,6 @@ public record Attempt(
 
   /** Returns the largest label that a flush of this number can have had. */
   public long labelAtMost(long flush) {
-    return baseLabel == BASE_UNKNOWN
-        ? History.NO_END
-        : firstLabel() + flush / FlushNumbers.PER_LABEL;
+    return baseLabel == BASE_UNKNOWN ? Epoch.NO_END : firstLabel() + flush / FlushNumbers.PER_LABEL;
   }
 }

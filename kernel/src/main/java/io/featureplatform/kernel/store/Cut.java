@@ -10,13 +10,13 @@ import java.util.Optional;
  */
 public record Cut(long label, Offsets positions) {
   /** Finds the newest complete cut among parts that come label by label, newest first. */
-  static final class Search {
+  public static final class Search {
     private final Map<String, CutPart> parts = new HashMap<>();
     private long label = -1;
     private Cut complete;
 
     /** Takes the next part. */
-    void add(CutPart part) {
+    public void add(CutPart part) {
       if (complete != null) {
         return;
       }
@@ -34,7 +34,8 @@ public record Cut(long label, Offsets positions) {
       }
     }
 
-    Optional<Cut> found() {
+    /** Returns it, if all parts of it were among those. */
+    public Optional<Cut> found() {
       return Optional.ofNullable(complete);
     }
 

@@ -1,6 +1,7 @@
 /**
- * The ports to the store and the registry, their CQL and in-memory versions, and the arithmetic of
- * write times and TTLs. Knows no engine.
+ * What is outside a job: the ports to its rows and its registry, the values that stand in them
+ * (attempts, cuts, offsets, write times, keys), both ports in memory, and the two ways in which a
+ * port fails. Knows no driver, no thread and no engine.
  *
  * <p>The rules of exactness that classes here cite by number are in {@code docs/exactness.md}.
  */

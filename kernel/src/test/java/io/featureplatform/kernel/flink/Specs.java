@@ -1,18 +1,18 @@
 package io.featureplatform.kernel.flink;
 
-import io.featureplatform.kernel.store.Age;
+import io.featureplatform.kernel.lineage.Age;
 import io.featureplatform.kernel.store.Epoch;
 import org.apache.flink.configuration.Configuration;
 
 /** Job specs and settings for the tests. */
-final class Specs {
-  static final String DEPLOYMENT = "deployment-a";
-  static final long FLUSH_MS = 1_000;
-  static final long STATE_TTL_MS = 7_200_000;
-  static final int CHANGES_MAX = 50;
+public final class Specs {
+  public static final String DEPLOYMENT = "deployment-a";
+  public static final long FLUSH_MS = 1_000;
+  public static final long STATE_TTL_MS = 7_200_000;
+  public static final int CHANGES_MAX = 50;
 
   /** One minute and five minutes; 3 and 1 of them in the head; kept for 1 h and 2 h. */
-  static final String LAYOUT =
+  public static final String LAYOUT =
       """
       {"levels_ms": [60000, 300000], "depth": [3, 1], "retention_ms": [3600000, 7200000],
        "columns": [
@@ -46,21 +46,21 @@ final class Specs {
 
   private Specs() {}
 
-  static String json() {
+  public static String json() {
     return json("store");
   }
 
-  static String json(String from) {
+  public static String json(String from) {
     return json(from, Epoch.GENESIS, 0, Age.NEVER);
   }
 
-  static String json(String from, Epoch start, long dirtySinceMs, long acceptedMs) {
+  public static String json(String from, Epoch start, long dirtySinceMs, long acceptedMs) {
     return SPEC.formatted(
         DEPLOYMENT, LAYOUT, from, start.attempt(), start.label(), dirtySinceMs, acceptedMs);
   }
 
   /** The checkpointing that the kernel wants. */
-  static Configuration checkpointing() {
+  public static Configuration checkpointing() {
     Configuration config = new Configuration();
     config.setString("execution.checkpointing.interval", "5 s");
     config.setString("execution.checkpointing.mode", "EXACTLY_ONCE");

@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.flink;
 
-import io.featureplatform.kernel.store.Age;
+import io.featureplatform.kernel.job.JobSpec;
+import io.featureplatform.kernel.lineage.Age;
 import io.featureplatform.kernel.store.Attempt;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.ManualClock;
@@ -13,46 +14,46 @@ import java.util.List;
 import java.util.Map;
 
 /** What is outside a job under test, and outlives it. */
-final class World {
-  static final long START_MS = 1_700_000_040_000L;
+public final class World {
+  public static final long START_MS = 1_700_000_040_000L;
 
   /** Operators are serialized before they open their ports, so they find them here. */
   private static World current;
 
-  final ManualClock clock = new ManualClock(START_MS);
-  final MemoryTileStore store = new MemoryTileStore(clock);
-  final MemoryRegistry registry = new MemoryRegistry(Specs.DEPLOYMENT);
+  public final ManualClock clock = new ManualClock(START_MS);
+  public final MemoryTileStore store = new MemoryTileStore(clock);
+  public final MemoryRegistry registry = new MemoryRegistry(Specs.DEPLOYMENT);
 
   /** Where a start from the store begins: the newest cut of the tests. */
-  Epoch cut = Epoch.GENESIS;
+  public Epoch cut = Epoch.GENESIS;
 
   /** The attempts that wrote the tests' checkpoints, by id. */
-  final Map<Long, Integer> checkpoints = new HashMap<>();
+  public final Map<Long, Integer> checkpoints = new HashMap<>();
 
   /** Since when rows may be dirty there. */
-  long dirtySinceMs = START_MS;
+  public long dirtySinceMs = START_MS;
 
   /** What Kafka says when asked where the topic ends. */
-  Offsets ends = new Offsets(Map.of("events/0", 12L));
+  public Offsets ends = new Offsets(Map.of("events/0", 12L));
 
-  World() {
+  public World() {
     current = this;
   }
 
   /** The spec of a start from the store. */
-  String fromStore() {
+  public String fromStore() {
     return Specs.json("store", cut, dirtySinceMs, Age.NEVER);
   }
 
-  List<Attempt> attempts() {
+  public List<Attempt> attempts() {
     return registry.attempts().toCompletableFuture().join().claimed();
   }
 
-  static Offsets ends(JobSpec spec) {
+  public static Offsets ends(JobSpec spec) {
     return current.ends;
   }
 
-  static Ports ports(JobSpec spec) {
+  public static Ports ports(JobSpec spec) {
     return new Ports(current.store, current.registry, current.clock, () -> {});
   }
 }

@@ -4,10 +4,10 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import io.featureplatform.kernel.flink.Finite;
-import io.featureplatform.kernel.flink.FixedPoint;
-import io.featureplatform.kernel.flink.ItemsFunction;
-import io.featureplatform.kernel.flink.Sortable;
+import io.featureplatform.kernel.flink.sql.Finite;
+import io.featureplatform.kernel.flink.sql.FixedPoint;
+import io.featureplatform.kernel.flink.sql.ItemsFunction;
+import io.featureplatform.kernel.flink.sql.Sortable;
 import io.featureplatform.kernel.row.FeatureMode;
 import io.featureplatform.kernel.row.ItemsState;
 import java.math.BigDecimal;

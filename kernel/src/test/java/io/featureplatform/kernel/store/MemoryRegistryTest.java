@@ -4,12 +4,12 @@ class MemoryRegistryTest extends RegistryContract {
   private final MemoryRegistry registry = new MemoryRegistry(OURS);
 
   @Override
-  Registry registry() {
+  protected Registry registry() {
     return registry;
   }
 
   @Override
-  void setOwner(String owner) {
+  protected void setOwner(String owner) {
     registry.setOwner(owner);
   }
 }

@@ -5,12 +5,12 @@ class MemoryTileStoreTest extends TileStoreContract {
   private final MemoryTileStore store = new MemoryTileStore(clock);
 
   @Override
-  TileStore store() {
+  protected TileStore store() {
     return store;
   }
 
   @Override
-  void pass(long ms) {
+  protected void pass(long ms) {
     clock.advance(ms);
   }
 }

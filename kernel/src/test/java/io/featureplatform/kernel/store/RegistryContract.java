@@ -5,6 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.featureplatform.kernel.concurrent.Retry;
+import io.featureplatform.kernel.lineage.Age;
+import io.featureplatform.kernel.lineage.Claim;
+import io.featureplatform.kernel.lineage.Origin;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -18,17 +22,17 @@ import org.junit.jupiter.api.Timeout;
 
 /** What every registry promises, and what claims make of it. */
 @Timeout(60)
-abstract class RegistryContract {
-  static final String OURS = "deployment-a";
-  static final String THEIRS = "deployment-b";
+public abstract class RegistryContract {
+  protected static final String OURS = "deployment-a";
+  protected static final String THEIRS = "deployment-b";
 
   private final ManualClock clock = new ManualClock(5_000);
   private final Retry retry = new Retry(10_000, clock);
 
   /** Returns the registry of a generation without attempts, owned by {@link #OURS}. */
-  abstract Registry registry();
+  protected abstract Registry registry();
 
-  abstract void setOwner(String owner);
+  protected abstract void setOwner(String owner);
 
   @AfterEach
   void closeRetry() {

@@ -4,7 +4,6 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.featureplatform.kernel.tile.TileKey;
-import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class RowWriteTest {
@@ -29,22 +28,5 @@ class RowWriteTest {
     assertEquals(0, RowWrite.closed(CLOSED, new byte[0], last + 1, nowMs).ttlSeconds());
     long longest = Long.MAX_VALUE / 1000;
     assertEquals(0, RowWrite.closed(CLOSED, new byte[0], longest, nowMs).ttlSeconds());
-  }
-
-  /** Batches are of bounded size; the head, which takes tiles over from them, comes last. */
-  @Test
-  void largeWritesAreSplit() {
-    RowWrite head = RowWrite.head(new byte[7]);
-    RowWrite first = RowWrite.closed(new TileKey(0, 0), new byte[6], 9, 0);
-    RowWrite second = RowWrite.closed(new TileKey(0, 60_000), new byte[4], 9, 0);
-    RowWrite third = RowWrite.closed(new TileKey(1, 0), new byte[30], 9, 0);
-    assertEquals(
-        List.of(List.of(first, second), List.of(third), List.of(head)),
-        RowWrite.batches(List.of(head, first, second, third), 10));
-    assertEquals(List.of(List.of(head, first)), RowWrite.batches(List.of(head, first), 13));
-    assertEquals(List.of(List.of(third)), RowWrite.batches(List.of(third), 10));
-    assertEquals(
-        List.of(List.of(second, first), List.of(third)),
-        RowWrite.batches(List.of(second, first, third), 10));
   }
 }

@@ -15,17 +15,17 @@ import org.junit.jupiter.api.Timeout;
 
 /** What every store promises. */
 @Timeout(60)
-abstract class TileStoreContract {
+public abstract class TileStoreContract {
   private static final TileKey CLOSED = new TileKey(0, 60_000);
   private static final int MANY = 35;
   private static final TileKey OTHER = new TileKey(1, 60_000);
 
   private final String entity = "entity-" + UUID.randomUUID();
 
-  abstract TileStore store();
+  protected abstract TileStore store();
 
   /** Lets so much time pass for TTLs. */
-  abstract void pass(long ms) throws InterruptedException;
+  protected abstract void pass(long ms) throws InterruptedException;
 
   /** Rows come back with bytes and write time; a key without a row is missing. */
   @Test

@@ -1,0 +1,2 @@
+/** The functions that rendered SQL calls in Flink. */
+package io.featureplatform.kernel.flink.sql;
