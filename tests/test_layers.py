@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "feature_platform"
 
 LAYERS = (
-    ("errors", "paths", "words"),
+    ("errors", "paths", "report", "words"),
     ("settings_input", "transport", "extras"),
     ("clock", "settings"),
     ("tiles",),

@@ -2,9 +2,9 @@
 
 from feature_platform.checks.result import CheckReport
 from feature_platform.checks.run import CheckRequest, check
-from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.local.last_done import record
+from feature_platform.report import Report, silent
 
 
 def check_and_note(

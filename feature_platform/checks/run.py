@@ -25,7 +25,6 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.repair import check_log
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
-from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.recount_request import (
     SLICES,
@@ -39,6 +38,7 @@ from feature_platform.lineage.attempts import dirty_since_ms, newest_cut
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import GENESIS, history
+from feature_platform.report import Report, silent
 from feature_platform.store.base import HEAD_LEVEL, TileKey
 
 ENTITIES_MAX = 20_000

@@ -77,10 +77,8 @@ class Walked:
 
     def report(self, text: str) -> None:
         """Note a stage, then tell a person: whoever reads of it and interrupts, means it."""
-        from feature_platform.plan.explain import describe  # it loads numpy
-
         rest = self._plan.stages[len(self._stages) :] if self._plan else ()
-        if rest and describe(rest[0]) in text:
+        if rest and rest[0].words in text:
             self._stages.append(rest[0])
         message(f"  {text}")
 
@@ -109,9 +107,8 @@ class Walked:
     def _left(self) -> str:
         if not self._stages:
             return "nothing was changed"
-        from feature_platform.plan.explain import describe
 
-        at = f"at the stage `{describe(self._stages[-1])}`"
+        at = f"at the stage `{self._stages[-1].words}`"
         for stage in reversed(self._stages):
             if type(stage) in _LEFT:
                 return f"{at}; {_LEFT[type(stage)]}"

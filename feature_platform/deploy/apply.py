@@ -16,13 +16,13 @@ from feature_platform.deploy.generation import (
     may_be_begun,
     next_generation,
 )
-from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
 from feature_platform.plan.compare import Kind
 from feature_platform.plan.planner import Facts, Plan, plan, plan_removed
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.report import Report, silent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,16 +8,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from feature_platform.deploy.topic_checks import check_topic
-from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.engines.job_spec import StartFields, job_spec
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.event_log.dates import reading
-from feature_platform.lineage.attempts import newest_cut
+from feature_platform.lineage.attempts import BACKFILL, newest_cut
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Positions
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import GENESIS
+from feature_platform.report import Report
 
 
 def backfill(

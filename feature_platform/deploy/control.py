@@ -2,12 +2,12 @@
 
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.trial import clear_trial
-from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import UnknownFeatureError
 from feature_platform.plan.planner import Plan, plan_delete, plan_stop
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.report import Report, silent
 
 
 def stop(world: World, name: str, report: Report = silent) -> Snapshot:

@@ -8,15 +8,18 @@ back; *abandoned*, begun by a change that was broken off; and those whose time i
 from collections.abc import Sequence
 from dataclasses import replace
 
+from feature_platform.deploy.begun import BegunDeployment, digest
+from feature_platform.deploy.halt import halt
 from feature_platform.deploy.lease import HeldLease
 from feature_platform.deploy.start import stopped_at
-from feature_platform.deploy.walk import BACKFILL, BegunDeployment, Report, digest, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import WorldError
+from feature_platform.lineage.attempts import BACKFILL
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Generation
+from feature_platform.report import Report, silent
 
 GRACE_MS = 7 * 86_400_000
 """How long the table of a deleted feature set or of a replaced generation is kept."""
@@ -120,7 +123,7 @@ def retire_replaced(world: World, deployed: Snapshot) -> Snapshot:
     before = lingering(deployed, world.registry.generations(name))
     if before is None:
         return deployed
-    path, clean = _halt(world, before.job_id)
+    path, clean = halt(world, before.job_id)
     stop = stopped_at(world, before, path, clean=clean) if path else before.stop
     stopped = replace(before, state="stopped", savepoint=path or before.savepoint, stop=stop)
     noted = replace(deployed, older=stopped.to_json())
@@ -129,15 +132,6 @@ def retire_replaced(world: World, deployed: Snapshot) -> Snapshot:
     drop_after_ms = world.clock.now_ms() + GRACE_MS
     world.registry.expire_generation(name, before.generation, drop_after_ms)
     return noted
-
-
-def _halt(world: World, job_id: str) -> tuple[str, bool]:
-    """Stop a job for good; returns what it left, and whether that is the last thing it did."""
-    job = world.cluster.job(job_id)
-    if job and job.state == "RUNNING":
-        return world.cluster.stop_with_savepoint(job_id), True
-    world.cluster.cancel(job_id)
-    return world.cluster.retained_checkpoint(job_id), bool(job and job.state == "FINISHED")
 
 
 def drop_abandoned(world: World, name: str, deployed: Snapshot | None, *, keep: int = 0) -> None:

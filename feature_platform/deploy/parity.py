@@ -11,17 +11,17 @@ from itertools import islice
 
 from feature_platform.clock import to_iso
 from feature_platform.deploy.start import age_limit_ms
-from feature_platform.deploy.walk import BACKFILL, Report
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.lineage.as_of import Told, tiles_as_of
-from feature_platform.lineage.attempts import dirty_since_ms
+from feature_platform.lineage.attempts import BACKFILL, dirty_since_ms
 from feature_platform.lineage.tile_values import Held, differing, values_of
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
+from feature_platform.report import Report
 from feature_platform.rows.codec import decode_each
 from feature_platform.store.base import TileKey
 from feature_platform.store.schema import CUT_TTL_S

@@ -17,7 +17,6 @@ from feature_platform.deploy.start import (
 )
 from feature_platform.deploy.sweep import Line, check_sweep_age
 from feature_platform.deploy.topic_checks import check_offsets, check_topic
-from feature_platform.deploy.walk import Report, silent
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import (
@@ -38,6 +37,7 @@ from feature_platform.plan.recovery import (
 from feature_platform.plan.snapshot import Snapshot, Tried
 from feature_platform.plan.stages import Start
 from feature_platform.registry.history import GENESIS
+from feature_platform.report import Report, silent
 from feature_platform.tiles.grid import format_duration
 from feature_platform.words import counted
 

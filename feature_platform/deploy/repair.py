@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from feature_platform.deploy.corrections import corrections, unreadable
 from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.deploy.sweep import batches
-from feature_platform.deploy.walk import Report
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.recount_request import TileSelection, recount_spec, rows_of
 from feature_platform.engines.world import World
@@ -27,6 +26,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_LABEL
 from feature_platform.registry.history import History, history
+from feature_platform.report import Report
 from feature_platform.rows.undo import RowKey
 from feature_platform.store.base import UNDO_LEVEL, StoredRow, write_timestamp
 from feature_platform.words import counted, verb

@@ -15,7 +15,6 @@ from uuid import uuid4
 
 from feature_platform.definition.model import FeatureSet
 from feature_platform.deploy.lease import HeldLease
-from feature_platform.deploy.walk import Report
 from feature_platform.engines.job_spec import StartFields, job_spec
 from feature_platform.engines.world import World
 from feature_platform.errors import UnknownFeatureError
@@ -27,6 +26,7 @@ from feature_platform.plan.trial import (
     trial_name,
     trial_snapshot,
 )
+from feature_platform.report import Report
 
 WHOLE = 1.0
 

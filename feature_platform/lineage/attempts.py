@@ -11,6 +11,9 @@ from feature_platform.registry.history import GENESIS, History, history, holds
 
 Offsets = Mapping[str, int]
 
+BACKFILL = "backfill"
+"""Kind of the attempt that writes a generation before its job begins."""
+
 
 def behind(positions: Offsets, ends: Offsets) -> int:
     """Return how many events of a topic are past the positions."""

@@ -16,7 +16,7 @@ from feature_platform.local.status import ServerStatus
 from feature_platform.local.supervisor import read_state, supervisor_state
 from feature_platform.monitor.failures import gave_up
 from feature_platform.monitor.health import Health
-from feature_platform.monitor.look import Report, look
+from feature_platform.monitor.look import look
 from feature_platform.monitor.status import FLINK, KAFKA
 from feature_platform.monitor.verdict import (
     Level,
@@ -32,6 +32,7 @@ from feature_platform.monitor.verdict import (
 from feature_platform.pushes.push_record import read_record
 from feature_platform.registry.base import RegistryReader
 from feature_platform.registry.cql import open_registry
+from feature_platform.report import Report
 from feature_platform.settings import Settings, password
 from feature_platform.store.connect import connect
 from feature_platform.store.service_levels import Isolation

@@ -5,13 +5,12 @@ does not answer leaves the lag open, Flink the state of all jobs, and trouble wi
 that one alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from feature_platform.errors import BrokerUnavailableError, WorldError
 from feature_platform.monitor.status import FLINK, KAFKA, FeatureSetStatus, Known, status, statuses
 from feature_platform.plan.snapshot import Snapshot
-
-Report = Callable[[str], None]
+from feature_platform.report import Report
 
 
 def look(world: Known, report: Report, known_silent: Sequence[str] = ()) -> list[FeatureSetStatus]:

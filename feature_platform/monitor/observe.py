@@ -3,7 +3,8 @@
 from feature_platform.engines.reads import Reads
 from feature_platform.monitor.failures import gave_up
 from feature_platform.monitor.health import Health
-from feature_platform.monitor.look import Report, look
+from feature_platform.monitor.look import look
+from feature_platform.report import Report
 
 
 def observe(reads: Reads, report: Report) -> list[Health]:

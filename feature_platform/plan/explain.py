@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import assert_never
 
 from feature_platform.clock import to_iso
 from feature_platform.definition.ranges import LONG_DIGITS, LONG_MAX
@@ -11,41 +10,10 @@ from feature_platform.plan.compare import NOW_MS, Kind, NameVerdict
 from feature_platform.plan.costs import Costs
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import DeployedFeature
-from feature_platform.plan.stages import (
-    AllocateIds,
-    AwaitCaughtUp,
-    AwaitCheckpoint,
-    AwaitGrace,
-    AwaitRecovered,
-    Backfill,
-    BuildGraph,
-    CheckParity,
-    CheckSavepoint,
-    ClaimSweep,
-    CreateTable,
-    CreateTopics,
-    DropAbandoned,
-    KeepGeneration,
-    OwnGeneration,
-    RecordDeleted,
-    RecordDeployed,
-    RecordMetadata,
-    RecordStopped,
-    RecordSwept,
-    ReleaseLease,
-    Repair,
-    RetireGeneration,
-    Stage,
-    StopJob,
-    StopWithSavepoint,
-    SubmitJob,
-    Sweep,
-    TakeLease,
-)
 from feature_platform.tiles.grid import format_duration
-from feature_platform.tiles.layout import EVENTS_COLUMN, is_beyond
+from feature_platform.tiles.layout import is_beyond
 from feature_platform.tiles.size import TEXT_BYTES_MAX
-from feature_platform.words import counted, noun
+from feature_platform.words import counted
 
 HEADLINES: dict[Kind, str] = {
     "none": "no changes",
@@ -75,22 +43,6 @@ LARGE_HEAD_BYTES = 100_000
 LONG_KEPT_MS = 9 * 365 * 86_400_000
 """Rows kept for longer may outlive what stores take for an expiry, see `store.base`."""
 
-_PLAIN: dict[type[Stage], str] = {
-    TakeLease: "take the lease, so that nobody else can change it meanwhile",
-    BuildGraph: "compile the new job graph in Flink; stop here if Flink rejects the query",
-    AwaitCaughtUp: "wait until the new job has caught up; readers switch after that",
-    AwaitRecovered: "wait until everything counted before the last failure is counted again",
-    AwaitGrace: "wait until no task of a failed job can still be writing",
-    CheckSavepoint: "check that the savepoint has the state of intake and kernel",
-    ClaimSweep: "fence off everything written after the savepoint",
-    RecordSwept: "record that all rows are written back",
-    RecordDeployed: "record the deployed version and switch readers to it",
-    RecordMetadata: "record windows, descriptions and owners for readers",
-    RecordStopped: "record that it was stopped deliberately",
-    ReleaseLease: "release the lease",
-}
-"""Stages that are always the same."""
-
 
 def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
@@ -100,109 +52,8 @@ def explain(plan: Plan) -> str:
     lines += [] if same else _verdict_lines(plan.verdicts)
     lines += [] if same or plan.target is None else _range_lines(plan.target.features)
     lines += _cost_lines(plan.costs, same=same) if plan.costs else []
-    lines += [f"  {number}. {describe(stage)}" for number, stage in enumerate(plan.stages, 1)]
+    lines += [f"  {number}. {stage.words}" for number, stage in enumerate(plan.stages, 1)]
     return "\n".join(lines)
-
-
-_OfGeneration = (
-    CreateTable
-    | Backfill
-    | CheckParity
-    | KeepGeneration
-    | OwnGeneration
-    | RecordDeleted
-    | RetireGeneration
-    | DropAbandoned
-    | Repair
-)
-
-
-def describe(stage: Stage) -> str:  # noqa: PLR0911 - one case for each stage
-    """Return what a stage does, as a person would say it."""
-    match stage:
-        case (
-            TakeLease()
-            | BuildGraph()
-            | AwaitCaughtUp()
-            | AwaitRecovered()
-            | AwaitGrace()
-            | CheckSavepoint()
-            | ClaimSweep()
-            | RecordSwept()
-            | RecordDeployed()
-            | RecordMetadata()
-            | RecordStopped()
-            | ReleaseLease()
-        ):
-            return _PLAIN[type(stage)]
-        case AllocateIds(ids=ids):
-            pairs = ", ".join(
-                f"{name}={number}" for name, number in ids.items() if name != EVENTS_COLUMN
-            )
-            return f"allocate feature ids: {pairs}"
-        case CreateTopics(topics=topics):
-            return f"create topics if missing: {', '.join(topics)}"
-        case StopWithSavepoint(job_id=job_id):
-            return f"stop job {job_id} with a savepoint"
-        case StopJob(job_id=job_id):
-            return f"cancel job {job_id or '(none)'} if it exists"
-        case Sweep(table=table, accept_age=accepted):
-            text = f"write back rows of {table} that changed after the savepoint"
-            rest = ", where undo rows still exist; other rows may stay wrong"
-            return f"{text}{rest}" if accepted else text
-        case SubmitJob():
-            return _submission(stage)
-        case AwaitCheckpoint(beside=True):
-            return "wait for the first checkpoint; if the new job fails, the old one keeps running"
-        case AwaitCheckpoint():
-            return "wait for the first checkpoint; if the new job fails, restart the old one"
-        case _:
-            return _of_generation(stage)
-
-
-def _of_generation(stage: _OfGeneration) -> str:  # noqa: PLR0911 - one case for each stage
-    match stage:
-        case CreateTable(table=table):
-            return f"create table {table}"
-        case Backfill(table=table, accept_unreadable=accepted):
-            text = f"fill {table} from the event log and Kafka, up to now, with Spark"
-            return f"{text}; skip events that can no longer be read" if accepted else text
-        case CheckParity(generation=generation, accept_differences=accepted):
-            then = "report differences" if accepted else "switch only if they are equal"
-            return f"compare shared columns with generation {generation}; {then}"
-        case KeepGeneration(generation=generation):
-            return f"cancel the scheduled drop of generation {generation}'s table"
-        case OwnGeneration(generation=generation):
-            return f"make the new deployment the only writer of generation {generation}"
-        case RecordDeleted(generation=generation):
-            return f"record the deletion; drop generation {generation}'s table after the grace time"
-        case RetireGeneration(generation=generation, job_id=job_id):
-            return (
-                f"stop job {job_id} with a savepoint; drop generation {generation}'s table after "
-                "the grace time"
-            )
-        case DropAbandoned(generations=generations):
-            numbers = ", ".join(map(str, generations))
-            return (
-                f"remove {noun(len(generations), 'generation')} {numbers}, left over from an "
-                "interrupted change"
-            )
-        case Repair(table=table, entities=entities):
-            many = counted(len(entities), "entity")
-            return f"recompute {many} with Spark and correct the rows in {table}"
-        case _:
-            assert_never(stage)
-
-
-def _submission(stage: SubmitJob) -> str:
-    asked = ", although some rows may be wrong" if stage.accept_age else ""
-    match stage.start:
-        case "earliest":
-            return "submit the job to read its topic from the beginning"
-        case "store":
-            return f"submit the job with empty state, from the store's last cut{asked}"
-        case "savepoint" | "checkpoint":
-            return f"submit the job from the {stage.start}{asked}"
 
 
 def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:

@@ -111,7 +111,7 @@ class Author:
         )
 
     def apply(self, edits: Edits, *, reset: Sequence[str] = ()) -> Plan:
-        """Deploy a change, as `Walk` records it."""
+        """Deploy a change, as `JobControl` records it."""
         made = self.plan(edits, reset=reset)
         assert made.target is not None
         now_ms, before = self._bench.clock.now_ms(), self._bench.snapshot

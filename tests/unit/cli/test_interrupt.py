@@ -14,7 +14,6 @@ from feature_platform.cli.main import run
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy import apply as applying
 from feature_platform.deploy import wait as waits
-from feature_platform.plan.explain import describe
 from feature_platform.plan.planner import Facts, Plan, plan
 from feature_platform.plan.stages import AwaitCheckpoint, OwnGeneration, Stage, SubmitJob
 from tests.unit.cli.running import RunFp
@@ -31,7 +30,7 @@ def _walk(walked: Walked, plan: Plan, last: type[Stage]) -> None:
     """Report stages up to one of a kind."""
     walked.begin(plan)
     for stage in plan.stages:
-        walked.report(f"shop: {describe(stage)}")
+        walked.report(f"shop: {stage.words}")
         walked.report("shop: 3 of 4 done")
         if isinstance(stage, last):
             return

@@ -6,12 +6,12 @@ import pytest
 
 from feature_platform.deploy.control import delete
 from feature_platform.deploy.trial import Trial, _begin, clear_trial, trial
-from feature_platform.deploy.walk import silent
 from feature_platform.errors import JobFailedError, LeaseHeldError, UnknownFeatureError
 from feature_platform.monitor.status import statuses
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.trial import sample_limit, trial_name
 from feature_platform.registry.base import LEASE_TTL_S
+from feature_platform.report import silent
 from tests.unit.stage import Stage
 
 EDIT = ("action = 'view'", "action = 'play'")

@@ -11,9 +11,9 @@ from feature_platform.cli.trial import _follow
 from feature_platform.cli.trial_view import LIFETIMES, NOT_DEPLOYED, look, summary, table_of
 from feature_platform.cli.trial_view import count as tally
 from feature_platform.deploy.trial import Trial, trial
-from feature_platform.deploy.walk import silent
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
+from feature_platform.report import silent
 from feature_platform.testing import Oracle, RawEvent
 from feature_platform.testing.deployed import write_expected
 from tests.unit.stage import Stage

@@ -15,10 +15,10 @@ from feature_platform.local.last_done import last_done, record
 from feature_platform.local.status import ServerStatus, server_status
 from feature_platform.monitor import glance as module
 from feature_platform.monitor.glance import Glance, glance, without_itself
-from feature_platform.monitor.look import Report
 from feature_platform.monitor.status import SILENT, statuses
 from feature_platform.monitor.verdict import of_event_log
 from feature_platform.registry.memory import MemoryRegistry
+from feature_platform.report import Report
 from feature_platform.settings import Settings, load_settings
 from feature_platform.store.connect import translate
 from feature_platform.store.service_levels import Isolation

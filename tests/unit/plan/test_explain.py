@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from feature_platform.plan.explain import describe, explain
+from feature_platform.plan.explain import explain
 from feature_platform.plan.planner import (
     Plan,
     plan_delete,
@@ -166,6 +166,6 @@ def test_what_a_crash_left_is_finished_or_removed(
 def test_every_stage_of_every_plan_has_words(upgrade: Callable[..., Plan]) -> None:
     """Also as JSON, with the stage's name."""
     item = upgrade(*FORWARD["column_added"])
-    assert all(describe(stage) for stage in item.stages)
+    assert all(stage.words for stage in item.stages)
     names = [stage["stage"] for stage in item.to_json()["stages"]]
     assert names == [type(stage).__name__ for stage in item.stages]
