@@ -1,7 +1,10 @@
 """Features for ML rankers: readable SQL, computed by Flink, stored as tiles, served in no time."""
 
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 
 __all__ = ["__version__"]
 
-__version__ = version("feature-platform")
+try:
+    __version__ = version("feature-platform")
+except PackageNotFoundError:  # a clone that nobody has installed
+    __version__ = "unknown"

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from feature_platform.engines.reads import Reads
     from feature_platform.engines.world import World
 
+DAYS_MAX = 2
+"""The first and the last of a span."""
 STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
 
 
@@ -153,7 +155,7 @@ def _span(days: Sequence[str]) -> "Span | None":
         found = sorted(date.fromisoformat(text) for text in days)
     except ValueError:
         found = []
-    if not 1 <= len(found) <= len(("first", "last")):
+    if not 1 <= len(found) <= DAYS_MAX:
         msg = f"{', '.join(days)}: write a day as 2026-01-31; at most two, the first and the last"
         raise typer.BadParameter(msg, param_hint="--day")
     return Span.of_days(found[0], found[-1])

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -61,7 +60,7 @@ def build() -> typer.Typer:
         rich_markup_mode=None,  # a wrong use is told in one line, not broken over a panel's
     )
     app.callback()(_options)
-    for group in (name for name in GROUPS if find_spec(f"feature_platform.cli.{name}")):
+    for group in GROUPS:
         import_module(f"feature_platform.cli.{group}").register(app)
     return app
 

@@ -73,8 +73,9 @@ def produce(
         except KeyboardInterrupt:
             _report(found.topic, sender.tally, as_json=as_json)
             done = skip + sender.tally.sent + sender.tally.refused
-            options = [*(["--rate", f"{rate:g}"] if rate else [])]
-            options += ["--shift-to-now"] if shift_to_now else []
+            options = ["--rate", f"{rate:g}"] if rate else []
+            if shift_to_now:
+                options.append("--shift-to-now")
             message(f"interrupted; {_rest(source, file, done, options)}")
             raise SystemExit(EXIT_INTERRUPTED) from None
     _report(found.topic, sender.tally, as_json=as_json)

@@ -80,7 +80,8 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     at_ms = None if at is None else _instant(at)
     given = [*(entity or ()), *(more or ())]
     keys = [Key(text=key, place=f"key {number}") for number, key in enumerate(given, start=1)]
-    keys += [] if entities_file is None else _read_keys(entities_file)
+    if entities_file is not None:
+        keys += _read_keys(entities_file)
     if not keys:
         msg = "give at least one key: --entity K, or --entities-file F"
         raise typer.BadParameter(msg, param_hint="--entity")

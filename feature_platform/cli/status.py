@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 HOUR_S = 3600
 KERNEL_COLUMNS = (
-    *("recovered", "hot", "back", "undone", "fenced", "dead", "flush", "reads", "writes"),
-)
+    "recovered", "hot", "back", "undone", "fenced", "dead", "flush", "reads", "writes",
+)  # fmt: skip
 COLOURS = {"healthy": "green", "degraded": "yellow", "down": "bold red"}
 
 

@@ -227,7 +227,8 @@ class Checker:
             return None
         args: list[Expression] = []
         for condition, result in zip(conditions, results, strict=False):
-            args += [condition, result] if condition is not None else []
+            if condition is not None:
+                args += [condition, result]
         args += results[len(conditions) :]
         return Expression(op="case", type=results[0].type, args=tuple(args))
 

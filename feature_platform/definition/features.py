@@ -1,6 +1,5 @@
 """The `features:` of a feature set: what is asked of each aggregate, checked against the query."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ from feature_platform.definition.expression import AggregateCall, Query
 from feature_platform.definition.fields import Fields
 from feature_platform.definition.names import check_name
 from feature_platform.definition.problems import Place, Problems, did_you_mean
+from feature_platform.definition.served import served_names
 from feature_platform.definition.yaml_tree import Mapping, Node, Scalar, Spot, describe
 from feature_platform.tiles.grid import Grid, format_duration
 
@@ -88,15 +88,6 @@ def cover_tiles_max(grid: Grid, window_ms: int) -> int:
     lengths = [grid.levels_ms[level] for level in grid.levels_for_window(window_ms)]
     edges = sum(coarser // finer - 1 for finer, coarser in pairwise(lengths))
     return 1 + window_ms // lengths[-1] + edges
-
-
-def served_names(name: str, ask: FeatureEntry) -> Iterator[str]:
-    """Return the names that an entry is served under."""
-    yield from (f"{name}_{format_duration(window)}" for window in ask.windows_ms)
-    if ask.lifetime:
-        yield f"{name}_lifetime"
-    if ask.latest:
-        yield name
 
 
 def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> FeatureEntry | None:
@@ -183,7 +174,10 @@ def _check_served_names(
 ) -> None:
     taken: dict[str, str] = {}
     for key, _ in mapping.entries:
-        for served in served_names(key.text, asks.get(key.text, FeatureEntry())):
+        ask = asks.get(key.text, FeatureEntry())
+        for served in served_names(
+            key.text, ask.windows_ms, lifetime=ask.lifetime, latest=ask.latest
+        ):
             other = taken.setdefault(served, key.text)
             if other != key.text:
                 msg = (

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from feature_platform.tiles.grid import Grid, format_duration
+from feature_platform.definition.served import served_names
+from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import Carrier, Kind
 
 TypeName = Literal["BIGINT", "INT", "DOUBLE", "DECIMAL", "STRING", "BOOLEAN", "TIMESTAMP"]
@@ -83,14 +84,14 @@ class Feature:
     """Hash of everything its value is computed from: aggregate, filter, row-level SQL, scale."""
 
     @property
+    def served(self) -> dict[str, int]:
+        """The names rankers ask for, each with its window; see `definition.served`."""
+        return served_names(self.name, self.windows_ms, lifetime=self.lifetime, latest=self.latest)
+
+    @property
     def served_names(self) -> tuple[str, ...]:
-        """The names rankers ask for: `views_30m`, `views_lifetime`, `language`."""
-        names = [f"{self.name}_{format_duration(window)}" for window in self.windows_ms]
-        if self.lifetime:
-            names.append(f"{self.name}_lifetime")
-        if self.latest:
-            names.append(self.name)
-        return tuple(names)
+        """The names alone: `views_30m`, `views_lifetime`, `language`."""
+        return tuple(self.served)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

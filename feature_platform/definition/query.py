@@ -241,7 +241,8 @@ class QueryReader:
             elif name is not None:
                 names[name] = self.sql.spot(item)
                 call = aggregate_call(self.sql, checker, item.unalias(), name)
-                calls |= {} if call is None else {name: call}
+                if call is not None:
+                    calls[name] = call
         self.names = names if len(names) == len(items) else None
         if len(items) == len(select.expressions) and not any(item.is_star for item in items):
             self.sql.refuse(select, f"select the entity too: SELECT {self.entity}, ...")

@@ -11,7 +11,6 @@ from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import (
     abandoned,
-    drop_expired,
     lingering,
     may_be_begun,
     next_generation,
@@ -99,7 +98,6 @@ def _outcome(world: World, item: Plan, report: Report) -> Outcome:
 
     try:
         snapshot = execute(item, world, tell)
-        drop_expired(world, item.featureset)
     except FeaturePlatformError as error:
         return Outcome(featureset=item.featureset, change=item.change.kind, error=error)
     return Outcome(featureset=item.featureset, change=item.change.kind, snapshot=snapshot)

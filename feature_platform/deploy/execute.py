@@ -33,6 +33,7 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
         WorldError: A server did not answer; apply again when it does.
     """
     if not plan.stages:
+        drop_expired(world, plan.featureset)
         return plan.deployed
     report(plan.stages[0].words)
     with HeldLease(world.registry, world.clock, plan.featureset, world.holder) as lease:

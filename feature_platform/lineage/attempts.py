@@ -31,11 +31,6 @@ def recovered_at(attempt: Attempt, positions: Offsets) -> bool:
     return is_first or not behind(positions, attempt.end_offsets)
 
 
-def is_recovered(attempt: Attempt, cuts: Iterable[Cut]) -> bool:
-    """Tell whether a cut of an attempt proves it recovered; the first one has nothing before it."""
-    return left_to_recover(attempt, cuts) == 0
-
-
 def left_to_recover(attempt: Attempt, cuts: Iterable[Cut]) -> int:
     """Return how many events an attempt, as of its newest cut, still has to count again.
 

@@ -177,7 +177,8 @@ def _verdicts(
     revived = read_state(settings)
     judged = [of_server(server, revived.get(server.name), now_ms) for server in servers]
     supervisor = of_supervisor(supervisor_state(settings), servers)
-    judged += [supervisor] if supervisor else []
+    if supervisor:
+        judged.append(supervisor)
     judged += [
         of_health(health, last_done(settings, "checked", health.featureset), now_ms)
         for health in found.healths

@@ -97,7 +97,8 @@ def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> WatchTi
     for health in healths:
         seen = before.get(health.featureset)
         observation = _observe(health, seen, now_ms)
-        observations += [observation] if observation else []
+        if observation:
+            observations.append(observation)
         present = _seen(health, seen, now_ms if observation else None)
         present = replace(
             present,

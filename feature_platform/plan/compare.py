@@ -178,7 +178,7 @@ def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, 
     if {feature.name for feature in wanted.features} != {
         item.name for item in deployed.features
     } or any(
-        set(served_names(old)) != set(feature.served_names)
+        set(old.served_names) != set(feature.served_names)
         for feature in wanted.features
         for old in deployed.features
         if old.name == feature.name
@@ -207,7 +207,7 @@ def _dropped(kept: Sequence[NameVerdict], deployed: Snapshot) -> tuple[NameVerdi
     return tuple(
         NameVerdict(name=name, verdict="dropped")
         for feature in deployed.features
-        for name in served_names(feature)
+        for name in feature.served_names
         if name not in names
     )
 
@@ -265,10 +265,10 @@ def _begun_names(
     feature: Feature, deployed: Snapshot, old: DeployedFeature | None
 ) -> dict[str, _Begun]:
     """Return for each served name since when the stored tiles answer it; of a new one only."""
-    known = served_names(old) if old else ()
+    known = old.served_names if old else ()
     telling = {name for name in feature.columns if not completes(name)}
     stored = [column for column in deployed.layout.columns if column.name in telling]
-    windows = dict(zip(feature.served_names, feature.windows_ms, strict=False))
+    windows = {name: window_ms for name, window_ms in feature.served.items() if window_ms}
     return {
         name: _Begun()
         if name in known
@@ -304,15 +304,3 @@ def _verdict(
         why="the new definition counts from now on" if reworded else "",
         since_ms=max(old.from_ms(name) if old else 0, begun.since_ms),
     )
-
-
-def served_names(feature: DeployedFeature) -> tuple[str, ...]:
-    """Return the names under which a deployed feature is served."""
-    return Feature(
-        name=feature.name,
-        aggregate=feature.aggregate,
-        columns=feature.columns,
-        windows_ms=feature.windows_ms,
-        lifetime=feature.lifetime,
-        latest=feature.latest,
-    ).served_names

@@ -81,11 +81,6 @@ class Plan:
         """What becomes of every served name."""
         return self.change.verdicts
 
-    @property
-    def has_changes(self) -> bool:
-        """Whether there is anything to do."""
-        return bool(self.stages)
-
     def to_json(self) -> dict[str, Any]:
         """Return the facts for `--json`."""
         return {

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from feature_platform.plan.compare import Change, Kind, NameVerdict, served_names
+from feature_platform.plan.compare import Change, Kind, NameVerdict
 from feature_platform.plan.costs import costs_of
 from feature_platform.plan.planner import Facts, Plan, revival, stages_of, sweep_of
 from feature_platform.plan.snapshot import Snapshot, all_since
@@ -227,8 +227,8 @@ def _change(kind: Kind, *reasons: str) -> Change:
 
 def _verdicts(deployed: Snapshot, previous: Snapshot) -> tuple[NameVerdict, ...]:
     """Say what becomes of each served name, as a whole: all are as if nothing had happened."""
-    old = [name for feature in previous.features for name in served_names(feature)]
-    new = [name for feature in deployed.features for name in served_names(feature)]
+    old = [name for feature in previous.features for name in feature.served_names]
+    new = [name for feature in deployed.features for name in feature.served_names]
     why = "as if the upgrade had never happened"
     kept = tuple(NameVerdict(name=name, verdict="keeps history", why=why) for name in old)
     return kept + tuple(

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from feature_platform.definition.model import Aggregate
+from feature_platform.definition.served import served_names
 from feature_platform.tiles.layout import EVENTS_COLUMN, Carrier, Layout, LayoutColumn
 from feature_platform.tiles.retention import Retention
 
@@ -31,6 +32,16 @@ class DeployedFeature:
     """Hash of what its value is computed from."""
     added_ms: dict[str, int] = field(default_factory=dict)
     """Served names that are younger than the feature, and since when they count."""
+
+    @property
+    def served(self) -> dict[str, int]:
+        """The names rankers ask for, each with its window; see `definition.served`."""
+        return served_names(self.name, self.windows_ms, lifetime=self.lifetime, latest=self.latest)
+
+    @property
+    def served_names(self) -> tuple[str, ...]:
+        """The names alone."""
+        return tuple(self.served)
 
     def from_ms(self, served_name: str) -> int:
         """Return since when a served name counts; 0: since the first event of the topic."""

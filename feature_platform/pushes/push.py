@@ -182,12 +182,14 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
             continue
         if item.stays:
             words.append(f"{item.featureset}: {item.stays}")
-            refused += [words[-1]] if item.is_refused else []
+            if item.is_refused:
+                refused.append(words[-1])
             continue
         known = before or Try(tries=0, tried_ms=0)
         wait = _why_wait(item, known, running, now_ms)
         words.append(f"{item.featureset}: {wait or f'{item.kind}, launched'}")
-        over += [words[-1]] if wait and _is_over(item, known, running) else []
+        if wait and _is_over(item, known, running):
+            over.append(words[-1])
         present = known if wait else Try(tries=known.tries + 1, tried_ms=now_ms)
         tries[item.featureset] = present
         if not wait:

@@ -47,7 +47,7 @@ def history(attempts: Iterable[Attempt], of: int, upto: int = FOREVER) -> dict[i
             msg = f"attempt {attempt} starts from attempt {row.r_attempt}, which is not older"
             raise CorruptRowError(msg)
         attempt, label = row.r_attempt, row.r_label
-    return line | dict((GENESIS,))
+    return line | {GENESIS[0]: GENESIS[1]}
 
 
 def holds(line: History, epoch: Epoch) -> bool:

@@ -112,13 +112,6 @@ def merge_items(kind: Kind, n: int, partials: Iterable[tuple[Item, ...]]) -> tup
             return tuple(newest_first[:n])
 
 
-def retract(kind: Kind, partial: Partial, update: Partial) -> Partial:
-    """Take an additive update back; kinds that are not additive ignore it."""
-    if kind in ADDITIVE and isinstance(partial, int) and isinstance(update, int):
-        return wrap(partial - update)
-    return partial
-
-
 def to_sortable(value: float) -> int:
     """Map a double to an int64 of the same order; both zeros become one."""
     bits = int.from_bytes(struct.pack("<d", value + 0.0), "little", signed=True)

@@ -25,7 +25,7 @@ from feature_platform.serving.keys import Entities, can_be_stored, stored_keys
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.read_plan import ReadPlan, plan_reads, resolve, served_names
 from feature_platform.settings import StoreSettings
-from feature_platform.store.base import TileReader
+from feature_platform.store.base import KEYS_PER_READ_MAX, TileReader
 from feature_platform.tiles.grid import parse_duration_ms
 from feature_platform.transport import StoreTls, Tls
 
@@ -43,8 +43,8 @@ class Limits:
     """Tiles of one entity, over all windows of one feature set."""
     rows_max: int = 2_000_000
     """Rows of all entities and feature sets of a request: they are in memory at once."""
-    keys_per_read: int = 100
-    """ScyllaDB takes no more in one query. The head is in the first: no tile is missed."""
+    keys_per_read: int = KEYS_PER_READ_MAX
+    """Of one entity; the store takes no more. The head is in the first: no tile is missed."""
 
 
 class FeatureClient:

@@ -17,7 +17,6 @@ from feature_platform.errors import (
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot
 from feature_platform.store.base import HEAD_LEVEL, TileKey
 from feature_platform.tiles.cover import Cover, Mode, cover
-from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import LayoutColumn
 
 
@@ -65,15 +64,11 @@ class ReadPlan:
 
 def served_names(snapshot: Snapshot) -> dict[str, tuple[DeployedFeature, int]]:
     """Return each name that a feature set serves, with its feature and window (0 for none)."""
-    names: dict[str, tuple[DeployedFeature, int]] = {}
-    for feature in snapshot.features:
-        for window_ms in feature.windows_ms:
-            names[f"{feature.name}_{format_duration(window_ms)}"] = feature, window_ms
-        if feature.lifetime:
-            names[f"{feature.name}_lifetime"] = feature, 0
-        if feature.latest:
-            names[feature.name] = feature, 0
-    return names
+    return {
+        name: (feature, window_ms)
+        for feature in snapshot.features
+        for name, window_ms in feature.served.items()
+    }
 
 
 def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from feature_platform.errors import CallerError, WorldError
+from feature_platform.errors import CallerError, LimitExceededError, WorldError
 
 HEAD_LEVEL = -1
 UNDO_LEVEL = -2
@@ -66,6 +66,10 @@ class UndoPage:
     """How much of the table has been walked: 1.0 on the last page."""
 
 
+KEYS_PER_READ_MAX = 100
+"""Keys of one entity that one read takes: ScyllaDB refuses more clustering keys in one query."""
+
+
 class TileReader(Protocol):
     """Reads rows; never changes anything."""
 
@@ -76,10 +80,14 @@ class TileReader(Protocol):
 
         Args:
             table: The generation's table.
-            requests: For each entity the keys wanted; absent rows are left out of the answer.
+            requests: For each entity the keys wanted, `KEYS_PER_READ_MAX` at most: whoever needs
+                more decides which are read first. Absent rows are left out of the answer.
 
         Returns:
             For each request, in order, its rows by (level, start), or why it failed. Blocks.
+
+        Raises:
+            LimitExceededError: More keys of an entity are asked for.
         """
         ...
 
@@ -187,3 +195,15 @@ def write_timestamp(attempt: int, flush: int) -> int:
 def written_by(written: int) -> tuple[int, int]:
     """Return the attempt and the flush that wrote a row."""
     return written >> FLUSH_BITS, written & ((1 << FLUSH_BITS) - 1)
+
+
+def check_keys(requests: Sequence[tuple[str, Sequence[TileKey]]]) -> None:
+    """Refuse a read of more keys than a store takes; see `TileReader.read_tiles`.
+
+    Raises:
+        LimitExceededError: It is one.
+    """
+    most = max((len(keys) for _, keys in requests), default=0)
+    if most > KEYS_PER_READ_MAX:
+        msg = f"{most} keys of one entity in a read; {KEYS_PER_READ_MAX} are the most: divide it"
+        raise LimitExceededError(msg)

@@ -11,13 +11,11 @@ from feature_platform.store.base import (
     StoredUndo,
     TileKey,
     UndoPage,
+    check_keys,
     checked_identifier,
 )
 from feature_platform.store.connect import Connection, Row
 from feature_platform.store.schema import tiles_table, writer_grant
-
-KEYS_PER_QUERY_MAX = 100
-"""ScyllaDB refuses more clustering keys in one IN."""
 
 TOKEN_MIN, TOKENS = -(2**63), 2**64
 """The ring of Murmur3Partitioner, of Cassandra and ScyllaDB alike."""
@@ -42,17 +40,12 @@ class CqlTiles:
         statement = (
             f"SELECT {_COLUMNS} FROM {self._table(table)} WHERE entity = ? AND (level, start) IN ?"
         )
-        parts = [
-            (number, (entity, keys[first : first + KEYS_PER_QUERY_MAX]))
-            for number, (entity, keys) in enumerate(requests)
-            for first in range(0, len(keys), KEYS_PER_QUERY_MAX)
-        ]
-        values = [value for _, value in parts]
-        outcomes = self._connection.run_many(statement, values, in_flight_max=self._in_flight_max)
-        answers: list[list[StoredRow] | WorldError] = [[] for _ in requests]
-        for (number, _), outcome in zip(parts, outcomes, strict=True):
-            answers[number] = _joined(answers[number], outcome)
-        return answers
+        check_keys(requests)
+        asked = [request for request in requests if request[1]]
+        outcomes = iter(
+            self._connection.run_many(statement, asked, in_flight_max=self._in_flight_max)
+        )
+        return [_answer(next(outcomes)) if keys else [] for _, keys in requests]
 
     def read_entity(self, table: str, entity: str) -> list[StoredRow]:
         """Read every row of an entity; see `TileReader`."""
@@ -129,18 +122,8 @@ def _ranges() -> Iterator[tuple[int, int]]:
         yield first, after - 1
 
 
-def _joined(
-    so_far: list[StoredRow] | WorldError, outcome: list[Row] | StoreUnavailableError
-) -> list[StoredRow] | WorldError:
-    if isinstance(so_far, WorldError):
-        return so_far
-    if isinstance(outcome, WorldError):
-        return outcome
-    return sorted(so_far + _rows(outcome), key=_key) if so_far else _rows(outcome)
-
-
-def _key(row: StoredRow) -> TileKey:
-    return row.level, row.start_ms
+def _answer(outcome: list[Row] | StoreUnavailableError) -> list[StoredRow] | WorldError:
+    return outcome if isinstance(outcome, WorldError) else _rows(outcome)
 
 
 def _rows(rows: Sequence[Row]) -> list[StoredRow]:

@@ -12,6 +12,7 @@ from feature_platform.store.base import (
     StoredUndo,
     TileKey,
     UndoPage,
+    check_keys,
     checked_identifier,
 )
 
@@ -47,6 +48,7 @@ class MemoryTiles:
         self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
     ) -> list[list[StoredRow] | WorldError]:
         """Read some rows of many entities; see `TileReader`."""
+        check_keys(requests)
         return [
             [
                 row

@@ -7,11 +7,17 @@ from typing import Protocol
 import pytest
 
 from feature_platform.clock import SystemClock
-from feature_platform.errors import CallerError, StoreUnavailableError, WorldError
+from feature_platform.errors import (
+    CallerError,
+    LimitExceededError,
+    StoreUnavailableError,
+    WorldError,
+)
 from feature_platform.plan.snapshot import table_name
 from feature_platform.settings import Role
 from feature_platform.store.base import (
     HEAD_LEVEL,
+    KEYS_PER_READ_MAX,
     UNDO_LEVEL,
     EntityReader,
     RowWrite,
@@ -101,12 +107,15 @@ def test_only_the_rows_asked_for_are_read(tiles: Tiles, table: str) -> None:
     assert tiles.read_tiles(table, requests) == [[], [row(1, 60_000, b"b")], []]
 
 
-def test_more_keys_than_one_query_may_have_are_read(tiles: Tiles, table: str) -> None:
-    """An entity's request is split and joined again."""
-    rows = [RowWrite(level=0, start_ms=start, payload=b"%d" % start) for start in range(250)]
+def test_as_many_keys_are_read_as_a_store_takes(tiles: Tiles, table: str) -> None:
+    """One more is refused: which of them are read first is for the caller to say."""
+    many = range(KEYS_PER_READ_MAX)
+    rows = [RowWrite(level=0, start_ms=start, payload=b"%d" % start) for start in many]
     tiles.write(table, "e", rows, written=W1)
-    keys = [(0, start) for start in reversed(range(250))]
+    keys = [(0, start) for start in reversed(many)]
     assert tiles.read_tiles(table, [("e", keys)]) == [tiles.read_entity(table, "e")]
+    with pytest.raises(LimitExceededError, match="101 keys of one entity"):
+        tiles.read_tiles(table, [("e", [*keys, (1, 0)])])
 
 
 def test_the_larger_timestamp_wins_whatever_comes_last(tiles: Tiles, table: str) -> None:

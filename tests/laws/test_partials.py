@@ -15,7 +15,6 @@ from feature_platform.rows.partials import (
     from_sortable,
     merge,
     merge_all,
-    retract,
     to_sortable,
     wrap,
     zero,
@@ -101,17 +100,6 @@ def _split(updates: list[Partial], count: int, data: st.DataObject) -> list[list
         [update for update, owner in zip(updates, owners, strict=True) if owner == part]
         for part in range(count)
     ]
-
-
-@each_kind
-@given(data=st.data())
-def test_retracting_undoes_an_additive_update(kind: Kind, data: st.DataObject) -> None:
-    """Counts and sums forget an update taken back, also after an overflow; others keep it."""
-    before = merge_all(kind, N, data.draw(_updates(kind)))
-    update = data.draw(_updates(kind).filter(bool))[0]
-    after = merge(kind, N, before, update)
-
-    assert (before if kind in ADDITIVE else after) == retract(kind, after, update)
 
 
 @each_kind

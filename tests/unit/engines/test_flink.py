@@ -224,7 +224,11 @@ def test_cancelling_waits_for_the_end(server: Server, flink: FlinkRest) -> None:
         overview(),
     )
     flink.cancel(JOB)
+    patched = ("PATCH", f"/jobs/{JOB}?mode=cancel")
+    looked = ("GET", "/jobs/overview")
+    assert [asked[:2] for asked in server.asked] == [patched, looked, looked]
     flink.cancel(JOB)
+    assert [asked[:2] for asked in server.asked[3:]] == [patched, looked]
 
 
 def test_restarts_are_counted(server: Server, flink: FlinkRest) -> None:

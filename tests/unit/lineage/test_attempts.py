@@ -4,7 +4,6 @@ from dataclasses import replace
 
 from feature_platform.lineage.attempts import (
     dirty_since_ms,
-    is_recovered,
     last_unclean_end_ms,
     left_to_recover,
     line_of,
@@ -42,7 +41,6 @@ def cut(number: int, label: int, position: int, *, at_ms: int = 0) -> Cut:
 
 def test_the_first_attempt_is_recovered() -> None:
     """There was nothing before it, however much is in the topic."""
-    assert is_recovered(attempt(1, end=99), [])
     assert left_to_recover(attempt(1, end=99), []) == 0
 
 
@@ -52,7 +50,7 @@ def test_an_attempt_is_recovered_once_a_cut_is_past_its_ends() -> None:
     assert left_to_recover(second, []) == 50
     assert left_to_recover(second, [cut(1, 3, 50)]) == 50
     assert left_to_recover(second, [cut(2, 4, 20), cut(1, 3, 10)]) == 30
-    assert is_recovered(second, [cut(2, 5, 50), cut(2, 4, 20)])
+    assert left_to_recover(second, [cut(2, 5, 50), cut(2, 4, 20)]) == 0
 
 
 def test_a_partition_that_the_cut_does_not_know_is_to_be_counted_from_its_beginning() -> None:

@@ -1,0 +1,24 @@
+"""Under which names a feature is served: the one place that makes them."""
+
+from collections.abc import Sequence
+
+from feature_platform.tiles.grid import format_duration
+
+NO_WINDOW_MS = 0
+"""Of a lifetime and of a latest value."""
+
+
+def served_names(
+    name: str, windows_ms: Sequence[int], *, lifetime: bool, latest: bool
+) -> dict[str, int]:
+    """Return each name that rankers ask for, with its window in milliseconds.
+
+    `views` with windows of 30 minutes and lifetime is served as `views_30m` and `views_lifetime`; a
+    latest value under its bare name.
+    """
+    names = {f"{name}_{format_duration(window_ms)}": window_ms for window_ms in windows_ms}
+    if lifetime:
+        names[f"{name}_lifetime"] = NO_WINDOW_MS
+    if latest:
+        names[name] = NO_WINDOW_MS
+    return names
