@@ -72,7 +72,7 @@ bench: setup ## the whole job's speed; what jobs do to rankers; what exactness c
 	$(UV) run --all-extras --locked --group bench python bench/backfill.py
 
 chaos: setup ## faults at random moments under load; every row is judged (CHAOS_SEED, CHAOS_FAULTS, ARGS)
-	PYTHONPATH=tests/integration $(BIN)/python -m tests.chaos.run $(ARGS)
+	$(BIN)/python -m tests.chaos.run $(ARGS)
 
 up: setup ## start Kafka, Cassandra, Flink and Dagster on loopback
 	$(BIN)/fp up

@@ -8,10 +8,9 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from small_disk import fill
-
 from tests.chaos.faults import fault
 from tests.chaos.testbed import JOB_MANAGER, TASK_MANAGER, Site
+from tests.integration.small_disk import fill
 
 SAVEPOINT_TIMEOUT_S = 60.0
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from differences import WRITTEN_MAX, Difference
 
 from feature_platform.broker.topics import TopicClient
 from feature_platform.cli.reading import open_store
@@ -24,6 +23,7 @@ from feature_platform.testing import ManualClock, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
 from tests.chaos.definitions import NAME, TOPIC
 from tests.chaos.recount import GrowingOracle, Place
+from tests.integration.differences import WRITTEN_MAX, Difference
 
 READ_TIMEOUT_S = 60.0
 LETTERS_TIMEOUT_S = 20.0

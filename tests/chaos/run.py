@@ -21,9 +21,6 @@ from statistics import median
 from types import FrameType
 from typing import Any
 
-from differences import Difference, explain
-from judge import deploy, load
-
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.local.jars import build_kernel
@@ -36,6 +33,8 @@ from tests.chaos.load import Load
 from tests.chaos.rounds import Strike, rounds
 from tests.chaos.testbed import Site, print_progress
 from tests.chaos.watch import Watch
+from tests.integration.differences import Difference, explain
+from tests.integration.judge import deploy, load
 
 assert faults_files  # it registers its kinds
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from judge import deploy, differences, load, produce, short_grace
-from waiting import until
-
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.recover import ensure_running
@@ -23,6 +20,8 @@ from feature_platform.registry.base import Epoch
 from feature_platform.rows.undo import undo_key
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
+from tests.integration.judge import deploy, differences, load, produce, short_grace
+from tests.integration.waiting import until
 
 EVENTS = 4_000
 ENTITIES = 150

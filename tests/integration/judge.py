@@ -5,7 +5,6 @@ from dataclasses import replace
 from functools import partial
 
 from confluent_kafka import KafkaError, Message, Producer
-from differences import WRITTEN_MAX, Difference, explain
 
 from feature_platform.broker.topics import TopicClient
 from feature_platform.cli.reading import open_store
@@ -20,6 +19,7 @@ from feature_platform.settings import Settings
 from feature_platform.store.base import HEAD_LEVEL, StoredRow
 from feature_platform.testing import ExpectedEntity, ManualClock, Oracle, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
+from tests.integration.differences import WRITTEN_MAX, Difference, explain
 
 WAIT_S = 300.0
 GRACE_MS = 1_500

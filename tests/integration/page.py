@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.request import Request, urlopen
 
-from waiting import until
-
 from feature_platform.checks.result import CHECKS
 from feature_platform.settings import Settings
+from tests.integration.waiting import until
 
 DONE = ("SUCCESS", "FAILURE", "CANCELED")
 RUN_PATIENCE_S = 600.0

@@ -12,7 +12,6 @@ from pathlib import Path
 import yaml
 from cassandra import ConsistencyLevel
 from cassandra.query import SimpleStatement
-from waiting import until
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.local.cassandra import Cassandra
@@ -22,6 +21,7 @@ from feature_platform.local.process import Command, Processes
 from feature_platform.local.server import accepts
 from feature_platform.settings import Settings, password
 from feature_platform.store.connect import connect, translating
+from tests.integration.waiting import until
 
 NODES = 3
 NUMBERS = range(1, NODES + 1)

@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from everything import EVERYTHING, LARGE, SOURCE
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.functions import lit, rand
-from records import write_records
 
 from backfill.tiles import events as parse
 from backfill.tiles import partials, register_functions, tile_rows
@@ -24,6 +22,8 @@ from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
 from feature_platform.testing.deployed import snapshot_of
 from feature_platform.testing.reference_rows import encode_items
 from feature_platform.tiles.layout import Carrier
+from tests.integration.everything import EVERYTHING, LARGE, SOURCE
+from tests.integration.records import write_records
 
 NAME = "everything"
 EVENTS = 20_000

@@ -9,11 +9,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from commands import fp
-from everything import HOUR_MS, PARTITIONS, files, random_events
-from judge import assert_equal, deploy, load, produce, short_grace
 from pyspark.sql import Row, SparkSession
-from recounter import RecounterHere
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.checks.repair import make_repair_plan
@@ -31,6 +27,10 @@ from feature_platform.store.base import RowWrite, StoredRow, write_timestamp
 from feature_platform.testing import Oracle, RawEvent
 from feature_platform.testing.reference_events import Accepted, DeadLetter, judge
 from feature_platform.testing.reference_rows import encode_row
+from tests.integration.commands import fp
+from tests.integration.everything import HOUR_MS, PARTITIONS, files, random_events
+from tests.integration.judge import assert_equal, deploy, load, produce, short_grace
+from tests.integration.recounter import RecounterHere
 
 EVENTS, LIVE = 4_000, 300
 ENTITIES = 60

@@ -9,9 +9,7 @@ from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 import pytest
-from judge import deploy, load, produce, short_grace
 from pyspark.sql import SparkSession
-from recounter import RecounterHere
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.checks.repair import make_repair_plan
@@ -33,6 +31,8 @@ from feature_platform.store.base import RowWrite, StoredRow
 from feature_platform.testing import Mix, RawEvent, generate_events
 from feature_platform.testing.reference_rows import encode_decoded
 from feature_platform.tiles.grid import MINUTE_MS
+from tests.integration.judge import deploy, load, produce, short_grace
+from tests.integration.recounter import RecounterHere
 
 HOUR_MS = 3_600_000
 FIRST, EACH, STEPS = 3_000, 120, 10

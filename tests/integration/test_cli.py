@@ -8,11 +8,11 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from commands import FP, TIMEOUT_S, fp
 
 from feature_platform.clock import SystemClock, to_iso
 from feature_platform.engines.world import open_world
 from feature_platform.settings import Settings, load_settings
+from tests.integration.commands import FP, TIMEOUT_S, fp
 
 MakeProject = Callable[[Mapping[str, str]], Settings]
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from page import Page
-from waiting import PATIENCE_S, until
 
 from feature_platform.broker.sender import EventSender
 from feature_platform.checks.result import CHECKS
@@ -27,6 +25,8 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push_record import read_record
 from feature_platform.settings import GitSettings, Settings
 from feature_platform.store.base import HEAD_LEVEL, RowWrite
+from tests.integration.page import Page
+from tests.integration.waiting import PATIENCE_S, until
 from tests.settings_file import write_settings
 
 NAME = f"clicks_{uuid4().hex[:6]}"

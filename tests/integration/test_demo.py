@@ -7,13 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from commands import FP, fp, variables
 
 from feature_platform.demo.stage import JOB_NAME
 from feature_platform.engines.flink import FlinkRest
 from feature_platform.local.stack import Stack
 from feature_platform.local.status import server_status
 from feature_platform.settings import Settings
+from tests.integration.commands import FP, fp, variables
 
 TIMEOUT_S = 1200
 INTERRUPTED = 130

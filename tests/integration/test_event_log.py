@@ -11,13 +11,10 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from commands import kill_spark
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from pyspark.sql import SparkSession
-from small_disk import small_disk
-from waiting import until
 
 from backfill.event_log import SparkEngine, records, source_files
 from backfill.files import HadoopFiles
@@ -32,6 +29,9 @@ from feature_platform.event_log.commits import Log
 from feature_platform.local.stack import Stack
 from feature_platform.plan.job import timing_json
 from feature_platform.settings import EventLogSettings, Settings
+from tests.integration.commands import kill_spark
+from tests.integration.small_disk import small_disk
+from tests.integration.waiting import until
 
 PARTITIONS = 2
 PAST_MS = 10**13

@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
-from everything import EVERYTHING, LARGE, PARTITIONS, files, random_events
-from judge import assert_equal, dead_letters, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import TopicClient
@@ -14,6 +12,8 @@ from feature_platform.engines.ports import Submitter
 from feature_platform.engines.world import open_world
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle
+from tests.integration.everything import EVERYTHING, LARGE, PARTITIONS, files, random_events
+from tests.integration.judge import assert_equal, dead_letters, deploy, load, produce
 
 EVENTS = 200_000
 ENTITIES = 2_000

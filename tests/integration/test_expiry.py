@@ -4,12 +4,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from case import Case, MakeProject, drawn_name, files_of, open_case
-from waiting import until
 
 from feature_platform.engines.flink_metrics import job_metrics
 from feature_platform.engines.ports import Submitter
 from feature_platform.testing.submitter import EditedSubmitter, Spec
+from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
+from tests.integration.waiting import until
 
 TTL_MS = 2_000
 """A definition may say no less than a minute."""

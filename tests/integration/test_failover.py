@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from available import JOB_MANAGER, TASK_MANAGER, AvailableFlink, available_flink
-from case import Case, MakeProject, drawn_name, files_of, open_case
-from waiting import until
 
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan
 from feature_platform.engines.flink import FlinkRest
 from feature_platform.engines.flink_submitter import FlinkSubmitter
+from tests.integration.available import JOB_MANAGER, TASK_MANAGER, AvailableFlink, available_flink
+from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
+from tests.integration.waiting import until
 
 RESCALED = ("parallelism: 2", "parallelism: 3")
 

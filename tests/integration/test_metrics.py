@@ -8,11 +8,11 @@ from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
-from commands import fp
-from waiting import until
 
 from feature_platform.engines.flink_metrics import METRICS
 from feature_platform.settings import Settings, embedded_passwords
+from tests.integration.commands import fp
+from tests.integration.waiting import until
 
 MakeProject = Callable[[Mapping[str, str]], Settings]
 

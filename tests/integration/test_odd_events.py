@@ -8,7 +8,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from commands import fp
 from confluent_kafka import Producer
 
 from feature_platform.broker.security import librdkafka_properties
@@ -20,6 +19,7 @@ from feature_platform.settings import Settings, password
 from feature_platform.store.connect import connect
 from feature_platform.testing import Oracle, RawEvent
 from feature_platform.testing.deployed import snapshot_of
+from tests.integration.commands import fp
 
 MakeProject = Callable[[Mapping[str, str]], Settings]
 

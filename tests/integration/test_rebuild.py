@@ -10,13 +10,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
-from commands import kill_spark
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from everything import EVERYTHING, PARTITIONS, files, random_events
-from judge import assert_equal, load, produce
-from small_disk import small_disk
-from waiting import until
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.cli.reading import open_client
@@ -31,6 +26,11 @@ from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle, RawEvent
+from tests.integration.commands import kill_spark
+from tests.integration.everything import EVERYTHING, PARTITIONS, files, random_events
+from tests.integration.judge import assert_equal, load, produce
+from tests.integration.small_disk import small_disk
+from tests.integration.waiting import until
 
 EVENTS = 9_000
 ENTITIES = 150

@@ -6,10 +6,8 @@ from dataclasses import replace
 from itertools import islice
 
 import pytest
-from case import EVENTS, Case, MakeProject, drawn_name, files_of, open_case
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
-from judge import produce_in_transactions
 
 from feature_platform.broker.topics import TopicClient
 from feature_platform.deploy.execute import execute
@@ -25,6 +23,8 @@ from feature_platform.settings import password
 from feature_platform.store.base import UndoPage
 from feature_platform.store.connect import connect
 from feature_platform.store.cql import CqlTiles
+from tests.integration.case import EVENTS, Case, MakeProject, drawn_name, files_of, open_case
+from tests.integration.judge import produce_in_transactions
 
 WIDER = (
     ("  WHERE watch_ms > 100\n", ""),

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
-from judge import assert_equal, deploy, load, produce, short_grace
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
@@ -15,6 +14,7 @@ from feature_platform.engines.world import World, open_world
 from feature_platform.registry.base import Attempt
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, generate_events
+from tests.integration.judge import assert_equal, deploy, load, produce, short_grace
 
 NAME = f"rescaled_{uuid4().hex[:6]}"
 EVENTS = 4_000

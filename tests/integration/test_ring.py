@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from case import MakeProject, drawn_name, files_of, open_case
-from ring import NODES, NUMBERS, Ring, address
 
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.engines.ports import Submitter
 from feature_platform.local.ports import with_free_ports
 from feature_platform.settings import load_settings
+from tests.integration.case import MakeProject, drawn_name, files_of, open_case
+from tests.integration.ring import NODES, NUMBERS, Ring, address
 from tests.settings_file import write_settings
 
 

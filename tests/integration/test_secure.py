@@ -13,7 +13,6 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from commands import Ran, fp
 
 from feature_platform.broker import topics
 from feature_platform.broker.topics import TopicClient
@@ -33,6 +32,7 @@ from feature_platform.settings import (
 from feature_platform.store.connect import connect
 from feature_platform.transport import KafkaSecurity, StoreTls
 from tests.certificates import Pair, authority, signed
+from tests.integration.commands import Ran, fp
 from tests.settings_file import write_settings
 
 NAME = "clicks"

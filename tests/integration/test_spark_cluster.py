@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import pytest
-from everything import EVERYTHING, PARTITIONS, files, random_events
-from judge import assert_equal, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.engines.ports import Submitter
@@ -13,6 +11,8 @@ from feature_platform.engines.spark import archive
 from feature_platform.engines.world import open_world
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle
+from tests.integration.everything import EVERYTHING, PARTITIONS, files, random_events
+from tests.integration.judge import assert_equal, deploy, load, produce
 
 EVENTS = 3_000
 MASTER = "local-cluster[1,1,1024]"

@@ -13,7 +13,6 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
-from waiting import PATIENCE_S, until
 
 from feature_platform.broker.topics import TopicClient
 from feature_platform.errors import ServerError
@@ -21,6 +20,7 @@ from feature_platform.local.process import MARKER
 from feature_platform.local.stack import SERVERS, Progress, Stack
 from feature_platform.local.status import server_status
 from feature_platform.settings import Settings
+from tests.integration.waiting import PATIENCE_S, until
 
 RESIDENT_BYTES_MAX = 6 * 1024**3
 

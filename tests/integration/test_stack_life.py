@@ -9,14 +9,14 @@ from pathlib import Path
 
 import psutil
 import pytest
-from commands import Ran, fp
-from waiting import until
 
 from feature_platform.clock import SystemClock
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.process import MARKER, Processes
 from feature_platform.local.stack import Stack
 from feature_platform.settings import Settings, load_settings
+from tests.integration.commands import Ran, fp
+from tests.integration.waiting import until
 from tests.settings_file import write_settings
 
 NAME = "ä b %41 [x]{y} #z=1 (+@~)"

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from uuid import uuid4
 
 import pytest
-from commands import FP, TIMEOUT_S, fp
 
 from feature_platform.broker.topics import TopicClient
 from feature_platform.clock import SystemClock
@@ -17,6 +16,7 @@ from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.engines.world import open_world
 from feature_platform.plan.trial import trial_name
 from feature_platform.settings import Settings
+from tests.integration.commands import FP, TIMEOUT_S, fp
 
 NAME = f"tried_{uuid4().hex[:6]}"
 POSTS = [f"post {number}" for number in range(24)]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
 import pytest
-from judge import assert_equal, deploy, load, produce
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
@@ -18,6 +17,7 @@ from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
 from feature_platform.testing.reference_events import Accepted
 from feature_platform.tiles.layout import Layout
+from tests.integration.judge import assert_equal, deploy, load, produce
 
 NAME = f"upgraded_{uuid4().hex[:6]}"
 EVENTS = 9_000

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from case import Case, MakeProject, drawn_name, files_of, open_case
-from judge import load
 
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.engines.ports import Submitter
 from feature_platform.errors import JobFailedError
 from feature_platform.testing.submitter import EditedSubmitter, Spec
+from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
+from tests.integration.judge import load
 
 SPELLINGS = (
     "watch_ms >= 101",

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
-from judge import assert_equal, load, produce
-from switched import SwitchedOracle, Version
 
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
@@ -22,6 +20,8 @@ from feature_platform.plan.compare import Kind
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import Settings
 from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
+from tests.integration.judge import assert_equal, load, produce
+from tests.integration.switched import SwitchedOracle, Version
 
 TOPIC = f"matrix_{uuid4().hex[:6]}"
 SEED = 23
