@@ -97,7 +97,7 @@ def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
     log = read_log(files)
     if wrong := damage(session, files, log):
         words = "; ".join(wrong.words(files.root, source["topic"]))
-        msg = f"{words}: restore what was changed from a copy"
+        msg = f"{words}: restore the changed files from a copy"
         raise EventLogError(msg)
     for part, lost in sorted(log.lost.items()):
         for span in lost:

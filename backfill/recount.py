@@ -117,7 +117,7 @@ def _looked_at(
     wrong = damage(session, files, log, None if whole_log else wanted)
     words = wrong.words(files.root, source["topic"])
     if not {*wrong.missing}.isdisjoint(wanted):
-        msg = f"{'; '.join(words)}: restore what is missing from a copy"
+        msg = f"{'; '.join(words)}: restore the missing files from a copy"
         raise EventLogError(msg)
     return log, words
 

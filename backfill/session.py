@@ -96,14 +96,14 @@ def _refuse_fixed(options: Mapping[str, str]) -> None:
         fixed = FIXED.get(name)
         if fixed is None and name.startswith(MEANINGS):
             msg = (
-                f"[spark.options] sets {name}, which may give SQL another meaning than in the "
+                f"[spark.options] sets {name}, which may change what SQL means compared with the "
                 "stream; remove this option"
             )
             raise SettingsError(msg)
         if fixed is not None and value.strip().lower() != fixed.lower():
             msg = (
-                f"[spark.options] sets {name} = {value!r}, but rows are the same as the stream's "
-                f"only with {fixed!r}; remove this option"
+                f"[spark.options] sets {name} = {value!r}, but rows equal the stream's only with "
+                f"{fixed!r}; remove this option"
             )
             raise SettingsError(msg)
 

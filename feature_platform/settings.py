@@ -53,8 +53,8 @@ class KafkaSettings(Section):
         for name in self.properties:
             if OWN_PROPERTIES.match(name):
                 msg = (
-                    f"kafka.properties has {name}, whose name and value differ between clients: "
-                    "use kafka.host, kafka.port and [kafka.security] instead"
+                    f"kafka.properties has {name}, which clients name differently: use kafka.host, "
+                    "kafka.port and [kafka.security] instead"
                 )
                 raise ValueError(msg)
         return self
@@ -310,7 +310,7 @@ def password(settings: Settings, role: Role, environment: Mapping[str, str] | No
         way = (
             f"or run `fp up`, which generates one in {settings.secrets_file}"
             if local
-            else f"whose value the operators of the store at {settings.store.host} know"
+            else f"ask the operators of the store at {settings.store.host} for its value"
         )
         msg = f"no password for the store's role fp_{role}: set {name}, {way}"
         raise SettingsError(msg)

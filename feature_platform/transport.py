@@ -90,7 +90,7 @@ class KafkaSecurity(Tls):
             msg = f"{self.changed[0]} is set and protocol is {self.protocol}: change one of them"
             raise ValueError(msg)
         if any(character in self.user for character in "\0\r\n"):
-            msg = "user holds a line break or NUL"
+            msg = "user contains a line break or NUL"
             raise ValueError(msg)
         return self
 
@@ -105,5 +105,5 @@ def checked_file(setting: str, path: str) -> str:
         with Path(path).open("rb"):
             return path
     except OSError as error:
-        msg = f"{setting} = {path}: {error.strerror}; name a PEM file that this user may read"
+        msg = f"{setting} = {path}: {error.strerror}; use a PEM file that this user can read"
         raise SettingsError(msg) from error

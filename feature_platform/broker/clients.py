@@ -91,23 +91,23 @@ class Clients:
             )
         if code in NOT_ALLOWED:
             return (
-                f"{who} may not do this: let Kafka's operators add the ACL, see "
+                f"{who} is not allowed to do this: ask Kafka's operators to add the ACL; see "
                 '"Kafka with TLS and logins" in docs/security.md'
             )
         if code == TLS_REFUSED and "verify" in text:
             return (
                 f"the broker's certificate must be signed by an authority in "
-                f"kafka.security.ca_file ({security.ca_file or 'not set: the machine has its own'})"
-                f" and be of {self._settings.host}"
+                f"kafka.security.ca_file ({security.ca_file or 'not set: the system authorities'})"
+                f" and name {self._settings.host}"
             )
         if code == TLS_REFUSED or any(words in text for words in TELLING):
             return (
-                f"check kafka.security: protocol is {security.protocol}, which must be that of "
-                f"the listener at this port, and what the broker asks of a client's certificate"
+                f"check kafka.security: protocol is {security.protocol}, which must be that of the "
+                "listener on this port, and whether the broker requires a client certificate"
             )
         if code == UNREACHED and not self._unreachable:
             return (
-                f"is it running, and does its listener at this port speak {security.protocol} "
+                f"is it running, and does its listener on this port use {security.protocol} "
                 "(kafka.security.protocol)?"
             )
         return "is it running? `fp up` starts it"

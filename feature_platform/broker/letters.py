@@ -17,6 +17,7 @@ from feature_platform.broker.clients import Clients
 from feature_platform.broker.topics import TopicClient
 from feature_platform.errors import BrokerUnavailableError
 from feature_platform.settings import KafkaSettings
+from feature_platform.words import counted, verb
 
 Place = tuple[int, int]
 """Partition and offset in the source's topic."""
@@ -242,9 +243,9 @@ class LetterTopic:
         self._write(Note(id=begin.id, kind="done", ends={}, places=tuple(sorted(sent))))
         if refused:
             msg = (
-                f"Kafka at {self._settings.bootstrap} did not take {len(refused)} of "
-                f"{len(originals)} events for {self._source}: {'; '.join(refused[:3])}; "
-                f"{len(sent)} were sent and are not sent a second time"
+                f"Kafka at {self._settings.bootstrap} did not accept {len(refused)} of "
+                f"{counted(len(originals), 'event')} for {self._source}: {'; '.join(refused[:3])}; "
+                f"{len(sent)} {verb(len(sent), 'was', 'were')} sent and will not be sent again"
             )
             raise BrokerUnavailableError(msg)
         return sent
@@ -280,7 +281,7 @@ class LetterTopic:
         self._finish(producer)
         if failed:
             msg = (
-                f"Kafka at {self._settings.bootstrap} did not take a note for {self._topic}: "
+                f"Kafka at {self._settings.bootstrap} did not accept a record for {self._topic}: "
                 f"{failed[0]}; nothing was sent after it"
             )
             raise BrokerUnavailableError(msg)
@@ -303,8 +304,9 @@ class LetterTopic:
             raise self._clients.failure(error.args[0], producer) from error
         if left:
             msg = (
-                f"Kafka at {self._settings.bootstrap} did not acknowledge {left} records in time; "
-                "is it running? See `fp status`. Run the command again: it finds out what was sent"
+                f"Kafka at {self._settings.bootstrap} did not acknowledge "
+                f"{counted(left, 'record')} in time; is it running? See `fp status`. Run the "
+                "command again: it finds out what was sent"
             )
             raise BrokerUnavailableError(msg)
 

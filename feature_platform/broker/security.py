@@ -109,7 +109,9 @@ def _identity(security: KafkaSecurity, package: str) -> dict[str, str]:
         return {}
     for path in (security.certificate_file, security.key):
         if unsuitable := sorted(set(path) & set(UNSUITABLE)):
-            msg = f"kafka.security: the path {path} holds {' '.join(unsuitable)}: use another path"
+            msg = (
+                f"kafka.security: the path {path} contains {' '.join(unsuitable)}: use another path"
+            )
             raise SettingsError(msg)
     certificate, key = Path(security.certificate_file), Path(security.key)
     return {

@@ -16,6 +16,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from feature_platform.broker.clients import Clients
 from feature_platform.settings import KafkaSettings
+from feature_platform.words import counted, verb
 
 QUEUE_EVENTS_MAX = 100_000
 EVENT_BYTES_MAX = 2_000_000
@@ -118,7 +119,7 @@ class EventSender:
         """
         left = self._producer.flush(DELIVERY_TIMEOUT_MS / 1000 + REQUEST_TIMEOUT_S)
         if left:
-            msg = f"{left} events were not acknowledged in time"
+            msg = f"{counted(left, 'event')} {verb(left, 'was', 'were')} not acknowledged in time"
             raise self._clients.failure(msg, self._producer)
 
     def _delivered(self, error: KafkaError | None, _: Message) -> None:

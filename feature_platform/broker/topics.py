@@ -233,7 +233,7 @@ class TopicClient:
                 if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                     raise self._clients.failure(error.args[0], admin) from error
             time.sleep(POLL_GONE_S)
-        msg = f"topics {', '.join(left)} do not go away"
+        msg = f"topics {', '.join(left)} were not deleted in time"
         raise self._clients.failure(msg)
 
     def _between(

@@ -14,6 +14,7 @@ from feature_platform.rows.wire import Ints
 from feature_platform.store.base import TileKey
 from feature_platform.tiles.grid import floor_ms, format_duration
 from feature_platform.tiles.layout import EVENTS_ID
+from feature_platform.words import counted
 
 
 def bucket_ms(length_ms: int) -> int:
@@ -71,8 +72,8 @@ class Counts:
             held = self._held[level, start_ms]
             if held != expected:
                 wrong.append(
-                    f"{self._name(level, start_ms)} hold {held:,} events, the event log "
-                    f"{expected:,}"
+                    f"{self._name(level, start_ms)} have {counted(held, 'event')}, the event log "
+                    f"has {expected:,}"
                 )
         return compared, wrong
 

@@ -11,6 +11,7 @@ from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.lineage.tile_values import name_tile
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
+from feature_platform.words import counted
 
 OFFSETS_MAX = 10
 ALWAYS = (-(2**53), 2**53)
@@ -61,7 +62,7 @@ def named(
                 found[place] = _offsets(snapshot.topic, fact)
     except (EventLogError, SparkFailedError) as error:
         failed = str(error)
-    nothing = "its events cannot be named" if failed else "the event log has no event of it"
+    nothing = "its events cannot be listed" if failed else "the event log has no events for it"
     texts = [
         _inside(snapshot, tile, item) + found.get(place, nothing)
         for item, tile, place in zip(differences, tiles, places, strict=True)
@@ -88,7 +89,7 @@ def _finest(snapshot: Snapshot, differences: Sequence[Difference], whole: Differ
 def _inside(snapshot: Snapshot, tile: Difference, whole: Difference) -> str:
     if tile is whole:
         return ""
-    return f"in it, the {name_tile(snapshot.layout.grid, tile.key)} differs: "
+    return f"inside it, the {name_tile(snapshot.layout.grid, tile.key)} differs: "
 
 
 def _place(snapshot: Snapshot, difference: Difference) -> Place:
@@ -106,4 +107,6 @@ def _offsets(topic: str, fact: Fact) -> str:
         parts.setdefault(part, []).append(str(offset))
     listed = "; ".join(f"{topic}/{part}: {', '.join(all_of)}" for part, all_of in parts.items())
     more = fact["events"] - min(len(fact["offsets"]), OFFSETS_MAX)
-    return f"its {fact['events']} events: {listed}" + (f" and {more} more" if more else "")
+    return f"its {counted(fact['events'], 'event')}: {listed}" + (
+        f" and {more} more" if more else ""
+    )

@@ -9,6 +9,7 @@ from feature_platform.lineage.attempts import behind, newest
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
 from feature_platform.tiles.grid import format_duration
+from feature_platform.words import counted, verb
 
 FRESH_MS = 600_000
 """Events wait no longer than this to be counted, or than so many checkpoint intervals."""
@@ -29,7 +30,7 @@ def freshness(reads: Reads, snapshot: Snapshot, cut: Cut) -> CheckResult:
     name, found = snapshot.featureset, Findings()
     lag = behind(cut.positions, reads.topics.end_offsets(snapshot.topic))
     age_ms = max(reads.clock.now_ms() - cut.recorded_ms, 0)
-    said = f"its newest cut is {age_ms // 1000} s old, {lag:,} events behind the topic"
+    said = f"its newest cut is {age_ms // 1000} s old, {counted(lag, 'event')} behind the topic"
     if snapshot.state != "running":
         said = f"it is {snapshot.state}; {said}"
         return CheckResult(featureset=name, check="freshness", status="skipped", summary=said)
@@ -38,7 +39,7 @@ def freshness(reads: Reads, snapshot: Snapshot, cut: Cut) -> CheckResult:
         found.add([f"{said}; they should be counted within {format_duration(limit_ms)}"])
     elif left := _left(reads, snapshot, cut, limit_ms):
         since = f"since its job started, more than {format_duration(limit_ms)} ago"
-        found.add([f"{said}; {left:,} of them have waited {since}"])
+        found.add([f"{said}; {left:,} of them {verb(left, 'has', 'have')} waited {since}"])
     return found.result(name, "freshness", said, f"fp status {name}, or fp recover {name}")
 
 

@@ -8,11 +8,11 @@ Check = Literal["count", "conservation", "parity", "decode", "freshness"]
 Status = Literal["green", "red", "skipped"]
 
 CHECKS: dict[Check, str] = {
-    "count": "The tiles hold as many events as the event log, by day and level.",
-    "conservation": "Tiles of a level merge to those of the next, up to lifetime.",
+    "count": "Tiles have as many events as the event log, by day and level.",
+    "conservation": "Tiles of each level add up to those of the next, up to lifetime.",
     "parity": "Recomputed tiles equal stored ones, byte for byte.",
     "decode": "Every stored row can be read.",
-    "freshness": "The job counts events soon after they come.",
+    "freshness": "The job counts events soon after they arrive.",
 }
 FINDINGS_MAX = 20
 """How many are named; how many there are is always said."""

@@ -40,6 +40,7 @@ from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import GENESIS, history
 from feature_platform.report import Report, silent
 from feature_platform.store.base import HEAD_LEVEL, TileKey
+from feature_platform.words import counted
 
 ENTITIES_MAX = 20_000
 """How many entities are compared at about, unless a share is asked for."""
@@ -138,11 +139,11 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
     begun = unfinished_repair(reads, snapshot)
     repairing = ask.whole_log
     if begun:
-        report("a repair was broken off, and what it had to correct is not known: all is compared")
+        report("a repair was interrupted and its list of rows is lost: comparing everything")
         ask = CheckRequest(share=1.0, whole_log=True)
     rows = _newest(reads, snapshot, begun)
     if rows is None:
-        skipped = "it has no cut yet: nothing can be compared"
+        skipped = "no cut yet: nothing can be compared"
         return CheckReport(
             results=tuple(
                 CheckResult(featureset=name, check=each, status="skipped", summary=skipped)
@@ -161,19 +162,19 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
     judge = Judge(rows, scope)
     for batch in _batches(recounted.entities(facts)):
         judge.judge(dict(batch))
-        report(f"{len(judge.seen):,} entities, {judge.tiles:,} tiles compared")
+        report(f"{counted(len(judge.seen), 'entity')}, {counted(judge.tiles, 'tile')} compared")
     known = len(judge.seen)
     for keys in _batches(_strangers(reads, snapshot, judge.seen, recounted.slices)):
         judge.judge({key: {} for key in keys})
     events = named(reads, spec, cut, snapshot, judge.differences)
-    of = f"{len(judge.seen):,} entities{recounted.share}"
+    of = f"{counted(len(judge.seen), 'entity')}{recounted.share}"
     if len(judge.seen) - known == STRANGERS_MAX:
-        of += f", of those that the log does not know the first {STRANGERS_MAX:,} alone"
+        of += f", only the first {STRANGERS_MAX:,} of those that are not in the event log"
     of += _too_old(judge, cut)
     next_step = _next_step(name, ask, recounted)
-    sums = f"{judge.sums:,} sums of {of}{judge.scope.left_out}"
+    sums = f"{counted(judge.sums, 'sum')} of {of}{judge.scope.left_out}"
     conserved = judge.unconserved.result(name, "conservation", sums, next_step)
-    rows_read = f"{judge.rows:,} tiles of {of}"
+    rows_read = f"{counted(judge.rows, 'tile')} of {of}"
     readable = judge.unreadable.result(name, "decode", rows_read, next_step)
     results = (
         _count(judge, recounted, of, next_step),
@@ -250,8 +251,8 @@ def _too_old(judge: Judge, cut: Cut) -> str:
     if not judge.left_out:
         return ""
     return (
-        f"; left out: {judge.left_out:,} rows that may have been written after the cut of "
-        f"{to_iso(cut.recorded_ms)}, as what they were then may not be known any more"
+        f"; left out: {counted(judge.left_out, 'row')} that may have been written after the cut of "
+        f"{to_iso(cut.recorded_ms)}, because their undo rows may have expired"
     )
 
 
@@ -266,7 +267,7 @@ def _count(judge: Judge, recounted: Recounted, of: str, next_step: str) -> Check
     numbers, wrong = judge.counts.compare(recounted.logged, judge.scope)
     name, found = judge.scope.snapshot.featureset, Findings()
     found.add([*recounted.damage, *wrong])
-    summary = f"{numbers:,} numbers of events of {of}{judge.scope.left_out}"
+    summary = f"{counted(numbers, 'event count')} of {of}{judge.scope.left_out}"
     compared = numbers if judge.tiles else 0  # else the log was compared with itself
     return _skipped_if_nothing(judge, compared, found.result(name, "count", summary, next_step))
 
@@ -276,12 +277,12 @@ def _skipped_if_nothing(judge: Judge, compared: int, result: CheckResult) -> Che
     if compared or result.status == "red":
         return result
     if not judge.seen:
-        why = "no event has been counted and none is stored"
+        why = "no event has been counted or stored"
     elif not judge.rows:
-        why = "nothing is stored of these entities that is still kept"
+        why = "these entities have no rows that are still kept"
     else:
-        why = "no tile was found that must still be kept and surely holds all its events"
-    summary = f"nothing was compared, because {why}: {result.summary}"
+        why = "no tile is still kept and certain to have all its events"
+    summary = f"nothing was compared because {why}: {result.summary}"
     return replace(result, status="skipped", summary=summary)
 
 
@@ -290,8 +291,8 @@ def _parity(judge: Judge, of: str, events: Named, next_step: str) -> CheckResult
     told = zip(judge.differences, events.texts, strict=True)
     found.add(describe(item, snapshot, text) for item, text in told)
     found.count = judge.different
-    summary = f"{judge.tiles:,} tiles of {of}{judge.scope.left_out}"
+    summary = f"{counted(judge.tiles, 'tile')} of {of}{judge.scope.left_out}"
     if events.failed:
-        summary += f"; the events of those that differ cannot be named: {events.failed}"
+        summary += f"; the events of tiles that differ cannot be listed: {events.failed}"
     result = found.result(snapshot.featureset, "parity", summary, next_step)
     return _skipped_if_nothing(judge, judge.tiles, result)

@@ -99,14 +99,14 @@ class Scope:
         text, since_ms = "", self.expected.since_ms
         if since_ms:
             text += (
-                f"; of {', '.join(sorted(since_ms))} tiles from {_minute(max(since_ms.values()))} "
-                f"on, because not all events before that are counted or kept"
+                f"; {', '.join(sorted(since_ms))} only from {_minute(max(since_ms.values()))}, "
+                "because earlier events are not all counted or kept"
             )
         shorter_ms = self.expected.shorter_before_ms(self.now_ms)
         if shorter_ms:
             text += (
-                f"; without tiles from before {_minute(shorter_ms)} that are older than an earlier "
-                f"version kept them"
+                f"; without tiles from before {_minute(shorter_ms)} that an earlier version did "
+                "not keep"
             )
         return text
 

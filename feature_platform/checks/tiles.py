@@ -36,10 +36,10 @@ def decoded(
     grid, wrong = snapshot.layout.grid, list[str]()
     for level, start_ms in encoded:
         if not 0 <= level <= grid.lifetime_level:
-            wrong.append(f"entity {entity!r} has a row of level {level}, which its grid lacks")
+            wrong.append(f"entity {entity!r} has a row of level {level}, which is not in its grid")
         elif level < grid.lifetime_level and start_ms % grid.levels_ms[level]:
             where = name_tile(grid, (level, start_ms))
-            wrong.append(f"entity {entity!r}, {where}: begins inside a tile")
+            wrong.append(f"entity {entity!r}, {where}: starts inside a tile")
     try:
         return dict(zip(encoded, decode_each(list(encoded.values())), strict=True)), wrong
     except CorruptRowError:
@@ -112,7 +112,7 @@ def _differences(
         yield Difference(
             entity=entity,
             key=key,
-            column="the same values in other bytes",
+            column="same values, different bytes",
             stored=stored.get(key),
             expected=expected[key],
         )
@@ -182,7 +182,7 @@ def _unequal(
         grid = scope.snapshot.layout.grid
         yield (
             f"{features_of(scope.snapshot, column.name)} of {entity!r}, {name_tile(grid, key)} "
-            f"holds {held}, the tiles below it together {below}"
+            f"has {held}, the tiles below it add up to {below}"
         )
 
 
@@ -197,7 +197,7 @@ def _partial(row: Row, column: LayoutColumn) -> Partial:
 def features_of(snapshot: Snapshot, column: str) -> str:
     """Name the features that are computed from a column."""
     if column == EVENTS_COLUMN:
-        return "the number of events"
+        return "the event count"
     names = [feature.name for feature in snapshot.features if column in feature.columns]
     return ", ".join(names) if names else column
 

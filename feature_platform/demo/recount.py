@@ -88,7 +88,7 @@ def recount(kafka: KafkaSettings, task: Task) -> Expected:
 def compare(featureset: str, expected: Expected, served: Values, dead_letters: int) -> Comparison:
     """Compare what is served with what must be."""
     wrong = [
-        f"{featureset}.{name} of {entity}: served {values.get(name)!r}, recounted {value!r}"
+        f"{featureset}.{name} of {entity}: served {values.get(name)!r}, recomputed {value!r}"
         for entity, wanted in expected.values.items()
         for values in (served.get(entity, {}),)
         for name, value in wanted.items()

@@ -30,7 +30,7 @@ def clear_stage(world: World, topic: str, say: Say) -> None:
     end_jobs(world)
     for name in FEATURE_SETS:
         if world.registry.snapshot(name) is not None:
-            say(f"removing {name} of an earlier demo")
+            say(f"removing {name}, left over from an earlier demo")
             patiently(partial(delete, world, name), say)
         for generation in world.registry.generations(name):
             if generation.drop_after_ms > 0:  # its time of grace ends now

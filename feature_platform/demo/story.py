@@ -120,7 +120,7 @@ class Story:
             time.sleep(REFRESH_S)
         self._show()
         now = ManualClock(self.world.clock.now_ms())
-        self.screen.say(f"recounting everything from the raw events, as of {to_iso(now.now_ms())}")
+        self.screen.say(f"recomputing everything from the raw events, as of {to_iso(now.now_ms())}")
         # The one with most entities takes longest, so it goes first.
         tasks = [self._task(name, now) for name in reversed(FEATURE_SETS)]
         topic = dead_letter_topic(tasks[0].featureset.source.topic)
@@ -165,7 +165,7 @@ class Story:
         plan = self._plan(load_project(self._folder).checked(), UPGRADED)
         self.screen.say(explain(plan))
         self._apply(plan)
-        self.screen.say(f"{UPGRADED} was upgraded from its savepoint; its counts go on")
+        self.screen.say(f"{UPGRADED} was upgraded from its savepoint; its counts continue")
 
     def _deploy(self, project: Project, name: str) -> None:
         self._apply(self._plan(project, name))
@@ -182,7 +182,7 @@ class Story:
     def _task(self, name: str, now: ManualClock) -> Task:
         snapshot = self.world.registry.snapshot(name)
         if snapshot is None:
-            msg = f"{name} is not deployed any more; somebody deleted it while the demo ran"
+            msg = f"{name} is no longer deployed; it was deleted while the demo was running"
             raise JobFailedError(msg)
         return Task(
             featureset=load_project(self._folder).featuresets[name],

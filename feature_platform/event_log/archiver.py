@@ -169,10 +169,10 @@ def archive(
         added = _write(job.source, files, log.next_number, partial(engine.rewrite, small))
         if sum(file.records for file in added) != sum(log.files[path].records for path in small):
             msg = (
-                f"source {job.source}: files that are to become fewer do not hold as many records "
-                f"as their commits say, so they stay as they are: {', '.join(small[:FILES_MAX])}. "
-                f"To learn which is damaged: fp check of a feature set of the source; restore it "
-                f"from a copy, then fp archive {job.source}"
+                f"source {job.source}: files to be merged do not have as many records as their "
+                f"commits say, so they are left as they are: {', '.join(small[:FILES_MAX])}. To "
+                "find the damaged file, run fp check on a feature set of the source; restore the "
+                f"file from a copy, then fp archive {job.source}"
             )
             raise EventLogError(msg)
         commit = LogCommit(
@@ -283,7 +283,8 @@ def _commit(source: str, files: Files, log: Log, commit: LogCommit, report: Repo
 
 def _conflict(source: str, number: int) -> LogConflictError:
     msg = (
-        f"source {source}: somebody else archived it meanwhile and made commit {number} first; "
-        "nothing is lost or twice in the log. Run it again when they are done"
+        f"source {source}: another process archived it at the same time and made commit {number} "
+        "first; the log has no losses or duplicates. Run the command again when the other process "
+        "is done"
     )
     return LogConflictError(msg)

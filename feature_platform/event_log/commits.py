@@ -93,7 +93,10 @@ class LogCommit:
         try:
             value: dict[str, Any] = json.loads(data)
             if value["version"] != VERSION:
-                msg = f"{where} has version {value['version']}, known is {VERSION}: use newer code"
+                msg = (
+                    f"{where} has version {value['version']}, but this code reads version "
+                    f"{VERSION}: upgrade feature-platform"
+                )
                 raise EventLogError(msg)
             return cls(
                 number=value["number"],
@@ -106,7 +109,7 @@ class LogCommit:
                 reading=value.get("reading", ""),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            msg = f"{where} is no commit of an event log ({error}): restore it from a copy"
+            msg = f"{where} is not a valid event log commit ({error}): restore it from a copy"
             raise EventLogError(msg) from error
 
 
@@ -156,8 +159,9 @@ class Log:
             since, until = commit.lost.get(part, (start, start))
             if (until, positions.get(part, 0)) != (start, since) or end < start:
                 msg = (
-                    f"commit {commit.number} of the event log begins at offset {since} of partition"
-                    f" {part}, the log ends at {positions.get(part, 0)}: restore it from a copy"
+                    f"commit {commit.number} of the event log starts at offset {since} of "
+                    f"partition {part}, but the log ends at {positions.get(part, 0)}: restore it "
+                    "from a copy"
                 )
                 raise EventLogError(msg)
             positions[part] = end
@@ -167,8 +171,8 @@ class Log:
         unknown = [path for path in commit.removed if files.pop(path, None) is None]
         if unknown:
             msg = (
-                f"commit {commit.number} of the event log replaces {unknown[0]}, which no commit "
-                f"before it has added: restore the commits from a copy"
+                f"commit {commit.number} of the event log replaces {unknown[0]}, which no earlier "
+                "commit added: restore the commits from a copy"
             )
             raise EventLogError(msg)
         files |= {file.path: file for file in commit.added}

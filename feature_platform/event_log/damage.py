@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from feature_platform.words import counted, verb
+
 FILES_MAX = 10
 RANGES_MAX = 20
 """How many are named; how many there are is always said."""
@@ -43,18 +45,19 @@ class Lacking:
     def words(self, topic: str) -> str:
         """Say which."""
         never = self.offsets - self.records
-        told = (
-            f"; {never:,} of them never had one (markers of transactions, or removed by the "
+        without = (
+            f"; {never:,} of them never had a record (transaction markers, or removed by the "
             "topic's compaction)"
         )
         named = ", ".join(
             f"{topic}/{each.partition}: {each.start} to {each.end - 1}" for each in self.longest
         )
         more = self.ranges - len(self.longest)
-        rest = f" and {more:,} shorter ranges" if more > 0 else ""
+        rest = f" and {counted(more, 'shorter range')}" if more > 0 else ""
         return (
-            f"{self.records:,} records are gone, {self.offsets:,} archived offsets are in no file"
-            f"{told if never > 0 else ''}: {named}{rest}"
+            f"{counted(self.records, 'record')} {verb(self.records, 'is', 'are')} gone, "
+            f"{counted(self.offsets, 'archived offset')} {verb(self.offsets, 'is', 'are')} in no "
+            f"file{without if never > 0 else ''}: {named}{rest}"
         )
 
 
@@ -82,13 +85,20 @@ class Damage:
         files = [
             *(f"{root}/{path} of the event log is missing" for path in self.missing),
             *(
-                f"{root}/{item.path} of the event log holds {item.found:,} records, its commit "
-                f"says {item.committed:,}"
+                f"{root}/{item.path} of the event log has {counted(item.found, 'record')}, but its "
+                f"commit says {item.committed:,}"
                 for item in self.altered
             ),
         ]
         more = len(files) - FILES_MAX
-        named = [*files[:FILES_MAX], *([f"{more} more files are damaged"] if more > 0 else [])]
+        named = [
+            *files[:FILES_MAX],
+            *(
+                [f"{counted(more, 'more file')} {verb(more, 'is', 'are')} damaged"]
+                if more > 0
+                else []
+            ),
+        ]
         return [
             *named,
             *([self.lacking.words(topic)] if self.lacking and self.lacking.offsets else []),

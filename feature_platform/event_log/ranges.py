@@ -8,7 +8,7 @@ from feature_platform.event_log.commits import Log, Span
 Bounds = Mapping[int, Span]
 """First kept offset and end of each partition of a topic."""
 
-_BEGIN_ANEW = "Move the log's folder of this source away, and a new log begins"
+_BEGIN_ANEW = "To begin a new log, move the log folder of this source away"
 
 
 def check_topic(name: str, topic: str, positions: Mapping[int, int], bounds: Bounds) -> None:
@@ -19,16 +19,16 @@ def check_topic(name: str, topic: str, positions: Mapping[int, int], bounds: Bou
     """
     if not bounds:
         msg = (
-            f"source {name}: Kafka has no topic {topic}; "
-            f"send an event (fp produce {name}), or correct `topic` of the source"
+            f"source {name}: topic {topic} does not exist in Kafka; send an event (fp produce "
+            f"{name}), or correct `topic` in the source"
         )
         raise EventLogError(msg)
     for part, position in sorted(positions.items()):
         end = bounds[part][1] if part in bounds else 0
         if position > end:
             msg = (
-                f"source {name}: the event log has offsets of {topic}/{part} up to {position}, "
-                f"Kafka ends at {end}: the topic was deleted and made anew. {_BEGIN_ANEW}"
+                f"source {name}: the event log has offsets of {topic}/{part} up to {position}, but "
+                f"Kafka ends at {end}: the topic was deleted and recreated. {_BEGIN_ANEW}"
             )
             raise EventLogError(msg)
 
@@ -41,8 +41,8 @@ def check_same(name: str, topic: str, archived: str, present: str) -> None:
     """
     if archived and present and archived != present:
         msg = (
-            f"source {name}: the event log is of the topic {topic} with the id {archived}, the id "
-            f"is {present} now: the topic was deleted and made anew. {_BEGIN_ANEW}"
+            f"source {name}: the event log belongs to topic {topic} with id {archived}, but the id "
+            f"is now {present}: the topic was deleted and recreated. {_BEGIN_ANEW}"
         )
         raise EventLogError(msg)
 
@@ -50,10 +50,10 @@ def check_same(name: str, topic: str, archived: str, present: str) -> None:
 def misplaced(name: str, topic: str, root: str) -> str:
     """Say that a log lies in the folder of its source, not of its topic, and what to do."""
     return (
-        f"source {name}: {root} holds an event log itself, as before topics had folders of their "
-        f"own: move its commits, data and staging to {root}/{topic}, or to {root}/<topic> if they "
-        "are of another one. If a log lies there already, keep the one that begins first, and move "
-        "the other away"
+        f"source {name}: {root} is an event log in the old layout, without a folder per topic: "
+        f"move its commits, data and staging to {root}/{topic}, or to {root}/<topic> if they "
+        "belong to another topic. If that folder already has a log, keep the one that begins "
+        "first and move the other away"
     )
 
 
@@ -78,9 +78,9 @@ def check_kept(name: str, topic: str, missing: Mapping[int, Span]) -> None:
     if missing:
         msg = (
             f"source {name}: neither the event log nor Kafka has the offsets "
-            f"{spans(topic, missing)}; Kafka's retention has passed them. If they can be had from "
-            "elsewhere, put them back first; to go on without them for ever, so that whatever is "
-            f"computed from the log begins after them: fp archive {name} --accept-gap"
+            f"{spans(topic, missing)}; Kafka's retention has deleted them. If you have them "
+            "elsewhere, restore them first. To skip them permanently, so that everything computed "
+            f"from the log starts after them: fp archive {name} --accept-gap"
         )
         raise OffsetsGoneError(msg)
 
@@ -134,9 +134,9 @@ def _check_reached(name: str, topic: str, beyond: Mapping[int, Span]) -> None:
     if beyond:
         msg = (
             f"source {name}: Kafka ends before the offsets {spans(topic, beyond)}, which were read "
-            "from it once: the topic was truncated or made anew, or it is another broker's. "
-            "Correct [kafka] in feature_platform.toml; if events are lost, what has counted them "
-            "can only be counted anew: fp delete, then fp apply"
+            "from it earlier: the topic was truncated or recreated, or this is another broker. "
+            "Correct [kafka] in feature_platform.toml. If events are lost, feature sets that "
+            "counted them must start over: fp delete, then fp apply"
         )
         raise OffsetsGoneError(msg)
 

@@ -80,9 +80,9 @@ def _own_node(settings: Settings) -> StoreSettings:
 def _lost(settings: Settings) -> str:
     folder = settings.data / "cassandra"
     return (
-        f"cassandra: the passwords in {settings.secrets_file} are not those of {folder}: restore "
-        f"the file from a copy; or delete {folder}, and with it every row of the embedded store: "
-        f"`fp apply` computes them again from what Kafka and the event log have kept"
+        f"cassandra: the passwords in {settings.secrets_file} do not match {folder}: restore the "
+        f"file from a copy; or delete {folder} and with it every row of the embedded store: `fp "
+        "apply` recomputes them from what Kafka and the event log still have"
     )
 
 

@@ -19,7 +19,7 @@ from feature_platform.settings import Role, Settings, password_variable, server_
 
 REQUEST_TIMEOUT_S = 30
 RELOAD_TIMEOUT_S = 2
-NOT_RELOADED = "Dagster's page may show definitions of before: press Reload there"
+NOT_RELOADED = "Dagster may still show old definitions: press Reload there"
 LOCATION = "feature_platform"
 LOCATIONS = """
 { workspaceOrError { __typename ... on Workspace { locationEntries {

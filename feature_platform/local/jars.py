@@ -107,7 +107,7 @@ def _deflate(stored: zipfile.ZipFile, target: Path) -> None:
 def _maven(pom: Path, arguments: tuple[str, ...], java_home: Path) -> None:
     maven = shutil.which("mvn")
     if maven is None:
-        msg = f"Maven is needed, to fetch jars and to build the kernel. Install it with: {INSTALL}"
+        msg = f"Maven is needed to fetch jars and build the kernel. Install it with: {INSTALL}"
         raise ServerError(msg)
     command = [maven, "-q", "-B", "--strict-checksums", "-f", str(pom), *arguments]
     # Whatever its settings ask for, but not the platform's passwords: plugins are others' code.

@@ -218,7 +218,7 @@ def _logins(security: KafkaSecurity) -> dict[str, object]:
     """
     for name, text in (("kafka.security.user", security.user), (KAFKA_PASSWORD, None)):
         if not PLAIN_TEXT.fullmatch(text or kafka_password(security) or ""):
-            msg = f"{name}: the embedded broker takes letters, digits and . _ ~ + - only"
+            msg = f"{name}: the embedded broker accepts only letters, digits and . _ ~ + -"
             raise ServerError(msg)
     variable = f"${{env:{KAFKA_PASSWORD}}}"
     modules = f"{KAFKA}.common.security"

@@ -56,11 +56,11 @@ def answer(host: str, port: int, question: bytes) -> str:
             connection.sendall(question)
             connection.recv(1)
     except TimeoutError:
-        return f"does not answer within {ANSWER_TIMEOUT_S:g} s"
+        return f"does not respond within {ANSWER_TIMEOUT_S:g} s"
     except ConnectionRefusedError:
-        return f"nothing listens at port {port}"
+        return f"nothing listens on port {port}"
     except ConnectionResetError:
         return ""
     except OSError as error:
-        return f"cannot be asked: {error.strerror or error}"
+        return f"cannot be reached: {error.strerror or error}"
     return ""

@@ -284,7 +284,7 @@ def _stop(leaders: list[psutil.Process], children: list[psutil.Process]) -> None
     alive = _wait(left)
     if alive:
         pids = ", ".join(str(process.pid) for process in alive)
-        msg = f"processes {pids} did not end, even killed; is their disk hanging?"
+        msg = f"processes {pids} did not exit even after being killed; is their disk hanging?"
         raise ServerError(msg)
 
 

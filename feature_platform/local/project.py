@@ -34,8 +34,8 @@ def check_project(settings: Settings, servers: Sequence[str]) -> None:
         if not is_loopback(host):
             msg = (
                 f"{server}: {section}.host = {host} is not this machine's loopback address, and "
-                "the embedded servers have no passwords for the network: leave it at 127.0.0.1, "
-                f"or, if {host} is a server of its own, name the others: `fp up "
+                "the embedded servers must not be exposed to the network: use 127.0.0.1, or, if "
+                f"{host} is an external server, start only the others: `fp up "
                 f"{' '.join(name for name in HOSTS if name != server)}`"
             )
             raise ServerError(msg)
@@ -62,8 +62,8 @@ def plain_path(settings: Settings, path: Path) -> Path:
     links = settings.cache.expanduser() / "links"
     if not is_plain(links):
         msg = (
-            f"Flink and Dagster can use neither {path} nor {links}, which have blanks or special "
-            "characters: set `cache` in feature_platform.toml to a folder without any"
+            f"Flink and Dagster can use neither {path} nor {links}, which contain blanks or "
+            "special characters: set `cache` in feature_platform.toml to a folder without them"
         )
         raise ServerError(msg)
     links.mkdir(parents=True, exist_ok=True)

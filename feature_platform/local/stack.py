@@ -167,8 +167,8 @@ class Stack:
                 yield
         except OSError as error:
             msg = (
-                f"{error.filename or data}: {error.strerror or error}: the servers keep their "
-                f"data in {data}: make it writable, with space left on its disk"
+                f"{error.filename or data}: {error.strerror or error}: the servers keep their data "
+                f"in {data}: make it writable, with free disk space"
             )
             raise ServerError(msg) from error
 
@@ -238,13 +238,13 @@ class Stack:
         while not self._cancelled.is_set():
             for name in server.process_names:
                 if self._processes.state(name) == "dead":
-                    raise self._failure(server, name, "ended while it started")
+                    raise self._failure(server, name, "exited during startup")
             if ready():
                 return
             if time.monotonic() > deadline:
                 name = server.process_names[0]
                 raise self._failure(
-                    server, name, f"did not answer within {server.start_timeout_s:.0f} s"
+                    server, name, f"did not respond within {server.start_timeout_s:.0f} s"
                 )
             self._cancelled.wait(POLL_S)
         raise _CancelledError
@@ -253,7 +253,7 @@ class Stack:
         return ServerError(
             f"{server.name}: the process {process} {what}. "
             f"The end of {self._processes.log(process)}:\n{self._processes.tail(process)}\n"
-            "Remove the cause that the log names, then run `fp up` again."
+            "Fix the cause that the log names, then run `fp up` again."
         )
 
     def _stop(self, server: Server) -> None:

@@ -96,7 +96,10 @@ def _frozen(processes: Iterable[psutil.Process]) -> str:
     for process in processes:
         with suppress(psutil.Error):
             if process.status() == psutil.STATUS_STOPPED:
-                return f"process {process.pid} is frozen by a signal (`kill -CONT` lets it go on)"
+                return (
+                    f"process {process.pid} is stopped by a signal (`kill -CONT {process.pid}` "
+                    "resumes it)"
+                )
     return ""
 
 

@@ -61,10 +61,10 @@ class Revived:
         times = {1: "once", 2: "twice"}.get(count, f"{count} times")
         if self.gave_up:
             why = f"; the last start failed: {self.error}" if self.error else ""
-            return f"{died}; restarted {times} within ten minutes and not tried any more{why}"
+            return f"{died}; restarted {times} within ten minutes, no further restarts{why}"
         if self.error:
-            return f"{died}; the restart failed and is tried again: {self.error}"
-        return f"{died}, restarted {times}" if count else f"{died}, restart is due"
+            return f"{died}; the restart failed and will be retried: {self.error}"
+        return f"{died}, restarted {times}" if count else f"{died}, restart pending"
 
 
 class Supervisor:
@@ -113,7 +113,9 @@ class Supervisor:
             done = replace(done, died=dead, died_ms=now_ms, restarts_ms=recent)
             report(f"{server}: {', '.join(dead)} died")
         if len(recent) >= RESTARTS_MAX:
-            report(f"{server}: restarted {RESTARTS_MAX} times within ten minutes: left as it is")
+            report(
+                f"{server}: restarted {RESTARTS_MAX} times within ten minutes: no further restarts"
+            )
             self._note(server, replace(done, gave_up=True))
         elif now_ms - done.died_ms >= done.pause_ms:
             self._start(server, done, report)
@@ -209,14 +211,14 @@ def main(project: str) -> None:
     servers = {name: make(settings).process_names for name, make in SERVERS.items()}
     processes = Processes(settings.data)
     supervisor = Supervisor(settings, servers, lambda name: Stack(settings).revive(name))
-    _report(f"watches over {', '.join(servers)} of {settings.project}")
+    _report(f"watching {', '.join(servers)} of {settings.project}")
     while set(processes.names()) - {SUPERVISOR}:
         try:
             supervisor.look(_report)
         except OSError as error:  # a full disk: what was done is kept in memory
             _report(f"cannot write: {error}")
         time.sleep(LOOK_S)
-    _report("everything is stopped: ends")
+    _report("all servers are stopped: exiting")
     processes.forget(SUPERVISOR)
 
 

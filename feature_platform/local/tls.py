@@ -22,7 +22,7 @@ def server_identity(settings: Settings, asked_by: str) -> Path:
     embedded = settings.embedded
     if not embedded.certificate_file:
         msg = (
-            f"{asked_by}, and the embedded server has no certificate: set "
+            f"{asked_by}, but the embedded server has no certificate: set "
             "embedded.certificate_file and embedded.key_file to PEM files"
         )
         raise SettingsError(msg)

@@ -126,7 +126,7 @@ def _find(settings: Settings, servers: Sequence[ServerStatus], clock: Clock) -> 
     store = states["cassandra"]
     if store.problem or store.state not in USABLE:
         why = store.problem or ("has died" if store.state == "dead" else "is not started")
-        return Found(problem=f"feature sets are not known: the store {why}")
+        return Found(problem=f"cannot list feature sets: the store {why}")
     silent = [name for name in (FLINK, KAFKA) if states[name].problem]
     try:
         admin = password(settings, "admin")
@@ -153,7 +153,7 @@ def _find(settings: Settings, servers: Sequence[ServerStatus], clock: Clock) -> 
                 problem="; ".join(map(without_itself, untold)),
             )
     except FeaturePlatformError as error:
-        return Found(problem=f"feature sets are not known: {without_itself(str(error))}")
+        return Found(problem=f"cannot list feature sets: {without_itself(str(error))}")
 
 
 def without_itself(text: str) -> str:

@@ -10,6 +10,7 @@ from feature_platform.engines.flink_metrics import JobMetrics
 from feature_platform.monitor.status import SILENT, FeatureSetStatus
 from feature_platform.plan.snapshot import State, Tried
 from feature_platform.registry.base import Cut
+from feature_platform.words import counted
 
 RUNNING = "RUNNING"
 """Flink's word for a job whose tasks run, or are about to."""
@@ -129,8 +130,8 @@ class Health:
             f"{to_iso(item.at_ms)} from {item.start}: {item.error}" for item in self.tried
         )
         return (
-            f"{self.featureset} does not start and is not tried any more: correct the cause, then "
-            f"fp recover {self.featureset}. Tried: {tries}"
+            f"{self.featureset} failed to start and automatic retries are off: fix the cause, then "
+            f"fp recover {self.featureset}. Attempts to start: {tries}"
         )
 
     @property
@@ -186,8 +187,11 @@ def in_words(health: Health) -> str:
         return health.alert
     if health.died:
         why = f"; it failed with {health.last_failure}" if health.last_failure else ""
-        return f"{name}: job {health.job_id or '(none)'} is {health.job_state} but should run{why}"
+        return (
+            f"{name}: job {health.job_id or '(none)'} is {health.job_state} but should be "
+            f"running{why}"
+        )
     if health.wanted != "running":
         return f"{name}: {health.wanted}"
-    behind = "no cut yet" if health.lag is None else f"{health.lag} events behind"
+    behind = "no cut yet" if health.lag is None else f"{counted(health.lag, 'event')} behind"
     return f"{name}: {health.job_state.lower()}, {behind}"

@@ -33,7 +33,7 @@ def look(world: Known, report: Report, known_silent: Sequence[str] = ()) -> list
             if not server:
                 return _each_alone(world, silent, report)
             silent.append(server)
-            report(f"{server} is not asked at this tick: {error}")
+            report(f"{server} is skipped at this tick: {error}")
 
 
 def _who(world: Known, error: Exception, silent: Sequence[str]) -> str:
@@ -59,5 +59,5 @@ def _alone(
     try:
         return status(world, snapshot, silent)
     except Exception as error:  # noqa: BLE001 (told as this feature set's)
-        report(f"{snapshot.featureset} cannot be looked at: {type(error).__name__}: {error}")
+        report(f"{snapshot.featureset} cannot be observed: {type(error).__name__}: {error}")
         return None

@@ -26,7 +26,7 @@ _PUSH_WORDS = {
     "pending": "is being deployed",
     "success": "is deployed",
     "failure": "failed",
-    "unknown": "cannot be judged",
+    "unknown": "has an unknown state",
 }
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -76,12 +76,12 @@ def of_server(server: ServerStatus, revived: Revived | None, now_ms: int) -> Ver
             words = f"on another machine, {server.address}"
         case "silent":
             level, words = "down", f"started at {server.address}, but {server.problem}"
-            next_step = "look at its log in .fp/logs; if it hangs, fp down, then fp up"
+            next_step = "see its log in .fp/logs; if it hangs, fp down, then fp up"
         case "dead":
             level = "degraded" if server.pid and not server.problem else "down"
             words = f"{', '.join(server.dead)} died"
             waits = revived is not None and not revived.gave_up
-            next_step = "the supervisor restarts it; else fp up" if waits else "fp up"
+            next_step = "the supervisor restarts it; otherwise: fp up" if waits else "fp up"
         case "down":
             level, words, next_step = "down", "not started", f"fp up {server.name}"
     words = "; ".join(filter(None, (words, told)))
@@ -102,7 +102,7 @@ def of_supervisor(state: State, servers: Sequence[ServerStatus]) -> Verdict | No
             kind="supervisor",
             name="supervisor",
             level="degraded",
-            words="died; what dies from now on stays dead",
+            words="died; servers that die from now on are not restarted",
             next_step="fp up",
         )
     return None
@@ -141,11 +141,11 @@ def _of_job(health: Health, now_ms: int) -> tuple[Level, str, str]:
     why = f"; last failure: {health.last_failure}" if health.last_failure else ""
     fixed: dict[str, tuple[Level, str, str]] = {
         "deploying": ("healthy", f"deploying: being changed by {health.changed_by}", ""),
-        "stopped": ("healthy", "stopped on purpose", f"fp apply {name} starts it"),
-        "unknown": ("degraded", f"unknown, as Flink does not answer{lag}", "see flink above"),
+        "stopped": ("healthy", "stopped deliberately", f"fp apply {name} starts it"),
+        "unknown": ("degraded", f"unknown: Flink does not respond{lag}", "see flink above"),
         "interrupted": (
             "degraded",
-            f"a deployment was broken off{lag}",
+            f"a deployment was interrupted{lag}",
             f"fp apply {name} finishes it",
         ),
         "failed": _failed(health, why),
@@ -157,12 +157,12 @@ def _of_job(health: Health, now_ms: int) -> tuple[Level, str, str]:
         waits = f", {tasks} not running yet" if health.tasks_waiting else ""
         is_new = health.state == "starting"
         words = f"{health.state}{waits}{lag}{'' if is_new else why}"
-        step = "wait; if it lasts, look at .fp/logs/flink-taskmanager.log"
+        step = "wait; if this persists, see .fp/logs/flink-taskmanager.log"
         return "healthy" if is_new else "degraded", words, step
-    refused = "; a job of it was not let write, see fp status --verbose" if health.refused else ""
+    refused = "; one of its jobs was fenced off: fp status --verbose" if health.refused else ""
     words = f"running{lag}{_cut(health, now_ms)}{refused}"
     if health.waiting_since_ms and now_ms - health.waiting_since_ms > LAG_MAX_MS:
-        step = f"it catches up, or has too few tasks: see `parallelism`; fp wait {name} waits"
+        step = f"it is catching up or needs a higher `parallelism`; to wait: fp wait {name}"
         return "degraded", words, step
     return "healthy", words, ""
 
@@ -171,22 +171,22 @@ def _failed(health: Health, why: str) -> tuple[Level, str, str]:
     name = health.featureset
     recover = f"fp recover {name}"
     if health.alert:
-        words = f"failed, and is not started any more{why}"
-        return "down", words, f"correct the cause, then {recover}"
+        words = f"failed, automatic retries are off{why}"
+        return "down", words, f"fix the cause, then {recover}"
     known = "Flink does not know its job" if health.job_state == UNKNOWN else "its job ended"
-    step = f"the sensor `jobs` in Dagster starts it again; without Dagster {recover}"
+    step = f"the Dagster sensor `jobs` restarts it; without Dagster: {recover}"
     return "down", f"failed: {known}{why}", step
 
 
 def _lag(health: Health, now_ms: int) -> str:
     if health.lag is None:
-        return ", no cut yet" if health.cut is None else ", lag unknown: Kafka does not answer"
+        return ", no cut yet" if health.cut is None else ", lag unknown: Kafka does not respond"
     if not health.lag:
-        return ", no event waits"
+        return ", no events waiting"
     behind = f", {counted(health.lag, 'event')} behind"
     if not health.waiting_since_ms:
         return behind
-    return f"{behind}, the oldest came {span(now_ms - health.waiting_since_ms)} ago"
+    return f"{behind}, the oldest for {span(now_ms - health.waiting_since_ms)}"
 
 
 def _cut(health: Health, now_ms: int) -> str:
@@ -195,16 +195,16 @@ def _cut(health: Health, now_ms: int) -> str:
 
 def _of_check(checked: LastDone | None, now_ms: int) -> str:
     if checked is None:
-        return "never checked from here"
+        return "never checked from this project"
     red = checked.facts.get("red") or ()
-    found = f"red: {', '.join(red)}" if red else "nothing red"
+    found = f"failed: {', '.join(red)}" if red else "all passed"
     return f"checked {span(now_ms - checked.at_ms)} ago, {found}"
 
 
 def of_event_log(source: str, archived: LastDone | None, now_ms: int) -> Verdict:
     """Say when a source was archived; that it never was is no fault, but worth knowing."""
     if archived is None:
-        words, next_step = "never archived from here", f"fp archive {source}"
+        words, next_step = "never archived from this project", f"fp archive {source}"
     else:
         words, next_step = f"archived {span(now_ms - archived.at_ms)} ago", ""
         if now_ms - archived.at_ms > STALE_CHECK_MS:
@@ -221,7 +221,7 @@ def of_begun(name: str, holder: str) -> Verdict:
         kind="feature set",
         name=name,
         level="degraded",
-        words="its first deployment was broken off; a job of it may run in Flink",
+        words="its first deployment was interrupted; its job may be running in Flink",
         next_step=f"fp apply {name} finishes it",
     )
 
@@ -233,10 +233,10 @@ def of_push(push: PushRecord | None, branch: str, now_ms: int) -> Verdict:
             kind="pushes",
             name=branch,
             level="healthy",
-            words="no push was seen yet: the sensor `git_push` in Dagster looks for them",
+            words="no push seen yet; the Dagster sensor `git_push` looks for pushes",
         )
     text = f": {push.text}" if push.text else ""
-    looked = f"; looked at {span(now_ms - push.at_ms)} ago"
+    looked = f"; checked {span(now_ms - push.at_ms)} ago"
     words = f"{push.words or 'no commit'} {_PUSH_WORDS[push.state]}{text}{looked}"
     bad = push.state in ("failure", "unknown")
     return Verdict(
@@ -244,7 +244,7 @@ def of_push(push: PushRecord | None, branch: str, now_ms: int) -> Verdict:
         name=branch,
         level="degraded" if bad else "healthy",
         words=words,
-        next_step="correct it and push again" if push.state == "failure" else "",
+        next_step="fix it and push again" if push.state == "failure" else "",
     )
 
 

@@ -121,7 +121,7 @@ def watch(healths: Sequence[Health], cursor: str | None, now_ms: int) -> WatchTi
         restarts=tuple(restarts),
         deployed=tuple(deployed),
         words="; ".join(words)
-        or "nothing is deployed; materialise an asset of `stream` to start it",
+        or "nothing is deployed; materialise an asset of group `stream` to deploy one",
         cursor=json.dumps({name: asdict(seen) for name, seen in after.items()}),
     )
 

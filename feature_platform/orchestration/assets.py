@@ -65,8 +65,8 @@ def live_asset(featureset: FeatureSet) -> dg.AssetSpec:
         live_key(featureset.name),
         deps=[stream_key(featureset.name)],
         description=(
-            "The running job as the servers see it: lag, rows per second, last cut. Its checks "
-            "compare the rows that it has written with their events."
+            "The running job: lag, rows per second, last cut. Its checks compare the rows it has "
+            "written with rows recomputed from the events."
         ),
         group_name=featureset.name,
         kinds={"flink"},

@@ -100,7 +100,7 @@ def show(loaded: Loaded) -> Shown:
         if featureset.source.name in known:
             shown += _alone(featureset.file, partial(_featureset, loaded, featureset))
         else:
-            msg = f"source {featureset.source.name} cannot be shown, see {featureset.source.file}"
+            msg = f"source {featureset.source.name} cannot be shown; see {featureset.source.file}"
             shown += _broken_file(featureset.file, msg)
     return shown
 
@@ -146,7 +146,7 @@ def _refusal(defs: dg.Definitions) -> str:
 
 def _in_words(error: Exception) -> str:
     what = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
-    return f"the definition is valid, but Dagster does not show it ({what}); fp commands do"
+    return f"the definition is valid, but Dagster cannot show it ({what}); fp commands work"
 
 
 def _broken_file(file: str, message: str) -> Shown:
@@ -191,8 +191,8 @@ def _crons(settings: Settings) -> Shown:
             file=SETTINGS_FILE,
             line=1,
             column=1,
-            message=f"{name} = {cron!r} is no time of a schedule, such as '37 3 * * *'; it runs "
-            "at its usual time",
+            message=f"{name} = {cron!r} is not a cron schedule such as '37 3 * * *'; the default "
+            "schedule is used",
         )
         for name, cron in crons.items()
         if not is_valid_cron_schedule(cron)

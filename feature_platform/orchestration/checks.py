@@ -20,6 +20,7 @@ from feature_platform.orchestration.assets import live_key, stream_key
 from feature_platform.orchestration.event_log import POOL, default_status
 from feature_platform.orchestration.resources import Platform
 from feature_platform.settings import Settings
+from feature_platform.words import counted
 
 
 class ChecksConfig(dg.Config):
@@ -80,7 +81,7 @@ def checks_schedule(
         run_config={"ops": {_op_name(featureset): config for featureset in featuresets}},
         cron_schedule=cron,
         default_status=default_status(settings),
-        description="Compares tiles of some entities with the events that they are of.",
+        description="Compares tiles of a sample of entities with tiles recomputed from the events.",
     )
 
 
@@ -102,9 +103,8 @@ def _tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:
         key=dg.AssetKey(["tiles", featureset.name]),
         deps=[stream_key(featureset.name)],
         description=(
-            "Recomputes the tiles of days and compares them with what is stored: equal rows are "
-            "left alone; if any differ the run fails and says which, or corrects them if `repair` "
-            "is set."
+            "Recomputes the tiles of some days and compares them with stored rows. If rows "
+            "differ, the run fails and lists them, or corrects them if `repair` is set."
         ),
         group_name=featureset.name,
         kinds={"spark", "cassandra"},
@@ -136,9 +136,11 @@ def _tiles_asset(featureset: FeatureSet, first_day: str) -> dg.AssetsDefinition:
 def _failure(name: str, found: CheckReport) -> dg.Failure:
     """Return how a run ends in which something differs: red, with what was found."""
     red = [result for result in found.results if result.status == "red"]
-    lines = [f"{name}: {result.check} is red: {result.summary}" for result in red]
+    lines = [f"{name}: check {result.check} failed: {result.summary}" for result in red]
     if found.wrong:
-        lines.append(f"{name}: rows of {len(found.wrong):,} entities are not what their events say")
+        lines.append(
+            f"{name}: rows of {counted(len(found.wrong), 'entity')} differ from their events"
+        )
     steps = dict.fromkeys(result.next_step for result in red if result.next_step)
     lines += [f"next: {step}" for step in steps]
     return dg.Failure("\n".join(lines), metadata=metadata.checked(found), allow_retries=False)

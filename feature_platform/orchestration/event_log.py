@@ -25,7 +25,8 @@ def event_log_asset(source: Source) -> dg.AssetsDefinition:
     @dg.asset(
         key=event_log_key(source.name),
         deps=[dg.AssetKey(["source", source.name])],
-        description=f"Every record of topic `{source.topic}`, once, in Parquet by event date.",
+        description=f"All records of topic `{source.topic}`, each exactly once, in Parquet by "
+        "event date.",
         group_name="sources",
         kinds={"spark", "parquet"},
         pool=POOL,
@@ -56,7 +57,7 @@ def event_log_schedule(
         cron_schedule=cron,
         target=dg.AssetSelection.assets(*map(event_log_key, archived)),
         default_status=default_status(settings),
-        description="Archives every source, before Kafka's retention passes it.",
+        description="Archives every source before Kafka's retention deletes its records.",
     )
     def event_log(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         return [

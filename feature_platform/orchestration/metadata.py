@@ -182,7 +182,7 @@ def checked(found: CheckReport) -> Metadata:
     return {
         "checks": _table(records, "check", "status", "summary", "wrong"),
         "wrong_entities": dg.MetadataValue.int(len(found.wrong)),
-        "findings": _text(findings or ["nothing is wrong"]),
+        "findings": _text(findings or ["nothing wrong"]),
     }
 
 

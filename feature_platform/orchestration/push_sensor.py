@@ -46,7 +46,7 @@ def deploy_pushed(context: dg.OpExecutionContext, platform: Platform, config: Pu
     context.log_event(dg.AssetMaterialization(stream_key(config.featureset), metadata=shown))
 
 
-@dg.job(description="Deploys one feature set as it is at a commit; launched by `git_push`.")
+@dg.job(description="Deploys one feature set as defined in a commit; launched by `git_push`.")
 def deploy_commit() -> None:
     """Deploy what was pushed; also a feature set that this code location does not know yet."""
     deploy_pushed()
@@ -72,7 +72,10 @@ def tell_verdict(context: dg.OpExecutionContext, platform: Platform, config: Ver
         raise dg.Failure(msg, allow_retries=False)
 
 
-@dg.job(description="Says what became of a commit, and fails if it did; launched by `git_push`.")
+@dg.job(
+    description="Reports the result of a commit and fails if the commit failed; launched by "
+    "`git_push`."
+)
 def judge_commit() -> None:
     """Make a push that fails a run that fails: nobody looks at a sensor's page."""
     tell_verdict()
@@ -83,7 +86,8 @@ def judge_commit() -> None:
     jobs=[deploy_commit, judge_commit],
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Deploys what a push to the watched branch changes, if `git.repository` is set.",
+    description="Deploys feature sets changed by a push to the watched branch, if "
+    "`git.repository` is set.",
 )
 def git_push(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
     """Look at the watched branch; the settings are read at every tick."""
@@ -126,7 +130,7 @@ def _told(
         platform.keep_verdict(tick.verdict, tick.words if tick.is_trouble else "")
         is_told = tick.is_news and (not tick.is_pending or platform.tells_pending())
     except (FeaturePlatformError, OSError) as error:
-        context.log.warning("what became of the push was not kept for fp status: %s", error)
+        context.log.warning("the result of the push was not recorded for fp status: %s", error)
         is_told = tick.is_news and not tick.is_pending
     if tick.verdict and is_told:
         yield tick.verdict

@@ -69,7 +69,9 @@ def _look(reads: Reads, project: Project, name: str) -> PushedChange | None:
     if not plan.stages or kind not in DEPLOYED:
         return None
     if snapshot and snapshot.state == "stopped":
-        stays = f"is stopped on purpose and stays so; to start it as pushed: fp apply {name}"
+        stays = (
+            f"was stopped deliberately and stays stopped; to start it as pushed: fp apply {name}"
+        )
     return _wanted(project, name, kind=kind, stays=stays, attempt=attempt)
 
 

@@ -78,7 +78,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         loaded = self._at(commit) if commit else self.load()
         if loaded.trouble:
             raise GitError(loaded.trouble)
-        log(f"the definition is that of {loaded.origin}")
+        log(f"definition from {loaded.origin}")
         with open_world(loaded.settings) as world:
             (plan,) = make_plans(world, loaded.project, [name])
             text = explain(plan)
@@ -107,7 +107,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """Start a dead job again as it was deployed, whatever its definition says by now."""
         with open_world(load_settings(Path(self.project))) as world:
             started = ensure_running(world, name, log)
-            text = "started again as it was deployed" if started else "it runs already"
+            text = "restarted as deployed" if started else "already running"
             return _deployment(world, name, text)
 
     def pushed(self, memory: Memory) -> Pushed | None:
@@ -127,7 +127,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             if not memory.commit:
                 raise
             msg = (
-                f"branch {settings.git.branch} has no commit any more; the newest was "
+                f"branch {settings.git.branch} no longer has commits; the newest was "
                 f"{memory.words or memory.commit}: push it again"
             )
             raise GitError(msg) from nothing
@@ -177,7 +177,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             GitError: The command failed, or took too long.
         """
         settings = load_settings(Path(self.project))
-        log(reload_definitions(settings) or "Dagster's page is reading the definitions again")
+        log(reload_definitions(settings) or "Dagster is reloading the definitions")
         tell_status(settings, commit, state, text)
 
     def archive(self, name: str, log: Callable[[str], None]) -> Archived:
@@ -189,7 +189,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         loaded = self.load()
         source = loaded.project.sources.get(name)
         if source is None:
-            msg = f"source {name} is not defined any more, or its file does not load: fp validate"
+            msg = f"source {name} is no longer defined, or its file does not load: fp validate"
             raise UnknownFeatureError(msg)
         return archive_source(loaded.settings, source, lambda fact: log(json.dumps(fact)))
 

@@ -30,7 +30,7 @@ def start_again(context: dg.OpExecutionContext, platform: Platform, config: Rest
     context.log_event(dg.AssetMaterialization(stream_key(config.featureset), metadata=shown))
 
 
-@dg.job(description="Starts the job of one feature set again; launched by `jobs`.")
+@dg.job(description="Restarts the job of one feature set; launched by `jobs`.")
 def restart_deployed() -> None:
     """Start what is deployed, whatever its file says by now: a mistake in it stops no job."""
     start_again()
@@ -41,7 +41,7 @@ def restart_deployed() -> None:
     job_name=restart_deployed.name,
     minimum_interval_seconds=INTERVAL_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Observes every job, and starts again what should run and does not.",
+    description="Observes every job and restarts those that should be running but are not.",
 )
 def jobs_sensor(context: dg.SensorEvaluationContext, platform: Platform) -> dg.SensorResult:
     """Look at all that is deployed."""
@@ -90,7 +90,7 @@ def _observations(
                 ),
             )
         except Exception as error:  # noqa: BLE001 (told as this feature set's)
-            context.log.warning("%s is not written down: %r", seen.health.featureset, error)
+            context.log.warning("%s was not recorded: %r", seen.health.featureset, error)
 
 
 def _deployed(
@@ -106,7 +106,7 @@ def _deployed(
                 done = platform.deployed(health.featureset)
                 yield dg.AssetMaterialization(key, metadata=metadata.deployed(done))
         except Exception as error:  # noqa: BLE001 (told as this feature set's)
-            context.log.warning("%s: its deployment is not recorded: %r", health.featureset, error)
+            context.log.warning("%s: its deployment was not recorded: %r", health.featureset, error)
 
 
 def _request(restart: Restart) -> dg.RunRequest:

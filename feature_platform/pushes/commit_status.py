@@ -40,7 +40,7 @@ def tell_status(settings: Settings, commit: str, state: str, text: str) -> None:
         raise GitError(_complaint(f"took longer than {TIMEOUT_S} s")) from error
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode("utf-8", "replace").strip()[-OUTPUT_MAX:]
-        raise GitError(_complaint(f"ended with {error.returncode}: {said}")) from error
+        raise GitError(_complaint(f"exited with code {error.returncode}: {said}")) from error
     except (OSError, ValueError) as error:
         raise GitError(_complaint(f"cannot be run: {error}")) from error
 

@@ -20,6 +20,7 @@ from feature_platform.definition.loading import (
 from feature_platform.definition.yaml_tree import FILE_BYTES_MAX
 from feature_platform.errors import NothingPushedError
 from feature_platform.pushes.git_command import CHECK, GitCommand
+from feature_platform.words import counted, verb
 
 FILES_MAX = 5_000
 """Definitions of a commit."""
@@ -104,10 +105,13 @@ class Repository:
         others = [printable(name) for name in found.decode("utf-8", "replace").splitlines()]
         if others:
             self._git.fail(
-                f"branch {branch} has no commit; there are commits on {', '.join(others)}: push "
-                f"to {branch}, or {CHECK}"
+                f"branch {branch} has no commits, but {', '.join(others)} "
+                f"{verb(len(others), 'does', 'do')}: push to {branch}, or {CHECK}"
             )
-        msg = f"nothing was pushed to branch {branch} of {self._path} yet; the first push deploys"
+        msg = (
+            f"nothing has been pushed to branch {branch} of {self._path} yet; the first push "
+            "deploys"
+        )
         raise NothingPushedError(msg)
 
     def resolve(self, name: str) -> str:
@@ -120,7 +124,7 @@ class Repository:
         found = self._git.run("rev-parse", "--verify", "--end-of-options", asked)
         commit = found.decode("ascii", "replace").strip()
         if not _ID.fullmatch(commit):
-            self._git.fail(f"{name!r} is no commit")
+            self._git.fail(f"{name!r} is not a commit")
         return commit
 
     def definitions(self, commit: str) -> list[DefinitionFile]:
@@ -139,8 +143,8 @@ class Repository:
         size = sum(entry.size for entry in asked)
         if len(entries) > FILES_MAX or size > BYTES_MAX:
             self._git.fail(
-                f"commit {commit[:10]} holds {len(entries):,} definitions of {size:,} bytes; at "
-                f"most {FILES_MAX:,} of {BYTES_MAX:,} bytes together are read"
+                f"commit {commit[:10]} has {counted(len(entries), 'definition')} of {size:,} "
+                f"bytes; the limit is {FILES_MAX:,} definitions of {BYTES_MAX:,} bytes in total"
             )
         contents = dict(zip([entry.name for entry in asked], self._contents(asked), strict=True))
         return [
@@ -180,7 +184,7 @@ class Repository:
             bytes_ = 0 if size == "-" else int(size)
         except ValueError:
             told = line[:SUBJECT_MAX].decode("utf-8", "replace")
-            self._git.fail(f"its object cannot be read: {told}; git fsck there")
+            self._git.fail(f"its object cannot be read: {told}; run git fsck there")
         # A name is bytes; it is kept as a path of the disk would be.
         return _Entry(
             mode=mode, object=number, size=bytes_, name=name.decode("utf-8", "surrogateescape")
@@ -195,7 +199,7 @@ class Repository:
             header = f"{entry.object} blob {entry.size}\n".encode()
             if not answer.startswith(header, start):
                 told = answer[start : start + SUBJECT_MAX].decode("utf-8", "replace")
-                self._git.fail(f"{printable(entry.name)} cannot be read: {told}; git fsck")
+                self._git.fail(f"{printable(entry.name)} cannot be read: {told}; run git fsck")
             start += len(header)
             yield answer[start : start + entry.size]
             start += entry.size + 1
@@ -215,7 +219,7 @@ def _is_named(entry: _Entry) -> bool:
 def _refusal(entry: _Entry) -> str:
     """Return why an entry is not read; empty if it is."""
     if entry.mode not in _FILE:
-        return f"this is {_WHAT.get(entry.mode, 'no regular file')}; commit the file itself"
+        return f"this is {_WHAT.get(entry.mode, 'not a regular file')}; commit the file itself"
     if entry.size > FILE_BYTES_MAX:
         return (
             f"the file has {entry.size} bytes; a definition has at most {FILE_BYTES_MAX}: split "

@@ -56,14 +56,14 @@ class GitCommand:
         try:
             written, late, code, said = _run(command, bytes_max, given)
         except FileNotFoundError as error:
-            msg = "there is no `git` on the PATH; install it"
+            msg = "`git` is not on the PATH; install it"
             raise GitError(msg) from error
         except (OSError, ValueError) as error:  # a disk that is full, a name with a zero byte
             self.fail(f"git {arguments[0]} cannot be run: {error}")
         if late:
             self._took_too_long(arguments[0])
         if len(written) > bytes_max:
-            self.fail(f"git {arguments[0]} writes more than {bytes_max:,} bytes")
+            self.fail(f"git {arguments[0]} returned more than {bytes_max:,} bytes")
         if code:
             self._failed(arguments, code, said)
         return written
@@ -75,21 +75,22 @@ class GitCommand:
 
     def _took_too_long(self, command: str) -> NoReturn:
         self.fail(
-            f"git {command} took longer than {TIMEOUT_S} s; the next tick tries again. If that "
-            "stays so, run git there by hand: its disk may be slow or gone, or the repository in "
-            "need of git gc"
+            f"git {command} took longer than {TIMEOUT_S} s; the next tick tries again. If this "
+            "persists, run git there by hand: its disk may be slow or gone, or the repository may "
+            "need git gc"
         )
 
     def _failed(self, arguments: Sequence[str], code: int, said: str) -> NoReturn:
         if DUBIOUS in said:
             self.fail(
-                "git does not use it, because it belongs to another user, whose configuration of "
-                "it can name programs. If you trust whoever may edit that: git config --global "
+                "git refuses it because it belongs to another user, whose configuration could run "
+                "programs. If you trust everyone who can edit it, run as the user of this "
+                "process: git config --global "
                 f"--add safe.directory '{self._path}', as the user of this process"
             )
         if NO_COMMIT in said:
             name = arguments[-1].partition("^{")[0][:NAME_MAX]
-            self.fail(f"there is no commit, branch or tag {name!r}; {CHECK}")
+            self.fail(f"no commit, branch or tag is called {name!r}; {CHECK}")
         lines = [line for line in said.splitlines() if line.strip()]
         why = lines[-1].strip() if lines else f"exit code {code}"
         self.fail(f"git {arguments[0]} failed: {why}; {CHECK}")

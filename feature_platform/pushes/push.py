@@ -172,7 +172,7 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
     launches: list[Launch] = []
     problems = _few(pushed.problems)
     words = [f"commit {pushed.words}", *problems]
-    words += [f"{name} is deployed and not defined: fp delete {name}" for name in pushed.undefined]
+    words += [f"{name} is deployed but not defined: fp delete {name}" for name in pushed.undefined]
     refused = [] if is_new else list(memory.refused)
     words += refused
     over: list[str] = []
@@ -194,7 +194,7 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
         tries[item.featureset] = present
         if not wait:
             launches.append(_launch(pushed, item, present))
-    text = "; ".join([*words, *(() if tries else ("all else is as it says",))])
+    text = "; ".join([*words, *(() if tries else ("everything else is up to date",))])
     failed = [*problems, *refused, *over]
     verdict = PushVerdict(
         commit=pushed.commit,
@@ -242,7 +242,7 @@ def _launch(pushed: Pushed, item: PushedChange, present: Try) -> Launch:
 
 def _few(problems: Sequence[str]) -> list[str]:
     left = len(problems) - PROBLEMS_MAX
-    more = [f"and {left:,} mistakes more: fp validate"] if left > 0 else []
+    more = [f"and {left:,} more errors: fp validate"] if left > 0 else []
     return [*problems[:PROBLEMS_MAX], *more]
 
 
@@ -252,7 +252,7 @@ def done(memory: Memory) -> PushTick:
     verdict = PushVerdict(
         commit=memory.commit, words=memory.words, state=state, text=memory.text or memory.done
     )
-    words = f"nothing new was pushed since {memory.done}"
+    words = f"no new push since {memory.done}"
     return PushTick(launches=(), words=words, cursor=memory.write(), verdict=verdict)
 
 
@@ -266,11 +266,11 @@ def _why_wait(item: PushedChange, known: Try, running: Collection[str], now_ms: 
     if item.trouble:
         return item.trouble
     if item.featureset in running:
-        return "a run of it is under way"
+        return "a run for it is in progress"
     if known.tries >= TRIES_MAX:
         return (
             f"was launched {known.tries} times and is still not deployed; see its runs, then push "
-            f"again, or fp apply {item.featureset}"
+            f"again or fp apply {item.featureset}"
         )
     if known.tries and now_ms < known.next_ms:
         return f"is not deployed yet; next try at {to_iso(known.next_ms)}"

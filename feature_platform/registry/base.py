@@ -274,7 +274,7 @@ def check_is_trial(name: str) -> None:
         ValueError: It may be one.
     """
     if "." not in name:
-        msg = f"{name} is no trial: what the registry knows of a feature set is kept for ever"
+        msg = f"{name} is not a shadow run: registry entries of feature sets are never deleted"
         raise ValueError(msg)
 
 

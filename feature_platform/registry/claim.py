@@ -29,7 +29,7 @@ def next_attempt(attempts: Sequence[Attempt], owner: str, request: Attempt) -> A
     if owner != request.deployment:
         msg = (
             f"deployment {request.deployment} may not write: the generation is owned by "
-            f"{owner or 'nobody'}; plan again if it should"
+            f"{owner or 'nobody'}; to let it write, plan again"
         )
         raise PlanRefusedError(msg)
     newest = max((item.attempt for item in attempts), default=0)
@@ -37,14 +37,14 @@ def next_attempt(attempts: Sequence[Attempt], owner: str, request: Attempt) -> A
     rewrite = last_rewrite(attempts, line)
     if rewrite > request.r_attempt:
         msg = (
-            f"a {request.kind} cannot start from {request.r}: attempt {rewrite} has written rows "
-            f"anew since then, without undo rows"
+            f"a {request.kind} cannot start from {request.r}: attempt {rewrite} has rewritten rows "
+            "since, without undo rows"
         )
         raise PlanRefusedError(msg)
     if not holds(line, request.r):
         msg = (
-            f"a {request.kind} cannot start from {request.r}: it is not in the history of attempt "
-            f"{newest}, so a later start has passed it by"
+            f"a {request.kind} cannot start from {request.r}: it is not in the lineage of attempt "
+            f"{newest}, because a later attempt started from an earlier point"
         )
         raise PlanRefusedError(msg)
     return replace(request, attempt=newest + 1)

@@ -160,9 +160,7 @@ class CqlRegistry:
             fresh = [column for column in columns if assigned[column.name] not in numbers]
             if not fresh or self._insert_ids(name, fresh, assigned, next_id):
                 return assigned
-        msg = (
-            f"feature ids of {name} are being allocated by another process all the time; try again"
-        )
+        msg = f"feature ids of {name} are being allocated by other processes; try again"
         raise LeaseHeldError(msg)
 
     def retire_ids(self, name: str, keep: frozenset[int]) -> None:
@@ -224,7 +222,7 @@ class CqlRegistry:
                 statement, deployment, name, generation, present or None
             ):
                 return
-        msg = f"generation {generation} of {name} gets other owners all the time; try again"
+        msg = f"the owner of generation {generation} of {name} keeps changing; try again"
         raise LeaseHeldError(msg)
 
     def claim_attempt(self, name: str, generation: int, request: Attempt) -> Attempt:
@@ -235,8 +233,8 @@ class CqlRegistry:
             if claimed in attempts or self._insert_attempt(name, generation, claimed):
                 return claimed
         msg = (
-            f"attempts of generation {generation} of {name} are claimed by others all the time; "
-            f"stop its job, then try again"
+            f"other processes keep claiming attempts of generation {generation} of {name}; stop "
+            "its job, then try again"
         )
         raise LeaseHeldError(msg)
 

@@ -38,13 +38,13 @@ def history(attempts: Iterable[Attempt], of: int, upto: int = FOREVER) -> dict[i
         line[attempt] = label
         if attempt not in rows:
             msg = (
-                f"the registry lacks attempt {attempt}, on which attempt {of} stands; its rows "
-                f"cannot be told from those of a crash: restore the table of attempts"
+                f"the registry lacks attempt {attempt}, from which attempt {of} started, so its "
+                "rows cannot be told apart from those of a crash: restore the table of attempts"
             )
             raise CorruptRowError(msg)
         row = rows[attempt]
         if row.r_attempt >= attempt:
-            msg = f"attempt {attempt} starts from attempt {row.r_attempt}, which is not older"
+            msg = f"attempt {attempt} starts from attempt {row.r_attempt}, which is not earlier"
             raise CorruptRowError(msg)
         attempt, label = row.r_attempt, row.r_label
     return line | {GENESIS[0]: GENESIS[1]}

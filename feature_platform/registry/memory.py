@@ -214,8 +214,8 @@ class MemoryRegistry:
 def lease_held(lease: Lease) -> LeaseHeldError:
     """Return the error that says who is in the way."""
     msg = (
-        f"feature set {lease.name} is being changed by {lease.holder} "
-        f"since {to_iso(lease.since_ms)}; wait for it, or, if that process is gone, "
-        f"{LEASE_TTL_S} seconds until its lease runs out"
+        f"feature set {lease.name} has been in use by {lease.holder} since "
+        f"{to_iso(lease.since_ms)}; wait until it is done or, if that process is gone, "
+        f"{LEASE_TTL_S} seconds until its lease expires"
     )
     return LeaseHeldError(msg)

@@ -170,8 +170,8 @@ def checked_identifier(name: str) -> str:
     """
     if not _IDENTIFIER.fullmatch(name):
         msg = (
-            f"{name!r} cannot be a name in the store; use a lower-case letter, then lower-case "
-            f"letters, digits and underscores, 63 characters at most"
+            f"{name!r} is not a valid name in the store; use a lower-case letter, then lower-case "
+            "letters, digits and underscores, at most 63 characters"
         )
         raise CallerError(msg)
     return name

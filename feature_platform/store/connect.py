@@ -110,23 +110,26 @@ def _remedy(error: Exception) -> str:
     causes = _causes(error)
     if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
         return (
-            "the store refused the user or the password: check the FP_..._PASSWORD of this role "
-            "(one in the environment wins over .fp/secrets)"
+            "the store refused the user or password: check the FP_..._PASSWORD of this role (the "
+            "environment overrides .fp/secrets)"
         )
     if any(UNTRUSTED in str(cause) for cause in causes):
         return (
-            "the certificate of each node must be signed by an authority in store.tls.ca_file and "
-            "be of the address it is connected to: by the name in store.host, else by IP address"
+            "each node's certificate must be signed by an authority in store.tls.ca_file and name "
+            "the address used to connect: the name in store.host, or the IP address"
         )
     if any(TLS in str(cause) for cause in causes):
         return (
-            "check store.tls.enabled, which must be as the store is, and the client's certificate "
-            "if it asks for one"
+            "check store.tls.enabled, which must match the store, and the client certificate if "
+            "the store requires one"
         )
     if isinstance(error, cassandra.Unauthorized):
-        return "the role may not do this: use the role that may, or let `fp up` set the roles again"
+        return (
+            "this role is not allowed to do this: use another role, or let `fp up` set the roles "
+            "again"
+        )
     if isinstance(error, (cassandra.InvalidRequest, ErrorMessage)):
-        return "if a table is missing there, run `fp apply`, which creates what is missing"
+        return "if a table is missing, run `fp apply`, which creates it"
     return "is the store up? See `fp status`"
 
 

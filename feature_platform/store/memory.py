@@ -111,6 +111,6 @@ class MemoryTiles:
     def _partitions(self, table: str) -> dict[str, dict[TileKey, _Cell]]:
         checked_identifier(table)
         if table not in self._tables:
-            msg = f"there is no table {table} in this store; create it first"
+            msg = f"table {table} does not exist in this store; create it first"
             raise StoreUnavailableError(msg)
         return self._tables[table]

@@ -70,12 +70,12 @@ class Isolation:
             return f"service levels with shares: {shares}"
         why = "the store has no service levels"
         if self.supported:
-            why = "the store has service levels, but ours are not in force: run `fp roles`"
+            why = "the store has service levels, but the platform's are not set: run `fp roles`"
         target = store.read_latency_target_ms
         bound = (
-            f"the job's reads step back above {target} ms"
+            f"the job's reads are throttled above {target} ms"
             if target
-            else "and the job's reads are not held back: store.read_latency_target_ms is 0"
+            else "and the job's reads are not throttled: store.read_latency_target_ms is 0"
         )
         return f"client-side only: {why}; {bound}"
 
@@ -154,8 +154,9 @@ def establish(statements: Statements, *, pause_s: float = 0.5) -> bool:
         if look < LOOKS_MAX - 1:
             time.sleep(pause_s)
     msg = (
-        f"the store took the service levels but does not show them after {LOOKS_MAX} looks; "
-        f"still missing: {'; '.join(left)}. Do all nodes agree (nodetool status)? Then try again"
+        f"the store accepted the service levels but does not list them after {LOOKS_MAX} tries; "
+        f"still missing: {'; '.join(left)}. Check that all nodes agree (nodetool status), then try "
+        "again"
     )
     raise StoreUnavailableError(msg)
 

@@ -48,7 +48,7 @@ def context(tls: StoreTls) -> ssl.SSLContext:
         files = ", ".join(
             path for path in (tls.ca_file, tls.certificate_file, tls.key_file) if path
         )
-        msg = f"store.tls: {files}: {error}; name PEM files, a key that fits and has no passphrase"
+        msg = f"store.tls: {files}: {error}; use PEM files and a matching key without a passphrase"
         raise SettingsError(msg) from error
     return made
 

@@ -20,7 +20,7 @@ from tests.chaos.definitions import ENTITY, TOPIC
 
 TEXTS, TEXT_CHARACTERS = 40, 60_000
 LARGE_BYTES = 1_999_800
-"""As much as the embedded broker takes, beside what a batch has around it."""
+"""As much as the embedded broker accepts, beside what a batch has around it."""
 FLOOD = int(os.environ.get("CHAOS_FLOOD", "2000"))
 """How many dead letters of 20 kB one strike makes; a long run sets 100,000."""
 FLOOD_BYTES = 20_000

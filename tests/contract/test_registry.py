@@ -218,7 +218,7 @@ def test_a_trial_is_forgotten_and_may_begin_again(registry: Registry, name: str)
     assert [registry.owner(trial, number) for number in (7, 8)] == ["", ""]
     assert [registry.last_cut(trial, number) for number in (7, 8)] == [None, None]
     assert registry.owner(name, 1) == "one"
-    with pytest.raises(ValueError, match="is no trial"):
+    with pytest.raises(ValueError, match="is not a shadow run"):
         registry.forget(name)
     registry.add_generation(trial, 9, "t9", 10)
     registry.set_owner(trial, 9, "two")

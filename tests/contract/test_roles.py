@@ -12,7 +12,7 @@ from feature_platform.store.base import RowWrite, write_timestamp
 from feature_platform.store.connect import Connection, connect
 from feature_platform.store.cql import CqlTiles
 
-REFUSED = "the role may not do this"
+REFUSED = "this role is not allowed to do this"
 READERS: tuple[Role, ...] = ("job", "service", "test")
 REGISTRY = ("featuresets", "feature_ids", "generations", "leases", "deployments", "migrations")
 

@@ -220,7 +220,7 @@ def test_reading_a_missing_table_says_what_to_do(tiles: Tiles) -> None:
 def test_a_name_that_could_change_a_statement_is_refused(tiles: Tiles, table: str) -> None:
     """Names are checked before they reach any statement."""
     for act in (tiles.create_table, tiles.drop_table, lambda bad: tiles.read_entity(bad, "e")):
-        with pytest.raises(CallerError, match="cannot be a name in the store"):
+        with pytest.raises(CallerError, match="is not a valid name in the store"):
             act(table)
 
 
@@ -249,11 +249,11 @@ def test_roles_have_the_least_rights(
     if may_write:
         tiles.write(created, "e", [RowWrite(level=0, start_ms=0, payload=b"a")], written=W1)
     else:
-        with pytest.raises(StoreUnavailableError, match="the role may not do this"):
+        with pytest.raises(StoreUnavailableError, match="this role is not allowed to do this"):
             tiles.write(created, "e", [RowWrite(level=0, start_ms=0, payload=b"a")], written=W1)
-    with pytest.raises(StoreUnavailableError, match="the role may not do this"):
+    with pytest.raises(StoreUnavailableError, match="this role is not allowed to do this"):
         tiles.drop_table(created)
-    with pytest.raises(StoreUnavailableError, match="the role may not do this"):
+    with pytest.raises(StoreUnavailableError, match="this role is not allowed to do this"):
         tiles._connection.run(f"INSERT INTO {admin.keyspace}.featuresets (name) VALUES ('x')")
     CqlTiles(admin).drop_table(created)
 

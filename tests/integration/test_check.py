@@ -96,7 +96,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         found = check(world, name, CheckRequest())
         assert red(found) >= {"count", "parity"}
         altered, lacking, *_ = verdicts(found)["count"].findings
-        assert "records, its commit says" in altered
+        assert "records, but its commit says" in altered
         said = "1 records are gone, 1 archived offsets are in no file: "
         assert lacking == f"{said}{lost}"
 

@@ -227,7 +227,7 @@ def _deploy_by_push(page: Page, broken: str) -> None:
     _git(page.settings.project, "clone", "--quiet", "definitions.git", str(work))
     _push(work, {NAME: CHANGED.replace("SELECT page", "SELECT  page"), "broken_one": broken})
     words = until(
-        lambda: _with_text(page.push_words(), "all else is as it says"),
+        lambda: _with_text(page.push_words(), "everything else is up to date"),
         "the push to be judged",
     )
     assert "featuresets/broken_one.yaml:" in words
@@ -244,7 +244,7 @@ def _deploy_by_push(page: Page, broken: str) -> None:
     _push(work, {NAME: FEATURE_SET})
     until(lambda: _without_last(page.settings), "the feature to go")
     until(
-        lambda: _with_text(page.push_words(), "nothing new was pushed since"),
+        lambda: _with_text(page.push_words(), "no new push since"),
         "the push to be done",
     )
     until(lambda: page.runs("judge_commit") == ["SUCCESS", "SUCCESS", "FAILURE"], "a green run")

@@ -287,7 +287,7 @@ def test_of_two_archivers_one_loses_and_says_so(
     _, found = held(spark, broker, source)
     assert found == sent
     assert len(failures) <= 1
-    assert all("somebody else archived it" in str(error) for error in failures)
+    assert all("another process archived it" in str(error) for error in failures)
 
 
 def test_what_retention_has_passed_is_named(

@@ -132,7 +132,7 @@ def test_a_child_that_dies_ends_the_start(settings: Settings) -> None:
     meta.write_text("version=99\n")
     with pytest.raises(ServerError) as caught:
         Stack(settings, servers=["kafka", "cassandra"]).up()
-    assert "kafka: the process kafka ended while it started" in str(caught.value)
+    assert "kafka: the process kafka exited during startup" in str(caught.value)
     assert "meta.properties" in str(caught.value)
     assert _processes(settings) == []
 

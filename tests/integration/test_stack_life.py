@@ -116,7 +116,7 @@ def _its_paths_are_used(settings: Settings) -> None:
     checked = _done(settings, "check", "users", "--sample", "100%", "--json").facts
     assert {item["check"]: item["status"] for item in checked}["parity"] == "green"
     status = _done(settings, "status").out
-    assert "feature set users: running, no event waits" in status
+    assert "feature set users: running, no events waiting" in status
     assert "checked " in status
     assert "event log clicks: archived " in status
     assert status.endswith("overall: healthy\n")
@@ -150,7 +150,7 @@ def _a_frozen_store_is_not_up(settings: Settings) -> None:
     assert ran.code == 1
     assert "down      cassandra: started at " in ran.out
     assert "healthy   kafka: up at " in ran.out
-    assert "feature sets are not known: the store " in ran.out
+    assert "cannot list feature sets: the store " in ran.out
     assert "`fp status`" not in ran.out
     assert took_s < STATUS_S_MAX
     until(lambda: _fp(settings, "status").code == 0, "a healthy status")

@@ -88,5 +88,5 @@ def test_a_missing_file_of_another_day_is_told_if_the_whole_log_is_asked_for() -
 def test_a_missing_file_of_a_day_that_is_read_ends_it() -> None:
     """Nothing could be computed."""
     ask = {"days": ["2026-01-01"], "whole_log": False}
-    with pytest.raises(EventLogError, match="restore what is missing from a copy"):
+    with pytest.raises(EventLogError, match="restore the missing files from a copy"):
         recount.recount(session(), {**SPEC, "ask": ask}, lambda _: None)

@@ -31,7 +31,7 @@ def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path) -> None:
         security = KafkaSecurity(protocol="SSL", ca_file=str(trusted.certificate))
         with tls_server(shown) as port:
             settings = KafkaSettings(port=port, security=security)
-            said = rf"kafka\.security\.ca_file \({trusted.certificate}\) and be of 127\.0\.0\.1"
+            said = rf"kafka\.security\.ca_file \({trusted.certificate}\) and name 127\.0\.0\.1"
             with pytest.raises(BrokerUnavailableError, match=said):
                 TopicClient(settings).ends("events")
 
@@ -41,7 +41,7 @@ def test_a_listener_of_another_kind_is_told(tmp_path: Path) -> None:
     pair = authority(tmp_path, "ca")
     with (
         tls_server(pair) as port,
-        pytest.raises(BrokerUnavailableError, match="at this port speak PLAINTEXT"),
+        pytest.raises(BrokerUnavailableError, match="on this port use PLAINTEXT"),
     ):
         TopicClient(KafkaSettings(port=port)).ends("events")
     with pytest.raises(BrokerUnavailableError, match="is it running\\? `fp up` starts it"):
@@ -72,7 +72,7 @@ def test_what_is_not_allowed_is_told_as_such(code: int) -> None:
     """Not as a broker that does not run."""
     login = KafkaSecurity(protocol="SASL_PLAINTEXT", mechanism="PLAIN", user="features")
     said = str(Clients(KafkaSettings(security=login)).failure(KafkaError(code)))
-    assert "user features may not do this" in said
+    assert "user features is not allowed to do this" in said
     assert "fp up" not in said
     assert "a client without a login" in str(Clients(KafkaSettings()).failure(KafkaError(code)))
 

@@ -160,7 +160,7 @@ def test_what_the_broker_refuses_is_told(stand: Stand) -> None:
     """And not taken for sent."""
     large = Original(place=(0, 1), key=None, value=b"x" * 70_000_000)
     small = Original(place=(0, 2), key=None, value=b"x")
-    with pytest.raises(BrokerUnavailableError, match="did not take 1 of 2 events"):
+    with pytest.raises(BrokerUnavailableError, match="did not accept 1 of 2 events"):
         stand.topic.send_again([large, small])
     assert stand.topic.replays().done == {(0, 2)}
 

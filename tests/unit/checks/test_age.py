@@ -38,7 +38,7 @@ def test_what_undo_rows_tell_no_more_is_no_alarm(bench: Bench) -> None:
     check_for_13_hours(bench)
     found = bench.check()
     assert {name for name, result in found.items() if result.status == "red"} == set()
-    said = "left out: 1 rows that may have been written after the cut of 2026-03-01T12:00:00Z"
+    said = "left out: 1 row that may have been written after the cut of 2026-03-01T12:00:00Z"
     assert all(said in found[name].summary for name in ("count", "conservation", "parity"))
 
 

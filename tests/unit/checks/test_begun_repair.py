@@ -30,7 +30,7 @@ def test_all_is_compared_long_after_it_began(bench: Bench) -> None:
     overwrite(bench, entity, BEFORE_YESTERDAY, None)
     found = check(bench.reads, "posts", YESTERDAY, said.append)
     assert found.wrong == (entity,)
-    assert "all is compared" in said[0]
+    assert "comparing everything" in said[0]
     plan = make_repair_plan(bench.reads, "posts", found)
     assert plan is not None
     assert [stage.entities for stage in plan.stages if isinstance(stage, Repair)] == [(entity,)]

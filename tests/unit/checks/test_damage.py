@@ -35,7 +35,7 @@ def test_an_event_that_the_log_lost_is_found(bench: Bench) -> None:
         for event in bench.recounter.events
         if (event.partition, event.offset) != (lost.partition, lost.offset)
     ]
-    bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
+    bench.recounter.damage = ["file x holds 9 records, but its commit says 10"]
     found = bench.check()
     assert found["count"].findings[0] == bench.recounter.damage[0]
     steps = {found[name].next_step for name in ("count", "parity")}
@@ -48,10 +48,10 @@ def test_rows_are_not_repaired_from_a_damaged_log(bench: Bench) -> None:
     overwrite(bench, busiest(bench), (4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
     plan = make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", CheckRequest()))
     assert plan is not None
-    bench.recounter.damage = ["file x holds 9 records, its commit says 10"]
+    bench.recounter.damage = ["file x holds 9 records, but its commit says 10"]
     with pytest.raises(
         PlanRefusedError,
-        match=r"damaged, .*its commit says 10\. Restore it .*, then fp check posts",
+        match=r"damaged, .*its commit says 10\. Restore the log .*, then fp check posts",
     ):
         make_repair_plan(bench.reads, "posts", check(bench.reads, "posts", CheckRequest()))
 
@@ -80,9 +80,9 @@ def test_a_check_outlives_what_hides_the_events(bench: Bench, error: FeaturePlat
     bench.recounter.nameless = error
     found = bench.check(YESTERDAY)["parity"]
     assert found.status == "red"
-    assert f"the events of those that differ cannot be named: {error}" in found.summary
+    assert f"the events of tiles that differ cannot be listed: {error}" in found.summary
     assert found.findings
-    assert all(text.endswith("; its events cannot be named") for text in found.findings)
+    assert all(text.endswith("; its events cannot be listed") for text in found.findings)
 
 
 def test_events_are_those_of_the_finest_tile_that_differs(bench: Bench) -> None:
@@ -100,5 +100,5 @@ def test_events_are_those_of_the_finest_tile_that_differs(bench: Bench) -> None:
     texts = [text for text in bench.check()["parity"].findings if text.startswith("events of")]
     fine, coarse = (text.partition("; ")[2] for text in texts)
     assert fine.startswith("its ")
-    assert coarse.startswith("in it, the 3h tile of 2026-02-28T")
+    assert coarse.startswith("inside it, the 3h tile of 2026-02-28T")
     assert coarse.endswith(f"differs: {fine}")

@@ -15,7 +15,7 @@ def test_a_differing_value_is_named() -> None:
     """The line says which value of whom was served, and what it should be."""
     served = {"EWR": {"departures_1d": 4, "worst_delay_1d": None}}
     verdict = compare("traffic", EXPECTED, served, 2)
-    assert verdict.wrong == ("traffic.departures_1d of EWR: served 4, recounted 3",)
+    assert verdict.wrong == ("traffic.departures_1d of EWR: served 4, recomputed 3",)
 
 
 def test_a_missing_entity_and_a_missing_feature_are_wrong() -> None:

@@ -247,7 +247,7 @@ def test_what_is_gone_is_named_and_only_a_person_may_go_on() -> None:
 def test_a_log_that_begins_late_says_so() -> None:
     """Kafka had dropped the first records before anybody archived them: a person accepts that."""
     disk = Disk()
-    with pytest.raises(OffsetsGoneError, match=r"clicks/0: 0 to 3;.*begins after them"):
+    with pytest.raises(OffsetsGoneError, match=r"clicks/0: 0 to 3;.*starts after them"):
         run(disk, {0: 6}, low=4)
     with pytest.raises(OffsetsGoneError, match="clicks/0: 0 to 3;"):
         tail("clicks", "clicks", read_log(disk), {0: 6}, {0: (4, 6)})
@@ -269,7 +269,7 @@ def test_a_topic_that_was_made_anew_and_filled_again_is_refused() -> None:
     disk = Disk()
     assert run(disk, {0: 5}, topic_id="first").topic_id == "first"
     assert run(disk, {0: 6}).topic_id == "first"
-    with pytest.raises(EventLogError, match=r"id first, the id is second now.*Move the log's"):
+    with pytest.raises(EventLogError, match=r"id first, but the id is now second.*move the log"):
         run(disk, {0: 900}, topic_id="second")
     assert run(disk, {0: 7}, topic_id="first").positions == {0: 7}
 
@@ -317,7 +317,9 @@ def test_a_damaged_file_is_not_made_one_with_others(monkeypatch: pytest.MonkeyPa
 def test_a_commit_that_replaces_what_was_never_there_is_an_error() -> None:
     """Commits before it were altered."""
     log = Log(next_number=3)
-    with pytest.raises(EventLogError, match=r"data/x, which no commit.*restore the commits"):
+    with pytest.raises(
+        EventLogError, match=r"data/x, which no earlier commit.*restore the commits"
+    ):
         log.with_commit(LogCommit(number=3, at_ms=1, removed=("data/x",)))
 
 
@@ -336,7 +338,7 @@ def test_a_half_written_commit_is_an_error() -> None:
     run(disk, {0: 20})
     path = disk.paths(COMMITS)[0]
     disk.content[path] = disk.read(path)[:30]
-    with pytest.raises(EventLogError, match=f"{path} is no commit"):
+    with pytest.raises(EventLogError, match=f"{path} is not a valid event log commit"):
         run(disk, {0: 20})
 
 

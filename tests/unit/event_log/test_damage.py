@@ -32,7 +32,7 @@ def test_damage_is_told_in_files_and_offsets() -> None:
         " clicks/0: 3 to 3"
     )
     assert Damage(altered=damage.altered).words("log", "clicks") == [
-        "log/data/x of the event log holds 8 records, its commit says 10"
+        "log/data/x of the event log has 8 records, but its commit says 10"
     ]
     nothing = Lacking(records=0, offsets=0, ranges=0, longest=())
     assert Damage(lacking=nothing).words("log", "clicks") == []
@@ -43,7 +43,7 @@ def test_markers_are_told_from_records_by_their_number() -> None:
     """Which of the ranges are markers nobody knows; they are the short ones."""
     text = replace(LACKING, offsets=1_005, ranges=1_003).words("clicks")
     assert text == (
-        "5 records are gone, 1,005 archived offsets are in no file; 1,000 of them never had one "
-        "(markers of transactions, or removed by the topic's compaction): clicks/0: 7 to 8, "
+        "5 records are gone, 1,005 archived offsets are in no file; 1,000 of them never had a "
+        "record (transaction markers, or removed by the topic's compaction): clicks/0: 7 to 8, "
         "clicks/1: 0 to 1, clicks/0: 3 to 3 and 1,000 shorter ranges"
     )

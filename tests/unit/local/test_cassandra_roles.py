@@ -53,7 +53,7 @@ def test_a_first_start_is_waited_for(settings: Settings, node: Node) -> None:
 def test_lost_passwords_are_told_at_once(settings: Settings, node: Node) -> None:
     """With both places, and the way out; not after five minutes of waiting."""
     (settings.data / "cassandra" / "roles.sha256").write_text("of the lost ones")
-    said = f"{settings.secrets_file} are not those of {settings.data / 'cassandra'}: restore"
+    said = f"{settings.secrets_file} do not match {settings.data / 'cassandra'}: restore"
     with pytest.raises(ServerError, match=said):
         secure(settings)
     assert node.logins

@@ -56,7 +56,7 @@ def test_a_frozen_server_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(probe_module, "ANSWER_TIMEOUT_S", 0.2)
     began = time.monotonic()
     with _server("freezes") as port:
-        assert answer(LOOPBACK, port, b"?") == "does not answer within 0.2 s"
+        assert answer(LOOPBACK, port, b"?") == "does not respond within 0.2 s"
     assert time.monotonic() - began < 1
 
 
@@ -78,7 +78,7 @@ def test_all_servers_are_asked_at_once(tmp_path: Path, monkeypatch: pytest.Monke
         found = probe(settings)
         assert time.monotonic() - began < 1.5
     assert set(found) == {"kafka", "cassandra", "flink", "dagster"}
-    assert set(found.values()) == {"does not answer within 0.5 s"}
+    assert set(found.values()) == {"does not respond within 0.5 s"}
 
 
 def _status(name: str, servers: list[ServerStatus]) -> ServerStatus:
@@ -102,7 +102,7 @@ def test_a_process_that_a_signal_froze_is_silent(tmp_path: Path) -> None:
     os.kill(task.pid, signal.SIGCONT)
     processes.stop(*names)
     assert found.state == "silent"
-    assert f"process {task.pid} is frozen" in found.problem
+    assert f"process {task.pid} is stopped" in found.problem
 
 
 def test_a_server_on_another_machine_is_no_server_of_ours(tmp_path: Path) -> None:

@@ -129,8 +129,8 @@ def test_pauses_grow_and_end(bench: Bench) -> None:
         bench.look()
     assert len(bench.revived) == RESTARTS_MAX
     assert bench.flink.gave_up
-    assert "restarted 5 times within ten minutes and not tried any more" in bench.flink.in_words()
-    assert bench.said.count("flink: restarted 5 times within ten minutes: left as it is") == 1
+    assert "restarted 5 times within ten minutes, no further restarts" in bench.flink.in_words()
+    assert bench.said.count("flink: restarted 5 times within ten minutes: no further restarts") == 1
 
 
 def test_a_person_begins_the_count_again(bench: Bench) -> None:
@@ -239,7 +239,7 @@ def test_what_cannot_be_started_stays_dead(asleep: Stack, monkeypatch: pytest.Mo
     task.kill()
     task.wait()
     monkeypatch.setattr(_Asleep, "works", False)
-    with pytest.raises(ServerError, match="task ended while it started"):
+    with pytest.raises(ServerError, match="task exited during startup"):
         asleep.revive("flink")
     assert processes.state("task") == "dead"
     assert processes.state("job") == "up"
@@ -305,7 +305,7 @@ def test_the_process_ends_with_everything(tmp_path: Path) -> None:
     first = processes.find(SUPERVISOR)
     assert not ensure_supervisor(settings)
     assert processes.find(SUPERVISOR) == first
-    _until(lambda: "watches over kafka, cassandra, flink, dagster" in processes.tail(SUPERVISOR))
+    _until(lambda: "watching kafka, cassandra, flink, dagster" in processes.tail(SUPERVISOR))
     assert supervisor_state(settings) == "up"
     processes.stop("other")
     _until(lambda: supervisor_state(settings) == "down")

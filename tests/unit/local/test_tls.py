@@ -65,7 +65,9 @@ def test_a_password_that_needs_quoting_is_refused_by_the_embedded_broker(
 ) -> None:
     """It would be read as something else; the message does not repeat it."""
     monkeypatch.setenv(KAFKA_PASSWORD, secret)
-    with pytest.raises(ServerError, match=f"{KAFKA_PASSWORD}: the embedded broker takes") as caught:
+    with pytest.raises(
+        ServerError, match=f"{KAFKA_PASSWORD}: the embedded broker accepts"
+    ) as caught:
         Kafka(secured(tmp_path, pair))._properties()
     assert secret not in str(caught.value)
 

@@ -69,10 +69,10 @@ def _words(seen: Glance) -> dict[str, str]:
 
 def test_a_store_that_does_not_answer_is_not_asked(settings: Settings) -> None:
     """The driver would try for ten seconds; Flink and Kafka alone know no feature set."""
-    seen = glance(settings, _up(settings, cassandra="does not answer within 1.5 s"))
+    seen = glance(settings, _up(settings, cassandra="does not respond within 1.5 s"))
     assert seen.level == "down"
     assert seen.found.problem == (
-        "feature sets are not known: the store does not answer within 1.5 s"
+        "cannot list feature sets: the store does not respond within 1.5 s"
     )
     assert _words(seen)["server cassandra"].startswith("down: started at 127.0.0.1:9042, but does")
     assert seen.to_json()["servers"][1]["state"] == "silent"
@@ -82,7 +82,7 @@ def test_nothing_started_is_down(settings: Settings) -> None:
     """Not healthy for lack of anything that is ill."""
     seen = glance(settings, server_status(settings))
     assert seen.level == "down"
-    assert seen.found.problem == "feature sets are not known: the store is not started"
+    assert seen.found.problem == "cannot list feature sets: the store is not started"
 
 
 def test_deployments_that_are_not_done_are_told(
@@ -99,7 +99,7 @@ def test_deployments_that_are_not_done_are_told(
     assert told == {
         "feature set begins": "healthy: first deployment, by process 8 on a",
         "feature set broken": (
-            "degraded: its first deployment was broken off; a job of it may run in Flink"
+            "degraded: its first deployment was interrupted; its job may be running in Flink"
         ),
         "feature set under_way": "healthy: first deployment, by process 7 on a",
     }
@@ -117,9 +117,7 @@ def test_an_error_is_told_once_and_does_not_point_back(
     monkeypatch.setattr(module, "connect", connect)
     seen = glance(settings, _up(settings))
     assert seen.level == "degraded"
-    assert seen.found.problem == (
-        "feature sets are not known: connecting failed: OSError: no route"
-    )
+    assert seen.found.problem == ("cannot list feature sets: connecting failed: OSError: no route")
     error = ServerError("Flink at x does not respond: y; see `fp status`, then `fp up`")
     assert without_itself(str(error)) == "Flink at x does not respond: y"
 
@@ -131,13 +129,13 @@ def test_one_odd_feature_set_hides_no_other(
 
     def look(_: object, report: Report, silent: Sequence[str]) -> list[object]:
         assert list(silent) == ["kafka"]
-        report("odd cannot be looked at: KeyError: 'x'; see `fp status`")
+        report("odd cannot be observed: KeyError: 'x'; see `fp status`")
         return []
 
     registry.save_progress("other", "{}")
     monkeypatch.setattr(module, "look", look)
-    seen = glance(settings, _up(settings, kafka="does not answer within 1.8 s"))
-    assert seen.found.problem == "odd cannot be looked at: KeyError: 'x'"
+    seen = glance(settings, _up(settings, kafka="does not respond within 1.8 s"))
+    assert seen.found.problem == "odd cannot be observed: KeyError: 'x'"
     assert "feature set other" in _words(seen)
 
 

@@ -58,7 +58,7 @@ def test_trouble_with_one_leaves_the_others(stage: Stage, world: World, error: E
     states, said = _states(replace(world, registry=registry))
     assert states == {"posts": "RUNNING"}
     (told,) = said
-    assert told.startswith(f"others cannot be looked at: {type(error).__name__}")
+    assert told.startswith(f"others cannot be observed: {type(error).__name__}")
 
 
 def test_kafka_that_does_not_answer_leaves_the_jobs(world: World) -> None:
@@ -73,7 +73,7 @@ def test_kafka_that_does_not_answer_leaves_the_jobs(world: World) -> None:
     found = replace(world, topics=Topics())
     states, said = _states(found)
     assert states == {"posts": "RUNNING", "others": "UNKNOWN"}
-    assert said == ["kafka is not asked at this tick: post_events"]
+    assert said == ["kafka is skipped at this tick: post_events"]
     assert {item.ends is None for item in look(found, said.append)} == {True}
 
 
@@ -90,7 +90,7 @@ def test_a_flink_that_does_not_answer_is_no_death_of_its_jobs(world: World) -> N
     flink = Flink(folder=world.settings.project)
     states, said = _states(replace(world, cluster=flink))  # type: ignore[arg-type]
     assert set(states.values()) == {SILENT}
-    assert said == ["flink is not asked at this tick: connection refused"]
+    assert said == ["flink is skipped at this tick: connection refused"]
 
 
 def test_without_the_registry_nothing_is_known(stage: Stage, world: World) -> None:

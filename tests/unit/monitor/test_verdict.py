@@ -66,8 +66,9 @@ def test_a_job_that_keeps_up_is_healthy() -> None:
         "kind": "feature set",
         "name": "posts",
         "level": "healthy",
-        "words": "running, no event waits, newest cut 12 seconds ago; checked 2 hours ago, "
-        "nothing red",
+        "words": (
+            "running, no events waiting, newest cut 12 seconds ago; checked 2 hours ago, all passed"
+        ),
         "next": "",
     }
 
@@ -75,12 +76,12 @@ def test_a_job_that_keeps_up_is_healthy() -> None:
 def test_lag_is_told_in_events_and_in_time() -> None:
     """Late is what has waited for five minutes, however many events that are."""
     waiting = replace(HEALTH, lag=60_000, waiting_since_ms=NOW_MS - 61_000)
-    assert "60,000 events behind, the oldest came 1 minute ago" in _judged(waiting).words
+    assert "60,000 events behind, the oldest for 1 minute" in _judged(waiting).words
     assert _judged(waiting).level == "healthy"
     late = replace(waiting, lag=1, waiting_since_ms=NOW_MS - LAG_MAX_MS - 1)
     assert _judged(late).level == "degraded"
     assert "fp wait posts" in _judged(late).next_step
-    assert "lag unknown: Kafka does not answer" in _judged(replace(HEALTH, lag=None)).words
+    assert "lag unknown: Kafka does not respond" in _judged(replace(HEALTH, lag=None)).words
     assert "no cut yet" in _judged(replace(HEALTH, lag=None, cut=None)).words
 
 
@@ -92,7 +93,7 @@ def test_lag_is_told_in_events_and_in_time() -> None:
         (
             {"restarts": 3, "tasks_waiting": 2, "last_failure": "x.Y: boom"},
             *("degraded", "restarting"),
-            "restarting, 2 tasks not running yet, no event waits; last failure: x.Y: boom",
+            "restarting, 2 tasks not running yet, no events waiting; last failure: x.Y: boom",
             "flink-taskmanager.log",
         ),
         ({"tasks_waiting": 1}, "healthy", "starting", "starting, 1 task not running yet", "wait"),
@@ -105,17 +106,17 @@ def test_lag_is_told_in_events_and_in_time() -> None:
                 "gave_up": True,
                 "tried": (Tried(start="store", at_ms=1, error="e"),),
             },
-            *("down", "failed", "is not started any more", "correct the cause, then fp recover"),
+            *("down", "failed", "automatic retries are off", "fix the cause, then fp recover"),
         ),
-        ({"job_state": SILENT}, "degraded", "unknown", "Flink does not answer", "flink above"),
+        ({"job_state": SILENT}, "degraded", "unknown", "Flink does not respond", "flink above"),
         ({"wanted": "stopped", "job_state": "FINISHED"}, "healthy", "stopped", "stopped", "apply"),
         ({"changed_by": "me"}, "healthy", "deploying", "deploying: being changed by me", ""),
         (
             {"wanted": "deploying", "job_state": "FAILED", "changed_by": "me"},
             *("healthy", "deploying", "being changed by me", ""),
         ),
-        ({"wanted": "deploying"}, "degraded", "interrupted", "broken off", "fp apply posts"),
-        ({"refused": {"j": "x"}}, "healthy", "running", "was not let write", ""),
+        ({"wanted": "deploying"}, "degraded", "interrupted", "interrupted", "fp apply posts"),
+        ({"refused": {"j": "x"}}, "healthy", "running", "was fenced off", ""),
         ({"dead_letters": {"not_json": 2}}, "healthy", "running", "; 2 dead letters;", ""),
         (
             {"dead_letters": {"not_json": 2}, "letters_lost": 1},
@@ -141,9 +142,9 @@ def test_a_red_check_is_no_health() -> None:
     red = LastDone(at_ms=NOW_MS - 1_000, facts={"red": ["count", "parity"]})
     found = _judged(HEALTH, red)
     assert (found.level, found.next_step) == ("degraded", "fp check posts")
-    assert found.words.endswith("checked 1 second ago, red: count, parity")
+    assert found.words.endswith("checked 1 second ago, failed: count, parity")
     assert _judged(HEALTH, None).level == "healthy"
-    assert "never checked from here" in _judged(HEALTH, None).words
+    assert "never checked from this project" in _judged(HEALTH, None).words
 
 
 def test_a_running_job_with_waiting_tasks_is_asked_of_flink() -> None:
@@ -158,8 +159,8 @@ def test_a_running_job_with_waiting_tasks_is_asked_of_flink() -> None:
     [
         (UP, "healthy", "up at http://127.0.0.1:8081, 3 MiB, up for 3 minutes", ""),
         (
-            replace(UP, state="silent", problem="does not answer within 1.5 s"),
-            *("down", "does not answer within 1.5 s", "fp down, then fp up"),
+            replace(UP, state="silent", problem="does not respond within 1.5 s"),
+            *("down", "does not respond within 1.5 s", "fp down, then fp up"),
         ),
         (
             replace(UP, state="dead", dead=("flink-taskmanager",)),
@@ -240,10 +241,10 @@ def test_when_the_log_was_archived_is_told() -> None:
 @pytest.mark.parametrize(
     ("state", "level", "words", "next_step"),
     [
-        ("success", "healthy", "abc1234 add shares is deployed; looked at 5 seconds ago", ""),
+        ("success", "healthy", "abc1234 add shares is deployed; checked 5 seconds ago", ""),
         ("pending", "healthy", "is being deployed", ""),
         ("failure", "degraded", "abc1234 add shares failed: x.yaml: a tab", "push again"),
-        ("unknown", "degraded", "cannot be judged", ""),
+        ("unknown", "degraded", "has an unknown state", ""),
     ],
 )
 def test_a_push_that_failed_is_told(state: str, level: str, words: str, next_step: str) -> None:

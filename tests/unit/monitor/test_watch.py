@@ -97,7 +97,7 @@ def test_a_job_that_flink_does_not_know_is_waited_for() -> None:
     """A new job manager may have yet to recover it; a second one would be started beside it."""
     first = _tick(_health(job_state="UNKNOWN"))
     assert first.restarts == ()
-    assert first.words.endswith("should run; posts: next try at 1970-01-01T12:00:10Z")
+    assert first.words.endswith("should be running; posts: next try at 1970-01-01T12:00:10Z")
     again = _tick(_health(job_state="UNKNOWN"), first, after_s=3)
     assert again.restarts == ()
     (restart,) = _tick(_health(job_state="UNKNOWN"), again, after_s=15).restarts
@@ -143,8 +143,8 @@ def test_a_job_that_was_given_up_is_told_and_not_tried() -> None:
     tick = _tick(replace(_health(job_state="FAILED"), tried=tried, gave_up=True))
     assert tick.restarts == ()
     assert tick.words == (
-        "posts does not start and is not tried any more: correct the cause, then fp recover posts. "
-        "Tried: 1970-01-01T12:00:00Z from store: boom"
+        "posts failed to start and automatic retries are off: fix the cause, then fp recover "
+        "posts. Attempts to start: 1970-01-01T12:00:00Z from store: boom"
     )
     (seen,) = tick.observations
     described = live(seen.health, events_per_second=0.0, rows_per_second=0.0)

@@ -116,8 +116,8 @@ def test_days_whose_tiles_differ_are_failed(folder: Path, red: World, *, repair:
     failure = event.step_failure_data.user_failure_data
     assert failure is not None
     assert failure.description == (
-        "engagement: parity is red: parity of 2 entities\n"
-        "engagement: rows of 2 entities are not what their events say\n"
+        "engagement: check parity failed: parity of 2 entities\n"
+        "engagement: rows of 2 entities differ from their events\n"
         "next: fp check engagement --repair"
     )
     assert "views of 'a' differ" in str(failure.metadata["findings"].value)

@@ -174,10 +174,10 @@ def test_before_the_first_push_nothing_is_wrong(folder: Path) -> None:
     tick = git_push.evaluate_tick(context)
     where = folder / "bare.git"
     assert tick.skip_message == (
-        f"nothing was pushed to branch main of {where} yet; the first push deploys"
+        f"nothing has been pushed to branch main of {where} yet; the first push deploys"
     )
     assert read_record(folder / ".fp") is None
-    with pytest.raises(GitError, match=r"main has no commit any more; .* abc \(x\): push it again"):
+    with pytest.raises(GitError, match=r"main no longer has commits; .* abc \(x\): push it again"):
         platform.pushed(Memory(commit="abc", words="abc (x)"))
     _git(folder, "init", "--quiet", "--initial-branch", "master", "work")
     _git(folder / "work", "commit", "--quiet", "--allow-empty", "--message", "x")
@@ -186,7 +186,7 @@ def test_before_the_first_push_nothing_is_wrong(folder: Path) -> None:
     record = read_record(folder / ".fp")
     assert record is not None
     told = (
-        f"repository {where}: branch main has no commit; there are commits on master: push to "
+        f"repository {where}: branch main has no commits, but master does: push to "
         "main, or check git.repository and git.branch"
     )
     assert (record.state, record.text) == ("unknown", told)
@@ -211,5 +211,5 @@ def test_an_idle_push_tick_says_why(world: World) -> None:
     world.pushed = None
     cursor = Memory(commit="abc", done="commit abc (x)").write()
     tick = _push_tick(world, cursor)
-    assert tick.skip_message == "nothing new was pushed since commit abc (x)"
+    assert tick.skip_message == "no new push since commit abc (x)"
     assert tick.cursor == cursor

@@ -90,7 +90,7 @@ def test_a_failure_and_a_refused_job_are_shown(world: World) -> None:
     assert observation.metadata["last_failure"] == dg.MetadataValue.text("a.b: boom")
     assert observation.metadata["refused_jobs"] == dg.MetadataValue.json({"j0": "fenced"})
     (request,) = _tick(world, replace(health, job_state="FAILED")).run_requests or ()
-    assert "should run; it failed with a.b: boom" in request.tags[RESTART_TAG]
+    assert "should be running; it failed with a.b: boom" in request.tags[RESTART_TAG]
 
 
 def _made(tick: SensorExecutionData) -> list[dg.AssetMaterialization]:
@@ -180,7 +180,7 @@ def test_an_idle_tick_says_why(world: World) -> None:
 def test_a_dead_job_is_started_again(world: World) -> None:
     """As it was deployed, whatever its file says by now; the run is tagged with the reason."""
     (request,) = _tick(world, _health("FAILED")).run_requests or ()
-    assert "is FAILED but should run" in request.tags[RESTART_TAG]
+    assert "is FAILED but should be running" in request.tags[RESTART_TAG]
     done = restart_deployed.execute_in_process(
         run_config=request.run_config, resources={"platform": world.resource}
     )

@@ -56,7 +56,7 @@ def test_no_command_is_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        ("echo no token >&2; exit 7", "ended with 7: no token"),
+        ("echo no token >&2; exit 7", "exited with code 7: no token"),
         ("exec sleep 60", "took longer than 0.5 s"),
         (None, "cannot be run"),
     ],

@@ -151,7 +151,7 @@ def test_what_is_no_commit_is_refused(work: Path, name: str) -> None:
 
 def test_a_name_of_no_commit_is_told_in_plain_words(work: Path) -> None:
     """Not in those of git's plumbing."""
-    with pytest.raises(GitError, match="there is no commit, branch or tag 'nothing'; check git"):
+    with pytest.raises(GitError, match="no commit, branch or tag is called 'nothing'; check git"):
         Repository(work, "ranking").resolve("nothing")
 
 
@@ -246,14 +246,14 @@ def test_very_many_definitions_are_refused_before_they_are_read(
         (work / "ranking" / "featuresets" / f"f{number}.yaml").write_text("five!")
     commit(work, "many", "views")
     monkeypatch.setattr(watched, limit, value)
-    with pytest.raises(GitError, match=r"holds 4 definitions of 20 bytes; at most"):
+    with pytest.raises(GitError, match=r"has 4 definitions of 20 bytes; the limit is"):
         read(work)
 
 
 def test_a_listing_without_end_is_refused(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder of a million names is not read to its end."""
     monkeypatch.setattr(watched, "LISTING_BYTES_MAX", 20)
-    with pytest.raises(GitError, match=r"git ls-tree writes more than 20 bytes"):
+    with pytest.raises(GitError, match=r"git ls-tree returned more than 20 bytes"):
         read(work)
 
 
@@ -339,7 +339,7 @@ def test_a_git_that_takes_too_long_is_ended(
 def test_no_git_is_told(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a program of its own."""
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(GitError, match="no `git` on the PATH"):
+    with pytest.raises(GitError, match="`git` is not on the PATH"):
         Repository(work).head("main")
 
 

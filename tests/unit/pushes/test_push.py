@@ -57,7 +57,7 @@ def test_a_change_is_launched_once() -> None:
     assert launch.run_key == f"push:{FIRST}:posts:f1:1:1"
     second = tick(pushed(FIRST, wanted(attempt=2)), first, running={"posts"})
     assert second.launches == ()
-    assert "a run of it is under way" in second.words
+    assert "a run for it is in progress" in second.words
     third = tick(pushed(FIRST), second)
     assert (third.launches, bool(after(third).done)) == ((), True)
 
@@ -103,9 +103,9 @@ def test_mistakes_stop_no_other_feature_set() -> None:
 
 def test_what_stays_is_told_and_not_looked_at_again() -> None:
     """A stopped feature set, for one."""
-    told = tick(pushed(FIRST, wanted(stays="is stopped on purpose")))
+    told = tick(pushed(FIRST, wanted(stays="was stopped deliberately")))
     assert told.launches == ()
-    assert "posts: is stopped on purpose" in after(told).done
+    assert "posts: was stopped deliberately" in after(told).done
 
 
 def test_of_a_known_commit_only_what_is_left_is_looked_at() -> None:
@@ -146,7 +146,10 @@ def test_what_cannot_be_deployed_as_it_was_pushed_has_failed() -> None:
     second = tick(pushed(FIRST), first)  # users is done, and is all that was looked at
     assert verdict(second) == ("failure", False)
     assert "a rebuild has to be asked for" in after(second).done
-    assert verdict(tick(pushed(FIRST, wanted(stays="is stopped on purpose")))) == ("success", True)
+    assert verdict(tick(pushed(FIRST, wanted(stays="was stopped deliberately")))) == (
+        "success",
+        True,
+    )
 
 
 def test_what_does_not_deploy_has_failed_once_it_is_tried_no_more() -> None:
@@ -187,7 +190,7 @@ def test_a_commit_that_cannot_be_read_has_failed_and_is_tried_again() -> None:
 def test_thousands_of_mistakes_are_told_in_a_few_words() -> None:
     """The cursor is written at each tick, and read by people."""
     told = tick(pushed(FIRST, problems=tuple(f"f.yaml:{line}:1: x" for line in range(10_000))))
-    assert "and 9,980 mistakes more" in told.words
+    assert "and 9,980 more errors" in told.words
     assert len(told.cursor) < 5_000
 
 

@@ -54,7 +54,7 @@ def test_what_a_crash_left_behind_is_off_the_line() -> None:
 
 def test_a_lacking_attempt_is_an_error() -> None:
     """Rows that cannot be judged are never taken as they are."""
-    with pytest.raises(CorruptRowError, match="lacks attempt 2, on which attempt 3 stands"):
+    with pytest.raises(CorruptRowError, match="lacks attempt 2, from which attempt 3 started"):
         history([attempt(1), attempt(3, 2, 4)], 3)
 
 

@@ -58,7 +58,7 @@ def test_the_cause_is_kept() -> None:
         (NoHostAvailable("x", {"h": cassandra.AuthenticationFailed("no")}), "FP_..._PASSWORD"),
         (NoHostAvailable("x", {"h": OSError("refused")}), "is the store up?"),
         (NoHostAvailable("x", []), "is the store up?"),
-        (cassandra.Unauthorized("no"), "the role may not do this"),
+        (cassandra.Unauthorized("no"), "this role is not allowed to do this"),
         (cassandra.InvalidRequest("no table"), "fp apply"),
         (cassandra.OperationTimedOut(), "is the store up?"),
     ],

@@ -193,11 +193,12 @@ def test_elsewhere_isolation_is_client_side_only() -> None:
     """And it says from which latency on the job steps back, or that it does not."""
     isolation = Isolation.of(Scylla(None))
     assert isolation.in_words(STORE) == (
-        "client-side only: the store has no service levels; the job's reads step back above 20 ms"
+        "client-side only: the store has no service levels; the job's reads are throttled above "
+        "20 ms"
     )
     assert isolation.bounded(STORE) == STORE
     unbounded = STORE.model_copy(update={"read_latency_target_ms": 0})
-    assert "the job's reads are not held back" in isolation.in_words(unbounded)
+    assert "the job's reads are not throttled" in isolation.in_words(unbounded)
 
 
 def test_a_store_that_is_down_is_no_store_without_levels() -> None:

@@ -74,8 +74,8 @@ def test_files_are_judged_before_anything_connects(tmp_path: Path) -> None:
     for tls, said in (
         (StoreTls(enabled=True, ca_file=str(tmp_path / "gone.pem")), r"store\.tls\.ca_file"),
         (StoreTls(enabled=True, ca_file=str(nothing)), r"nothing\.pem"),
-        (StoreTls(enabled=True, certificate_file=good, key_file=str(two.key)), r"a key that fits"),
-        (StoreTls(enabled=True, certificate_file=good), r"a key that fits"),
+        (StoreTls(enabled=True, certificate_file=good, key_file=str(two.key)), r"a matching key"),
+        (StoreTls(enabled=True, certificate_file=good), r"a matching key"),
     ):
         with pytest.raises(SettingsError, match=said):
             context(tls)
