@@ -310,7 +310,7 @@ def password(settings: Settings, role: Role, environment: Mapping[str, str] | No
         way = (
             f"or run `fp up`, which generates one in {settings.secrets_file}"
             if local
-            else f"ask the operators of the store at {settings.store.host} for its value"
+            else f"which the operators of the store at {settings.store.host} can give you"
         )
         msg = f"no password for the store's role fp_{role}: set {name}, {way}"
         raise SettingsError(msg)

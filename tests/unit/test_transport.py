@@ -136,7 +136,7 @@ def test_local_passwords_are_of_the_local_store_alone(tmp_path: Path, host: str)
     (tmp_path / ".fp" / "secrets").write_text("FP_JOB_PASSWORD=local\n")
     (tmp_path / ".fp" / "cassandra").mkdir()
     far = load_settings(tmp_path, {"FP_STORE__HOST": host})
-    with pytest.raises(SettingsError, match="set FP_JOB_PASSWORD, whose value") as caught:
+    with pytest.raises(SettingsError, match="set FP_JOB_PASSWORD, which the operators") as caught:
         password(far, "job", {})
     assert ".fp/secrets" not in str(caught.value)
     for here in ("127.0.0.1", "localhost", "127.0.0.5", "::1"):

@@ -217,7 +217,7 @@ def test_the_number_of_events_is_judged_though_a_feature_is_young(
     author.apply([("  FROM events\n", "  FROM events\n  WHERE action <> 'like'\n")])
     count = bench.check()["count"]
     assert count.status == "skipped"
-    assert "of _events, events, " in count.summary
+    assert "; _events, events, " in count.summary
 
 
 def test_a_check_of_nothing_is_grey(bench: Bench, author: Author) -> None:

@@ -309,7 +309,7 @@ def test_the_process_ends_with_everything(tmp_path: Path) -> None:
     assert supervisor_state(settings) == "up"
     processes.stop("other")
     _until(lambda: supervisor_state(settings) == "down")
-    assert "everything is stopped" in processes.tail(SUPERVISOR)
+    assert "all servers are stopped" in processes.tail(SUPERVISOR)
 
 
 def test_a_killed_supervisor_is_seen_and_replaced(tmp_path: Path) -> None:
