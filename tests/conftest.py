@@ -32,6 +32,7 @@ TIMEOUT_S = 1200
 LONGEST = (
     "test_demo",
     "test_chaos",
+    "test_wheel",
     "test_upgrade_matrix",
     "test_exactness",
     "test_dagster",

@@ -84,3 +84,19 @@ def test_a_picture_is_small_and_shown(picture: Path) -> None:
     """A clone stays small, and no picture is left that no page shows."""
     assert picture.stat().st_size <= PICTURE_BYTES_MAX
     assert any(f"pictures/{picture.name}" in page.read_text() for page in PAGES)
+
+
+def _commands(text: str) -> list[str]:
+    """Return the lines of a text's shell blocks."""
+    blocks = [part.split("```", 1)[0] for part in text.split("```sh\n")[1:]]
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_the_readme_shows_what_the_quickstart_runs() -> None:
+    """Each command of the README's quickstart is one of the page that a test runs, in its order."""
+    section = (ROOT / "README.md").read_text().split("## First steps\n")[1].split("\n## ")[0]
+    shown = _commands(section)
+    run = iter(_commands((ROOT / "docs" / "quickstart.md").read_text()))
+
+    assert shown
+    assert [line for line in shown if line not in run] == []

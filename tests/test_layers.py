@@ -19,7 +19,7 @@ LAYERS = (
     ("plan",),
     ("store", "broker", "event_log", "pushes"),
     ("registry",),
-    ("serving", "local", "lineage"),
+    ("serving", "local", "lineage", "starter"),
     ("engines",),
     ("monitor",),
     ("deploy",),

@@ -7,12 +7,16 @@ import typer
 
 from feature_platform.cli.output import EXIT_FAILED, console, message, print_json, table
 from feature_platform.errors import CallerError, DefinitionError
-from feature_platform.words import counted
+from feature_platform.words import counted, names_of
 
 if TYPE_CHECKING:
     from feature_platform.definition.loading import Project
     from feature_platform.definition.model import FeatureSet
     from feature_platform.settings import Settings
+
+
+FIRST_SOURCE = "events"
+"""What `fp new` calls the source of a project that has none."""
 
 
 def register(app: typer.Typer) -> None:
@@ -44,8 +48,12 @@ def new(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Name of the new feature set.")],
     source: Annotated[
-        str, typer.Option(help="The source it reads; created if it does not exist.")
-    ] = "events",
+        str | None,
+        typer.Option(
+            help="The source it reads; written if it does not exist. Default: the project's only "
+            f"source, or a new one called {FIRST_SOURCE}."
+        ),
+    ] = None,
 ) -> None:
     """Write a commented feature set to start from, and its source if it does not exist."""
     from feature_platform.definition.loading import SOURCES_FOLDER, load_project
@@ -54,12 +62,14 @@ def new(
 
     folder = context.obj.featuresets
     _check_name(name, "feature set")
-    _check_name(source, "source")
+    if source is not None:
+        _check_name(source, "source")
     target = folder / f"{name}.yaml"
     project = load_project(folder)
     if name in project.featuresets or target.exists():
         msg = f"feature set `{name}` already exists in {target}; choose another name"
         raise CallerError(msg)
+    source = source or _only_source(project)
     if source not in project.sources:
         source_file = folder / SOURCES_FOLDER / f"{source}.yaml"
         if source_file.exists():
@@ -77,6 +87,18 @@ def new(
             f"no {SETTINGS_FILE} found: all settings have their defaults. fp settings shows them; "
             f"fp settings --toml > {SETTINGS_FILE} writes a commented file"
         )
+
+
+def _only_source(project: "Project") -> str:
+    """Return the source that a new feature set reads unless one is named.
+
+    Raises:
+        CallerError: There are several.
+    """
+    if len(project.sources) > 1:
+        msg = f"the project has the sources {names_of(sorted(project.sources))}: choose --source"
+        raise CallerError(msg)
+    return next(iter(project.sources), FIRST_SOURCE)
 
 
 def _check_name(name: str, what: str) -> None:

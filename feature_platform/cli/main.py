@@ -27,6 +27,7 @@ from feature_platform.settings import load_settings
 
 GROUPS = (
     "stack",
+    "init",
     "definitions",
     "changes",
     "waiting",

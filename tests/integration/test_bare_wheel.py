@@ -7,11 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from feature_platform.local.jars import build_kernel
-from feature_platform.local.java import find_java_home
-from feature_platform.settings import load_settings
+from tests.integration.wheels import ROOT, build_wheel, run, uv
 
-ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "rows" / "tiles.jsonl"
 PROGRAM = """
 import importlib.util, json, sys
@@ -37,17 +34,14 @@ UNUSED = [*ABSENT, "yaml"]  # the store's driver brings YAML; nothing of ours ma
 @pytest.fixture(name="python", scope="module")
 def _python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with nothing but the wheel and what it asks for."""
-    uv = _uv()
     folder = tmp_path_factory.mktemp("wheel")
-    build_kernel(load_settings(ROOT, {}), find_java_home())
-    _run([uv, "build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)])
-    (wheel,) = folder.glob("*.whl")
-    _run([uv, "venv", "--quiet", "--python", "3.11", str(folder / "venv")])
+    wheel = build_wheel(folder)
+    run([uv(), "venv", "--quiet", "--python", "3.11", str(folder / "venv")])
     python = folder / "venv" / "bin" / "python"
-    install = [uv, "pip", "install", "--quiet", "--python", str(python), str(wheel)]
+    install = [uv(), "pip", "install", "--quiet", "--python", str(python), str(wheel)]
     offline = subprocess.run([*install, "--offline"], capture_output=True, check=False)
     if offline.returncode:
-        _run(install)
+        run(install)
     return python
 
 
@@ -59,7 +53,7 @@ def test_a_wheel_without_the_kernel_is_not_built(tmp_path: Path) -> None:
     (tmp_path / "kernel").mkdir()
     shutil.copy(ROOT / "kernel" / "pom.xml", tmp_path / "kernel" / "pom.xml")
 
-    build = [_uv(), "build", "--wheel", "--out-dir", str(tmp_path / "dist"), str(tmp_path)]
+    build = [uv(), "build", "--wheel", "--out-dir", str(tmp_path / "dist"), str(tmp_path)]
     done = subprocess.run(build, capture_output=True, text=True, check=False)
 
     assert done.returncode != 0
@@ -67,22 +61,12 @@ def test_a_wheel_without_the_kernel_is_not_built(tmp_path: Path) -> None:
     assert "run `make wheel`" in done.stderr
 
 
-def _run(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def _uv() -> str:
-    return shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")  # as `make setup` has it
-
-
 def test_the_bare_wheel_decodes_and_brings_no_engine(python: Path) -> None:
     """Serving imports, a golden row decodes, no engine or SQL is there, no YAML is loaded."""
     case = max(map(json.loads, GOLDEN.read_text().splitlines()), key=lambda case: len(case["hex"]))
 
     arguments = [json.dumps(argument) for argument in (case, ABSENT, UNUSED)]
-    answer = json.loads(_run([str(python), "-c", PROGRAM, *arguments]))
+    answer = json.loads(run([str(python), "-c", PROGRAM, *arguments]))
 
     assert ROOT not in Path(answer.pop("file")).parents
     assert {

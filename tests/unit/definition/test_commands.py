@@ -101,3 +101,15 @@ def test_new_refuses(tmp_path: Path, words: tuple[str, ...], message: str) -> No
 
     files = sorted(path.name for path in tmp_path.rglob("*.yaml"))
     assert files == ["broken.yaml", "renamed.yaml", "taken.yaml", "times.yaml"]
+
+
+def test_new_asks_which_of_several_sources(tmp_path: Path) -> None:
+    """With one source there is no question; with two, none is guessed."""
+    sources = tmp_path / "featuresets" / "sources"
+    sources.mkdir(parents=True)
+    for name in ("clicks", "views"):
+        text = f"source: {name}\ntopic: t\nevent_time: ts\ncolumns: {{ts: TIMESTAMP}}\n"
+        (sources / f"{name}.yaml").write_text(text)
+
+    with pytest.raises(CallerError, match="has the sources clicks, views: choose --source"):
+        _fp(tmp_path, "new", "activity")

@@ -1,0 +1,1 @@
+"""The starter: what `fp init` writes into a new project."""
