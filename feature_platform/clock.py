@@ -16,12 +16,32 @@ class Clock(Protocol):
         ...
 
 
+class WaitingClock(Clock, Protocol):
+    """A clock by which something is waited for, too."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds since some instant, which nobody sets back: for what is waited for."""
+        ...
+
+    def sleep_s(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+        ...
+
+
 class SystemClock:
     """The machine's clock."""
 
     def now_ms(self) -> int:
         """Return the present as epoch milliseconds, UTC."""
         return time.time_ns() // 1_000_000  # noqa: TID251 - this is the one place
+
+    def monotonic_s(self) -> float:
+        """Return seconds since some instant, which nobody sets back."""
+        return time.monotonic()
+
+    def sleep_s(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+        time.sleep(seconds)
 
 
 def to_iso(time_ms: int) -> str:

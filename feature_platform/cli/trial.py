@@ -1,6 +1,5 @@
 """`fp try`: a changed definition beside the deployed one, and what it counts."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -120,7 +119,7 @@ def _follow(
         deployed = None
     with console.status("counting past events"):
         wait_for(reads, running.snapshot, timeout_s=CATCH_UP_S)
-    end_s = time.monotonic() + live_s
+    end_s = reads.clock.monotonic_s() + live_s
     try:
         live = (
             f"counting live events for {live_s:.0f} s; press Ctrl-C to stop"
@@ -129,11 +128,11 @@ def _follow(
         )
         message(f"past events are counted; {live}")
         with Live(console=console, auto_refresh=False, transient=True) as screen:
-            while (left_s := end_s - time.monotonic()) > 0:
+            while (left_s := end_s - reads.clock.monotonic_s()) > 0:
                 if console.is_terminal:
                     found = look(reads, running, deployed, keys, ENTITIES_SHOWN)
                     screen.update(table_of(found), refresh=True)
-                time.sleep(min(REFRESH_S, left_s))
+                reads.clock.sleep_s(min(REFRESH_S, left_s))
     except KeyboardInterrupt:
         message("stopped early")
     return look(reads, running, deployed, keys, ENTITIES_SHOWN)

@@ -1,7 +1,5 @@
 """Waiting for a new job's first checkpoint, and giving up in time when it cannot reach one."""
 
-import time
-
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError, RestoreFailedError
 
@@ -18,9 +16,9 @@ def await_checkpoint(reads: Reads, job_id: str, *, timeout_s: float = TIMEOUT_S)
         JobFailedError: It ended, failed again and again, or took too long; says the root cause.
         ServerError: Flink does not answer.
     """
-    deadline = time.monotonic() + timeout_s
+    deadline = reads.clock.monotonic_s() + timeout_s
     asked = False
-    while time.monotonic() < deadline:
+    while reads.clock.monotonic_s() < deadline:
         if reads.cluster.last_checkpoint(job_id):
             return
         job = reads.cluster.job(job_id)
@@ -34,7 +32,7 @@ def await_checkpoint(reads: Reads, job_id: str, *, timeout_s: float = TIMEOUT_S)
         if restarts >= RESTARTS_MAX:
             raise JobFailedError(_failure(reads, job_id, f"failed {RESTARTS_MAX} times"))
         asked = asked or (job.state == "RUNNING" and _ask(reads, job_id))
-        time.sleep(reads.poll_s)
+        reads.clock.sleep_s(reads.poll_s)
     raise JobFailedError(
         _failure(reads, job_id, f"completed no checkpoint within {timeout_s:.0f} s")
     )

@@ -3,7 +3,6 @@
 What a new version of a feature set never touches would otherwise keep a dead attempt's counts.
 """
 
-import time
 from collections.abc import Callable
 
 from feature_platform.deploy.checkpoint_requests import CheckpointRequests
@@ -77,7 +76,7 @@ def _await(
     changed_s = reported_s = float("-inf")
     before = ""
     while words := left():
-        now_s = time.monotonic()
+        now_s = reads.clock.monotonic_s()
         if words != before:
             before, changed_s = words, now_s
         if now_s - changed_s > TIMEOUT_S:
@@ -86,7 +85,7 @@ def _await(
         if now_s - reported_s > REPORT_EVERY_S:
             reported_s = now_s
             report(f"waiting: {words}")
-        time.sleep(reads.poll_s)
+        reads.clock.sleep_s(reads.poll_s)
 
 
 def _check_job(reads: Reads, running: Snapshot) -> None:

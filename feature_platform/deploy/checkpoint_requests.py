@@ -4,8 +4,6 @@ Every checkpoint is a label of its own: the kernel flushes, and writes an undo r
 that it touches after it. One every few seconds took a third of its speed from a job under load.
 """
 
-import time
-
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
 from feature_platform.registry.base import Epoch
@@ -68,7 +66,7 @@ class CheckpointRequests:
 
     def look(self, place: Epoch | None, left: int) -> None:
         """Ask if it is time; a checkpoint under way, or a restarting job, is waited for."""
-        if not self._pace.is_due(time.monotonic(), place, left):
+        if not self._pace.is_due(self._reads.clock.monotonic_s(), place, left):
             return
         try:
             self._reads.cluster.trigger_checkpoint(self._job_id)

@@ -1,6 +1,5 @@
 """Waiting until everything sent so far is counted and written: `fp wait`."""
 
-import time
 from collections.abc import Mapping
 
 from feature_platform.deploy.checkpoint_requests import CheckpointRequests
@@ -43,7 +42,7 @@ def wait_for(reads: Reads, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
             f"{deployed.featureset} creates it"
         )
         raise JobFailedError(msg)
-    deadline = time.monotonic() + timeout_s
+    deadline = reads.clock.monotonic_s() + timeout_s
     requests = CheckpointRequests(reads, deployed.job_id)
     while True:
         cut = _present_cut(reads, deployed)
@@ -51,10 +50,10 @@ def wait_for(reads: Reads, deployed: Snapshot, *, timeout_s: float = DEFAULT_TIM
         if cut is not None and not left:
             return cut
         _check_job(reads, deployed)
-        if time.monotonic() > deadline:
+        if reads.clock.monotonic_s() > deadline:
             raise JobFailedError(_too_late(deployed, cut, ends, timeout_s))
         requests.look(cut.epoch if cut else None, left)
-        time.sleep(reads.poll_s)
+        reads.clock.sleep_s(reads.poll_s)
 
 
 def _present_cut(reads: Reads, deployed: Snapshot) -> Cut | None:

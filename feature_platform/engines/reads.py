@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from feature_platform.clock import Clock
+from feature_platform.clock import WaitingClock
 from feature_platform.engines.ports import ClusterReader, Recounter, RowReader, TopicReader
 from feature_platform.registry.base import RegistryReader
 from feature_platform.settings import Settings
@@ -18,6 +18,6 @@ class Reads:
     topics: TopicReader
     cluster: ClusterReader
     recounter: Recounter
-    clock: Clock
+    clock: WaitingClock
     poll_s: float = 0.5
     """How long a wait sleeps between two looks."""

@@ -1,4 +1,4 @@
-"""A clock that stands still until a test moves it."""
+"""A clock that stands still until a test moves it, or something waits."""
 
 
 class ManualClock:
@@ -7,10 +7,20 @@ class ManualClock:
     def __init__(self, now_ms: int = 0) -> None:
         """Start at an instant."""
         self._now_ms = now_ms
+        self._slept_s = 0.0
 
     def now_ms(self) -> int:
         """Return the instant it stands at."""
         return self._now_ms
+
+    def monotonic_s(self) -> float:
+        """Return how long was slept so far, in seconds."""
+        return self._slept_s
+
+    def sleep_s(self, seconds: float) -> None:
+        """Move forwards, at once; by whole milliseconds."""
+        self._slept_s += seconds
+        self.advance(round(seconds * 1000))
 
     def set(self, now_ms: int) -> None:
         """Move to an instant, forwards or backwards."""

@@ -370,7 +370,7 @@ def empty_stage(folder: Path) -> Stage:
         recounter=nothing,
         clock=clock,
         holder="a test",
-        poll_s=0.001,
+        poll_s=0.0004,  # too short to be seen in the clock
     )
     return Stage(
         world=world,

@@ -1,7 +1,6 @@
 """What `fp try` shows: the trial's values and tiles beside the deployed ones, and how it ends."""
 
 import json
-import time
 from typing import NoReturn
 
 import pytest
@@ -141,7 +140,7 @@ def test_ctrl_c_ends_the_live_part_with_a_last_look(
     with trial(stage.world, wanted, past_ms=PAST_MS, report=silent) as running:
         runs.append(running)
         count(stage, running.snapshot, WINDOW, EDIT)
-        monkeypatch.setattr(time, "sleep", interrupted)
+        monkeypatch.setattr(stage.clock, "sleep_s", interrupted)
         found = _follow(stage.world, running, "posts", (), 600)
     assert found[0]["values"]["views_5m"]["trial"] == PLAYS
     assert stage.flink.running == [deployed.job_id]
