@@ -16,6 +16,7 @@ from feature_platform.definition.model import Aggregate, ColumnType
 from feature_platform.definition.refusals import refused_call, refused_operation
 from feature_platform.definition.sql_text import SqlText
 from feature_platform.tiles.layout import Carrier
+from feature_platform.words import counted
 
 LAST_N_MAX = 1_000
 PROPERTIES: frozenset[Aggregate] = frozenset({"first", "last", "last_n"})
@@ -32,15 +33,14 @@ _KINDS: dict[str, Aggregate] = {
     "LAST_N": "last_n",
 }
 _DISTINCT = (
-    "counting or summing DISTINCT values is not available yet; count rows with "
-    "COUNT(*) FILTER (WHERE ...), or keep LAST_N(x, n)"
+    "DISTINCT is not supported; count rows with COUNT(*) FILTER (WHERE ...), or use LAST_N(x, n)"
 )
 _OVER_AGGREGATES = (
-    "an expression over aggregates is refused: give each aggregate a name of its own, and compute "
-    "where the features are read"
+    "expressions over aggregates are not supported: name each aggregate, and compute where the "
+    "features are read"
 )
 _RATIO = (
-    "a ratio of aggregates is refused: give each a name of its own, such as likes and views, and "
+    "ratios of aggregates are not supported: name each aggregate, such as likes and views, and "
     "divide where the features are read"
 )
 
@@ -79,7 +79,7 @@ def aggregate_call(
     if condition is not None:
         if holds_aggregate(condition):
             return sql.refuse(
-                condition, "FILTER looks at single rows, no aggregate may stand in it"
+                condition, "FILTER applies to single rows and cannot contain an aggregate"
             )
         filter_ = checker.condition(condition)
     parts = _arguments(sql, checker, call, kind)
@@ -161,9 +161,12 @@ def _misused(call: exp.Anonymous, arguments: int) -> str:
     if any(isinstance(node, exp.Distinct) for node in nodes):
         return f"{name}(DISTINCT ...): {_DISTINCT}"
     if len(nodes) != arguments:
-        return f"{name} has {len(nodes)} arguments; write it like {AGGREGATES[name]}"
+        return (
+            f"{name} takes {counted(arguments, 'argument')}, got {len(nodes)}; for example "
+            f"{AGGREGATES[name]}"
+        )
     if any(holds_aggregate(node) for node in nodes):
-        return "an aggregate may not stand in another; aggregate once"
+        return "aggregates cannot be nested; aggregate once"
     return ""
 
 
@@ -171,7 +174,10 @@ def _count_kept(sql: SqlText, node: exp.Expr) -> int | None:
     is_number = isinstance(node, exp.Literal) and node.this.isdecimal() and not node.is_string
     if is_number and len(node.this) <= len(str(LAST_N_MAX)) and 1 <= int(node.this) <= LAST_N_MAX:
         return int(node.this)
-    msg = f"LAST_N keeps a constant number of values from 1 to {LAST_N_MAX}, such as LAST_N(x, 100)"
+    msg = (
+        f"the second argument of LAST_N must be a constant from 1 to {LAST_N_MAX}, such as "
+        "LAST_N(x, 100)"
+    )
     return sql.refuse(node, msg)
 
 
@@ -182,11 +188,11 @@ def _unfit(kind: Aggregate, argument: Expression) -> str:
     if literal.op == "literal":
         return "a constant is the same in every row; write COUNT(*)"
     if kind in SUMMED and name not in {"BIGINT", "INT", "DOUBLE", "DECIMAL"}:
-        return f"it takes numbers, not {name}; to count rows write COUNT(*) FILTER (WHERE ...)"
+        return f"it accepts numbers, not {name}; to count rows write COUNT(*) FILTER (WHERE ...)"
     if kind in {"min", "max"} and argument.type == STRING:
-        return "of STRING is refused, engines order texts differently; write LAST_VALUE(x)"
+        return "STRING is not supported, as engines order strings differently; write LAST_VALUE(x)"
     if kind in {"min", "max"} and name == "BOOLEAN":
-        return "of BOOLEAN is refused; write COUNT(*) FILTER (WHERE x)"
+        return "BOOLEAN is not supported; write COUNT(*) FILTER (WHERE x)"
     return ""
 
 

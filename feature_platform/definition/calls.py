@@ -3,6 +3,7 @@
 from feature_platform.definition import coerce
 from feature_platform.definition.expression import BIGINT, INT, INTEGERS, STRING, Expression
 from feature_platform.definition.functions import FUNCTIONS, Parameter
+from feature_platform.words import counted
 
 
 def apply_function(name: str, args: list[Expression]) -> Expression:
@@ -14,7 +15,10 @@ def apply_function(name: str, args: list[Expression]) -> Expression:
     function = FUNCTIONS[name]
     most = len(args) if function.repeats else len(function.parameters)
     if not len(function.parameters) - function.optional <= len(args) <= most:
-        msg = f"{name} has {len(args)} arguments; write it like {function.example}"
+        least = len(function.parameters) - function.optional
+        takes = "at least " if function.repeats else f"{least} to " if least < most else ""
+        number = counted(least if function.repeats else most, "argument")
+        msg = f"{name} takes {takes}{number}, got {len(args)}; for example {function.example}"
         raise coerce.MismatchError(msg)
     padding = [function.parameters[-1]] * (len(args) - len(function.parameters))
     parameters = [*function.parameters, *padding]
@@ -41,7 +45,7 @@ def _fit(arg: Expression, parameter: Parameter) -> Expression:
     least = 0 if parameter == "length" else 1
     constant = arg.op == "literal" and arg.type.name in INTEGERS and int(arg.value) >= least
     if not constant:
-        msg = f"the {parameter} must be a constant whole number of at least {least}"
+        msg = f"the {parameter} must be an integer constant of at least {least}"
         raise coerce.MismatchError(msg)
     if parameter == "divisor":  # as BIGINT: Flink's MOD has the type of its divisor
         return Expression(op="cast", type=BIGINT, args=(arg,))

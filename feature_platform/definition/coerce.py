@@ -59,14 +59,15 @@ def cast(operand: Expression, wanted: ColumnType) -> Expression:
         return operand
     if pair not in _WIDENINGS:
         msg = (
-            f"CAST from {operand.type} to {wanted} can lose or change values; allowed are INT to "
-            "BIGINT to DOUBLE, DECIMAL to DOUBLE, TIMESTAMP to BIGINT, integer or BOOLEAN to STRING"
+            f"CAST from {operand.type} to {wanted} can lose or change values; supported are INT to "
+            "BIGINT to DOUBLE, DECIMAL to DOUBLE, TIMESTAMP to BIGINT, integer or BOOLEAN to "
+            "STRING"
         )
         raise MismatchError(msg)
     if operand.type.name == "DECIMAL" and operand.type.precision > DECIMAL_AS_DOUBLE_PRECISION_MAX:
         msg = (
             f"CAST from {operand.type} to DOUBLE is exact up to {DECIMAL_AS_DOUBLE_PRECISION_MAX} "
-            "digits; declare the column with fewer"
+            "digits; declare the column with fewer digits"
         )
         raise MismatchError(msg)
     if operand.type == BOOLEAN:
@@ -88,8 +89,8 @@ def numbers(operands: list[Expression]) -> list[Expression]:
                 "DECIMAL": "write CAST(x AS DOUBLE)",
                 "TIMESTAMP": "write CAST(x AS BIGINT) for epoch milliseconds",
             }
-            hint = hints.get(operand.type.name, "use columns of numbers")
-            msg = f"arithmetic takes BIGINT, INT and DOUBLE, not {operand.type}; {hint}"
+            hint = hints.get(operand.type.name, "use numeric columns")
+            msg = f"arithmetic requires BIGINT, INT or DOUBLE, not {operand.type}; {hint}"
             raise MismatchError(msg)
     kind = DOUBLE if any(operand.type == DOUBLE for operand in operands) else BIGINT
     return [widen(operand, kind) for operand in operands]
@@ -102,7 +103,7 @@ def integer(operand: Expression) -> Expression:
         MismatchError: It is not an integer.
     """
     if operand.type.name not in INTEGERS:
-        msg = f"it takes BIGINT or INT, not {operand.type}"
+        msg = f"it requires BIGINT or INT, not {operand.type}"
         raise MismatchError(msg)
     return widen(operand, BIGINT)
 
@@ -115,7 +116,7 @@ def text(operand: Expression) -> Expression:
     """
     if operand.type != STRING:
         hint = "; write CAST(x AS STRING)" if (operand.type.name, "STRING") in _WIDENINGS else ""
-        msg = f"it takes STRING, not {operand.type}{hint}"
+        msg = f"it requires STRING, not {operand.type}{hint}"
         raise MismatchError(msg)
     return as_value(operand)
 
@@ -162,7 +163,7 @@ def _beside_decimal(operand: Expression) -> Expression:
     if operand.type != DOUBLE:
         return operand
     if operand.op != "literal":
-        msg = "DECIMAL and DOUBLE are not compared; write CAST(x AS DOUBLE) for the DECIMAL"
+        msg = "DECIMAL and DOUBLE cannot be compared; write CAST(x AS DOUBLE) for the DECIMAL"
         raise MismatchError(msg)
     return _decimal_literal(operand)
 
@@ -175,9 +176,12 @@ def _as_decimal(operand: Expression, kind: ColumnType) -> Expression:
         whole = kind.precision - kind.scale
         if exact.type.scale <= kind.scale and exact.type.precision - exact.type.scale <= whole:
             return Expression(op="cast", type=kind, args=(exact,))
-        msg = f"{operand.value} does not fit {kind}; use a constant of at most its digits"
+        msg = f"{operand.value} does not fit {kind}; use a constant with fewer digits"
         raise MismatchError(msg)
-    msg = f"{operand.type} does not go with {kind} without loss; write CAST(x AS DOUBLE) for both"
+    msg = (
+        f"{operand.type} and {kind} cannot be combined without loss; write CAST(x AS DOUBLE) for "
+        "both"
+    )
     raise MismatchError(msg)
 
 

@@ -80,7 +80,10 @@ class Checker:
         if checked is None:
             return None
         if checked.type != BOOLEAN:
-            return self._refuse(node, f"a condition is BOOLEAN, this is {checked.type}; compare it")
+            return self._refuse(
+                node,
+                f"a condition must be BOOLEAN, this is {checked.type}; compare it with a value",
+            )
         if not _reads_columns(checked):
             return self._refuse(node, "this condition is the same for every row; remove it")
         return checked
@@ -95,13 +98,13 @@ class Checker:
 
     def _column(self, node: exp.Expr) -> Expression | None:
         if isinstance(node.this, exp.Star):
-            return self._refuse(node, "`*` is refused; name the columns")
+            return self._refuse(node, "`*` is not supported; name the columns")
         name, table = node.name, node.args.get("table")
         if node.args.get("db") or (table is not None and table.name != self.table):
             return self._refuse(node, self._elsewhere(node))
         if name not in self.columns:
             msg = unknown("column", name, self.columns, where=f" in {self.where}")
-            text = f"; a text constant is written '{name}'" if node.this.quoted else ""
+            text = f"; a string constant is written '{name}'" if node.this.quoted else ""
             return self._refuse(node, f"{msg}{text}")
         return Expression(op="column", type=self.columns[name], value=name)
 
@@ -110,12 +113,12 @@ class Checker:
         shown, outer = node.sql(), (node.args.get("db") or node.args["table"]).name
         if outer in self.columns:
             return (
-                f"`{shown}`: fields inside of `{outer}` are not read; send `{node.name}` as a "
-                "field of the event itself, and list it in the source's columns"
+                f"`{shown}`: fields inside `{outer}` are not read; send `{node.name}` as a "
+                "top-level field of the event, and list it in the source's columns"
             )
         return (
-            f"`{shown}`: columns come from `{self.table}` alone; if it is a field inside of "
-            f"`{outer}`, send `{node.name}` as a field of the event itself"
+            f"`{shown}`: columns come from `{self.table}` only; if it is a field inside `{outer}`, "
+            f"send `{node.name}` as a top-level field of the event"
         )
 
     def _literal(self, node: exp.Expr) -> Expression | None:
@@ -143,7 +146,9 @@ class Checker:
 
     def _is(self, node: exp.Expr, op: Op = "is_null") -> Expression | None:
         if not isinstance(node.expression, exp.Null):
-            return self._refuse(node, "only IS NULL and IS NOT NULL; write the condition itself")
+            return self._refuse(
+                node, "only IS NULL and IS NOT NULL are supported; write the condition itself"
+            )
         operand = self.check(node.this)
         return None if operand is None else Expression(op=op, type=BOOLEAN, args=(operand,))
 
@@ -167,12 +172,14 @@ class Checker:
             return self._refuse(node, refused_operation(node.args["query"]))
         items = node.args.get("expressions") or []
         if not items or not all(_is_constant(item) for item in items):
-            return self._refuse(node, "IN takes a list of constants, such as IN ('a', 'b')")
+            return self._refuse(node, "IN requires a list of constants, such as IN ('a', 'b')")
         return self._compare(node, [node.this, *items], "in")
 
     def _between(self, node: exp.Expr) -> Expression | None:
         if node.args.get("symmetric"):
-            return self._refuse(node, "BETWEEN SYMMETRIC is refused; put the smaller bound first")
+            return self._refuse(
+                node, "BETWEEN SYMMETRIC is not supported; put the smaller bound first"
+            )
         return self._compare(node, [node.this, node.args["low"], node.args["high"]], "between")
 
     def _like(self, node: exp.Expr) -> Expression | None:
@@ -180,11 +187,9 @@ class Checker:
         if text is None:
             return None
         if text.type != STRING or not (isinstance(pattern, exp.Literal) and pattern.is_string):
-            return self._refuse(node, "LIKE compares a STRING with a constant, such as LIKE 'abc%'")
+            return self._refuse(node, "LIKE requires a STRING and a constant, such as LIKE 'abc%'")
         if set(pattern.this) & set("_\\"):
-            msg = (
-                "`_` and backslash in LIKE differ between engines; use % alone, or SUBSTRING and ="
-            )
+            msg = "`_` and backslash in LIKE differ between engines; use only %, or SUBSTRING and ="
             return self._refuse(pattern, msg)
         args = (text, Expression(op="literal", type=STRING, value=pattern.this))
         like = Expression(op="like", type=BOOLEAN, args=args)
@@ -195,7 +200,7 @@ class Checker:
         if operands is None:
             return None
         if all(operand.op == "literal" for operand in operands):
-            return self._refuse(node, "an operation on two constants; write its result")
+            return self._refuse(node, "an operation on two constants; write its result instead")
         try:
             args = coerce.numbers(operands)
         except coerce.MismatchError as error:
@@ -252,7 +257,7 @@ class Checker:
         if set(node.args) - {"this", "to"} and any(
             node.args[key] for key in set(node.args) - {"this", "to"}
         ):
-            return self._refuse(node, "only plain CAST(x AS type)")
+            return self._refuse(node, "only plain CAST(x AS type) is supported")
         target = node.args["to"].sql()
         if target.upper() in {"TIMESTAMP", "TIMESTAMPTZ"} and isinstance(node.this, exp.Literal):
             return self._timestamp(node)
@@ -281,7 +286,9 @@ class Checker:
 
     def _trim(self, node: exp.Expr) -> Expression | None:
         if node.args.get("expression") or node.args.get("position") or node.args.get("collation"):
-            return self._refuse(node, "only plain TRIM(x), which removes spaces at both ends")
+            return self._refuse(
+                node, "only plain TRIM(x) is supported, which removes spaces at both ends"
+            )
         return self._call(node, "TRIM", [node.this])
 
     def _substring(self, node: exp.Expr) -> Expression | None:

@@ -54,7 +54,7 @@ def read_features(
     if mapping is None:
         return {}
     if not 1 <= len(mapping.entries) <= FEATURES_MAX:
-        msg = f"a feature set has 1 to {FEATURES_MAX} features, not {len(mapping.entries)}"
+        msg = f"a feature set has 1 to {FEATURES_MAX} features, this one has {len(mapping.entries)}"
         fields.problems.add(fields.key("features"), msg)
         return {}
     asks: dict[str, FeatureEntry] = {}
@@ -103,7 +103,7 @@ def _read_ask(key: Scalar, node: Node, problems: Problems, grid: Grid) -> Featur
     good: list[int] = []
     for window, place in windows:
         if window in good:
-            problems.add(place, f"window {format_duration(window)} stands twice; keep one")
+            problems.add(place, f"window {format_duration(window)} is listed twice; keep one")
         elif _check_window(key.text, window, place, grid, problems):
             good.append(window)
     return FeatureEntry(
@@ -125,9 +125,9 @@ def _check_window(name: str, window: int, place: Place, grid: Grid, problems: Pr
     tiles = cover_tiles_max(grid, window)
     if tiles > COVER_TILES_MAX:
         msg = (
-            f"window {shown} of `{name}` is longer than the grid reaches: it takes up to {tiles} "
-            f"tiles, at most {COVER_TILES_MAX} may be; shorten it, or add a level to `grid`, "
-            f"longer than {format_duration(grid.levels_ms[-1])} or between two others"
+            f"window {shown} of `{name}` is too long for the grid: it needs up to {tiles} tiles, "
+            f"the limit is {COVER_TILES_MAX}; shorten it, or add a level to `grid`, longer than "
+            f"{format_duration(grid.levels_ms[-1])} or between two others"
         )
         problems.add(place, msg)
         return False
@@ -143,10 +143,10 @@ def _check_fits(
             msg = f"`{key.text}` is a property (FIRST_VALUE, LAST_VALUE, LAST_N); write `latest`"
             problems.add(node, msg)
     elif ask.latest:
-        msg = f"`{key.text}` counts, `latest` is for properties"
+        msg = f"`{key.text}` is an aggregate over time; `latest` is for properties"
         problems.add(node, f"{msg}; write lifetime: true or windows: [30m]")
     elif not ask.windows_ms and not ask.lifetime:
-        msg = f"`{key.text}` asks for nothing; add windows: [30m] or lifetime: true"
+        msg = f"`{key.text}` serves nothing; add windows: [30m] or lifetime: true"
         problems.add(node, msg)
     _check_scale(call, ask, key, node, problems)
 
@@ -158,13 +158,14 @@ def _check_scale(
     fixed = call.aggregate in SUMMED and kind.name in FIXED_POINT
     if fixed and ask.scale is None:
         msg = (
-            f"`{key.text}` sums {kind} and needs a `scale`, the digits after the point that are "
-            "kept (0 to 9), such as {windows: [1d], scale: 2}: sums are exact integers"
+            f"`{key.text}` sums {kind} and needs a `scale`, the number of digits to keep after the "
+            "decimal point (0 to 9), such as {windows: [1d], scale: 2}: sums are exact integers"
         )
         problems.add(node, msg)
     elif not fixed and ask.scale is not None:
         msg = (
-            f"`{key.text}` has a `scale`, which is for SUM and AVG of DOUBLE and DECIMAL; remove it"
+            f"`{key.text}` has a `scale`, which applies only to SUM and AVG of DOUBLE and DECIMAL; "
+            "remove it"
         )
         problems.add(node, msg)
 

@@ -35,7 +35,7 @@ LARGEST_SHOWN = 3
 ENTITY_TYPES = ("BIGINT", "INT", "STRING")
 _EXPRESSION = re.compile(r"[(),|+*/]|\w\s+\w")
 _SEND_IT = (
-    "send it as one column of the event, a pair such as '17|99' too, and list it in the source"
+    "send it as one column of the event (a pair too, such as '17|99'), and list it in the source"
 )
 _SECOND_MS, _MINUTE_MS, _HOUR_MS, _DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
 _DEFAULTS = FeatureSetSettings()
@@ -96,9 +96,9 @@ def _fits_a_row(made: FeatureSet, place: Place, problems: Problems) -> bool:
     largest = sorted(sizes.items(), key=lambda item: -item[1])[:LARGEST_SHOWN]
     named = ", ".join(f"`{name}` {size:,}" for name, size in largest)
     msg = (
-        f"an entity's row may take {bytes_max:,} bytes, allowed are {HEAD_BYTES_MAX:,}: a text is "
-        f"kept up to {TEXT_BYTES_MAX:,} bytes. The largest are {named}; keep fewer items, or "
-        "divide the features among several feature sets"
+        f"an entity's row may need {bytes_max:,} bytes, the limit is {HEAD_BYTES_MAX:,} (strings "
+        f"are kept up to {TEXT_BYTES_MAX:,} bytes). The largest are {named}; keep fewer items, or "
+        "split the features into several feature sets"
     )
     problems.add(place, msg)
     return False
@@ -110,11 +110,11 @@ def _source(fields: Fields, sources: dict[str, Source | None]) -> Source | None:
         return None
     if named.text not in sources:
         msg = unknown("source", named.text, sources)
-        fields.problems.add(named, f"{msg} (sources stand in the folder `sources`)")
+        fields.problems.add(named, f"{msg} (sources are in the folder `sources`)")
         return None
     source = sources[named.text]
     if source is None:
-        fields.problems.add(named, f"source `{named.text}` has mistakes of its own; mend it first")
+        fields.problems.add(named, f"source `{named.text}` has errors of its own; fix them first")
     return source
 
 
@@ -147,7 +147,10 @@ def _no_column(text: str, fields: Fields) -> str:
     sql = fields.mapping.get("sql")
     computed = rf"\bAS\s+[`\"]?{re.escape(text)}\b"
     if isinstance(sql, Scalar) and re.search(computed, sql.text, re.IGNORECASE):
-        return f"entity `{text}` is computed by the query, and an entity is a column; {_SEND_IT}"
+        return (
+            f"entity `{text}` is computed by the query, but an entity must be a source column; "
+            f"{_SEND_IT}"
+        )
     return ""
 
 
@@ -161,8 +164,8 @@ def _grid(fields: Fields) -> Grid:
     for (finer, _), (coarser, place) in pairwise(levels):
         if coarser <= finer or coarser % finer:
             msg = (
-                f"level {format_duration(coarser)} must be longer than {format_duration(finer)} "
-                "before it, and a multiple of it, so that a tile never crosses a longer one's edge"
+                f"level {format_duration(coarser)} must be longer than the level before it, "
+                f"{format_duration(finer)}, and a multiple of it, so that tiles nest"
             )
             fields.problems.add(place, msg)
             return Grid.of()

@@ -66,10 +66,12 @@ class Fields:
         """Return a node that must be a text."""
         if isinstance(value, Scalar) and value.kind == "str" and value.text.strip():
             return value
-        remedy = "write a text"
+        remedy = "write a string"
         if isinstance(value, Scalar) and value.kind in {"bool", "int", "float"}:
-            remedy = f"YAML reads {value.text} as something else: put it in quotes, '{value.text}'"
-        self.problems.add(value, f"{what} must be a text, not {describe(value)}; {remedy}")
+            remedy = (
+                f"YAML does not read {value.text} as a string: put it in quotes, '{value.text}'"
+            )
+        self.problems.add(value, f"{what} must be a string, not {describe(value)}; {remedy}")
         return None
 
     def integer(self, name: str, low: int, high: int) -> int | None:
@@ -81,7 +83,7 @@ class Fields:
             number = int(value.text)
             if low <= number <= high:
                 return number
-        msg = f"`{name}`{self._within} must be a whole number from {low} to {high}"
+        msg = f"`{name}`{self._within} must be an integer from {low} to {high}"
         self.problems.add(value, f"{msg}, not {describe(value)}")
         return None
 
@@ -144,9 +146,7 @@ class Fields:
             self.problems.add(value, msg)
             return None
         if len(value.items) > most:
-            self.problems.add(
-                value, f"{what} has {len(value.items)} entries, at most {most} may be"
-            )
+            self.problems.add(value, f"{what} has {len(value.items)} entries; the limit is {most}")
             return None
         read = [(self.as_duration(item, what), item) for item in value.items]
         return tuple((duration, item) for duration, item in read if duration is not None)

@@ -26,7 +26,7 @@ def read_literal(node: exp.Expr) -> Expression:
     sign, literal = ("-", node.this) if isinstance(node, exp.Neg) else ("", node)
     if literal.is_string:
         if sign:
-            msg = "a text has no sign"
+            msg = "a string has no sign"
             raise ValueError(msg)
         return _text(literal.this)
     return _number(sign, literal.this)
@@ -59,7 +59,7 @@ def write_decimal(text: str) -> str:
 
 def _text(text: str) -> Expression:
     if any(ord(character) < ord(" ") for character in text):
-        msg = "a text constant may not hold control characters, tabs or line breaks"
+        msg = "a string constant cannot contain control characters, tabs or line breaks"
         raise ValueError(msg)
     return Expression(op="literal", type=STRING, value=text)
 
@@ -70,7 +70,7 @@ def _number(sign: str, digits: str) -> Expression:
         shown = digits if len(digits) <= _SHOWN_MAX else f"{digits[:_SHOWN_MAX]}..."
         msg = (
             f"the number {shown} has {len(digits)} characters and an exponent of {len(exponent)} "
-            f"digits; at most {DIGITS_MAX} and {EXPONENT_DIGITS_MAX} are read"
+            f"digits; the limits are {DIGITS_MAX} and {EXPONENT_DIGITS_MAX}"
         )
         raise ValueError(msg)
     if digits.isdecimal():

@@ -160,7 +160,7 @@ def _file(path: Path, prefix: str) -> DefinitionFile:
     name = f"{prefix}{path.name}"
     try:
         if path.exists() and not (path.is_file() or path.is_dir()):  # a pipe would be waited for
-            return DefinitionFile(path=name, refusal="this is no regular file; remove it")
+            return DefinitionFile(path=name, refusal="this is not a regular file; remove it")
         with path.open("rb") as stream:
             return DefinitionFile(path=name, data=stream.read(FILE_BYTES_MAX + 1))
     except OSError as error:
@@ -180,8 +180,8 @@ def _alone(problems: Problems, read: Callable[[], _Read]) -> _Read | None:
     except Exception as error:  # noqa: BLE001 (told as a mistake of this file)
         what = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
         msg = (
-            f"the file cannot be read ({what}), which is a fault of the platform: please report "
-            f"it, and take out what is unusual in the file"
+            f"the file cannot be read ({what}); this is a bug in the platform: please report it, "
+            "and remove what is unusual in the file"
         )
         problems.add(Spot(), msg)
         return None
@@ -203,7 +203,9 @@ def _read_each(
             continue
         other, found[name] = first[name], None
         for here, there in ((file, other), (other, file)):
-            msg = f"{what} `{name}` stands in {there.problems.file} too; rename one, or remove it"
+            msg = (
+                f"{what} `{name}` is also defined in {there.problems.file}; rename one or remove it"
+            )
             if here.name is not None:
                 here.problems.add(here.name, msg)
     return found

@@ -26,12 +26,14 @@ def check_name(name: str, what: str, place: Place, problems: Problems) -> bool:
     if name.startswith("_"):
         reason = "names starting with `_` are reserved for the platform; choose another"
     elif not NAME.fullmatch(name):
-        reason = "use small letters, digits and `_`, a letter first, at most 48 characters"
+        reason = (
+            "use lower-case letters, digits and `_`, starting with a letter, at most 48 characters"
+        )
     elif name in RESERVED:
-        reason = f"`{name}` is a word of SQL; choose another, such as `{name}_`"
+        reason = f"`{name}` is a SQL keyword; choose another name, such as `{name}_`"
     else:
         return True
-    problems.add(place, f"{what} `{name}` is not a possible name: {reason}")
+    problems.add(place, f"{what} `{name}` is not a valid name: {reason}")
     return False
 
 
@@ -40,10 +42,10 @@ def check_column(name: str, place: Place, problems: Problems) -> bool:
     if name.startswith("_"):
         reason = "names starting with `_` are reserved for the platform; rename the field"
     elif not COLUMN.fullmatch(name):
-        reason = "use letters, digits and `_`, a letter first, at most 128 characters"
+        reason = "use letters, digits and `_`, starting with a letter, at most 128 characters"
     else:
         return True
-    problems.add(place, f"column `{name}` is not a possible name: {reason}")
+    problems.add(place, f"column `{name}` is not a valid name: {reason}")
     return False
 
 

@@ -16,10 +16,10 @@ from feature_platform.definition.sql_text import SqlText
 from feature_platform.definition.yaml_tree import Spot
 
 _SELECT_PARTS = frozenset({"expressions", "from_", "where", "group", "with_"})
-_NAMED_COLUMNS = "name columns by AS in the SELECT, not after the table's name"
-_PAIR = "; to group by a pair, send it as one column of the event, and make that the entity"
+_NAMED_COLUMNS = "name columns with AS in the SELECT, not after the table's name"
+_PAIR = "; to group by a pair, send it as one column of the event and make that the entity"
 _TABLE_FUNCTION = (
-    "table functions such as TUMBLE are refused: windows are asked for under `features:`"
+    "table functions such as TUMBLE are not supported: define windows under `features:`"
 )
 
 
@@ -77,7 +77,10 @@ class QueryReader:
 
     def _refuse_statement(self, statement: exp.Expr) -> None:
         if isinstance(statement, exp.SetOperation):
-            msg = "UNION and the like are refused: filter by WHERE, or make two feature sets"
+            msg = (
+                "UNION and other set operations are not supported: filter with WHERE, or define "
+                "two feature sets"
+            )
         else:
             msg = "a feature set's SQL is one SELECT ... FROM source GROUP BY entity"
         self.sql.problems.add(self.sql.at(0), msg)
@@ -96,11 +99,11 @@ class QueryReader:
         if with_ is None:
             return
         if with_.args.get("recursive"):
-            self.sql.refuse(with_, "WITH RECURSIVE is refused: one event is one row")
+            self.sql.refuse(with_, "WITH RECURSIVE is not supported: one event is one row")
         for part in with_.expressions:
             name = part.alias
             if name in self._parts or name == self.source.name:
-                self.sql.refuse(part, f"`{name}` is already the name of something; choose another")
+                self.sql.refuse(part, f"the name `{name}` is already used; choose another")
             if part.args["alias"].columns:
                 self.sql.refuse(part, _NAMED_COLUMNS)
             self._parts[name] = self._rows(part.this, part)
@@ -114,7 +117,7 @@ class QueryReader:
     def _relation(self, select: exp.Select) -> _Relation | None:
         from_ = select.args.get("from_")
         if from_ is None:
-            msg = f"there is no FROM; write FROM {self.source.name}"
+            msg = f"FROM is missing; write FROM {self.source.name}"
             return self.sql.refuse(select, msg)
         node = from_.this
         alias_node = node.args.get("alias")
@@ -133,7 +136,7 @@ class QueryReader:
     def _table(self, node: exp.Table) -> _Relation | None:
         extra = [key for key, value in node.args.items() if value and key not in {"this", "alias"}]
         if set(extra) - {"joins", "pivots", "sample", "laterals"}:
-            msg = f"FROM takes a plain name: FROM {self.source.name}"
+            msg = f"FROM requires a plain name: FROM {self.source.name}"
             return self.sql.refuse(node, msg)
         name = node.name
         if name in self._parts:
@@ -161,7 +164,7 @@ class QueryReader:
         if select.args.get("group"):
             self.sql.refuse(
                 select.args["group"],
-                "an inner SELECT does not group: aggregates belong to the outer one",
+                "an inner SELECT cannot aggregate: put aggregates in the outer one",
             )
         relation = self._relation(select)
         self._refuse_clauses(select)
@@ -181,7 +184,7 @@ class QueryReader:
             name = item.alias_or_name
             inner = item.unalias()
             if holds_aggregate(inner):
-                msg = "an inner SELECT does not group: aggregates belong to the outer one"
+                msg = "an inner SELECT cannot aggregate: put aggregates in the outer one"
                 self.sql.refuse(item, msg)
                 continue
             value = checker.value(inner)
@@ -189,7 +192,7 @@ class QueryReader:
                 if value is not None:
                     self.sql.refuse(item, "give this expression a name: ... AS name")
             elif name.lower() in seen:
-                self.sql.refuse(item, f"a second column `{name}`; give one of them another name")
+                self.sql.refuse(item, f"two columns are named `{name}`; rename one of them")
             elif check_column(name, self.sql.spot(item), self.sql.problems) and value is not None:
                 columns[name] = value
             seen.add(name.lower())
@@ -203,7 +206,9 @@ class QueryReader:
         if passed is None and self.entity.lower() in seen:
             return
         if passed is None or (passed.op, passed.value) != ("column", self.entity):
-            msg = f"an inner SELECT must pass the entity on unchanged; add `{self.entity}` to it"
+            msg = (
+                f"an inner SELECT must pass the entity through unchanged; add `{self.entity}` to it"
+            )
             self.sql.refuse(select, msg)
 
     def _where(self, select: exp.Select, checker: Checker) -> Expression | None:
@@ -211,21 +216,21 @@ class QueryReader:
         if where is None:
             return None
         if holds_aggregate(where.this):
-            msg = "WHERE looks at single rows, an aggregate may not stand in it"
+            msg = "WHERE applies to single rows and cannot contain an aggregate"
             return self.sql.refuse(where.this, msg)
         return checker.condition(where.this)
 
     def _check_group(self, select: exp.Select) -> None:
         group = select.args.get("group")
         if group is None:
-            msg = f"there is no GROUP BY; end the query with GROUP BY {self.entity}"
+            msg = f"GROUP BY is missing; end the query with GROUP BY {self.entity}"
             return self.sql.refuse(select, msg)
         keys = group.expressions
         extra = [key for key, value in group.args.items() if value and key != "expressions"]
         entity_alone = len(keys) == 1 and _is_column(keys[0], self.entity)
         if extra or not entity_alone:
             msg = (
-                f"group by the entity alone: GROUP BY {self.entity}{_PAIR if len(keys) > 1 else ''}"
+                f"group by the entity only: GROUP BY {self.entity}{_PAIR if len(keys) > 1 else ''}"
             )
             return self.sql.refuse(group, msg)
         return None
@@ -247,7 +252,9 @@ class QueryReader:
         if len(items) == len(select.expressions) and not any(item.is_star for item in items):
             self.sql.refuse(select, f"select the entity too: SELECT {self.entity}, ...")
         if not items:
-            self.sql.refuse(select, "there is no aggregate; add one, such as COUNT(*) AS events")
+            self.sql.refuse(
+                select, "the query has no aggregate; add one, such as COUNT(*) AS events"
+            )
         return tuple(calls.values())
 
     def _check_entities(self, select: exp.Select, checker: Checker) -> None:
@@ -264,7 +271,7 @@ class QueryReader:
                 item.alias if check_name(item.alias, "feature", place, self.sql.problems) else None
             )
         if item.is_star and not isinstance(item, exp.Anonymous | exp.Filter):
-            return self.sql.refuse(item, "`*` is refused; name the columns")
+            return self.sql.refuse(item, "`*` is not supported; name the columns")
         if isinstance(item, exp.Column):
             name = item.name
             msg = (

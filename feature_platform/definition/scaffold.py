@@ -7,18 +7,18 @@ from feature_platform.errors import CallerError
 
 _SOURCE = """\
 # A source: a topic and the columns of its events, each event one JSON object.
-# Fields that are not listed here are ignored; a listed one that is missing is NULL.
+# Fields that are not listed here are ignored; a listed field that is missing is NULL.
 
 source: {name}
 description: What happens, and who sends it.
-topic: {name}              # of Kafka or Redpanda
+topic: {name}              # in Kafka or Redpanda
 format: json
 event_time: ts             # the column that says when it happened
-event_time_unit: ms        # what a number in it counts: s, ms, us or ns
+event_time_unit: ms        # unit of a numeric event time: s, ms, us or ns
 max_future: 5m             # later than the record's timestamp by more than this: dead letter
 
 # Types: BIGINT, INT, DOUBLE, 'DECIMAL(10,2)', STRING, BOOLEAN, TIMESTAMP.
-# A TIMESTAMP is sent as a number since 1970 or as ISO-8601 text, '2026-01-31T15:00:00Z'.
+# A TIMESTAMP is a number since 1970 or an ISO-8601 string, '2026-01-31T15:00:00Z'.
 columns:
   user_id: STRING
   action: STRING
@@ -31,36 +31,36 @@ _FEATURESET = """\
 # Check it with `fp validate`, see what deploying it would do with `fp plan {name}`.
 
 featureset: {name}
-description: What these features tell about a {entity}.
+description: What these features say about a {entity}.
 owner: your_team
 entity: {entity}
 source: {source}
 
-# One SELECT, grouped by the entity. Windows are not part of the query, they are asked for below.
+# One SELECT, grouped by the entity. Windows are not part of the query; define them below.
 # Aggregates: COUNT, SUM, AVG, MIN, MAX, FIRST_VALUE, LAST_VALUE, LAST_N(x, n); each may be followed
-# by FILTER (WHERE ...). What may stand in expressions: docs/definitions.md.
+# by FILTER (WHERE ...). For what expressions can use, see docs/definitions.md.
 sql: |
   SELECT {entity},
 {items}
   FROM {source}
   GROUP BY {entity}
 
-# One entry for each aggregate. Counters and extremes are asked for by window, by lifetime, or both;
-# properties (FIRST_VALUE, LAST_VALUE, LAST_N) are `latest`. `scale` says how many digits after the
-# point a SUM or AVG of DOUBLE or DECIMAL keeps.
+# One entry per aggregate. Counters and extremes have windows, a lifetime, or both;
+# properties (FIRST_VALUE, LAST_VALUE, LAST_N) are `latest`. `scale` is the number of digits that
+# a SUM or AVG of DOUBLE or DECIMAL keeps after the decimal point.
 features:
 {features}
 
-# Everything below may be left out; these are the defaults.
-# grid: [1m, 5m, 30m, 3h, 1d, 5d]   # lengths of tiles, each a multiple of the one before
+# Everything below is optional; these are the defaults.
+# grid: [1m, 5m, 30m, 3h, 1d, 5d]   # tile lengths, each a multiple of the one before
 settings:
   parallelism: 1            # tasks of the job
-  checkpoint_interval: 30s  # how far back a crash goes
+  checkpoint_interval: 30s  # how far a crash sets the job back
   flush_interval: 1s        # how long a change may take to reach the store
-  state_ttl: 2h             # an entity without events leaves the job's memory after this
-  sql_state_ttl: 10m        # the same for the query's own memory
-  keep: 1h                  # how far back questions about a past instant may go
-  on_change: forward        # a changed query counts from now on; rebuild: recomputes from the log
+  state_ttl: 2h             # an entity without events leaves the job's state after this
+  sql_state_ttl: 10m        # the same for the state of the SQL query
+  keep: 1h                  # how far back reads at a past time can go
+  on_change: forward        # a changed query counts from now on; rebuild: recompute history
 """
 
 _NAME_LENGTH_MAX = 40

@@ -98,7 +98,7 @@ def parse_type(text: str) -> ColumnType:
         raise ValueError(msg)
     other = _OTHER_NAMES.get(upper.partition("(")[0].strip())
     hint = f"; write `{other}`" if other else did_you_mean(upper, _SIMPLE)
-    msg = f"unknown type `{text}`; there are {', '.join(_SIMPLE)} and DECIMAL(p,s){hint}"
+    msg = f"unknown type `{text}`; types are {', '.join(_SIMPLE)} and DECIMAL(p,s){hint}"
     raise ValueError(msg)
 
 
@@ -116,7 +116,7 @@ def _columns(fields: Fields) -> dict[str, ColumnType]:
         return columns
     problems = fields.problems
     if not 1 <= len(mapping.entries) <= COLUMNS_MAX:
-        msg = f"a source has 1 to {COLUMNS_MAX} columns, not {len(mapping.entries)}"
+        msg = f"a source has 1 to {COLUMNS_MAX} columns, this one has {len(mapping.entries)}"
         problems.add(fields.key("columns"), msg)
         return columns
     lower: dict[str, str] = {}
@@ -126,8 +126,10 @@ def _columns(fields: Fields) -> dict[str, ColumnType]:
         read = _type(node, key, fields)
         other = lower.setdefault(key.text.lower(), key.text)
         if other != key.text:
-            msg = f"`{key.text}` and `{other}` differ only in case, which Spark does not tell apart"
-            problems.add(key, f"{msg}; drop one")
+            msg = (
+                f"`{key.text}` and `{other}` differ only in case, which Spark does not distinguish"
+            )
+            problems.add(key, f"{msg}; remove one")
         if check_column(key.text, key, problems) and read is not None:
             columns[key.text] = read
     return columns

@@ -113,7 +113,7 @@ class SqlText:
             self.problems.add(self.scalar, msg)
             return None
         if len(self.text) > SQL_CHARACTERS_MAX:
-            msg = f"the query has {len(self.text)} characters, at most {SQL_CHARACTERS_MAX} may be"
+            msg = f"the query has {len(self.text)} characters; the limit is {SQL_CHARACTERS_MAX}"
             self.problems.add(self.scalar, msg)
             return None
         statements = self._statements()
@@ -126,7 +126,10 @@ class SqlText:
         try:
             for token in sqlglot.tokenize(self.text, dialect=DefinitionDialect):
                 if _STRANGE.fullmatch(token.text) and token.token_type not in _QUOTED:
-                    msg = f"`{token.text}` is refused: parameters and templates are not filled in"
+                    msg = (
+                        f"`{token.text}` is not supported: parameters and templates are not "
+                        "substituted"
+                    )
                     self.problems.add(self.at(token.start), f"{msg}; write the value")
                     return []
             found = [node for node in sqlglot.parse(self.text, dialect=DefinitionDialect) if node]
@@ -155,7 +158,7 @@ class SqlText:
         advice = hint or "; check commas, brackets and keywords before it"
         msg = f"not SQL{near}: {what.rstrip('.').lower()}{advice}"
         if _WINDOWS.search(self.text):
-            msg = f"{msg} (windows are not part of the query but asked for under `features:`)"
+            msg = f"{msg} (windows are not part of the query; define them under `features:`)"
         self.problems.add(self.scalar.spot(line, column), msg)
 
     def _unclosed(self) -> int:

@@ -97,13 +97,15 @@ class _StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            msg = "anchors (&) and aliases (*) are not used in definitions; write the value out"
+            msg = (
+                "anchors (&) and aliases (*) are not supported in definitions; write the value out"
+            )
             raise _RefusedError(event.start_mark, msg)
         if getattr(event, "tag", None):
-            msg = f"tag {event.tag!r} is not used in definitions; remove it"
+            msg = f"tag {event.tag!r} is not supported in definitions; remove it"
             raise _RefusedError(event.start_mark, msg)
         if self.depth >= DEPTH_MAX:
-            msg = f"nested deeper than {DEPTH_MAX} levels; definitions need 4"
+            msg = f"nested more than {DEPTH_MAX} levels deep; definitions need 4"
             raise _RefusedError(event.start_mark, msg)
         self.depth += 1
         node: yaml.Node | None = super().compose_node(parent, index)
@@ -141,10 +143,10 @@ def describe(node: Node) -> str:
     if isinstance(node, Mapping):
         return "a mapping" if node.entries else "an empty mapping"
     if node.kind == "null":
-        return "nothing"
+        return "empty"
     shown = textwrap.shorten(node.text, _SHOWN_MAX, placeholder="...")
     return {"bool": "the boolean", "int": "the number", "float": "the number"}.get(
-        node.kind, "the text"
+        node.kind, "the string"
     ) + f" `{shown}`"
 
 
@@ -178,7 +180,7 @@ def is_decimal(text: str) -> bool:
 
 def _decode(data: bytes, problems: Problems) -> str | None:
     if len(data) > FILE_BYTES_MAX:
-        size = f"{len(data)} bytes; a definition has at most {FILE_BYTES_MAX}"
+        size = f"{len(data)} bytes; the limit is {FILE_BYTES_MAX}"
         problems.add(Spot(), f"the file has {size}: split it into several feature sets")
         return None
     try:
@@ -189,7 +191,7 @@ def _decode(data: bytes, problems: Problems) -> str | None:
             line=before.count(b"\n") + 1,
             column=len(before.rpartition(b"\n")[2].decode("utf-8", "replace")) + 1,
         )
-        problems.add(spot, "the file is not UTF-8 text from here on; save it as UTF-8")
+        problems.add(spot, "the file is not UTF-8 from this position; save it as UTF-8")
         return None
     if not text.strip():
         problems.add(Spot(), "the file is empty; `fp new NAME` writes a feature set to start from")
@@ -216,24 +218,24 @@ def _compose(text: str, problems: Problems) -> yaml.Node | None:
         problems.add(_spot(error.problem_mark or error.context_mark), _explain(error))
         return None
     except (ValueError, OverflowError):  # what PyYAML lets through of "\UFFFFFFFF"
-        problems.add(Spot(), "a \\U in a quoted text names no character; correct it")
+        problems.add(Spot(), "a \\U escape in a quoted string is not a character; correct it")
         return None
     finally:
         if loader is not None:
             loader.dispose()
     if node is None:
-        problems.add(Spot(), "the file holds only comments; `fp new NAME` writes a feature set")
+        problems.add(Spot(), "the file contains only comments; `fp new NAME` writes a feature set")
     return node
 
 
 def _explain(error: yaml.MarkedYAMLError) -> str:
     problem = error.problem or "it cannot be read"
     if "\\t" in problem:
-        return "a tab stands where YAML needs spaces; indent with spaces"
+        return "YAML does not allow a tab here; indent with spaces"
     if "mapping values are not allowed" in problem:
-        return "a `:` stands where none may be; check the indentation, or put the text in quotes"
+        return "unexpected `:`; check the indentation, or put the string in quotes"
     if "single document" in (error.context or "") or "another document" in problem:
-        return "a second document starts here (`---`); write one definition a file"
+        return "a second document starts here (`---`); write one definition per file"
     context = f" ({error.context})" if error.context else ""
     return f"not YAML: {problem}{context}; check indentation, quotes and brackets before this place"
 
@@ -252,7 +254,10 @@ def _convert(node: yaml.Node, lines: list[str], problems: Problems) -> Node:
         return Items(items=items, line=spot.line, column=spot.column)
     style = str(getattr(node, "style", None) or "")
     if _NO_TEXT.search(node.value):
-        msg = "the text holds a control character or half a character (\\0, \\ud800); remove it"
+        msg = (
+            "the string contains a control character or an unpaired surrogate (\\0, \\ud800); "
+            "remove it"
+        )
         problems.add(spot, msg)
     return Scalar(
         text=node.value,
@@ -271,11 +276,9 @@ def _entries(
     for key_node, value_node in node.value:
         key = _convert(key_node, lines, problems)
         if not isinstance(key, Scalar):
-            problems.add(key, f"a key is a word, not {describe(key)}")
+            problems.add(key, f"a key must be a word, not {describe(key)}")
         elif key.text in first:
-            msg = (
-                f"`{key.text}` stands here a second time, first in line {first[key.text]}; keep one"
-            )
+            msg = f"duplicate key `{key.text}`, first used in line {first[key.text]}; keep one"
             problems.add(key, msg)
         else:
             first[key.text] = key.line

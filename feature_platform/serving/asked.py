@@ -36,7 +36,7 @@ def names_asked(what: str, names: Iterable[str]) -> tuple[str, ...]:
     listed = tuple(names)
     for place, name in enumerate(listed):
         if not isinstance(name, str):
-            msg = f"{what}[{place}] is {name!r}, not a text"
+            msg = f"{what}[{place}] is {name!r}, not a string"
             raise CallerError(msg)
     return listed
 
@@ -51,7 +51,7 @@ def contact(address: str) -> tuple[str, int]:
     host = found["ipv6"] or found["host"] if found else ""
     port = int(found["port"] or CQL_PORT) if found else 0
     if not host or not 0 < port <= PORT_MAX:
-        msg = f"{address!r} is no address of the store; write HOST:PORT, such as 10.0.0.1:9042"
+        msg = f"{address!r} is not an address; write HOST:PORT, such as 10.0.0.1:9042"
         raise CallerError(msg)
     return host, port
 

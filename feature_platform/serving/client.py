@@ -148,7 +148,7 @@ class FeatureClient:
         Raises:
             CallerError: Always.
         """
-        msg = "a FeatureClient cannot be pickled; let each process call FeatureClient.connect"
+        msg = "a FeatureClient cannot be pickled; call FeatureClient.connect in each process"
         raise CallerError(msg)
 
     def snapshots(self) -> tuple[Snapshot, ...]:
@@ -199,7 +199,7 @@ class FeatureClient:
             features = self.features(featureset) if featureset else ()
         features = names_asked("features", features)
         if len(features) > self.limits.features_max:
-            msg = f"{len(features)} features asked for, features_max is {self.limits.features_max}"
+            msg = f"{len(features)} features requested; features_max is {self.limits.features_max}"
             raise LimitExceededError(msg)
         full = tuple(f"{featureset}.{name}" if featureset else name for name in features)
         resolve(self.snapshots(), full)
@@ -270,8 +270,8 @@ class PreparedFeatures:
         rows = len(unique) * sum(len(plan.keys) for plan in plans)
         if rows > limits.rows_max:
             msg = (
-                f"{len(unique)} entities need up to {rows} rows, rows_max is {limits.rows_max}; "
-                f"ask for fewer entities or windows at a time"
+                f"{len(unique)} entities need up to {rows} rows; rows_max is {limits.rows_max}: "
+                "request fewer entities or windows at a time"
             )
             raise LimitExceededError(msg)
         parts = [answer_part(plan, self.client.read(plan, unique)) for plan in plans]
@@ -304,5 +304,5 @@ def _connect_any(addresses: Sequence[StoreSettings], user: str, password: str) -
         except StoreUnavailableError:
             if number == len(addresses):
                 raise
-    msg = "no contact point was given; name at least one, such as 127.0.0.1:9042"
+    msg = "no contact point was given; pass at least one, such as 127.0.0.1:9042"
     raise StoreUnavailableError(msg)

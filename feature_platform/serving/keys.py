@@ -45,7 +45,7 @@ def stored_keys(entities: Entities, snapshots: Iterable[Snapshot], most: int) ->
     keys = list(islice(_listed(entities), most + 1))
     if len(keys) > most:
         many = len(entities) if isinstance(entities, Sized) else f"more than {most}"
-        msg = f"{many} entities asked for, entities_max is {most}; ask in several requests"
+        msg = f"{many} entities requested; entities_max is {most}: split the request"
         raise LimitExceededError(msg)
     for snapshot in {(each.entity, each.entity_type): each for each in snapshots}.values():
         keys = [
@@ -86,13 +86,13 @@ def _listed(entities: Entities) -> Iterable[object]:
     """
     kind = type(entities).__name__
     if isinstance(entities, str):
-        msg = f"entities is a text; write [{_shown(entities)}], a list of keys"
+        msg = f"entities is a string; write [{_shown(entities)}], a list of keys"
     elif isinstance(entities, bytes | bytearray | memoryview | io.IOBase):
         msg = f"entities is {kind}; write a list of keys, such as ['4711']"
     elif isinstance(entities, Mapping):
         msg = f"entities is a {kind}; write a list of its keys"
     elif isinstance(entities, AbstractSet) and not isinstance(entities, KeysView):
-        msg = f"entities is a {kind}, which has no order; write a list, such as sorted(...)"
+        msg = f"entities is a {kind}, which has no order; pass a list, such as sorted(...)"
     elif getattr(entities, "ndim", 1) != 1:
         dimensions = getattr(entities, "ndim", 0)
         msg = f"entities is a {kind} of {dimensions} dimensions; pass one column of keys"
@@ -139,14 +139,14 @@ def _wanted(type_name: str) -> str:
     if type_name in WHOLE_BITS:
         bits = WHOLE_BITS[type_name]
         return (
-            f"{type_name}: a whole number from -2^{bits} to 2^{bits}-1, such as 4711 or '4711', "
-            f"without blanks, signs or zeros in front"
+            f"{type_name}: an integer from -2^{bits} to 2^{bits}-1, such as 4711 or '4711', "
+            f"without blanks, plus sign or leading zeros"
         )
-    return f"{type_name or 'a text'}: write its keys as texts, such as '4711'"
+    return f"{type_name or 'a text'}: write its keys as strings, such as '4711'"
 
 
 def _shown(value: object) -> str:
     if isinstance(value, int) and abs(value) >= INTEGERS_END:
-        return f"a whole number of {value.bit_length()} bits"
+        return f"an integer of {value.bit_length()} bits"
     text = repr(value)
     return text if len(text) <= SHOWN_MAX else f"{text[:SHOWN_MAX]}..."

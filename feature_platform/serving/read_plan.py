@@ -83,7 +83,9 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
     for position, name in enumerate(names):
         featureset, dot, served = name.partition(".")
         if not dot:
-            msg = f"feature {name!r} has no feature set; write FEATURESET.{name}, or name it apart"
+            msg = (
+                f"feature {name!r} has no feature set; write FEATURESET.{name}, or pass featureset="
+            )
             raise UnknownFeatureError(msg)
         if featureset not in deployed:
             hint = did_you_mean(featureset, deployed) or _listing(deployed)
@@ -124,14 +126,17 @@ def _wanted(snapshot: Snapshot, served: str, name: str) -> ResolvedFeature:
 
 def _listing(names: Iterable[str]) -> str:
     shown = ", ".join(sorted(names)[:12])
-    return f"; there are: {shown}" if shown else ""
+    return f"; available: {shown}" if shown else ""
 
 
 def _refuse_mixed(groups: tuple[Group, ...]) -> None:
     entities = {group.snapshot.entity: group.snapshot.featureset for group in groups}
     if len(entities) > 1:
-        about = ", ".join(f"{name} about {entity}" for entity, name in sorted(entities.items()))
-        msg = f"features of different entities cannot be asked for together: {about}; prepare each"
+        about = ", ".join(f"{name} by {entity}" for entity, name in sorted(entities.items()))
+        msg = (
+            f"features of different entities cannot be requested together: {about}; prepare each "
+            "separately"
+        )
         raise CallerError(msg)
 
 
@@ -165,8 +170,8 @@ def plan_reads(
     tiles = sorted({tile for answer in covers.values() for tile in answer.tiles})
     if len(tiles) > tiles_max:
         msg = (
-            f"the windows need {len(tiles)} tiles of each entity, tiles_max is {tiles_max}; ask "
-            f"for fewer windows, or prepare with a coarser `edge`"
+            f"the windows need {len(tiles)} tiles per entity; tiles_max is {tiles_max}: request "
+            "fewer windows, or prepare with a coarser `edge`"
         )
         raise LimitExceededError(msg)
     return ReadPlan(group=group, mode=mode, covers=covers, keys=((HEAD_LEVEL, 0), *tiles))
@@ -174,15 +179,15 @@ def plan_reads(
 
 def _refuse_out_of_reach(group: Group, now_ms: int, instant_ms: int, edge_ms: int) -> None:
     if instant_ms > now_ms:
-        msg = f"{to_iso(instant_ms)} is in the future; the present is {to_iso(now_ms)}"
+        msg = f"{to_iso(instant_ms)} is in the future; it is now {to_iso(now_ms)}"
         raise OutOfReachError(msg)
     for wanted in group.wanted:
         earliest_ms = _earliest_ms(group.snapshot, wanted, now_ms, edge_ms)
         if wanted.window_ms and instant_ms < earliest_ms:
             msg = (
-                f"{wanted.name} cannot be answered as of {to_iso(instant_ms)}: tiles it needs "
-                f"are no longer kept; the earliest instant is {to_iso(earliest_ms)}; `keep` in the "
-                f"settings of the feature set decides it"
+                f"{wanted.name} cannot be read as of {to_iso(instant_ms)}: tiles it needs are no "
+                f"longer kept; the earliest possible time is {to_iso(earliest_ms)}; to keep tiles "
+                "longer, raise `keep` in the feature set's settings"
             )
             raise OutOfReachError(msg)
 

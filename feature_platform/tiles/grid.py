@@ -23,7 +23,7 @@ def parse_duration_ms(text: str) -> int:
     match = _DURATION.fullmatch(text.strip())
     value = int(match[1]) * _UNITS_MS[match[2]] if match else 0
     if value == 0:
-        remedy = "write a number above 0 and a unit, such as 90s, 30m, 2h or 5d"
+        remedy = "write a positive number and a unit, such as 90s, 30m, 2h or 5d"
         msg = f"{text!r} is not a duration; {remedy}"
         raise ValueError(msg)
     return value

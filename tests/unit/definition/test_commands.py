@@ -79,8 +79,8 @@ def test_new_reads_a_source_that_exists(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (("taken",), "feature set `taken` already exists in"),
-        (("Big",), "feature set `Big` is not a possible name"),
-        (("small", "--source", "../x"), "source `../x` is not a possible name"),
+        (("Big",), "feature set `Big` is not a valid name"),
+        (("small", "--source", "../x"), "source `../x` is not a valid name"),
         (("small", "--source", "broken"), "`topic` is missing"),
         (("small", "--source", "renamed"), "defines another source"),
         (("small", "--source", "times"), "has no column of type"),

@@ -67,7 +67,7 @@ def test_two_files_with_one_name_are_both_refused(load: Load) -> None:
     project = load({"one.yaml": GOOD, "two.yaml": GOOD})
 
     assert project.featuresets == {}
-    told = "feature set `good` stands in featuresets/{} too; rename one, or remove it"
+    told = "feature set `good` is also defined in featuresets/{}; rename one or remove it"
     assert _messages(project) == [
         f"featuresets/one.yaml:1:13: {told.format('two.yaml')}",
         f"featuresets/two.yaml:1:13: {told.format('one.yaml')}",
@@ -80,7 +80,7 @@ def test_a_source_with_mistakes_is_named_where_it_is_used(load: Load) -> None:
         "source: post_events", "source: clicks"
     )})  # fmt: skip
 
-    expected = "featuresets/good.yaml:4:9: source `clicks` has mistakes of its own; mend it first"
+    expected = "featuresets/good.yaml:4:9: source `clicks` has errors of its own; fix them first"
     assert expected in _messages(project)
 
 
@@ -98,7 +98,7 @@ def test_a_file_that_is_too_large_is_refused(load: Load) -> None:
     """A limit on the file's size keeps loading quick whatever the file holds."""
     project = load({"large.yaml": b"# " + b"x" * 300_000})
 
-    size = "262145 bytes; a definition has at most 262144"
+    size = "262145 bytes; the limit is 262144"
     expected = f"the file has {size}: split it into several feature sets"
     assert [expected] == [problem.message for problem in project.problems]
 
@@ -232,7 +232,7 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     folder.mkdir()
     os.mkfifo(folder / "pipe.yaml")
     (told,) = load_project(folder).problems
-    assert told.message == "this is no regular file; remove it"
+    assert told.message == "this is not a regular file; remove it"
 
 
 DAMAGE = (
@@ -294,7 +294,7 @@ def _lists(count: int, kept: int) -> str:
 def test_a_row_that_no_store_takes_is_refused(load: Load) -> None:
     """Whatever texts events will hold: each is kept up to 4,096 bytes."""
     (problem,) = load({"lists.yaml": _lists(3, 1_000)}).problems
-    assert "an entity's row may take 12," in str(problem)
+    assert "an entity's row may need 12," in str(problem)
     assert "`texts_0` 4,125,032" in str(problem)
     assert load({"lists.yaml": _lists(2, 1_000)}).problems == ()
     assert load({"lists.yaml": _lists(10, 200)}).problems == ()

@@ -88,7 +88,7 @@ def test_an_int_has_its_own_range(about: Callable[[str], Snapshot]) -> None:
         ends = [-end, end - 1, str(-end), str(end - 1)]
         assert stored_keys(ends, [about(type_name)], MOST) == list(map(str, ends))
         for beyond in (-end - 1, end, str(-end - 1), str(end)):
-            with pytest.raises(CallerError, match=f"post is {type_name}: a whole number from"):
+            with pytest.raises(CallerError, match=f"post is {type_name}: an integer from"):
                 stored_keys([beyond], [about(type_name)], MOST)
 
 
@@ -112,7 +112,7 @@ def test_what_is_no_text_is_refused(about: Callable[[str], Snapshot], key: objec
 @pytest.mark.parametrize(
     ("entities", "problem"),
     [
-        ("4711", r"entities is a text; write \['4711'\]"),
+        ("4711", r"entities is a string; write \['4711'\]"),
         (b"4711", "entities is bytes"),
         (bytearray(b"4711"), "entities is bytearray"),
         (memoryview(b"4711"), "entities is memoryview"),
@@ -163,7 +163,7 @@ def test_one_entity_in_two_forms_is_read_once(world: Deployed) -> None:
 
 def test_an_endless_iterator_passes_the_limit(about: Callable[[str], Snapshot]) -> None:
     """No more keys are taken than may be asked for."""
-    with pytest.raises(LimitExceededError, match="more than 10 entities asked for"):
+    with pytest.raises(LimitExceededError, match="more than 10 entities requested"):
         stored_keys(iter(int, 1), [about("BIGINT")], MOST)
 
 

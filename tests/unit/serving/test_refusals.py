@@ -29,7 +29,7 @@ def test_an_instant_out_of_reach_names_the_earliest(world: Deployed) -> None:
     earliest_ms = NOW_MS - 120 * MINUTE_MS
 
     assert prepared.get(["a"], at=earliest_ms).status == ("ok",)
-    with pytest.raises(OutOfReachError, match="the earliest instant is 2023-11-14T20:14:00Z"):
+    with pytest.raises(OutOfReachError, match="the earliest possible time is 2023-11-14T20:14:00Z"):
         prepared.get(["a"], at=earliest_ms - 1)
 
 
@@ -46,7 +46,7 @@ def test_tiles_of_before_a_longer_keep_are_out_of_reach_earlier(world: Deployed)
     prepared = world.client.prepare(["posts.views_1d"])
     earliest_ms = NOW_MS - 30 * MINUTE_MS
     assert prepared.get(["a"], at=earliest_ms).status == ("ok",)
-    with pytest.raises(OutOfReachError, match="the earliest instant is 2023-11-14T21:44:00Z"):
+    with pytest.raises(OutOfReachError, match="the earliest possible time is 2023-11-14T21:44:00Z"):
         prepared.get(["a"], at=earliest_ms - 1)
     shorter = Retention.begun([max(0, ms - day_ms) for ms in layout.retention_ms])
     kept = shorter.changed(layout.retention_ms, NOW_MS - 10 * MINUTE_MS)
@@ -65,8 +65,8 @@ def test_the_future_is_out_of_reach(world: Deployed) -> None:
     [
         ("posts.view_30m", "did you mean `views_30m`"),
         ("post.views_30m", "feature set 'post' is not deployed; did you mean `posts`"),
-        ("posts.zzz", "there are: action, actions, best_2h"),
-        ("zzz.views", "there are: posts"),
+        ("posts.zzz", "available: action, actions, best_2h"),
+        ("zzz.views", "available: posts"),
         ("views_30m", "has no feature set"),
     ],
 )
@@ -91,10 +91,10 @@ def test_a_feature_set_alone_means_all_it_serves(world: Deployed) -> None:
 @pytest.mark.parametrize(
     ("limits", "problem"),
     [
-        (Limits(features_max=1), "2 features asked for, features_max is 1"),
-        (Limits(entities_max=1), "2 entities asked for, entities_max is 1"),
-        (Limits(tiles_max=3), "tiles of each entity, tiles_max is 3"),
-        (Limits(rows_max=20), "2 entities need up to [0-9]+ rows, rows_max is 20"),
+        (Limits(features_max=1), "2 features requested; features_max is 1"),
+        (Limits(entities_max=1), "2 entities requested; entities_max is 1"),
+        (Limits(tiles_max=3), "tiles per entity; tiles_max is 3"),
+        (Limits(rows_max=20), "2 entities need up to [0-9]+ rows; rows_max is 20"),
     ],
 )
 def test_limits_are_named(world: Deployed, limits: Limits, problem: str) -> None:
@@ -109,7 +109,7 @@ def test_features_of_different_entities_are_refused(world: Deployed) -> None:
     """A post and a user are not asked for in one request."""
     world.registry.save(replace(world.snapshot, featureset="users", entity="user"))
 
-    with pytest.raises(CallerError, match="posts about post, users about user"):
+    with pytest.raises(CallerError, match="posts by post, users by user"):
         world.client.prepare(["posts.action", "users.action"])
 
 
@@ -145,7 +145,7 @@ def test_names_are_a_list_of_texts(world: Deployed, names: Sequence[str]) -> Non
 )
 def test_an_address_is_a_host_and_a_port(address: str) -> None:
     """What is no address is named before anything is connected."""
-    with pytest.raises(CallerError, match="is no address of the store; write HOST:PORT"):
+    with pytest.raises(CallerError, match="is not an address; write HOST:PORT"):
         FeatureClient.connect([address], user="fp_service", password="x")
     with pytest.raises(CallerError, match=r"contact_points is '127\.0\.0\.1:9042', not a list"):
         FeatureClient.connect("127.0.0.1:9042", user="fp_service", password="x")
@@ -184,5 +184,5 @@ def test_an_instant_may_be_any_whole_number(world: Deployed) -> None:
 
 def test_a_client_is_not_pickled(world: Deployed) -> None:
     """A connection belongs to a process; the message says what to do instead."""
-    with pytest.raises(CallerError, match=r"let each process call FeatureClient\.connect"):
+    with pytest.raises(CallerError, match=r"call FeatureClient\.connect in each process"):
         copy.copy(world.client)
