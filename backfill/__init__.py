@@ -1,1 +1,1 @@
-"""The PySpark shell: what Spark is told to run. Started as processes; nothing imports it."""
+"""The PySpark shell: what Spark is to run. Started as processes; nothing imports it."""

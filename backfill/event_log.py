@@ -115,7 +115,7 @@ def records(
 
     Raises:
         OffsetsGoneError: Neither has some offset; the message names them.
-        EventLogError: The log is damaged, or its topic was made anew.
+        EventLogError: The log is damaged, or its topic was recreated.
     """
     archived = read_log(files)
     ends = {int(name.rpartition("/")[2]): end for name, end in until.items()}

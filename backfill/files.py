@@ -7,7 +7,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
 OBJECT_STORES = frozenset({"s3a", "s3", "gs"})
-"""They have no rename, but create an object at once and only where there is none, if told so."""
+"""They have no rename, but create an object at once and only where there is none, if asked to."""
 CONDITIONAL = {"fs.s3a.create.conditional.enabled": "true"}
 NO_PARQUET = "is not a Parquet file"
 EXISTS = "FileAlreadyExistsException"

@@ -62,7 +62,7 @@ def main() -> int:
 
 
 def store_secrets(spec: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what executors log in to store and Kafka with, as far as this process was told it."""
+    """Return what executors log in to store and Kafka with, as far as this process was given it."""
     names = (spec.get("job", {}).get("store", {}).get("password_env", ""), KAFKA_PASSWORD)
     return {name: environment[name] for name in names if name in environment}
 
@@ -163,7 +163,7 @@ def _end_with_parent() -> None:
 
 
 def _short(error: Exception) -> str:
-    """Return the innermost cause of a Java trace, which tells why."""
+    """Return the innermost cause of a Java trace, which says why."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by: ")]
     full = [line for line in lines if "No space left" in line]

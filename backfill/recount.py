@@ -1,6 +1,6 @@
 """Recomputes tiles from the events for a check, and names the events of a tile.
 
-What is told goes to the parent as JSON lines, an entity at a time: memory stays bounded.
+What is reported goes to the parent as JSON lines, an entity at a time: memory stays bounded.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 def recount(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
-    """Tell the facts `log`, `sampled`, `counted` and `entity`; see `engines.ports.Recounter`.
+    """Report the facts `log`, `sampled`, `counted` and `entity`; see `engines.ports.Recounter`.
 
     Raises:
         EventLogError: The log is damaged so that it cannot be read, or misses offsets.
@@ -59,7 +59,7 @@ def recount(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
 
 
 def events_of(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
-    """Tell which events count for entities in event times, where any do.
+    """Return which events count for entities in event times, where any do.
 
     Raises:
         EventLogError: The log is damaged so that it cannot be read, or misses offsets.

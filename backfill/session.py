@@ -29,7 +29,7 @@ DEFAULTS: Mapping[str, str] = {
 AT_START = re.compile(r"spark\.(driver\.|submit\.|jars|files|archives|yarn\.|kubernetes\.)")
 """Names of settings that Java is started with, so that its command line shows them to everybody."""
 SECRET = re.compile(r"(?i)secret|password|token|credential|access[.]?key|[._]key\b")
-"""Names of settings that nobody else may see, wherever they stand."""
+"""Names of settings that nobody else may see, wherever they are."""
 FIXED: Mapping[str, str] = {
     "spark.ui.enabled": "false",
     "spark.sql.catalogImplementation": "in-memory",

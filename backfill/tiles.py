@@ -14,7 +14,7 @@ from py4j.java_gateway import JavaObject
 from pyspark.sql import DataFrame, SparkSession
 
 PROGRESS_S = 2.0
-"""How often progress is told."""
+"""How often progress is reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def write_rows(
         spec: The job spec, which names the store.
         attempt: The number that was claimed for this backfill.
         limits: How hard to press the store.
-        report: Told every two seconds how far it is.
+        report: Called with the progress every two seconds.
     """
     kernel, limits = _kernel(session), limits or WriteLimits()
     java_limits = kernel.WriteLimits(

@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the present; a test hands in one that it moves itself (`testing.clock`)."""
+    """Returns the present; a test hands in one that it moves itself (`testing.clock`)."""
 
     def now_ms(self) -> int:
         """Return the present as epoch milliseconds, UTC."""

@@ -14,7 +14,7 @@ FeaturePlatformError
     ├── StoreUnavailableError   Cassandra or ScyllaDB did not answer
     ├── BrokerUnavailableError  Kafka did not answer
     ├── JobFailedError          a Flink job failed or did not reach its checkpoint
-    │   └── RestoreFailedError  it cannot go on from its checkpoint: the store is left
+    │   └── RestoreFailedError  it cannot restore its checkpoint: the store is left
     ├── SparkFailedError        a Spark process failed or was killed
     ├── GitError                a repository, or a branch in it, cannot be read
     │   └── NothingPushedError  a repository has no branch yet

@@ -42,7 +42,7 @@ def require(what: str, *extras: Extra) -> None:
 
 
 def is_installed(extra: Extra) -> bool:
-    """Tell whether every package of an extra is installed; none is imported."""
+    """Return whether every package of an extra is installed; none is imported."""
     return all(find_spec(module) is not None for module in MODULES[extra])
 
 

@@ -69,7 +69,7 @@ def odd_characters(path: Path) -> list[str]:
 
 
 def is_plain(path: Path) -> bool:
-    """Tell whether a path stands for itself wherever it is written, unquoted and unescaped."""
+    """Return whether a path stands for itself wherever it is written, unquoted and unescaped."""
     return PLAIN.fullmatch(str(path)) is not None
 
 

@@ -1,9 +1,9 @@
-"""How a long action says what it is doing: its caller hands in what is told each step in words."""
+"""How a long action says what it is doing: its caller passes what is called with each step."""
 
 from collections.abc import Callable
 
 Report = Callable[[str], None]
-"""Told each step in words before it is done."""
+"""Called with each step in words before it is done."""
 
 
 def silent(_: str) -> None:

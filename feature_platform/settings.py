@@ -69,7 +69,7 @@ class StoreSettings(Section):
     """Cassandra or ScyllaDB."""
 
     host: str = Field(default="127.0.0.1", pattern=r"^[^\s,]+(\s*,\s*[^\s,]+)*$")
-    """One node, or some, separated by commas: the first that answers tells of all the others."""
+    """One node, or some, separated by commas: the first that answers knows all the others."""
     port: int = Field(default=9042, ge=1, le=65_535)
     storage_port: int = Field(default=7000, ge=1, le=65_535)
     local_dc: str = "datacenter1"

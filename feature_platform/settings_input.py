@@ -1,4 +1,4 @@
-"""Reads what stands in the settings file and the environment, before and after it is judged."""
+"""Reads what is in the settings file and the environment, before and after it is judged."""
 
 from collections.abc import Mapping
 from pathlib import Path

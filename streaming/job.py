@@ -2,7 +2,7 @@
 
 Kafka -> intake (Java: parses, dead letters) -> SQL (Flink, from the definition) -> changelog
 -> kernel (Java: tiles, state, rows) -> store. The uids of source, intake and kernel never change,
-those of the SQL change with the data fingerprint: an edited query starts empty, all else goes on.
+those of the SQL change with the data fingerprint: an edited query starts empty, all else continues.
 """
 
 import json

@@ -2,7 +2,7 @@
 
 Requests and answers are those of `feature_platform.engines.flink_frames`.
 
-Python's collector works between requests alone: it tells Java of every object that is gone, and in
+Python's collector works only between requests: it informs Java of every object that is gone, and in
 the midst of a call it would do so over a second connection, which another thread of Java serves and
 later calls may use. Calcite keeps by thread what its planner needs, and fails on another
 (`metadataHandlerProvider`, FLINK-23020).

@@ -1,1 +1,1 @@
-"""Kafka as seen from the control plane: sending events, and what stands in topics."""
+"""Kafka as seen from the control plane: sending events, and what is in topics."""

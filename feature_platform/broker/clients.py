@@ -64,7 +64,7 @@ class Clients:
 
     @property
     def is_refused(self) -> bool:
-        """Whether a connection failed for a reason that waiting does not mend."""
+        """Whether a connection failed for a reason that waiting does not fix."""
         return self._heard is not None and self._heard.code() in (*LOGIN_REFUSED, TLS_REFUSED)
 
     def failure(

@@ -1,7 +1,7 @@
-"""Dead letters as they stand in their topic, beside notes of which of them were sent again.
+"""Dead letters as they are in their topic, beside notes of which of them were sent again.
 
 A note is written before events are sent again, with the ends of their topic, and another when all
-are acknowledged. So after a crash in between the topic itself tells which were sent.
+are acknowledged. So after a crash in between the topic itself shows which were sent.
 """
 
 import json
@@ -128,7 +128,7 @@ class LetterTopic:
         self._clients = Clients(settings)
 
     def entries(self) -> Iterator[DeadLetter | Note]:
-        """Yield all letters and notes that stand in it now; those of a partition in their order.
+        """Yield all letters and notes that are in it now; those of a partition in their order.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
@@ -180,7 +180,7 @@ class LetterTopic:
         return found
 
     def original(self, place: Place) -> Original | None:
-        """Return an event as it stands in the source's topic; None if Kafka has deleted it.
+        """Return an event as it is in the source's topic; None if Kafka has deleted it.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.

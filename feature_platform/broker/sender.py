@@ -217,7 +217,7 @@ def ensure_topic(
 
 
 def has_producers_clock(settings: KafkaSettings, topic: str) -> bool:
-    """Tell whether a topic's records bear the time of their producers' clocks, not the broker's.
+    """Return whether a topic's records bear the time of their producers' clocks, not the broker's.
 
     It is False where the broker does not let us see the topic's configuration.
 

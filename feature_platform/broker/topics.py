@@ -1,4 +1,4 @@
-"""What stands in the topics: their ends, and dead letters by feature set and reason."""
+"""What is in the topics: their ends, and dead letters by feature set and reason."""
 
 import time
 from collections import Counter
@@ -239,7 +239,7 @@ class TopicClient:
     def _between(
         self, consumer: Consumer, topic: str, spans: Mapping[int, tuple[int, int]]
     ) -> Iterator[Message]:
-        """Yield what stands in offsets `[start, end)` of partitions."""
+        """Yield what is in offsets `[start, end)` of partitions."""
         left = {part: end for part, (start, end) in spans.items() if start < end}
         consumer.assign([TopicPartition(topic, part, spans[part][0]) for part in left])
         while left:

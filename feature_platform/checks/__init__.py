@@ -1,1 +1,1 @@
-"""Checks: rows that stand in the store, compared with a recount of the events that they are of."""
+"""Checks: rows in the store, compared with a recomputation of the events that they are of."""

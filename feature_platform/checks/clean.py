@@ -121,7 +121,7 @@ def _different(stored: Sequence[Encoded], expected: Sequence[Encoded], scope: Sc
 
 
 def _judged(scope: Scope, levels: Ints, starts_ms: Ints) -> Mask:
-    """Tell of each tile whether any of its columns may be judged."""
+    """Return for each tile whether any of its columns may be judged."""
     found = np.zeros(len(levels), dtype=np.bool_)
     for level in scope.expected.levels:
         here = levels == level

@@ -1,8 +1,8 @@
-"""Runs the checks of one feature set while its job goes on, as of a cut: so no alarm is false.
+"""Runs the checks of one feature set while its job runs, as of a cut: no false alarms.
 
 1. Take the newest cut: rows as of it are what the events up to its positions make of them.
    How fresh it is, is judged then, not when the check is through.
-2. Spark recomputes those events, entity by entity; each is compared with what stands in the store.
+2. Spark recomputes those events, entity by entity; each is compared with what is in the store.
 3. Entities that the store alone knows are looked at, too.
 4. Of what differs, Spark names the events.
 """
@@ -90,7 +90,7 @@ class CheckRequest:
 
 @dataclass(slots=True, kw_only=True)
 class Recounted:
-    """What a recount said beside entities (mutable)."""
+    """What a recomputation said beside entities (mutable)."""
 
     damage: tuple[str, ...]
     """What is wrong with the event log itself."""
@@ -123,7 +123,7 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
         reads: Whose rows; nothing is changed.
         name: The feature set.
         ask: Which tiles of which entities.
-        report: Told how far it is.
+        report: Called with the progress.
 
     Returns:
         A result for each of `CHECKS`.
@@ -257,7 +257,7 @@ def _too_old(judge: Judge, cut: Cut) -> str:
 
 
 def _next_step(name: str, ask: CheckRequest, recounted: Recounted) -> str:
-    """Return what to do about wrong rows: by a damaged log nobody can tell which are."""
+    """Return what to do about wrong rows: by a damaged log it is unknown which are."""
     if recounted.damage:
         return f"restore the event log from a copy, then {ask.command(name)}"
     return f"{ask.command(name)} --repair"

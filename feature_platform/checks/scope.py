@@ -77,7 +77,7 @@ class Scope:
         return self.expected.columns(level, start_ms, self.now_ms)
 
     def mask(self, level: int, starts_ms: Ints, column: LayoutColumn | None) -> Mask:
-        """Tell of tiles of a level whether a column, or any, may be judged: `columns` at once."""
+        """Return for tiles of a level whether a column, or any of `columns`, may be judged."""
         grid = self.snapshot.layout.grid
         found = self.expected.mask(level, starts_ms, self.now_ms, column)
         if self.span is None:

@@ -148,7 +148,7 @@ def conservation(entity: str, tiles: Decoded, scope: Scope) -> tuple[int, list[s
 
 
 def _has_all(tiles: Decoded, column: LayoutColumn, scope: Scope) -> bool:
-    """Tell whether all events that lifetime counts are in tiles of the column's last level."""
+    """Return whether all events that lifetime counts are in tiles of the column's last level."""
     lifetime = (scope.snapshot.layout.grid.lifetime_level, 0)
     if lifetime not in tiles or column not in scope.columns(lifetime):
         return False

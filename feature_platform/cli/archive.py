@@ -65,7 +65,7 @@ def archive(
 
 
 class _Progress:
-    """Adds up what a run tells, as one line (mutable)."""
+    """Adds up what a run reports, as one line (mutable)."""
 
     def __init__(self, source: str, status: Status) -> None:
         self._source, self._status, self._behind, self._done = source, status, 0, 0

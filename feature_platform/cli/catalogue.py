@@ -107,7 +107,7 @@ def show(
 
 
 def look(settings: Settings) -> Catalogue:
-    """Load the definitions and ask the registry; mistakes and silence are told, not raised."""
+    """Load the definitions and ask the registry; errors and silence are reported, not raised."""
     from feature_platform.definition.loading import load_project
 
     project = load_project(settings.featuresets)

@@ -187,7 +187,7 @@ def _check_reset(names: Sequence[str] | None, reset: Sequence[str] | None) -> No
 
 
 def _load(settings: Settings) -> "Project":
-    """Load the definitions; mistakes are told, the good ones go on."""
+    """Load the definitions; errors are reported, valid ones are kept."""
     from feature_platform.definition.loading import load_project
 
     project = load_project(settings.featuresets)
@@ -243,7 +243,7 @@ def _in_words(outcome: "Outcome") -> str:
 
 
 def tell_stage(text: str) -> None:
-    """Tell a person a stage before it is done."""
+    """Report a stage to a person before it is done."""
     message(f"  {text}")
 
 

@@ -1,4 +1,4 @@
-"""`fp check`: what stands in the store, compared with a recount of the events."""
+"""`fp check`: what is in the store, compared with a recomputation of the events."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -108,7 +108,7 @@ def _checked(reads: "Reads", name: str, ask_for: "CheckRequest") -> "CheckReport
 
 
 def _repair(world: "World", name: str, found: "CheckReport", walked: Walked, *, yes: bool) -> bool:
-    """Correct what is wrong, as a plan that is shown first; tell whether there was anything."""
+    """Correct what is wrong, as a plan that is shown first; return whether there was anything."""
     from feature_platform.checks.repair import make_repair_plan
     from feature_platform.deploy.execute import execute
     from feature_platform.plan.explain import explain

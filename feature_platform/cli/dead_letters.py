@@ -295,7 +295,7 @@ def _readable(data: bytes | None) -> str:
 
 
 def _is_text(data: bytes) -> bool:
-    """Tell whether bytes are UTF-8, cut off at most within the last character."""
+    """Return whether bytes are UTF-8, cut off at most within the last character."""
     try:
         data.decode()
     except UnicodeDecodeError as error:

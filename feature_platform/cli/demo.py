@@ -1,4 +1,4 @@
-"""`fp demo`: a year of real flights through the whole platform, every served number recounted."""
+"""`fp demo`: a year of real flights through the whole platform, every served number recomputed."""
 
 import signal
 from collections.abc import Iterator, Sequence

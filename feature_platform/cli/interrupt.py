@@ -76,7 +76,7 @@ class Walked:
         self._plan, self._stages = plan, []
 
     def report(self, text: str) -> None:
-        """Note a stage, then tell a person: whoever reads of it and interrupts, means it."""
+        """Note a stage, then report it: whoever reads of it and interrupts, means it."""
         rest = self._plan.stages[len(self._stages) :] if self._plan else ()
         if rest and rest[0].words in text:
             self._stages.append(rest[0])
@@ -89,7 +89,7 @@ class Walked:
         self._plan = None
 
     def in_words(self) -> str:
-        """Return what was done, what was broken off and where, and what was not begun."""
+        """Return what was done, what was interrupted and where, and what was not started."""
         parts = [f"done: {names_of(self._done)}"] if self._done else []
         names = []
         if self._plan and self._plan.stages:

@@ -113,7 +113,7 @@ def main() -> NoReturn:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; what is expected to fail is told in words."""
+    """Run one command and return its exit code; what is expected to fail is reported."""
     try:
         code = build()(list(arguments), prog_name="fp", standalone_mode=False)
     except typer.TyperException as error:

@@ -93,7 +93,7 @@ def print_json(value: object) -> None:
 
 
 def message(text: str) -> None:
-    """Tell a person something; never a fact that a program would look for."""
+    """Report something to a person; never a fact that a program would look for."""
     console.print(text, soft_wrap=True)
 
 
@@ -103,7 +103,7 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Tell what went wrong, and go on."""
+    """Report what went wrong, and continue."""
     console.print("error:", style="bold red", end=" ")
     console.print(text, soft_wrap=True)
 

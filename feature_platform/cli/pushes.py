@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def warn_of_pushes(settings: Settings, project: "Project") -> None:
-    """Tell that pushes deploy here, and what the branch defines otherwise than this folder."""
+    """Report that pushes deploy here, and what the branch defines otherwise than this folder."""
     if not settings.git.repository:
         return
     from feature_platform.pushes.loading import definitions_at, repository

@@ -191,7 +191,7 @@ def _read_keys(path: Path) -> Iterator[Key]:
     """Yield the keys of a file, one a line; blank lines are none.
 
     Raises:
-        typer.BadParameter: The file cannot be read, or a line of it is no text.
+        typer.BadParameter: The file cannot be read, or a line of it is not text.
     """
     with open_file(path, "--entities-file") as file:
         for number, line in read_lines(file, limit=KEY_BYTES_MAX):

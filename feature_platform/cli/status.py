@@ -127,7 +127,7 @@ def _jobs(healths: Sequence["Health"]) -> Table:
 
 
 def _kernels(healths: Sequence["Health"]) -> Table:
-    """Show what the jobs tell about themselves, in a hundred columns; all of it is in --json."""
+    """Show what the jobs report about themselves, in a hundred columns; all of it is in --json."""
     table = Table(
         Column("kernel of", no_wrap=True),
         *(Column(name, justify="right") for name in KERNEL_COLUMNS),

@@ -53,7 +53,7 @@ def _wait_for_each(
     *,
     as_json: bool,
 ) -> bool:
-    """Wait for one after the other; tell whether any failed."""
+    """Wait for one after the other; return whether any failed."""
     from feature_platform.deploy.wait import wait as wait_for
     from feature_platform.errors import CallerError, JobFailedError
 

@@ -46,7 +46,7 @@ _RATIO = (
 
 
 def holds_aggregate(node: exp.Expr) -> bool:
-    """Tell whether an aggregate is called anywhere in an expression."""
+    """Return whether an aggregate is called anywhere in an expression."""
     return any(_name(call) in AGGREGATES for call in node.find_all(exp.Anonymous))
 
 
@@ -64,8 +64,8 @@ def aggregate_call(
     """Check one item of the outer SELECT.
 
     Args:
-        sql: Told about mistakes.
-        checker: Checks what stands inside the aggregate.
+        sql: Collects mistakes.
+        checker: Checks what is inside the aggregate.
         node: The item without its name.
         name: Its name.
     """

@@ -36,7 +36,7 @@ _ARITHMETIC: dict[type[exp.Expr], Op] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*
 
 
 class Checker:
-    """Checks the expressions of one SELECT; every method tells mistakes and then returns None."""
+    """Checks the expressions of one SELECT; every method reports errors and then returns None."""
 
     def __init__(
         self, sql: SqlText, columns: dict[str, ColumnType], table: str, where: str
@@ -44,7 +44,7 @@ class Checker:
         """Take the columns that can be read.
 
         Args:
-            sql: The query, told about mistakes.
+            sql: The query; collects mistakes.
             columns: Columns in scope, with types.
             table: The name or alias that may stand before a column.
             where: Where the columns come from, for messages: `source flights`.
@@ -333,7 +333,7 @@ class Checker:
 
 
 ALLOWED = frozenset(Checker.RULES) | frozenset(_COMPARISONS) | frozenset(_ARITHMETIC)
-"""What may stand in an expression, by what sqlglot takes it for."""
+"""What may be in an expression, by what sqlglot takes it for."""
 
 
 def _reads_columns(expression: Expression) -> bool:

@@ -43,7 +43,7 @@ def read_features(
 
     Args:
         fields: The feature set's fields.
-        names: The query's aggregates and where they stand, or None if it cannot be read.
+        names: The query's aggregates and where they are, or None if it cannot be read.
         query: The checked query, or None if it has mistakes.
         grid: Its grid.
 

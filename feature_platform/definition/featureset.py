@@ -49,7 +49,7 @@ def read_featureset(
     Args:
         tree: The file.
         sources: The project's sources by name; None for one that has mistakes of its own.
-        problems: Told about every mistake; may know some of the file's form already.
+        problems: Collects every mistake; may know some of the file's form already.
 
     Returns:
         The feature set, or None if there was a mistake.

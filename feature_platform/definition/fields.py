@@ -17,18 +17,18 @@ from feature_platform.tiles.grid import format_duration, parse_duration_ms
 class Fields:
     """The fields of one mapping (mutable: remembers mistakes in `problems`).
 
-    Every method returns None for a field that is missing or wrong; what is wrong was told.
+    Every method returns None for a field that is missing or wrong; what is wrong was reported.
     """
 
     def __init__(
         self, mapping: Mapping, known: Iterable[str], problems: Problems, *, within: str = ""
     ) -> None:
-        """Tell unknown keys at once.
+        """Report unknown keys at once.
 
         Args:
             mapping: The YAML.
             known: The keys it may have.
-            problems: Told about mistakes.
+            problems: Collects mistakes.
             within: What the mapping is, for messages: ` of feature views`.
         """
         self.mapping = mapping
@@ -41,7 +41,7 @@ class Fields:
                 problems.add(key, f"unknown key `{key.text}`{within}{hint}")
 
     def key(self, name: str) -> Place:
-        """Return where a key stands, or the mapping where it is missing."""
+        """Return where a key is, or the mapping where it is missing."""
         return next((key for key, _ in self.mapping.entries if key.text == name), self.mapping)
 
     def node(self, name: str, *, example: str = "") -> Node | None:

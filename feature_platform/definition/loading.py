@@ -1,4 +1,4 @@
-"""Loads a project's definitions: every file is read, every mistake told, the good ones are kept."""
+"""Loads a project's definitions: all files are read, all errors reported, valid ones kept."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field

@@ -22,7 +22,7 @@ RESERVED = frozenset(
 
 
 def check_name(name: str, what: str, place: Place, problems: Problems) -> bool:
-    """Tell whether a source, feature set or feature may have this name; if not, say why."""
+    """Return whether a source, feature set or feature may have this name; if not, say why."""
     if name.startswith("_"):
         reason = "names starting with `_` are reserved for the platform; choose another"
     elif not NAME.fullmatch(name):
@@ -38,7 +38,7 @@ def check_name(name: str, what: str, place: Place, problems: Problems) -> bool:
 
 
 def check_column(name: str, place: Place, problems: Problems) -> bool:
-    """Tell whether a source's column may have this name; if not, say why."""
+    """Return whether a source's column may have this name; if not, say why."""
     if name.startswith("_"):
         reason = "names starting with `_` are reserved for the platform; rename the field"
     elif not COLUMN.fullmatch(name):

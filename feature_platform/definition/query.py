@@ -40,7 +40,7 @@ class QueryReader:
         """Take what the query stands between.
 
         Args:
-            sql: The query; told about mistakes.
+            sql: The query; collects mistakes.
             source: The source it must read.
             entity: The column it must group by.
         """
@@ -50,7 +50,7 @@ class QueryReader:
         self._parts: dict[str, InnerSelect | None] = {}
         self._used: set[str] = set()
         self.names: dict[str, Spot] | None = None
-        """The aggregates and where they stand, once all have been named."""
+        """The aggregates and where they are, once all have been named."""
 
     def read(self) -> Query | None:
         """Return the checked query, or None if there was a mistake."""

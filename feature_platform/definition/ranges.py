@@ -68,7 +68,7 @@ def _values(node: Expression) -> tuple[Expression, ...]:
 
 
 def may_leave_range(node: Expression) -> bool:
-    """Tell whether arithmetic on values in range may give one that is not."""
+    """Return whether arithmetic on values in range may give one that is not."""
     is_abs = node.op == "function" and node.value == "ABS"
     if node.op not in _ARITHMETIC and not is_abs:
         return False
@@ -79,12 +79,12 @@ def may_leave_range(node: Expression) -> bool:
 
 
 def needs_high(argument: Expression, scale: int) -> bool:
-    """Tell whether a summed integer may have a high half."""
+    """Return whether a summed integer may have a high half."""
     return magnitude(argument) * 10.0**scale > _HALF_MAX
 
 
 def fits_sum(argument: Expression, scale: int) -> bool:
-    """Tell whether every value of the type has an int64 at a scale."""
+    """Return whether every value of the type has an int64 at a scale."""
     return magnitude(argument) * 10.0**scale < LONG_MAX
 
 

@@ -140,7 +140,7 @@ CLAUSES: dict[str, str] = {
 
 
 def refused_call(name: str) -> str:
-    """Return why a function, its name in capitals, may not stand in a row's expression."""
+    """Return why a function, its name in capitals, may not be in a row's expression."""
     if name in AGGREGATES:
         return (
             f"{name} is an aggregate; write it as an item of the outer SELECT, {AGGREGATES[name]} "
@@ -153,7 +153,7 @@ def refused_call(name: str) -> str:
 
 
 def refused_operation(node: exp.Expr, called: str = "") -> str:
-    """Return why an operation, or a call by this name, may not stand in a row's expression."""
+    """Return why an operation, or a call by this name, may not be in a row's expression."""
     if type(node) in OPERATIONS:
         return OPERATIONS[type(node)]
     if called:

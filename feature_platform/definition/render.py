@@ -1,7 +1,7 @@
 """Writes a checked query as SQL for Flink and for Spark: one shape, the same for the same meaning.
 
 Every identifier is quoted; comments, layout and names of inner queries are gone. So the text also
-tells whether two definitions compute the same.
+returns whether two definitions compute the same.
 """
 
 from collections.abc import Sequence
@@ -136,7 +136,7 @@ def _may_leave_range(node: Expression) -> bool:
 
 
 def _is_checked(node: Expression) -> bool:
-    """Tell whether an operation is a call of the kernel's, which gives NULL out of range."""
+    """Return whether an operation is a call of the kernel's, which gives NULL out of range."""
     return node.type == BIGINT and node.op in _CHECKED and may_leave_range(node)
 
 
@@ -171,7 +171,7 @@ def quote(name: str) -> str:
 
 
 def _operation(node: Expression, dialect: Dialect) -> str:
-    """Write what stands between its operands; all but the first bind closer than it."""
+    """Write what is between its operands; all but the first bind closer than it."""
     if _is_checked(node):
         return _call(_CHECKED[node.op], node.args, dialect)
     if _is_order_of_texts(node):
@@ -193,7 +193,7 @@ def _operation(node: Expression, dialect: Dialect) -> str:
 
 
 def _is_order_of_texts(node: Expression) -> bool:
-    """Tell whether texts are ordered; Flink orders computed ones otherwise than those of events."""
+    """Return whether texts are ordered; Flink orders computed ones differently from events'."""
     return node.op in {"<", "<=", ">", ">=", "between"} and node.args[0].type == STRING
 
 
@@ -209,7 +209,7 @@ def _order_of_texts(node: Expression, dialect: Dialect) -> str:
 def _inner(
     node: Expression, dialect: Dialect, above: int = _ATOM - 1, *, is_part: bool = False
 ) -> str:
-    """Write an operand, in brackets unless it binds closer than what stands around it.
+    """Write an operand, in brackets unless it binds closer than what is around it.
 
     What leaves the range in a part of arithmetic leaves it in the whole.
     """

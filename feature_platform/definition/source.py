@@ -42,7 +42,7 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
 
     Args:
         tree: The file.
-        problems: Told about every mistake; may know some of the file's form already.
+        problems: Collects every mistake; may know some of the file's form already.
 
     Returns:
         The source, or None if there was a mistake.

@@ -79,7 +79,7 @@ class SqlText:
         return self.at(0)
 
     def refuse(self, node: exp.Expr, message: str) -> None:
-        """Tell a mistake at a part of the query."""
+        """Report a mistake at a part of the query."""
         self.problems.add(self.spot(node), message)
 
     def called(self, node: exp.Expr) -> str:
@@ -107,7 +107,7 @@ class SqlText:
         return min(starts, default=None)
 
     def parse(self) -> exp.Expr | None:
-        """Return the one statement of the text; what is wrong with its form is told."""
+        """Return the one statement of the text; what is wrong with its form is reported."""
         if self.scalar.style == ">":
             msg = "write the query after `sql: |`; with `>` YAML joins its lines"
             self.problems.add(self.scalar, msg)

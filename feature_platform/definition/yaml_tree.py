@@ -118,7 +118,7 @@ def read_yaml(data: bytes, problems: Problems) -> Mapping | None:
 
     Args:
         data: The whole file.
-        problems: Told about every mistake.
+        problems: Collects every mistake.
 
     Returns:
         The file's mapping, or None if it has none.
@@ -174,7 +174,7 @@ def _scalar_data(node: Scalar) -> Data:
 
 
 def is_decimal(text: str) -> bool:
-    """Tell whether a text is a whole number that every reader of it can hold."""
+    """Return whether a text is a whole number that every reader of it can hold."""
     return text.removeprefix("-").isdecimal() and len(text) <= DIGITS_MAX
 
 

@@ -1,1 +1,1 @@
-"""`fp demo`: a year of real flights through the whole platform, each served number recounted."""
+"""`fp demo`: a year of real flights through the whole platform, each served number recomputed."""

@@ -17,7 +17,7 @@ class Background:
         self._thread.start()
 
     def is_done(self) -> bool:
-        """Tell whether it is done.
+        """Return whether it is done.
 
         Raises:
             FeaturePlatformError: It failed with that.

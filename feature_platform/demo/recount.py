@@ -24,7 +24,7 @@ Values = Mapping[str, Mapping[str, Value]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What to recount of one feature set."""
+    """What to recompute of one feature set."""
 
     featureset: FeatureSet
     layout: Layout
@@ -43,7 +43,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """The served values of one feature set beside the recounted ones."""
+    """The served values of one feature set beside the recomputed ones."""
 
     featureset: str
     entities: int
@@ -51,11 +51,11 @@ class Comparison:
     wrong: tuple[str, ...]
     """One line for each value that differs."""
     dead_letters: tuple[int, int]
-    """As counted in the topic of dead letters, and as recounted."""
+    """As counted in the topic of dead letters, and as recomputed."""
 
     @property
     def is_right(self) -> bool:
-        """Tell whether everything agrees."""
+        """Return whether everything agrees."""
         return not self.wrong and self.dead_letters[0] == self.dead_letters[1] and self.values > 0
 
 

@@ -61,7 +61,7 @@ class Replay:
 
     @property
     def ended(self) -> bool:
-        """Tell whether all flights are acknowledged, or the replay failed."""
+        """Return whether all flights are acknowledged, or the replay failed."""
         return self._thread is not None and not self._thread.is_alive()
 
     def start(self, seconds: float) -> None:

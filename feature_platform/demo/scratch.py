@@ -15,7 +15,7 @@ _EDITS = (
     ("SUM(distance) ", "COUNT(*) FILTER (WHERE arr_delay > 60)     AS very_late,"),
     ("miles:       {", "very_late:   {windows: [1d], lifetime: true, description: An hour late.}"),
 )
-"""How a line begins that stands there once, and what is inserted as a line before it."""
+"""How a line begins that is there once, and what is inserted as a line before it."""
 
 
 def copy_definitions(settings: Settings) -> Path:

@@ -47,7 +47,7 @@ WAIT_TIMEOUT_S = 900.0
 
 @dataclass(slots=True, kw_only=True)
 class Story:
-    """One run of the demo (mutable: it goes on)."""
+    """One run of the demo (mutable: it continues)."""
 
     settings: Settings
     world: World
@@ -108,7 +108,7 @@ class Story:
         self._raise_failure()
 
     def judge(self) -> list[Comparison]:
-        """Wait until everything is written, then compare every served number with a recount.
+        """Wait until everything is written, then compare served numbers with recomputed ones.
 
         Raises:
             WorldError: A server stopped answering.

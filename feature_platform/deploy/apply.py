@@ -84,7 +84,7 @@ def apply(world: World, plans: Iterable[Plan], report: Report = silent) -> list[
     Args:
         world: What to do it with.
         plans: What to do, as `make_plans` made them.
-        report: Told each stage before it is done.
+        report: Called with each stage before it is done.
 
     Returns:
         What became of each plan, in order; errors are in it, not raised.

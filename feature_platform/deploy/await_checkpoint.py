@@ -5,14 +5,14 @@ from feature_platform.errors import JobFailedError, RestoreFailedError
 
 TIMEOUT_S = 300.0
 RESTARTS_MAX = 3
-"""Flink would restart it for ever; a new job that failed so often is not going to run."""
+"""Flink would restart it permanently; a new job that failed so often is not going to run."""
 
 
 def await_checkpoint(reads: Reads, job_id: str, *, timeout_s: float = TIMEOUT_S) -> None:
     """Return when a job has completed a checkpoint; asks for one as soon as the job takes it.
 
     Raises:
-        RestoreFailedError: It cannot read what it was to go on from; told at its first failure.
+        RestoreFailedError: It cannot read what it was to restart from; at its first failure.
         JobFailedError: It ended, failed again and again, or took too long; says the root cause.
         ServerError: Flink does not answer.
     """

@@ -1,6 +1,6 @@
-"""Waiting until rows hold nothing of dead attempts, and until no dead task can write any more.
+"""Waits until rows hold nothing of abandoned attempts, and until no dead task can still write.
 
-What a new version of a feature set never touches would otherwise keep a dead attempt's counts.
+What a new version of a feature set never touches would keep an abandoned attempt's counts.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def await_recovered(reads: Reads, running: Snapshot, report: Callable[[str], Non
     Args:
         reads: Asked for attempts and cuts; the job is asked for checkpoints.
         running: What is deployed; its job lives.
-        report: Told what is waited for, now and then.
+        report: Called with what is waited for, now and then.
 
     Raises:
         JobFailedError: The job does not run, or gets no further.

@@ -28,12 +28,12 @@ def backfill(
     Args:
         world: Its backfiller does the work.
         target: What is going to be deployed; its deployment owns the generation.
-        report: Told how far it is.
+        report: Called with the progress.
         accept_unreadable: Leave out events that what is deployed reads, and the source's columns
             of today do not.
 
     Raises:
-        PlanRefusedError: Another deployment owns the generation, or the topic was made anew.
+        PlanRefusedError: Another deployment owns the generation, or the topic was recreated.
         OffsetsGoneError: Events are neither in the event log nor in Kafka.
         SparkFailedError: Spark failed; begin again.
         WorldError: A server did not answer; begin again.

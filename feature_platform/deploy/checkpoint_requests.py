@@ -15,7 +15,7 @@ UNANSWERED_S = 5.0
 
 
 class CheckpointPace:
-    """Tells when to ask. Mutable: it remembers the cuts that it was shown."""
+    """Decides when to ask. Mutable: it remembers the cuts that it was shown."""
 
     def __init__(self) -> None:
         """Ask at the first look."""
@@ -25,7 +25,7 @@ class CheckpointPace:
         self._seen: tuple[float, int] | None = None
 
     def is_due(self, now_s: float, place: Epoch | None, left: int) -> bool:
-        """Tell whether to ask now; a yes is taken as asked.
+        """Return whether to ask now; a yes is taken as asked.
 
         After a new cut, half of the time that the rest will take at the present rate, but never
         more than has been waited so far, because a job that warms up gets faster.

@@ -16,7 +16,7 @@ def stop(world: World, name: str, report: Report = silent) -> Snapshot:
     Raises:
         UnknownFeatureError: It is not deployed.
         LeaseHeldError: Someone else changes it.
-        WorldError: A server did not answer, or the savepoint failed: the job goes on.
+        WorldError: A server did not answer, or the savepoint failed: the job keeps running.
     """
     deployed = deployed_snapshot(world, name)
     execute(plan_stop(deployed), world, report)
@@ -40,7 +40,7 @@ def delete(world: World, name: str, report: Report = silent) -> None:
     Raises:
         UnknownFeatureError: It is not deployed.
         LeaseHeldError: Someone else changes it.
-        WorldError: A server did not answer, or the savepoint failed: the job goes on.
+        WorldError: A server did not answer, or the savepoint failed: the job keeps running.
     """
     execute(make_delete_plan(world, name), world, report)
     clear_trial(world, name, report)

@@ -1,9 +1,9 @@
 """What a repair writes of one entity: only what its events surely say; all else stays. Pure.
 
-A tile's columns are taken from the recount where they can be expected to be whole, and stay as they
-are stored elsewhere: a column that counts since an upgrade must not get another entity's history,
+A tile's columns are taken from the recomputation where they are certain to be whole, and stay as
+they are elsewhere: a column that counts since an upgrade must not get another entity's history,
 nor a tile that an earlier version let expire come back. Of rows that cannot be read nothing can
-stay; they become what the recount says.
+stay; they become what is recomputed.
 """
 
 from collections.abc import Mapping
@@ -54,7 +54,7 @@ def _deleted(key: RowKey) -> RowWrite:
 
 
 def unreadable(held: Held) -> bool:
-    """Tell whether some of an entity's rows say nothing."""
+    """Return whether some of an entity's rows say nothing."""
     return any(payload is None for payload in held.values()) or _head_tiles(held) is None
 
 

@@ -30,6 +30,6 @@ def measured_downtime_ms(registry: RegistryReader, deployed: Snapshot) -> int | 
 
 
 def _is_upgrade(before: Attempt, attempt: Attempt) -> bool:
-    """Tell whether one job went on where another had stopped: no crash, no rollback, no repair."""
+    """Return whether one job continued where another stopped: no crash, no rollback, no repair."""
     are_jobs = before.kind == attempt.kind == "stream"
     return are_jobs and attempt.clean and attempt.deployment != before.deployment

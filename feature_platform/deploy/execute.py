@@ -21,7 +21,7 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
     Args:
         plan: What to do.
         world: What to do it with.
-        report: Told each stage before it is done.
+        report: Called with each stage before it is done.
 
     Returns:
         What is deployed now; None if nothing is.

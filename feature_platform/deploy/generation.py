@@ -81,7 +81,7 @@ def next_generation(reads: Reads, name: str, deployed: Snapshot | None) -> int:
 
 
 def may_be_begun(reads: Reads, plan: Plan) -> bool:
-    """Tell whether what has written a plan's new generation so far was a backfill for the same."""
+    """Return whether a plan's new generation was written only by a backfill for the same."""
     target = plan.target
     if target is None or plan.change.kind not in ("new", "rebuild"):
         return True
@@ -107,7 +107,7 @@ def retire_replaced(world: World, deployed: Snapshot) -> Snapshot:
 
     May be repeated; does nothing once it is done.
 
-    1. The job is stopped with a savepoint, or cancelled if it does not run; what one can go on
+    1. The job is stopped with a savepoint, or cancelled if it does not run; what one can continue
        from is noted.
     2. Nobody may write it.
     3. Its time begins to run: that is how a repeated call knows that all is done.
@@ -148,7 +148,7 @@ def drop_abandoned(world: World, name: str, deployed: Snapshot | None, *, keep: 
 def drop_expired(world: World, name: str, report: Report = silent) -> None:
     """Drop the tables of a feature set's old generations whose grace time is over.
 
-    One that cannot be dropped is told, and nothing else: whoever holds the lease gives it back.
+    One that cannot be dropped is reported, and nothing else: whoever holds the lease gives it back.
     Kept for its whole time and taken again, it would hide a dead job from who starts it.
     """
     try:
@@ -161,7 +161,7 @@ def drop_expired(world: World, name: str, report: Report = silent) -> None:
 
 
 def drop_all_expired(world: World, report: Report) -> None:
-    """Do so for all that was ever deployed; what fails is told, and tried again the next time.
+    """Do so for all that was ever deployed; what fails is reported, and tried again the next time.
 
     Raises:
         StoreUnavailableError: The registry did not answer.

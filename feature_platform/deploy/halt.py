@@ -7,11 +7,11 @@ def halt(world: World, job_id: str) -> tuple[str, bool]:
     """Stop a job; with a savepoint if it runs.
 
     Returns:
-        Path of what can be gone on from, empty for none, and whether making it was the last thing
+        Path of what can be restored, empty for none, and whether making it was the last thing
         that the job did: then no task of it can be writing any more.
 
     Raises:
-        JobFailedError: Its savepoint failed; it goes on.
+        JobFailedError: Its savepoint failed; it continues.
         ServerError: Flink does not answer.
     """
     job = world.cluster.job(job_id)

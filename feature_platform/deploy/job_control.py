@@ -72,7 +72,7 @@ class JobControl:
             self._world.cluster.cancel(left.deployment)
 
     def _is_filling(self, target: Snapshot | None) -> bool:
-        """Tell whether a backfill is all that has written a generation so far."""
+        """Return whether a backfill is all that has written a generation so far."""
         attempts = self._world.registry.attempts(self._name, target.generation) if target else []
         return bool(attempts) and all(item.kind == BACKFILL for item in attempts)
 
@@ -137,7 +137,7 @@ class JobControl:
         origin: Snapshot | None = None,
         accept_age: bool = False,
     ) -> None:
-        """Submit a job, after a look at what it is to go on from: Flink would take its time.
+        """Submit a job, after a look at what it is to restart from: Flink would take its time.
 
         Args:
             snapshot: What is deployed then.
@@ -195,7 +195,7 @@ class JobControl:
         self.finish_sweep()
 
     def stop(self, job_id: str, *, gently: bool) -> None:
-        """Stop the job and record what can be gone on from.
+        """Stop the job and record what can be restored.
 
         Args:
             job_id: As the plan knew it.
@@ -227,7 +227,7 @@ class JobControl:
                 self.revive("store")
 
     def recover(self) -> None:
-        """Let what is deployed catch up with its dead attempts, before a new version counts."""
+        """Let what is deployed catch up with abandoned attempts before a new version counts."""
         if self._progress:
             return  # the new version's job runs already
         check_topic(self._world, self.deployed())
@@ -270,7 +270,7 @@ class JobControl:
         return registry.claim_attempt(self._name, generation, request)
 
     def sweep(self, *, accept_age: bool = False) -> None:
-        """Write back every row that a dead attempt touched; the sweep is a cut afterwards."""
+        """Write back every row that an abandoned attempt touched; the sweep is a cut afterwards."""
         deployed, registry = self.deployed(), self._world.registry
         claimed = self.claim_sweep()
         line = Line.of(registry.attempts(self._name, deployed.generation), claimed)
@@ -315,7 +315,7 @@ class JobControl:
         )
 
     def _stopped_recovered(self) -> bool:
-        """Tell whether the last stop is the last word of an attempt that had caught up."""
+        """Return whether the last stop is the last word of an attempt that had caught up."""
         deployed, registry = self.deployed(), self._world.registry
         epoch = epoch_of(deployed.stop)
         attempts = registry.attempts(self._name, deployed.generation)
@@ -326,7 +326,7 @@ class JobControl:
         return not passed_by(attempts, epoch) and recovered_at(owner, cut.positions if cut else {})
 
     def _void_what_came_after(self) -> None:
-        """Let a sweep undo what another version wrote after the savepoint that is gone on from."""
+        """Let a sweep undo what another version wrote after the savepoint that is restored."""
         deployed = self._snapshot
         if deployed is None or deployed.unswept or deployed.state == "running":
             return

@@ -29,7 +29,7 @@ BATCH_BYTES_MAX = 16_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LetterJudge:
-    """Tells which letters hold."""
+    """Says which letters are valid."""
 
     generations: dict[str, int]
     """By feature set, of all that read the topic."""
@@ -49,7 +49,7 @@ class LetterJudge:
         )
 
     def holds(self, letter: DeadLetter) -> bool:
-        """Tell whether the event of a letter does not count in its feature set."""
+        """Return whether the event of a letter does not count in its feature set."""
         generation = self.generations.get(letter.featureset)
         return letter.generation == generation and holds(
             self.lines[letter.featureset], letter.epoch
@@ -86,7 +86,7 @@ def select(
     Args:
         letters: All of the topic.
         replays: What was sent again before.
-        judge: Tells which letters hold.
+        judge: Says which letters are valid.
         featureset: Whose letters.
         reason: Of this reason alone; empty for all.
         even_if_counted: Whether other feature sets may count an event twice.
@@ -122,7 +122,7 @@ def select(
 
 @dataclass(slots=True)
 class Sent:
-    """What was sent again. Mutable while it goes on."""
+    """What was sent again. Mutable while it continues."""
 
     places: dict[Place, Place] = field(default_factory=dict)
     """The new place of each."""

@@ -126,18 +126,18 @@ def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
 def check_parity(
     reads: Reads, old: Snapshot, new: Snapshot, report: Report, *, accept_differences: bool
 ) -> None:
-    """Return if a backfilled generation agrees with the one before, as far as that can be told.
+    """Return if a backfilled generation agrees with the one before, as far as that is known.
 
     Args:
         reads: Whose rows.
         old: What is deployed.
         new: What is going to be.
-        report: Told what was compared, or why nothing could be.
-        accept_differences: Report them, or that nothing can be told, and return all the same.
+        report: Called with what was compared, or why nothing could be.
+        accept_differences: Report them, or that nothing is known, and return anyway.
 
     Raises:
         JobFailedError: They differ, and the message names features, entities, tiles and both
-            values; or nobody can tell any more.
+            values; or it is not known any more.
         CorruptRowError: A row cannot be read.
         StoreUnavailableError: The store did not answer.
     """
@@ -242,7 +242,7 @@ def _before(reads: Reads, old: Snapshot, filled: Attempt) -> Cut | None:
 
 
 def _told(reads: Reads, side: _Side, entity: str) -> Told:
-    """Return what can be told of an entity as of a side's cut."""
+    """Return what is known of an entity as of a side's cut."""
     stored = reads.tiles.read_entity(side.snapshot.table, entity)
     undo_gone = reads.clock.now_ms() > side.undo_until_ms
     return tiles_as_of(side.attempts, side.line, stored, undo_gone=undo_gone)

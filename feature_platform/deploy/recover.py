@@ -48,7 +48,7 @@ TRIED_MAX = 20
 def ensure_running(world: World, name: str, report: Report = silent) -> bool:
     """Start a job that should run and does not, as it was deployed: checkpoint, then store.
 
-    The store is tried only where a checkpoint cannot be gone on from, and so many times at most as
+    The store is tried only where a checkpoint cannot be restored, and so many times at most as
     the settings say; after that a person is needed.
 
     Returns:
@@ -58,7 +58,7 @@ def ensure_running(world: World, name: str, report: Report = silent) -> bool:
         UnknownFeatureError: It is not deployed.
         LeaseHeldError: Someone else changes it, so it is in good hands.
         JobFailedError: It does not start; the message says why, and what was tried.
-        PlanRefusedError: Only a person can decide how it goes on; it says what is at stake.
+        PlanRefusedError: Only a person can decide how it continues; it says what is at stake.
         WorldError: A server did not answer.
     """
     deployed = deployed_snapshot(world, name)
@@ -84,7 +84,7 @@ def make_recover_plan(
     """Plan to start a feature set's job again; what makes it impossible is found here.
 
     Args:
-        reads: Asked what there is to go on from; nothing is changed.
+        reads: Asked what there is to restart from; nothing is changed.
         name: The feature set.
         start: Where from; None for its newest checkpoint, else the store, if it does not run.
         accept_age: Whether a person has accepted that rows may be wrong.
@@ -92,7 +92,7 @@ def make_recover_plan(
     Raises:
         UnknownFeatureError: It is not deployed.
         PlanRefusedError: What was asked for is void or too old, or Kafka lacks events.
-        JobFailedError: There is nothing to go on from.
+        JobFailedError: There is nothing to restart from.
         WorldError: A server did not answer.
     """
     deployed = deployed_snapshot(reads, name)
@@ -189,14 +189,14 @@ def _check_way_back(reads: Reads, before: Snapshot, what: str) -> None:
 
 
 def _waits_for_sweep(reads: Reads, deployed: Snapshot) -> bool:
-    """Tell whether the only cut to go on from is the one that a sweep is still to make."""
+    """Return whether the only cut to restart from is the one that a sweep is still to make."""
     name, generation = deployed.featureset, deployed.generation
     attempts = reads.registry.attempts(name, generation)
     return deployed.unswept and newest_cut(reads.registry.cuts(name, generation), attempts) is None
 
 
 def _check_sweepable(reads: Reads, deployed: Snapshot, *, accept_age: bool) -> None:
-    """Make sure that one can go on from the rows as a sweep will have written them."""
+    """Make sure that one can restart from the rows as a sweep will have written them."""
     attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     begun = [item for item in attempts if item.kind == "sweep"]
     if begun and not accept_age:
@@ -208,7 +208,7 @@ def _check_sweepable(reads: Reads, deployed: Snapshot, *, accept_age: bool) -> N
 
 
 def _choice(reads: Reads, deployed: Snapshot) -> tuple[Start, str]:
-    """Return what a dead job goes on from if nobody says, and why."""
+    """Return what a dead job restarts from if nobody says, and why."""
     attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     if deployed.state != "running" and deployed.savepoint:
         if not deployed.unswept and passed_by(attempts, epoch_of(deployed.stop)):

@@ -75,13 +75,13 @@ def check_repairable(name: str, entities: Sequence[str], damage: Sequence[str] =
 
 
 def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Report) -> None:
-    """Correct rows, and record the cut from which the job goes on.
+    """Correct rows, and record the cut to restart the job from.
 
     Args:
         world: Whose rows.
         deployed: What is deployed; its job is stopped, and the caller's deployment owns the rows.
         entities: Whose rows.
-        report: Told what was done.
+        report: Called with what was done.
 
     Raises:
         JobFailedError: Nobody knows at which offsets the job has stopped, or the events could not
@@ -125,7 +125,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
 def _recomputed(
     reads: Reads, deployed: Snapshot, entities: Sequence[str], until: Mapping[str, int]
 ) -> tuple[Expected, dict[str, dict[RowKey, bytes]]]:
-    """Return which columns of which tiles are whole, and each entity's recounted rows.
+    """Return which columns of which tiles are whole, and each entity's recomputed rows.
 
     Raises:
         EventLogError: The log is damaged, or lacks events of rows that say nothing themselves.

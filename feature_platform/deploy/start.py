@@ -1,4 +1,4 @@
-"""What a job goes on from: which savepoint, checkpoint or cut, and whether that is still possible.
+"""What a job restarts from: which savepoint, checkpoint or cut, and whether that is still possible.
 
 Everything that makes a start impossible, or that a person must decide, is found here, before a job
 that runs is touched.
@@ -44,7 +44,7 @@ class Begin:
 
 
 def begin(reads: Reads, deployed: Snapshot, start: Start, *, accept_age: bool = False) -> Begin:
-    """Return what a job of a feature set goes on from.
+    """Return what a job of a feature set restarts from.
 
     Args:
         reads: Asked for attempts, cuts and offsets.
@@ -105,7 +105,7 @@ def unfinished_repair(reads: Reads, deployed: Snapshot) -> Attempt | None:
 
 
 def restore_path(reads: Reads, deployed: Snapshot) -> str:
-    """Return the savepoint that a feature set goes on from, or what stands for it.
+    """Return the savepoint that a feature set restarts from, or what stands for it.
 
     Raises:
         JobFailedError: There is none.
@@ -180,7 +180,7 @@ def check_alive(name: str, attempts: Sequence[Attempt], epoch: Epoch, what: str)
     """Make sure that no later start has passed an epoch by.
 
     Raises:
-        PlanRefusedError: One has; going on from it would lose or repeat events.
+        PlanRefusedError: One has; restarting from it would lose or repeat events.
     """
     line = line_of(attempts)
     rewrite = last_rewrite(attempts, line)
@@ -209,7 +209,7 @@ def _check_restorable(
 
     Raises:
         RestoreFailedError: It does not; the store is left, whose newest cut may be younger. No cut
-            helps if the topic was made anew or truncated.
+            helps if the topic was recreated or truncated.
     """
     name, bounds = deployed.featureset, reads.topics.bounds(deployed.topic)
     try:

@@ -1,4 +1,4 @@
-"""The sweep of a rollback: every row that a dead attempt touched is written as it was at R.
+"""The sweep of a rollback: every row that an abandoned attempt touched is written as it was at R.
 
 Its rows are decided by `swept`, from undo rows alone: also rows that look absent or unchanged are
 written, because a dead write may still be on its way to a replica. It may be repeated, and a job
@@ -73,14 +73,14 @@ def sweep(
         world: Whose rows.
         deployed: Its table, and how long tiles are kept.
         line: The sweep's attempt and those before it.
-        report: Told how far it is.
+        report: Called with the progress.
         accept_age: Go on although some undo rows may be gone.
 
     Returns:
         How many rows were written or deleted.
 
     Raises:
-        CorruptRowError: A dead attempt's row has no undo row: it cannot be put right.
+        CorruptRowError: An abandoned attempt's row has no undo row: it cannot be put right.
         PlanRefusedError: It is too late; only a person can decide that rows may stay wrong.
         StoreUnavailableError: The store did not answer; begin again.
     """
@@ -100,7 +100,7 @@ def sweep(
 
 
 def check_sweep_age(reads: Reads, deployed: Snapshot, line: Line) -> None:
-    """Make sure that no undo row of a dead attempt can have expired."""
+    """Make sure that no undo row of an abandoned attempt can have expired."""
     since_r = [item.claimed_ms for item in line.attempts if item.attempt > line.sweep.r_attempt]
     began_ms = min([line.sweep.dirty_since_ms, *since_r])
     undo_ttl_ms = reads.settings.store.undo_ttl_ms
@@ -135,12 +135,12 @@ def swept(
     Args:
         line: The sweep's attempt and those before it.
         undo: The entity's undo rows.
-        rows: Its rows as they stand in the store.
+        rows: Its rows as they are in the store.
         layout: How long tiles are kept.
         now_ms: The present.
 
     Raises:
-        CorruptRowError: A row was written by a dead attempt and no undo row says what it was.
+        CorruptRowError: A row was written by an abandoned attempt and no undo row says what it was.
     """
     dead = {
         key

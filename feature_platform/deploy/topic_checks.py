@@ -8,9 +8,9 @@ from feature_platform.plan.snapshot import Snapshot
 
 
 def check_topic(reads: Reads, deployed: Snapshot) -> None:
-    """Make sure that a feature set's topic was not made anew since its generation began.
+    """Make sure that a feature set's topic was not recreated since its generation began.
 
-    One that was filled past the old offsets again looks as before: its id alone tells. What was
+    One that was filled past the old offsets again looks as before: only its id shows it. What was
     deployed before ids were kept, and a broker that gives none, are taken as they are.
 
     Raises:
@@ -34,7 +34,7 @@ def check_offsets(
     """Make sure that Kafka still holds everything after some positions.
 
     Raises:
-        PlanRefusedError: Events are gone, or the topic was made anew; says which offsets of which
+        PlanRefusedError: Events are gone, or the topic was recreated; says which offsets of which
             partitions.
     """
     check_not_truncated(name, positions, bounds)

@@ -50,7 +50,7 @@ def trial(
         world: Where it runs.
         wanted: The definition.
         past_ms: It counts the events of the last so many milliseconds, then live ones.
-        report: Told in words what is done.
+        report: Called with what is done.
         share: Share of the entities that are counted.
 
     Raises:

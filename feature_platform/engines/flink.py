@@ -43,7 +43,7 @@ class FlinkJob:
 
     @property
     def lives(self) -> bool:
-        """Tell whether it runs or is about to."""
+        """Return whether it runs or is about to."""
         return self.state in LIVING
 
 
@@ -98,7 +98,7 @@ class FlinkRest:
     def retained_checkpoint(self, job_id: str) -> str:
         """Return the path of the newest checkpoint that a job left behind; empty if there is none.
 
-        A cluster that was started anew has forgotten its jobs; their checkpoints are still in its
+        A cluster that was restarted has forgotten its jobs; their checkpoints are still in its
         checkpoint folder, if that is a folder of this machine.
         """
         known = self.last_checkpoint(job_id)
@@ -144,7 +144,7 @@ class FlinkRest:
         return root_cause(self._trace(job_id))
 
     def failed_to_restore(self, job_id: str) -> bool:
-        """Tell whether a job's newest failure was that it could not read its checkpoint."""
+        """Return whether a job's newest failure was that it could not read its checkpoint."""
         return failed_to_restore(self._trace(job_id))
 
     def trigger_checkpoint(self, job_id: str) -> None:
@@ -168,7 +168,7 @@ class FlinkRest:
 
         Raises:
             ServerError: The cluster does not answer.
-            JobFailedError: The savepoint failed; the job goes on, or Flink restarts it.
+            JobFailedError: The savepoint failed; the job keeps running, or Flink restarts it.
         """
         try:
             body = {"drain": False, "formatType": "CANONICAL"}

@@ -1,4 +1,4 @@
-"""What a job tells about itself: the kernel's metrics, by names that `fp status` and Dagster show.
+"""What a job reports about itself: the kernel's metrics, as `fp status` and Dagster show them.
 
 A job has several subtasks; each metric says how those of all subtasks make one number. A metric
 that a job does not have, or that Flink has not fetched yet, is not there.

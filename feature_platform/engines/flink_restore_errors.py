@@ -1,6 +1,6 @@
 """Telling from a stack trace that a job could not read its checkpoint, whatever else it says. Pure.
 
-Such a job would fail for ever; one whose store or broker is down would not.
+Such a job would fail permanently; one whose store or broker is down would not.
 """
 
 RESTORE_MARKS = (
@@ -19,5 +19,5 @@ RESTORE_MARKS = (
 
 
 def failed_to_restore(trace: str) -> bool:
-    """Tell whether a job's failure was that it could not go on from its checkpoint."""
+    """Return whether a job's failure was that it could not restart from its checkpoint."""
     return any(mark in trace for mark in RESTORE_MARKS)

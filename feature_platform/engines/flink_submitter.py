@@ -110,7 +110,7 @@ def _refusal(output: str) -> JobFailedError:
 
 
 def _short(output: str) -> str:
-    """Return the lines of a long Java or Python trace that tell why."""
+    """Return the lines of a long Java or Python trace that say why."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     causes = [line for line in lines if line.startswith("Caused by: ") or _PYTHON_ERROR.match(line)]
     return "\n".join(dict.fromkeys((causes or lines)[-OUTPUT_LINES_MAX:]))

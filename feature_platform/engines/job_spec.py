@@ -14,7 +14,7 @@ from feature_platform.transport import StoreTls
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartFields:
-    """What a job goes on from; the kernel's `JobSpec` reads the same names."""
+    """What a job restarts from; the kernel's `JobSpec` reads the same names."""
 
     start: Literal["earliest", "savepoint", "store"]
     end_offsets: Mapping[str, int]
@@ -26,7 +26,7 @@ class StartFields:
     restored: Epoch = (0, 0)
     """With R of a sweep: the savepoint's own epoch, which that R stands for."""
     dirty_since_ms: int = 0
-    """Since when rows may hold what a dead attempt wrote; of `store`."""
+    """Since when rows may hold what an abandoned attempt wrote; of `store`."""
     clean: bool = False
     """Whether R is the last thing that any writer did."""
     accepted_ms: int = 0
@@ -35,7 +35,7 @@ class StartFields:
     """How many events were refused before, by reason, where a cut says so."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in the job spec."""
+        """Return the form that is in the job spec."""
         return {
             "from": self.start,
             "offsets": dict(self.offsets),
@@ -61,7 +61,7 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> dict
     Args:
         snapshot: What to run; its `deployment` is the id that claims attempts.
         settings: Where Kafka and the store are, and the limits of a job.
-        start: What it goes on from.
+        start: What it restarts from.
     """
     job = dict(snapshot.job)
     flink, store = settings.flink, settings.store
@@ -113,9 +113,9 @@ def _tls(tls: StoreTls) -> dict[str, Any] | None:
 
 
 def sql_state_key(job: Mapping[str, Any]) -> str:
-    """Return what stands in the uids of the SQL's operators: state of another query is never met.
+    """Return what is in the uids of the SQL's operators: state of another query is never met.
 
-    Nor is it where a column begins anew under another id, or at more levels: the SQL would go on
+    Nor is it where a column starts over under another id, or at more levels: the SQL would continue
     with a minute's maximum or last items, and what happened before would be in what counts from
     now on. Without state it begins with the next event.
     """

@@ -39,7 +39,7 @@ class ClusterReader(Protocol):
         ...
 
     def failed_to_restore(self, job_id: str) -> bool:
-        """Tell whether a job's newest failure was that it could not read its checkpoint."""
+        """Return whether a job's newest failure was that it could not read its checkpoint."""
         ...
 
     def metrics(self, job_id: str, vertex: str, metrics: Mapping[str, How]) -> Mapping[str, float]:
@@ -163,7 +163,7 @@ class Backfiller(Protocol):
             spec: The job spec of what is going to be deployed.
             attempt: The writer's number, in every timestamp.
             until: First offset that does not count any more, by "topic/partition".
-            report: Told how far it is, now and then.
+            report: Called with the progress now and then.
             accept_unreadable: Leave out what the source of today cannot read, though it could be
                 read before; else that is an error.
             read_by: The source of what is deployed, as a job spec has it: "before" is what it can

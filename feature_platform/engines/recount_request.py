@@ -1,4 +1,4 @@
-"""What a recounter is asked for and what it tells; `backfill.recount` is the other side."""
+"""What a recounter is asked for and what it reports; `backfill.recount` is the other side."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -22,7 +22,7 @@ class TileSelection:
     days: Sequence[str] | None = None
     """Archived files that may hold events of these dates alone; None: all."""
     whole_log: bool = False
-    """Tell of damage in files of all dates."""
+    """Return the damage in files of all dates."""
     span: tuple[int, int] | None = None
     """Events of these times `[start, end)` alone; None: all."""
     slices: int | None = SLICES
@@ -35,7 +35,7 @@ class TileSelection:
     """Events are counted by buckets of these lengths."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in a child's spec."""
+        """Return the form that is in a child's spec."""
         return asdict(self)
 
 

@@ -1,4 +1,4 @@
-"""Runs Spark as a child process: passes on what it tells, and makes its failures ours."""
+"""Runs Spark as a child process: passes on what it reports, and makes its failures ours."""
 
 import json
 import os
@@ -63,7 +63,7 @@ def archive(
     Args:
         settings: Where everything is.
         source: What is archived.
-        report: Told each thing that the child tells.
+        report: Called with each fact that the child reports.
         accept_gap: Go on although Kafka has lost offsets that are not archived.
 
     Raises:
@@ -187,21 +187,21 @@ class SparkRecounter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Task:
-    """What a child is to do, and how its failure is told."""
+    """What a child is to do, and how its failure is reported."""
 
     what: str
     """The first argument of `backfill.main`."""
     name: str
     subject: str
     again: str
-    """The command that goes on where it ended."""
+    """The command that continues where it ended."""
     spec: Mapping[str, Any]
 
 
 def _run(
     settings: Settings, task: _Task, secrets: Mapping[str, str] | None = None
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield what the child tells; the last is `done`."""
+    """Yield what the child reports; the last is `done`."""
     require(task.again, "spark")
     java_home = find_java_home()
     jars = sorted(fetch_jars(settings, "spark", java_home).glob("*.jar"))

@@ -127,7 +127,7 @@ class Log:
     replaced: Mapping[str, int] = field(default_factory=dict)
     """Files that a compaction replaced, and when."""
     lost: Mapping[int, tuple[Span, ...]] = field(default_factory=dict)
-    """Offsets that are gone for ever, which a person has accepted."""
+    """Offsets that are gone permanently, which a person has accepted."""
     complete_ms: int = 0
     """What the broker took after this is all there; 0: everything is."""
     topic_id: str = ""
@@ -205,7 +205,7 @@ def commit_path(number: int) -> str:
 
 
 def data_path(folder: str, number: int, token: str, index: int) -> str:
-    """Return the path of a data file; the token tells the writers of one number apart."""
+    """Return the path of a data file; the token distinguishes the writers of one number."""
     return f"{DATA}/{folder}/{number:020d}-{token}-{index}.parquet"
 
 

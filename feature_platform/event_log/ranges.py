@@ -70,7 +70,7 @@ def gone(positions: Mapping[int, int], bounds: Bounds) -> dict[int, Span]:
 
 
 def check_kept(name: str, topic: str, missing: Mapping[int, Span]) -> None:
-    """Refuse to go on if offsets are gone.
+    """Refuse to continue if offsets are gone.
 
     Raises:
         OffsetsGoneError: Some are; the message names them and says what may be done.
@@ -111,7 +111,7 @@ def tail(name: str, topic: str, log: Log, until: Mapping[int, int], bounds: Boun
 
     Raises:
         OffsetsGoneError: Neither has some offset, because retention has passed it, or because
-            Kafka ends before it; the message tells which.
+            Kafka ends before it; the message says which.
     """
     missing: dict[int, Span] = {}
     beyond: dict[int, Span] = {}

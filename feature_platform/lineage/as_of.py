@@ -22,7 +22,7 @@ _HEAD = (HEAD_LEVEL, 0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What can be told of an entity's tiles as of a history."""
+    """What is known of an entity's tiles as of a history."""
 
     tiles: Mapping[TileKey, bytes]
     """Those of its head and those in rows, encoded."""
@@ -30,7 +30,7 @@ class Told:
     """Rows that were written since, and nothing says any more what they were; (-1, 0): the head."""
 
     def tells(self, key: TileKey) -> bool:
-        """Tell whether it is known what a tile was, or that it was not there."""
+        """Return whether it is known what a tile was, or that it was not there."""
         return key in self.tiles or not {key, _HEAD} & self.unknown
 
 
@@ -70,7 +70,7 @@ def tiles_as_of(
 
 
 def is_of_line(attempts: Iterable[Attempt], line: History, written: int) -> bool:
-    """Tell whether a write is certainly of a history, by its timestamp alone.
+    """Return whether a write is certainly of a history, by its timestamp alone.
 
     Such a row has not been written since, so it is as it was; of others it is not known.
     """

@@ -1,4 +1,4 @@
-"""What the attempts and cuts of a generation say: is it recovered, where may it go on from. Pure.
+"""What attempts and cuts of a generation say: has it recovered, where may it restart from. Pure.
 
 The words are those of `docs/architecture.md`: an attempt is recovered once it has counted again all
 that any attempt before it can have counted; R is the epoch that an attempt starts from.
@@ -26,7 +26,7 @@ def newest(attempts: Sequence[Attempt]) -> Attempt | None:
 
 
 def recovered_at(attempt: Attempt, positions: Offsets) -> bool:
-    """Tell whether an attempt, at these positions, is past all that attempts before it counted."""
+    """Return whether an attempt at these positions is past all that earlier attempts counted."""
     is_first = attempt.attempt == 1 and attempt.r == GENESIS
     return is_first or not behind(positions, attempt.end_offsets)
 
@@ -56,7 +56,7 @@ def last_unclean_end_ms(attempts: Iterable[Attempt]) -> int:
 
 
 def dirty_since_ms(cut: Cut, attempts: Iterable[Attempt]) -> int:
-    """Return since when rows may hold what a dead attempt wrote, if started from a cut.
+    """Return since when rows may hold what an abandoned attempt wrote, if started from a cut.
 
     It is carried on from one unrecovered attempt to the next: a chain of them is as old as its
     first.
@@ -99,7 +99,7 @@ def newest_cut(cuts: Iterable[Cut], attempts: Sequence[Attempt]) -> Cut | None:
 
 
 def ends_with(attempts: Sequence[Attempt], cut: Cut) -> bool:
-    """Tell whether all that was ever written is finished at a cut, however old it is.
+    """Return whether all that was ever written is finished at a cut, however old it is.
 
     So it is at the end of a backfill, a sweep or a repair until somebody starts after it.
     """
@@ -119,7 +119,7 @@ def may_have_left(attempts: Sequence[Attempt], cut: Cut) -> list[int]:
 
 
 def passed_by(attempts: Sequence[Attempt], r: Epoch) -> bool:
-    """Tell whether any attempt has been claimed after the one of an epoch."""
+    """Return whether any attempt has been claimed after the one of an epoch."""
     last = newest(attempts)
     return last is not None and last.attempt > r[0]
 

@@ -104,7 +104,7 @@ def _as_superuser(store: StoreSettings, secret: str, roles: Sequence[str]) -> bo
 
 
 def _is_refused(store: StoreSettings, secret: str) -> bool:
-    """Tell whether the node answers, and says that this is not the superuser's password."""
+    """Return whether the node answers, and says that this is not the superuser's password."""
     try:
         connect(store, SUPERUSER, secret).close()
     except StoreUnavailableError as error:

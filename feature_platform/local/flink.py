@@ -102,9 +102,9 @@ class Flink:
         )
 
     def _lib(self, jars: list[Path]) -> None:
-        """Fill a folder with jars, whose classes are loaded once and not by each job anew.
+        """Fill a folder with jars, whose classes are loaded once and not by each job again.
 
-        A copy of the kernel's is among them, for the driver in it: it may be built anew meanwhile.
+        A copy of the kernel's is among them, for the driver in it: it may be rebuilt meanwhile.
         One of the two processes may run while the other is started again: what is right is kept.
         """
         lib, kernel = self._folder / LIB, self._settings.kernel_jar

@@ -85,7 +85,7 @@ class FlinkClient:
         ]
 
     def _folders(self) -> dict[str, str]:
-        """Return what `bin/config.sh` tells the client by environment variables."""
+        """Return what `bin/config.sh` passes to the client by environment variables."""
         folders = {name: str(self._home / name) for name in ("bin", "lib", "opt", "plugins")}
         return {
             "FLINK_HOME": str(self._home),

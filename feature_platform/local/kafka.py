@@ -158,7 +158,7 @@ class Kafka:
         }
 
     def _security(self) -> dict[str, object]:
-        """Let clients in as they are told to come; the controller is the same process."""
+        """Let clients in as they are configured to connect; the controller is the same process."""
         security = self._settings.security
         protocols = f"CLIENTS:{security.protocol},CONTROLLER:PLAINTEXT"
         properties: dict[str, object] = {"listener.security.protocol.map": protocols}

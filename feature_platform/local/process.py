@@ -2,7 +2,7 @@
 
 A pid file holds pid and start time, and a child's environment carries the data folder: a process
 that does not match both is not ours and is never signalled, whatever number a stale file names.
-Where a pid file cannot be read (a full disk, a power cut), the environment alone tells.
+Where a pid file cannot be read (a full disk, a power cut), only the environment shows it.
 """
 
 import json
@@ -116,7 +116,7 @@ class Processes:
         return process if same_start and _marked(process, self._data, EXEC_POLLS) else None
 
     def state(self, name: str) -> State:
-        """Tell whether a process runs, was never started (or was stopped), or died."""
+        """Return whether a process runs, was never started (or was stopped), or died."""
         if self.find(name):
             return "up"
         return "dead" if self._pid_file(name).exists() else "down"
@@ -253,7 +253,7 @@ def _children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _leads(process: psutil.Process, name: str) -> bool:
-    """Tell whether a process is the one that was started under a name, and no child of it."""
+    """Return whether a process is the one that was started under a name, and no child of it."""
     try:
         leads_session = os.getsid(process.pid) == process.pid
         return leads_session and process.environ().get(NAME) == name
@@ -262,7 +262,7 @@ def _leads(process: psutil.Process, name: str) -> bool:
 
 
 def _marked(process: psutil.Process, data: Path, polls: int = 1) -> bool:
-    """Tell by its environment whether a process is of a stack; amid exec it shows none."""
+    """Return by its environment whether a process is of a stack; amid exec it shows none."""
     for _ in range(polls):
         try:
             environment = process.environ()

@@ -42,7 +42,7 @@ def check_project(settings: Settings, servers: Sequence[str]) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches a host's ports."""
+    """Return whether only this machine reaches a host's ports."""
     if host == "localhost":
         return True
     try:

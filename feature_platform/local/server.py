@@ -51,7 +51,7 @@ class Server(Protocol):
         ...
 
     def answers(self) -> bool:
-        """Make a real request and tell whether it was served; set up what a first start needs.
+        """Make a real request and return whether it was served; set up what a first start needs.
 
         May block for some seconds. False means: not yet.
 
@@ -62,7 +62,7 @@ class Server(Protocol):
 
 
 def accepts(port: int, host: str = "127.0.0.1") -> bool:
-    """Tell whether a port accepts connections, before a client library complains."""
+    """Return whether a port accepts connections, before a client library complains."""
     try:
         with socket.create_connection((host, port), timeout=1):
             return True

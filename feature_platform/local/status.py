@@ -92,7 +92,7 @@ def _state(running: int, *, gone: int, dead: int) -> ServerState:
 
 
 def _frozen(processes: Iterable[psutil.Process]) -> str:
-    """Say which process was stopped by a signal and may go on; empty if none was."""
+    """Say which process was stopped by a signal and may continue; empty if none was."""
     for process in processes:
         with suppress(psutil.Error):
             if process.status() == psutil.STATUS_STOPPED:

@@ -83,7 +83,7 @@ class Supervisor:
             settings: Of the project.
             servers: The processes of each server.
             revive: Starts again what died of a server; see `Stack.revive`.
-            clock: Tells the time.
+            clock: Returns the time.
         """
         self._settings = settings
         self._servers = {name: tuple(processes) for name, processes in servers.items()}
@@ -168,7 +168,7 @@ def write_state(settings: Settings, done: Mapping[str, Revived]) -> None:
 
 
 def supervisor_state(settings: Settings) -> State:
-    """Tell whether the supervisor runs, was never started (or was stopped), or died."""
+    """Return whether the supervisor runs, was never started (or was stopped), or died."""
     return Processes(settings.data).state(SUPERVISOR)
 
 

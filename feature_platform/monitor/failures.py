@@ -12,7 +12,7 @@ from feature_platform.plan.snapshot import Snapshot
 
 REFUSALS = ("ClaimRefusedException", "FencedException", "TooOldException")
 """The kernel's: another deployment owns the rows, or a later attempt has written them, or what was
-to be gone on from is void or too old."""
+to be restored is void or too old."""
 ENDED_WELL = ("RUNNING", "FINISHED", "CANCELED")
 JOBS_ASKED_MAX = 5
 """Newest jobs whose failures are asked for; Flink remembers them for an hour."""
@@ -47,12 +47,12 @@ def refused_jobs(flink: Failures, jobs: Iterable[FlinkJob], featureset: str) -> 
 
 
 def gave_up(deployed: Snapshot, store_starts_max: int) -> bool:
-    """Tell whether starting from the store has failed so often that a person is needed."""
+    """Return whether starting from the store has failed so often that a person is needed."""
     return sum(item.start == "store" for item in deployed.tried) >= store_starts_max
 
 
 def is_refusal(cause: str) -> bool:
-    """Tell whether a failure's cause is that the kernel did not let a job write."""
+    """Return whether a failure's cause is that the kernel did not let a job write."""
     return any(refusal in cause.partition(": ")[0] for refusal in REFUSALS)
 
 

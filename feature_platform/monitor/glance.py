@@ -111,7 +111,7 @@ def glance(
     Args:
         settings: Of the project.
         servers: As they answer; those that do not are not asked again.
-        clock: Tells the time.
+        clock: Returns the time.
     """
     clock = clock or SystemClock()
     found = _find(settings, servers, clock)

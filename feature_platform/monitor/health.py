@@ -44,7 +44,7 @@ class Health:
     changed_by: str = ""
     """Who is changing it right now."""
     metrics: JobMetrics = field(default_factory=lambda: JobMetrics({}))
-    """What its job tells about itself."""
+    """What its job reports about itself."""
     tried: tuple[Tried, ...] = ()
     """Starts that failed since its job died."""
     gave_up: bool = False
@@ -106,18 +106,18 @@ class Health:
 
     @property
     def died(self) -> bool:
-        """Tell whether its job should run and does not, and nobody is about to change that."""
+        """Return whether its job should run and does not, and nobody is about to change that."""
         should_run = self.wanted != "stopped" and not self.changed_by
         return should_run and self.job_state not in (*LIVING, SILENT)
 
     @property
     def is_deployed(self) -> bool:
-        """Tell whether its job runs, and nobody is just replacing it."""
+        """Return whether its job runs, and nobody is just replacing it."""
         return self.wanted == "running" and self.job_state in LIVING and not self.changed_by
 
     @property
     def wants_start(self) -> bool:
-        """Tell whether something can be done about it without a person."""
+        """Return whether something can be done about it without a person."""
         is_left = self.unswept and self.wanted == "running" and not self.changed_by
         return (self.died and not self.gave_up) or (is_left and not self.died)
 

@@ -1,8 +1,8 @@
 """Looks at every deployed feature set, as far as servers answer: one that is odd stops no other.
 
-A tick that raises restarts no job at all. So what cannot be asked is left out and told: Kafka that
-does not answer leaves the lag open, Flink the state of all jobs, and trouble with one feature set
-that one alone.
+A tick that raises restarts no job at all. So what cannot be asked is left out and reported: without
+Kafka the lag is unknown, without Flink the state of all jobs; trouble with one feature set is that
+one's alone.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def look(world: Known, report: Report, known_silent: Sequence[str] = ()) -> list
 
     Args:
         world: What is asked.
-        report: Told what could not be asked, and why.
+        report: Called with what could not be asked, and why.
         known_silent: Servers that are known not to answer: they are not asked.
 
     Raises:

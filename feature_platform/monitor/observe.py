@@ -14,7 +14,7 @@ def observe(reads: Reads, report: Report) -> list[Health]:
 
     Args:
         reads: What is asked.
-        report: Told what could not be asked.
+        report: Called with what could not be asked.
 
     Raises:
         WorldError: The registry does not answer.

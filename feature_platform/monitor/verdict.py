@@ -18,7 +18,7 @@ Level = Literal["healthy", "degraded", "down"]
 LAG_MAX_MS = 300_000
 """An event that waits longer than this is late."""
 REVIVED_SHOWN_MS = 86_400_000
-"""How long a restart by the supervisor is told."""
+"""How long a restart by the supervisor is reported."""
 STALE_CHECK_MS = 3 * 86_400_000
 """After so long without a check, or without an archive, that is said in so many words."""
 _LEVELS: Sequence[Level] = ("healthy", "degraded", "down")

@@ -88,7 +88,7 @@ def broken_asset(name: str, problems: Sequence[Problem]) -> dg.AssetSpec:
 def broken_check(
     name: str, look: Callable[[Platform], Mapping[str, Sequence[Problem]]]
 ) -> dg.AssetChecksDefinition:
-    """Make the check that is red until a broken file was mended; `look` tells what is broken."""
+    """Make the check that is red until a broken file was fixed; `look` says what is broken."""
 
     @dg.asset_check(
         asset=broken_key(name), name="loads", description="The file's definition is valid."

@@ -42,7 +42,7 @@ ERROR_CHARACTERS_MAX = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """What stands on the page."""
+    """What is on the page."""
 
     assets: tuple[dg.AssetsDefinition | dg.AssetSpec, ...] = ()
     checks: tuple[dg.AssetChecksDefinition, ...] = ()
@@ -91,7 +91,7 @@ def catalogue(loaded: Loaded) -> dg.Definitions:
 
 
 def show(loaded: Loaded) -> Shown:
-    """Return what stands on the page for each file: its assets, or what is wrong with it."""
+    """Return what is on the page for each file: its assets, or what is wrong with it."""
     shown = _broken(loaded.broken)
     for source in loaded.project.sources.values():
         shown += _alone(source.file, partial(_source, source))

@@ -147,6 +147,6 @@ def _failure(name: str, found: CheckReport) -> dg.Failure:
 
 
 def _differs(found: CheckReport) -> bool:
-    """Tell whether tiles are wrong; that a job is behind is none of their fault."""
+    """Return whether tiles are wrong; that a job is behind is none of their fault."""
     judged = (result for result in found.results if result.check != "freshness")
     return bool(found.wrong) or any(result.status == "red" for result in judged)

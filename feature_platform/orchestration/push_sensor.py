@@ -54,7 +54,7 @@ def deploy_commit() -> None:
 
 @dg.op
 def tell_verdict(context: dg.OpExecutionContext, platform: Platform, config: VerdictConfig) -> None:
-    """Let the page show the commit, tell the commit's status, and fail if the commit failed."""
+    """Let the page show the commit, report the commit's status, and fail if the commit failed."""
     platform.announce(config.commit, config.state, config.text, context.log.info)
     for name, problems in platform.broken().items():
         red = metadata.check_of(problems)
@@ -122,7 +122,7 @@ def _tick(context: dg.SensorEvaluationContext, platform: Platform) -> PushTick:
 def _told(
     context: dg.SensorEvaluationContext, platform: Platform, tick: PushTick
 ) -> Iterator[PushVerdict]:
-    """Keep what a tick has found, and yield the verdict if it is to be told.
+    """Keep what a tick has found, and yield the verdict if it is to be reported.
 
     Nothing is raised: what was launched would be lost with it.
     """

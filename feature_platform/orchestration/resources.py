@@ -68,7 +68,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
 
         Args:
             name: The feature set.
-            log: Told each stage.
+            log: Called with each stage.
             commit: Take the definition as it is at this commit of the watched repository, by its
                 id or any name of it; empty: as the page shows it.
 
@@ -159,7 +159,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             forget_record(settings.data)
 
     def tells_pending(self) -> bool:
-        """Tell whether anybody is told of a commit that is under way.
+        """Return whether anybody is told of a commit that is under way.
 
         Raises:
             SettingsError: The project's settings are wrong.
@@ -171,7 +171,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         return self.load().broken
 
     def announce(self, commit: str, state: str, text: str, log: Callable[[str], None]) -> None:
-        """Tell Dagster's page and the command of the settings what became of a commit.
+        """Report to Dagster's page and to the command of the settings what became of a commit.
 
         Raises:
             GitError: The command failed, or took too long.
@@ -218,7 +218,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """Ask the servers how every deployed feature set is doing; nothing is changed.
 
         Args:
-            log: Told what could not be asked.
+            log: Called with what could not be asked.
         """
         with open_world(load_settings(Path(self.project))) as reads:
             return observe(reads, log)
@@ -227,7 +227,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """Drop tables of old generations that nobody can go back to any more.
 
         Args:
-            log: Told which went, and which could not.
+            log: Called with which went, and which could not.
 
         Raises:
             StoreUnavailableError: The registry did not answer.

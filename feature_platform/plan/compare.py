@@ -109,7 +109,7 @@ def _asked(reset: Collection[str]) -> tuple[str, ...]:
 def _wants_history(
     wanted: FeatureSet, edited: frozenset[str], added: Mapping[str, int], reset: Collection[str]
 ) -> bool:
-    """Tell whether a change begins something that is to have a history; a reset is not."""
+    """Return whether a change begins something that is to have a history; a reset is not."""
     asked = {feature.name for feature in wanted.features if set(feature.columns) & set(reset)}
     return wanted.settings.on_change == "rebuild" and bool(edited - asked or added)
 
@@ -143,7 +143,7 @@ def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
 
 
 def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> tuple[str, ...]:
-    """Say why the running job cannot go on as it is."""
+    """Say why the running job cannot continue as it is."""
     reasons = []
     new, old = job_definition(wanted, layout), deployed.job
     if new["sql"] != old.get("sql"):
@@ -240,7 +240,7 @@ def _fresh_reason(
     old: DeployedFeature | None,
     reset: Collection[str],
 ) -> str:
-    """Say why a feature begins anew; empty if it goes on."""
+    """Say why a feature starts over; empty if it continues."""
     if old is None:
         return "a new feature"
     if set(feature.columns) & set(reset):

@@ -1,6 +1,6 @@
 """Which columns of a tile surely hold all that the events say: what may be compared at all. Pure.
 
-Three things may make a right tile differ from a recount of the events by the definition of today:
+Three things may make a right tile differ from one recomputed from the events by today's definition:
 its column counts only since a change, a layout of before let it expire, or the event log begins
 later. Checks, parity and repairs ask here, so that none of them takes such a tile for wrong.
 """
@@ -62,7 +62,7 @@ class Expected:
         return tuple(column for whole_ms, column in columns if start_ms >= whole_ms)
 
     def mask(self, level: int, starts_ms: Ints, now_ms: int, column: LayoutColumn | None) -> Mask:
-        """Tell of many tiles of a level whether a column, or any, is whole: `columns` at once."""
+        """Return for many tiles of a level whether a column, or any of `columns`, is whole."""
         whole = [
             whole_ms
             for whole_ms, found in self.levels.get(level, ())
@@ -82,7 +82,7 @@ class Expected:
         return found
 
     def lasts(self, level: int, start_ms: int, now_ms: int) -> bool:
-        """Tell whether a closed tile surely has not expired yet, whichever layout wrote it."""
+        """Return whether a closed tile surely has not expired yet, whichever layout wrote it."""
         kept_ms = self.kept.lasts_ms(level, start_ms)
         end_ms = start_ms + self.snapshot.layout.grid.levels_ms[level]
         return kept_ms is not None and end_ms + kept_ms - now_ms > EXPIRY_MARGIN_MS

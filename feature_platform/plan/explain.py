@@ -80,7 +80,7 @@ def _range_lines(features: Sequence[DeployedFeature]) -> list[str]:
 
 
 def _has_range(feature: DeployedFeature) -> bool:
-    """Tell whether values of the type may be too large for a sum of the feature's scale."""
+    """Return whether values of the type may be too large for a sum of the feature's scale."""
     kind = parse_type(feature.value_type)
     digits = kind.precision - kind.scale + feature.scale
     return kind.name == "DOUBLE" or (kind.name == "DECIMAL" and digits > LONG_DIGITS)

@@ -52,7 +52,7 @@ def assign_ids(
         known: All ids ever allocated.
         columns: What is asked for.
         deployed: The ids that are deployed.
-        reset: Names of the columns that are not to go on under their deployed id.
+        reset: Names of the columns that are not to continue under their deployed id.
     """
     living: dict[ColumnKey, int] = {}
     for item in sorted(known, key=lambda item: (item.id in deployed, item.id)):

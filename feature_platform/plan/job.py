@@ -1,4 +1,4 @@
-"""What a job is told to compute: the part of the job spec that a definition decides.
+"""What a job is to compute: the part of the job spec that a definition decides.
 
 It is kept in the snapshot, so that a restart repeats what was deployed, whatever files say then.
 """

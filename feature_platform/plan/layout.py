@@ -48,7 +48,7 @@ def _retention_ms(featureset: FeatureSet) -> tuple[int, ...]:
 
 
 def answers_window(layout: Layout, column: LayoutColumn, window_ms: int) -> bool:
-    """Tell whether the tiles that are stored of a column are kept long enough for a window."""
+    """Return whether the tiles that are stored of a column are kept long enough for a window."""
     return all(
         level in column.levels and layout.retention_ms[level] >= window_ms
         for level in layout.grid.levels_for_window(window_ms)
@@ -56,7 +56,7 @@ def answers_window(layout: Layout, column: LayoutColumn, window_ms: int) -> bool
 
 
 def covers(stored: Layout, wanted: Layout) -> bool:
-    """Tell whether rows as they are stored hold all that is wanted, so that no job must change."""
+    """Return whether stored rows hold all that is wanted, so that no job must change."""
     if stored.grid != wanted.grid or len(stored.columns) != len(wanted.columns):
         return False
     kept = zip(stored.retention_ms, wanted.retention_ms, strict=True)

@@ -332,7 +332,7 @@ def _generation_stages(
     fill: tuple[Stage, ...],
     proof: tuple[Stage, ...],
 ) -> tuple[Stage, ...]:
-    """Return how a generation begins; the one before goes on until readers have left it."""
+    """Return how a generation begins; the one before continues until readers have left it."""
     old: tuple[Stage, ...] = ()
     if deployed:
         old = (RetireGeneration(generation=deployed.generation, job_id=deployed.job_id),)

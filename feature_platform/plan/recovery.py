@@ -64,7 +64,7 @@ def plan_recover(
 
     Args:
         deployed: What is deployed; its job is cancelled if it lives.
-        start: What to go on from.
+        start: What to restart from.
         reason: Why, for the explanation.
         accept_age: Go on although rows may be wrong that can no longer be put right.
         downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
@@ -134,7 +134,7 @@ def undone(deployed: Snapshot) -> Snapshot:
 def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
     """Plan to go return to the generation that the deployed one replaced.
 
-    Its job goes on from where it was stopped and catches up beside the present one, which then
+    Its job restarts from where it was stopped and catches up beside the present one, which then
     becomes the generation before: the same command goes forward to it again.
     """
     target = replace(before, older=replace(deployed, previous={}, older={}).to_json())

@@ -50,7 +50,7 @@ class DeployedFeature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """How a job ended, and what can be gone on from."""
+    """How a job ended, and what can be restored."""
 
     path: str
     """Of the savepoint, or of the checkpoint that it left."""
@@ -92,16 +92,16 @@ class Snapshot:
     """Id of the deployment that owns the generation; claims of attempts name it."""
     job_id: str
     savepoint: str
-    """Path of the savepoint to go on from; empty while running."""
+    """Path of the savepoint to restart from; empty while running."""
     state: State
     parallelism: int
     deployed_ms: int
     definition: dict[str, Any]
     """The YAML as data, source included: what an upgrade is explained by."""
     job: dict[str, Any] = field(default_factory=dict)
-    """What the job was told to compute: an upgrade is compared with it, a restart repeats it."""
+    """What the job is to compute: an upgrade is compared with it, a restart repeats it."""
     stop: Stop | None = None
-    """The last stop, also while a job runs that went on from it."""
+    """The last stop, also while a job runs that restarted from it."""
     unswept: bool = False
     """Rows may still hold what an undone version wrote after `stop`: a sweep is due."""
     previous: dict[str, Any] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from feature_platform.tiles.layout import EVENTS_COLUMN
 from feature_platform.words import counted, noun
 
 Start = Literal["earliest", "savepoint", "checkpoint", "store"]
-"""What a job goes on from; `store`: a cut, with the rows and undo rows that stand there."""
+"""What a job restarts from; `store`: a cut, with the rows and undo rows that are there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class AllocateIds(Stage):
     columns: tuple[ColumnKey, ...]
     ids: dict[str, int]
     deployed: tuple[int, ...] = ()
-    """Ids of what is deployed, which go on."""
+    """Ids of what is deployed, which continue."""
     reset: tuple[str, ...] = ()
     """Columns that do not."""
 
@@ -89,7 +89,7 @@ class CreateTable(Stage):
 class Backfill(Stage):
     """Write all rows of a generation from the event log, and from Kafka what is not in it yet.
 
-    Up to the topic's ends when it begins; interrupted, it goes on with the same ends.
+    Up to the topic's ends when it begins; interrupted, it continues with the same ends.
     """
 
     generation: int
@@ -128,7 +128,7 @@ class CheckParity(Stage):
     generation: int
     """The one before."""
     accept_differences: bool = False
-    """Say what differs and go on: a person knows that the old rows are wrong."""
+    """Say what differs and continue: a person knows that the old rows are wrong."""
 
     def _in_words(self) -> str:
         then = "report differences" if self.accept_differences else "switch only if they are equal"
@@ -137,9 +137,9 @@ class CheckParity(Stage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwaitRecovered(Stage):
-    """Wait until the running job has counted again what a dead attempt may have counted.
+    """Wait until the running job has counted again what an abandoned attempt may have counted.
 
-    What a new version never touches would keep the dead attempt's counts for ever.
+    What a new version never touches would keep the abandoned attempt's counts permanently.
     """
 
     def _in_words(self) -> str:
@@ -202,7 +202,7 @@ class ClaimSweep(Stage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep(Stage):
-    """Write back every row that a dead attempt has touched."""
+    """Write back every row that an abandoned attempt has touched."""
 
     table: str
     accept_age: bool = False
@@ -258,7 +258,7 @@ class AwaitCheckpoint(Stage):
     """Wait for the new job's first checkpoint; bring the old one back if it does not come."""
 
     beside: bool = False
-    """The old job goes on meanwhile, so it need not be brought back."""
+    """The old job keeps running meanwhile, so it need not be brought back."""
 
     def _in_words(self) -> str:
         failed = "the old one keeps running" if self.beside else "restart the old one"
@@ -275,7 +275,7 @@ class RecordDeployed(Stage):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordMetadata(Stage):
-    """Note changed windows, descriptions or owners in the registry; the job goes on."""
+    """Note changed windows, descriptions or owners in the registry; the job keeps running."""
 
     def _in_words(self) -> str:
         return "record windows, descriptions and owners for readers"

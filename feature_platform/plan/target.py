@@ -65,7 +65,7 @@ def _level_since(
 
 
 def _counts_the_same(wanted: FeatureSet, base: Snapshot) -> bool:
-    """Tell whether the query counts the same events as before."""
+    """Return whether the query counts the same events as before."""
     if base.rows_meaning:
         return base.rows_meaning == wanted.rows_meaning
     known = {feature.name: feature.meaning for feature in base.features}
@@ -134,14 +134,14 @@ SOURCES_MAX = 16
 def reading(target: Snapshot, before: Snapshot, until: Mapping[str, int], now_ms: int) -> Snapshot:
     """Return what an upgrade leads to, with the source by which events were read before it.
 
-    An event may be a dead letter by one source and none by another, so a recount reads each event
-    as the job did.
+    An event may be a dead letter by one source and none by another, so a recomputation reads each
+    event as the job did.
 
     Args:
         target: What is deployed then.
         before: What was deployed.
         until: The offsets up to which it has read; empty if nobody knows.
-        now_ms: Columns count from now on as far as a recount can tell, if that is not known.
+        now_ms: Columns count from now on as far as a recomputation shows, if that is not known.
     """
     old, new = before.job.get("source"), target.job.get("source")
     if not old or old == new:

@@ -1,4 +1,4 @@
-"""Tells a command of the settings what became of a commit: a forge's commit status, a message."""
+"""Reports the result of a commit to a command of the settings: a forge's status, a message."""
 
 import os
 import shlex

@@ -89,7 +89,7 @@ class Repository:
         return Commit(id=commit, subject=printable(subject.strip()[:SUBJECT_MAX]))
 
     def has(self, branch: str) -> bool:
-        """Tell whether a branch has a commit.
+        """Return whether a branch has a commit.
 
         Raises:
             GitError: There is no such repository, or no `git`.
@@ -212,7 +212,7 @@ def _below(folder: str, entry: _Entry) -> _Entry:
 
 
 def _is_named(entry: _Entry) -> bool:
-    """Tell whether an entry is called like a definition."""
+    """Return whether an entry is called like a definition."""
     return Path(entry.name).suffix in SUFFIXES
 
 

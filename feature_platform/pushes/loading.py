@@ -55,7 +55,7 @@ def project_folder(project: str | Path | None = None) -> Path:
 
 
 def broken_name(file: str) -> str:
-    """Return the name of a broken file's asset; one that Dagster does not take is told apart."""
+    """Return the name of a broken file's asset; one that Dagster does not take is distinguished."""
     path = Path(file)
     parts = path.with_suffix("").parts
     text = "_".join(parts[1:] or parts)

@@ -4,8 +4,8 @@ A new commit is planned as a whole; what it changes is launched, each feature se
 again a few times if that fails. A commit that is done is left alone: what a person does afterwards,
 a rollback for one, stays.
 
-Of every commit there is a verdict, which is told outside of the sensor: whoever pushed a mistake
-does not look at its page.
+The verdict on a commit is reported outside of the sensor: whoever pushed a mistake does not look at
+its page.
 """
 
 import json
@@ -40,7 +40,7 @@ class PushedChange:
     stays: str = ""
     """Why it is left as it is."""
     trouble: str = ""
-    """Why nobody can tell yet; it is looked at again."""
+    """Why it is not known yet; it is looked at again."""
 
     @property
     def is_refused(self) -> bool:
@@ -86,13 +86,13 @@ class Memory:
     done: str = ""
     """What became of the commit, once nothing of it is left to do."""
     told: str = ""
-    """Which verdict was told last."""
+    """Which verdict was reported last."""
     refused: list[str] = field(default_factory=list)
     """What of the commit cannot be deployed, and why."""
     words: str = ""
     """The commit for a person."""
     text: str = ""
-    """What was told of it."""
+    """What was reported of it."""
 
     @classmethod
     def read(cls, cursor: str | None) -> "Memory":
@@ -120,7 +120,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PushVerdict:
-    """What is told about a commit."""
+    """What is reported about a commit."""
 
     commit: str
     words: str
@@ -221,7 +221,7 @@ def decide(pushed: Pushed, memory: Memory, running: Collection[str], now_ms: int
 
 
 def _unreadable(pushed: Pushed, memory: Memory) -> PushTick:
-    """Tell of a commit that cannot be read; it is tried again, as if it had not been seen."""
+    """Report a commit that cannot be read; it is tried again, as if it had not been seen."""
     verdict = PushVerdict(
         commit=pushed.commit, words=pushed.words, state="failure", text=pushed.unreadable
     )
@@ -278,7 +278,7 @@ def _why_wait(item: PushedChange, known: Try, running: Collection[str], now_ms: 
 
 
 def _is_over(item: PushedChange, known: Try, running: Collection[str]) -> bool:
-    """Tell whether nothing more is tried."""
+    """Return whether nothing more is tried."""
     is_idle = item.featureset not in running and not item.trouble
     return is_idle and known.tries >= TRIES_MAX
 

@@ -42,7 +42,7 @@ class Attempt:
     """Id of the Flink checkpoint that it restored, 0 for none: its first label is one more; or
     `BASE_UNKNOWN`."""
     dirty_since_ms: int = 0
-    """Since when rows may hold what a dead attempt wrote, as of its R."""
+    """Since when rows may hold what an abandoned attempt wrote, as of its R."""
     clean: bool = False
     """Whether its R is the last thing that its predecessor did."""
 
@@ -319,7 +319,7 @@ def _farthest(parts: Sequence[CutPart]) -> dict[str, int]:
 
 
 def is_complete(parts: Sequence[CutPart]) -> bool:
-    """Tell whether all subtasks of both operators are among the parts of one label."""
+    """Return whether all subtasks of both operators are among the parts of one label."""
     for operator in ("kernel", "intake"):
         members = [part for part in parts if part.part.startswith(f"{operator}-")]
         if not members or len(members) < members[0].of:

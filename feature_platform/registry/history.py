@@ -1,7 +1,7 @@
 """The history of an epoch: which writes its rows hold, and which a crash left behind. Pure.
 
 An epoch is (attempt, label). What an attempt has written up to a label stands on what its R held:
-so history is a line, and whatever is off it is recognisable for ever.
+so history is a line, and whatever is off it is recognisable permanently.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,7 +51,7 @@ def history(attempts: Iterable[Attempt], of: int, upto: int = FOREVER) -> dict[i
 
 
 def holds(line: History, epoch: Epoch) -> bool:
-    """Tell whether an epoch is in a history."""
+    """Return whether an epoch is in a history."""
     attempt, label = epoch
     return line.get(attempt, -1) >= label
 

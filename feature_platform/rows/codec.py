@@ -60,7 +60,7 @@ class Rows:
         return values
 
     def counter_presence(self, ids: Sequence[int]) -> Mask:
-        """Tell where the matrix of these ids holds a counter that is there, if only as 0."""
+        """Return where the matrix of these ids holds a counter that is there, if only as 0."""
         present = np.zeros((len(ids), self.count), dtype=np.bool_)
         cells, _ = self._cells(ids)
         present.ravel()[cells] = True
@@ -129,7 +129,7 @@ def decode_heads(payloads: list[bytes]) -> Heads:
 
 
 def decode_rows(buffer: Bytes, spans: Spans) -> Rows:
-    """Decode the tile rows that stand in these spans of a joined buffer.
+    """Decode the tile rows that are in these spans of a joined buffer.
 
     Raises:
         CorruptRowError: One is malformed; the message says which.
@@ -195,7 +195,7 @@ def _entries(buffer: Bytes, owners: Ints, entries: Spans) -> tuple[Ints, Spans]:
 
 
 def _refuse_twice(places: Ints, owners: Ints, what: str) -> None:
-    check(np.diff(places) == 0, owners[:-1], f"{what} stands there twice")
+    check(np.diff(places) == 0, owners[:-1], f"{what}: duplicate")
 
 
 def decode_row(payload: bytes) -> Row:
@@ -260,7 +260,7 @@ def decode_items(payload: bytes, carrier: Carrier) -> tuple[Item, ...]:
     try:
         value = FeatureValue.FromString(payload)
     except DecodeError as error:
-        msg = f"a feature's value of {len(payload)} bytes is no FeatureValue: {error}"
+        msg = f"a feature's value of {len(payload)} bytes is not a valid FeatureValue: {error}"
         raise CorruptRowError(msg) from error
     values = _carried(value, carrier)
     lengths = {len(value.times_ms), len(value.partitions), len(value.offsets), len(values)}

@@ -31,7 +31,7 @@ def encode_tile(row: Row) -> bytes:
             for key, value in sorted(row.features.items())
         ]
     except DecodeError as error:
-        msg = f"a feature's value is no FeatureValue: {error}"
+        msg = f"a feature's value is not a valid FeatureValue: {error}"
         raise CorruptRowError(msg) from error
     ordered = sorted(row.counters.items())
     counters = TileRow(

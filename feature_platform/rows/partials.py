@@ -53,7 +53,7 @@ def wrap(value: int) -> int:
 
 
 def whole_sum(total: int, high: int) -> int:
-    """Return the exact sum that two int64 counters tell, which itself may be larger.
+    """Return the exact sum that two int64 counters represent, which itself may be larger.
 
     Each value is high * 2^32 + low, with low from -2^31 to 2^31 - 1. `total` adds up the values,
     modulo 2^64, and `high` the high halves; the low ones of four billion values fit an int64.
@@ -170,5 +170,5 @@ def _finish_scalar(value_type: str, scale: int, value: Scalar) -> int | float | 
 
 
 def is_fixed_point(value_type: str) -> bool:
-    """Tell whether sums of this type are kept as integers of a scale and served as floats."""
+    """Return whether sums of this type are kept as integers of a scale and served as floats."""
     return value_type == "DOUBLE" or value_type.startswith("DECIMAL")

@@ -56,7 +56,7 @@ def decode_undo(payload: bytes) -> dict[RowKey, bytes | None]:
     try:
         message = UndoRow.FromString(payload)
     except DecodeError as error:
-        msg = f"an undo row of {len(payload)} bytes is no UndoRow: {error}"
+        msg = f"an undo row of {len(payload)} bytes is not a valid UndoRow: {error}"
         raise CorruptRowError(msg) from error
     keys = [RowKey(entry.level, entry.start_ms) for entry in message.entries]
     if any(key >= following for key, following in pairwise(keys)):

@@ -95,7 +95,7 @@ class FeatureClient:
 
         Args:
             contact_points: Addresses such as `10.0.0.1:9042`, tried in turn; other nodes are found.
-                The client may be used after a fork: the child then logs in anew.
+                The client may be used after a fork: the child then logs in again.
             user: A role that may read, such as `fp_service`.
             password: Its password.
             keyspace: Where tiles and registry are.

@@ -24,7 +24,7 @@ class DeployedReader:
 
         Args:
             registry: Whom to ask.
-            clock: Tells how old an answer is.
+            clock: Shows how old an answer is.
             refresh_ms: How long an answer is good for.
             background: Ask in a thread of its own.
         """
@@ -72,7 +72,7 @@ class DeployedReader:
         self._closed.set()
 
     def _is_old(self) -> bool:
-        """Tell whether it is time to ask again; a clock that was set back makes any answer old."""
+        """Return whether it is time to ask again; a clock set back makes any answer old."""
         return not 0 <= self._clock.now_ms() - self._read_ms < self._refresh_ms
 
     def _read_first(self) -> None:

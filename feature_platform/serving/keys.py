@@ -70,7 +70,7 @@ def stored_key(key: object, snapshot: Snapshot, place: str) -> str:
 
 
 def can_be_stored(entity: str) -> bool:
-    """Tell whether any event can have had this entity; of others nothing needs to be read."""
+    """Return whether any event can have had this entity; of others nothing needs to be read."""
     try:
         encoded = entity.encode()
     except UnicodeEncodeError:

@@ -29,7 +29,7 @@ class Column:
 
     @property
     def is_numeric(self) -> bool:
-        """Whether it can stand in a matrix of floats."""
+        """Whether it can be in a matrix of floats."""
         return self.data.dtype != object
 
     def take(self, indexes: NDArray[np.int64]) -> "Column":

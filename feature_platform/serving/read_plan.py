@@ -43,7 +43,7 @@ class Group:
     snapshot: Snapshot
     wanted: tuple[ResolvedFeature, ...]
     positions: tuple[int, ...]
-    """Where they stand in the list that was asked for."""
+    """Where they are in the list that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class ReadPlan:
     keys: tuple[TileKey, ...]
 
     def is_full(self, wanted: ResolvedFeature) -> bool:
-        """Tell whether a value has counted all of its interval, or of all time."""
+        """Return whether a value has counted all of its interval, or of all time."""
         answer = self.covers.get(wanted.window_ms)
         return wanted.valid_from_ms <= (answer.lo_ms if answer else 0)
 

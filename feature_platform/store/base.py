@@ -37,7 +37,7 @@ class StoredRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowWrite:
-    """A row to be written; `ttl_s` 0 means kept for ever."""
+    """A row to be written; `ttl_s` 0 means kept permanently."""
 
     level: int
     start_ms: int
@@ -113,7 +113,7 @@ class UndoReader(Protocol):
 
 
 class EntityReader(Protocol):
-    """Finds entities without being told their keys; for looking around, not for serving."""
+    """Finds entities without knowing their keys; for looking around, not for serving."""
 
     def some_entities(self, table: str, most: int) -> list[str]:
         """Return keys of some entities that have rows, in no particular order, the same each time.
@@ -163,7 +163,7 @@ class TileTables(Protocol):
 
 
 def checked_identifier(name: str) -> str:
-    """Return the name if it may stand in CQL unquoted; nothing unchecked ever does.
+    """Return the name if it may be in CQL unquoted; nothing unchecked ever does.
 
     Raises:
         CallerError: It is not lower-case letters, digits and underscores, or it is too long.

@@ -73,7 +73,7 @@ DRIVER_ERRORS: tuple[type[Exception], ...] = (
 """Everything the driver can raise; a test walks its modules and finds no other."""
 
 _LOGGING_IN = threading.Lock()
-"""Held while a forked child logs in; made anew in each child, for its parent may have held it."""
+"""Held while a forked child logs in; recreated in each child, for its parent may have held it."""
 
 
 def _forked() -> None:
@@ -134,14 +134,14 @@ def _remedy(error: Exception) -> str:
 
 
 def is_refused_login(error: StoreUnavailableError) -> bool:
-    """Tell whether the store answered, and refused the user or the password."""
+    """Return whether the store answered, and refused the user or the password."""
     cause = error.__cause__
     causes = _causes(cause) if isinstance(cause, Exception) else []
     return any(isinstance(each, cassandra.AuthenticationFailed) for each in causes)
 
 
 def is_untrusted(error: StoreUnavailableError) -> bool:
-    """Tell whether the store answered, and its certificate was refused."""
+    """Return whether the store answered, and its certificate was refused."""
     return UNTRUSTED in str(error.__cause__)
 
 
@@ -168,7 +168,7 @@ def translating(doing: str, hidden: Sequence[str] = ()) -> Iterator[None]:
 class Connection:
     """A session on one keyspace; statements are prepared once. Safe for use by threads.
 
-    A forked child logs in anew at its first statement: threads and sockets are its parent's.
+    A forked child logs in again at its first statement: threads and sockets are its parent's.
     """
 
     def __init__(self, log_in: LogIn, settings: StoreSettings) -> None:
@@ -231,7 +231,7 @@ class Connection:
             return list(self._here().execute(prepared, values))
 
     def try_lwt(self, statement: str, values: Sequence[object]) -> bool:
-        """Run a conditional statement; tells whether its condition held.
+        """Run a conditional statement; returns whether its condition held.
 
         Raises:
             StoreUnavailableError: It is unknown whether it was applied.

@@ -93,7 +93,7 @@ def _apply(connection: Connection, statement: str) -> None:
 
 
 def _is_done(connection: Connection, statement: str) -> bool:
-    """Tell whether columns that it adds are there (Scylla has no ADD IF NOT EXISTS)."""
+    """Return whether columns that it adds are there (Scylla has no ADD IF NOT EXISTS)."""
     adding = _ADDS.match(statement)
     if adding is None:
         return False

@@ -56,7 +56,7 @@ class Isolation:
 
     @property
     def by_store(self) -> bool:
-        """Tell whether the store divides itself as wanted."""
+        """Return whether the store divides itself as wanted."""
         return self.supported and self.shares == SHARES
 
     def bounded(self, store: StoreSettings) -> StoreSettings:
@@ -96,7 +96,7 @@ class Isolation:
 
 
 def supported(statements: Statements) -> bool:
-    """Tell whether the store has service levels with shares.
+    """Return whether the store has service levels with shares.
 
     Raises:
         StoreUnavailableError: The store did not answer.
@@ -141,7 +141,7 @@ def establish(statements: Statements, *, pause_s: float = 0.5) -> bool:
         False if the store has no service levels; then nothing was done.
 
     Raises:
-        StoreUnavailableError: The store refused, or does not show what it was told.
+        StoreUnavailableError: The store refused, or does not show what it was given.
     """
     if not supported(statements):
         return False

@@ -80,7 +80,7 @@ class _NamedEndPoints(DefaultEndPointFactory):  # type: ignore[misc] # the drive
 
 
 def _names(settings: StoreSettings) -> dict[str, str]:
-    """Return the hosts of the settings by address; a name that is unknown stays one to be told."""
+    """Return the hosts of the settings by address; an unknown name is kept, to be reported."""
     names: dict[str, str] = {}
     for host in settings.hosts:
         try:

@@ -128,7 +128,7 @@ def mixed_events(count: int, *, seed: int) -> list[bytes]:
 
 
 def _spelt() -> list[bytes]:
-    """Return the values as they stand in JSON."""
+    """Return the values as they are in JSON."""
     numbers = [*_NUMBERS, *_TICKS]
     texts = [*_TEXTS, *_TIMES, *numbers]
     values = [*numbers, *(json.dumps(text) for text in texts), *_OTHERS]

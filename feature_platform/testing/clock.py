@@ -2,7 +2,7 @@
 
 
 class ManualClock:
-    """Mutable: tells the instant it was set to."""
+    """Mutable: returns the instant it was set to."""
 
     def __init__(self, now_ms: int = 0) -> None:
         """Start at an instant."""
@@ -10,7 +10,7 @@ class ManualClock:
         self._slept_s = 0.0
 
     def now_ms(self) -> int:
-        """Return the instant it stands at."""
+        """Return the instant it shows."""
         return self._now_ms
 
     def monotonic_s(self) -> float:

@@ -43,7 +43,7 @@ def deploy_in_memory(
     Args:
         featureset: The definition.
         events: Records of its topic.
-        now_ms: The instant the clock stands at.
+        now_ms: The instant the clock shows.
         valid_from_ms: Since when the features count.
         attempt: Who wrote the rows, with `flush`.
         flush: Which of the writer's flushes.

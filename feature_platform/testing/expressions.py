@@ -38,7 +38,7 @@ LETTERS = _letters()
 
 
 class _Fraction(float):
-    """A constant with a point: a DOUBLE, unless it stands beside a DECIMAL."""
+    """A constant with a point: a DOUBLE, unless it is beside a DECIMAL."""
 
     def __init__(self, text: str) -> None:
         """Keep how it was written."""
@@ -52,12 +52,12 @@ def evaluate(node: exp.Expr, row: Row) -> Evaluated:
 
 
 def is_true(node: exp.Expr | None, row: Row) -> bool:
-    """Tell whether a condition holds; NULL does not, no condition does."""
+    """Return whether a condition holds; NULL does not, no condition does."""
     return node is None or evaluate(node, row) is True
 
 
 def is_lost(node: exp.Expr, row: Row) -> bool:
-    """Tell whether a number is NULL, or another, because arithmetic left the range."""
+    """Return whether a number is NULL, or another, because arithmetic left the range."""
     match node:
         case exp.Column():
             return f"{LOST}{node.this.this}" in row

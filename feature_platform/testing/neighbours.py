@@ -1,4 +1,4 @@
-"""Bad neighbours: ports that fail on purpose, to try what stands above them."""
+"""Bad neighbours: ports that fail on purpose, to try what is above them."""
 
 from collections.abc import Sequence
 
@@ -51,7 +51,7 @@ class DownReader:
 
 
 class FlakyRegistry(MemoryRegistry):
-    """A registry that can be told to fail. Mutable."""
+    """A registry that can be made to fail. Mutable."""
 
     down = False
 

@@ -103,5 +103,5 @@ class Grid:
         return self.floor(newest_ms, level) - (self.depth[level] - 1) * self.levels_ms[level]
 
     def levels_for_window(self, window_ms: int) -> tuple[int, ...]:
-        """Return the levels whose tiles can stand in a cover of this window, finest first."""
+        """Return the levels whose tiles can be in a cover of this window, finest first."""
         return tuple(i for i, length in enumerate(self.levels_ms) if length <= window_ms)

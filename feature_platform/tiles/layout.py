@@ -22,17 +22,17 @@ BEYOND = "#beyond"
 
 
 def is_high(column: str) -> bool:
-    """Tell whether a stored column holds high halves."""
+    """Return whether a stored column holds high halves."""
     return column.endswith(HIGH)
 
 
 def is_beyond(column: str) -> bool:
-    """Tell whether a stored column counts what could not be summed."""
+    """Return whether a stored column counts what could not be summed."""
     return column.endswith(BEYOND)
 
 
 def completes(column: str) -> bool:
-    """Tell whether a stored column only completes its feature's others: without it they hold."""
+    """Return whether a stored column only completes its feature's others: without it they hold."""
     return is_high(column) or is_beyond(column)
 
 
@@ -51,7 +51,7 @@ class LayoutColumn:
     lifetime: bool
 
     def stands_in(self, level: int, lifetime_level: int) -> bool:
-        """Tell whether tiles of a level, or lifetime, hold it."""
+        """Return whether tiles of a level, or lifetime, hold it."""
         return self.lifetime if level == lifetime_level else level in self.levels
 
 
@@ -81,7 +81,7 @@ class Layout:
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in the job spec and in the registry."""
+        """Return the form that is in the job spec and in the registry."""
         return {
             "levels_ms": list(self.grid.levels_ms),
             "depth": list(self.grid.depth),

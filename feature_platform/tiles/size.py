@@ -15,7 +15,7 @@ TEXT_BYTES_MAX = 4_096
 its UTF-8; the kernel's `FeatureAccumulator` has the same number."""
 HEAD_BYTES_MAX = 8_388_608
 """What an entity's head may take at most: half of what Cassandra and ScyllaDB accept in one write
-unless they are told otherwise (half a segment of the commit log of 32 MiB)."""
+unless configured otherwise (half a segment of the commit log of 32 MiB)."""
 
 TILE_BYTES = 40
 COUNTER_BYTES = 16
@@ -66,7 +66,7 @@ def column_bytes_max(grid: Grid, column: Column) -> int:
 
 
 def holds_texts(columns: Iterable[Column]) -> bool:
-    """Tell whether the size of a row depends on texts."""
+    """Return whether the size of a row depends on texts."""
     return any(column.carrier == "text" for column in columns)
 
 

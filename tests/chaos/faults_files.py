@@ -17,7 +17,7 @@ SAVEPOINT_TIMEOUT_S = 60.0
 
 @fault(weight=2)
 def checkpoint_disk_full(site: Site, chance: random.Random) -> bool:
-    """Fill the disk of the checkpoints for some seconds; sometimes the job fails during this time."""
+    """Fill the disk of the checkpoints for some seconds; sometimes the job fails meanwhile."""
     ballast = site.checkpoints / f"ballast-{chance.getrandbits(32):08x}"
     site.trouble.ballast.add(ballast)
     fill(ballast)

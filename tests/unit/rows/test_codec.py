@@ -164,7 +164,7 @@ def test_a_damaged_row_decodes_or_is_refused(row: Row, seed: int) -> None:
         (b"\x12\x02\x01\x02\x1a\x01\x02", "differ in number"),
         (b"\x12\x01\x01", "differ in number"),
         (b"\x12\x02\x02\x01\x1a\x02\x02\x02", "counter ids do not ascend"),
-        (b"\x12\x01\x01\x12\x01\x02\x1a\x01\x02", "counter ids stands there twice"),
+        (b"\x12\x01\x01\x12\x01\x02\x1a\x01\x02", "counter ids: duplicate"),
         (b"\x10\x01", "counter ids has a wrong wire type"),
         (b"\x0a\x02\x08\x01", "a feature has no value"),
         (b"\x0a\x02\x12\x00", "a feature has no id"),
@@ -184,7 +184,7 @@ def test_what_is_wrong_is_said(payload: bytes, problem: str) -> None:
 @pytest.mark.parametrize(
     ("value", "carrier", "problem"),
     [
-        (b"\xff", "int", "is no FeatureValue"),
+        (b"\xff", "int", "is not a valid FeatureValue"),
         (FeatureValue(times_ms=[1]).SerializeToString(), "int", "different lengths"),
         (
             FeatureValue(
