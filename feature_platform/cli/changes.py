@@ -35,7 +35,9 @@ AcceptDifferences = Annotated[
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 Reset = Annotated[
     list[str] | None,
-    typer.Option(metavar="COLUMN", help="Restart this feature or column from now; repeatable."),
+    typer.Option(
+        metavar="COLUMN", help="Discard a column's history: it counts from now on; repeatable."
+    ),
 ]
 StartEmpty = Annotated[
     bool, typer.Option("--start-empty", help="Start a new generation without history.")
@@ -156,7 +158,7 @@ def stop(context: typer.Context, name: Name, *, as_json: Json = False) -> None:
 
 
 def delete(context: typer.Context, name: Name, *, yes: Yes = False, as_json: Json = False) -> None:
-    """Remove a feature set: stop its job and serving of its features."""
+    """Remove a feature set: stop its job, and stop serving its features."""
     from feature_platform.deploy.control import delete as delete_featureset
     from feature_platform.deploy.control import make_delete_plan
     from feature_platform.plan.explain import explain

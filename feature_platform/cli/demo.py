@@ -45,7 +45,9 @@ def demo(
     seconds: Annotated[
         float | None,
         typer.Option(
-            min=1, help="Replay for this long, verify, and exit; default: run until Ctrl-C."
+            min=1,
+            help="Replay for this long, send live flights for as long (60 s at most), verify, "
+            "and exit; default: run until Ctrl-C.",
         ),
     ] = None,
     flights: Annotated[

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
 From = Annotated[
     Literal["checkpoint", "savepoint", "store"] | None,
     typer.Option(
-        "--from", help="Where to restart from; default: the newest checkpoint, else the store."
+        "--from",
+        help="Where to restart from; default: the savepoint of a stopped job, else the newest "
+        "checkpoint, else the store.",
     ),
 ]
 AcceptAge = Annotated[
     bool,
     typer.Option(
-        "--accept-age", help="Continue although some rows may be wrong; the error says which."
+        "--accept-age", help="Continue although events may count twice; the refusal says how many."
     ),
 ]
 

@@ -1,7 +1,7 @@
 """The job of one feature set while it is changed: begun, stopped, revived, brought back.
 
 This alone says what is deployed by now, and writes that into the registry. It knows no plan and no
-stage: what each stage of a plan does with it is in `execute`.
+stage: what each stage of a plan does with it is in `execution`.
 """
 
 import json

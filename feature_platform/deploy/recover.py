@@ -86,7 +86,8 @@ def make_recover_plan(
     Args:
         reads: Asked what there is to restart from; nothing is changed.
         name: The feature set.
-        start: Where from; None for its newest checkpoint, else the store, if it does not run.
+        start: Where from; None, if it does not run: its savepoint if it was stopped with one,
+            else its newest checkpoint, else the store.
         accept_age: Whether a person has accepted that rows may be wrong.
 
     Raises:

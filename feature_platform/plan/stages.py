@@ -1,7 +1,7 @@
 """The stages of plans: one small value for each, holding what it needs and no more.
 
-`explain` prints the words of a list of them, and `deploy.execute` walks the same list: a new stage
-is a class here and a line in its table of handlers.
+`explain` prints the words of a list of them, and `deploy.execute` walks the same list. A new stage
+is a class here, its place in `planner` or `recovery`, and a line in `deploy.execution.HANDLERS`.
 """
 
 from abc import ABC, abstractmethod

@@ -80,7 +80,7 @@ def test_an_epoch_that_was_passed_by_is_no_start(world: World, name: str) -> Non
     registry.set_owner(name, 1, "one")
     job.add_attempt(name, 1, replace(sweep(0, 0), attempt=1))
     job.add_attempt(name, 1, replace(sweep(1, 4), attempt=2, execution="j", kind="stream"))
-    with pytest.raises(PlanRefusedError, match="not in the history of attempt 2"):
+    with pytest.raises(PlanRefusedError, match="not in the lineage of attempt 2"):
         registry.claim_attempt(name, 1, sweep(1, 5))
 
 
@@ -88,7 +88,7 @@ def test_nothing_before_a_rewrite_is_a_start(registry: Registry, name: str) -> N
     """A sweep leaves no undo rows of its own."""
     registry.set_owner(name, 1, "one")
     registry.claim_attempt(name, 1, replace(sweep(0, 0), execution="first"))
-    with pytest.raises(PlanRefusedError, match="attempt 1 has written rows anew"):
+    with pytest.raises(PlanRefusedError, match="attempt 1 has rewritten rows"):
         registry.claim_attempt(name, 1, replace(sweep(0, 0), execution="second"))
     assert registry.claim_attempt(name, 1, sweep(1, 1)).attempt == 2
 

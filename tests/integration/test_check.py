@@ -97,7 +97,7 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         assert red(found) >= {"count", "parity"}
         altered, lacking, *_ = verdicts(found)["count"].findings
         assert "records, but its commit says" in altered
-        said = "1 records are gone, 1 archived offsets are in no file: "
+        said = "1 record is gone, 1 archived offset is in no file: "
         assert lacking == f"{said}{lost}"
 
 

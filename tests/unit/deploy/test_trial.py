@@ -143,7 +143,7 @@ def test_two_trials_of_one_feature_set_exclude_each_other(stage: Stage, deployed
     """The second is told who is at it; a delete leaves the first alone."""
 
     def look(running: Trial) -> None:
-        with pytest.raises(LeaseHeldError, match=r"posts\.try is being changed"):
+        with pytest.raises(LeaseHeldError, match=r"posts\.try has been in use"):
             run(stage, look=lambda _: None)
         clear_trial(stage.world, "posts", silent)
         assert running.snapshot.job_id in stage.flink.running
@@ -177,7 +177,7 @@ def test_a_sample_is_a_share_of_the_hashes(stage: Stage, deployed: Snapshot) -> 
 def test_only_trials_are_forgotten(stage: Stage, deployed: Snapshot) -> None:
     """What is known of a feature set's attempts and generations is kept for ever."""
     assert deployed.featureset == "posts"
-    with pytest.raises(ValueError, match="posts is no trial"):
+    with pytest.raises(ValueError, match="posts is not a shadow run"):
         stage.registry.forget("posts")
 
 

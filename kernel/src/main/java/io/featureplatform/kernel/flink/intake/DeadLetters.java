@@ -152,11 +152,11 @@ final class DeadLetters implements AutoCloseable {
     } else if (error instanceof RecordTooLargeException) {
       lose(); // Of this letter alone: the next one may be smaller.
       LOG.warn(
-          "Dead letter {} is too large even without its payload, and is" + " lost",
+          "Dead letter {} is too large even without its payload, and is lost",
           one.letter(),
           error);
     } else if (!(error instanceof ApiException) || error instanceof AuthenticationException) {
-      throw new IOException("cannot send dead letters to " + address.topic() + "", error);
+      throw new IOException("cannot send dead letters to " + address.topic(), error);
     } else if (error instanceof RetriableException && !brokerAnswers.getAsBoolean()) {
       throw new IOException("Kafka does not respond; a dead letter was not acknowledged", error);
     } else if (error instanceof RetriableException && one.number() < TRIES && !probing) {
