@@ -62,7 +62,7 @@ fmt: setup ## format all code and repair what can be repaired
 
 golden: setup ## renew the golden files; the diff is the review
 	$(MVN) test -Dgolden.write=true -Dtest=GoldenRowsTest
-	GOLDEN_WRITE=1 $(BIN)/pytest -m "not slow" tests/unit/definition tests/unit/plan tests/unit/registry
+	GOLDEN_WRITE=1 $(BIN)/pytest -m "not slow" tests/unit/definition tests/unit/plan tests/unit/registry tests/unit/engines/test_job_spec.py
 	git diff --stat tests/golden
 
 bench: setup ## the whole job's speed; what jobs do to rankers; what exactness costs; backfill beside others

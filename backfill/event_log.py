@@ -15,6 +15,7 @@ from feature_platform.event_log.commits import LogFile, Span, commit_path
 from feature_platform.event_log.dates import of_dates
 from feature_platform.event_log.ranges import check_same, misplaced, tail
 from feature_platform.event_log.ranges import spans as spell
+from feature_platform.plan.job_source import JobSource
 
 SCHEMA = (
     "key BINARY, value BINARY, partition INT, offset BIGINT, timestamp BIGINT, "
@@ -35,7 +36,7 @@ class SparkEngine:
         self,
         session: SparkSession,
         files: HadoopFiles,
-        source: Mapping[str, Any],
+        source: JobSource,
         topic: KafkaTopic,
     ) -> None:
         """Write one source's records."""
@@ -75,7 +76,7 @@ class SparkEngine:
         ]
 
 
-def source_files(session: SparkSession, log: str, source: Mapping[str, Any]) -> HadoopFiles:
+def source_files(session: SparkSession, log: str, source: JobSource) -> HadoopFiles:
     """Return the folder of a source in the event log's folder (`Settings.event_log_folder`).
 
     Offsets are a topic's: of a source that reads another topic now, each has a folder.
@@ -83,20 +84,20 @@ def source_files(session: SparkSession, log: str, source: Mapping[str, Any]) -> 
     Raises:
         EventLogError: Its log lies where logs lay before topics had folders.
     """
-    old = HadoopFiles(session, f"{log.rstrip('/')}/{source['name']}")
+    old = HadoopFiles(session, f"{log.rstrip('/')}/{source.name}")
     if old.exists(commit_path(0)):
-        raise EventLogError(misplaced(source["name"], source["topic"], old.root))
-    return HadoopFiles(session, f"{old.root}/{source['topic']}")
+        raise EventLogError(misplaced(source.name, source.topic, old.root))
+    return HadoopFiles(session, f"{old.root}/{source.topic}")
 
 
 def records(
     session: SparkSession,
     files: HadoopFiles,
-    source: Mapping[str, Any],
+    source: JobSource,
     until: Mapping[str, int],
     kafka: KafkaTopic,
     dates: Collection[str] | None = None,
-    read_by: Mapping[str, Any] | None = None,
+    read_by: JobSource | None = None,
 ) -> DataFrame:
     """Return all records below some offsets, each once: from the log, the rest from Kafka.
 
@@ -119,9 +120,9 @@ def records(
     """
     archived = read_log(files)
     ends = {int(name.rpartition("/")[2]): end for name, end in until.items()}
-    topic = source["topic"]
-    check_same(source["name"], topic, archived.topic_id, kafka.topic_id())
-    rest = tail(source["name"], topic, archived, ends, kafka.bounds())
+    topic = source.topic
+    check_same(source.name, topic, archived.topic_id, kafka.topic_id())
+    rest = tail(source.name, topic, archived, ends, kafka.bounds())
     limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
     paths = of_dates(archived, source, dates)
     raw = _below(read_files(session, files, paths), limits).select(*RAW)
@@ -146,8 +147,8 @@ def _below(rows: DataFrame, limits: DataFrame) -> DataFrame:
     return rows.join(f.broadcast(limits), "partition").where("offset < until")
 
 
-def _described(session: SparkSession, raw: DataFrame, source: Mapping[str, Any]) -> DataFrame:
+def _described(session: SparkSession, raw: DataFrame, source: JobSource) -> DataFrame:
     """Add what the parser says of raw records, by a source; see `LogRecords.describe`."""
     jvm: Any = session._jvm  # noqa: SLF001 (Spark's own way to Java)
     kernel = jvm.io.featureplatform.kernel.spark.LogRecords
-    return DataFrame(kernel.describe(raw._jdf, json.dumps(source)), session)  # noqa: SLF001
+    return DataFrame(kernel.describe(raw._jdf, json.dumps(source.to_json())), session)  # noqa: SLF001

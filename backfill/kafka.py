@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -11,11 +10,6 @@ from feature_platform.broker.security import KAFKA, java_properties
 from feature_platform.broker.topics import TopicClient
 from feature_platform.event_log.commits import Span
 from feature_platform.settings import KafkaSettings
-
-
-def kafka_settings(kafka: Mapping[str, Any]) -> KafkaSettings:
-    """Return where Kafka is, as `kafka` of a spec says; no secret is in it."""
-    return KafkaSettings.model_validate(kafka["settings"])
 
 
 class KafkaTopic:

@@ -1,17 +1,16 @@
-"""What the platform starts as a child: `python -m backfill.main TASK --spec FILE`.
+"""What the platform starts as a child: `python -m backfill.main --spec FILE`.
 
-Each line on standard output is a JSON object that says what was done, `error` or `done` the last.
+Each line on standard output is a fact (`engines.spark_facts`), one of `END` or `Failed` the last.
 Standard error is Spark's log.
 """
 
 import argparse
-import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import assert_never
 
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -19,11 +18,28 @@ from pyspark.sql import SparkSession
 
 from backfill.damage import damage
 from backfill.event_log import SparkEngine, records, source_files
-from backfill.kafka import KafkaTopic, kafka_settings
+from backfill.kafka import KafkaTopic
 from backfill.recount import events_of, recount
 from backfill.session import open_session
-from backfill.tiles import WriteLimits, Written, events, partials, tile_rows, write_rows
+from backfill.tiles import WriteLimits, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
+from feature_platform.engines.spark_facts import (
+    AllTold,
+    Fact,
+    Failed,
+    LogArchived,
+    Lost,
+    TilesWritten,
+    Writing,
+    line_of,
+)
+from feature_platform.engines.spark_request import (
+    ArchiveTask,
+    EventsTask,
+    RecountTask,
+    SparkRequest,
+    TilesTask,
+)
 from feature_platform.errors import EventLogError, FeaturePlatformError
 from feature_platform.event_log.archiver import ArchiveRequest, archive, read_log
 from feature_platform.event_log.dates import reading
@@ -36,124 +52,112 @@ DETAIL_CHARACTERS_MAX = 600
 def main() -> int:
     """Do one task; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=sorted(TASKS))
     parser.add_argument("--spec", type=Path, required=True)
     parser.add_argument("--with-parent", action="store_true", help="end when standard input does")
     arguments = parser.parse_args()
     if arguments.with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    spec = json.loads(arguments.spec.read_text())
+    request = SparkRequest.parse(arguments.spec.read_text())
     try:
         session = open_session(
-            master=spec["spark"]["master"],
-            jars=[Path(jar) for jar in spec["jars"]],
-            options=spec["spark"]["options"],
-            driver_memory=spec["spark"]["driver_memory"],
-            secrets=store_secrets(spec, os.environ),
+            master=request.spark.master,
+            jars=[Path(jar) for jar in request.jars],
+            options=request.spark.options,
+            driver_memory=request.spark.driver_memory,
+            secrets=secrets(request, os.environ),
         )
-        TASKS[arguments.what](session, spec)
+        _tell(do(session, request))
     except FeaturePlatformError as error:
-        _tell({"event": "error", "kind": type(error).__name__, "message": str(error)})
+        _tell(Failed(kind=type(error).__name__, message=str(error)))
     except (Py4JError, PySparkException, OSError) as error:
-        _tell({"event": "error", "kind": "spark", "message": _short(error)})
+        _tell(Failed(kind="spark", message=_short(error)))
     else:
         return 0
     return 1
 
 
-def store_secrets(spec: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+def secrets(request: SparkRequest, environment: Mapping[str, str]) -> dict[str, str]:
     """Return what executors log in to store and Kafka with, as far as this process was given it."""
-    names = (spec.get("job", {}).get("store", {}).get("password_env", ""), KAFKA_PASSWORD)
+    names = (request.password_env, KAFKA_PASSWORD)
     return {name: environment[name] for name in names if name in environment}
 
 
-def _archive(session: SparkSession, spec: Mapping[str, Any]) -> None:
-    source = spec["source"]
-    topic = KafkaTopic(session, source["topic"], kafka_settings(spec["kafka"]))
-    files = source_files(session, spec["log"], source)
+def do(session: SparkSession, request: SparkRequest) -> Fact:
+    """Do what is asked, and return the last fact."""
+    match task := request.task:
+        case ArchiveTask():
+            return _archive(session, request.log, task)
+        case TilesTask():
+            return _write_tiles(session, request, task)
+        case RecountTask():
+            recount(session, request.log, task, _tell)
+            return AllTold()
+        case EventsTask():
+            events_of(session, request.log, task, _tell)
+            return AllTold()
+        case _:
+            assert_never(task)
+
+
+def _archive(session: SparkSession, log_folder: str, task: ArchiveTask) -> LogArchived:
+    source = task.source
+    topic = KafkaTopic(session, source.topic, task.kafka)
+    files = source_files(session, log_folder, source)
     job = ArchiveRequest(
-        source=source["name"],
-        topic=source["topic"],
-        records_max=spec["records_max"],
-        accept_gap=spec["accept_gap"],
+        source=source.name,
+        topic=source.topic,
+        records_max=task.records_max,
+        accept_gap=task.accept_gap,
         reading=reading(source),
     )
-    log = archive(
-        job,
-        files,
-        SparkEngine(session, files, source, topic),
-        topic,
-        SystemClock(),
-        _tell,
+    engine = SparkEngine(session, files, source, topic)
+    log = archive(job, files, engine, topic, SystemClock(), _tell)
+    return LogArchived(
+        records=log.records,
+        files=len(log.files),
+        bytes=log.bytes,
+        positions=dict(sorted(log.positions.items())),
     )
-    positions = {str(part): end for part, end in sorted(log.positions.items())}
-    done = {"records": log.records, "files": len(log.files), "bytes": log.bytes}
-    _tell({"event": "done", "positions": positions, **done})
 
 
-def _write_tiles(session: SparkSession, spec: Mapping[str, Any]) -> None:
-    job, source = spec["job"], spec["job"]["source"]
-    files = source_files(session, spec["log"], source)
+def _write_tiles(session: SparkSession, request: SparkRequest, task: TilesTask) -> TilesWritten:
+    job, source = task.job.job, task.job.job.source
+    files = source_files(session, request.log, source)
     log = read_log(files)
     if wrong := damage(session, files, log):
-        words = "; ".join(wrong.words(files.root, source["topic"]))
+        words = "; ".join(wrong.words(files.root, source.topic))
         msg = f"{words}: restore the changed files from a copy"
         raise EventLogError(msg)
     for part, lost in sorted(log.lost.items()):
         for span in lost:
-            _tell({"event": "lost", "offsets": spans(source["topic"], {part: span})})
-    topic = KafkaTopic(session, source["topic"], kafka_settings(job["kafka"]))
-    raw = records(session, files, source, spec["until"], topic, read_by=spec["read_by"])
-    parsed = events(session, raw, job, strict=not spec["accept_unreadable"])
+            _tell(Lost(offsets=spans(source.topic, {part: span})))
+    topic = KafkaTopic(session, source.topic, task.job.kafka.settings)
+    raw = records(session, files, source, task.until, topic, read_by=task.read_by)
+    parsed = events(session, raw, job, strict=not task.accept_unreadable)
     rows = tile_rows(session, partials(session, parsed, job), job)
-    limits = WriteLimits(rows_per_second_max=spec["spark"]["rows_per_second_max"])
+    limits = WriteLimits(rows_per_second_max=request.spark.rows_per_second_max)
     written = write_rows(
         session,
         rows,
-        job,
-        spec["attempt"],
+        task.job,
+        task.attempt,
         limits=limits,
         report=lambda so_far: _tell(
-            {
-                "event": "written",
-                "stage": so_far.stage,
-                "tasks_done": so_far.tasks_done,
-                "tasks": so_far.tasks,
-                **_facts(so_far.written),
-            }
+            Writing(
+                stage=so_far.stage,
+                tasks_done=so_far.tasks_done,
+                tasks=so_far.tasks,
+                rows=so_far.written.rows,
+                bytes=so_far.written.payload_bytes,
+                expired=so_far.written.expired,
+            )
         ),
     )
-    _tell({"event": "done", **_facts(written)})
+    return TilesWritten(rows=written.rows, bytes=written.payload_bytes, expired=written.expired)
 
 
-def _recount(session: SparkSession, spec: Mapping[str, Any]) -> None:
-    recount(session, spec, _tell)
-    _tell({"event": "done"})
-
-
-def _events(session: SparkSession, spec: Mapping[str, Any]) -> None:
-    events_of(session, spec, _tell)
-    _tell({"event": "done"})
-
-
-def _facts(written: Written) -> dict[str, int]:
-    return {
-        "rows": written.rows,
-        "bytes": written.payload_bytes,
-        "expired": written.expired,
-    }
-
-
-TASKS: Mapping[str, Callable[[SparkSession, Mapping[str, Any]], None]] = {
-    "archive": _archive,
-    "tiles": _write_tiles,
-    "recount": _recount,
-    "events": _events,
-}
-
-
-def _tell(fact: Mapping[str, Any]) -> None:
-    sys.stdout.write(json.dumps(fact) + "\n")
+def _tell(fact: Fact) -> None:
+    sys.stdout.write(line_of(fact) + "\n")
     sys.stdout.flush()
 
 

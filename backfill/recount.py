@@ -3,9 +3,9 @@
 What is reported goes to the parent as JSON lines, an entity at a time: memory stays bounded.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, Row, SparkSession
@@ -13,8 +13,18 @@ from pyspark.sql import functions as f
 
 from backfill.damage import damage
 from backfill.event_log import records, source_files
-from backfill.kafka import KafkaTopic, kafka_settings
+from backfill.kafka import KafkaTopic
 from backfill.tiles import events, partials, register_functions, tile_rows
+from feature_platform.engines.job_spec import JobSpec
+from feature_platform.engines.spark_facts import (
+    Counted,
+    EntityRows,
+    EventsFound,
+    LogRead,
+    RecountFact,
+    Sampled,
+)
+from feature_platform.engines.spark_request import EventsTask, RecountTask, TileSelection
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import Log
@@ -23,54 +33,55 @@ from feature_platform.event_log.dates import of_dates
 OFFSETS_MAX = 100
 """Events that are named of one tile; all are counted."""
 
-Tell = Callable[[Mapping[str, Any]], None]
+Tell = Callable[[RecountFact | EventsFound], None]
 
 
-def recount(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
-    """Report the facts `log`, `sampled`, `counted` and `entity`; see `engines.ports.Recounter`.
+def recount(session: SparkSession, log_folder: str, task: RecountTask, tell: Tell) -> None:
+    """Report the log, the sample, counts and entities; see `engines.ports.Recounter`.
 
     Raises:
         EventLogError: The log is damaged so that it cannot be read, or misses offsets.
     """
-    ask, job = spec["ask"], spec["job"]
-    log, words = _looked_at(session, spec, ask["days"], whole_log=ask["whole_log"])
-    tell({"event": "log", "complete_ms": log.complete_ms, "damage": words})
-    wanted = _events(session, spec, ask["days"])
-    if ask["span"]:
-        start_ms, end_ms = ask["span"]
-        wanted = wanted.where(f.col("__ts").between(start_ms, end_ms - 1))
-    parts = partials(session, wanted, job)
-    if ask["entities"] is not None:
-        named = session.createDataFrame([(each,) for each in ask["entities"]], "__entity STRING")
+    wanted, job = task.wanted, task.job.job
+    source = _Events(session, log_folder, task)
+    log, words = source.looked_at(wanted.days, whole_log=wanted.whole_log)
+    tell(LogRead(complete_ms=log.complete_ms, damage=tuple(words)))
+    counted = source.read(wanted.days)
+    if wanted.span:
+        start_ms, end_ms = wanted.span
+        counted = counted.where(f.col("__ts").between(start_ms, end_ms - 1))
+    parts = partials(session, counted, job)
+    if wanted.entities is not None:
+        named = session.createDataFrame([(each,) for each in wanted.entities], "__entity STRING")
         parts = parts.join(f.broadcast(named), "__entity", "leftsemi")
-    slices = ask["slices"] or _fitting(parts, ask)
-    tell({"event": "sampled", "slices": slices})
-    if slices < ask["slices_of"]:
-        slice_of = f.crc32(f.col("__entity").cast("binary")) % ask["slices_of"]
+    slices = wanted.slices or _fitting(parts, wanted)
+    tell(Sampled(slices=slices))
+    if slices < wanted.slices_of:
+        slice_of = f.crc32(f.col("__entity").cast("binary")) % wanted.slices_of
         parts = parts.where(slice_of < slices)
     parts = parts.persist(StorageLevel.DISK_ONLY)
-    for bucket_ms in ask["buckets_ms"]:
+    for bucket_ms in wanted.buckets_ms:
         for start_ms, number in _counted(parts, bucket_ms):
-            fact = {"bucket_ms": bucket_ms, "start_ms": start_ms, "events": number}
-            tell({"event": "counted", **fact})
+            tell(Counted(bucket_ms=bucket_ms, start_ms=start_ms, events=number))
     rows = tile_rows(session, parts, job).toLocalIterator(prefetchPartitions=True)
     for entity, found in groupby(rows, key=lambda row: row["entity"]):
-        tell({"event": "entity", "entity": entity, "rows": [_row(row) for row in found]})
+        tell(EntityRows.of(entity, dict(map(_row, found))))
 
 
-def events_of(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> None:
-    """Return which events count for entities in event times, where any do.
+def events_of(session: SparkSession, log_folder: str, task: EventsTask, tell: Tell) -> None:
+    """Report which events count for entities in event times, where any do.
 
     Raises:
         EventLogError: The log is damaged so that it cannot be read, or misses offsets.
     """
-    job = spec["job"]
-    _looked_at(session, spec, None, whole_log=True)
+    job = task.job.job
+    source = _Events(session, log_folder, task)
+    source.looked_at(None, whole_log=True)
     register_functions(session)
-    _events(session, spec, None).createOrReplaceTempView(job["source"]["name"])
-    counted = session.sql(counting_query(job["spark_sql"]))
+    source.read(None).createOrReplaceTempView(job.source.name)
+    counted = session.sql(counting_query(job.spark_sql))
     schema = "__entity STRING, start_ms BIGINT, end_ms BIGINT"
-    places = session.createDataFrame([tuple(place) for place in spec["places"]], schema)
+    places = session.createDataFrame([*task.places], schema)
     found = (
         counted.join(f.broadcast(places), "__entity")
         .where("__ts >= start_ms AND __ts < end_ms")
@@ -84,14 +95,13 @@ def events_of(session: SparkSession, spec: Mapping[str, Any], tell: Tell) -> Non
     )
     for row in found.toLocalIterator():
         tell(
-            {
-                "event": "events",
-                "entity": row["__entity"],
-                "start_ms": row["start_ms"],
-                "end_ms": row["end_ms"],
-                "events": row["events"],
-                "offsets": [[each["__partition"], each["__offset"]] for each in row["offsets"]],
-            }
+            EventsFound(
+                entity=row["__entity"],
+                start_ms=row["start_ms"],
+                end_ms=row["end_ms"],
+                events=row["events"],
+                offsets=tuple((each["__partition"], each["__offset"]) for each in row["offsets"]),
+            )
         )
 
 
@@ -106,43 +116,46 @@ def counting_query(sql: str) -> str:
     return f"SELECT\n{entity}\n  `__ts`, `__partition`, `__offset`{outer}"
 
 
-def _looked_at(
-    session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None, *, whole_log: bool
-) -> tuple[Log, list[str]]:
-    """Return the log and what is wrong with it; raise if files of the dates cannot be read."""
-    source = spec["job"]["source"]
-    files = source_files(session, spec["log"], source)
-    log = read_log(files)
-    wanted = of_dates(log, source, dates)
-    wrong = damage(session, files, log, None if whole_log else wanted)
-    words = wrong.words(files.root, source["topic"])
-    if not {*wrong.missing}.isdisjoint(wanted):
-        msg = f"{'; '.join(words)}: restore the missing files from a copy"
-        raise EventLogError(msg)
-    return log, words
+class _Events:
+    """The events that a task is about: in the event log, and the rest in Kafka."""
+
+    def __init__(
+        self, session: SparkSession, log_folder: str, task: RecountTask | EventsTask
+    ) -> None:
+        self._session, self._spec, self._until = session, task.job, task.until
+        self._source = task.job.job.source
+        self._files = source_files(session, log_folder, self._source)
+
+    def looked_at(self, dates: Collection[str] | None, *, whole_log: bool) -> tuple[Log, list[str]]:
+        """Return the log and what is wrong with it; raise if files of the dates cannot be read."""
+        log = read_log(self._files)
+        wanted = of_dates(log, self._source, dates)
+        wrong = damage(self._session, self._files, log, None if whole_log else wanted)
+        words = wrong.words(self._files.root, self._source.topic)
+        if not {*wrong.missing}.isdisjoint(wanted):
+            msg = f"{'; '.join(words)}: restore the missing files from a copy"
+            raise EventLogError(msg)
+        return log, words
+
+    def read(self, dates: Collection[str] | None) -> DataFrame:
+        """Return the events, each read by the source that the job had then."""
+        topic = KafkaTopic(self._session, self._source.topic, self._spec.kafka.settings)
+        raw = records(self._session, self._files, self._source, self._until, topic, dates)
+        return as_read(self._session, raw, self._spec)
 
 
-def _events(session: SparkSession, spec: Mapping[str, Any], dates: list[str] | None) -> DataFrame:
-    job = spec["job"]
-    files = source_files(session, spec["log"], job["source"])
-    topic = KafkaTopic(session, job["source"]["topic"], kafka_settings(job["kafka"]))
-    raw = records(session, files, job["source"], spec["until"], topic, dates)
-    return as_read(session, raw, job)
-
-
-def as_read(session: SparkSession, raw: DataFrame, job: Mapping[str, Any]) -> DataFrame:
+def as_read(session: SparkSession, raw: DataFrame, spec: JobSpec) -> DataFrame:
     """Parse raw records as the job did: those of before by the sources that it had then.
 
     Returns:
         The columns of the present source; one that an earlier source lacked is NULL.
     """
-    job = dict(job)
-    earlier = job.pop("earlier_sources", [])
-    bounds = [{}, *(_by_partition(each["until"]) for each in earlier)]
+    job, earlier = spec.job, spec.earlier_sources
+    bounds = [{}, *(_by_partition(each.until) for each in earlier)]
     parsed = events(session, raw.where(_between(bounds[-1], None)), job)
     for each, lower, upper in zip(earlier, bounds, bounds[1:], strict=False):
-        spec = {**job, "source": each["source"]}
-        old = events(session, raw.where(_between(lower, upper)), spec)
+        before = replace(job, source=each.source)
+        old = events(session, raw.where(_between(lower, upper)), before)
         parsed = parsed.unionByName(
             old.select(
                 *(
@@ -172,11 +185,11 @@ def _between(lower: Mapping[int, int], upper: Mapping[int, int] | None) -> Colum
     return inside
 
 
-def _fitting(parts: DataFrame, ask: Mapping[str, Any]) -> int:
+def _fitting(parts: DataFrame, wanted: TileSelection) -> int:
     """Return how many slices hold about as many entities as a check takes."""
     (number,) = parts.agg(f.approx_count_distinct("__entity")).first() or (0,)
-    whole: int = ask["slices_of"]
-    return whole if number <= ask["entities_max"] else max(1, whole * ask["entities_max"] // number)
+    whole, most = wanted.slices_of, wanted.entities_max
+    return whole if number <= most else max(1, whole * most // number)
 
 
 def _counted(parts: DataFrame, bucket_ms: int) -> Iterator[tuple[int, int]]:
@@ -185,5 +198,5 @@ def _counted(parts: DataFrame, bucket_ms: int) -> Iterator[tuple[int, int]]:
         yield row["start"], row["events"]
 
 
-def _row(row: Row) -> tuple[int, int, str]:
-    return row["level"], row["start"], bytes(row["payload"]).hex()
+def _row(row: Row) -> tuple[tuple[int, int], bytes]:
+    return (row["level"], row["start"]), bytes(row["payload"])

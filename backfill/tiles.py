@@ -4,7 +4,7 @@ Python builds the plan alone: what runs for an event, an entity or a row is the 
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from dataclasses import dataclass
@@ -12,6 +12,9 @@ from typing import Any
 
 from py4j.java_gateway import JavaObject
 from pyspark.sql import DataFrame, SparkSession
+
+from feature_platform.engines.job_spec import JobSpec
+from feature_platform.plan.job import JobDefinition
 
 PROGRESS_S = 2.0
 """How often progress is reported."""
@@ -51,7 +54,7 @@ class UnderWay:
 
 
 def events(
-    session: SparkSession, records: DataFrame, spec: Mapping[str, Any], *, strict: bool = False
+    session: SparkSession, records: DataFrame, job: JobDefinition, *, strict: bool = False
 ) -> DataFrame:
     """Parse raw records; those that the job would make dead letters of are left out.
 
@@ -59,48 +62,47 @@ def events(
         session: As `open_session` opens it, with the kernel's jar.
         records: As `event_log.records` returns them: `value` BINARY, `partition` INT, `offset`
             BIGINT, `timestamp` BIGINT in epoch milliseconds, `readable` BOOLEAN.
-        spec: The job spec, or its part in the snapshot.
-        strict: Fail, when it runs, if a record that was an event before is none for the source of
-            the spec.
+        job: What is computed.
+        strict: Fail, when it runs, if a record that was an event before is none for its source.
 
     Returns:
         The source's columns, then `__ts`, `__partition` and `__offset`.
     """
-    parsed = _kernel(session).Events.parse(_java(records), json.dumps(spec), strict)
+    parsed = _kernel(session).Events.parse(_java(records), _text(job), strict)
     return DataFrame(parsed, session)
 
 
-def partials(session: SparkSession, events: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
-    """Run the query of the spec over events.
+def partials(session: SparkSession, events: DataFrame, job: JobDefinition) -> DataFrame:
+    """Run the query over events.
 
     Args:
         session: The session of the events; a view of the source's name is made in it.
         events: As `events` returns them.
-        spec: The job spec, or its part in the snapshot.
+        job: What is computed.
 
     Returns:
         `__entity` STRING, `__tile` BIGINT (start of a finest tile), `_events` and the columns. Each
         part of the events is grouped alone, so a tile may come several times, to be added up.
     """
     register_functions(session)
-    events.createOrReplaceTempView(spec["source"]["name"])
-    groups = _kernel(session).PartGroups.of(_java(session.sql(spec["spark_sql"])))
+    events.createOrReplaceTempView(job.source.name)
+    groups = _kernel(session).PartGroups.of(_java(session.sql(job.spark_sql)))
     return DataFrame(groups, session)
 
 
-def tile_rows(session: SparkSession, partials: DataFrame, spec: Mapping[str, Any]) -> DataFrame:
+def tile_rows(session: SparkSession, partials: DataFrame, job: JobDefinition) -> DataFrame:
     """Roll what the query has returned up to every level.
 
     Args:
         session: The session of the partials.
         partials: As `partials` returns them.
-        spec: The job spec, or its part in the snapshot.
+        job: What is computed.
 
     Returns:
         `entity` STRING, `level` INT (-1: the head), `start` BIGINT and `payload` BINARY; rows of
         one entity stand together.
     """
-    rows = _kernel(session).TileRows.of(_java(partials), json.dumps(spec))
+    rows = _kernel(session).TileRows.of(_java(partials), _text(job))
     return DataFrame(rows, session)
 
 
@@ -112,7 +114,7 @@ def register_functions(session: SparkSession) -> None:
 def write_rows(
     session: SparkSession,
     rows: DataFrame,
-    spec: Mapping[str, Any],
+    spec: JobSpec,
     attempt: int,
     *,
     limits: WriteLimits | None = None,
@@ -138,7 +140,7 @@ def write_rows(
     progress = kernel.Progress.start(session._jsparkSession)  # noqa: SLF001
     with ThreadPoolExecutor(max_workers=1) as pool:
         writing = pool.submit(
-            kernel.TileRows.write, _java(rows), json.dumps(spec), attempt, java_limits, progress
+            kernel.TileRows.write, _java(rows), spec.text(), attempt, java_limits, progress
         )
         while not writing.done():
             wait_for([writing], timeout=PROGRESS_S)
@@ -167,6 +169,10 @@ def _kernel(session: SparkSession) -> Any:  # noqa: ANN401 - a Java package has 
     """Return the package of the kernel's Spark part."""
     java: Any = session._jvm  # noqa: SLF001 - the bridge to Java
     return java.io.featureplatform.kernel.spark
+
+
+def _text(job: JobDefinition) -> str:
+    return json.dumps(job.to_json())
 
 
 def _java(frame: DataFrame) -> JavaObject:

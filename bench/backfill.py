@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -29,13 +29,12 @@ from bench.rig import HERE, NAME, goal, say
 from bench.workload import Workload
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import load_project
-from feature_platform.engines.job_spec import StartFields, job_spec
+from feature_platform.engines.job_spec import NOWHERE, job_spec
 from feature_platform.engines.world import open_world
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
-from feature_platform.plan.job import job_definition
 from feature_platform.settings import Settings, load_settings, password, password_variable
 from feature_platform.testing.deployed import snapshot_of
 
@@ -90,8 +89,8 @@ def main() -> None:
 
 def _environment(settings: Settings, folder: Path, jars: Sequence[Path]) -> dict[str, str]:
     featureset = load_project(settings.featuresets).checked().featuresets[NAME]
-    spec = job_definition(featureset, snapshot_of(featureset).layout)
-    (folder / "spec.json").write_text(json.dumps(spec))
+    spec = job_spec(snapshot_of(featureset), settings, NOWHERE)
+    (folder / "spec.json").write_text(spec.text())
     return {
         **os.environ,
         **java_environment(find_java_home()),
@@ -213,15 +212,13 @@ def _write(
     """Write encoded rows into a Cassandra of our own; return rows, bytes and seconds."""
     featureset = load_project(settings.featuresets).checked().featuresets[NAME]
     snapshot = snapshot_of(featureset)
-    snapshot = replace(snapshot, job=job_definition(featureset, snapshot.layout))
     with tempfile.TemporaryDirectory(prefix="fp-bench-") as folder:
         local = with_free_ports(load_settings(Path(folder), {}))
         say("starting Cassandra")
         with Stack(local, servers=("cassandra",)), open_world(local) as world:
             world.tables.create_table(snapshot.table)
-            fields = StartFields(start="earliest", end_offsets={})
             spec = Path(folder) / "spec.json"
-            spec.write_text(json.dumps(job_spec(snapshot, world.settings, fields)))
+            spec.write_text(job_spec(snapshot, world.settings, NOWHERE).text())
             secret = {password_variable("job"): password(local, "job"), "BENCH_SPEC": str(spec)}
             found, _, peak_bytes = _child("write", files, {**environment, **secret})
             return {**found, "peak_bytes": peak_bytes}

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from feature_platform.engines.job_spec import JobSpec
+
 THREADS = 2
 MINUTE_MS = 60_000
 SMALL_GB = 1
@@ -134,9 +136,9 @@ def run_ours_groups(files: Sequence[str]) -> tuple[Sums, float]:
     from backfill.tiles import events, partials
 
     session = _session()
-    spec = _spec()
+    job = _spec().job
     began = time.monotonic()
-    grouped = partials(session, events(session, session.read.parquet(*files), spec), spec)
+    grouped = partials(session, events(session, session.read.parquet(*files), job), job)
     found = grouped.agg(
         f.count_distinct("__entity", "__tile"), f.sum("_events"), f.sum("watch_ms")
     ).collect()[0]
@@ -147,14 +149,13 @@ def ours(session: Any, files: Sequence[str]) -> Any:  # noqa: ANN401 (Spark is i
     """Return encoded rows."""
     from backfill.tiles import events, partials, tile_rows
 
-    spec = _spec()
+    job = _spec().job
     raw = session.read.parquet(*files)
-    return tile_rows(session, partials(session, events(session, raw, spec), spec), spec)
+    return tile_rows(session, partials(session, events(session, raw, job), job), job)
 
 
-def _spec() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(Path(os.environ["BENCH_SPEC"]).read_text())
-    return found
+def _spec() -> JobSpec:
+    return JobSpec.parse(Path(os.environ["BENCH_SPEC"]).read_text())
 
 
 def _folder() -> str:

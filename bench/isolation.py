@@ -26,10 +26,11 @@ from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import stop
 from feature_platform.deploy.wait import wait
 from feature_platform.engines.flink_metrics import job_metrics
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.world import World, open_world
 from feature_platform.serving.client import FeatureClient
 from feature_platform.settings import Settings
-from feature_platform.testing.submitter import EditedSubmitter, Spec
+from feature_platform.testing.submitter import EditedSubmitter
 
 ENTITIES_A_REQUEST = 50
 PERIOD_S = 0.05
@@ -59,9 +60,10 @@ class Phase:
         return float(np.percentile(self.requests_ms, rank))
 
 
-def forgetting(spec: Spec) -> Spec:
+def forgetting(spec: JobSpec) -> JobSpec:
     """Let state end at once: what was not touched since the last barrier is read back."""
-    return {**spec, "settings": {**spec["settings"], "state_ttl_ms": 1}}
+    settings = replace(spec.job.settings, state_ttl_ms=1)
+    return replace(spec, job=replace(spec.job, settings=settings))
 
 
 class Ranker:

@@ -27,10 +27,11 @@ from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan
 from feature_platform.deploy.wait import wait
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.world import World, open_world
 from feature_platform.registry.base import Cut
 from feature_platform.settings import Settings
-from feature_platform.testing.submitter import EditedSubmitter, Spec
+from feature_platform.testing.submitter import EditedSubmitter
 
 LIVE_RATE = 5_000
 LIVE_S = 90
@@ -66,9 +67,9 @@ class Figure:
     unit: str
 
 
-def without_undo(spec: Spec) -> Spec:
+def without_undo(spec: JobSpec) -> JobSpec:
     """Let a job write no undo rows: what it writes is not exact after a failure."""
-    return {**spec, "bench_without_undo": True}
+    return replace(spec, bench_without_undo=True)
 
 
 class Stillness:

@@ -5,12 +5,10 @@ Kafka -> intake (Java: parses, dead letters) -> SQL (Flink, from the definition)
 those of the SQL change with the data fingerprint: an edited query starts empty, all else continues.
 """
 
-import json
-from typing import Any
-
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
+from feature_platform.engines.job_spec import JobSpec
 from streaming.sql import environment, sampling, table_environment
 
 UNSAMPLED = "__all_events"
@@ -27,16 +25,16 @@ def serve(spec: str, job_id: str, restore_path: str) -> str:
     Returns:
         The id under which the cluster has accepted it; empty if it was not asked to.
     """
-    fields: dict[str, Any] = json.loads(spec)
-    env = environment(fields, job_id, restore_path)
-    build(env, fields, spec)
+    parsed = JobSpec.parse(spec)
+    env = environment(parsed, job_id, restore_path)
+    build(env, parsed, spec)
     if not job_id:
         env._generate_stream_graph(clear_transformations=True)  # noqa: SLF001 - checks the graph
         return ""
-    return str(env.execute_async(f"{fields['featureset']}_g{fields['generation']}").get_job_id())
+    return str(env.execute_async(parsed.name).get_job_id())
 
 
-def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str) -> None:
+def build(env: StreamExecutionEnvironment, spec: JobSpec, spec_json: str) -> None:
     """Add the graph to an environment."""
     jvm = get_gateway().jvm
     java = jvm.io.featureplatform.kernel.flink
@@ -45,11 +43,11 @@ def build(env: StreamExecutionEnvironment, spec: dict[str, Any], spec_json: str)
     events = DataStream(java.intake.Intake.attach(env._j_stream_execution_environment, spec_json))  # noqa: SLF001 - the bridge to Java
     tables = table_environment(env, spec)
     java.sql.SqlFunctions.register(tables._j_tenv)  # noqa: SLF001
-    view = spec["source"]["name"]
-    if "sample" in spec:
+    view = spec.job.source.name
+    if spec.sample:
         tables.create_temporary_view(UNSAMPLED, events)
         tables.create_temporary_view(view, tables.sql_query(sampling(spec, UNSAMPLED)))
     else:
         tables.create_temporary_view(view, events)
-    changelog = tables.to_changelog_stream(tables.sql_query(spec["sql"]))
+    changelog = tables.to_changelog_stream(tables.sql_query(spec.job.sql))
     java.tiles.Kernel.attach(changelog._j_data_stream, spec_json)  # noqa: SLF001

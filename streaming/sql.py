@@ -1,18 +1,18 @@
 """Settings of the two environments: what keeps a job exact, and its SQL fast and upgradable."""
 
-from typing import Any
-
 from pyflink.common import Configuration
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.table import EnvironmentSettings, StreamTableEnvironment
+
+from feature_platform.engines.job_spec import JobSpec
 
 PYFLINK = "/flink-python-"
 CHECKPOINT_GRACE_MS = 120_000
 """A checkpoint may take as long as the store is waited for, and this much longer."""
 
 
-def environment(spec: dict[str, Any], job_id: str, restore_path: str) -> StreamExecutionEnvironment:
+def environment(spec: JobSpec, job_id: str, restore_path: str) -> StreamExecutionEnvironment:
     """Return the environment of a job; the kernel refuses to run under other checkpointing.
 
     Args:
@@ -20,20 +20,20 @@ def environment(spec: dict[str, Any], job_id: str, restore_path: str) -> StreamE
         job_id: Id of the job; empty for a random one.
         restore_path: What it starts from; state of operators that are gone is left behind.
     """
-    settings = spec["settings"]
+    settings, limits = spec.job.settings, spec.limits
     options = {
         "execution.runtime-mode": "STREAMING",
-        "execution.checkpointing.interval": f"{settings['checkpoint_interval_ms']} ms",
-        "execution.checkpointing.timeout": f"{settings['store_retry_ms'] + CHECKPOINT_GRACE_MS} ms",
+        "execution.checkpointing.interval": f"{settings.checkpoint_interval_ms} ms",
+        "execution.checkpointing.timeout": f"{limits.store_retry_ms + CHECKPOINT_GRACE_MS} ms",
         "execution.checkpointing.mode": "EXACTLY_ONCE",
         "execution.checkpointing.unaligned.enabled": "false",
         "execution.checkpointing.aligned-checkpoint-timeout": "0 ms",
         "execution.checkpointing.max-concurrent-checkpoints": "1",
         "execution.checkpointing.externalized-checkpoint-retention": (
-            "DELETE_ON_CANCELLATION" if spec.get("trial") else "RETAIN_ON_CANCELLATION"
+            "DELETE_ON_CANCELLATION" if spec.trial else "RETAIN_ON_CANCELLATION"
         ),
-        "parallelism.default": str(settings["parallelism"]),
-        "pipeline.max-parallelism": str(settings["max_parallelism"]),
+        "parallelism.default": str(settings.parallelism),
+        "pipeline.max-parallelism": str(limits.max_parallelism),
         "pipeline.object-reuse": "true",
         "pipeline.generic-types": "false",
     }
@@ -59,29 +59,27 @@ def _leave_python_behind(env: StreamExecutionEnvironment) -> None:
     env.configure(kernel)
 
 
-def sampling(spec: dict[str, Any], view: str) -> str:
+def sampling(spec: JobSpec, view: str) -> str:
     """Return the query that lets a trial's share of the entities through, by hash of their key."""
-    entity, limit = spec["entity"], spec["sample"]
+    entity, limit = spec.job.entity, spec.sample
     return f"SELECT * FROM `{view}` WHERE MD5(CAST(`{entity}` AS STRING)) < '{limit}'"
 
 
-def table_environment(
-    env: StreamExecutionEnvironment, spec: dict[str, Any]
-) -> StreamTableEnvironment:
+def table_environment(env: StreamExecutionEnvironment, spec: JobSpec) -> StreamTableEnvironment:
     """Return the SQL environment.
 
-    Its operators' uids hold the data fingerprint: a changed query never meets another's state.
+    Its operators' uids hold the key of its state: a changed query never meets another's.
     """
-    settings = spec["settings"]
+    limits = spec.limits
     tables = StreamTableEnvironment.create(env, EnvironmentSettings.in_streaming_mode())
     options = {
         "table.local-time-zone": "UTC",
         "table.exec.uid.generation": "ALWAYS",
-        "table.exec.uid.format": f"sql-{spec['data_fingerprint']}-<id>_<transformation>",
-        "table.exec.state.ttl": f"{settings['sql_state_ttl_ms']} ms",
-        "table.exec.mini-batch.enabled": str(settings["mini_batch_ms"] > 0).lower(),
-        "table.exec.mini-batch.allow-latency": f"{settings['mini_batch_ms']} ms",
-        "table.exec.mini-batch.size": str(settings["mini_batch_size"]),
+        "table.exec.uid.format": f"sql-{spec.job.sql_state_key}-<id>_<transformation>",
+        "table.exec.state.ttl": f"{spec.job.settings.sql_state_ttl_ms} ms",
+        "table.exec.mini-batch.enabled": str(limits.mini_batch_ms > 0).lower(),
+        "table.exec.mini-batch.allow-latency": f"{limits.mini_batch_ms} ms",
+        "table.exec.mini-batch.size": str(limits.mini_batch_size),
     }
     for key, value in options.items():
         tables.get_config().set(key, value)

@@ -1,12 +1,13 @@
 """Names the events of tiles that differ, by their offsets in the topic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from feature_platform.checks.tiles import Difference
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.reads import Reads
-from feature_platform.engines.recount_request import Fact
+from feature_platform.engines.spark_facts import EventsFound
+from feature_platform.engines.spark_request import EventsTask, Place
 from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.lineage.tile_values import name_tile
 from feature_platform.plan.snapshot import Snapshot
@@ -15,9 +16,6 @@ from feature_platform.words import counted
 
 OFFSETS_MAX = 10
 ALWAYS = (-(2**53), 2**53)
-
-Place = tuple[str, int, int]
-"""An entity and event times `[start, end)`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +30,7 @@ class Named:
 
 def named(
     reads: Reads,
-    spec: Mapping[str, Any],
+    spec: JobSpec,
     cut: Cut,
     snapshot: Snapshot,
     differences: Sequence[Difference],
@@ -57,8 +55,9 @@ def named(
     failed = ""
     try:
         if places:
-            for fact in reads.recounter.events_of(spec, cut.positions, sorted(set(places))):
-                place = (fact["entity"], fact["start_ms"], fact["end_ms"])
+            task = EventsTask(job=spec, until=cut.positions, places=sorted(set(places)))
+            for fact in reads.recounter.events_of(task):
+                place = (fact.entity, fact.start_ms, fact.end_ms)
                 found[place] = _offsets(snapshot.topic, fact)
     except (EventLogError, SparkFailedError) as error:
         failed = str(error)
@@ -101,12 +100,10 @@ def _place(snapshot: Snapshot, difference: Difference) -> Place:
     return difference.entity, start_ms, start_ms + grid.levels_ms[level]
 
 
-def _offsets(topic: str, fact: Fact) -> str:
+def _offsets(topic: str, fact: EventsFound) -> str:
     parts: dict[int, list[str]] = {}
-    for part, offset in fact["offsets"][:OFFSETS_MAX]:
+    for part, offset in fact.offsets[:OFFSETS_MAX]:
         parts.setdefault(part, []).append(str(offset))
     listed = "; ".join(f"{topic}/{part}: {', '.join(all_of)}" for part, all_of in parts.items())
-    more = fact["events"] - min(len(fact["offsets"]), OFFSETS_MAX)
-    return f"its {counted(fact['events'], 'event')}: {listed}" + (
-        f" and {more} more" if more else ""
-    )
+    more = fact.events - min(len(fact.offsets), OFFSETS_MAX)
+    return f"its {counted(fact.events, 'event')}: {listed}" + (f" and {more} more" if more else "")

@@ -44,7 +44,7 @@ def freshness(reads: Reads, snapshot: Snapshot, cut: Cut) -> CheckResult:
 
 
 def _limit_ms(snapshot: Snapshot) -> int:
-    interval_ms = int(snapshot.job["settings"]["checkpoint_interval_ms"])
+    interval_ms = snapshot.job.settings.checkpoint_interval_ms
     return max(FRESH_MS, FRESH_INTERVALS * interval_ms)
 
 

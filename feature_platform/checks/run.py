@@ -26,13 +26,8 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.repair import check_log
 from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.engines.reads import Reads
-from feature_platform.engines.recount_request import (
-    SLICES,
-    Fact,
-    TileSelection,
-    recount_spec,
-    rows_of,
-)
+from feature_platform.engines.spark_facts import Counted, EntityRows, RecountFact, Sampled, log_of
+from feature_platform.engines.spark_request import SLICES, RecountTask, TileSelection, recount_spec
 from feature_platform.lineage.as_of import encoded_tiles
 from feature_platform.lineage.attempts import dirty_since_ms, newest_cut
 from feature_platform.plan.snapshot import Snapshot
@@ -74,7 +69,7 @@ class CheckRequest:
             span=(self.span.start_ms, self.span.end_ms) if self.span else None,
             slices=None if self.share is None else max(1, round(self.share * SLICES)),
             entities_max=self.entities_max,
-            buckets_ms=sorted(lengths_ms),
+            buckets_ms=tuple(sorted(lengths_ms)),
         )
 
     @property
@@ -103,17 +98,19 @@ class Recounted:
         """The share of the entities that are recomputed, in words; empty for all."""
         return "" if self.slices == SLICES else f" ({self.slices / SLICES:.2%} of all)"
 
-    def entities(self, facts: Iterator[Fact]) -> Iterator[tuple[str, Mapping[TileKey, bytes]]]:
+    def entities(
+        self, facts: Iterator[RecountFact]
+    ) -> Iterator[tuple[str, Mapping[TileKey, bytes]]]:
         """Yield entities with their tiles; take in everything else."""
         for fact in facts:
-            match fact["event"]:
-                case "sampled":
-                    self.slices = fact["slices"]
-                case "counted":
-                    counts = self.logged.setdefault(fact["bucket_ms"], {})
-                    counts[fact["start_ms"]] = fact["events"]
-                case "entity":
-                    yield fact["entity"], _tiles(fact)
+            match fact:
+                case Sampled():
+                    self.slices = fact.slices
+                case Counted():
+                    counts = self.logged.setdefault(fact.bucket_ms, {})
+                    counts[fact.start_ms] = fact.events
+                case EntityRows():
+                    yield fact.entity, _tiles(fact)
 
 
 def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -> CheckReport:
@@ -153,12 +150,13 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
     cut, fresh = rows.cut, freshness(reads, snapshot, rows.cut)
     report(f"as of cut {cut.attempt}/{cut.label} of {to_iso(cut.recorded_ms)}")
     spec = recount_spec(snapshot, reads.settings)
-    facts = reads.recounter.recount(spec, cut.positions, ask.wanted(snapshot).to_json())
-    log = next(facts)
+    wanted = ask.wanted(snapshot)
+    facts = reads.recounter.recount(RecountTask(job=spec, until=cut.positions, wanted=wanted))
+    log = log_of(facts)
     if repairing:
-        check_log(name, log["damage"])
-    recounted = Recounted(damage=tuple(log["damage"]))
-    scope = Scope.of(snapshot, reads.clock.now_ms(), ask.span, log["complete_ms"])
+        check_log(name, log.damage)
+    recounted = Recounted(damage=log.damage)
+    scope = Scope.of(snapshot, reads.clock.now_ms(), ask.span, log.complete_ms)
     judge = Judge(rows, scope)
     for batch in _batches(recounted.entities(facts)):
         judge.judge(dict(batch))
@@ -229,9 +227,9 @@ def _batches(items: Iterator[T]) -> Iterator[list[T]]:
         yield batch
 
 
-def _tiles(fact: Fact) -> dict[TileKey, bytes]:
+def _tiles(fact: EntityRows) -> dict[TileKey, bytes]:
     tiles: dict[TileKey, bytes] = {}
-    for key, payload in rows_of(fact).items():
+    for key, payload in fact.rows.items():
         tiles |= encoded_tiles(payload) if key.level == HEAD_LEVEL else {key: payload}
     return tiles
 

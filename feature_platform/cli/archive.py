@@ -1,6 +1,5 @@
 """`fp archive`: brings the event log of sources up to now."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from rich.status import Status
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import EXIT_FAILED, complain, console, print_json, say
 from feature_platform.cli.produce import find_source
+from feature_platform.event_log.progress import Begun, Committed, Progress
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -70,9 +70,12 @@ class _Progress:
     def __init__(self, source: str, status: Status) -> None:
         self._source, self._status, self._behind, self._done = source, status, 0, 0
 
-    def __call__(self, fact: Mapping[str, Any]) -> None:
+    def __call__(self, fact: Progress) -> None:
         """Show the line after one more fact."""
-        self._behind = fact.get("behind", self._behind)
-        self._done += fact["records"] if fact["event"] == "commit" else 0
+        match fact:
+            case Begun():
+                self._behind = fact.behind
+            case Committed():
+                self._done += fact.records
         line = f"{self._source}: {self._done:,} of {self._behind:,} records archived"
         self._status.update(line)

@@ -1,6 +1,7 @@
 """All facts about one feature set, for --json and for people."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -48,7 +49,7 @@ def facts_of(entry: "Entry", *, defined: bool = False) -> dict[str, Any]:
         "sql": {
             "written": str(described.get("sql") or (mine.sql if mine else "")),
             "flink": shown.flink_sql,
-            "spark": shown.job.get("spark_sql", ""),
+            "spark": shown.job.spark_sql,
         },
         "levels": _levels(shown),
         "columns": _columns(shown, deployed=live is not None),
@@ -134,7 +135,7 @@ def _settings(shown: Snapshot) -> dict[str, Any]:
         name.removesuffix("_ms"): format_duration(value)
         if name.endswith("_ms") and value
         else value
-        for name, value in shown.job.get("settings", {}).items()
+        for name, value in asdict(shown.job.settings).items()
     }
 
 

@@ -95,7 +95,7 @@ def _list(
         print_json(
             {
                 "featureset": deployed.featureset,
-                "topic": deployed.job["dead_letter_topic"],
+                "topic": deployed.job.dead_letter_topic,
                 "dead_letters": sum(reasons.values()),
                 "reasons": reasons,
                 "lost": lost,
@@ -176,9 +176,7 @@ def _replay(
     name = deployed.featureset
     topic = letter_topic(world, deployed)
     try:
-        lease = HeldLease(
-            world.registry, world.clock, deployed.job["dead_letter_topic"], world.holder
-        )
+        lease = HeldLease(world.registry, world.clock, deployed.job.dead_letter_topic, world.holder)
     except LeaseHeldError as error:
         msg = f"dead letters of {deployed.topic} are already being sent again: {error}"
         raise LeaseHeldError(msg) from error

@@ -145,7 +145,7 @@ def _facts(
     from feature_platform.clock import to_iso
 
     snapshot, topics = running.snapshot, reads.topics
-    letters = topics.end_offsets(snapshot.job["dead_letter_topic"])
+    letters = topics.end_offsets(snapshot.job.dead_letter_topic)
     ends = topics.end_offsets(snapshot.topic)
     begins = topics.offsets_at(snapshot.topic, running.from_ms)
     return {

@@ -4,15 +4,14 @@ The backfill is an attempt like a job's: number, offsets P and timestamp stay th
 it is begun again, so a Spark task that comes late writes what is there already.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from feature_platform.deploy.topic_checks import check_topic
-from feature_platform.engines.job_spec import StartFields, job_spec
+from feature_platform.engines.job_spec import NOWHERE, job_spec
 from feature_platform.engines.reads import Reads
+from feature_platform.engines.spark_request import TilesTask
 from feature_platform.engines.world import World
 from feature_platform.event_log.dates import reading
 from feature_platform.lineage.attempts import BACKFILL, newest_cut
+from feature_platform.plan.job_source import JobSource
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Positions
 from feature_platform.registry.claim import FIRST_LABEL
@@ -42,15 +41,14 @@ def backfill(
     claimed = _claim(world, target)
     if registry.cut(name, generation, claimed.attempt, FIRST_LABEL):
         return
-    spec = job_spec(target, world.settings, StartFields(start="earliest", end_offsets={}))
-    world.backfiller.backfill(
-        spec,
-        claimed.attempt,
-        claimed.end_offsets,
-        report,
+    task = TilesTask(
+        job=job_spec(target, world.settings, NOWHERE),
+        attempt=claimed.attempt,
+        until=claimed.end_offsets,
         accept_unreadable=accept_unreadable,
         read_by=_read_by(world, target),
     )
+    world.backfiller.backfill(task, report)
     cut = Cut(
         attempt=claimed.attempt,
         label=FIRST_LABEL,
@@ -76,7 +74,7 @@ def _until(reads: Reads, target: Snapshot) -> Positions:
     return reads.topics.end_offsets(target.topic)
 
 
-def _read_by(reads: Reads, target: Snapshot) -> Mapping[str, Any] | None:
+def _read_by(reads: Reads, target: Snapshot) -> JobSource | None:
     """Return the source by which the deployed rows' events were read.
 
     None if no row is of this topic, or if the target reads all these events for certain. A column
@@ -84,16 +82,13 @@ def _read_by(reads: Reads, target: Snapshot) -> Mapping[str, Any] | None:
     nothing that could be missing for that reason.
     """
     deployed = reads.registry.snapshot(target.featureset)
-    if not deployed or deployed.topic != target.topic or "source" not in deployed.job:
+    if not deployed or deployed.topic != target.topic:
         return None
-    old, new = deployed.job["source"], target.job["source"]
-    before = {column["name"]: column for column in old["columns"]}
-    added = [column for column in new["columns"] if column["name"] not in before]
-    if added and deployed.entity != target.entity:
-        old = {**old, "columns": [*old["columns"], *added]}
-        before |= {column["name"]: column for column in added}
-    same = all(before.get(column["name"]) == column for column in new["columns"])
-    same &= old.get("sum_scales") == new.get("sum_scales")
+    old, new = deployed.job.source, target.job.source
+    if deployed.entity != target.entity:
+        old = old.with_columns(each for each in new.columns if old.column(each.name) is None)
+    same = all(old.column(column.name) == column for column in new.columns)
+    same &= old.sum_scales == new.sum_scales
     return None if same and reading(old) == reading(new) else old
 
 

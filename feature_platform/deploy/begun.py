@@ -30,5 +30,5 @@ class BegunDeployment:
 
 def digest(snapshot: Snapshot) -> str:
     """Return a fingerprint of what a snapshot's job computes and where."""
-    text = json.dumps([snapshot.job, snapshot.generation, snapshot.table], sort_keys=True)
+    text = json.dumps([snapshot.job.to_json(), snapshot.generation, snapshot.table], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -24,7 +24,7 @@ def measured_downtime_ms(registry: RegistryReader, deployed: Snapshot) -> int | 
         cut = registry.cut(name, generation, attempt.r_attempt, attempt.r_label)
         took_ms = attempt.claimed_ms - cut.recorded_ms if cut else 0
         if 0 < took_ms <= UPGRADE_MS_MAX:
-            flush_ms: int = deployed.job.get("settings", {}).get("flush_interval_ms", 0)
+            flush_ms = deployed.job.settings.flush_interval_ms
             return took_ms + flush_ms
     return None
 

@@ -4,7 +4,6 @@ What is done to the job, and what is deployed by now, is `JobControl`'s: an exec
 nothing from one stage to the next.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -284,11 +283,10 @@ class Execution:
         )
         if before is None or before.generation != target.generation:
             topic_id = target.topic_id or begun.topic_id
-            return replace(target, stop=None, unswept=False, previous={}, topic_id=topic_id)
+            return replace(target, stop=None, unswept=False, previous=None, topic_id=topic_id)
         previous = target.previous
         if self._plan.change.kind == "forward":
-            before_it = replace(before, previous={}, tried=()).to_json()
-            previous = json.loads(json.dumps(before_it))  # as it comes back from the registry
+            previous = replace(before, previous=None, tried=())
             until = known_positions(self._world, before)
             target = reading(target, before, until, begun.since_ms)
         return replace(

@@ -36,7 +36,7 @@ def replaced(reads: Reads, deployed: Snapshot) -> Snapshot | None:
 
     It is stopped, unless the change that replaced it was broken off before its end.
     """
-    before = deployed.replaced
+    before = deployed.older
     kept = [
         item
         for item in _replaced(reads, before)
@@ -47,7 +47,7 @@ def replaced(reads: Reads, deployed: Snapshot) -> Snapshot | None:
 
 def lingering(deployed: Snapshot, known: Sequence[Generation]) -> Snapshot | None:
     """Return the replaced snapshot if nobody has retired its generation yet: a crash in between."""
-    before = deployed.replaced
+    before = deployed.older
     if before is None:
         return None
     alive = {item.generation for item in known if item.drop_after_ms == 0}
@@ -57,7 +57,7 @@ def lingering(deployed: Snapshot, known: Sequence[Generation]) -> Snapshot | Non
 def abandoned(deployed: Snapshot | None, known: Sequence[Generation]) -> tuple[int, ...]:
     """Return the generations that were begun after the deployed one and never deployed."""
     newest = deployed.generation if deployed else 0
-    before = deployed.replaced if deployed else None
+    before = deployed.older if deployed else None
     left = before.generation if before else 0  # by a rollback; newer, and was deployed
     return tuple(
         item.generation
@@ -126,7 +126,7 @@ def retire_replaced(world: World, deployed: Snapshot) -> Snapshot:
     path, clean = halt(world, before.job_id)
     stop = stopped_at(world, before, path, clean=clean) if path else before.stop
     stopped = replace(before, state="stopped", savepoint=path or before.savepoint, stop=stop)
-    noted = replace(deployed, older=stopped.to_json())
+    noted = replace(deployed, older=stopped)
     world.registry.save(noted)
     world.registry.set_owner(name, before.generation, NOBODY)
     drop_after_ms = world.clock.now_ms() + GRACE_MS

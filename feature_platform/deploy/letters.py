@@ -140,7 +140,7 @@ class Sent:
 
 def letter_topic(reads: Reads, deployed: Snapshot) -> LetterTopic:
     """Return the topic of a feature set's letters."""
-    return LetterTopic(reads.settings.kafka, deployed.topic, deployed.job["dead_letter_topic"])
+    return LetterTopic(reads.settings.kafka, deployed.topic, deployed.job.dead_letter_topic)
 
 
 def send_again(

@@ -137,7 +137,7 @@ def make_rollback_plan(reads: Reads, name: str, *, accept_age: bool = False) -> 
         if deployed.state == "running" and not reads.cluster.retained_checkpoint(deployed.job_id):
             return make_recover_plan(reads, name, "store", accept_age=accept_age)
         return plan_restart(deployed, accept_age=accept_age, downtime_ms=downtime_ms)
-    previous = Snapshot.from_json(deployed.previous) if deployed.previous else None
+    previous = deployed.previous
     before = replaced(reads, deployed) if previous is None else None
     if before:
         return _return_plan(reads, deployed, before)
@@ -158,7 +158,7 @@ def make_rollback_plan(reads: Reads, name: str, *, accept_age: bool = False) -> 
         )
         raise PlanRefusedError(msg)
     _check_way_back(reads, previous, "the savepoint before the last upgrade")
-    return plan_rollback(deployed, downtime_ms=downtime_ms)
+    return plan_rollback(deployed, previous, downtime_ms=downtime_ms)
 
 
 def _return_plan(reads: Reads, deployed: Snapshot, before: Snapshot) -> Plan:

@@ -10,7 +10,8 @@ from feature_platform.deploy.corrections import corrections, unreadable
 from feature_platform.deploy.start import epoch_of, unfinished_repair
 from feature_platform.deploy.sweep import batches
 from feature_platform.engines.reads import Reads
-from feature_platform.engines.recount_request import TileSelection, recount_spec, rows_of
+from feature_platform.engines.spark_facts import EntityRows, log_of
+from feature_platform.engines.spark_request import RecountTask, TileSelection, recount_spec
 from feature_platform.engines.world import World
 from feature_platform.errors import (
     CorruptRowError,
@@ -134,16 +135,16 @@ def _recomputed(
     if not entities:
         return Expected.of(deployed), {}  # the end of a repair that had written everything
     spec = recount_spec(deployed, reads.settings)
-    wanted = TileSelection(entities=tuple(entities)).to_json()
-    facts = reads.recounter.recount(spec, until, wanted)
-    log = next(facts)
-    if log["damage"]:
-        msg = f"{'; '.join(log['damage'])}: restore the event log from a copy"
+    wanted = TileSelection(entities=tuple(entities))
+    facts = reads.recounter.recount(RecountTask(job=spec, until=until, wanted=wanted))
+    log = log_of(facts)
+    if log.damage:
+        msg = f"{'; '.join(log.damage)}: restore the event log from a copy"
         raise EventLogError(msg)
-    if log["complete_ms"]:
+    if log.complete_ms:
         _refuse_unreadable(reads, deployed, entities)
-    rows = {fact["entity"]: rows_of(fact) for fact in facts if fact["event"] == "entity"}
-    return Expected.of(deployed, log["complete_ms"]), rows
+    rows = {fact.entity: fact.rows for fact in facts if isinstance(fact, EntityRows)}
+    return Expected.of(deployed, log.complete_ms), rows
 
 
 def _refuse_unreadable(reads: Reads, deployed: Snapshot, entities: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ A trial that was killed leaves its note: the next trial, and `fp delete`, remove
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from uuid import uuid4
 
 from feature_platform.definition.model import FeatureSet
@@ -100,9 +100,8 @@ def _begin(world: World, wanted: FeatureSet, from_ms: int, share: float, report:
     world.registry.set_owner(name, scratch.generation, scratch.deployment)
     offsets = world.topics.offsets_at(topic, from_ms)
     start = StartFields(start="earliest", end_offsets=ends, offsets=offsets, clean=True)
-    spec = job_spec(snapshot, world.settings, start) | {"trial": True}
-    if share < WHOLE:
-        spec["sample"] = sample_limit(share)
+    sample = sample_limit(share) if share < WHOLE else ""
+    spec = replace(job_spec(snapshot, world.settings, start), trial=True, sample=sample)
     report(f"submit job {name}_g{scratch.generation}")
     world.submitter.submit(spec, scratch.deployment, "")
     return Trial(snapshot=snapshot, from_ms=from_ms)

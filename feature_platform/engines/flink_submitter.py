@@ -5,12 +5,9 @@ loaded what it needs: an upgrade that asks early stands still for less. A job ge
 deployer chose, so whether a submission succeeded can always be found out.
 """
 
-import json
 import re
 import threading
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
 
 from feature_platform.engines.flink_client import (
     ANSWER_TIMEOUT_S,
@@ -20,6 +17,7 @@ from feature_platform.engines.flink_client import (
 )
 from feature_platform.engines.flink_frames import Answer, FrameError, Request
 from feature_platform.engines.flink_restore_errors import failed_to_restore
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.errors import JobFailedError, RestoreFailedError
 from feature_platform.settings import Settings
 
@@ -37,7 +35,7 @@ class FlinkSubmitter:
         self._client: Client | None = None
         self._end = ExitStack()
 
-    def prepare(self, spec: Mapping[str, Any]) -> None:
+    def prepare(self, spec: JobSpec) -> None:
         """Build the graph of a job spec, and submit nothing.
 
         Raises:
@@ -46,7 +44,7 @@ class FlinkSubmitter:
         """
         self._ask(spec, job_id="", restore_path="")
 
-    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+    def submit(self, spec: JobSpec, job_id: str, restore_path: str) -> None:
         """Submit a job; returns when the cluster has accepted it, before it runs.
 
         Args:
@@ -62,7 +60,7 @@ class FlinkSubmitter:
         accepted = self._ask(spec, job_id=job_id, restore_path=restore_path)
         if accepted != job_id:
             msg = (
-                f"Flink accepted {spec['featureset']} as job {accepted or '(none)'}, not as "
+                f"Flink accepted {spec.job.featureset} as job {accepted or '(none)'}, not as "
                 f"{job_id}"
             )
             raise JobFailedError(msg)
@@ -72,8 +70,8 @@ class FlinkSubmitter:
         self._client = None
         self._end.close()
 
-    def _ask(self, spec: Mapping[str, Any], *, job_id: str, restore_path: str) -> str:
-        request = Request(spec=json.dumps(spec), job_id=job_id, restore_path=restore_path)
+    def _ask(self, spec: JobSpec, *, job_id: str, restore_path: str) -> str:
+        request = Request(spec=spec.text(), job_id=job_id, restore_path=restore_path)
         try:
             with self._lock:
                 answer = self._answer(request)

@@ -4,10 +4,13 @@ Readers and writers are different types: whoever is handed a reader changes noth
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from feature_platform.engines.flink import Checkpoint, FlinkJob
 from feature_platform.engines.flink_metrics import How
+from feature_platform.engines.job_spec import JobSpec
+from feature_platform.engines.spark_facts import EventsFound, RecountFact
+from feature_platform.engines.spark_request import EventsTask, RecountTask, TilesTask
 from feature_platform.store.base import EntityReader, TileReader, TileWriter, UndoReader
 
 
@@ -66,11 +69,11 @@ class Cluster(ClusterReader, Protocol):
 class Submitter(Protocol):
     """Starts jobs; see `submit.FlinkSubmitter`."""
 
-    def prepare(self, spec: Mapping[str, Any]) -> None:
+    def prepare(self, spec: JobSpec) -> None:
         """Build a job's graph, so that its submission is quick; says what Flink refuses."""
         ...
 
-    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+    def submit(self, spec: JobSpec, job_id: str, restore_path: str) -> None:
         """Submit a job under the id given."""
         ...
 
@@ -118,15 +121,8 @@ class Topics(TopicReader, Protocol):
 class Recounter(Protocol):
     """Recomputes tiles from the event log and from Kafka; nothing is written."""
 
-    def recount(
-        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
-        """Yield the facts `log`, `sampled`, `counted` and `entity`, in this order. Blocks between.
-
-        Args:
-            spec: The job spec of what is deployed.
-            until: First offset that does not count any more, by "topic/partition".
-            ask: Which; see `engines.recount_request.TileSelection` and `backfill.recount`.
+    def recount(self, task: RecountTask) -> Iterator[RecountFact]:
+        """Yield what the log is like, then the sample, counts and entities. Blocks between.
 
         Raises:
             EventLogError: The log is damaged, or misses offsets.
@@ -134,12 +130,7 @@ class Recounter(Protocol):
         """
         ...
 
-    def events_of(
-        self,
-        spec: Mapping[str, Any],
-        until: Mapping[str, int],
-        places: Sequence[tuple[str, int, int]],
-    ) -> Iterator[Mapping[str, Any]]:
+    def events_of(self, task: EventsTask) -> Iterator[EventsFound]:
         """Yield which events count for entities in event times `[start, end)`."""
         ...
 
@@ -147,27 +138,12 @@ class Recounter(Protocol):
 class Backfiller(Protocol):
     """Computes rows from all events up to some offsets, and writes them."""
 
-    def backfill(
-        self,
-        spec: Mapping[str, Any],
-        attempt: int,
-        until: Mapping[str, int],
-        report: Callable[[str], None],
-        *,
-        accept_unreadable: bool,
-        read_by: Mapping[str, Any] | None,
-    ) -> None:
+    def backfill(self, task: TilesTask, report: Callable[[str], None]) -> None:
         """Write every row of a generation. Blocks; may be repeated, and writes the same bytes then.
 
         Args:
-            spec: The job spec of what is going to be deployed.
-            attempt: The writer's number, in every timestamp.
-            until: First offset that does not count any more, by "topic/partition".
+            task: Which rows; its job spec is that of what is going to be deployed.
             report: Called with the progress now and then.
-            accept_unreadable: Leave out what the source of today cannot read, though it could be
-                read before; else that is an error.
-            read_by: The source of what is deployed, as a job spec has it: "before" is what it can
-                read. None: it is no other.
 
         Raises:
             OffsetsGoneError: Events that are needed are neither in the event log nor in Kafka.

@@ -1,13 +1,12 @@
 """Runs Spark as a child process: passes on what it reports, and makes its failures ours."""
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,19 +14,40 @@ from typing import IO, Any
 
 from feature_platform import errors
 from feature_platform.definition.model import Source
+from feature_platform.engines.spark_facts import (
+    END,
+    EventsFound,
+    Fact,
+    Failed,
+    LogArchived,
+    Lost,
+    RecountFact,
+    TilesWritten,
+    Writing,
+    fact_of,
+)
+from feature_platform.engines.spark_request import (
+    ArchiveTask,
+    EventsTask,
+    RecountTask,
+    SparkRequest,
+    Task,
+    TilesTask,
+)
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
+from feature_platform.event_log.progress import Begun, Committed, Progress
 from feature_platform.extras import require
 from feature_platform.local.environment import OBJECT_STORES, SPARK, chosen, kafka_secret
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.last_done import record
 from feature_platform.paths import PARTS, make_private
-from feature_platform.plan.job import timing_json
+from feature_platform.plan.job_source import JobSource
 from feature_platform.settings import Settings, password, password_variable
 
 STOP_TIMEOUT_S = 10.0
 
-Report = Callable[[Mapping[str, Any]], None]
+Report = Callable[[Progress], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +83,7 @@ def archive(
     Args:
         settings: Where everything is.
         source: What is archived.
-        report: Called with each fact that the child reports.
+        report: Called with what there is to do, and each commit.
         accept_gap: Go on although Kafka has lost offsets that are not archived.
 
     Raises:
@@ -72,29 +92,33 @@ def archive(
         BrokerUnavailableError: Kafka does not answer.
         ServerError: A JDK or a jar is missing.
     """
-    task = _Task(
-        what="archive",
-        name=source.name,
-        subject=f"source {source.name}",
-        again=f"fp archive {source.name}",
-        spec={
-            "source": timing_json(source),
-            "kafka": {"settings": settings.kafka.model_dump()},
-            "records_max": settings.event_log.commit_records_max,
-            "accept_gap": accept_gap,
-        },
+    task = ArchiveTask(
+        source=JobSource.timing(source),
+        kafka=settings.kafka,
+        records_max=settings.event_log.commit_records_max,
+        accept_gap=accept_gap,
     )
+    name = source.name
+    child = _Child(name=name, subject=f"source {name}", again=f"fp archive {name}")
     added = 0
-    for fact in _run(settings, task):
-        report(fact)
-        added += fact["records"] if fact["event"] == "commit" else 0
-    record(settings, "archived", source.name, {"added": added, "records": fact["records"]})
+    for fact in _run(settings, task, child):
+        match fact:
+            case Begun():
+                report(fact)
+            case Committed():
+                report(fact)
+                added += fact.records
+            case LogArchived():
+                done = fact
+            case _:
+                raise _odd(child, fact)
+    record(settings, "archived", source.name, {"added": added, "records": done.records})
     return Archived(
         source=source.name,
-        records=fact["records"],
-        files=fact["files"],
-        bytes=fact["bytes"],
-        positions={f"{source.topic}/{part}": end for part, end in fact["positions"].items()},
+        records=done.records,
+        files=done.files,
+        bytes=done.bytes,
+        positions={f"{source.topic}/{part}": end for part, end in done.positions.items()},
         added=added,
     )
 
@@ -106,46 +130,36 @@ class SparkBackfiller:
         """Use the kernel, the event log, the store and the brokers that the settings name."""
         self._settings = settings
 
-    def backfill(
-        self,
-        spec: Mapping[str, Any],
-        attempt: int,
-        until: Mapping[str, int],
-        report: Callable[[str], None],
-        *,
-        accept_unreadable: bool,
-        read_by: Mapping[str, Any] | None,
-    ) -> None:
+    def backfill(self, task: TilesTask, report: Callable[[str], None]) -> None:
         """Write every row of a generation; see the port."""
-        name = spec["featureset"]
-        task = _Task(
-            what="tiles",
-            name=name,
-            subject=f"feature set {name}",
-            again=f"fp apply {name}",
-            spec={
-                "job": spec,
-                "attempt": attempt,
-                "until": dict(until),
-                "accept_unreadable": accept_unreadable,
-                "read_by": read_by,
-            },
-        )
+        name = task.job.job.featureset
+        child = _Child(name=name, subject=f"feature set {name}", again=f"fp apply {name}")
         secret = {password_variable("job"): password(self._settings, "job")}
         said = ""
-        for fact in _run(self._settings, task, secret):
-            if fact["event"] == "lost":
-                report(f"permanently skipping the offsets {fact['offsets']}, which no longer exist")
-                continue
-            so_far = f"{fact['rows']:,} rows, {fact['bytes'] / 1e6:,.1f} MB"
-            if fact["event"] == "done":
-                report(f"all rows written: {so_far}")
-            elif fact["tasks"]:
-                tasks = f"{fact['tasks_done']} of {fact['tasks']} tasks"
-                text = f"Spark's stage {fact['stage']}: {tasks}; written so far: {so_far}"
-                if text != said:
-                    report(text)
-                said = text
+        for fact in _run(self._settings, task, child, secret):
+            text = _words(child, fact)
+            if text and text != said:
+                report(text)
+            said = text or said
+
+
+def _words(child: "_Child", fact: Fact) -> str:
+    """Say how far a backfill is; empty where there is nothing to say."""
+    match fact:
+        case Lost():
+            return f"permanently skipping the offsets {fact.offsets}, which no longer exist"
+        case TilesWritten():
+            return f"all rows written: {_so_far(fact)}"
+        case Writing():
+            tasks = f"{fact.tasks_done} of {fact.tasks} tasks"
+            text = f"Spark's stage {fact.stage}: {tasks}; written so far: {_so_far(fact)}"
+            return text if fact.tasks else ""
+        case _:
+            raise _odd(child, fact)
+
+
+def _so_far(fact: Writing | TilesWritten) -> str:
+    return f"{fact.rows:,} rows, {fact.bytes / 1e6:,.1f} MB"
 
 
 class SparkRecounter:
@@ -155,54 +169,39 @@ class SparkRecounter:
         """Use the kernel, the event log and the brokers that the settings name."""
         self._settings = settings
 
-    def recount(
-        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
+    def recount(self, task: RecountTask) -> Iterator[RecountFact]:
         """Recompute tiles; see the port."""
-        return self._run("recount", spec, {"until": dict(until), "ask": dict(ask)})
+        for fact in self._run(task):
+            if isinstance(fact, RecountFact):
+                yield fact
 
-    def events_of(
-        self,
-        spec: Mapping[str, Any],
-        until: Mapping[str, int],
-        places: Sequence[tuple[str, int, int]],
-    ) -> Iterator[Mapping[str, Any]]:
+    def events_of(self, task: EventsTask) -> Iterator[EventsFound]:
         """Look for events; see the port."""
-        facts = self._run("events", spec, {"until": dict(until), "places": list(places)})
-        return (fact for fact in facts if fact["event"] == "events")
+        for fact in self._run(task):
+            if isinstance(fact, EventsFound):
+                yield fact
 
-    def _run(
-        self, what: str, spec: Mapping[str, Any], asked: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
-        name = spec["featureset"]
-        task = _Task(
-            what=what,
-            name=name,
-            subject=f"feature set {name}",
-            again=f"fp check {name}",
-            spec={"job": spec, **asked},
-        )
-        return _run(self._settings, task)
+    def _run(self, task: RecountTask | EventsTask) -> Iterator[Fact]:
+        name = task.job.job.featureset
+        child = _Child(name=name, subject=f"feature set {name}", again=f"fp check {name}")
+        return _run(self._settings, task, child)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Task:
-    """What a child is to do, and how its failure is reported."""
+class _Child:
+    """Whose task a child does, and how its failure is reported."""
 
-    what: str
-    """The first argument of `backfill.main`."""
     name: str
     subject: str
     again: str
     """The command that continues where it ended."""
-    spec: Mapping[str, Any]
 
 
 def _run(
-    settings: Settings, task: _Task, secrets: Mapping[str, str] | None = None
-) -> Iterator[Mapping[str, Any]]:
-    """Yield what the child reports; the last is `done`."""
-    require(task.again, "spark")
+    settings: Settings, task: Task, of: _Child, secrets: Mapping[str, str] | None = None
+) -> Iterator[Fact]:
+    """Yield what the child reports; the last is one of `END`."""
+    require(of.again, "spark")
     java_home = find_java_home()
     jars = sorted(fetch_jars(settings, "spark", java_home).glob("*.jar"))
     with tempfile.TemporaryDirectory(prefix="fp-spark-") as folder:
@@ -211,50 +210,45 @@ def _run(
             "spark.sql.warehouse.dir": f"{folder}/warehouse",
             **settings.spark.options,
         }
-        spec = {
-            **task.spec,
-            "log": settings.event_log_folder,
-            "spark": {**settings.spark.model_dump(), "options": options},
-            "jars": [str(jar) for jar in (build_kernel(settings, java_home), *jars)],
-        }
+        request = SparkRequest(
+            task=task,
+            log=settings.event_log_folder,
+            spark=settings.spark.model_copy(update={"options": options}),
+            jars=tuple(str(jar) for jar in (build_kernel(settings, java_home), *jars)),
+        )
         path = Path(folder) / "spec.json"
-        path.write_text(json.dumps(spec, indent=1))
+        path.write_text(request.text())
         environment = chosen((*SPARK, *OBJECT_STORES, *map(re.escape, settings.spark.environment)))
         environment |= java_environment(java_home) | kafka_secret(settings) | dict(secrets or {})
-        yield from _told(settings, task, path, environment)
+        yield from _told(settings, task.what, of, path, environment)
 
 
 def _told(
-    settings: Settings, task: _Task, spec: Path, environment: Mapping[str, str]
-) -> Iterator[Mapping[str, Any]]:
+    settings: Settings, what: str, of: _Child, request: Path, environment: Mapping[str, str]
+) -> Iterator[Fact]:
     make_private(settings.data)
     logs = settings.data / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    log = logs / f"spark-{task.what}-{task.name}.log"
-    command = [sys.executable, "-m", "backfill.main", task.what, "--with-parent"]
-    fact: Mapping[str, Any] = {"event": "nothing"}
+    log = logs / f"spark-{what}-{of.name}.log"
+    command = [sys.executable, "-m", "backfill.main", "--with-parent"]
     with (
         log.open("wb") as errors_log,
-        _child([*command, "--spec", str(spec)], environment, errors_log) as child,
+        _child([*command, "--spec", str(request)], environment, errors_log) as child,
     ):
         assert child.stdout is not None  # noqa: S101 (a pipe was asked for)
         for line in child.stdout:
-            try:
-                fact = json.loads(line)
-            except ValueError:
-                continue
-            if fact["event"] == "error":
-                break
-            yield fact
-        if fact["event"] == "done":
-            return
-        if fact["event"] == "error":
-            raise _translated(settings, task, fact, log)
+            fact = fact_of(line)
+            if isinstance(fact, Failed):
+                raise _translated(settings, of, fact, log)
+            if fact is not None:
+                yield fact
+            if isinstance(fact, END):
+                return
         code = child.wait()
     how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
     msg = (
-        f"{task.subject}: Spark {how} before it finished; completed commits are kept and there are "
-        f"no partial commits. Run {task.again} again; its log is {log}"
+        f"{of.subject}: Spark {how} before it finished; completed commits are kept and there are "
+        f"no partial commits. Run {of.again} again; its log is {log}"
     )
     raise SparkFailedError(msg)
 
@@ -287,23 +281,26 @@ def _child(
             child.stdout.close()
 
 
-def _translated(
-    settings: Settings, task: _Task, fact: Mapping[str, Any], log: Path
-) -> FeaturePlatformError:
-    kind = getattr(errors, fact["kind"], None)
-    text = fact["message"]
+def _translated(settings: Settings, of: _Child, fact: Failed, log: Path) -> FeaturePlatformError:
+    kind = getattr(errors, fact.kind, None)
+    text = fact.message
     if kind is not None and issubclass(kind, FeaturePlatformError):
         made: FeaturePlatformError = kind(text)
         return made
     if "No space left" in text:
         msg = (
-            f"{task.subject}: a disk is full ({text}): that of the event log "
+            f"{of.subject}: a disk is full ({text}): that of the event log "
             f"{settings.event_log_folder}, or that of Spark's spark.local.dir. Completed commits "
-            f"are kept and there are no partial commits: free some space, then {task.again}"
+            f"are kept and there are no partial commits: free some space, then {of.again}"
         )
         return SparkFailedError(msg)
     msg = (
-        f"{task.subject}: Spark failed: {text}. Completed commits are kept and there are no "
-        f"partial commits: fix the cause, then {task.again}; its log is {log}"
+        f"{of.subject}: Spark failed: {text}. Completed commits are kept and there are no "
+        f"partial commits: fix the cause, then {of.again}; its log is {log}"
     )
+    return SparkFailedError(msg)
+
+
+def _odd(of: _Child, fact: Fact) -> SparkFailedError:
+    msg = f"{of.subject}: Spark reported something else than it was asked for: {fact}"
     return SparkFailedError(msg)

@@ -6,7 +6,7 @@ It is handed the files and the engine, so that a test can end it anywhere.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 from uuid import uuid4
 
 from feature_platform.clock import Clock
@@ -23,6 +23,7 @@ from feature_platform.event_log.commits import (
     data_path,
     leftovers,
 )
+from feature_platform.event_log.progress import Begun, Committed, Progress
 from feature_platform.event_log.ranges import (
     Bounds,
     check_kept,
@@ -43,7 +44,7 @@ COMPACT_BYTES_MAX = 1_000_000_000
 FILES_MAX = 10
 """How many are named of those that cannot be compacted."""
 
-Report = Callable[[Mapping[str, Any]], None]
+Report = Callable[[Progress], None]
 
 
 class Files(Protocol):
@@ -141,7 +142,7 @@ def archive(
     tidy(log, files, clock)
     ends = {part: end for part, (_, end) in now.items()}
     behind = sum(end - max(log.positions.get(part, 0), now[part][0]) for part, end in ends.items())
-    report({"event": "start", "behind": behind, "archived": log.records})
+    report(Begun(behind=behind, archived=log.records))
     # 2.
     while True:
         topic_id, now = _look(job, log, topic)
@@ -269,14 +270,13 @@ def _commit(source: str, files: Files, log: Log, commit: LogCommit, report: Repo
             files.delete(file.path)
         raise _conflict(source, commit.number)
     report(
-        {
-            "event": "commit",
-            "number": commit.number,
-            "records": 0 if commit.removed else commit.records,
-            "compacted": len(commit.removed),
-            "files": len(commit.added),
-            "bytes": sum(file.bytes for file in commit.added),
-        }
+        Committed(
+            number=commit.number,
+            records=0 if commit.removed else commit.records,
+            compacted=len(commit.removed),
+            files=len(commit.added),
+            bytes=sum(file.bytes for file in commit.added),
+        )
     )
     return after
 

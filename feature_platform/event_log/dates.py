@@ -4,16 +4,16 @@ The date of a record is its event time's, if it was an event when it was archive
 that read otherwise may have it at any date.
 """
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection
 
 from feature_platform.definition.fingerprint import digest
 from feature_platform.event_log.commits import DATA, Log
+from feature_platform.plan.job_source import JobSource
 
 TIMING = ("format", "event_time", "event_time_unit", "max_future_ms", "max_past_ms")
 
 
-def reading(source: Mapping[str, Any]) -> str:
+def reading(source: JobSource) -> str:
     """Return a digest of what decides whether a record has an event time, and which.
 
     Every feature set of a source has the same, whatever else its query reads.
@@ -21,12 +21,12 @@ def reading(source: Mapping[str, Any]) -> str:
     Args:
         source: As the job spec has it.
     """
-    rest = {name: source.get(name) for name in TIMING}
-    types = [each["type"] for each in source["columns"] if each["name"] == source["event_time"]]
-    return digest({**rest, "types": types})
+    stored = source.to_json()
+    types = [column.type for column in source.columns if column.name == source.event_time]
+    return digest({**{name: stored[name] for name in TIMING}, "types": types})
 
 
-def of_dates(log: Log, source: Mapping[str, Any], dates: Collection[str] | None) -> list[str]:
+def of_dates(log: Log, source: JobSource, dates: Collection[str] | None) -> list[str]:
     """Return the live files that may hold records of some dates; of all for None."""
     if dates is None:
         return list(log.files)

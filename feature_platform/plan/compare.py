@@ -4,12 +4,13 @@ For each served name it says what becomes of its history; for the whole, which k
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import asdict, dataclass, field, replace
+from typing import Literal
 
 from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.plan.expected import answers_from_ms
 from feature_platform.plan.job import job_definition
+from feature_platform.plan.job_source import JobSource
 from feature_platform.plan.layout import covers
 from feature_platform.plan.snapshot import DeployedFeature, Snapshot, since_of
 from feature_platform.tiles.grid import format_duration
@@ -125,19 +126,21 @@ def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
             for grid in (wanted.grid, deployed.layout.grid)
         ]
         reasons.append(f"the grid is {levels[0]}, was {levels[1]}")
-    old: dict[str, Any] = deployed.job.get("source", {})
-    new = job_definition(wanted, deployed.layout)["source"]
+    old, new = deployed.job.source, job_definition(wanted, deployed.layout).source
     reasons += [
-        f"the source's {key} is {new[key]}, was {before}"
-        for key in ("topic", "format", "event_time", "event_time_unit")
-        if old and new[key] != (before := old.get(key, "ms"))
+        f"the source's {what} is {after}, was {before}"
+        for what, after, before in (
+            ("topic", new.topic, old.topic),
+            ("format", new.format, old.format),
+            ("event_time", new.event_time, old.event_time),
+            ("event_time_unit", new.event_time_unit, old.event_time_unit),
+        )
+        if after != before
     ]
-    types = {column["name"]: column for column in old.get("columns", ())}
     reasons += [
-        f"the source's column {column['name']} is {column['type']}, "
-        f"was {types[column['name']]['type']}"
-        for column in new["columns"]
-        if types.get(column["name"], column) != column
+        f"the source's column {column.name} is {column.type}, was {known.type}"
+        for column in new.columns
+        if (known := old.column(column.name)) and known != column
     ]
     return tuple(reasons)
 
@@ -146,27 +149,27 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
     """Say why the running job cannot continue as it is."""
     reasons = []
     new, old = job_definition(wanted, layout), deployed.job
-    if new["sql"] != old.get("sql"):
+    if new.sql != old.sql:
         reasons.append("the query changed")
     if not covers(deployed.layout, layout):
         reasons.append("the stored columns, tile levels or retention changed")
-    if _but_columns(new["source"]) != _but_columns(old.get("source", {})):
+    if _but_columns(new.source) != _but_columns(old.source):
         reasons.append("the source changed")
-    if new["sql_fingerprint"] != old.get("sql_fingerprint") and not reasons:
+    if new.sql_fingerprint != old.sql_fingerprint and not reasons:
         reasons.append("the query's state would have a different meaning")
-    before: Mapping[str, int] = old.get("settings", {})
+    before = asdict(old.settings)
     reasons += [
         f"{name.removesuffix('_ms')} is {_in_words(name, value)}, "
-        f"was {_in_words(name, before.get(name, 0))}"
-        for name, value in new["settings"].items()
-        if before.get(name) != value
+        f"was {_in_words(name, before[name])}"
+        for name, value in asdict(new.settings).items()
+        if before[name] != value
     ]
     return tuple(reasons)
 
 
-def _but_columns(source: Mapping[str, Any]) -> dict[str, Any]:
+def _but_columns(source: JobSource) -> JobSource:
     """Leave out the columns that the query reads and the bounds of sums: they change with it."""
-    return {key: value for key, value in source.items() if key not in ("columns", "sum_scales")}
+    return replace(source, columns=(), sum_scales={})
 
 
 def _in_words(setting: str, value: int) -> str:

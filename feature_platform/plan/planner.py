@@ -149,14 +149,14 @@ def _base(wanted: FeatureSet, change: Change, deployed: Snapshot | None, facts: 
     """Return what a target is made from: what is deployed, or a new generation."""
     if deployed and change.kind != "rebuild":
         return deployed
-    before = replace(deployed, previous={}, older={}).to_json() if deployed else {}
-    return replace(blank(wanted, facts.next_generation), older=before)
+    older = deployed.alone() if deployed else None
+    return replace(blank(wanted, facts.next_generation), older=older)
 
 
 def _tidying(change: Change, deployed: Snapshot | None, facts: Facts) -> tuple[Stage, ...]:
     """Return what finishes or removes what an earlier, broken-off change has left."""
     stages: list[Stage] = []
-    before = deployed.replaced if deployed else None
+    before = deployed.older if deployed else None
     if before and facts.lingering:
         stages.append(RetireGeneration(generation=before.generation, job_id=before.job_id))
     if deployed and facts.abandoned and change.kind != "rebuild":  # which may adopt or replace it

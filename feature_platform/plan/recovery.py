@@ -89,13 +89,13 @@ def plan_recover(
     return _with_time(plan, "plus the sweep, which runs first") if first else plan
 
 
-def plan_rollback(deployed: Snapshot, *, downtime_ms: int | None = None) -> Plan:
+def plan_rollback(deployed: Snapshot, before: Snapshot, *, downtime_ms: int | None = None) -> Plan:
     """Plan to go back to the savepoint before the last upgrade.
 
     The old version counts everything since then; what the undone one wrote is written back. The
     old job starts first: it reads rows as they were, written back or not.
     """
-    previous = undone(deployed)
+    previous = undone(deployed, before)
     running = deployed.state == "running"
     stages: tuple[Stage, ...] = (
         TakeLease(),
@@ -121,12 +121,11 @@ def plan_rollback(deployed: Snapshot, *, downtime_ms: int | None = None) -> Plan
     return _plan(deployed, previous, change, stages, downtime_ms)
 
 
-def undone(deployed: Snapshot) -> Snapshot:
+def undone(deployed: Snapshot, previous: Snapshot) -> Snapshot:
     """Return what was deployed before the last upgrade, as it is deployed once more.
 
     Its columns count as if nothing had happened; but rows may carry the expiry of what is undone.
     """
-    previous = Snapshot.from_json(deployed.previous)
     since = previous.column_since if previous.retention else all_since(previous)
     return replace(previous, unswept=True, retention=deployed.kept, column_since=since)
 
@@ -137,7 +136,7 @@ def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
     Its job restarts from where it was stopped and catches up beside the present one, which then
     becomes the generation before: the same command goes forward to it again.
     """
-    target = replace(before, older=replace(deployed, previous={}, older={}).to_json())
+    target = replace(before, older=deployed.alone())
     stages: tuple[Stage, ...] = (
         TakeLease(),
         CheckSavepoint(),

@@ -1,10 +1,13 @@
 """A snapshot: what is deployed now, as the registry keeps it and planning and serving read it."""
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
 from feature_platform.definition.model import Aggregate
 from feature_platform.definition.served import served_names
+from feature_platform.plan.job import JobDefinition
+from feature_platform.plan.job_source import JobSource
 from feature_platform.tiles.layout import EVENTS_COLUMN, Carrier, Layout, LayoutColumn
 from feature_platform.tiles.retention import Retention
 
@@ -74,6 +77,24 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierSource:
+    """A source by which a generation read events before."""
+
+    source: JobSource
+    until: Mapping[str, int]
+    """The offsets from which on another one did, by "topic/partition"."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that stands in the registry and in what a recount is asked."""
+        return {"source": self.source.to_json(), "until": dict(self.until)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "EarlierSource":
+        """Read what `to_json` wrote."""
+        return cls(source=JobSource.from_json(data["source"]), until=data["until"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One feature set as deployed."""
 
@@ -98,34 +119,33 @@ class Snapshot:
     deployed_ms: int
     definition: dict[str, Any]
     """The YAML as data, source included: what an upgrade is explained by."""
-    job: dict[str, Any] = field(default_factory=dict)
+    job: JobDefinition
     """What the job is to compute: an upgrade is compared with it, a restart repeats it."""
     stop: Stop | None = None
     """The last stop, also while a job runs that restarted from it."""
     unswept: bool = False
     """Rows may still hold what an undone version wrote after `stop`: a sweep is due."""
-    previous: dict[str, Any] = field(default_factory=dict)
-    """What was deployed before the last upgrade, as JSON: what `fp rollback` goes back to."""
+    previous: "Snapshot | None" = None
+    """What was deployed before the last upgrade: what `fp rollback` goes back to."""
     tried: tuple[Tried, ...] = ()
     """What failed since the job died; empty once one runs again."""
     topic_id: str = ""
     """Which topic of that name its rows count; empty: begun before ids were kept."""
-    older: dict[str, Any] = field(default_factory=dict)
-    """What the generation before was, as JSON; kept over upgrades, empty if there is none."""
+    older: "Snapshot | None" = None
+    """What this generation has replaced; kept over upgrades."""
     retention: Retention | None = None
     """How long this generation's tiles were kept when; None: deployed before that was recorded."""
     column_since: dict[str, dict[str, int]] = field(default_factory=dict)
     """By column id and level: since when its tiles hold it; what is left out: always."""
     rows_meaning: str = ""
     """Hash of which events the query counts; empty: deployed before that was recorded."""
-    earlier_sources: tuple[dict[str, Any], ...] = ()
-    """Sources by which this generation read events before, each as JSON with `until`: the offsets
-    from which on another one did; the oldest first."""
+    earlier_sources: tuple[EarlierSource, ...] = ()
+    """Sources by which this generation read events before; the oldest first."""
 
     @property
     def max_future_ms(self) -> int:
         """How much later than the broker's time an event may be."""
-        return int(self.job.get("source", {}).get("max_future_ms", 0))
+        return self.job.source.max_future_ms
 
     @property
     def kept(self) -> Retention:
@@ -138,25 +158,30 @@ class Snapshot:
     @property
     def entity_type(self) -> str:
         """Type of the entity's column, such as BIGINT; empty if the job's source lacks it."""
-        columns = self.job.get("source", {}).get("columns", ())
-        return next((each["type"] for each in columns if each["name"] == self.entity), "")
+        column = self.job.source.column(self.entity)
+        return column.type if column else ""
 
-    @property
-    def replaced(self) -> "Snapshot | None":
-        """What this generation has replaced."""
-        return Snapshot.from_json(self.older) if self.older else None
+    def alone(self) -> "Snapshot":
+        """Return it without what was deployed before it, as a later one keeps it."""
+        return replace(self, previous=None, older=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the registry stores."""
-        return asdict(self) | {
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return plain | {
             "layout": self.layout.to_json(),
             "features": [asdict(feature) for feature in self.features],
+            "job": self.job.to_json(),
+            "stop": asdict(self.stop) if self.stop else None,
+            "previous": self.previous.to_json() if self.previous else {},
+            "tried": [asdict(each) for each in self.tried],
+            "older": self.older.to_json() if self.older else {},
             "retention": self.retention.to_json() if self.retention else None,
-            "earlier_sources": list(self.earlier_sources),
+            "earlier_sources": [each.to_json() for each in self.earlier_sources],
         }
 
     @classmethod
-    def from_json(cls, data: dict[str, Any]) -> "Snapshot":
+    def from_json(cls, data: Mapping[str, Any]) -> "Snapshot":
         """Read what `to_json` wrote, also after a trip through JSON text."""
         features = tuple(
             DeployedFeature(
@@ -173,12 +198,22 @@ class Snapshot:
             **data,
             "layout": Layout.from_json(data["layout"]),
             "features": features,
+            "job": JobDefinition.from_json(data["job"]),
             "stop": Stop(**stop) if stop else None,
+            "previous": cls._before(data, "previous"),
+            "older": cls._before(data, "older"),
             "tried": tuple(Tried(**item) for item in data.get("tried", ())),
             "retention": Retention.from_json(retention) if retention else None,
-            "earlier_sources": tuple(data.get("earlier_sources", ())),
+            "earlier_sources": tuple(
+                EarlierSource.from_json(each) for each in data.get("earlier_sources", ())
+            ),
         }
         return cls(**values)
+
+    @classmethod
+    def _before(cls, data: Mapping[str, Any], name: str) -> "Snapshot | None":
+        found = data.get(name)
+        return cls.from_json(found) if found else None
 
 
 def table_name(featureset: str, generation: int) -> str:

@@ -6,7 +6,13 @@ from dataclasses import replace
 from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.plan.compare import NOW_MS, Change
 from feature_platform.plan.job import job_definition
-from feature_platform.plan.snapshot import DeployedFeature, Snapshot, since_of, table_name
+from feature_platform.plan.snapshot import (
+    DeployedFeature,
+    EarlierSource,
+    Snapshot,
+    since_of,
+    table_name,
+)
 from feature_platform.tiles.layout import EVENTS_COLUMN, Layout, LayoutColumn
 from feature_platform.tiles.retention import Retention
 
@@ -105,6 +111,7 @@ def _deployed_feature(
 
 def blank(wanted: FeatureSet, generation: int) -> Snapshot:
     """Return a snapshot that has nothing yet but its generation."""
+    empty = Layout(grid=wanted.grid, retention_ms=(), columns=())
     return Snapshot(
         featureset=wanted.name,
         generation=generation,
@@ -112,7 +119,7 @@ def blank(wanted: FeatureSet, generation: int) -> Snapshot:
         entity="",
         source="",
         topic="",
-        layout=Layout(grid=wanted.grid, retention_ms=(), columns=()),
+        layout=empty,
         features=(),
         flink_sql="",
         data_fingerprint="",
@@ -124,6 +131,7 @@ def blank(wanted: FeatureSet, generation: int) -> Snapshot:
         parallelism=0,
         deployed_ms=0,
         definition={},
+        job=job_definition(wanted, empty),
     )
 
 
@@ -143,12 +151,12 @@ def reading(target: Snapshot, before: Snapshot, until: Mapping[str, int], now_ms
         until: The offsets up to which it has read; empty if nobody knows.
         now_ms: Columns count from now on as far as a recomputation shows, if that is not known.
     """
-    old, new = before.job.get("source"), target.job.get("source")
-    if not old or old == new:
+    old, new = before.job.source, target.job.source
+    if old == new:
         return target
     known = before.earlier_sources
     if until and len(known) < SOURCES_MAX:
-        earlier = (*known, {"source": old, "until": dict(until)})
+        earlier = (*known, EarlierSource(source=old, until=dict(until)))
         return replace(target, earlier_sources=earlier)
     lifetime = target.layout.grid.lifetime_level
     since = {

@@ -57,12 +57,12 @@ def trial_snapshot(wanted: FeatureSet, known: Sequence[FeatureId], scratch: Scra
     change = Change(kind="new", reasons=(), verdicts=())
     target = target_of(wanted, layout, change, blank(wanted, scratch.generation))
     name = trial_name(wanted.name)
-    settings = target.job["settings"] | {"parallelism": 1}
-    job = target.job | {
-        "featureset": name,
-        "dead_letter_topic": scratch.letters,
-        "settings": settings,
-    }
+    job = replace(
+        target.job,
+        featureset=name,
+        dead_letter_topic=scratch.letters,
+        settings=replace(target.job.settings, parallelism=1),
+    )
     return replace(
         target,
         featureset=name,

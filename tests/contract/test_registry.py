@@ -13,6 +13,7 @@ from feature_platform.registry.cql import CqlRegistry
 from feature_platform.store.connect import Connection
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import Kind, Layout
+from tests.unit.engines.spec import SPEC
 
 
 def column(name: str, kind: Kind = "count", scale: int = 0) -> ColumnKey:
@@ -40,6 +41,7 @@ def snapshot(name: str) -> Snapshot:
         state="running",
         parallelism=1,
         deployed_ms=5,
+        job=replace(SPEC.job, featureset=name),
         definition={"featureset": name, "ü": [1, {"a": None}]},
     )
 

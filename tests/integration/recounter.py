@@ -1,13 +1,13 @@
 """A recounter that uses the Spark of the tests: no child has to start."""
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from backfill.recount import events_of, recount
+from feature_platform.engines.spark_facts import EventsFound, RecountFact, fact_of, line_of
+from feature_platform.engines.spark_request import EventsTask, RecountTask
 
 
 @dataclass
@@ -17,29 +17,14 @@ class RecounterHere:
     spark: SparkSession
     log: str
 
-    def recount(
-        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
+    def recount(self, task: RecountTask) -> Iterator[RecountFact]:
         """Recompute tiles."""
-        facts: list[Mapping[str, Any]] = []
-        recount(self.spark, self._spec(spec, until, ask=ask), facts.append)
-        return iter(json.loads(json.dumps(facts)))
+        facts: list[str] = []
+        recount(self.spark, self.log, task, lambda fact: facts.append(line_of(fact)))
+        return (fact for fact in map(fact_of, facts) if isinstance(fact, RecountFact))
 
-    def events_of(
-        self,
-        spec: Mapping[str, Any],
-        until: Mapping[str, int],
-        places: Sequence[tuple[str, int, int]],
-    ) -> Iterator[Mapping[str, Any]]:
+    def events_of(self, task: EventsTask) -> Iterator[EventsFound]:
         """Look for events."""
-        facts: list[Mapping[str, Any]] = []
-        events_of(self.spark, self._spec(spec, until, places=places), facts.append)
-        return iter(json.loads(json.dumps(facts)))
-
-    def _spec(
-        self,
-        job: Mapping[str, Any],
-        until: Mapping[str, int],
-        **more: Any,  # noqa: ANN401 (JSON)
-    ) -> Mapping[str, Any]:
-        return {"job": job, "until": until, "log": self.log, **more}
+        facts: list[str] = []
+        events_of(self.spark, self.log, task, lambda fact: facts.append(line_of(fact)))
+        return (fact for fact in map(fact_of, facts) if isinstance(fact, EventsFound))

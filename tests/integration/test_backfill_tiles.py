@@ -1,10 +1,8 @@
 """A backfill's rows equal the oracle's, as a job's do (test_exactness): so both are equal."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from py4j.protocol import Py4JJavaError
@@ -15,7 +13,7 @@ from backfill.tiles import events as parse
 from backfill.tiles import partials, register_functions, tile_rows
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
-from feature_platform.plan.job import job_definition
+from feature_platform.plan.job import JobDefinition, job_definition
 from feature_platform.rows.partials import Item
 from feature_platform.store.base import HEAD_LEVEL
 from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
@@ -61,14 +59,14 @@ def _records(
     return spark.read.parquet(str(folder))
 
 
-@pytest.fixture(scope="module", name="spec")
-def _spec(featureset: FeatureSet) -> dict[str, Any]:
+@pytest.fixture(scope="module", name="job")
+def _job(featureset: FeatureSet) -> JobDefinition:
     return job_definition(featureset, snapshot_of(featureset).layout)
 
 
 @pytest.fixture(scope="module", name="rows")
-def _rows(spark: SparkSession, records: DataFrame, spec: Mapping[str, Any]) -> dict[Place, bytes]:
-    return collected(tile_rows(spark, partials(spark, parse(spark, records, spec), spec), spec))
+def _rows(spark: SparkSession, records: DataFrame, job: JobDefinition) -> dict[Place, bytes]:
+    return collected(tile_rows(spark, partials(spark, parse(spark, records, job), job), job))
 
 
 @pytest.fixture(name="functions")
@@ -121,13 +119,13 @@ def test_sums_beyond_int64_equal_the_oracle(spark: SparkSession, tmp_path: Path)
     (tmp_path / "large.yaml").write_text(LARGE.format(name="large"))
     featureset = load_project(tmp_path).checked().featuresets["large"]
     layout = snapshot_of(featureset).layout
-    spec = job_definition(featureset, layout)
+    job = job_definition(featureset, layout)
     mix = replace(MIX, count=4_000, entities=40, extreme=0.2)
     raw = list(generate_events(featureset.source, featureset.entity, mix, seed=SEED))
     write_records(tmp_path / "large.parquet", raw)
     records = spark.read.parquet(str(tmp_path / "large.parquet"))
 
-    rows = collected(tile_rows(spark, partials(spark, parse(spark, records, spec), spec), spec))
+    rows = collected(tile_rows(spark, partials(spark, parse(spark, records, job), job), job))
 
     oracle = Oracle(featureset, layout, raw)
     beyond = {
@@ -146,14 +144,14 @@ def test_sums_beyond_int64_equal_the_oracle(spark: SparkSession, tmp_path: Path)
         tmp_path / "beyond.parquet", [e for e in raw if (e.partition, e.offset) in beyond]
     )
     refused = spark.read.parquet(str(tmp_path / "beyond.parquet"))
-    assert parse(spark, refused, spec, strict=True).count() == 0
+    assert parse(spark, refused, job, strict=True).count() == 0
 
 
 @pytest.mark.parametrize(("files", "shuffles", "groups"), [(1, 3, 2), (7, 1, 10_000_000)])
 def test_how_the_input_is_split_changes_nothing(
     spark: SparkSession,
     records: DataFrame,
-    spec: Mapping[str, Any],
+    job: JobDefinition,
     rows: Mapping[Place, bytes],
     *,
     files: int,
@@ -169,7 +167,7 @@ def test_how_the_input_is_split_changes_nothing(
     for key, value in settings.items():
         spark.conf.set(key, value)
     mixed = records.orderBy(rand(seed=1)).repartition(files)
-    other = collected(tile_rows(spark, partials(spark, parse(spark, mixed, spec), spec), spec))
+    other = collected(tile_rows(spark, partials(spark, parse(spark, mixed, job), job), job))
     for key, value in before.items():
         spark.conf.set(key, value)
 
@@ -177,26 +175,28 @@ def test_how_the_input_is_split_changes_nothing(
 
 
 def test_events_are_grouped_where_they_are(
-    spark: SparkSession, records: DataFrame, spec: Mapping[str, Any]
+    spark: SparkSession, records: DataFrame, job: JobDefinition
 ) -> None:
     """Grouping shuffles nothing, rolling up shuffles once: Spark plans our queries as we expect."""
-    grouped = partials(spark, parse(spark, records, spec), spec)
+    grouped = partials(spark, parse(spark, records, job), job)
 
-    assert [shuffles(grouped), shuffles(tile_rows(spark, grouped, spec))] == [0, 1]
+    assert [shuffles(grouped), shuffles(tile_rows(spark, grouped, job))] == [0, 1]
 
 
 def test_what_cannot_be_read_any_more_is_told(
-    spark: SparkSession, raw: list[RawEvent], spec: Mapping[str, Any], tmp_path: Path
+    spark: SparkSession, raw: list[RawEvent], job: JobDefinition, tmp_path: Path
 ) -> None:
     """An event that was good when it was archived, and whose column has another type by now."""
     good = next(event for event in raw if b'"watch_ms":' in (event.value or b""))
     write_records(tmp_path / "one.parquet", [good])
     records = spark.read.parquet(str(tmp_path))
-    changed = json.loads(json.dumps(spec))
-    (column,) = [each for each in changed["source"]["columns"] if each["name"] == "watch_ms"]
-    column["type"] = "BOOLEAN"
+    columns = tuple(
+        replace(each, type="BOOLEAN") if each.name == "watch_ms" else each
+        for each in job.source.columns
+    )
+    changed = replace(job, source=replace(job.source, columns=columns))
 
-    assert parse(spark, records, spec, strict=True).count() == 1
+    assert parse(spark, records, job, strict=True).count() == 1
     assert parse(spark, records, changed).count() == 0
     place = f"offset {good.offset} of partition {good.partition}"
     with pytest.raises(Py4JJavaError, match=f"{place} was readable .*wrong_type"):

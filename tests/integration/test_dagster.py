@@ -112,7 +112,7 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     until(lambda: _shows_job(page), "the deployment to be recorded")
     second = _deployed(page.settings)
     assert second is not None
-    assert (second.state, "last" in second.job["sql"]) == ("running", True)
+    assert (second.state, "last" in second.job.sql) == ("running", True)
     # 4. Somebody breaks its file, and then cancels the job: the sensor starts it again as it was
     #    deployed, as a new attempt.
     file = page.settings.featuresets / f"{NAME}.yaml"
@@ -286,7 +286,7 @@ def _with_text(words: str, text: str) -> str:
 def _without_last(settings: Settings) -> bool:
     """Tell whether the first definition is deployed again."""
     snapshot = _deployed(settings)
-    return bool(snapshot and snapshot.state == "running" and "last" not in snapshot.job["sql"])
+    return bool(snapshot and snapshot.state == "running" and "last" not in snapshot.job.sql)
 
 
 def _generation(settings: Settings) -> int:

@@ -4,7 +4,6 @@ import json
 import random
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,9 @@ from feature_platform.errors import LogConflictError, OffsetsGoneError, SparkFai
 from feature_platform.event_log.archiver import ArchiveRequest, read_log
 from feature_platform.event_log.archiver import archive as archive_by
 from feature_platform.event_log.commits import Log
+from feature_platform.event_log.progress import Committed, Progress
 from feature_platform.local.stack import Stack
-from feature_platform.plan.job import timing_json
+from feature_platform.plan.job_source import JobSource
 from feature_platform.settings import EventLogSettings, Settings
 from tests.integration.commands import kill_spark
 from tests.integration.small_disk import small_disk
@@ -124,13 +124,13 @@ def run_here(
         records_max=broker.event_log.commit_records_max,
         accept_gap=accept_gap,
     )
-    engine = SparkEngine(spark, files, timing_json(source), topic)
+    engine = SparkEngine(spark, files, JobSource.timing(source), topic)
     return archive_by(job, files, engine, topic, SystemClock(), lambda _: None)
 
 
 def folder(spark: SparkSession, broker: Settings, source: Source) -> HadoopFiles:
     """Return the source's folder."""
-    return source_files(spark, broker.event_log_folder, timing_json(source))
+    return source_files(spark, broker.event_log_folder, JobSource.timing(source))
 
 
 def topic_of(spark: SparkSession, broker: Settings, source: Source) -> KafkaTopic:
@@ -165,7 +165,7 @@ def test_every_record_is_archived_as_it_was_sent(
     send(broker, source, 50, sent)
     until = {f"{source.topic}/0": 180, f"{source.topic}/1": 100}
     topic = topic_of(spark, broker, source)
-    timing = timing_json(source)
+    timing = JobSource.timing(source)
     rows = records(spark, files, timing, until, topic, read_by=timing).collect()
     read = [(row["partition"], row["offset"], _bytes(row["value"])) for row in rows]
     assert [row["readable"] for row in rows] == [_is_event(row["value"]) for row in rows]
@@ -176,9 +176,9 @@ def test_every_record_is_archived_as_it_was_sent(
     ]
     assert sorted(read, key=lambda row: row[:2]) == sorted(wanted, key=lambda row: row[:2])
     with pytest.raises(OffsetsGoneError, match=f"{source.topic}/1: 185 to 199"):
-        records(spark, files, timing_json(source), {f"{source.topic}/1": 200}, topic)
+        records(spark, files, JobSource.timing(source), {f"{source.topic}/1": 200}, topic)
     # What is deployed may have read them, too.
-    deployed = timing_json(source)
+    deployed = JobSource.timing(source)
     frame = records(spark, files, deployed, until, topic, read_by=deployed)
     read_before = frame.collect()
     assert sum(row["readable"] for row in read_before) == sum(
@@ -199,7 +199,7 @@ def test_another_topic_is_another_log(
     send(broker, other, 6, sent)
     until = {f"{other.topic}/{part}": 3 for part in range(PARTITIONS)}
     files = folder(spark, broker, other)
-    frame = records(spark, files, timing_json(other), until, topic_of(spark, broker, other))
+    frame = records(spark, files, JobSource.timing(other), until, topic_of(spark, broker, other))
     assert {(row["partition"], row["offset"]) for row in frame.collect()} == set(sent)
     run_here(spark, broker, other)
     assert held(spark, broker, other)[1] == sent
@@ -233,9 +233,9 @@ class _Killer:
     def __init__(self, *, after_commits: int, wait_s: float) -> None:
         self._left, self._wait_s = after_commits, wait_s
 
-    def __call__(self, fact: Mapping[str, Any]) -> None:
+    def __call__(self, fact: Progress) -> None:
         """Count what is told."""
-        self._left -= fact["event"] == "commit"
+        self._left -= isinstance(fact, Committed)
         if self._left <= 0:
             time.sleep(self._wait_s)
             kill_spark()

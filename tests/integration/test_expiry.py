@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from feature_platform.engines.flink_metrics import job_metrics
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.ports import Submitter
-from feature_platform.testing.submitter import EditedSubmitter, Spec
+from feature_platform.testing.submitter import EditedSubmitter
 from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
 from tests.integration.waiting import until
 
@@ -17,11 +19,10 @@ WAVES = 3
 WAVE = 1_200
 
 
-def forgetting(spec: Spec) -> Spec:
+def forgetting(spec: JobSpec) -> JobSpec:
     """Let state end soon: that of the SQL, and that of the kernel."""
-    ends = {"state_ttl_ms": TTL_MS, "sql_state_ttl_ms": TTL_MS}
-    assert spec["settings"].keys() >= ends.keys()
-    return {**spec, "settings": spec["settings"] | ends}
+    settings = replace(spec.job.settings, state_ttl_ms=TTL_MS, sql_state_ttl_ms=TTL_MS)
+    return replace(spec, job=replace(spec.job, settings=settings))
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import pytest
 
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.execute import execute
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.ports import Submitter
 from feature_platform.errors import JobFailedError
-from feature_platform.testing.submitter import EditedSubmitter, Spec
+from feature_platform.testing.submitter import EditedSubmitter
 from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
 from tests.integration.judge import load
 
@@ -28,11 +29,11 @@ STAGES = (
 )
 
 
-def misled(spec: Spec) -> Spec:
+def misled(spec: JobSpec) -> JobSpec:
     """Let the first spelling's job find no table: it fails whenever it starts."""
-    if SPELLINGS[0].partition(" ")[2] not in spec["sql"]:
+    if SPELLINGS[0].partition(" ")[2] not in spec.job.sql:
         return spec
-    return {**spec, "store": {**spec["store"], "table": "nobody_made_this"}}
+    return replace(spec, store=replace(spec.store, table="nobody_made_this"))
 
 
 class DeadError(BaseException):
@@ -60,7 +61,7 @@ def test_a_version_that_does_not_run_gives_way_to_the_old_one(case: Case) -> Non
         execute(plan, world)
     after = case.world.registry.snapshot(case.name)
     assert after is not None
-    assert after.job["sql"] == before.job["sql"]
+    assert after.job.sql == before.job.sql
     assert after.job_id != before.job_id, "the old version's job is another one"
     assert "the previous version is running again, from its savepoint" in str(failed.value)
     case.define()

@@ -11,8 +11,11 @@ from feature_platform.deploy.apply import Outcome, apply, make_plans
 from feature_platform.engines.flink import Checkpoint, FlinkJob
 from feature_platform.engines.flink_metrics import How
 from feature_platform.engines.flink_savepoint import STATEFUL_UIDS, operator_id
+from feature_platform.engines.job_spec import JobSpec
+from feature_platform.engines.spark_request import TilesTask
 from feature_platform.engines.world import World
 from feature_platform.errors import JobFailedError, SparkFailedError
+from feature_platform.plan.job_source import JobSource
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.registry.memory import MemoryRegistry
@@ -51,9 +54,9 @@ class FakeFlink:
     folder: Path
     known: dict[str, FlinkJob] = field(default_factory=dict)
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
-    specs: list[Mapping[str, Any]] = field(default_factory=list)
+    specs: list[JobSpec] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
-    prepared: list[Mapping[str, Any]] = field(default_factory=list)
+    prepared: list[JobSpec] = field(default_factory=list)
     """Specs whose graphs were built and not submitted."""
     unbuildable: bool = False
     """Flink refuses every graph."""
@@ -72,23 +75,22 @@ class FakeFlink:
     told: dict[tuple[str, str], dict[str, float]] = field(default_factory=dict)
     """Metrics by job and operator."""
 
-    def prepare(self, spec: Mapping[str, Any]) -> None:
+    def prepare(self, spec: JobSpec) -> None:
         """Build a graph."""
         if self.unbuildable:
             msg = "Flink refused the job: no such function"
             raise JobFailedError(msg)
         self.prepared.append(spec)
 
-    def submit(self, spec: Mapping[str, Any], job_id: str, restore_path: str) -> None:
+    def submit(self, spec: JobSpec, job_id: str, restore_path: str) -> None:
         """Start a job."""
         if self.refused:
             msg = "Flink refused the job"
             raise JobFailedError(msg)
         self.specs.append(spec)
         self.restored.append(restore_path)
-        name = f"{spec['featureset']}_g{spec['generation']}"
         self.known[job_id] = FlinkJob(
-            id=job_id, name=name, state="RUNNING", started_ms=len(self.specs)
+            id=job_id, name=spec.name, state="RUNNING", started_ms=len(self.specs)
         )
         self.on_submit()
 
@@ -155,7 +157,7 @@ class FakeFlink:
         self.known[job_id] = replace(self.known[job_id], state="FAILED")
 
     def _broken(self, job_id: str) -> bool:
-        sql = next((spec["sql"] for spec in self.specs if spec["deployment"] == job_id), "")
+        sql = next((spec.job.sql for spec in self.specs if spec.deployment == job_id), "")
         return bool(self.broken_sql) and self.broken_sql in sql
 
     def _complete(self, job_id: str, *, is_savepoint: bool) -> str:
@@ -231,28 +233,19 @@ class FakeTopics:
 class FakeBackfiller:
     """A backfill that is done at once, or breaks."""
 
-    done: list[tuple[dict[str, Any], int, dict[str, int]]] = field(default_factory=list)
+    done: list[TilesTask] = field(default_factory=list)
     breaks: bool = False
     accepted: bool | None = None
-    read_by: Mapping[str, Any] | None = None
+    read_by: JobSource | None = None
 
-    def backfill(
-        self,
-        spec: Mapping[str, Any],
-        attempt: int,
-        until: Mapping[str, int],
-        report: Callable[[str], None],
-        *,
-        accept_unreadable: bool,
-        read_by: Mapping[str, Any] | None,
-    ) -> None:
+    def backfill(self, task: TilesTask, report: Callable[[str], None]) -> None:
         """Note what was asked for."""
-        self.accepted, self.read_by = accept_unreadable, read_by
+        self.accepted, self.read_by = task.accept_unreadable, task.read_by
         if self.breaks:
             msg = "feature set posts: Spark ended with exit code 1"
             raise SparkFailedError(msg)
         report("100% written")
-        self.done.append((dict(spec), attempt, dict(until)))
+        self.done.append(task)
 
 
 class CrashError(Exception):

@@ -1,6 +1,5 @@
 """How the child tells what went wrong."""
 
-import json
 import sys
 from pathlib import Path
 
@@ -9,6 +8,10 @@ from py4j.protocol import Py4JError
 from pyspark.errors import AnalysisException
 
 from backfill import main
+from feature_platform.engines.spark_facts import Failed, fact_of
+from feature_platform.engines.spark_request import EventsTask, SparkRequest
+from feature_platform.settings import SparkSettings
+from tests.unit.engines.spec import SPEC
 
 MESSAGE = "[PATH_NOT_FOUND] Path does not exist: file:/log/x.parquet."
 
@@ -28,11 +31,11 @@ def test_what_spark_says_reaches_the_parent(
         raise error
 
     spec = tmp_path / "spec.json"
-    settings = {"master": "local", "options": {}, "driver_memory": "1g"}
-    spec.write_text(json.dumps({"spark": settings, "jars": []}))
+    task = EventsTask(job=SPEC, until={}, places=())
+    request = SparkRequest(task=task, log="", spark=SparkSettings(), jars=())
+    spec.write_text(request.text())
     monkeypatch.setattr(main, "open_session", lambda **_: None)
-    monkeypatch.setitem(main.TASKS, "events", fail)
-    monkeypatch.setattr(sys, "argv", ["main", "events", "--spec", str(spec)])
+    monkeypatch.setattr(main, "do", fail)
+    monkeypatch.setattr(sys, "argv", ["main", "--spec", str(spec)])
     assert main.main() == 1
-    told = json.loads(capsys.readouterr().out)
-    assert told == {"event": "error", "kind": "spark", "message": MESSAGE}
+    assert fact_of(capsys.readouterr().out) == Failed(kind="spark", message=MESSAGE)

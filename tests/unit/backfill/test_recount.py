@@ -1,23 +1,19 @@
 """What a recount looks at before it reads."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from backfill import damage, recount
+from feature_platform.engines.spark_facts import EventsFound, LogRead, RecountFact
+from feature_platform.engines.spark_request import EventsTask, RecountTask, TileSelection
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.commits import LogCommit, LogFile, commit_path
 from feature_platform.event_log.dates import reading
+from tests.unit.engines.spec import SOURCE, SPEC
 
 PATH = "data/date=2026-01-01/part-1.parquet"
-SOURCE = {"name": "events", "topic": "events", "columns": []}
-SPEC: Mapping[str, Any] = {
-    "log": "file:///log",
-    "job": {"source": SOURCE},
-    "places": [],
-    "ask": {"days": ["2026-01-02"], "whole_log": False},
-}
+LOG = "file:///log"
 
 
 class Missing:
@@ -54,15 +50,19 @@ def _no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recount, "source_files", lambda *_: Missing())
     monkeypatch.setattr(damage, "_lacking", lambda *_: None)
     monkeypatch.setattr(recount, "register_functions", reached)
-    monkeypatch.setattr(recount, "_events", reached)
+    monkeypatch.setattr(recount._Events, "read", reached)
 
 
-def told(*, whole_log: bool) -> Mapping[str, Any]:
+def asked(day: str, *, whole_log: bool = False) -> RecountTask:
+    """Return the task to recompute a day."""
+    return RecountTask(job=SPEC, until={}, wanted=TileSelection(days=(day,), whole_log=whole_log))
+
+
+def told(*, whole_log: bool) -> RecountFact | EventsFound:
     """Return what a recount of 2 January tells of the log."""
-    facts: list[Mapping[str, Any]] = []
-    ask = {**SPEC["ask"], "whole_log": whole_log}
+    facts: list[RecountFact | EventsFound] = []
     with pytest.raises(ReachedError):
-        recount.recount(session(), {**SPEC, "ask": ask}, facts.append)
+        recount.recount(session(), LOG, asked("2026-01-02", whole_log=whole_log), facts.append)
     (fact,) = facts
     return fact
 
@@ -75,18 +75,17 @@ def session() -> Any:  # noqa: ANN401 (nobody asks it)
 def test_a_missing_file_is_named_before_events_are_looked_for() -> None:
     """They may be of any day."""
     with pytest.raises(EventLogError, match=f"/log/{PATH} of the event log is missing.* a copy"):
-        recount.events_of(session(), SPEC, lambda _: None)
+        recount.events_of(session(), LOG, EventsTask(job=SPEC, until={}, places=()), lambda _: None)
 
 
 def test_a_missing_file_of_another_day_is_told_if_the_whole_log_is_asked_for() -> None:
     """A repair reads all days; a check of one does not."""
-    assert told(whole_log=False)["damage"] == []
+    assert told(whole_log=False) == LogRead(complete_ms=0, damage=())
     missing = f"/log/{PATH} of the event log is missing"
-    assert told(whole_log=True)["damage"] == [missing]
+    assert told(whole_log=True) == LogRead(complete_ms=0, damage=(missing,))
 
 
 def test_a_missing_file_of_a_day_that_is_read_ends_it() -> None:
     """Nothing could be computed."""
-    ask = {"days": ["2026-01-01"], "whole_log": False}
     with pytest.raises(EventLogError, match="restore the missing files from a copy"):
-        recount.recount(session(), {**SPEC, "ask": ask}, lambda _: None)
+        recount.recount(session(), LOG, asked("2026-01-01"), lambda _: None)

@@ -2,12 +2,21 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from backfill.main import store_secrets
+from backfill.main import secrets
 from backfill.session import shown
+from feature_platform.engines.spark_request import (
+    ArchiveTask,
+    RecountTask,
+    SparkRequest,
+    TileSelection,
+)
 from feature_platform.paths import PARTS
+from feature_platform.settings import KafkaSettings, SparkSettings
+from tests.unit.engines.spec import SOURCE, SPEC
 
 SECRET, KEY = "hidden-1", "hidden-2"
 PROGRAM = f"""
@@ -47,12 +56,15 @@ session.stop()
 
 def test_executors_are_told_what_the_spec_names() -> None:
     """If this process knows it; a task that writes nothing is not told."""
-    spec = {"job": {"store": {"password_env": "FP_JOB_PASSWORD"}}}
+    spark = SparkSettings()
+    recount = RecountTask(job=SPEC, until={}, wanted=TileSelection())
+    request = SparkRequest(task=recount, log="", spark=spark, jars=())
+    archive = ArchiveTask(source=SOURCE, kafka=KafkaSettings(), records_max=1, accept_gap=False)
     environment = {"FP_JOB_PASSWORD": SECRET, "FP_ADMIN_PASSWORD": "x"}
-    assert store_secrets(spec, environment) == {"FP_JOB_PASSWORD": SECRET}
-    assert store_secrets(spec, {}) == {}
-    assert store_secrets({"source": {}}, environment) == {}
-    assert store_secrets(spec, {"FP_KAFKA_PASSWORD": "k"}) == {"FP_KAFKA_PASSWORD": "k"}
+    assert secrets(request, environment) == {"FP_JOB_PASSWORD": SECRET}
+    assert secrets(request, {}) == {}
+    assert secrets(replace(request, task=archive), environment) == {}
+    assert secrets(request, {"FP_KAFKA_PASSWORD": "k"}) == {"FP_KAFKA_PASSWORD": "k"}
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,15 @@ from feature_platform.checks.result import Check, CheckResult
 from feature_platform.checks.run import CheckRequest, check
 from feature_platform.definition.model import FeatureSet
 from feature_platform.engines.reads import Reads
+from feature_platform.engines.spark_facts import (
+    Counted,
+    EntityRows,
+    EventsFound,
+    LogRead,
+    RecountFact,
+    Sampled,
+)
+from feature_platform.engines.spark_request import EventsTask, RecountTask
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.plan.job import job_definition
 from feature_platform.plan.snapshot import Snapshot
@@ -90,57 +99,46 @@ class OracleRecounter:
                     del oracle.rows[entity]
         return oracle
 
-    def recount(
-        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
+    def recount(self, task: RecountTask) -> Iterator[RecountFact]:
         """Tell what Spark would."""
-        assert spec["featureset"] == "posts"
-        assert until
-        oracle = self._oracle(ask["span"])
-        damage = self.damage + (self.elsewhere if ask["whole_log"] else [])
-        yield {"event": "log", "complete_ms": self.complete_ms, "damage": damage}
-        yield {"event": "sampled", "slices": ask["slices_of"]}
-        for bucket_ms in ask["buckets_ms"]:
+        assert task.job.job.featureset == "posts"
+        assert task.until
+        oracle = self._oracle(task.wanted.span)
+        damage = self.damage + (self.elsewhere if task.wanted.whole_log else [])
+        yield LogRead(complete_ms=self.complete_ms, damage=tuple(damage))
+        yield Sampled(slices=task.wanted.slices_of)
+        for bucket_ms in task.wanted.buckets_ms:
             counts = Counter(
                 row.time_ms - row.time_ms % bucket_ms
                 for rows in oracle.rows.values()
                 for row in rows
             )
             for start_ms, number in counts.items():
-                fact = {"bucket_ms": bucket_ms, "start_ms": start_ms, "events": number}
-                yield {"event": "counted", **fact}
+                yield Counted(bucket_ms=bucket_ms, start_ms=start_ms, events=number)
         for key in oracle.entities:
             expected = oracle.entity(key)
             assert expected is not None
-            rows = [(*place, payload.hex()) for place, payload in expected.rows.items()]
-            yield {"event": "entity", "entity": key, "rows": rows}
-        yield {"event": "done"}
+            yield EntityRows.of(key, expected.rows)
 
-    def events_of(
-        self,
-        spec: Mapping[str, Any],
-        until: Mapping[str, int],
-        places: Sequence[tuple[str, int, int]],
-    ) -> Iterator[Mapping[str, Any]]:
+    def events_of(self, task: EventsTask) -> Iterator[EventsFound]:
         """Name events of tiles."""
-        assert spec["featureset"] == "posts"
-        assert until
+        assert task.job.job.featureset == "posts"
+        assert task.until
         if self.nameless:
             raise self.nameless
         oracle = self._oracle(None)
-        for entity, start_ms, end_ms in places:
+        for entity, start_ms, end_ms in task.places:
             found: list[Accepted] = [
                 row for row in oracle.rows.get(entity, []) if start_ms <= row.time_ms < end_ms
             ]
             if found:
-                yield {
-                    "event": "events",
-                    "entity": entity,
-                    "start_ms": start_ms,
-                    "end_ms": end_ms,
-                    "events": len(found),
-                    "offsets": sorted((row.partition, row.offset) for row in found),
-                }
+                yield EventsFound(
+                    entity=entity,
+                    start_ms=start_ms,
+                    end_ms=end_ms,
+                    events=len(found),
+                    offsets=tuple(sorted((row.partition, row.offset) for row in found)),
+                )
 
 
 @dataclass

@@ -121,7 +121,7 @@ class Author:
         keys = column_keys(self._bench.recounter.featureset)
         by_name = {column.name: column.id for column in after.layout.columns}
         self._ids |= {by_name[key.name]: key for key in keys if by_name[key.name]}
-        self.deploy(replace(after, retention=kept, previous=before.to_json()))
+        self.deploy(replace(after, retention=kept, previous=before))
         return made
 
     def deploy(self, snapshot: Snapshot) -> None:
@@ -178,6 +178,12 @@ def test_a_reset_column_is_judged_from_its_reset_on(bench: Bench, author: Author
     assert "views only from" in bench.check()["parity"].summary
 
 
+def taken_back(bench: Bench) -> Snapshot:
+    """Return what a rollback would lead to."""
+    assert bench.snapshot.previous is not None
+    return undone(bench.snapshot, bench.snapshot.previous)
+
+
 def test_changes_in_a_row_and_a_rollback(bench: Bench, author: Author) -> None:
     """Tiles carry the shortest time of all versions that may have written them."""
     author.apply(WIDER)
@@ -188,7 +194,7 @@ def test_changes_in_a_row_and_a_rollback(bench: Bench, author: Author) -> None:
     bench.clock.advance(MINUTE_MS)
     author.apply([("keep: 1m", "keep: 20d")])
     assert statuses(bench) == {"green"}
-    back = undone(bench.snapshot)
+    back = taken_back(bench)
     kept = back.kept.changed(back.layout.retention_ms, bench.clock.now_ms())
     author.text = author.text.replace("keep: 20d", "keep: 1m")
     author.plan(())
@@ -202,7 +208,7 @@ def test_what_is_undone_leaves_no_column_young(bench: Bench, author: Author) -> 
     """A column that was removed and came back by a rollback has counted all the time."""
     before = bench.snapshot
     author.apply(CHANGES["a column less"])
-    assert undone(bench.snapshot).column_since == before.column_since == {}
+    assert taken_back(bench).column_since == before.column_since == {}
 
 
 def test_the_number_of_events_is_judged_though_a_feature_is_young(

@@ -1,9 +1,11 @@
 """Checks of a cut that is older than undo rows are kept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 
 import pytest
 
+from feature_platform.engines.spark_facts import Counted, RecountFact
+from feature_platform.engines.spark_request import RecountTask
 from feature_platform.lineage import as_of
 from feature_platform.testing.reference_rows import encode_row
 from tests.unit.checks.bench import HOUR_MS, NOW_MS, Bench
@@ -20,15 +22,13 @@ def check_for_13_hours(bench: Bench) -> None:
     """Let undo rows expire before anything is read."""
     recount = bench.recounter.recount
 
-    def slowly(
-        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
-    ) -> object:
-        for fact in recount(spec, until, ask):
-            if fact["event"] == "counted":
+    def slowly(task: RecountTask) -> Iterator[RecountFact]:
+        for fact in recount(task):
+            if isinstance(fact, Counted):
                 bench.clock.advance(NOW_MS + 13 * HOUR_MS - bench.clock.now_ms())
             yield fact
 
-    bench.recounter.recount = slowly  # type: ignore[method-assign,assignment]
+    bench.recounter.recount = slowly  # type: ignore[method-assign]
 
 
 def test_what_undo_rows_tell_no_more_is_no_alarm(bench: Bench) -> None:

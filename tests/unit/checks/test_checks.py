@@ -1,6 +1,6 @@
 """Checks: green on exact rows whatever goes on meanwhile, red on anything else, and told why."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
@@ -9,6 +9,8 @@ import pytest
 from feature_platform.checks.result import CHECKS
 from feature_platform.checks.run import CheckRequest
 from feature_platform.checks.scope import Span
+from feature_platform.engines.spark_facts import Counted, EntityRows, RecountFact, Sampled
+from feature_platform.engines.spark_request import RecountTask
 from feature_platform.plan.snapshot import State
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.store.base import (
@@ -57,16 +59,14 @@ def test_a_job_that_starts_meanwhile_is_no_alarm(bench: Bench) -> None:
     """Its attempt was claimed after the check had read the registry."""
     entity, recount = busiest(bench), bench.recounter.recount
 
-    def and_restart(
-        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
-    ) -> object:
+    def and_restart(task: RecountTask) -> Iterator[RecountFact]:
         bench.registry.add_attempt(
             "posts", 1, replace(ATTEMPT, attempt=2, r_attempt=1, r_label=1, execution="x/2")
         )
         change_head(bench, entity, attempt=2, label=2)
-        return recount(spec, until, ask)
+        return recount(task)
 
-    bench.recounter.recount = and_restart  # type: ignore[method-assign,assignment]
+    bench.recounter.recount = and_restart  # type: ignore[method-assign]
     assert bench.red() == set()
 
 
@@ -215,16 +215,14 @@ def test_a_check_that_takes_long_is_no_alarm(bench: Bench) -> None:
     """What was fresh when it began stays so; what expires before it is read is not missed."""
     recount = bench.recounter.recount
 
-    def for_days(
-        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
-    ) -> object:
-        for fact in recount(spec, until, ask):
+    def for_days(task: RecountTask) -> Iterator[RecountFact]:
+        for fact in recount(task):
             yield fact
-            if fact["event"] == "counted":
+            if isinstance(fact, Counted):
                 bench.topics.ends["events/0"] += 1
                 bench.clock.advance(42 * HOUR_MS)
 
-    bench.recounter.recount = for_days  # type: ignore[method-assign,assignment]
+    bench.recounter.recount = for_days  # type: ignore[method-assign]
     assert bench.red() == set()
     assert bench.clock.now_ms() == NOW_MS + 7 * DAY_MS
 
@@ -239,17 +237,15 @@ def test_a_share_takes_the_same_entities_on_both_sides(bench: Bench) -> None:
     """Those that Spark leaves out are not taken for strangers of the store."""
     whole = bench.recounter.recount
 
-    def half(
-        spec: Mapping[str, object], until: Mapping[str, int], ask: Mapping[str, object]
-    ) -> object:
-        assert ask["slices"] == 500_000
-        for fact in whole(spec, until, ask):
-            if fact["event"] == "sampled":
-                yield {"event": "sampled", "slices": 0}
-            elif fact["event"] != "entity":
+    def half(task: RecountTask) -> Iterator[RecountFact]:
+        assert task.wanted.slices == 500_000
+        for fact in whole(task):
+            if isinstance(fact, Sampled):
+                yield Sampled(slices=0)
+            elif not isinstance(fact, EntityRows):
                 yield fact
 
-    bench.recounter.recount = half  # type: ignore[method-assign,assignment]
+    bench.recounter.recount = half  # type: ignore[method-assign]
     assert "0 entities (0.00% of all)" in bench.check(CheckRequest(share=0.5))["parity"].summary
 
 

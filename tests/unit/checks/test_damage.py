@@ -1,13 +1,14 @@
 """Checks of a log that is damaged, and the events that they name."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.run import CheckRequest, check
+from feature_platform.engines.spark_facts import RecountFact
+from feature_platform.engines.spark_request import RecountTask
 from feature_platform.errors import (
     EventLogError,
     FeaturePlatformError,
@@ -63,11 +64,11 @@ def test_a_repair_of_a_day_is_refused_by_damage_of_another(bench: Bench) -> None
     assert check(bench.reads, "posts", YESTERDAY).damage == ()
     counted = bench.recounter.recount
 
-    def first_fact_only(*asked: Any) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401 (as the port)
-        yield next(counted(*asked))
+    def first_fact_only(task: RecountTask) -> Iterator[RecountFact]:
+        yield next(counted(task))
         pytest.fail("nothing is recomputed that cannot be corrected")
 
-    bench.recounter.recount = first_fact_only  # type: ignore[method-assign,assignment]
+    bench.recounter.recount = first_fact_only  # type: ignore[method-assign]
     with pytest.raises(PlanRefusedError, match="file x of another day is missing"):
         check(bench.reads, "posts", replace(YESTERDAY, whole_log=True))
 

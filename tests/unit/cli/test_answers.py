@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from feature_platform.clock import to_iso
+from feature_platform.plan.job_source import SourceColumn
 from tests.unit.cli.running import DAY_MS, NOW_MS, RunFp, Serve
 
 SINCE_MS = NOW_MS - DAY_MS
@@ -101,8 +102,9 @@ def test_what_is_no_key_file_is_named_with_its_line(
 def test_a_header_is_no_key_of_a_number(fp: RunFp, serve: Serve, folder: Path) -> None:
     """It would be answered like an entity without events; blanks around numbers do not matter."""
     made = serve([_event("pen")])
-    columns = [{"name": "item", "type": "BIGINT"}]
-    made.registry.save(replace(made.snapshot, job={"source": {"columns": columns}}))
+    job = made.snapshot.job
+    source = replace(job.source, columns=(SourceColumn(name="item", type="BIGINT"),))
+    made.registry.save(replace(made.snapshot, job=replace(job, source=source)))
     keys = folder / "keys.txt"
     keys.write_text("\ufeff 17 \r\n18\n")
     shown = fp("get", "shop", "--entities-file", str(keys), "--json")

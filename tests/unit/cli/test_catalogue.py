@@ -39,10 +39,9 @@ def test_without_a_store_what_is_defined_is_known(fp: RunFp, folder: Path) -> No
 def test_what_is_deployed_is_shown(fp: RunFp, serve: Serve) -> None:
     """Names with types and since when, SQL of both engines, levels, ids."""
     made = serve([], valid_from_ms=SINCE_MS, definition={"owner": "others", "sql": "SELECT 1"})
-    spark = {"spark_sql": "SELECT 2", "settings": {"flush_interval_ms": 1000, "parallelism": 1}}
-    made.registry.save(
-        replace(made.registry.snapshots()[0], job=spark, job_id="a" * 32, deployed_ms=SINCE_MS)
-    )
+    (before,) = made.registry.snapshots()
+    job = replace(before.job, spark_sql="SELECT 2")
+    made.registry.save(replace(before, job=job, job_id="a" * 32, deployed_ms=SINCE_MS))
     (found,) = _json(fp, "list")
     assert (found["state"], found["changed"], found["owner"]) == ("running", False, "others")
     shown = _json(fp, "show", "shop")
@@ -60,7 +59,13 @@ def test_what_is_deployed_is_shown(fp: RunFp, serve: Serve) -> None:
     assert (shown["sql"]["written"], shown["sql"]["spark"]) == ("SELECT 1", "SELECT 2")
     assert shown["sql"]["flink"] == made.snapshot.flink_sql
     assert [column["id"] for column in shown["columns"]] == list(range(len(shown["columns"])))
-    assert shown["settings"] == {"flush_interval": "1s", "parallelism": 1}
+    assert shown["settings"] == {
+        "flush_interval": "1s",
+        "state_ttl": "2h",
+        "sql_state_ttl": "10m",
+        "checkpoint_interval": "30s",
+        "parallelism": 1,
+    }
     text = fp("show", "shop").out
     assert "a" * 32 in text
     assert "closed tiles kept" in text

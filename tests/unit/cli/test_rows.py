@@ -7,6 +7,7 @@ from feature_platform.store.base import StoredRow
 from feature_platform.testing.reference_rows import encode_head, encode_row
 from feature_platform.tiles.grid import MINUTE_MS, Grid
 from feature_platform.tiles.layout import Carrier, Kind, Layout, LayoutColumn
+from tests.unit.engines.spec import SPEC
 
 GRID = Grid.of(("1m", "5m"), finest_depth=2)
 LIFETIME = GRID.lifetime_level
@@ -74,6 +75,7 @@ SNAPSHOT = Snapshot(
     parallelism=1,
     deployed_ms=0,
     definition={},
+    job=SPEC.job,
 )
 
 

@@ -65,8 +65,8 @@ def test_a_new_feature_set_runs_from_the_first_event(stage: Stage) -> None:
     assert stage.tiles.tables == {"tiles_posts_g1"}
     assert stage.topics.created == ["post_events", "post_events.dead_letters"]
     assert stage.registry.lease("posts") is None
-    start = stage.flink.specs[0]["start"]
-    assert (start["from"], start["end_offsets"]) == ("earliest", {"post_events/0": 7})
+    start = stage.flink.specs[0].start
+    assert (start.start, start.end_offsets) == ("earliest", {"post_events/0": 7})
 
 
 def test_applying_again_does_nothing(stage: Stage) -> None:
@@ -88,7 +88,7 @@ def test_an_upgrade_goes_on_from_the_savepoint(stage: Stage) -> None:
     assert stage.flink.running == [new.job_id]
     assert stage.flink.known[old.job_id].state == "FINISHED"
     assert stage.flink.restored[1] == stage.flink.checkpoints[old.job_id].path
-    assert stage.flink.specs[1]["start"]["from"] == "savepoint"
+    assert stage.flink.specs[1].start.start == "savepoint"
     assert (new.generation, new.table, new.layout) == (old.generation, old.table, old.layout)
     assert new.features[0].valid_from_ms == stage.clock.now_ms()
     assert (new.savepoint, stage.registry.progress("posts")) == ("", "")
@@ -120,7 +120,7 @@ def test_a_failing_upgrade_brings_the_old_job_back(stage: Stage) -> None:
     now = stage.deployed
     assert stage.flink.running == [now.job_id]
     assert (now.flink_sql, now.state) == (old.flink_sql, "running")
-    assert stage.flink.specs[-1]["sql"] == old.flink_sql
+    assert stage.flink.specs[-1].job.sql == old.flink_sql
     assert stage.flink.restored[-1] == stage.flink.checkpoints[old.job_id].path
     assert [item.retired for item in stage.registry.feature_ids("posts")] == [False, True]
     assert stage.registry.owner("posts", 1) == now.deployment
@@ -162,7 +162,7 @@ def test_a_graph_that_flink_refuses_stops_nothing(stage: Stage) -> None:
     assert stage.flink.known[before.job_id].state == "RUNNING"
     stage.flink.unbuildable = False
     assert stage.apply(EDIT).error is None
-    assert [spec["sql"] for spec in stage.flink.prepared] == [stage.flink.specs[-1]["sql"]]
+    assert [spec.job.sql for spec in stage.flink.prepared] == [stage.flink.specs[-1].job.sql]
 
 
 def test_a_savepoint_without_the_kernel_is_not_relied_upon(stage: Stage) -> None:
@@ -174,7 +174,7 @@ def test_a_savepoint_without_the_kernel_is_not_relied_upon(stage: Stage) -> None
     outcome = stage.apply(EDIT)
     assert "has no state for kernel" in str(outcome.error)
     assert "is running again, from the store" in str(outcome.error)
-    assert stage.flink.specs[-1]["start"]["offsets"] == {"post_events/0": 5}
+    assert stage.flink.specs[-1].start.offsets == {"post_events/0": 5}
     assert stage.deployed.state == "running"
     assert stage.flink.running == [stage.deployed.job_id]
 
@@ -213,7 +213,7 @@ def test_a_crash_followed_by_another_wish_cancels_the_job_of_the_first(stage: St
     outcome = stage.apply()
     assert (outcome.change, outcome.error) == ("start", None)
     assert stage.flink.running == [stage.deployed.job_id]
-    assert stage.flink.specs[-1]["sql"] == old.flink_sql
+    assert stage.flink.specs[-1].job.sql == old.flink_sql
 
 
 def test_a_crash_of_a_first_deployment_is_continued_with_its_rows(stage: Stage) -> None:

@@ -48,7 +48,7 @@ def test_a_new_generation_begins_empty_from_the_first_event(stage: Stage) -> Non
     assert [feature.valid_from_ms for feature in new.features] == [0]
     assert stage.flink.running == [new.job_id]
     assert stage.flink.known[old.job_id].state == "FINISHED"
-    assert (stage.flink.specs[-1]["start"]["from"], stage.flink.restored[-1]) == ("earliest", "")
+    assert (stage.flink.specs[-1].start.start, stage.flink.restored[-1]) == ("earliest", "")
     assert stage.registry.owner("posts", 2) == new.deployment
     assert stage.registry.owner("posts", 1) != old.deployment
     assert stage.tiles.tables == {"tiles_posts_g1", "tiles_posts_g2"}
@@ -235,7 +235,7 @@ def test_what_was_replaced_is_known_over_later_upgrades(stage: Stage) -> None:
     stage.apply(*ENTITY, ("action = 'view'", "action = 'play'"))
     before = replaced(stage.world, stage.deployed)
     assert before is not None
-    assert (before.generation, before.entity, before.older) == (1, "post_id", {})
+    assert (before.generation, before.entity, before.older) == (1, "post_id", None)
 
 
 def test_a_stopped_one_can_be_replaced(stage: Stage) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_recover_plan, make_rollback_plan
+from feature_platform.plan.snapshot import EarlierSource
 from feature_platform.store.base import RowWrite, write_timestamp
 from feature_platform.testing.reference_rows import encode_row
 from feature_platform.tiles.retention import Retention, Step
@@ -104,11 +105,11 @@ def test_a_source_that_reads_otherwise_is_remembered_with_where_it_ended(stage: 
     stage.topics.ends = {"post_events/0": 9}
     stage.apply()
     stage.run_to(1, 1, p0=3)
-    before = stage.deployed.job["source"]
+    before = stage.deployed.job.source
     stage.cut(1, 2, p0=5)
     stage.apply(*COLUMN)
     until = {"post_events/0": 5}
-    assert stage.deployed.earlier_sources == ({"source": before, "until": until},)
+    assert stage.deployed.earlier_sources == (EarlierSource(source=before, until=until),)
     stage.claim(2, (1, 2), base_label=2, clean=True)
     execute(make_rollback_plan(stage.world, "posts"), stage.world)
     assert not stage.deployed.earlier_sources

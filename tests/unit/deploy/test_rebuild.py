@@ -72,15 +72,16 @@ def test_rows_are_written_before_the_job_begins(stage: Stage) -> None:
     """Up to the ends as of then; the job goes on from there, and readers follow at the end."""
     old = stage.deployed
     new = rebuilt(stage, *ENTITY)
-    ((spec, attempt, until),) = stage.backfiller.done
-    assert (spec["generation"], spec["store"]["table"]) == (2, "tiles_posts_g2")
-    assert (spec["deployment"], attempt, until) == (new.deployment, 1, {"post_events/0": 9})
+    (task,) = stage.backfiller.done
+    assert (task.job.generation, task.job.store.table) == (2, "tiles_posts_g2")
+    assert (task.job.deployment, task.attempt) == (new.deployment, 1)
+    assert task.until == {"post_events/0": 9}
     begun = stage.registry.attempts("posts", 2)[0]
     assert (begun.kind, begun.clean, begun.r) == ("backfill", True, (0, 0))
-    start = stage.flink.specs[-1]["start"]
-    assert (start["from"], start["r_attempt"], start["r_label"]) == ("store", 1, 1)
-    assert start["offsets"] == {"post_events/0": 9}
-    assert start["clean"] is True
+    start = stage.flink.specs[-1].start
+    assert (start.start, *start.r) == ("store", 1, 1)
+    assert start.offsets == {"post_events/0": 9}
+    assert start.clean is True
     assert (new.generation, new.entity, new.state) == (2, "watch_ms", "running")
     assert [feature.valid_from_ms for feature in new.features] == [0]
     assert stage.flink.running == [new.job_id]
@@ -93,8 +94,8 @@ def test_a_cut_that_a_restart_has_passed_by_is_no_end(stage: Stage) -> None:
     stage.cut(1, 2, p0=9)
     stage.claim(2, (1, 1))
     rebuilt(stage, *ENTITY)
-    ((_, _, until),) = stage.backfiller.done
-    assert until == {"post_events/0": 5}
+    (task,) = stage.backfiller.done
+    assert task.until == {"post_events/0": 5}
 
 
 def test_history_that_is_wanted_is_recomputed(stage: Stage) -> None:
@@ -121,7 +122,7 @@ def test_a_new_feature_set_may_have_a_history(stage: Stage) -> None:
 
 def test_a_changed_source_is_compared_with_the_deployed_one(stage: Stage) -> None:
     """What the deployed rows count is told apart from what nobody could read; see `records`."""
-    before = stage.deployed.job["source"]
+    before = stage.deployed.job.source
     crash_at(stage, "submit the job", READS_LESS)
     assert stage.backfiller.done
     assert stage.backfiller.read_by == before
@@ -153,8 +154,8 @@ def test_an_interrupted_backfill_keeps_attempt_and_offsets(stage: Stage) -> None
     crash_at(stage, "100% written", *ENTITY)
     stage.topics.ends = {"post_events/0": 20}
     crash_at(stage, "submit the job", *ENTITY)
-    ((_, attempt, until),) = stage.backfiller.done
-    assert (attempt, until) == (1, {"post_events/0": 9})
+    (task,) = stage.backfiller.done
+    assert (task.attempt, task.until) == (1, {"post_events/0": 9})
     assert len(stage.registry.attempts("posts", 2)) == 1
 
 
@@ -165,8 +166,8 @@ def test_a_rebuild_that_was_left_for_a_day_goes_on(stage: Stage) -> None:
     let_it_catch_up(stage, 2, *ENTITY)
     assert stage.apply(*ENTITY).error is None
     assert len(stage.backfiller.done) == 1
-    start = stage.flink.specs[-1]["start"]
-    assert (start["dirty_since_ms"], start["clean"]) == (stage.clock.now_ms(), True)
+    start = stage.flink.specs[-1].start
+    assert (start.dirty_since_ms, start.clean) == (stage.clock.now_ms(), True)
 
 
 def test_a_backfill_that_a_job_has_written_after_grows_old(stage: Stage) -> None:
@@ -184,8 +185,8 @@ def test_another_definition_gets_another_generation(stage: Stage) -> None:
     """What a dead Spark task may still write is not of it."""
     crash_at(stage, "100% written", *ENTITY)
     crash_at(stage, "submit the job", *HISTORY)
-    ((spec, attempt, _),) = stage.backfiller.done
-    assert (spec["generation"], attempt) == (3, 1)
+    (task,) = stage.backfiller.done
+    assert (task.job.generation, task.attempt) == (3, 1)
     assert stage.tiles.tables == {"tiles_posts_g1", "tiles_posts_g3"}
 
 
@@ -211,8 +212,9 @@ def test_a_backfill_that_fails_changes_nothing(stage: Stage) -> None:
     stage.topics.ends = {"post_events/0": 20}
     let_it_catch_up(stage, 2, *ENTITY)
     assert stage.apply(*ENTITY).error is None
-    ((_, attempt, until),) = stage.backfiller.done
-    assert (stage.deployed.generation, attempt, until) == (2, 1, {"post_events/0": 9})
+    (task,) = stage.backfiller.done
+    assert (stage.deployed.generation, task.attempt) == (2, 1)
+    assert task.until == {"post_events/0": 9}
 
 
 def test_what_cannot_be_read_any_more_is_left_out_only_if_asked(stage: Stage) -> None:

@@ -73,12 +73,11 @@ def stage(stage: Stage) -> Stage:
 def catch_up(stage: Stage) -> None:
     """Let the job that was just submitted claim the next attempt, and read to the end."""
     spec = stage.flink.specs[-1]
-    generation, start = spec["generation"], spec["start"]
-    assert stage.registry.owner("posts", generation) == spec["deployment"]
+    generation, start = spec.generation, spec.start
+    assert stage.registry.owner("posts", generation) == spec.deployment
     last = stage.registry.attempts("posts", generation)[-1]
-    r = (start["r_attempt"], start["r_label"])
     ends = {"post_events/0": 9}
-    stage.claim(last.attempt + 1, r, generation=generation, end_offsets=ends)
+    stage.claim(last.attempt + 1, start.r, generation=generation, end_offsets=ends)
     stage.cut(last.attempt + 1, 5, generation=generation, p0=9)
     write_views(stage, generation, 5)
 
@@ -108,7 +107,7 @@ def assert_rebuilt(stage: Stage, old: Snapshot) -> None:
     assert stage.flink.running == [new.job_id]
     assert stage.tiles.tables == {"tiles_posts_g1", "tiles_posts_g2"}
     assert [item.kind for item in registry.attempts("posts", 2)] == ["backfill", "stream"]
-    assert {(attempt, until["post_events/0"]) for _, attempt, until in stage.backfiller.done} == {
+    assert {(task.attempt, task.until["post_events/0"]) for task in stage.backfiller.done} == {
         (1, 9)
     }
     assert registry.owner("posts", 2) == new.deployment

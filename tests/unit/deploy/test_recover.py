@@ -36,10 +36,10 @@ def test_a_checkpoint_whose_folder_is_gone_leads_to_the_store(stage: Stage) -> N
     shutil.rmtree(folder(stage, job))
     stage.flink.fail(job)
     assert ensure_running(stage.world, "posts", stage.said.append) is True
-    start = stage.flink.specs[-1]["start"]
-    assert (start["from"], start["offsets"]) == ("store", {"post_events/0": 5})
-    assert (start["r_attempt"], start["r_label"], start["clean"]) == (1, 3, False)
-    assert start["dirty_since_ms"] == stage.clock.now_ms()
+    start = stage.flink.specs[-1].start
+    assert (start.start, start.offsets) == ("store", {"post_events/0": 5})
+    assert (*start.r, start.clean) == (1, 3, False)
+    assert start.dirty_since_ms == stage.clock.now_ms()
     assert stage.flink.restored[-1] == ""
     assert stage.deployed.tried == ()
     assert any("restarting it from the store" in line for line in stage.said)
@@ -51,7 +51,7 @@ def test_damaged_metadata_leads_to_the_store(stage: Stage) -> None:
     (folder(stage, job) / "_metadata").write_bytes(b"?")
     stage.flink.fail(job)
     assert ensure_running(stage.world, "posts") is True
-    assert stage.flink.specs[-1]["start"]["from"] == "store"
+    assert stage.flink.specs[-1].start.start == "store"
 
 
 def test_a_job_without_any_checkpoint_is_started_from_the_store(stage: Stage) -> None:
@@ -62,8 +62,8 @@ def test_a_job_without_any_checkpoint_is_started_from_the_store(stage: Stage) ->
     stage.flink.known.clear()
     stage.flink.checkpoints.clear()
     assert ensure_running(stage.world, "posts") is True
-    start = stage.flink.specs[-1]["start"]
-    assert (start["from"], start["offsets"], start["r_attempt"]) == ("store", {}, 0)
+    start = stage.flink.specs[-1].start
+    assert (start.start, start.offsets, start.r[0]) == ("store", {}, 0)
 
 
 def test_a_missing_checkpoint_names_one_next_step(stage: Stage) -> None:
@@ -82,7 +82,7 @@ def test_state_that_cannot_be_read_leads_to_the_store(stage: Stage) -> None:
     stage.flink.broken_sql, stage.flink.restore_fails = "view", True
     stage.flink.on_submit = lambda: _mend_after(stage, 2)
     assert ensure_running(stage.world, "posts") is True
-    assert [spec["start"]["from"] for spec in stage.flink.specs[1:]] == ["savepoint", "store"]
+    assert [spec.start.start for spec in stage.flink.specs[1:]] == ["savepoint", "store"]
 
 
 def _mend_after(stage: Stage, submissions: int) -> None:
@@ -130,8 +130,8 @@ def test_a_cut_that_a_start_has_passed_by_is_not_used(stage: Stage) -> None:
     stage.claim(2, (1, 3), base_label=3)
     stage.flink.fail(job)
     execute(make_recover_plan(stage.world, "posts", "store"), stage.world)
-    start = stage.flink.specs[-1]["start"]
-    assert (start["r_attempt"], start["r_label"], start["offsets"]) == (1, 3, {"post_events/0": 5})
+    start = stage.flink.specs[-1].start
+    assert (*start.r, start.offsets) == (1, 3, {"post_events/0": 5})
 
 
 def test_an_outage_longer_than_the_undo_time_asks(stage: Stage) -> None:
@@ -151,7 +151,7 @@ def test_an_outage_longer_than_the_undo_time_asks(stage: Stage) -> None:
     plan = make_recover_plan(stage.world, "posts", "store", accept_age=True)
     assert "although some rows may be wrong" in explain(plan)
     execute(plan, stage.world)
-    assert stage.flink.specs[-1]["start"]["accepted_ms"] == stage.clock.now_ms()
+    assert stage.flink.specs[-1].start.accepted_ms == stage.clock.now_ms()
 
 
 def test_the_sensor_does_not_decide_what_a_person_must(stage: Stage) -> None:
@@ -230,8 +230,8 @@ def test_the_last_savepoint_is_gone_back_to_when_asked(stage: Stage) -> None:
     stage.claim(2, (1, 2), base_label=2)
     execute(make_recover_plan(stage.world, "posts", "savepoint"), stage.world)
     assert stage.flink.restored[-1] == path
-    start = stage.flink.specs[-1]["start"]
-    assert (start["from"], start["r_attempt"], start["clean"]) == ("savepoint", 0, False)
+    start = stage.flink.specs[-1].start
+    assert (start.start, start.r[0], start.clean) == ("savepoint", 0, False)
 
 
 def test_an_upgrade_of_a_dead_job_without_checkpoints_starts_it_from_the_store(
@@ -242,7 +242,7 @@ def test_an_upgrade_of_a_dead_job_without_checkpoints_starts_it_from_the_store(
     shutil.rmtree(folder(stage, job))
     stage.flink.fail(job)
     assert stage.apply(EDIT).error is None
-    froms = [spec["start"]["from"] for spec in stage.flink.specs]
+    froms = [spec.start.start for spec in stage.flink.specs]
     assert froms == ["earliest", "store", "savepoint"]
 
 

@@ -1,6 +1,6 @@
 """A repair: rows become what the events say, at a stop of the job, whatever ends it on the way."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,8 @@ from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import ensure_running, make_recover_plan
 from feature_platform.deploy.repair import ENTITIES_MAX, check_repairable
 from feature_platform.deploy.start import epoch_of, unfinished_repair
+from feature_platform.engines.spark_facts import EntityRows, EventsFound, LogRead, RecountFact
+from feature_platform.engines.spark_request import EventsTask, RecountTask
 from feature_platform.errors import (
     JobFailedError,
     PlanRefusedError,
@@ -50,26 +52,18 @@ class Recounter:
     damage: Sequence[str] = ()
     complete_ms: int = 0
 
-    def recount(
-        self, spec: Mapping[str, Any], until: Mapping[str, int], ask: Mapping[str, Any]
-    ) -> Iterator[Mapping[str, Any]]:
+    def recount(self, task: RecountTask) -> Iterator[RecountFact]:
         """Tell the heads of those that are asked for."""
         if self.fails:
-            msg = f"feature set {spec['featureset']}: Spark ended at {dict(until)}"
+            msg = f"feature set {task.job.job.featureset}: Spark ended at {dict(task.until)}"
             raise SparkFailedError(msg)
-        yield {"event": "log", "complete_ms": self.complete_ms, "damage": list(self.damage)}
-        for entity in sorted(set(ask["entities"]) - {"added"}):
-            yield {"event": "entity", "entity": entity, "rows": [[*HEAD, GOOD.hex()]]}
-        yield {"event": "done"}
+        yield LogRead(complete_ms=self.complete_ms, damage=tuple(self.damage))
+        for entity in sorted(set(task.wanted.entities or ()) - {"added"}):
+            yield EntityRows.of(entity, {HEAD: GOOD})
 
-    def events_of(
-        self,
-        spec: Mapping[str, Any],
-        until: Mapping[str, int],
-        places: Sequence[tuple[str, int, int]],
-    ) -> Iterator[Mapping[str, Any]]:
+    def events_of(self, task: EventsTask) -> Iterator[EventsFound]:
         """A repair does not ask."""
-        pytest.fail(f"asked for the events of {spec}, {until}, {places}")
+        pytest.fail(f"asked for {task}")
 
 
 @pytest.fixture
@@ -127,9 +121,9 @@ def test_rows_are_corrected_while_no_job_runs(stage: Stage) -> None:
     assert written_by(right.written) == (1, 1)
     claimed = stage.registry.attempts("posts", 1)[-1]
     assert (claimed.kind, claimed.r[0], claimed.clean) == ("repair", 3, True)
-    start = stage.flink.specs[-1]["start"]
-    assert (start["from"], start["r_attempt"], start["r_label"]) == ("store", claimed.attempt, 1)
-    assert (start["offsets"], start["clean"]) == ({"post_events/0": 9}, True)
+    start = stage.flink.specs[-1].start
+    assert (start.start, *start.r) == ("store", claimed.attempt, 1)
+    assert (start.offsets, start.clean) == ({"post_events/0": 9}, True)
     assert stage.deployed.job_id != job
     assert "4 rows of 5 entities were corrected" in stage.said
 

@@ -72,12 +72,12 @@ def test_a_rollback_brings_definition_rows_and_ids_back(stage: Stage) -> None:
         first.features,
         first.layout,
     )
-    assert (now.state, now.unswept, now.previous) == ("running", False, {})
+    assert (now.state, now.unswept, now.previous) == ("running", False, None)
     assert stage.flink.running == [now.job_id]
     assert stage.flink.restored[-1] == stage.flink.checkpoints[first.job_id].path
-    start = stage.flink.specs[-1]["start"]
-    assert (start["r_attempt"], start["r_label"]) == (3, 1)
-    assert (start["restored_attempt"], start["restored_label"]) == (1, 2)
+    start = stage.flink.specs[-1].start
+    assert start.r == (3, 1)
+    assert start.restored == (1, 2)
     assert head(stage) == b"old"
     sweep = stage.registry.attempts("posts", 1)[-1]
     assert (sweep.attempt, sweep.kind, sweep.r, sweep.clean) == (3, "sweep", (1, 2), True)
@@ -227,8 +227,8 @@ def test_a_sweep_makes_the_cut_that_is_missing(stage: Stage) -> None:
     """Nothing else is left to go on from: the sweep comes first."""
     broken_off(stage)
     execute(make_recover_plan(stage.world, "posts", "store"), stage.world)
-    start = stage.flink.specs[-1]["start"]
-    assert (start["from"], start["r_attempt"], start["r_label"]) == ("store", 3, 1)
+    start = stage.flink.specs[-1].start
+    assert (start.start, *start.r) == ("store", 3, 1)
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
@@ -254,7 +254,7 @@ def test_a_late_sweep_without_a_checkpoint_has_a_way_out(
     with pytest.raises(PlanRefusedError, match="--accept-age"):
         execute(make(stage.world, "posts"), stage.world)
     execute(make(stage.world, "posts", accept_age=True), stage.world)
-    assert stage.flink.specs[-1]["start"]["from"] == "store"
+    assert stage.flink.specs[-1].start.start == "store"
     assert stage.flink.running == [stage.deployed.job_id]
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
@@ -269,7 +269,7 @@ def test_a_late_way_back_that_is_accepted_starts_the_old_version_too(stage: Stag
     stage.clock.advance(11 * HOUR_MS + 1)
     execute(make_rollback_plan(stage.world, "posts", accept_age=True), stage.world)
     assert stage.flink.running == [stage.deployed.job_id]
-    assert stage.flink.specs[-1]["start"]["accepted_ms"] == stage.clock.now_ms()
+    assert stage.flink.specs[-1].start.accepted_ms == stage.clock.now_ms()
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
@@ -282,7 +282,7 @@ def test_a_way_back_that_was_begun_is_the_only_one(stage: Stage) -> None:
     assert (stage.deployed.state, stage.deployed.flink_sql) == ("deploying", first.flink_sql)
     stage.flink.refused = False
     assert ensure_running(stage.world, "posts") is True
-    assert stage.flink.specs[-1]["start"]["r_attempt"] == 3
+    assert stage.flink.specs[-1].start.r[0] == 3
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
@@ -305,7 +305,7 @@ def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
     stage.flink.broken_sql = "play"
 
     def write() -> None:
-        if "play" in stage.flink.specs[-1]["sql"]:
+        if "play" in stage.flink.specs[-1].job.sql:
             stage.claim(2, (1, 2), base_label=2)
             undo = encode_undo({HEAD: b"old"})
             row = RowWrite(level=UNDO_LEVEL, start_ms=UndoKey(2, 3, 0).start, payload=undo)
@@ -316,8 +316,8 @@ def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
     stage.world = _without_grace(stage)
     outcome = stage.apply(EDIT)
     assert "the previous version is running again" in str(outcome.error)
-    start = stage.flink.specs[-1]["start"]
-    assert (start["r_attempt"], start["restored_label"]) == (3, 2)
+    start = stage.flink.specs[-1].start
+    assert (start.r[0], start.restored[1]) == (3, 2)
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 

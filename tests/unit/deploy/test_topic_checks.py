@@ -167,7 +167,7 @@ def test_offsets_that_are_not_known_refuse_nothing(stage: Stage) -> None:
     stage.flink.fail(stage.deployed.job_id)
     stage.topics.begins = {"post_events/0": 8}
     assert ensure_running(stage.world, "posts") is True
-    assert stage.flink.specs[-1]["start"]["from"] == "savepoint"
+    assert stage.flink.specs[-1].start.start == "savepoint"
 
 
 def test_the_store_is_tried_where_its_cut_is_younger(stage: Stage) -> None:
@@ -176,7 +176,7 @@ def test_the_store_is_tried_where_its_cut_is_younger(stage: Stage) -> None:
     stage.flink.fail(stage.deployed.job_id)
     stage.topics.begins = {"post_events/0": 8}
     assert ensure_running(stage.world, "posts") is True
-    assert stage.flink.specs[-1]["start"]["from"] == "store"
+    assert stage.flink.specs[-1].start.start == "store"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_a_savepoint_that_is_still_there_is_gone_on_from(stage: Stage) -> None:
     stop(stage.world, "posts")
     stage.topics.begins = {"post_events/0": 5}
     execute(make_recover_plan(stage.world, "posts"), stage.world)
-    assert stage.flink.specs[-1]["start"]["from"] == "savepoint"
+    assert stage.flink.specs[-1].start.start == "savepoint"
 
 
 def test_a_job_that_is_revived_for_an_upgrade_gets_an_id(stage: Stage) -> None:

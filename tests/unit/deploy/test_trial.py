@@ -64,12 +64,12 @@ def test_a_trial_runs_beside_and_is_removed(stage: Stage, deployed: Snapshot) ->
         assert stage.registry.owner("posts.try", scratch.generation) == scratch.deployment
         assert running.from_ms == stage.clock.now_ms() - PAST_MS
         spec = stage.flink.specs[-1]
-        assert spec["start"]["offsets"] == {"post_events/0": 5, "post_events/1": 2}
-        assert spec["start"]["from"] == "earliest"
-        assert "play" in spec["sql"]
-        assert (spec["featureset"], spec["trial"], "sample" in spec) == ("posts.try", True, False)
-        assert spec["dead_letter_topic"] == "posts.try.dead_letters"
-        assert spec["layout"] == deployed.layout.to_json()
+        assert spec.start.offsets == {"post_events/0": 5, "post_events/1": 2}
+        assert spec.start.start == "earliest"
+        assert "play" in spec.job.sql
+        assert (spec.job.featureset, spec.trial, spec.sample) == ("posts.try", True, "")
+        assert spec.job.dead_letter_topic == "posts.try.dead_letters"
+        assert spec.job.layout == deployed.layout
 
     run(stage, EDIT, look=look)
     untouched(stage, deployed)
@@ -167,7 +167,7 @@ def test_a_sample_is_a_share_of_the_hashes(stage: Stage, deployed: Snapshot) -> 
     """The job is told below which hash an entity must be."""
 
     def look(_: Trial) -> None:
-        assert stage.flink.specs[-1]["sample"] == "028f5c29"
+        assert stage.flink.specs[-1].sample == "028f5c29"
 
     run(stage, EDIT, share=0.01, look=look)
     assert [sample_limit(share) for share in (0.5, 1e-12)] == ["80000000", "00000001"]

@@ -4,6 +4,7 @@ import json
 import sys
 import tempfile
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -11,10 +12,12 @@ import pytest
 
 from feature_platform.engines import flink_client as client
 from feature_platform.engines.flink_submitter import FlinkSubmitter
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError, SettingsError
 from feature_platform.local import flink_client
 from feature_platform.local.jars import STAMP, pinned_by_pom
 from feature_platform.settings import Settings, load_settings
+from tests.unit.engines.spec import SPEC
 
 JOB = "a" * 32
 
@@ -94,7 +97,7 @@ def submit_to(settings: Settings, restore_path: str = "") -> dict[str, str]:
 def run_java(settings: Settings, restore_path: str = "") -> list[str]:
     """Submit a job and return all arguments of `java`."""
     with closing(FlinkSubmitter(settings)) as submitter:
-        submitter.submit({"featureset": "posts"}, JOB, restore_path)
+        submitter.submit(SPEC, JOB, restore_path)
     return (settings.project / "arguments").read_text().splitlines()
 
 
@@ -115,7 +118,7 @@ def test_a_job_is_submitted_under_the_id_given(settings: Settings) -> None:
     request = submit_to(settings)
     assert request["job_id"] == JOB
     assert request["restore_path"] == ""
-    assert json.loads(request["spec"]) == {"featureset": "posts"}
+    assert JobSpec.parse(request["spec"]) == SPEC
     arguments = (settings.project / "arguments").read_text().splitlines()
     arguments = arguments[arguments.index(flink_client.MAIN) + 1 :]
     assert arguments[:2] == ["run", "--detached"]
@@ -136,9 +139,9 @@ def test_one_client_serves_until_it_is_closed(settings: Settings) -> None:
     """A graph that is built early, its submission, and another; then its process ends."""
     install(settings.project)
     submitter = FlinkSubmitter(settings)
-    submitter.prepare({"featureset": "posts"})
-    submitter.submit({"featureset": "posts"}, JOB, "")
-    submitter.submit({"featureset": "likes"}, "b" * 32, "")
+    submitter.prepare(SPEC)
+    submitter.submit(SPEC, JOB, "")
+    submitter.submit(replace(SPEC, generation=4), "b" * 32, "")
     assert [item["job_id"] for item in requests(settings)] == ["", JOB, "b" * 32]
     (client,) = started(settings)
     assert psutil.pid_exists(client)
@@ -153,8 +156,8 @@ def test_a_refusal_is_told_by_its_causes(settings: Settings) -> None:
     install(settings.project, answer=f"error = {trace!r} if request['job_id'] else ''")
     with closing(FlinkSubmitter(settings)) as submitter:
         with pytest.raises(JobFailedError, match=r"refused the job: Caused by: a\.B: the cause$"):
-            submitter.submit({"featureset": "posts"}, JOB, "")
-        submitter.prepare({"featureset": "posts"})
+            submitter.submit(SPEC, JOB, "")
+        submitter.prepare(SPEC)
     assert len(started(settings)) == 1
 
 
@@ -183,9 +186,9 @@ def test_a_client_that_ends_is_told_by_what_it_printed(settings: Settings, when:
     install(settings.project, **{when: end})
     with closing(FlinkSubmitter(settings)) as submitter:
         with pytest.raises(JobFailedError, match="Caused by: no memory"):
-            submitter.submit({"featureset": "posts"}, JOB, "")
+            submitter.submit(SPEC, JOB, "")
         install(settings.project)
-        submitter.submit({"featureset": "posts"}, JOB, "")
+        submitter.submit(SPEC, JOB, "")
     assert len(started(settings)) == 2
 
 

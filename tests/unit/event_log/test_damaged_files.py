@@ -1,5 +1,6 @@
 """A log whose files somebody has altered, cut off or deleted, read by Spark as it is."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import pytest
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.commits import COMMITS, DATA, Log, LogFile, commit_path
 from feature_platform.event_log.damage import RANGES_MAX, Altered, Lacking, Range
+from tests.unit.engines.spec import SOURCE
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,7 +43,7 @@ def test_a_log_of_the_layout_before_is_not_taken_for_none(
     """Its offsets would be called gone once Kafka's retention has passed them."""
     from backfill.event_log import source_files
 
-    source = {"name": "clicks", "topic": "commits"}
+    source = replace(SOURCE, name="clicks", topic="commits")
     new = tmp_path / "clicks" / "commits" / commit_path(0)
     new.parent.mkdir(parents=True)
     new.touch()

@@ -1,8 +1,9 @@
 """A changed source and the event log: what it cannot read any more, and where its events lie."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,9 +11,11 @@ from backfill.event_log import RAW, SCHEMA, SparkEngine, records
 from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
 from feature_platform.clock import SystemClock
+from feature_platform.definition.model import MAX_PAST_MS, TypeName
 from feature_platform.event_log.archiver import ArchiveRequest, archive
 from feature_platform.event_log.commits import Span
 from feature_platform.event_log.dates import reading
+from feature_platform.plan.job_source import JobSource, SourceColumn
 from feature_platform.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -21,20 +24,23 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 VALUES = ('{"at": 1, "n": 1}', '{"at": 1, "n": "a"}', '{"at": 1, "n": true}', "no json")
-NUMBERS, TEXTS, FLAGS = "BIGINT", "STRING", "BOOLEAN"
+NUMBERS: TypeName = "BIGINT"
+TEXTS: TypeName = "STRING"
+FLAGS: TypeName = "BOOLEAN"
 
 
-def source(kind: str) -> dict[str, Any]:
+def source(kind: TypeName) -> JobSource:
     """Return a source whose column `n` has some type."""
-    columns = [{"name": "at", "type": "TIMESTAMP"}, {"name": "n", "type": kind}]
-    return {
-        "name": "clicks",
-        "topic": "clicks",
-        "format": "json",
-        "event_time": "at",
-        "max_future_ms": 1000,
-        "columns": columns,
-    }
+    return JobSource(
+        name="clicks",
+        topic="clicks",
+        format="json",
+        event_time="at",
+        event_time_unit="ms",
+        max_future_ms=1000,
+        max_past_ms=MAX_PAST_MS,
+        columns=(SourceColumn(name="at", type="TIMESTAMP"), SourceColumn(name="n", type=kind)),
+    )
 
 
 class FakeTopic(KafkaTopic):
@@ -61,7 +67,7 @@ class FakeTopic(KafkaTopic):
         return self._session.createDataFrame(rows, ",".join(SCHEMA.split(",")[: len(RAW)]))
 
 
-def archived(spark: "SparkSession", files: HadoopFiles, by: Mapping[str, Any]) -> None:
+def archived(spark: "SparkSession", files: HadoopFiles, by: JobSource) -> None:
     """Archive the values as a source reads them."""
     topic = FakeTopic(spark)
     job = ArchiveRequest(source="clicks", topic="clicks", records_max=2, reading=reading(by))
@@ -71,7 +77,7 @@ def archived(spark: "SparkSession", files: HadoopFiles, by: Mapping[str, Any]) -
 
 @pytest.mark.parametrize("archived_by", [None, NUMBERS, TEXTS, FLAGS])
 def test_what_was_readable_does_not_depend_on_when_it_was_archived(
-    spark: "SparkSession", tmp_path: Path, archived_by: str | None
+    spark: "SparkSession", tmp_path: Path, archived_by: TypeName | None
 ) -> None:
     """It is what the deployed source reads, archived by whatever source or not."""
     files, topic = HadoopFiles(spark, f"file://{tmp_path}"), FakeTopic(spark)
@@ -92,6 +98,6 @@ def test_a_day_is_read_wherever_another_source_has_put_its_events(
     files = HadoopFiles(spark, f"file://{tmp_path}")
     archived(spark, files, source(TEXTS))
     until = {"clicks/0": len(VALUES)}
-    now = {**source(TEXTS), "event_time": event_time}
+    now = replace(source(TEXTS), event_time=event_time)
     rows = records(spark, files, now, until, FakeTopic(spark), ["1970-01-02"]).collect()
     assert sorted(row["offset"] for row in rows) == found

@@ -152,7 +152,7 @@ def test_what_a_crash_left_is_finished_or_removed(
 ) -> None:
     """Also where nothing else is to be done, and before anything else is."""
     switched = replace(
-        deployed, generation=2, table="tiles_posts_g2", job_id="b" * 32, older=deployed.to_json()
+        deployed, generation=2, table="tiles_posts_g2", job_id="b" * 32, older=deployed
     )
     lingering = {"deployed": switched, "lingering": True, "next_generation": 3}
     check_golden("switched_not_finished", explain(upgrade(**lingering)))

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feature_platform.definition.model import FeatureSet
+from feature_platform.definition.model import FeatureSet, TypeName
 from feature_platform.errors import CallerError, LimitExceededError
+from feature_platform.plan.job_source import SourceColumn
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.keys import stored_key, stored_keys
 from feature_platform.testing import Deployed
@@ -21,14 +22,20 @@ from feature_platform.testing.deployed import snapshot_of
 MOST = 10
 
 
+def of_type(snapshot: Snapshot, type_name: TypeName) -> Snapshot:
+    """Return a feature set whose entity is of a type."""
+    columns = (SourceColumn(name="post", type=type_name),)
+    source = replace(snapshot.job.source, columns=columns)
+    return replace(snapshot, job=replace(snapshot.job, source=source))
+
+
 @pytest.fixture(name="about", scope="session")
-def _about(featureset: FeatureSet) -> Callable[[str], Snapshot]:
+def _about(featureset: FeatureSet) -> Callable[[TypeName], Snapshot]:
     """Return a function from a type to a feature set whose entity is of that type."""
 
-    def about(type_name: str) -> Snapshot:
+    def about(type_name: TypeName) -> Snapshot:
         snapshot = snapshot_of(featureset)
-        columns = [{"name": "post", "type": type_name}]
-        return replace(snapshot, job={"source": {"columns": columns}})
+        return of_type(snapshot, type_name)
 
     return about
 
@@ -59,7 +66,7 @@ def _about(featureset: FeatureSet) -> Callable[[str], Snapshot]:
     ids=lambda value: type(value).__name__,
 )
 def test_a_whole_number_is_taken_in_every_exact_form(
-    about: Callable[[str], Snapshot], keys: Iterable[object]
+    about: Callable[[TypeName], Snapshot], keys: Iterable[object]
 ) -> None:
     """What is 4711 for certain is the entity 4711."""
     assert stored_keys(keys, [about("BIGINT")], MOST) == ["4711"]
@@ -75,16 +82,19 @@ def test_a_whole_number_is_taken_in_every_exact_form(
     ],
     ids=lambda key: type(key).__name__,
 )
-def test_what_is_no_whole_number_is_refused(about: Callable[[str], Snapshot], key: object) -> None:
+def test_what_is_no_whole_number_is_refused(
+    about: Callable[[TypeName], Snapshot], key: object
+) -> None:
     """Place, value, entity and type stand in the message; nothing is answered for nobody."""
     with pytest.raises(CallerError, match=r"entities\[1\] is .*, and post is BIGINT") as refused:
         stored_keys([4711, key], [about("BIGINT")], MOST)
     assert len(str(refused.value)) < 300
 
 
-def test_an_int_has_its_own_range(about: Callable[[str], Snapshot]) -> None:
+def test_an_int_has_its_own_range(about: Callable[[TypeName], Snapshot]) -> None:
     """The ends of 32 and of 64 bits are keys, what lies beyond is none."""
-    for type_name, end in (("INT", 2**31), ("BIGINT", 2**63)):
+    cases: tuple[tuple[TypeName, int], ...] = (("INT", 2**31), ("BIGINT", 2**63))
+    for type_name, end in cases:
         ends = [-end, end - 1, str(-end), str(end - 1)]
         assert stored_keys(ends, [about(type_name)], MOST) == list(map(str, ends))
         for beyond in (-end - 1, end, str(-end - 1), str(end)):
@@ -95,7 +105,7 @@ def test_an_int_has_its_own_range(about: Callable[[str], Snapshot]) -> None:
 @pytest.mark.parametrize(
     "key", ["04711", " 4711", "abc", "", "4711.0", "\ud800", np.str_("x"), 4711]
 )
-def test_any_text_is_a_key_of_texts(about: Callable[[str], Snapshot], key: object) -> None:
+def test_any_text_is_a_key_of_texts(about: Callable[[TypeName], Snapshot], key: object) -> None:
     """Blanks and zeros are part of a text; a whole number is its digits."""
     (stored,) = stored_keys([key], [about("STRING")], MOST)
 
@@ -103,7 +113,7 @@ def test_any_text_is_a_key_of_texts(about: Callable[[str], Snapshot], key: objec
 
 
 @pytest.mark.parametrize("key", [None, 4711.0, True, b"4711", float("nan"), pd.NA, 2**70, ["a"]])
-def test_what_is_no_text_is_refused(about: Callable[[str], Snapshot], key: object) -> None:
+def test_what_is_no_text_is_refused(about: Callable[[TypeName], Snapshot], key: object) -> None:
     """Whether 4711.0 means `4711` or `4711.0`, nobody can know."""
     with pytest.raises(CallerError, match=r"entities\[0\] is .*, and post is STRING"):
         stored_keys([key], [about("STRING")], MOST)
@@ -144,10 +154,7 @@ def test_what_is_no_list_of_keys_is_refused(
 
 def test_a_missing_value_of_a_column_is_named_with_its_place(world: Deployed) -> None:
     """Beside a missing value pandas makes floats of whole numbers: only the missing one is none."""
-    snapshot = replace(
-        world.snapshot, job={"source": {"columns": [{"name": "post", "type": "BIGINT"}]}}
-    )
-    world.registry.save(snapshot)
+    world.registry.save(of_type(world.snapshot, "BIGINT"))
     frame = pd.DataFrame({"post": [17, None, 19]})
 
     with pytest.raises(CallerError, match=r"entities\[1\] is nan, and post is BIGINT"):
@@ -161,14 +168,14 @@ def test_one_entity_in_two_forms_is_read_once(world: Deployed) -> None:
     assert matrix.entities == ("17", "17")
 
 
-def test_an_endless_iterator_passes_the_limit(about: Callable[[str], Snapshot]) -> None:
+def test_an_endless_iterator_passes_the_limit(about: Callable[[TypeName], Snapshot]) -> None:
     """No more keys are taken than may be asked for."""
     with pytest.raises(LimitExceededError, match="more than 10 entities requested"):
         stored_keys(iter(int, 1), [about("BIGINT")], MOST)
 
 
 def test_feature_sets_of_one_entity_name_may_differ_in_its_type(
-    about: Callable[[str], Snapshot],
+    about: Callable[[TypeName], Snapshot],
 ) -> None:
     """A key must fit all of them."""
     both = [about("STRING"), about("BIGINT")]
@@ -178,7 +185,7 @@ def test_feature_sets_of_one_entity_name_may_differ_in_its_type(
         stored_keys(["017"], both, MOST)
 
 
-def test_the_place_is_told_as_it_was_given(about: Callable[[str], Snapshot]) -> None:
+def test_the_place_is_told_as_it_was_given(about: Callable[[TypeName], Snapshot]) -> None:
     """A key from a file is named by file and line."""
     with pytest.raises(CallerError, match=r"keys.txt:4 is 'user_id', and post is BIGINT"):
         stored_key("user_id", about("BIGINT"), "keys.txt:4")
@@ -186,7 +193,7 @@ def test_the_place_is_told_as_it_was_given(about: Callable[[str], Snapshot]) -> 
 
 @given(st.integers(-(2**63), 2**63 - 1))
 def test_every_bigint_is_a_key_in_all_its_forms(
-    about: Callable[[str], Snapshot], value: int
+    about: Callable[[TypeName], Snapshot], value: int
 ) -> None:
     """The number, numpy's, its digits, and as a float where that is exact, are one key."""
     forms: list[object] = [value, np.int64(value), str(value)]
@@ -198,7 +205,7 @@ def test_every_bigint_is_a_key_in_all_its_forms(
 
 @given(st.floats())
 def test_a_float_is_a_key_only_where_it_is_exact(
-    about: Callable[[str], Snapshot], value: float
+    about: Callable[[TypeName], Snapshot], value: float
 ) -> None:
     """Of a float that is no whole number below 2^53, nobody knows which entity it means."""
     if value.is_integer() and abs(value) < 2**53:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from feature_platform.plan.job import source_json
+from feature_platform.plan.job_source import JobSource
 from feature_platform.testing.awkward import (
     RING_MS,
     RING_SOURCE,
@@ -102,7 +102,7 @@ class _Kernel:
         jvm: Any = session._jvm
         event = jvm.io.featureplatform.kernel.event
         schema = event.SourceSchema.fromJson(
-            json.dumps(source_json(RING_SOURCE, RING_SOURCE.columns))
+            json.dumps(JobSource.of(RING_SOURCE, RING_SOURCE.columns).to_json())
         )
         self._parser = event.EventParser(schema, "id")
         gateway: Any = session.sparkContext._gateway

@@ -9,6 +9,8 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import io.featureplatform.kernel.concurrent.AdaptiveLimit;
 import io.featureplatform.kernel.lineage.Age;
 import io.featureplatform.kernel.store.Epoch;
+import io.featureplatform.kernel.store.Ports;
+import io.featureplatform.kernel.store.cql.CqlPorts;
 import io.featureplatform.kernel.store.cql.StoreAddress;
 import io.featureplatform.kernel.store.cql.StoreTls;
 import java.util.List;
@@ -76,7 +78,7 @@ public record JobSpec(
       StoreTls tls) {
 
     /** Returns where the store is and who asks. */
-    public StoreAddress address() {
+    StoreAddress address() {
       return new StoreAddress(contactPoints, localDc, user, passwordEnv, tls);
     }
   }
@@ -150,6 +152,17 @@ public record JobSpec(
   /** Returns the topic of the source. */
   public String topic() {
     return source.get("topic").textValue();
+  }
+
+  /** Opens the ports to the store; may block until it answers, and be interrupted. */
+  public Ports openPorts() throws InterruptedException {
+    return CqlPorts.open(
+        store.address(),
+        store.keyspace(),
+        store.table(),
+        featureset,
+        generation,
+        settings.storeRetryMs());
   }
 
   /** Returns how old what must be undone may be. */

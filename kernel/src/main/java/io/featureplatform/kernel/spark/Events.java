@@ -35,7 +35,7 @@ public final class Events {
    *     has changed
    */
   public static Dataset<Row> parse(Dataset<Row> records, String specJson, boolean strict) {
-    BackfillSpec spec = BackfillSpec.parse(specJson);
+    Definition spec = Definition.parse(specJson);
     SourceSchema schema = spec.source();
     String entity = spec.entity();
     JavaRDD<InternalRow> events =

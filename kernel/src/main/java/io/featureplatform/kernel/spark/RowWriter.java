@@ -3,6 +3,7 @@ package io.featureplatform.kernel.spark;
 import io.featureplatform.kernel.concurrent.InFlight;
 import io.featureplatform.kernel.concurrent.Retry;
 import io.featureplatform.kernel.concurrent.RetryingTileStore;
+import io.featureplatform.kernel.job.JobSpec;
 import io.featureplatform.kernel.store.Clock;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.RowWrite;
@@ -59,11 +60,12 @@ final class RowWriter {
     if (!rows.hasNext()) {
       return;
     }
-    BackfillSpec spec = BackfillSpec.parse(specJson);
+    JobSpec spec = JobSpec.parse(specJson);
     try (Ports ports = spec.openPorts();
-        Retry retry = new Retry(spec.storeRetryMs(), ports.clock())) {
+        Retry retry = new Retry(spec.settings().storeRetryMs(), ports.clock())) {
       TileStore store = new RetryingTileStore(ports.tiles(), retry);
-      new RowWriter(store, spec.layout(), ports.clock(), attempt, limits, progress).write(rows);
+      new RowWriter(store, Layout.fromJson(spec.layout()), ports.clock(), attempt, limits, progress)
+          .write(rows);
     }
   }
 

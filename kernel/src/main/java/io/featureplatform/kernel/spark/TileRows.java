@@ -30,7 +30,7 @@ public final class TileRows {
    *     entity stand together
    */
   public static Dataset<Row> of(Dataset<Row> partials, String specJson) {
-    Layout layout = BackfillSpec.parse(specJson).layout();
+    Layout layout = Definition.parse(specJson).layout();
     PartialOrder order = new PartialOrder(layout);
     JavaRDD<InternalRow> rows =
         InternalRows.of(order.of(partials))

@@ -1,7 +1,6 @@
 package io.featureplatform.kernel.flink.intake;
 
 import io.featureplatform.kernel.event.SourceSchema;
-import io.featureplatform.kernel.flink.PortsFactory;
 import io.featureplatform.kernel.job.JobSpec;
 import java.util.Properties;
 import org.apache.flink.api.common.eventtime.WatermarkStrategy;
@@ -36,7 +35,7 @@ public final class Intake {
         .transform(
             "intake",
             EventRows.type(schema),
-            new IntakeOperator(specJson, PortsFactory::cql, EndOffsets::kafka, DeadLetters::kafka))
+            new IntakeOperator(specJson, JobSpec::openPorts, EndOffsets::kafka, DeadLetters::kafka))
         .uid(UID);
   }
 

@@ -1,6 +1,5 @@
 package io.featureplatform.kernel.flink.tiles;
 
-import io.featureplatform.kernel.flink.PortsFactory;
 import io.featureplatform.kernel.job.JobSpec;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
@@ -27,7 +26,7 @@ public final class Kernel {
     JobSpec.parse(specJson);
     return changelog
         .keyBy((KeySelector<Row, String>) Kernel::entity, Types.STRING)
-        .transform("kernel", Types.VOID, new TileKernelOperator(specJson, PortsFactory::cql))
+        .transform("kernel", Types.VOID, new TileKernelOperator(specJson, JobSpec::openPorts))
         .uid(UID);
   }
 

@@ -1,0 +1,189 @@
+"""What a child that runs Spark tells its parent: a fact a line, as JSON.
+
+The last is one of `END`, or `Failed`; a line that is no fact is somebody else's.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Discriminator, TypeAdapter, ValidationError
+
+from feature_platform.errors import SparkFailedError
+from feature_platform.event_log.progress import Begun, Committed
+from feature_platform.rows.undo import RowKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogRead:
+    """What the event log is like, before it is recomputed from."""
+
+    complete_ms: int
+    """All events that the broker took after this are in it; 0: all are."""
+    damage: tuple[str, ...]
+    """What is wrong with it, in words."""
+    event: Literal["log"] = "log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampled:
+    """Of how many slices the entities are recomputed."""
+
+    slices: int
+    event: Literal["sampled"] = "sampled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """How many events a bucket of time holds."""
+
+    bucket_ms: int
+    """How long it is."""
+    start_ms: int
+    events: int
+    event: Literal["counted"] = "counted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityRows:
+    """The rows of an entity, as a job that had counted the same events would have written them."""
+
+    entity: str
+    hexadecimal: tuple[tuple[int, int, str], ...]
+    """Level (-1: the head), start and payload of each."""
+    event: Literal["entity"] = "entity"
+
+    @classmethod
+    def of(cls, entity: str, rows: Mapping[tuple[int, int], bytes]) -> "EntityRows":
+        """Tell rows."""
+        written = tuple((level, start_ms, row.hex()) for (level, start_ms), row in rows.items())
+        return cls(entity=entity, hexadecimal=written)
+
+    @property
+    def rows(self) -> dict[RowKey, bytes]:
+        """Payloads by level and start."""
+        return {
+            RowKey(level, start_ms): bytes.fromhex(row) for level, start_ms, row in self.hexadecimal
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsFound:
+    """Which events count for an entity in event times `[start_ms, end_ms)`."""
+
+    entity: str
+    start_ms: int
+    end_ms: int
+    events: int
+    offsets: tuple[tuple[int, int], ...]
+    """Partition and offset of the first ones."""
+    event: Literal["events"] = "events"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Offsets that are gone, which somebody has accepted."""
+
+    offsets: str
+    """In words."""
+    event: Literal["lost"] = "lost"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writing:
+    """How far a backfill is."""
+
+    stage: int
+    """The number of the newest stage that runs; 0 between two."""
+    tasks_done: int
+    tasks: int
+    """Of that stage."""
+    rows: int
+    """That are written."""
+    bytes: int
+    expired: int
+    """Rows that were not written, because no window can reach them."""
+    event: Literal["writing"] = "writing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TilesWritten:
+    """A backfill is done."""
+
+    rows: int
+    bytes: int
+    expired: int
+    event: Literal["tiles_written"] = "tiles_written"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogArchived:
+    """An event log holds what its topic holds."""
+
+    records: int
+    files: int
+    bytes: int
+    positions: Mapping[int, int]
+    """First offset that is not archived, by partition."""
+    event: Literal["log_archived"] = "log_archived"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllTold:
+    """A recount or a search for events is done."""
+
+    event: Literal["all_told"] = "all_told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """It cannot go on."""
+
+    kind: str
+    """Name of one of the platform's errors; `spark` for any other."""
+    message: str
+    event: Literal["failed"] = "failed"
+
+
+RecountFact = LogRead | Sampled | Counted | EntityRows
+Fact = (
+    RecountFact
+    | EventsFound
+    | Lost
+    | Writing
+    | TilesWritten
+    | Begun
+    | Committed
+    | LogArchived
+    | AllTold
+    | Failed
+)
+END = (TilesWritten, LogArchived, AllTold)
+
+_FACT: TypeAdapter[Fact] = TypeAdapter(Annotated[Fact, Discriminator("event")])
+
+
+def log_of(facts: Iterator[RecountFact]) -> LogRead:
+    """Take the first fact of a recount, which says what the log is like.
+
+    Raises:
+        SparkFailedError: It is something else.
+    """
+    fact = next(facts, None)
+    if not isinstance(fact, LogRead):
+        msg = f"Spark reported something else before the event log: {fact}"
+        raise SparkFailedError(msg)
+    return fact
+
+
+def line_of(fact: Fact) -> str:
+    """Return a fact as one line, without its end."""
+    return _FACT.dump_json(fact).decode()
+
+
+def fact_of(line: str | bytes) -> Fact | None:
+    """Return the fact of a line; None if it is none."""
+    try:
+        return _FACT.validate_json(line)
+    except ValidationError:
+        return None

@@ -1,0 +1,200 @@
+"""What a child that runs Spark is asked: a request is a file of JSON; `backfill` does it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, ClassVar
+
+from feature_platform.engines.job_spec import NOWHERE, JobSpec, job_spec
+from feature_platform.plan.job_source import JobSource
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.settings import KafkaSettings, Settings, SparkSettings
+
+SLICES = 1_000_000
+"""Entities fall into so many slices by the CRC-32 of their key; a share is some of them."""
+
+Place = tuple[str, int, int]
+"""An entity, and event times `[start_ms, end_ms)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchiveTask:
+    """Bring a source's event log up to the topic's ends of now."""
+
+    what: ClassVar = "archive"
+    source: JobSource
+    kafka: KafkaSettings
+    records_max: int
+    """Of one commit."""
+    accept_gap: bool
+    """Go on although Kafka has lost offsets that are not archived."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that stands in a request."""
+        return {
+            "source": self.source.to_json(),
+            "kafka": self.kafka.model_dump(),
+            "records_max": self.records_max,
+            "accept_gap": self.accept_gap,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "ArchiveTask":
+        """Read what `to_json` wrote."""
+        source, kafka = JobSource.from_json(data["source"]), data["kafka"]
+        return cls(**{**data, "source": source, "kafka": KafkaSettings.model_validate(kafka)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TilesTask:
+    """Compute the rows of a generation from all events, and write them."""
+
+    what: ClassVar = "tiles"
+    job: JobSpec
+    attempt: int
+    """The writer's number, in every timestamp."""
+    until: Mapping[str, int]
+    """First offset that does not count any more, by "topic/partition"."""
+    accept_unreadable: bool
+    """Leave out what `read_by` can read and the source of the job cannot."""
+    read_by: JobSource | None
+    """The source of what is deployed; None: no other."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that stands in a request."""
+        return {
+            "job": self.job.to_json(),
+            "attempt": self.attempt,
+            "until": dict(self.until),
+            "accept_unreadable": self.accept_unreadable,
+            "read_by": self.read_by.to_json() if self.read_by else None,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TilesTask":
+        """Read what `to_json` wrote."""
+        read_by = JobSource.from_json(data["read_by"]) if data["read_by"] else None
+        return cls(**{**data, "job": JobSpec.from_json(data["job"]), "read_by": read_by})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileSelection:
+    """Which tiles are recomputed."""
+
+    days: tuple[str, ...] | None = None
+    """Archived files that may hold events of these dates alone; None: all."""
+    whole_log: bool = False
+    """Tell of damage in files of all dates."""
+    span: tuple[int, int] | None = None
+    """Events of these times `[start, end)` alone; None: all."""
+    slices: int | None = SLICES
+    """Entities of the first so many slices; None: about `entities_max` entities."""
+    slices_of: int = SLICES
+    entities_max: int = 0
+    entities: tuple[str, ...] | None = None
+    """These alone; None: all."""
+    buckets_ms: tuple[int, ...] = ()
+    """Events are counted by buckets of these lengths."""
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "TileSelection":
+        """Read what `asdict` made of it."""
+        lists = {name: tuple(each) for name, each in data.items() if isinstance(each, list)}
+        return cls(**{**data, **lists})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecountTask:
+    """Recompute tiles, and tell them."""
+
+    what: ClassVar = "recount"
+    job: JobSpec
+    until: Mapping[str, int]
+    """As in `TilesTask`."""
+    wanted: TileSelection
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that stands in a request."""
+        wanted = asdict(self.wanted)
+        return {"job": self.job.to_json(), "until": dict(self.until), "wanted": wanted}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "RecountTask":
+        """Read what `to_json` wrote."""
+        job, wanted = JobSpec.from_json(data["job"]), TileSelection.from_json(data["wanted"])
+        return cls(job=job, until=data["until"], wanted=wanted)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsTask:
+    """Tell which events count for entities in event times."""
+
+    what: ClassVar = "events"
+    job: JobSpec
+    until: Mapping[str, int]
+    """As in `TilesTask`."""
+    places: Sequence[Place]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that stands in a request."""
+        places = [list(place) for place in self.places]
+        return {"job": self.job.to_json(), "until": dict(self.until), "places": places}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "EventsTask":
+        """Read what `to_json` wrote."""
+        places = tuple((entity, start_ms, end_ms) for entity, start_ms, end_ms in data["places"])
+        return cls(job=JobSpec.from_json(data["job"]), until=data["until"], places=places)
+
+
+Task = ArchiveTask | TilesTask | RecountTask | EventsTask
+KINDS: Mapping[str, type[Task]] = {
+    kind.what: kind for kind in (ArchiveTask, TilesTask, RecountTask, EventsTask)
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SparkRequest:
+    """A task, and what it is done with."""
+
+    task: Task
+    log: str
+    """The folder of all event logs, as `Settings.event_log_folder` names it."""
+    spark: SparkSettings
+    jars: tuple[str, ...]
+
+    @property
+    def password_env(self) -> str:
+        """The variable that holds the password of the store; empty if none is asked."""
+        task = self.task
+        return "" if isinstance(task, ArchiveTask) else task.job.store.password_env
+
+    def text(self) -> str:
+        """Return it as JSON text."""
+        return json.dumps(
+            {
+                "what": self.task.what,
+                "task": self.task.to_json(),
+                "log": self.log,
+                "spark": self.spark.model_dump(),
+                "jars": list(self.jars),
+            },
+            indent=1,
+        )
+
+    @classmethod
+    def parse(cls, text: str) -> "SparkRequest":
+        """Read what `text` wrote."""
+        data = json.loads(text)
+        return cls(
+            task=KINDS[data["what"]].from_json(data["task"]),
+            log=data["log"],
+            spark=SparkSettings.model_validate(data["spark"]),
+            jars=tuple(data["jars"]),
+        )
+
+
+def recount_spec(deployed: Snapshot, settings: Settings) -> JobSpec:
+    """Return the job spec of what is deployed, with the sources that read events before."""
+    spec = job_spec(deployed, settings, NOWHERE)
+    return replace(spec, earlier_sources=deployed.earlier_sources)
