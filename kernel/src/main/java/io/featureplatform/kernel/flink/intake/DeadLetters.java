@@ -152,9 +152,7 @@ final class DeadLetters implements AutoCloseable {
     } else if (error instanceof RecordTooLargeException) {
       lose(); // Of this letter alone: the next one may be smaller.
       LOG.warn(
-          "Dead letter {} is too large even without its payload, and is lost",
-          one.letter(),
-          error);
+          "Dead letter {} is too large even without its payload, and is lost", one.letter(), error);
     } else if (!(error instanceof ApiException) || error instanceof AuthenticationException) {
       throw new IOException("cannot send dead letters to " + address.topic(), error);
     } else if (error instanceof RetriableException && !brokerAnswers.getAsBoolean()) {
