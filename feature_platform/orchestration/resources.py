@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import dagster as dg
@@ -191,7 +191,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         if source is None:
             msg = f"source {name} is no longer defined, or its file does not load: fp validate"
             raise UnknownFeatureError(msg)
-        return archive_source(loaded.settings, source, lambda fact: log(json.dumps(fact)))
+        return archive_source(loaded.settings, source, lambda fact: log(json.dumps(asdict(fact))))
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""
