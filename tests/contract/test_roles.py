@@ -146,5 +146,5 @@ def test_a_wrong_password_opens_nothing(running: Settings, role: Role) -> None:
     user = "cassandra" if role == "superuser" else f"fp_{role}"
     other: Role = "job" if role != "job" else "service"
     for wrong in (password(running, other), "cassandra", ""):
-        with pytest.raises(StoreUnavailableError, match="refused the user or the password"):
+        with pytest.raises(StoreUnavailableError, match="refused the user or password"):
             connect(running.store, user, wrong)
