@@ -25,8 +25,8 @@ from statistics import median
 import numpy as np
 import psutil
 
-from bench.measure import usage
-from bench.rig import HERE, NAME, TOPIC, goal, say
+from bench.measure import Usage, usage
+from bench.rig import HERE, NAME, TOPIC, goal, say, with_new_column
 from bench.workload import Workload, producer, send_batch
 from feature_platform.clock import SystemClock
 from feature_platform.local.ports import with_free_ports
@@ -41,14 +41,13 @@ LETTERS, LETTER_BYTES = 100_000, 20_000
 CHECKED_EVENTS, CHECKED_ENTITIES = 1_660_000, 4_000
 SPAN_MS = 2 * 86_400_000
 ROUNDS = 5
+LOOK_S = 0.1
 CHECKS = 3
 STATUS_S_AIM, FROZEN_S_AIM, TICK_S_AIM = 1.5, 3.0, 1.0
 SETTINGS = """[flink]
 slots = 24
 task_manager_memory = "6g"
 """
-NEW_COLUMN = "         SUM(watch_ms) FILTER (WHERE action = 'view') AS viewed_ms,\n"
-NEW_FEATURE = "  viewed_ms: {windows: [30m], lifetime: true}\n"
 CONDITIONS = """
 {cores} cores for all servers, {memory} GiB. Medians.
 Status and tick: {sets} feature sets with a running job each, {letters:,} dead letters of \
@@ -94,11 +93,10 @@ class Project:
                 stdout=said,
                 stderr=said,
             )
-            used = usage(process.pid)
-            while process.poll() is None:
-                with contextlib.suppress(psutil.Error, OSError, ValueError):
-                    used = usage(process.pid)
-                time.sleep(0.1)
+            try:
+                used = _usage_until_end(process)
+            finally:
+                process.send_signal(signal.SIGINT)  # an interrupted benchmark leaves none behind
             seconds = time.monotonic() - started
             if process.returncode not in codes:
                 said.seek(0)
@@ -107,6 +105,19 @@ class Project:
         return Figure(
             name=command[0], seconds=seconds, cpu_s=used.cpu_s, peak_bytes=used.peak_bytes
         )
+
+
+def _usage_until_end(process: subprocess.Popen[bytes]) -> Usage:
+    """Wait for a process; return what it had used when it was last looked at."""
+    used = usage(process.pid)
+    while True:
+        try:
+            process.wait(LOOK_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(psutil.Error, OSError, ValueError):
+                used = usage(process.pid)
+        else:
+            return used
 
 
 @contextlib.contextmanager
@@ -243,9 +254,7 @@ def going_back() -> list[Figure]:
         made.fp("wait", NAME)
         path = made.settings.featuresets / f"{NAME}.yaml"
         before = path.read_text()
-        after = before.replace("features:\n", f"features:\n{NEW_FEATURE}").replace(
-            "         SUM(watch_ms)  ", f"{NEW_COLUMN}         SUM(watch_ms)  "
-        )
+        after = with_new_column(before)
         upgrades, rollbacks = list[Figure](), list[Figure]()
         for _ in range(CHECKS):
             path.write_text(after)

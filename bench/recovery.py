@@ -18,7 +18,18 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 import psutil
 
-from bench.rig import HERE, NAME, PATIENCE_S, TOPIC, deploy, goal, say, stack, wrong
+from bench.rig import (
+    HERE,
+    NAME,
+    PATIENCE_S,
+    TOPIC,
+    deploy,
+    goal,
+    say,
+    stack,
+    with_new_column,
+    wrong,
+)
 from bench.workload import ENTITIES, Workload, producer, send_backlog, send_batch, send_live
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.cli.reading import open_client
@@ -43,8 +54,6 @@ UPGRADE_S_AIM = 15
 STORE_AIM = 10_000
 UNDO_PERCENT_AIM = 80
 TIRED_PERCENT_AIM = 95
-NEW_COLUMN = "         SUM(watch_ms) FILTER (WHERE action = 'view') AS viewed_ms,\n"
-NEW_FEATURE = "  viewed_ms: {windows: [30m], lifetime: true}\n"
 CONDITIONS = """
 {cores} cores for all servers and the producer, {memory} GiB.
 One slot, 200,000 entities, 5 counters.
@@ -131,10 +140,7 @@ class Bench:
         live.start()
         time.sleep(CALM_S)
         path = self._settings.featuresets / f"{NAME}.yaml"
-        text = path.read_text().replace("features:\n", f"features:\n{NEW_FEATURE}")
-        path.write_text(
-            text.replace("         SUM(watch_ms)  ", f"{NEW_COLUMN}         SUM(watch_ms)  ")
-        )
+        path.write_text(with_new_column(path.read_text()))
         still, started = Stillness(self._settings), time.monotonic()
         with still.looking():
             deploy(self._settings, self._world)

@@ -28,6 +28,8 @@ NAME = "post_engagement"
 TOPIC = "post_events"
 SAMPLE = 5_000
 PATIENCE_S = 7_200.0
+_NEW_COLUMN = "         SUM(watch_ms) FILTER (WHERE action = 'view') AS viewed_ms,\n"
+_NEW_FEATURE = "  viewed_ms: {windows: [30m], lifetime: true}\n"
 
 _Phase = TypeVar("_Phase")
 
@@ -51,6 +53,12 @@ def deploy(settings: Settings, world: World) -> Snapshot:
     if outcome.error or outcome.snapshot is None:
         raise SystemExit(str(outcome.error))
     return outcome.snapshot
+
+
+def with_new_column(text: str) -> str:
+    """Return the feature set's definition with one more column, and a feature of it."""
+    text = text.replace("features:\n", f"features:\n{_NEW_FEATURE}")
+    return text.replace("         SUM(watch_ms)  ", f"{_NEW_COLUMN}         SUM(watch_ms)  ")
 
 
 def wrong(settings: Settings, workload: Workload) -> int:
