@@ -7,12 +7,12 @@ from math import lcm
 
 import numpy as np
 
-from feature_platform.checks.scope import DAY_MS, Scope
+from feature_platform.checks.scope import Scope
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.partials import Row
 from feature_platform.rows.wire import Ints
 from feature_platform.store.base import TileKey
-from feature_platform.tiles.grid import floor_ms, format_duration
+from feature_platform.tiles.grid import DAY_MS, floor_ms, format_duration
 from feature_platform.tiles.layout import EVENTS_ID
 from feature_platform.words import counted
 

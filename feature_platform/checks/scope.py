@@ -13,9 +13,8 @@ from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.wire import Ints, Mask
 from feature_platform.store.base import TileKey
+from feature_platform.tiles.grid import DAY_MS
 from feature_platform.tiles.layout import LayoutColumn
-
-DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -72,11 +72,6 @@ class Replay:
         """Send flights that happen now, a day of them a minute; without `seconds` until stopped."""
         self._run(lambda: self._live(seconds))
 
-    def join(self, timeout_s: float) -> None:
-        """Wait until it has ended, for so long at most."""
-        if self._thread:
-            self._thread.join(timeout_s)
-
     def release(self) -> None:
         """Let the last share go out, too."""
         self._released.set()

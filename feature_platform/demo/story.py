@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -102,9 +103,7 @@ class Story:
             "watch the windows of 30 minutes and 2 hours grow"
         )
         replay.start_live(seconds)
-        while not replay.ended:
-            self._show()
-            time.sleep(REFRESH_S)
+        self._show_until(lambda: replay.ended)
         self._raise_failure()
 
     def judge(self) -> list[Comparison]:
@@ -114,10 +113,7 @@ class Story:
             WorldError: A server stopped answering.
         """
         self.screen.say("waiting until every event is counted and written")
-        waiting = Background(self._await_all)
-        while not waiting.is_done():
-            self._show()
-            time.sleep(REFRESH_S)
+        self._show_until(Background(self._await_all).is_done)
         self._show()
         now = ManualClock(self.world.clock.now_ms())
         self.screen.say(f"recomputing everything from the raw events, as of {to_iso(now.now_ms())}")
@@ -153,6 +149,11 @@ class Story:
             msg = "the story is played before it was prepared"
             raise RuntimeError(msg)
         return self.replay
+
+    def _show_until(self, done: Callable[[], bool]) -> None:
+        while not done():
+            self._show()
+            time.sleep(REFRESH_S)
 
     def _raise_failure(self) -> None:
         failure = self._prepared().failure

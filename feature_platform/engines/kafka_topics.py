@@ -7,7 +7,7 @@ from feature_platform.broker.sender import (
     ensure_topic,
     has_producers_clock,
 )
-from feature_platform.broker.topics import TopicClient as TopicReader
+from feature_platform.broker.topics import TopicClient
 from feature_platform.plan.job import dead_letter_topic
 from feature_platform.settings import KafkaSettings
 
@@ -35,28 +35,28 @@ class KafkaTopics:
 
     def end_offsets(self, topic: str) -> Mapping[str, int]:
         """Return the next offset of every partition, by "topic/partition"."""
-        return TopicReader(self._settings).ends(topic)
+        return TopicClient(self._settings).ends(topic)
 
     def event_ends(self, topic: str) -> Mapping[str, int]:
         """Return the offset behind the last event of every partition: as far as a job gets."""
-        return TopicReader(self._settings).event_ends(topic)
+        return TopicClient(self._settings).event_ends(topic)
 
     def waiting_since_ms(self, topic: str, positions: Mapping[str, int]) -> int:
         """Return the timestamp of the oldest record behind the positions; 0 if none is there."""
-        return TopicReader(self._settings).waiting_since_ms(topic, positions)
+        return TopicClient(self._settings).waiting_since_ms(topic, positions)
 
     def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
         """Return the first kept and the next offset of every partition, by "topic/partition"."""
-        return TopicReader(self._settings).bounds(topic)
+        return TopicClient(self._settings).bounds(topic)
 
     def topic_id(self, topic: str) -> str:
         """Return the id that a topic got when it was made; empty if there is none."""
-        return TopicReader(self._settings).topic_id(topic)
+        return TopicClient(self._settings).topic_id(topic)
 
     def offsets_at(self, topic: str, time_ms: int) -> Mapping[str, int]:
         """Return the first offset from an instant on of every partition, by "topic/partition"."""
-        return TopicReader(self._settings).offsets_at(topic, time_ms)
+        return TopicClient(self._settings).offsets_at(topic, time_ms)
 
     def delete(self, topics: Sequence[str]) -> None:
         """Delete topics with all they hold; harmless if they are not there."""
-        TopicReader(self._settings).delete(topics)
+        TopicClient(self._settings).delete(topics)

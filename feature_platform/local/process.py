@@ -107,8 +107,7 @@ class Processes:
             return self._by_marker(name)
         try:
             process = psutil.Process(record["pid"])
-            if process.status() == psutil.STATUS_ZOMBIE:
-                process.wait(timeout=0)
+            if _has_ended(process):
                 return None
             same_start = start_ticks(process.pid) == record["ticks"]
         except (psutil.Error, OSError):

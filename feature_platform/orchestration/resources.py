@@ -1,8 +1,7 @@
 """The platform as Dagster's resource: what assets and the sensor call; it connects when used."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dagster as dg
@@ -20,6 +19,7 @@ from feature_platform.deploy.recover import ensure_running
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark import Archived
 from feature_platform.engines.spark import archive as archive_source
+from feature_platform.engines.spark_facts import line_of
 from feature_platform.engines.world import open_world
 from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
 from feature_platform.local.dagster import reload_definitions
@@ -159,7 +159,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             forget_record(settings.data)
 
     def tells_pending(self) -> bool:
-        """Return whether anybody is told of a commit that is under way.
+        """Return whether a command is to be run for a commit that is in progress.
 
         Raises:
             SettingsError: The project's settings are wrong.
@@ -191,7 +191,7 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         if source is None:
             msg = f"source {name} is no longer defined, or its file does not load: fp validate"
             raise UnknownFeatureError(msg)
-        return archive_source(loaded.settings, source, lambda fact: log(json.dumps(asdict(fact))))
+        return archive_source(loaded.settings, source, lambda fact: log(line_of(fact)))
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""

@@ -11,6 +11,7 @@ from feature_platform.demo.flights import Flight
 from feature_platform.demo.replay import Replay
 from feature_platform.testing.clock import ManualClock
 from feature_platform.tiles.grid import DAY_MS
+from tests.integration.waiting import until
 
 FLIGHTS = [Flight(time_ms=number, fields={}) for number in range(100)]
 WAIT_S = 10.0
@@ -90,7 +91,7 @@ def test_days_of_the_present_happen_now(monkeypatch: pytest.MonkeyPatch) -> None
     replay = Replay(flights, recorder, "time", ManualClock(now_ms))
 
     replay.start_live(seconds=0.3)
-    replay.join(WAIT_S)
+    until(lambda: replay.ended, "the end of the replay", timeout_s=WAIT_S, every_s=0.01)
 
     sent = [json.loads(value) for value in recorder.sent]
     assert [event["n"] for event in sent] == [number % 48 for number in range(3 * 24)]

@@ -86,13 +86,14 @@ def test_a_process_whose_parent_reaps_nobody_has_ended(
 ) -> None:
     """In a container whose first process reaps nobody, what was stopped stays a zombie."""
     code = (
-        "import sys, time; from pathlib import Path; "
+        "import sys; from pathlib import Path; "
         "from feature_platform.local.process import Command, Processes; "
         f"command = Command(name='child', arguments=(sys.executable, '-c', {SLEEP!r})); "
-        "print(Processes(Path(sys.argv[1])).start(command).pid, flush=True); time.sleep(60)"
+        "print(Processes(Path(sys.argv[1])).start(command).pid, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as careless:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as careless:
         assert careless.stdout is not None
         child = psutil.Process(int(careless.stdout.readline()))
 
@@ -100,7 +101,6 @@ def test_a_process_whose_parent_reaps_nobody_has_ended(
 
         assert child.status() == psutil.STATUS_ZOMBIE
         assert processes.state("child") == "down"
-        careless.kill()
 
 
 def test_what_a_process_started_ends_with_it(processes: Processes) -> None:
