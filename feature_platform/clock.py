@@ -24,7 +24,7 @@ class WaitingClock(Clock, Protocol):
         ...
 
     def sleep_s(self, seconds: float) -> None:
-        """Return when so many seconds have passed."""
+        """Return after this many seconds."""
         ...
 
 
@@ -40,7 +40,7 @@ class SystemClock:
         return time.monotonic()
 
     def sleep_s(self, seconds: float) -> None:
-        """Return when so many seconds have passed."""
+        """Return after this many seconds."""
         time.sleep(seconds)
 
 

@@ -29,6 +29,6 @@ class BegunDeployment:
 
 
 def digest(snapshot: Snapshot) -> str:
-    """Return a fingerprint of what a snapshot's job computes and where."""
+    """Return a fingerprint of a snapshot's query and table."""
     text = json.dumps([snapshot.job.to_json(), snapshot.generation, snapshot.table], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

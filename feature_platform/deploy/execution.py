@@ -232,7 +232,7 @@ class Execution:
         self._job.retire_replaced()
 
     def drop_abandoned(self, _: DropAbandoned) -> None:
-        """Remove what a broken-off change has begun."""
+        """Remove what an interrupted change has begun."""
         drop_abandoned(self._world, self._name, self._job.snapshot)
         self._job.end_progress()
 
@@ -255,7 +255,7 @@ class Execution:
 
     def _unchanged(self, error: JobFailedError) -> str:
         if isinstance(error, RestoreFailedError) and not self._job.has_submitted:
-            return "nothing else was changed"  # what cannot be gone on from says what can
+            return "nothing else was changed"  # the error says where it can be restored from
         return "nothing else was changed; fix the cause and apply again"
 
     def _newest_kind(self, deployed: Snapshot) -> str:

@@ -7,8 +7,8 @@ def halt(world: World, job_id: str) -> tuple[str, bool]:
     """Stop a job; with a savepoint if it runs.
 
     Returns:
-        Path of what can be restored, empty for none, and whether making it was the last thing
-        that the job did: then no task of it can be writing any more.
+        Path of the savepoint or checkpoint, empty for none; and whether making it was the last
+        thing that the job did: then no task of it can be writing any more.
 
     Raises:
         JobFailedError: Its savepoint failed; it continues.

@@ -48,8 +48,8 @@ TRIED_MAX = 20
 def ensure_running(world: World, name: str, report: Report = silent) -> bool:
     """Start a job that should run and does not, as it was deployed: checkpoint, then store.
 
-    The store is tried only where a checkpoint cannot be restored, and so many times at most as
-    the settings say; after that a person is needed.
+    The store is tried only where a checkpoint cannot be restored, and at most
+    `flink.store_starts_max` times; after that a person is needed.
 
     Returns:
         Whether it had to be started; False if it runs, or is stopped on purpose.

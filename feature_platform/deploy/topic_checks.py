@@ -55,13 +55,13 @@ def check_not_truncated(
     Raises:
         PlanRefusedError: It does; says where.
     """
-    anew = [
+    beyond = [
         f"{part}: its end offset is {bounds.get(part, (0, 0))[1]}, but {position} had been reached"
         for part, position in sorted(positions.items())
         if position > bounds.get(part, (0, 0))[1]
     ]
-    if anew:
-        raise PlanRefusedError(_refusal(name, "its topic was truncated or recreated", anew))
+    if beyond:
+        raise PlanRefusedError(_refusal(name, "its topic was truncated or recreated", beyond))
 
 
 def _refusal(name: str, why: str, facts: Sequence[str]) -> str:

@@ -76,7 +76,7 @@ NOWHERE = StartFields(start="earliest", end_offsets={})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobLimits:
-    """What the settings say of every job; each stands among the spec's `settings`."""
+    """What the settings say of every job; each is one of the spec's `settings`."""
 
     flush_changes_max: int
     max_parallelism: int
@@ -129,7 +129,7 @@ class KafkaAccess:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in the job spec."""
+        """Return the form that is in the job spec."""
         return {
             "bootstrap": self.bootstrap,
             "properties": dict(self.properties),
@@ -179,7 +179,7 @@ class StoreAccess:
     tls: TlsFiles | None
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in the job spec."""
+        """Return the form that is in the job spec."""
         return asdict(self) | {"contact_points": list(self.contact_points)}
 
     @classmethod
@@ -206,7 +206,7 @@ class JobSpec:
     trial: bool = False
     """Nothing is kept of it once it ends."""
     sample: str = ""
-    """Entities alone whose key's MD5 stands below this text; empty for all."""
+    """Only entities whose key's MD5 sorts below this text; empty for all."""
     bench_without_undo: bool = False
     """A benchmark asks what undo rows cost."""
 
@@ -216,7 +216,7 @@ class JobSpec:
         return f"{self.job.featureset}_g{self.generation}"
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that the kernel reads: the definition's parts stand among the others."""
+        """Return the form that the kernel reads: the definition's parts are beside the others."""
         job = self.job.to_json()
         return job | {
             "generation": self.generation,
@@ -266,7 +266,7 @@ def _names(kind: type[JobSettings | JobDefinition | JobLimits]) -> tuple[str, ..
 
 
 def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> JobSpec:
-    """Return what a job is told.
+    """Return the job spec of a snapshot.
 
     Args:
         snapshot: What to run; its `deployment` is the id that claims attempts.

@@ -142,7 +142,7 @@ class Backfiller(Protocol):
         """Write every row of a generation. Blocks; may be repeated, and writes the same bytes then.
 
         Args:
-            task: Which rows; its job spec is that of what is going to be deployed.
+            task: Which rows; its job spec is that of the version to be deployed.
             report: Called with the progress now and then.
 
         Raises:

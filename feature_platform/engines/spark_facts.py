@@ -1,4 +1,4 @@
-"""What a child that runs Spark tells its parent: a fact a line, as JSON.
+"""What a child that runs Spark reports to its parent: a fact a line, as JSON.
 
 The last is one of `END`, or `Failed`; a line that is no fact is somebody else's.
 """
@@ -55,7 +55,7 @@ class EntityRows:
 
     @classmethod
     def of(cls, entity: str, rows: Mapping[tuple[int, int], bytes]) -> "EntityRows":
-        """Tell rows."""
+        """Make the fact of rows."""
         written = tuple((level, start_ms, row.hex()) for (level, start_ms), row in rows.items())
         return cls(entity=entity, hexadecimal=written)
 
@@ -137,7 +137,7 @@ class AllTold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It cannot go on."""
+    """The task failed."""
 
     kind: str
     """Name of one of the platform's errors; `spark` for any other."""

@@ -11,7 +11,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import KafkaSettings, Settings, SparkSettings
 
 SLICES = 1_000_000
-"""Entities fall into so many slices by the CRC-32 of their key; a share is some of them."""
+"""How many slices the CRC-32 of their key divides entities into; a share is some of them."""
 
 Place = tuple[str, int, int]
 """An entity, and event times `[start_ms, end_ms)`."""
@@ -30,7 +30,7 @@ class ArchiveTask:
     """Go on although Kafka has lost offsets that are not archived."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in a request."""
+        """Return the form that is in a request."""
         return {
             "source": self.source.to_json(),
             "kafka": self.kafka.model_dump(),
@@ -58,10 +58,10 @@ class TilesTask:
     accept_unreadable: bool
     """Leave out what `read_by` can read and the source of the job cannot."""
     read_by: JobSource | None
-    """The source of what is deployed; None: no other."""
+    """The source of the deployed version; None: the same."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in a request."""
+        """Return the form that is in a request."""
         return {
             "job": self.job.to_json(),
             "attempt": self.attempt,
@@ -84,11 +84,11 @@ class TileSelection:
     days: tuple[str, ...] | None = None
     """Archived files that may hold events of these dates alone; None: all."""
     whole_log: bool = False
-    """Tell of damage in files of all dates."""
+    """Report damage in files of all dates."""
     span: tuple[int, int] | None = None
     """Events of these times `[start, end)` alone; None: all."""
     slices: int | None = SLICES
-    """Entities of the first so many slices; None: about `entities_max` entities."""
+    """Only entities of this many slices, the first ones; None: about `entities_max` entities."""
     slices_of: int = SLICES
     entities_max: int = 0
     entities: tuple[str, ...] | None = None
@@ -105,7 +105,7 @@ class TileSelection:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecountTask:
-    """Recompute tiles, and tell them."""
+    """Recompute tiles, and report them."""
 
     what: ClassVar = "recount"
     job: JobSpec
@@ -114,7 +114,7 @@ class RecountTask:
     wanted: TileSelection
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in a request."""
+        """Return the form that is in a request."""
         wanted = asdict(self.wanted)
         return {"job": self.job.to_json(), "until": dict(self.until), "wanted": wanted}
 
@@ -127,7 +127,7 @@ class RecountTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventsTask:
-    """Tell which events count for entities in event times."""
+    """Report which events count for entities in event times."""
 
     what: ClassVar = "events"
     job: JobSpec
@@ -136,7 +136,7 @@ class EventsTask:
     places: Sequence[Place]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in a request."""
+        """Return the form that is in a request."""
         places = [list(place) for place in self.places]
         return {"job": self.job.to_json(), "until": dict(self.until), "places": places}
 
@@ -195,6 +195,6 @@ class SparkRequest:
 
 
 def recount_spec(deployed: Snapshot, settings: Settings) -> JobSpec:
-    """Return the job spec of what is deployed, with the sources that read events before."""
+    """Return the job spec of the deployed version, with the sources that read events before."""
     spec = job_spec(deployed, settings, NOWHERE)
     return replace(spec, earlier_sources=deployed.earlier_sources)

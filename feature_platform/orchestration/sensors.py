@@ -1,4 +1,4 @@
-"""The sensors of what is deployed: `jobs` starts what should run, `old_tables` tidies up."""
+"""The sensors of deployed feature sets: `jobs` starts what should run, `old_tables` tidies up."""
 
 from collections.abc import Iterator
 

@@ -17,7 +17,7 @@ DEAD_LETTERS = "dead_letters"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSettings:
-    """The `settings:` of a feature set that its job is told."""
+    """The `settings:` of a feature set that its job needs."""
 
     flush_interval_ms: int
     state_ttl_ms: int
