@@ -80,7 +80,7 @@ def begin(settings: Settings) -> subprocess.Popen[str]:
         env=os.environ,
     )
     assert process.stderr is not None
-    assert any("the past is counted" in line for line in process.stderr)
+    assert any("past events are counted" in line for line in process.stderr)
     return process
 
 
