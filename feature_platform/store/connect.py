@@ -223,7 +223,7 @@ class Connection:
         Raises:
             StoreUnavailableError: The store did not answer or refused.
         """
-        verb = statement.split(maxsplit=1)[0]
+        verb = _verb(statement)
         with translating(f"{verb} at {self.address}"):
             prepared = self._prepare(statement)
             if verb == "SELECT":
@@ -233,10 +233,16 @@ class Connection:
     def try_lwt(self, statement: str, values: Sequence[object]) -> bool:
         """Run a conditional statement; returns whether its condition held.
 
+        One that got no answer in time is run a second time. Then False may also mean that the
+        first one was applied: callers read what is stored before they conclude anything.
+
         Raises:
             StoreUnavailableError: It is unknown whether it was applied.
         """
-        return bool(self.run(statement, values)[0][0])
+        with translating(f"{_verb(statement)} at {self.address}"):
+            prepared = self._prepare(statement)
+            rows = _again(lambda: list(self._here().execute(prepared, values)))
+        return bool(rows[0][0])
 
     def run_ddl(self, statement: str) -> None:
         """Run a statement that cannot be prepared, and wait until all nodes agree on the schema.
@@ -255,7 +261,7 @@ class Connection:
         Raises:
             StoreUnavailableError: The statement itself could not be prepared.
         """
-        doing = f"{statement.split(maxsplit=1)[0]} at {self.address}"
+        doing = f"{_verb(statement)} at {self.address}"
         with translating(doing):
             prepared = self._prepare(statement)
             outcomes = execute_concurrent_with_args(
@@ -273,6 +279,9 @@ class Connection:
     def run_batch(self, statements: Sequence[tuple[str, Sequence[object]]]) -> bool:
         """Run statements on one partition as one batch; False if a condition in it did not hold.
 
+        Statements write what does not depend on what is there, or are conditional: it is run a
+        second time if it got no answer in time, as in `try_lwt`.
+
         Raises:
             StoreUnavailableError: It is unknown whether it was applied.
         """
@@ -284,7 +293,7 @@ class Connection:
         with translating(f"BATCH at {self.address}"):
             for statement, values in statements:
                 batch.add(self._prepare(statement), values)
-            rows = list(self._here().execute(batch))
+            rows = _again(lambda: list(self._here().execute(batch)))
         return bool(rows[0][0]) if rows else True
 
     def _prepare(self, statement: str) -> PreparedStatement:
@@ -299,15 +308,19 @@ def _named(statement: str) -> str:
     return NAMED_UNTIL.split(statement, maxsplit=1)[0].strip()
 
 
-def _again(read: Callable[[], Result]) -> Result:
+def _verb(statement: str) -> str:
+    return statement.split(maxsplit=1)[0]
+
+
+def _again(ask: Callable[[], Result]) -> Result:
     """Ask a second time what got no answer in time.
 
     A store that is busy, or does not know yet that one of its nodes is down, is not a dead one.
     """
     try:
-        return read()
-    except (cassandra.OperationTimedOut, cassandra.ReadTimeout):
-        return read()
+        return ask()
+    except (cassandra.OperationTimedOut, cassandra.Timeout):
+        return ask()
 
 
 def connect(settings: StoreSettings, user: str, password: str) -> Connection:

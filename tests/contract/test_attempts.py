@@ -3,7 +3,9 @@
 import threading
 from dataclasses import replace
 
+import cassandra
 import pytest
+from cassandra.query import BatchStatement
 
 from feature_platform.errors import PlanRefusedError
 from feature_platform.registry.base import Attempt, Cut, CutPart, Registry
@@ -204,3 +206,28 @@ def test_many_incomplete_cuts_are_passed_by(world: World, name: str) -> None:
     cut = registry.last_cut(name, 1)
     assert cut is not None
     assert cut.label == 1
+
+
+def test_what_was_applied_without_an_answer_is_applied_once(
+    admin: Connection, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy store may answer too late that a condition held; the second try sees it."""
+    registry, session = CqlRegistry(admin), admin._session
+    execute, asked = session.execute, list[str]()
+
+    def applied_without_an_answer(statement: object, *values: object) -> object:
+        answer = execute(statement, *values)
+        asked.append(str(statement))
+        conditional = " IF " in str(statement) or isinstance(statement, BatchStatement)
+        if conditional and asked.count(str(statement)) % 2:
+            raise cassandra.OperationTimedOut
+        return answer
+
+    monkeypatch.setattr(session, "execute", applied_without_an_answer)
+    assert registry.take_lease(name, "a", 1).holder == "a"
+    registry.set_owner(name, 1, "one")
+    assert registry.claim_attempt(name, 1, replace(sweep(0, 0), kind="stream")).attempt == 1
+    assert registry.owner(name, 1) == "one"
+    assert [item.attempt for item in registry.attempts(name, 1)] == [1]
+    registry.release_lease(name, "a")
+    assert registry.lease(name) is None

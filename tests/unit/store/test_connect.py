@@ -135,3 +135,13 @@ def test_a_write_is_sent_once() -> None:
         connection.run("UPDATE t")
 
     assert session.asked == ["prepare UPDATE t", "UPDATE t", "UPDATE t"]
+
+
+def test_a_conditional_statement_is_asked_twice() -> None:
+    """Its callers read what is stored before they conclude anything from a False."""
+    session, connection = busy(1)
+    assert connection.try_lwt("UPDATE t IF a = 1", ()) is True
+    session.unanswered = 1
+    assert connection.try_lwt("UPDATE t IF a = 1", ()) is True
+
+    assert session.asked == ["prepare UPDATE t IF a = 1"] * 2 + ["UPDATE t IF a = 1"] * 3
