@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +52,17 @@ def fp(
     return Ran(code=run.returncode, out=run.stdout, messages=run.stderr)
 
 
-def kill_spark() -> None:
-    """Kill the Spark that this process has started: python first, its Java ends with it."""
+def spark_children() -> Iterator[psutil.Process]:
+    """Yield the Python of each Spark that this process has started and that still runs."""
     for process in psutil.Process().children():
         if "backfill.main" in " ".join(process.cmdline()):
-            process.kill()
+            yield process
+
+
+def kill_spark() -> None:
+    """Kill the Spark that this process has started: python first, its Java ends with it."""
+    for process in spark_children():
+        process.kill()
 
 
 def variables(settings: Settings) -> dict[str, str]:
