@@ -186,8 +186,8 @@ def test_an_interrupted_start_is_told(settings: Settings) -> None:
     assert second.stderr is not None
     assert "waiting for another `fp up` or `fp down` of this project" in second.stderr.readline()
     second.send_signal(signal.SIGINT)
+    command.send_signal(signal.SIGINT)  # at once: it ends as soon as its servers are up
     assert "interrupted; nothing was started" in second.communicate()[1]
-    command.send_signal(signal.SIGINT)
     text = command.communicate()[1]
     assert (
         "interrupted; stopped again: kafka, cassandra. Servers that were already running keep"

@@ -89,7 +89,7 @@ def test_a_stack_in_an_odd_folder_lives(settings: Settings) -> None:
     One test, because a start takes half a minute.
     """
     up = _done(settings, "up")
-    assert "a supervisor starts again what dies" in up.messages
+    assert "a supervisor restarts servers that die" in up.messages
     assert settings.data.stat().st_mode & 0o077 == 0
     _its_paths_are_used(settings)
     _what_died_is_started_again(settings)
