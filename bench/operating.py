@@ -282,7 +282,7 @@ def checking(builds: Mapping[str, Path]) -> list[Figure]:
         for _ in range(CHECKS):
             for name, made in projects.items():
                 say(f"a check with {name}")
-                found[name].append(made.fp("check", NAME, "--share", "100%"))
+                found[name].append(made.fp("check", NAME, "--sample", "100%"))
         return [_middle(f"check, {name}", figures) for name, figures in found.items()]
 
 
