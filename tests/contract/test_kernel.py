@@ -4,8 +4,6 @@ import os
 import subprocess
 import xml.etree.ElementTree as ET
 
-import pytest
-
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.stack import Stack
 from feature_platform.paths import PARTS
@@ -14,10 +12,9 @@ from feature_platform.settings import password
 KERNEL = PARTS / "kernel"
 REPORTS = KERNEL / "target" / "surefire-reports"
 TESTS = ("CqlTileStoreTest", "CqlRegistryTest")
-TIMEOUT_S = 280
+TIMEOUT_S = 600
 
 
-@pytest.mark.timeout(TIMEOUT_S)
 def test_what_the_kernel_promises_holds_on_the_real_store(stack: Stack) -> None:
     """Every test has run: one without a store would be left out."""
     store = stack.settings.store

@@ -14,7 +14,7 @@ import psutil
 from feature_platform.settings import Settings
 
 FP = Path(sys.executable).with_name("fp")
-TIMEOUT_S = 280
+TIMEOUT_S = 600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

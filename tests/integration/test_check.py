@@ -61,7 +61,6 @@ def red(found: CheckReport) -> set[Check]:
     return {result.check for result in found.results if result.status == "red"}
 
 
-@pytest.mark.timeout(900)
 def test_checks_find_what_is_wrong_and_nothing_else(
     settings: Settings,
     name: str,

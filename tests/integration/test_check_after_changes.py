@@ -125,7 +125,7 @@ class Course:
         """Send the next events, many of them of long ago, and let them be counted."""
         produce(self.settings, self.name, self.events[self.sent : self.sent + count])
         self.sent += count
-        wait(self.world, self.name, timeout_s=120)
+        wait(self.world, self.name, timeout_s=300)
 
     def edit(self, edits: Edits) -> None:
         """Change the definition."""
@@ -222,7 +222,6 @@ def course(
         yield made
 
 
-@pytest.mark.timeout(900)
 def test_a_check_after_every_change(course: Course) -> None:
     """Upgrades in a row, reset, repaired, recovered, undone."""
     course.assert_green("the first deployment")
@@ -236,7 +235,6 @@ def test_a_check_after_every_change(course: Course) -> None:
     _find_a_wrong_row(course)
 
 
-@pytest.mark.timeout(900)
 def test_a_check_after_every_new_generation(course: Course) -> None:
     """It has the tiles again that the one before had let expire: they are no difference."""
     course.apply(FORWARD["a longer window"])

@@ -6,8 +6,6 @@ import signal
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from feature_platform.demo.stage import JOB_NAME
 from feature_platform.engines.flink import FlinkRest
 from feature_platform.local.stack import Stack
@@ -19,7 +17,6 @@ TIMEOUT_S = 1200
 INTERRUPTED = 130
 
 
-@pytest.mark.timeout(TIMEOUT_S)
 def test_every_served_number_is_equal(stack: Stack) -> None:
     """Flights are replayed, a column is added meanwhile, and the recount agrees: exit code 0."""
     settings = stack.settings
@@ -42,7 +39,6 @@ def test_every_served_number_is_equal(stack: Stack) -> None:
     assert _left(settings) == []
 
 
-@pytest.mark.timeout(TIMEOUT_S)
 def test_an_interrupted_demo_leaves_nothing_behind(stack: Stack, tmp_path: Path) -> None:
     """Ctrl-C while flights flow ends jobs and the servers that the demo started, no others."""
     settings = stack.settings

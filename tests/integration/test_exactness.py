@@ -20,7 +20,6 @@ ENTITIES = 2_000
 SEED = 20_260
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("definition", "count", "extreme"),
     [(EVERYTHING, EVENTS, 0.001), (LARGE, EVENTS // 20, 0.2)],

@@ -33,7 +33,6 @@ def case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
         yield made
 
 
-@pytest.mark.timeout(600)
 def test_what_a_job_forgot_is_read_back(case: Case) -> None:
     """Waves of the same events, so of the same entities and minutes, each after all has ended."""
     wave = case.events[case.sent :][:WAVE]

@@ -45,7 +45,6 @@ class Blind(FlinkRest):
         """Do nothing, as if the job had ended."""
 
 
-@pytest.mark.timeout(900)
 def test_attempts_rise_whoever_restarts_the_job(flink: AvailableFlink, case: Case) -> None:
     """Nothing but Flink itself brings the job back; then two jobs live, and one is refused."""
     job_id = case.job_id

@@ -42,7 +42,6 @@ def case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
         yield made
 
 
-@pytest.mark.timeout(600)
 def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: Case) -> None:
     """The sensor's one call does it, and no event is lost or counted twice."""
     # 1. The files are there, with their beginning, but they are cut off.
@@ -65,7 +64,6 @@ def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: C
     assert set(starts[1:]) == {0}
 
 
-@pytest.mark.timeout(600)
 def test_after_the_undo_time_a_person_is_asked(case: Case) -> None:
     """It says since when, and goes on once the person has accepted."""
     case.lose_job()
@@ -81,7 +79,6 @@ def test_after_the_undo_time_a_person_is_asked(case: Case) -> None:
     assert case.world.registry.attempts(case.name, 1)[-1].r_attempt == 1
 
 
-@pytest.mark.timeout(900)
 def test_a_cut_knows_idle_partitions_and_a_start_new_ones(case: Case) -> None:
     """What the job did not read since its last start, and what no cut can know, is read once."""
     # 1. Only the first partition has events after a start: the others' positions are kept, too.
@@ -104,7 +101,6 @@ def test_a_cut_knows_idle_partitions_and_a_start_new_ones(case: Case) -> None:
     assert case.differences()[:10] == []
 
 
-@pytest.mark.timeout(600)
 def test_a_cut_that_a_subtask_lacks_does_not_count(case: Case) -> None:
     """Its barrier was lost to one of them: the cut before is gone on from."""
     case.send(1 / 3)
@@ -126,7 +122,6 @@ def test_a_cut_that_a_subtask_lacks_does_not_count(case: Case) -> None:
     assert case.world.registry.attempts(*where)[-1].r == before.epoch
 
 
-@pytest.mark.timeout(600)
 def test_markers_of_transactions_are_not_waited_for(case: Case) -> None:
     """They take offsets that no position passes: waiting, recovering, upgrading do not mind."""
     upto = case.sent + len(case.events) // 3
@@ -168,7 +163,6 @@ class Dying(CqlTiles):
             yield page
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_rollback_leaves_no_trace(case: Case, *, killed: bool) -> None:
     """Rows are as if the old definition had counted everything; also if the sweep was killed."""

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
-import pytest
-
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.execute import execute
@@ -46,7 +44,6 @@ settings: {{parallelism: 1, checkpoint_interval: 3s, flush_interval: 1s, keep: 6
 """
 
 
-@pytest.mark.timeout(600)
 def test_rescaling_changes_no_row(
     project: Callable[[Mapping[str, str]], Settings],
     submitter: Submitter,

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
-import pytest
-
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.engines.ports import Submitter
 from feature_platform.engines.spark import archive
@@ -19,7 +17,6 @@ MASTER = "local-cluster[1,1,1024]"
 """One executor with one core and 1,024 MB."""
 
 
-@pytest.mark.timeout(900)
 def test_executors_archive_and_write_rows(
     project: Callable[[Mapping[str, str]], Settings], submitter: Submitter
 ) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from uuid import uuid4
 
-import pytest
-
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.definition.model import FeatureSet
@@ -79,7 +77,6 @@ class UpgradedOracle(Oracle):
         return super().partial(column, counted)
 
 
-@pytest.mark.timeout(600)
 def test_counts_continue_over_an_upgrade(
     project: Callable[[Mapping[str, str]], Settings],
     submitter: Submitter,

@@ -48,7 +48,6 @@ def case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
         yield made
 
 
-@pytest.mark.timeout(600)
 def test_a_version_that_does_not_run_gives_way_to_the_old_one(case: Case) -> None:
     """It says why it failed, and the old version goes on from its savepoint."""
     before = case.world.registry.snapshot(case.name)
@@ -69,7 +68,6 @@ def test_a_version_that_does_not_run_gives_way_to_the_old_one(case: Case) -> Non
     assert case.differences()[:10] == []
 
 
-@pytest.mark.timeout(900)
 def test_an_upgrade_that_died_before_a_stage_is_continued(case: Case) -> None:
     """Each time the next apply ends what was begun, and no event is lost or counted twice."""
     for stage, spelling in zip(STAGES, SPELLINGS, strict=True):

@@ -192,7 +192,6 @@ def deployed(
 
 
 @pytest.mark.parametrize("run", RUNS, ids="-".join)
-@pytest.mark.timeout(600)
 def test_changes_do_what_their_plans_say(
     run: Sequence[str], deployed: tuple[str, Settings, World], flow: Flow
 ) -> None:
