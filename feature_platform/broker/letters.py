@@ -46,7 +46,7 @@ class DeadLetter:
     generation: int
     """0 of a letter that does not say it."""
     epoch: tuple[int, int]
-    """Attempt and label in which it was read: when that is void, so is the letter."""
+    """Attempt and checkpoint id in which it was read: an abandoned epoch's letters do not count."""
     record_ms: int
     key: bytes | None
     value: bytes | None
@@ -323,14 +323,14 @@ def read(message: Message) -> DeadLetter | Note:
             ends=text["ends"],
             places=tuple((part, offset) for part, offset in text["places"]),
         )
-    attempt, _, label = headers.get("epoch", "0/0").partition("/")
+    attempt, _, checkpoint_id = headers.get("epoch", "0/0").partition("/")
     return DeadLetter(
         place=(int(headers.get("partition", "0")), int(headers.get("offset", "0"))),
         reason=headers.get("reason", ""),
         detail=headers.get("detail", ""),
         featureset=headers.get("featureset", ""),
         generation=int(headers.get("generation", "0")),
-        epoch=(int(attempt), int(label)),
+        epoch=(int(attempt), int(checkpoint_id)),
         record_ms=int(headers.get("record_timestamp", "0")),
         key=_bytes(message.key()),
         value=value,

@@ -148,7 +148,7 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
             )
         )
     cut, fresh = rows.cut, freshness(reads, snapshot, rows.cut)
-    report(f"as of cut {cut.attempt}/{cut.label} of {to_iso(cut.recorded_ms)}")
+    report(f"as of cut {cut.attempt}/{cut.checkpoint_id} of {to_iso(cut.recorded_ms)}")
     spec = recount_spec(snapshot, reads.settings)
     wanted = ask.wanted(snapshot)
     facts = reads.recounter.recount(RecountTask(job=spec, until=cut.positions, wanted=wanted))
@@ -191,15 +191,16 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
 def _newest(reads: Reads, snapshot: Snapshot, begun: Attempt | None) -> AsOf | None:
     """Return the rows as of the newest cut; None if there is none.
 
-    Rows that a broken-off repair has written already are taken as they are. The cut that it began
+    Rows that an interrupted repair has written already are taken as they are. The cut that it began
     at may have expired.
     """
     name, generation, registry = snapshot.featureset, snapshot.generation, reads.registry
     attempts = registry.attempts(name, generation)
     if begun:
+        began_at = begun.restore_point
         cut: Cut | None = Cut(
-            attempt=begun.r_attempt,
-            label=begun.r_label,
+            attempt=began_at[0],
+            checkpoint_id=began_at[1],
             positions=begun.end_offsets,
             recorded_ms=begun.dirty_since_ms,
         )

@@ -74,7 +74,9 @@ def _wait_for_each(
         facts.append(_fact(name, cut))
         if not as_json:
             events = counted(sum(cut.positions.values()), "event")
-            say(f"{name}: written up to recovery point {cut.attempt}/{cut.label} ({events})")
+            say(
+                f"{name}: written up to recovery point {cut.attempt}/{cut.checkpoint_id} ({events})"
+            )
     return failed
 
 
@@ -84,7 +86,7 @@ def _fact(name: str, cut: "Cut") -> dict[str, Any]:
     return {
         "featureset": name,
         "attempt": cut.attempt,
-        "label": cut.label,
+        "checkpoint_id": cut.checkpoint_id,
         "recorded": to_iso(cut.recorded_ms),
         "positions": dict(sorted(cut.positions.items())),
     }

@@ -196,10 +196,10 @@ class Story:
         """Return where the upgraded job began: the cut at its savepoint's barrier."""
         registry = self.world.registry
         generation = registry.generations(UPGRADED)[-1].generation
-        upgraded = registry.attempts(UPGRADED, generation)[-1]
-        cut = registry.cut(UPGRADED, generation, upgraded.r_attempt, upgraded.r_label)
+        attempt, checkpoint_id = registry.attempts(UPGRADED, generation)[-1].restore_point
+        cut = registry.cut(UPGRADED, generation, attempt, checkpoint_id)
         if cut is None:
-            msg = f"{UPGRADED} has no cut at its savepoint {upgraded.r_attempt}/{upgraded.r_label}"
+            msg = f"{UPGRADED} has no cut at its savepoint {attempt}/{checkpoint_id}"
             raise JobFailedError(msg)
         return cut.positions
 

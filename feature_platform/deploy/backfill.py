@@ -1,7 +1,7 @@
 """A new generation's rows, written from the event log before its job begins.
 
-The backfill is an attempt like a job's: number, offsets P and timestamp stay the same however often
-it is begun again, so a Spark task that comes late writes what is there already.
+The backfill is an attempt like a job's: number, end offsets and timestamp stay the same
+however often it is restarted, so a Spark task that comes late writes what is there already.
 """
 
 from feature_platform.deploy.topic_checks import check_topic
@@ -14,7 +14,7 @@ from feature_platform.lineage.attempts import BACKFILL, newest_cut
 from feature_platform.plan.job_source import JobSource
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Positions
-from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
 from feature_platform.registry.history import GENESIS
 from feature_platform.report import Report
 
@@ -39,7 +39,7 @@ def backfill(
     """
     name, generation, registry = target.featureset, target.generation, world.registry
     claimed = _claim(world, target)
-    if registry.cut(name, generation, claimed.attempt, FIRST_LABEL):
+    if registry.cut(name, generation, claimed.attempt, FIRST_CHECKPOINT_ID):
         return
     task = TilesTask(
         job=job_spec(target, world.settings, NOWHERE),
@@ -51,7 +51,7 @@ def backfill(
     world.backfiller.backfill(task, report)
     cut = Cut(
         attempt=claimed.attempt,
-        label=FIRST_LABEL,
+        checkpoint_id=FIRST_CHECKPOINT_ID,
         positions=claimed.end_offsets,
         recorded_ms=world.clock.now_ms(),
     )
@@ -59,8 +59,9 @@ def backfill(
 
 
 def _until(reads: Reads, target: Snapshot) -> Positions:
-    """Return P: the newest cut of what is deployed that holds, so that both can be compared there.
+    """Return the backfill end offsets: the newest cut of what is deployed that may be started from.
 
+    Both generations can be compared there.
     Without one, or where the topic is another, the topic's ends.
     """
     deployed = reads.registry.snapshot(target.featureset)
@@ -93,15 +94,14 @@ def _read_by(reads: Reads, target: Snapshot) -> JobSource | None:
 
 
 def _claim(world: World, target: Snapshot) -> Attempt:
-    """Claim the attempt; begun again, it is the same one with its P."""
+    """Claim the attempt; begun again, it is the same one with its end offsets."""
     now_ms = world.clock.now_ms()
     request = Attempt(
         attempt=0,
         execution=f"{BACKFILL}/{target.deployment}",
         deployment=target.deployment,
         kind=BACKFILL,
-        r_attempt=GENESIS[0],
-        r_label=GENESIS[1],
+        restore_point=GENESIS,
         end_offsets=_until(world, target),
         claimed_ms=now_ms,
         dirty_since_ms=now_ms,

@@ -1,6 +1,6 @@
 """Asking a job for checkpoints while something waits for its cuts: as few as show the end soon.
 
-Every checkpoint is a label of its own: the kernel flushes, and writes an undo row for each entity
+With every checkpoint the kernel flushes, and writes an undo row for each entity
 that it touches after it. One every few seconds took a third of its speed from a job under load.
 """
 

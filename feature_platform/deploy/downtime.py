@@ -21,7 +21,7 @@ def measured_downtime_ms(registry: RegistryReader, deployed: Snapshot) -> int | 
     for before, attempt in reversed(list(pairwise(attempts))):
         if not _is_upgrade(before, attempt):
             continue
-        cut = registry.cut(name, generation, attempt.r_attempt, attempt.r_label)
+        cut = registry.cut(name, generation, *attempt.restore_point)
         took_ms = attempt.claimed_ms - cut.recorded_ms if cut else 0
         if 0 < took_ms <= UPGRADE_MS_MAX:
             flush_ms = deployed.job.settings.flush_interval_ms

@@ -260,8 +260,7 @@ class JobControl:
             execution=f"sweep/{epoch[0]}/{epoch[1]}",
             deployment=self._progress.deployment if self._progress else deployed.deployment,
             kind="sweep",
-            r_attempt=epoch[0],
-            r_label=epoch[1],
+            restore_point=epoch,
             end_offsets=cut.positions if cut else {},
             claimed_ms=now_ms,
             dirty_since_ms=since_ms,
@@ -275,7 +274,7 @@ class JobControl:
         claimed = self.claim_sweep()
         line = Line.of(registry.attempts(self._name, deployed.generation), claimed)
         sweep(self._world, deployed, line, self._report, accept_age=accept_age)
-        cut = registry.cut(self._name, deployed.generation, *claimed.r)
+        cut = registry.cut(self._name, deployed.generation, *claimed.restore_point)
         if cut:
             swept = cut_of(line, cut, self._world.clock.now_ms())
             registry.record_cut(self._name, deployed.generation, swept)

@@ -25,7 +25,7 @@ from feature_platform.lineage.attempts import dirty_since_ms
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
-from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
 from feature_platform.registry.history import History, history
 from feature_platform.report import Report
 from feature_platform.rows.undo import RowKey
@@ -99,7 +99,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
     claimed = registry.claim_attempt(name, generation, request)
     attempts = registry.attempts(name, generation)
     line = history(attempts, claimed.attempt)
-    stamp = write_timestamp(claimed.attempt, FIRST_LABEL)
+    stamp = write_timestamp(claimed.attempt, FIRST_CHECKPOINT_ID)
     written = 0
     for entity in entities:
         stored = world.tiles.read_entity(deployed.table, entity)
@@ -116,7 +116,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
     now_ms = world.clock.now_ms()
     done = Cut(
         attempt=claimed.attempt,
-        label=FIRST_LABEL,
+        checkpoint_id=FIRST_CHECKPOINT_ID,
         positions=request.end_offsets,
         recorded_ms=now_ms,
     )
@@ -175,11 +175,10 @@ def _request(reads: Reads, deployed: Snapshot) -> Attempt:
         raise JobFailedError(msg)
     return Attempt(
         attempt=0,
-        execution=f"repair/{cut.attempt}/{cut.label}",
+        execution=f"repair/{cut.attempt}/{cut.checkpoint_id}",
         deployment=registry.owner(name, generation),
         kind="repair",
-        r_attempt=cut.attempt,
-        r_label=cut.label,
+        restore_point=cut.epoch,
         end_offsets=cut.positions,
         claimed_ms=reads.clock.now_ms(),
         dirty_since_ms=dirty_since_ms(cut, registry.attempts(name, generation)),

@@ -26,7 +26,7 @@ from feature_platform.lineage.attempts import (
 from feature_platform.plan.snapshot import Snapshot, Stop
 from feature_platform.plan.stages import Start
 from feature_platform.registry.base import Attempt, Cut, Epoch
-from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
 from feature_platform.registry.history import GENESIS, holds, last_rewrite
 from feature_platform.tiles.grid import format_duration
 
@@ -101,7 +101,7 @@ def unfinished_repair(reads: Reads, deployed: Snapshot) -> Attempt | None:
     last = newest(reads.registry.attempts(name, generation))
     if last is None or last.kind != "repair":
         return None
-    return None if reads.registry.cut(name, generation, last.attempt, FIRST_LABEL) else last
+    return None if reads.registry.cut(name, generation, last.attempt, FIRST_CHECKPOINT_ID) else last
 
 
 def restore_path(reads: Reads, deployed: Snapshot) -> str:
@@ -137,20 +137,20 @@ def stopped_at(reads: Reads, deployed: Snapshot, path: str, *, clean: bool) -> S
     newest checkpoint that was complete.
     """
     known = reads.cluster.last_checkpoint(deployed.job_id)
-    label = known.id if known and known.path == path else checkpoint_id(path)
+    stopped_id = known.id if known and known.path == path else checkpoint_id(path)
     attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     own = [
         item.attempt
         for item in attempts
-        if item.deployment == deployed.deployment and item.base_label < label
+        if item.deployment == deployed.deployment and item.base_checkpoint_id < stopped_id
     ]
     attempt = max(own, default=0)
     name, generation = deployed.featureset, deployed.generation
-    cut = reads.registry.cut(name, generation, attempt, label) if attempt else None
+    cut = reads.registry.cut(name, generation, attempt, stopped_id) if attempt else None
     return Stop(
         path=path,
         attempt=attempt,
-        label=label,
+        checkpoint_id=stopped_id,
         positions=dict(cut.positions) if cut else {},
         taken_ms=known.completed_ms if known and known.path == path else reads.clock.now_ms(),
         clean=clean,
@@ -164,7 +164,7 @@ def age_limit_ms(undo_ttl_ms: int) -> int:
 
 def epoch_of(stop: Stop | None) -> Epoch:
     """Return the epoch of a stop; the empty table's if it is not known."""
-    return (stop.attempt, stop.label) if stop and stop.attempt else GENESIS
+    return (stop.attempt, stop.checkpoint_id) if stop and stop.attempt else GENESIS
 
 
 def known_positions(reads: Reads, deployed: Snapshot) -> Mapping[str, int]:
@@ -235,17 +235,19 @@ def _savepoint(
     attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
     epoch = epoch_of(deployed.stop)
     _check_restorable(reads, deployed, known_positions(reads, deployed), "its last savepoint")
-    sweep = next((item for item in attempts if item.kind == "sweep" and item.r == epoch), None)
+    sweep = next(
+        (item for item in attempts if item.kind == "sweep" and item.restore_point == epoch), None
+    )
     swept = sweep is not None and epoch != GENESIS
-    r = (sweep.attempt, 1) if sweep and swept else GENESIS
-    check_alive(deployed.featureset, attempts, r if swept else epoch, "the last savepoint")
+    point = (sweep.attempt, 1) if sweep and swept else GENESIS
+    check_alive(deployed.featureset, attempts, point if swept else epoch, "the last savepoint")
     clean = bool(deployed.stop and deployed.stop.clean) or swept
     fields = StartFields(
         start="savepoint",
         end_offsets=ends,
-        r=r,
+        restore_point=point,
         restored=epoch if swept else GENESIS,
-        clean=clean and not passed_by(attempts, r if swept else epoch),
+        clean=clean and not passed_by(attempts, point if swept else epoch),
         accepted_ms=_accepted_ms(reads, accept_age=accept_age),
     )
     return Begin(fields=fields, path=restore_path(reads, deployed))
@@ -279,7 +281,7 @@ def _store(reads: Reads, deployed: Snapshot, *, accept_age: bool) -> StartFields
         end_offsets=ends,
         offsets=cut.positions,
         letters=cut.letters,
-        r=cut.epoch,
+        restore_point=cut.epoch,
         dirty_since_ms=since_ms,
         clean=is_last,
         accepted_ms=_accepted_ms(reads, accept_age=accept_age),
@@ -296,7 +298,7 @@ def _too_old(
         f"{name}: its rows may be wrong. Since {to_iso(dirty_since_ms(cut, attempts))} abandoned "
         f"attempts ({numbers}) may have written rows that must be undone, but undo rows are kept "
         f"for {keeps} only. Features of the entities they wrote may count some of the {events} "
-        f"events after cut {cut.attempt}/{cut.label} twice; all others stay exact. To accept that: "
-        f"fp recover {name} --from store --accept-age. To start over instead: fp delete {name}, "
-        f"then fp apply {name}"
+        f"events after cut {cut.attempt}/{cut.checkpoint_id} twice; all others stay exact. "
+        f"To accept that: fp recover {name} --from store --accept-age. "
+        f"To start over instead: fp delete {name}, then fp apply {name}"
     )

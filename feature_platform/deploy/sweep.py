@@ -1,8 +1,8 @@
-"""The sweep of a rollback: every row that an abandoned attempt touched is written as it was at R.
+"""The sweep of a rollback: every row that an abandoned attempt touched is written as it was before.
 
 Its rows are decided by `swept`, from undo rows alone: also rows that look absent or unchanged are
-written, because a dead write may still be on its way to a replica. It may be repeated, and a job
-that started from it may run beside it: its writes are older than the job's.
+written, because an abandoned write may still be on its way to a replica. It may be repeated, and a
+job that started from it may run beside it: its writes are older than the job's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from feature_platform.errors import CorruptRowError, PlanRefusedError
 from feature_platform.lineage.as_of import Undo, value_as_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
-from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
 from feature_platform.registry.history import History, history, holds
 from feature_platform.rows.undo import RowKey, decode_undo, undo_key
 from feature_platform.store.base import (
@@ -46,14 +46,14 @@ class Line:
 
     attempts: tuple[Attempt, ...]
     sweep: Attempt
-    of_r: History
-    """The history of the sweep's R: all epochs off it are dead."""
+    kept: History
+    """The history of the sweep's restore point: all epochs off it are abandoned."""
 
     @classmethod
     def of(cls, attempts: Sequence[Attempt], sweep: Attempt) -> "Line":
         """Work it out once for all entities."""
-        of_r = history(attempts, sweep.r_attempt, sweep.r_label)
-        return cls(attempts=tuple(attempts), sweep=sweep, of_r=of_r)
+        kept = history(attempts, *sweep.restore_point)
+        return cls(attempts=tuple(attempts), sweep=sweep, kept=kept)
 
 
 def sweep(
@@ -101,8 +101,9 @@ def sweep(
 
 def check_sweep_age(reads: Reads, deployed: Snapshot, line: Line) -> None:
     """Make sure that no undo row of an abandoned attempt can have expired."""
-    since_r = [item.claimed_ms for item in line.attempts if item.attempt > line.sweep.r_attempt]
-    began_ms = min([line.sweep.dirty_since_ms, *since_r])
+    target = line.sweep.restore_point[0]
+    later = [item.claimed_ms for item in line.attempts if item.attempt > target]
+    began_ms = min([line.sweep.dirty_since_ms, *later])
     undo_ttl_ms = reads.settings.store.undo_ttl_ms
     if reads.clock.now_ms() - began_ms > age_limit_ms(undo_ttl_ms):
         name = deployed.featureset
@@ -116,14 +117,14 @@ def check_sweep_age(reads: Reads, deployed: Snapshot, line: Line) -> None:
         raise PlanRefusedError(msg)
 
 
-def cut_of(line: Line, r: Cut, now_ms: int) -> Cut:
-    """Return the cut that a finished sweep is: the rows of R under a number of its own."""
+def cut_of(line: Line, target: Cut, now_ms: int) -> Cut:
+    """Return the cut that a finished sweep is: the rows of its target under a number of its own."""
     return Cut(
         attempt=line.sweep.attempt,
-        label=FIRST_LABEL,
-        positions=r.positions,
+        checkpoint_id=FIRST_CHECKPOINT_ID,
+        positions=target.positions,
         recorded_ms=now_ms,
-        letters=r.letters,
+        letters=target.letters,
     )
 
 
@@ -142,19 +143,19 @@ def swept(
     Raises:
         CorruptRowError: A row was written by an abandoned attempt and no undo row says what it was.
     """
-    dead = {
+    abandoned = {
         key
         for flush, before in undo.items()
-        if not holds(line.of_r, (flush.attempt, flush.label))
+        if not holds(line.kept, (flush.attempt, flush.checkpoint_id))
         for key in before
     }
     writes = []
-    for key in sorted(dead):
+    for key in sorted(abandoned):
         row = rows.get(key)
         if row is None:
             writes.append(RowWrite(level=key.level, start_ms=key.start_ms, payload=None))
         elif written_by(row.written)[0] < line.sweep.attempt:
-            value = value_as_of(line.attempts, line.of_r, undo, key, row)
+            value = value_as_of(line.attempts, line.kept, undo, key, row)
             writes.append(kept_write(key, value, layout, now_ms))
     return writes
 
@@ -183,7 +184,7 @@ def _sweep_entity(world: World, deployed: Snapshot, line: Line, entity: str, und
     except CorruptRowError as error:
         msg = f"{deployed.table}, entity {entity!r}: {error}"
         raise CorruptRowError(msg) from error
-    stamp = write_timestamp(line.sweep.attempt, FIRST_LABEL)
+    stamp = write_timestamp(line.sweep.attempt, FIRST_CHECKPOINT_ID)
     for batch in batches(writes):
         world.tiles.write(deployed.table, entity, batch, written=stamp)
     return len(writes)

@@ -25,14 +25,14 @@ class StartFields:
     """The topic's end offsets now, by "topic/partition"."""
     offsets: Mapping[str, int] = field(default_factory=dict)
     """First offsets to read, where a cut says them; the state of a savepoint says its own."""
-    r: Epoch = (0, 0)
-    """R: of `store` the cut; of `savepoint` (0, 0) for what its state says, else a sweep."""
+    restore_point: Epoch = (0, 0)
+    """Of `store` the cut; of `savepoint` (0, 0) for what its state says, else a sweep."""
     restored: Epoch = (0, 0)
-    """With R of a sweep: the savepoint's own epoch, which that R stands for."""
+    """With a sweep as restore point: the epoch of the savepoint that it went back to."""
     dirty_since_ms: int = 0
     """Since when rows may hold what an abandoned attempt wrote; of `store`."""
     clean: bool = False
-    """Whether R is the last thing that any writer did."""
+    """Whether the restore point is the last thing that any writer did."""
     accepted_ms: int = 0
     """When a person accepted that rows may be wrong; what goes wrong later is not accepted."""
     letters: Mapping[str, int] = field(default_factory=dict)
@@ -43,8 +43,8 @@ class StartFields:
         return {
             "from": self.start,
             "offsets": dict(self.offsets),
-            "r_attempt": self.r[0],
-            "r_label": self.r[1],
+            "r_attempt": self.restore_point[0],
+            "r_label": self.restore_point[1],
             "restored_attempt": self.restored[0],
             "restored_label": self.restored[1],
             "dirty_since_ms": self.dirty_since_ms,
@@ -60,7 +60,7 @@ class StartFields:
         return cls(
             start=data["from"],
             offsets=data["offsets"],
-            r=(data["r_attempt"], data["r_label"]),
+            restore_point=(data["r_attempt"], data["r_label"]),
             restored=(data["restored_attempt"], data["restored_label"]),
             dirty_since_ms=data["dirty_since_ms"],
             end_offsets=data["end_offsets"],

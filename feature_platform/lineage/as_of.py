@@ -76,8 +76,8 @@ def is_of_line(attempts: Iterable[Attempt], line: History, written: int) -> bool
     """
     writer, flush = written_by(written)
     known = next((item for item in attempts if item.attempt == writer), None)
-    label = known.label_at_most(flush) if known else None
-    return label is not None and holds(line, (writer, label))
+    checkpoint_id = known.checkpoint_id_at_most(flush) if known else None
+    return checkpoint_id is not None and holds(line, (writer, checkpoint_id))
 
 
 def decoded_undo(stored: Iterable[StoredRow]) -> Undo:
@@ -125,8 +125,8 @@ def value_as_of(
         flush
         for flush, before in undo.items()
         if key in before
-        and holds(of_writer, (flush.attempt, flush.label))
-        and not holds(line, (flush.attempt, flush.label))
+        and holds(of_writer, (flush.attempt, flush.checkpoint_id))
+        and not holds(line, (flush.attempt, flush.checkpoint_id))
     ]
     if between:
         return undo[min(between)][key]

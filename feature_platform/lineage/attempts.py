@@ -1,7 +1,7 @@
 """What attempts and cuts of a generation say: has it recovered, where may it restart from. Pure.
 
 The words are those of `docs/architecture.md`: an attempt is recovered once it has counted again all
-that any attempt before it can have counted; R is the epoch that an attempt starts from.
+that any attempt before it can have counted; its restore point is the epoch that it starts from.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ def newest(attempts: Sequence[Attempt]) -> Attempt | None:
 
 def recovered_at(attempt: Attempt, positions: Offsets) -> bool:
     """Return whether an attempt at these positions is past all that earlier attempts counted."""
-    is_first = attempt.attempt == 1 and attempt.r == GENESIS
+    is_first = attempt.attempt == 1 and attempt.restore_point == GENESIS
     return is_first or not behind(positions, attempt.end_offsets)
 
 
@@ -95,7 +95,7 @@ def newest_cut(cuts: Iterable[Cut], attempts: Sequence[Attempt]) -> Cut | None:
     if first or not attempts:
         return None
     began_ms = min(item.claimed_ms for item in attempts)
-    return Cut(attempt=GENESIS[0], label=GENESIS[1], positions={}, recorded_ms=began_ms)
+    return Cut(attempt=GENESIS[0], checkpoint_id=GENESIS[1], positions={}, recorded_ms=began_ms)
 
 
 def ends_with(attempts: Sequence[Attempt], cut: Cut) -> bool:
@@ -110,7 +110,7 @@ def ends_with(attempts: Sequence[Attempt], cut: Cut) -> bool:
 def may_have_left(attempts: Sequence[Attempt], cut: Cut) -> list[int]:
     """Return the attempts that may have left rows behind which a start from a cut makes wrong."""
     since_ms = dirty_since_ms(cut, attempts)
-    line = history(attempts, cut.attempt, cut.label)
+    line = history(attempts, cut.attempt, cut.checkpoint_id)
     return [
         item.attempt
         for item in attempts
@@ -118,11 +118,11 @@ def may_have_left(attempts: Sequence[Attempt], cut: Cut) -> list[int]:
     ]
 
 
-def passed_by(attempts: Sequence[Attempt], r: Epoch) -> bool:
+def passed_by(attempts: Sequence[Attempt], point: Epoch) -> bool:
     """Return whether any attempt has been claimed after the one of an epoch."""
     last = newest(attempts)
-    return last is not None and last.attempt > r[0]
+    return last is not None and last.attempt > point[0]
 
 
 def _is_first(attempt: Attempt) -> bool:
-    return attempt.attempt == 1 and attempt.r == GENESIS
+    return attempt.attempt == 1 and attempt.restore_point == GENESIS

@@ -161,7 +161,7 @@ class Health:
             "last_cut": self.cut
             and {
                 "attempt": self.cut.attempt,
-                "label": self.cut.label,
+                "checkpoint_id": self.cut.checkpoint_id,
                 "recorded": to_iso(self.cut.recorded_ms),
                 "positions": dict(sorted(self.cut.positions.items())),
             },

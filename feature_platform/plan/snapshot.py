@@ -58,13 +58,24 @@ class Stop:
     path: str
     """Of the savepoint, or of the checkpoint that it left."""
     attempt: int
-    """With `label`: the epoch that the state is of; 0 if nobody knows any more."""
-    label: int
+    """With `checkpoint_id`: the epoch that the state is of; 0 if that is not known any more."""
+    checkpoint_id: int
     taken_ms: int
     clean: bool
     """Whether it stopped with this savepoint; else it may have written more after it."""
     positions: dict[str, int] = field(default_factory=dict)
     """Next offset to read for each "topic/partition"; empty if its cut was not recorded."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that the registry stores; it calls the checkpoint id `label`."""
+        stored = asdict(self)
+        return stored | {"label": stored.pop("checkpoint_id")}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Stop":
+        """Read what `to_json` wrote."""
+        values = dict(data)
+        return cls(checkpoint_id=values.pop("label"), **values)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,7 +183,7 @@ class Snapshot:
             "layout": self.layout.to_json(),
             "features": [asdict(feature) for feature in self.features],
             "job": self.job.to_json(),
-            "stop": asdict(self.stop) if self.stop else None,
+            "stop": self.stop.to_json() if self.stop else None,
             "previous": self.previous.to_json() if self.previous else {},
             "tried": [asdict(each) for each in self.tried],
             "older": self.older.to_json() if self.older else {},
@@ -199,7 +210,7 @@ class Snapshot:
             "layout": Layout.from_json(data["layout"]),
             "features": features,
             "job": JobDefinition.from_json(data["job"]),
-            "stop": Stop(**stop) if stop else None,
+            "stop": Stop.from_json(stop) if stop else None,
             "previous": cls._before(data, "previous"),
             "older": cls._before(data, "older"),
             "tried": tuple(Tried(**item) for item in data.get("tried", ())),

@@ -13,16 +13,16 @@ from feature_platform.plan.ids import ColumnKey, FeatureId
 from feature_platform.plan.snapshot import Snapshot
 
 LEASE_TTL_S = 60
-FLUSHES_PER_LABEL = 1024
-"""Every label's flush numbers begin so far above those of the label before, or higher."""
+FLUSHES_PER_CHECKPOINT = 1024
+"""The flush numbers of a checkpoint id begin at least this far above those of the one before."""
 BASE_UNKNOWN = -1
-"""The base label of an attempt that did not number its flushes so."""
+"""`base_checkpoint_id` of an attempt that did not number its flushes so."""
 
 Positions = Mapping[str, int]
 """Next offset to read for each "topic/partition"."""
 
 Epoch = tuple[int, int]
-"""Attempt and label."""
+"""Attempt and checkpoint id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,39 +34,34 @@ class Attempt:
     deployment: str
     kind: str
     """stream, sweep, backfill or repair."""
-    r_attempt: int
-    r_label: int
+    restore_point: Epoch
+    """The epoch that it starts from."""
     end_offsets: Positions
     claimed_ms: int
-    base_label: int = 0
-    """Id of the Flink checkpoint that it restored, 0 for none: its first label is one more; or
+    base_checkpoint_id: int = 0
+    """Id of the Flink checkpoint that it restored, 0 for none: its own first one is one more; or
     `BASE_UNKNOWN`."""
     dirty_since_ms: int = 0
-    """Since when rows may hold what an abandoned attempt wrote, as of its R."""
+    """Since when rows may hold what an abandoned attempt wrote, as of its restore point."""
     clean: bool = False
-    """Whether its R is the last thing that its predecessor did."""
+    """Whether its restore point is the last thing that its predecessor did."""
 
-    @property
-    def r(self) -> Epoch:
-        """The epoch that it starts from."""
-        return self.r_attempt, self.r_label
-
-    def label_at_most(self, flush: int) -> int | None:
-        """Return the largest label that a flush of this number can have had; None if any.
+    def checkpoint_id_at_most(self, flush: int) -> int | None:
+        """Return the largest checkpoint id that a flush of this number can have; None if any.
 
         The kernel numbers flushes and reads them in the same way.
         """
-        if self.base_label == BASE_UNKNOWN:
+        if self.base_checkpoint_id == BASE_UNKNOWN:
             return None
-        return self.base_label + 1 + flush // FLUSHES_PER_LABEL
+        return self.base_checkpoint_id + 1 + flush // FLUSHES_PER_CHECKPOINT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cut:
-    """A label for which all subtasks have recorded themselves: rows and positions agree at it."""
+    """A checkpoint id that all subtasks have recorded: rows and positions agree there."""
 
     attempt: int
-    label: int
+    checkpoint_id: int
     positions: Positions
     recorded_ms: int
     letters: Mapping[str, int] = field(default_factory=dict)
@@ -74,8 +69,8 @@ class Cut:
 
     @property
     def epoch(self) -> Epoch:
-        """Return attempt and label."""
-        return self.attempt, self.label
+        """Return attempt and checkpoint id."""
+        return self.attempt, self.checkpoint_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +78,7 @@ class CutPart:
     """What one subtask recorded at a barrier; `positions` is empty for the kernel."""
 
     attempt: int
-    label: int
+    checkpoint_id: int
     part: str
     of: int
     positions: Positions
@@ -150,8 +145,8 @@ class RegistryReader(Protocol):
         """Yield the complete cuts, newest first; they are read while they are asked for."""
         ...
 
-    def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
-        """Return the complete cut of one epoch, such as an attempt's R; None if there is none."""
+    def cut(self, name: str, generation: int, attempt: int, checkpoint_id: int) -> Cut | None:
+        """Return the complete cut of one epoch, such as a restore point; None if there is none."""
         ...
 
     def lease(self, name: str) -> Lease | None:
@@ -230,8 +225,8 @@ class Registry(RegistryReader, Protocol):
             request: What to claim; its number is ignored.
 
         Raises:
-            PlanRefusedError: Another deployment owns the generation, or R is not in the history of
-                the newest attempt.
+            PlanRefusedError: Another deployment owns the generation, or the restore point is not in
+                the history of the newest attempt.
             LeaseHeldError: Others claim all the time.
         """
         ...
@@ -279,13 +274,13 @@ def check_is_trial(name: str) -> None:
 
 
 def complete_cuts(parts: Iterable[CutPart]) -> Iterator[Cut]:
-    """Yield the complete cuts of parts that come newest label first."""
-    for (attempt, label), group in groupby(parts, key=_epoch):
+    """Yield the complete cuts of parts that come newest checkpoint id first."""
+    for (attempt, checkpoint_id), group in groupby(parts, key=_epoch):
         members = list(group)
         if is_complete(members):
             yield Cut(
                 attempt=attempt,
-                label=label,
+                checkpoint_id=checkpoint_id,
                 positions=_farthest(members),
                 recorded_ms=max(part.recorded_ms for part in members),
                 letters=dict(sum((Counter(part.letters) for part in members), Counter())),
@@ -296,7 +291,7 @@ def parts_of(cut: Cut) -> tuple[CutPart, CutPart]:
     """Return a cut as the parts of two writers that stand for all."""
     kernel = CutPart(
         attempt=cut.attempt,
-        label=cut.label,
+        checkpoint_id=cut.checkpoint_id,
         part="kernel-0",
         of=1,
         positions={},
@@ -306,7 +301,7 @@ def parts_of(cut: Cut) -> tuple[CutPart, CutPart]:
 
 
 def _epoch(part: CutPart) -> Epoch:
-    return part.attempt, part.label
+    return part.attempt, part.checkpoint_id
 
 
 def _farthest(parts: Sequence[CutPart]) -> dict[str, int]:
@@ -319,7 +314,7 @@ def _farthest(parts: Sequence[CutPart]) -> dict[str, int]:
 
 
 def is_complete(parts: Sequence[CutPart]) -> bool:
-    """Return whether all subtasks of both operators are among the parts of one label."""
+    """Return whether all subtasks of both operators are among the parts of one cut."""
     for operator in ("kernel", "intake"):
         members = [part for part in parts if part.part.startswith(f"{operator}-")]
         if not members or len(members) < members[0].of:

@@ -106,12 +106,12 @@ class CqlRegistry:
         """Yield the complete cuts; see `RegistryReader`."""
         return complete_cuts(self._cut_parts(name, generation))
 
-    def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
+    def cut(self, name: str, generation: int, attempt: int, checkpoint_id: int) -> Cut | None:
         """Return the cut of one epoch; see `RegistryReader`."""
         rows = self._run(
             f"SELECT {CUT_COLUMNS} FROM {{keyspace}}.cuts "
             "WHERE featureset = ? AND generation = ? AND attempt = ? AND label = ?",
-            *(name, generation, attempt, label),
+            *(name, generation, attempt, checkpoint_id),
         )
         return next(complete_cuts(map(cut_part_of, rows)), None)
 
@@ -251,7 +251,7 @@ class CqlRegistry:
             )
             self._run(
                 insert,
-                *(name, generation, part.attempt, part.label, part.part, part.of),
+                *(name, generation, part.attempt, part.checkpoint_id, part.part, part.of),
                 *(positions, part.recorded_ms, letters),
             )
 
@@ -350,8 +350,12 @@ class CqlRegistry:
         keyspace = self._keyspace
         values = (
             *(name, generation, attempt.attempt, attempt.execution, attempt.deployment),
-            *(attempt.kind, attempt.r_attempt, attempt.r_label),
-            *(json.dumps(dict(attempt.end_offsets)), attempt.claimed_ms, attempt.base_label),
+            *(attempt.kind, *attempt.restore_point),
+            *(
+                json.dumps(dict(attempt.end_offsets)),
+                attempt.claimed_ms,
+                attempt.base_checkpoint_id,
+            ),
             *(attempt.dirty_since_ms, attempt.clean),
         )
         insert = (
@@ -368,21 +372,21 @@ class CqlRegistry:
         )
 
     def _cut_parts(self, name: str, generation: int) -> Iterator[CutPart]:
-        """Yield parts, newest label first, page by page: most askers need the first few."""
+        """Yield parts, newest first, page by page: most callers need the first few."""
         select = f"SELECT {CUT_COLUMNS} FROM {{keyspace}}.cuts WHERE "
         where = "featureset = ? AND generation = ?"
         rows = self._run(f"{select}{where} LIMIT {CUT_PARTS_PAGE}", name, generation)
         while rows:
             yield from map(cut_part_of, rows)
-            attempt, label, part = rows[-1][:3]
+            attempt, checkpoint_id, part = rows[-1][:3]
             rest = self._run(
                 f"{select}{where} AND attempt = ? AND label = ? AND part > ?",
-                *(name, generation, attempt, label, part),
+                *(name, generation, attempt, checkpoint_id, part),
             )
             yield from map(cut_part_of, rest)
             rows = self._run(
                 f"{select}{where} AND (attempt, label) < (?, ?) LIMIT {CUT_PARTS_PAGE}",
-                *(name, generation, attempt, label),
+                *(name, generation, attempt, checkpoint_id),
             )
 
 

@@ -29,11 +29,10 @@ def attempt_of(row: tuple[Any, ...]) -> Attempt:
         execution=row[1] or "",
         deployment=row[2] or "",
         kind=row[3] or "",
-        r_attempt=row[4] or 0,
-        r_label=row[5] or 0,
+        restore_point=(row[4] or 0, row[5] or 0),
         end_offsets=_positions(row[6]),
         claimed_ms=row[7] or 0,
-        base_label=BASE_UNKNOWN if row[8] is None else row[8],
+        base_checkpoint_id=BASE_UNKNOWN if row[8] is None else row[8],
         dirty_since_ms=row[9] or 0,
         clean=bool(row[10]),
     )
@@ -41,10 +40,10 @@ def attempt_of(row: tuple[Any, ...]) -> Attempt:
 
 def cut_part_of(row: tuple[Any, ...]) -> CutPart:
     """Read a row of `CUT_COLUMNS`; one before the third migration lacks the last."""
-    attempt, label, part, of, positions, recorded_ms, letters = row
+    attempt, checkpoint_id, part, of, positions, recorded_ms, letters = row
     return CutPart(
         attempt=attempt,
-        label=label,
+        checkpoint_id=checkpoint_id,
         part=part,
         of=of,
         positions=_positions(positions),

@@ -73,13 +73,14 @@ class MemoryRegistry:
     def cuts(self, name: str, generation: int) -> Iterator[Cut]:
         """Yield the complete cuts; see `RegistryReader`."""
         parts = sorted(
-            self._parts[name, generation], key=lambda part: (-part.attempt, -part.label, part.part)
+            self._parts[name, generation],
+            key=lambda part: (-part.attempt, -part.checkpoint_id, part.part),
         )
         return complete_cuts(parts)
 
-    def cut(self, name: str, generation: int, attempt: int, label: int) -> Cut | None:
+    def cut(self, name: str, generation: int, attempt: int, checkpoint_id: int) -> Cut | None:
         """Return the cut of one epoch; see `RegistryReader`."""
-        wanted = (attempt, label)
+        wanted = (attempt, checkpoint_id)
         found = self.cuts(name, generation)
         return next((cut for cut in found if cut.epoch == wanted), None)
 
@@ -206,8 +207,8 @@ class MemoryRegistry:
     def add_cut_part(self, name: str, generation: int, part: CutPart) -> None:
         """Note what a subtask recorded at a barrier, as jobs do."""
         parts = self._parts[name, generation]
-        key = (part.attempt, part.label, part.part)
-        parts[:] = [old for old in parts if (old.attempt, old.label, old.part) != key]
+        key = (part.attempt, part.checkpoint_id, part.part)
+        parts[:] = [old for old in parts if (old.attempt, old.checkpoint_id, old.part) != key]
         parts.append(part)
 
 

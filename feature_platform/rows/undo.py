@@ -17,7 +17,7 @@ UNDO_LEVEL = -2
 """Level of the undo rows in a generation's table."""
 HEAD_LEVEL = -1
 """Level of the head, which is a row like any other here; its start is 0."""
-ATTEMPT_BITS, LABEL_BITS, SEQUENCE_BITS = 20, 27, 16
+ATTEMPT_BITS, CHECKPOINT_ID_BITS, SEQUENCE_BITS = 20, 27, 16
 
 
 class RowKey(NamedTuple):
@@ -31,20 +31,22 @@ class UndoKey(NamedTuple):
     """Which flush an undo row was written before: ascending as the rows stand in the store."""
 
     attempt: int
-    label: int
+    checkpoint_id: int
     sequence: int
 
     @property
     def start(self) -> int:
         """Return the clustering key `start` of this undo row."""
-        return (self.attempt << LABEL_BITS | self.label) << SEQUENCE_BITS | self.sequence
+        return (
+            self.attempt << CHECKPOINT_ID_BITS | self.checkpoint_id
+        ) << SEQUENCE_BITS | self.sequence
 
 
 def undo_key(start: int) -> UndoKey:
     """Return what an undo row's clustering key `start` stands for."""
     epoch, sequence = divmod(start, 1 << SEQUENCE_BITS)
-    attempt, label = divmod(epoch, 1 << LABEL_BITS)
-    return UndoKey(attempt, label, sequence)
+    attempt, checkpoint_id = divmod(epoch, 1 << CHECKPOINT_ID_BITS)
+    return UndoKey(attempt, checkpoint_id, sequence)
 
 
 def decode_undo(payload: bytes) -> dict[RowKey, bytes | None]:

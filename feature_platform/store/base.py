@@ -52,7 +52,7 @@ class StoredUndo:
 
     entity: str
     start: int
-    """Attempt, label and sequence of the flush; see `rows.undo`."""
+    """Attempt, checkpoint id and sequence of the flush; see `rows.undo`."""
     payload: bytes
 
 

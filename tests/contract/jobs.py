@@ -43,12 +43,11 @@ class CqlJob:
                     attempt.kind,
                 ),
                 *(
-                    attempt.r_attempt,
-                    attempt.r_label,
+                    *attempt.restore_point,
                     json.dumps(attempt.end_offsets),
                     attempt.claimed_ms,
                 ),
-                *(attempt.base_label, attempt.dirty_since_ms, attempt.clean),
+                *(attempt.base_checkpoint_id, attempt.dirty_since_ms, attempt.clean),
             ),
         )
 
@@ -64,7 +63,7 @@ class CqlJob:
                 name,
                 generation,
                 part.attempt,
-                part.label,
+                part.checkpoint_id,
                 part.part,
                 part.of,
                 positions,

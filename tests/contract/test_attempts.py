@@ -24,11 +24,10 @@ def test_attempts_are_read_in_order(world: World, name: str) -> None:
             execution=f"abc/{number}",
             deployment="one",
             kind="job",
-            r_attempt=number - 1,
-            r_label=4,
+            restore_point=(number - 1, 4),
             end_offsets={"t/0": 7},
             claimed_ms=number,
-            base_label=number + 3,
+            base_checkpoint_id=number + 3,
             dirty_since_ms=number * 2,
             clean=number == 2,
         )
@@ -41,15 +40,14 @@ def test_attempts_are_read_in_order(world: World, name: str) -> None:
     assert registry.attempts(name, 2) == []
 
 
-def sweep(r_attempt: int, r_label: int, *, deployment: str = "one") -> Attempt:
+def sweep(target: int, checkpoint_id: int, *, deployment: str = "one") -> Attempt:
     """Make a request for an attempt."""
     return Attempt(
         attempt=0,
-        execution=f"sweep/{r_attempt}/{r_label}",
+        execution=f"sweep/{target}/{checkpoint_id}",
         deployment=deployment,
         kind="sweep",
-        r_attempt=r_attempt,
-        r_label=r_label,
+        restore_point=(target, checkpoint_id),
         end_offsets={"t/0": 7},
         claimed_ms=5,
         dirty_since_ms=3,
@@ -77,7 +75,7 @@ def test_only_the_owner_claims(registry: Registry, name: str) -> None:
 
 
 def test_an_epoch_that_was_passed_by_is_no_start(world: World, name: str) -> None:
-    """Attempt 2 went on from label 4 of attempt 1: what came after it there is dead."""
+    """Attempt 2 started from checkpoint 4 of attempt 1: what came after it there is abandoned."""
     registry, job = world
     registry.set_owner(name, 1, "one")
     job.add_attempt(name, 1, replace(sweep(0, 0), attempt=1))
@@ -117,18 +115,25 @@ def test_cuts_come_newest_first(world: World, name: str) -> None:
     registry, job = world
     for item in (part(8, "kernel-0"), part(8, "intake-0", p0=8), part(9, "intake-0", p0=9)):
         job.add_cut_part(name, 1, item)
-    made = Cut(attempt=2, label=1, positions={"t/0": 8}, recorded_ms=70, letters={"not_json": 5})
+    made = Cut(
+        attempt=2, checkpoint_id=1, positions={"t/0": 8}, recorded_ms=70, letters={"not_json": 5}
+    )
     registry.record_cut(name, 1, made)
     registry.record_cut(name, 1, made)
     assert [cut.epoch for cut in registry.cuts(name, 1)] == [(2, 1), (1, 8)]
-    assert registry.last_cut(name, 1) == registry.cut(name, 1, attempt=2, label=1) == made
+    assert registry.last_cut(name, 1) == registry.cut(name, 1, attempt=2, checkpoint_id=1) == made
 
 
-def part(label: int, part: str, of: int = 1, attempt: int = 1, **positions: int) -> CutPart:
+def part(checkpoint_id: int, part: str, of: int = 1, attempt: int = 1, **positions: int) -> CutPart:
     """Make a part of a cut of topic `t`; `p0=5` is position 5 of partition 0."""
     written = {f"t/{key[1:]}": offset for key, offset in positions.items()}
     return CutPart(
-        attempt=attempt, label=label, part=part, of=of, positions=written, recorded_ms=label * 10
+        attempt=attempt,
+        checkpoint_id=checkpoint_id,
+        part=part,
+        of=of,
+        positions=written,
+        recorded_ms=checkpoint_id * 10,
     )
 
 
@@ -146,7 +151,7 @@ def test_a_cut_is_complete_when_all_subtasks_of_both_operators_recorded(
     assert registry.last_cut(name, 1) is None
     job.add_cut_part(name, 1, part(3, "intake-1", of=2, p1=6, p2=0))
     assert registry.last_cut(name, 1) == Cut(
-        attempt=1, label=3, positions={"t/0": 5, "t/1": 6, "t/2": 0}, recorded_ms=30
+        attempt=1, checkpoint_id=3, positions={"t/0": 5, "t/1": 6, "t/2": 0}, recorded_ms=30
     )
 
 
@@ -164,7 +169,7 @@ def test_refused_events_of_all_subtasks_add_up(world: World, name: str) -> None:
 
 
 def test_the_newest_complete_cut_counts(world: World, name: str) -> None:
-    """A newer incomplete one is passed by; a later attempt is newer whatever its label."""
+    """A newer incomplete one is skipped; a later attempt is newer whatever its checkpoint id."""
     registry, job = world
     for item in (
         part(8, "kernel-0"),
@@ -175,7 +180,7 @@ def test_the_newest_complete_cut_counts(world: World, name: str) -> None:
     ):
         job.add_cut_part(name, 1, item)
     assert registry.last_cut(name, 1) == Cut(
-        attempt=2, label=2, positions={"t/0": 9}, recorded_ms=20
+        attempt=2, checkpoint_id=2, positions={"t/0": 9}, recorded_ms=20
     )
 
 
@@ -190,10 +195,10 @@ def test_the_cut_of_one_epoch_is_found(world: World, name: str) -> None:
         part(10, "kernel-0"),
     ):
         job.add_cut_part(name, 1, item)
-    cut = registry.cut(name, 1, attempt=1, label=8)
+    cut = registry.cut(name, 1, attempt=1, checkpoint_id=8)
     assert cut is not None
     assert cut.positions == {"t/0": 8}
-    assert registry.cut(name, 1, attempt=1, label=10) is None
+    assert registry.cut(name, 1, attempt=1, checkpoint_id=10) is None
 
 
 def test_many_incomplete_cuts_are_passed_by(world: World, name: str) -> None:
@@ -201,11 +206,11 @@ def test_many_incomplete_cuts_are_passed_by(world: World, name: str) -> None:
     registry, job = world
     job.add_cut_part(name, 1, part(1, "kernel-0"))
     job.add_cut_part(name, 1, part(1, "intake-0", p0=1))
-    for label in range(2, 302):
-        job.add_cut_part(name, 1, part(label, "kernel-0"))
+    for checkpoint_id in range(2, 302):
+        job.add_cut_part(name, 1, part(checkpoint_id, "kernel-0"))
     cut = registry.last_cut(name, 1)
     assert cut is not None
-    assert cut.label == 1
+    assert cut.checkpoint_id == 1
 
 
 def test_what_was_applied_without_an_answer_is_applied_once(

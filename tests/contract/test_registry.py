@@ -212,7 +212,7 @@ def test_a_trial_is_forgotten_and_may_begin_again(registry: Registry, name: str)
     for known, generation in ((name, 1), (trial, 7), (trial, 8)):
         registry.add_generation(known, generation, f"t{generation}", 10)
         registry.set_owner(known, generation, "one")
-        cut = Cut(attempt=1, label=1, positions={"t/0": 1}, recorded_ms=1)
+        cut = Cut(attempt=1, checkpoint_id=1, positions={"t/0": 1}, recorded_ms=1)
         registry.record_cut(known, generation, cut)
         registry.save_progress(known, "begun")
     registry.forget(trial)

@@ -130,7 +130,7 @@ class Case:
         newest = self._newest_cut()
         undo = (row for page in self.world.tiles.undo_pages(snapshot.table) for row in page.rows)
         flushes = (undo_key(row.start) for row in undo)
-        return any((flush.attempt, flush.label) > newest for flush in flushes)
+        return any((flush.attempt, flush.checkpoint_id) > newest for flush in flushes)
 
     def wait(self) -> None:
         """Wait until everything sent is counted."""

@@ -71,9 +71,9 @@ def _explained(snapshot: Snapshot, item: Difference) -> Iterator[str]:
 
 
 def _undo_line(entity: str, start: int, written: int, payload: bytes) -> str:
-    attempt, label, sequence = start >> 43, start >> 16 & (1 << 27) - 1, start & 0xFFFF
+    attempt, checkpoint_id, sequence = start >> 43, start >> 16 & (1 << 27) - 1, start & 0xFFFF
     rows = [tuple(key) for key in decode_undo(payload)]
     return (
-        f"undo of {entity}: attempt {attempt} label {label} sequence {sequence}, "
+        f"undo of {entity}: attempt {attempt} checkpoint {checkpoint_id} sequence {sequence}, "
         f"written {written >> 30}/{written & (1 << 30) - 1}: {rows}"
     )

@@ -59,7 +59,7 @@ def test_without_a_checkpoint_that_can_be_read_it_goes_on_from_the_store(case: C
     assert ensure_running(case.world, case.name) is True
     case.send(1)
     assert case.differences()[:10] == []
-    starts = [attempt.base_label for attempt in case.world.registry.attempts(case.name, 1)]
+    starts = [attempt.base_checkpoint_id for attempt in case.world.registry.attempts(case.name, 1)]
     assert len(starts) >= 3
     assert set(starts[1:]) == {0}
 
@@ -76,7 +76,7 @@ def test_after_the_undo_time_a_person_is_asked(case: Case) -> None:
     execute(make_recover_plan(late, case.name, "store", accept_age=True), late)
     case.send(1)
     case.wait()
-    assert case.world.registry.attempts(case.name, 1)[-1].r_attempt == 1
+    assert case.world.registry.attempts(case.name, 1)[-1].restore_point[0] == 1
 
 
 def test_a_cut_knows_idle_partitions_and_a_start_new_ones(case: Case) -> None:
@@ -111,7 +111,7 @@ def test_a_cut_that_a_subtask_lacks_does_not_count(case: Case) -> None:
     newest, before, *_ = islice(case.world.registry.cuts(*where), 2)
     with connect(case.settings.store, "cassandra", password(case.settings, "superuser")) as login:
         key = f"FROM {login.keyspace}.cuts WHERE featureset = ? AND generation = ?"
-        epoch = (*where, newest.attempt, newest.label)
+        epoch = (*where, newest.attempt, newest.checkpoint_id)
         parts = login.run(f"SELECT part {key} AND attempt = ? AND label = ?", epoch)
         lost = next(part for (part,) in sorted(parts, reverse=True))
         login.run(f"DELETE {key} AND attempt = ? AND label = ? AND part = ?", (*epoch, lost))
@@ -119,7 +119,7 @@ def test_a_cut_that_a_subtask_lacks_does_not_count(case: Case) -> None:
     assert ensure_running(case.world, case.name) is True
     case.send(1)
     assert case.differences()[:10] == []
-    assert case.world.registry.attempts(*where)[-1].r == before.epoch
+    assert case.world.registry.attempts(*where)[-1].restore_point == before.epoch
 
 
 def test_markers_of_transactions_are_not_waited_for(case: Case) -> None:

@@ -89,4 +89,4 @@ def _job_id(world: World) -> str:
 
 
 def _is_from_store(attempt: Attempt) -> bool:
-    return attempt.r_attempt > 0 and attempt.base_label == 0
+    return attempt.restore_point[0] > 0 and attempt.base_checkpoint_id == 0

@@ -122,7 +122,7 @@ def test_counts_continue_over_an_upgrade(
 def _starts_at(world: World, snapshot: Snapshot) -> dict[int, int]:
     """Return the offsets that the new attempt started from: those of its savepoint's cut."""
     newest = world.registry.attempts(NAME, snapshot.generation)[-1]
-    cut = world.registry.cut(NAME, snapshot.generation, newest.r_attempt, newest.r_label)
+    cut = world.registry.cut(NAME, snapshot.generation, *newest.restore_point)
     assert cut is not None
     assert 0 < sum(cut.positions.values()) < EVENTS
     return {int(place.rpartition("/")[2]): offset for place, offset in cut.positions.items()}

@@ -235,7 +235,7 @@ def _oracle(
     attempt = world.registry.attempts(snapshot.featureset, snapshot.generation)[-1]
     if attempt.attempt == 1:
         return Oracle(after.featureset, after.layout, events)
-    place = (attempt.r_attempt, attempt.r_label)
+    place = attempt.restore_point
     cut = world.registry.cut(snapshot.featureset, snapshot.generation, *place)
     assert cut is not None
     offsets = {int(key.rpartition("/")[2]): offset for key, offset in cut.positions.items()}

@@ -325,23 +325,29 @@ class Stage:
             execution=f"x/{attempt}",
             deployment=self.registry.owner("posts", generation),
             kind="stream",
-            r_attempt=r[0],
-            r_label=r[1],
+            restore_point=r,
             end_offsets={},
             claimed_ms=self.clock.now_ms(),
         )
         self.registry.add_attempt("posts", generation, replace(made, **more))
 
-    def cut(self, attempt: int, label: int, *, generation: int = 1, **positions: int) -> None:
+    def cut(
+        self, attempt: int, checkpoint_id: int, *, generation: int = 1, **positions: int
+    ) -> None:
         """Let the job record a complete cut, now; `p0=5` is position 5."""
         written = {f"post_events/{key[1:]}": offset for key, offset in positions.items()}
-        cut = Cut(attempt=attempt, label=label, positions=written, recorded_ms=self.clock.now_ms())
+        cut = Cut(
+            attempt=attempt,
+            checkpoint_id=checkpoint_id,
+            positions=written,
+            recorded_ms=self.clock.now_ms(),
+        )
         self.registry.record_cut("posts", generation, cut)
 
-    def run_to(self, attempt: int, label: int, **positions: int) -> None:
+    def run_to(self, attempt: int, checkpoint_id: int, **positions: int) -> None:
         """Let the job claim an attempt and record a complete cut; `p0=5` is position 5."""
         self.claim(attempt)
-        self.cut(attempt, label, **positions)
+        self.cut(attempt, checkpoint_id, **positions)
 
 
 def empty_stage(folder: Path) -> Stage:

@@ -69,8 +69,7 @@ ATTEMPT = Attempt(
     execution="x/1",
     deployment="test",
     kind="stream",
-    r_attempt=0,
-    r_label=0,
+    restore_point=(0, 0),
     end_offsets={},
     claimed_ms=NOW_MS,
 )
@@ -175,11 +174,11 @@ class Bench:
         """Return which checks are red."""
         return {name for name, result in self.check(ask).items() if result.status == "red"}
 
-    def cut(self, attempt: int, label: int, position: int) -> None:
+    def cut(self, attempt: int, checkpoint_id: int, position: int) -> None:
         """Let the job record a complete cut, now."""
         cut = Cut(
             attempt=attempt,
-            label=label,
+            checkpoint_id=checkpoint_id,
             positions={"events/0": position},
             recorded_ms=self.clock.now_ms(),
         )
@@ -205,7 +204,7 @@ def counted_bench(featureset: FeatureSet, folder: Path) -> Bench:
     write_expected(tiles, snapshot.table, oracle, NOW_MS)
     registry.add_attempt("posts", 1, ATTEMPT)
     registry.record_cut(
-        "posts", 1, Cut(attempt=1, label=1, positions={"events/0": 9}, recorded_ms=NOW_MS)
+        "posts", 1, Cut(attempt=1, checkpoint_id=1, positions={"events/0": 9}, recorded_ms=NOW_MS)
     )
     no_flink: Any = None  # a check asks no job
     topics: Any = Ends()

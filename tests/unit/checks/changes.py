@@ -56,7 +56,7 @@ def overwrite(bench: Bench, entity: str, key: TileKey, payload: bytes | None) ->
 
 
 def change_head(
-    bench: Bench, entity: str, *, attempt: int, label: int, undo_ttl_s: int = 0
+    bench: Bench, entity: str, *, attempt: int, checkpoint_id: int, undo_ttl_s: int = 0
 ) -> None:
     """Write an entity's head as a later epoch does: what it was first."""
     (head,) = [
@@ -66,10 +66,10 @@ def change_head(
     ]
     undo = RowWrite(
         level=UNDO_LEVEL,
-        start_ms=UndoKey(attempt, label, 0).start,
+        start_ms=UndoKey(attempt, checkpoint_id, 0).start,
         payload=encode_undo({RowKey(HEAD_LEVEL, 0): head.payload}),
         ttl_s=undo_ttl_s,
     )
     changed = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=encode_head({}))
-    stamp = write_timestamp(attempt, (label - 1) * 1024)
+    stamp = write_timestamp(attempt, (checkpoint_id - 1) * 1024)
     bench.tiles.write(bench.snapshot.table, entity, [undo, changed], written=stamp)

@@ -33,7 +33,7 @@ def check_for_13_hours(bench: Bench) -> None:
 
 def test_what_undo_rows_tell_no_more_is_no_alarm(bench: Bench) -> None:
     """A row written after the cut does not pass for one as of it; how many there are is said."""
-    change_head(bench, busiest(bench), attempt=1, label=2, undo_ttl_s=12 * 3600)
+    change_head(bench, busiest(bench), attempt=1, checkpoint_id=2, undo_ttl_s=12 * 3600)
     assert bench.red() == set()
     check_for_13_hours(bench)
     found = bench.check()
@@ -46,7 +46,7 @@ def test_what_was_written_before_the_cut_is_judged_however_old_it_is(bench: Benc
     """Of the same entity, too: its closed tiles need no undo rows."""
     entity = busiest(bench)
     overwrite(bench, entity, closed_tile(bench, entity, 4, NOW_MS - NOW_MS % DAY_MS - DAY_MS), None)
-    change_head(bench, entity, attempt=1, label=2, undo_ttl_s=12 * 3600)
+    change_head(bench, entity, attempt=1, checkpoint_id=2, undo_ttl_s=12 * 3600)
     other = next(key for key in bench.oracle.entities if key != entity)
     key = closed_tile(bench, other, 4, NOW_MS - NOW_MS % DAY_MS - DAY_MS)
     overwrite(bench, other, key, encode_row(bench.snapshot.layout, {0: 1}))

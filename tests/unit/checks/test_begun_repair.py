@@ -18,8 +18,7 @@ def test_all_is_compared_long_after_it_began(bench: Bench) -> None:
         attempt=2,
         execution="repair/1/7",
         kind="repair",
-        r_attempt=1,
-        r_label=7,
+        restore_point=(1, 7),
         end_offsets={"events/0": 9},
         dirty_since_ms=NOW_MS,
     )

@@ -51,7 +51,7 @@ def test_exact_rows_are_green(bench: Bench) -> None:
 
 def test_what_the_job_writes_meanwhile_is_no_alarm(bench: Bench) -> None:
     """A newer epoch has changed the head: its undo row says what it was at the cut."""
-    change_head(bench, busiest(bench), attempt=1, label=2)
+    change_head(bench, busiest(bench), attempt=1, checkpoint_id=2)
     assert bench.red() == set()
 
 
@@ -61,9 +61,9 @@ def test_a_job_that_starts_meanwhile_is_no_alarm(bench: Bench) -> None:
 
     def and_restart(task: RecountTask) -> Iterator[RecountFact]:
         bench.registry.add_attempt(
-            "posts", 1, replace(ATTEMPT, attempt=2, r_attempt=1, r_label=1, execution="x/2")
+            "posts", 1, replace(ATTEMPT, attempt=2, restore_point=(1, 1), execution="x/2")
         )
-        change_head(bench, entity, attempt=2, label=2)
+        change_head(bench, entity, attempt=2, checkpoint_id=2)
         return recount(task)
 
     bench.recounter.recount = and_restart  # type: ignore[method-assign]
@@ -203,7 +203,7 @@ def test_a_job_that_stays_behind_is_not_fresh(bench: Bench, counted: int, status
     bench.registry.add_attempt(
         "posts",
         1,
-        replace(ATTEMPT, attempt=2, r_attempt=1, r_label=1, end_offsets={"events/0": 20}),
+        replace(ATTEMPT, attempt=2, restore_point=(1, 1), end_offsets={"events/0": 20}),
     )
     bench.clock.advance(HOUR_MS)
     bench.cut(2, 2, counted)

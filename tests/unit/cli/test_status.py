@@ -30,7 +30,7 @@ HEALTH = Health(
     attempt=12_345,
     lag=1_234_567_890,
     checkpoint=Checkpoint(id=1, completed_ms=1, bytes=1, path="", is_savepoint=False),
-    cut=Cut(attempt=1, label=1, positions={}, recorded_ms=1),
+    cut=Cut(attempt=1, checkpoint_id=1, positions={}, recorded_ms=1),
     rows_written=1,
     dead_letters={"not_json": 123_456},
     metrics=LARGE,

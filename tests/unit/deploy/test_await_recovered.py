@@ -34,8 +34,8 @@ def wait(stage: Stage, positions: Iterable[int]) -> None:
         def sleep_s(self, seconds: float) -> None:
             """Let the job record its next cut."""
             super().sleep_s(seconds)
-            label, position = next(cuts)
-            stage.cut(2, label, p0=position)
+            checkpoint_id, position = next(cuts)
+            stage.cut(2, checkpoint_id, p0=position)
 
     world = replace(stage.world, clock=Hours(stage.clock.now_ms()), poll_s=LOOK_S)
     await_recovered(world, snapshot, stage.said.append)

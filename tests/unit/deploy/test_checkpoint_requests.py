@@ -18,14 +18,18 @@ STEP_S = 0.1
 def asked(events: int, rate: float, *, from_s: float = 0.0) -> Iterator[float]:
     """Yield when a job is asked that reads at this rate, until a cut holds everything."""
     pace = CheckpointPace()
-    label, left, answer_s = 0, events, float("inf")
+    checkpoint_id, left, answer_s = 0, events, float("inf")
     for step in range(100_000):
         now_s = from_s + step * STEP_S
         if now_s >= answer_s:
-            label, left, answer_s = label + 1, round(events - rate * (now_s - from_s)), float("inf")
+            checkpoint_id, left, answer_s = (
+                checkpoint_id + 1,
+                round(events - rate * (now_s - from_s)),
+                float("inf"),
+            )
             if left <= 0:
                 return
-        if pace.is_due(now_s, (1, label), left):
+        if pace.is_due(now_s, (1, checkpoint_id), left):
             yield now_s - from_s
             answer_s = min(answer_s, now_s + CHECKPOINT_S)
     pytest.fail("it never ended")

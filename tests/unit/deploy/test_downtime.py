@@ -49,7 +49,7 @@ def test_plans_without_a_definition_are_explained_by_it_too(stage: Stage) -> Non
     stage.clock.advance(7_000)
     settings = ("features:", "settings: {parallelism: 2}\nfeatures:")
     assert stage.apply(settings).error is None
-    stage.claim(2, (1, 2), base_label=2, clean=True)
+    stage.claim(2, (1, 2), base_checkpoint_id=2, clean=True)
     found = CheckReport(results=(), wrong=("e",))
     plans = [
         make_rollback_plan(stage.world, "posts"),

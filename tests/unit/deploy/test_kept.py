@@ -80,7 +80,7 @@ def test_a_rollback_takes_columns_back_and_no_time(stage: Stage) -> None:
     stage.apply(*ADDED)
     stage.run_to(1, 1, p0=3)
     stage.apply(LESS)
-    stage.claim(2, (1, 2), base_label=2, clean=True)
+    stage.claim(2, (1, 2), base_checkpoint_id=2, clean=True)
     execute(make_rollback_plan(stage.world, "posts"), stage.world)
     assert [column.name for column in stage.deployed.layout.columns] == ["_events", "views", "top"]
     (step,) = finest(stage)
@@ -110,7 +110,7 @@ def test_a_source_that_reads_otherwise_is_remembered_with_where_it_ended(stage: 
     stage.apply(*COLUMN)
     until = {"post_events/0": 5}
     assert stage.deployed.earlier_sources == (EarlierSource(source=before, until=until),)
-    stage.claim(2, (1, 2), base_label=2, clean=True)
+    stage.claim(2, (1, 2), base_checkpoint_id=2, clean=True)
     execute(make_rollback_plan(stage.world, "posts"), stage.world)
     assert not stage.deployed.earlier_sources
 

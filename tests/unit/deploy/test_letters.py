@@ -60,7 +60,7 @@ def test_an_event_that_counts_elsewhere_is_held_back() -> None:
     ],
 )
 def test_a_letter_holds_as_long_as_a_row(generation: int, epoch: Epoch, *, held: bool) -> None:
-    """What was read after the label that a later start went on from, it has read again."""
+    """What was read after the checkpoint that a later start restored, it has read again."""
     letter = replace(LETTER, generation=generation, epoch=epoch)
     alone = replace(JUDGE, generations={"clicks": 2})
     found = select([letter], Replays(), alone, "clicks")
@@ -106,7 +106,7 @@ def test_refused_events_are_counted_by_cuts(stage: Stage) -> None:
     cut = stage.registry.last_cut("posts", 1)
     assert cut is not None
     letters = {"not_json": 7, "bad_text": 2, "_lost": 3}
-    stage.registry.record_cut("posts", 1, replace(cut, label=6, letters=letters))
+    stage.registry.record_cut("posts", 1, replace(cut, checkpoint_id=6, letters=letters))
     (after,) = observe(stage.world, lambda _: None)
     assert (after.dead_letters, after.letters_lost) == ({"bad_text": 2, "not_json": 7}, 3)
     facts = after.to_json()

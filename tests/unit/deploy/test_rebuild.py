@@ -77,9 +77,9 @@ def test_rows_are_written_before_the_job_begins(stage: Stage) -> None:
     assert (task.job.deployment, task.attempt) == (new.deployment, 1)
     assert task.until == {"post_events/0": 9}
     begun = stage.registry.attempts("posts", 2)[0]
-    assert (begun.kind, begun.clean, begun.r) == ("backfill", True, (0, 0))
+    assert (begun.kind, begun.clean, begun.restore_point) == ("backfill", True, (0, 0))
     start = stage.flink.specs[-1].start
-    assert (start.start, *start.r) == ("store", 1, 1)
+    assert (start.start, *start.restore_point) == ("store", 1, 1)
     assert start.offsets == {"post_events/0": 9}
     assert start.clean is True
     assert (new.generation, new.entity, new.state) == (2, "watch_ms", "running")
@@ -175,7 +175,7 @@ def test_a_backfill_that_a_job_has_written_after_grows_old(stage: Stage) -> None
     crash_at(stage, "wait until the new job has caught up", *ENTITY)
     stage.claim(2, (1, 1), generation=2)
     filled = replace(stage.deployed, generation=2)
-    assert begin(stage.world, filled, "store").fields.r == (1, 1)
+    assert begin(stage.world, filled, "store").fields.restore_point == (1, 1)
     stage.clock.advance(DAY_MS)
     with pytest.raises(PlanRefusedError, match=r"attempts \(1, 2\) may have written rows"):
         begin(stage.world, filled, "store")

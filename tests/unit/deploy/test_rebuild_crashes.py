@@ -77,7 +77,7 @@ def catch_up(stage: Stage) -> None:
     assert stage.registry.owner("posts", generation) == spec.deployment
     last = stage.registry.attempts("posts", generation)[-1]
     ends = {"post_events/0": 9}
-    stage.claim(last.attempt + 1, start.r, generation=generation, end_offsets=ends)
+    stage.claim(last.attempt + 1, start.restore_point, generation=generation, end_offsets=ends)
     stage.cut(last.attempt + 1, 5, generation=generation, p0=9)
     write_views(stage, generation, 5)
 

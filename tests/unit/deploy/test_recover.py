@@ -38,7 +38,7 @@ def test_a_checkpoint_whose_folder_is_gone_leads_to_the_store(stage: Stage) -> N
     assert ensure_running(stage.world, "posts", stage.said.append) is True
     start = stage.flink.specs[-1].start
     assert (start.start, start.offsets) == ("store", {"post_events/0": 5})
-    assert (*start.r, start.clean) == (1, 3, False)
+    assert (*start.restore_point, start.clean) == (1, 3, False)
     assert start.dirty_since_ms == stage.clock.now_ms()
     assert stage.flink.restored[-1] == ""
     assert stage.deployed.tried == ()
@@ -63,7 +63,7 @@ def test_a_job_without_any_checkpoint_is_started_from_the_store(stage: Stage) ->
     stage.flink.checkpoints.clear()
     assert ensure_running(stage.world, "posts") is True
     start = stage.flink.specs[-1].start
-    assert (start.start, start.offsets, start.r[0]) == ("store", {}, 0)
+    assert (start.start, start.offsets, start.restore_point[0]) == ("store", {}, 0)
 
 
 def test_a_missing_checkpoint_names_one_next_step(stage: Stage) -> None:
@@ -124,14 +124,14 @@ def test_after_so_many_starts_a_person_is_needed(stage: Stage) -> None:
 
 
 def test_a_cut_that_a_start_has_passed_by_is_not_used(stage: Stage) -> None:
-    """Attempt 1 recorded label 4 and crashed before the checkpoint was complete; 2 restored 3."""
+    """Attempt 1 recorded cut 4 and crashed before the checkpoint was complete; 2 restored 3."""
     job = running(stage)
     stage.cut(1, 4, p0=7)
-    stage.claim(2, (1, 3), base_label=3)
+    stage.claim(2, (1, 3), base_checkpoint_id=3)
     stage.flink.fail(job)
     execute(make_recover_plan(stage.world, "posts", "store"), stage.world)
     start = stage.flink.specs[-1].start
-    assert (*start.r, start.offsets) == (1, 3, {"post_events/0": 5})
+    assert (*start.restore_point, start.offsets) == (1, 3, {"post_events/0": 5})
 
 
 def test_an_outage_longer_than_the_undo_time_asks(stage: Stage) -> None:
@@ -226,12 +226,12 @@ def test_the_last_savepoint_is_gone_back_to_when_asked(stage: Stage) -> None:
     path = stage.flink.checkpoints[job].path
     stop = stage.deployed.stop
     assert stop is not None
-    assert (stop.path, stop.attempt, stop.label, stop.clean) == (path, 1, 2, True)
-    stage.claim(2, (1, 2), base_label=2)
+    assert (stop.path, stop.attempt, stop.checkpoint_id, stop.clean) == (path, 1, 2, True)
+    stage.claim(2, (1, 2), base_checkpoint_id=2)
     execute(make_recover_plan(stage.world, "posts", "savepoint"), stage.world)
     assert stage.flink.restored[-1] == path
     start = stage.flink.specs[-1].start
-    assert (start.start, start.r[0], start.clean) == ("savepoint", 0, False)
+    assert (start.start, start.restore_point[0], start.clean) == ("savepoint", 0, False)
 
 
 def test_an_upgrade_of_a_dead_job_without_checkpoints_starts_it_from_the_store(

@@ -120,9 +120,9 @@ def test_rows_are_corrected_while_no_job_runs(stage: Stage) -> None:
     (right,) = stage.tiles.read_entity(stage.deployed.table, "right")
     assert written_by(right.written) == (1, 1)
     claimed = stage.registry.attempts("posts", 1)[-1]
-    assert (claimed.kind, claimed.r[0], claimed.clean) == ("repair", 3, True)
+    assert (claimed.kind, claimed.restore_point[0], claimed.clean) == ("repair", 3, True)
     start = stage.flink.specs[-1].start
-    assert (start.start, *start.r) == ("store", claimed.attempt, 1)
+    assert (start.start, *start.restore_point) == ("store", claimed.attempt, 1)
     assert (start.offsets, start.clean) == ({"post_events/0": 9}, True)
     assert stage.deployed.job_id != job
     assert "4 rows of 5 entities were corrected" in stage.said

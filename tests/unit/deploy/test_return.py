@@ -71,7 +71,7 @@ def test_readers_return_only_once_it_has_caught_up(stage: Stage) -> None:
     stage.crash_before = "wait until the new job has caught up"
     with pytest.raises(Exception, match=r"^$"):
         roll_back(stage)
-    stage.claim(2, (1, 3), base_label=3, end_offsets={"post_events/0": 9})
+    stage.claim(2, (1, 3), base_checkpoint_id=3, end_offsets={"post_events/0": 9})
     stage.crash_before = "9 events"
     with pytest.raises(Exception, match=r"^$"):
         roll_back(stage)

@@ -43,7 +43,7 @@ def upgraded(stage: Stage, *edits: tuple[str, str]) -> Snapshot:
     stage.run_to(1, 1, p0=3)
     stage.cut(1, 2, p0=5)  # of the savepoint, which is the second checkpoint
     assert stage.apply(*(edits or ADDED)).error is None
-    stage.claim(2, (1, 2), base_label=2, end_offsets={"post_events/0": 5}, clean=True)
+    stage.claim(2, (1, 2), base_checkpoint_id=2, end_offsets={"post_events/0": 5}, clean=True)
     undo = encode_undo({HEAD: b"old"})
     row = RowWrite(level=UNDO_LEVEL, start_ms=UndoKey(2, 3, 0).start, payload=undo)
     written = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=b"new")
@@ -76,11 +76,16 @@ def test_a_rollback_brings_definition_rows_and_ids_back(stage: Stage) -> None:
     assert stage.flink.running == [now.job_id]
     assert stage.flink.restored[-1] == stage.flink.checkpoints[first.job_id].path
     start = stage.flink.specs[-1].start
-    assert start.r == (3, 1)
+    assert start.restore_point == (3, 1)
     assert start.restored == (1, 2)
     assert head(stage) == b"old"
     sweep = stage.registry.attempts("posts", 1)[-1]
-    assert (sweep.attempt, sweep.kind, sweep.r, sweep.clean) == (3, "sweep", (1, 2), True)
+    assert (sweep.attempt, sweep.kind, sweep.restore_point, sweep.clean) == (
+        3,
+        "sweep",
+        (1, 2),
+        True,
+    )
     assert [item.retired for item in stage.registry.feature_ids("posts")] == [False, True]
     cut = stage.registry.cut("posts", 1, 3, 1)
     assert cut is not None
@@ -103,7 +108,7 @@ def test_a_removed_column_comes_back_under_its_id(stage: Stage) -> None:
     stage.run_to(1, 1, p0=3)
     stage.apply()
     assert [item.retired for item in stage.registry.feature_ids("posts")] == [False, True]
-    stage.claim(2, (1, 2), base_label=2, clean=True)
+    stage.claim(2, (1, 2), base_checkpoint_id=2, clean=True)
     roll_back(stage)
     assert [item.retired for item in stage.registry.feature_ids("posts")] == [False, False]
     assert make_plans(stage.world, stage.define(*ADDED), ["posts"])[0].change.kind == "none"
@@ -228,7 +233,7 @@ def test_a_sweep_makes_the_cut_that_is_missing(stage: Stage) -> None:
     broken_off(stage)
     execute(make_recover_plan(stage.world, "posts", "store"), stage.world)
     start = stage.flink.specs[-1].start
-    assert (start.start, *start.r) == ("store", 3, 1)
+    assert (start.start, *start.restore_point) == ("store", 3, 1)
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
@@ -282,7 +287,7 @@ def test_a_way_back_that_was_begun_is_the_only_one(stage: Stage) -> None:
     assert (stage.deployed.state, stage.deployed.flink_sql) == ("deploying", first.flink_sql)
     stage.flink.refused = False
     assert ensure_running(stage.world, "posts") is True
-    assert stage.flink.specs[-1].start.r[0] == 3
+    assert stage.flink.specs[-1].start.restore_point[0] == 3
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
@@ -306,7 +311,7 @@ def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
 
     def write() -> None:
         if "play" in stage.flink.specs[-1].job.sql:
-            stage.claim(2, (1, 2), base_label=2)
+            stage.claim(2, (1, 2), base_checkpoint_id=2)
             undo = encode_undo({HEAD: b"old"})
             row = RowWrite(level=UNDO_LEVEL, start_ms=UndoKey(2, 3, 0).start, payload=undo)
             written = RowWrite(level=HEAD_LEVEL, start_ms=0, payload=b"new")
@@ -317,7 +322,7 @@ def test_a_failed_upgrade_that_has_written_is_swept(stage: Stage) -> None:
     outcome = stage.apply(EDIT)
     assert "the previous version is running again" in str(outcome.error)
     start = stage.flink.specs[-1].start
-    assert (start.r[0], start.restored[1]) == (3, 2)
+    assert (start.restore_point[0], start.restored[1]) == (3, 2)
     assert (head(stage), stage.deployed.unswept) == (b"old", False)
 
 
@@ -331,7 +336,7 @@ def test_an_upgrade_waits_until_its_attempt_is_recovered(stage: Stage) -> None:
     stage.topics.ends = {"post_events/0": 9}
     stage.apply()
     stage.run_to(1, 1, p0=3)
-    stage.claim(2, (1, 1), base_label=1, end_offsets={"post_events/0": 8})
+    stage.claim(2, (1, 1), base_checkpoint_id=1, end_offsets={"post_events/0": 8})
 
     def listen(text: str) -> None:
         stage.said.append(text)
@@ -357,7 +362,7 @@ def test_a_stopped_version_that_has_not_caught_up_is_started_first(stage: Stage)
     stage.topics.ends = {"post_events/0": 9}
     stage.apply()
     stage.run_to(1, 1, p0=3)
-    stage.claim(2, (1, 1), base_label=1, end_offsets={"post_events/0": 8}, clean=True)
+    stage.claim(2, (1, 1), base_checkpoint_id=1, end_offsets={"post_events/0": 8}, clean=True)
     stop(stage.world, "posts")
     savepoint = stage.deployed.savepoint
     stage.flink.on_submit = lambda: stage.cut(2, 3, p0=8)

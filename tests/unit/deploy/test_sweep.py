@@ -37,8 +37,7 @@ def attempt(number: int, r: Epoch = (0, 0), kind: str = "stream") -> Attempt:
         execution=f"x/{number}",
         deployment="d",
         kind=kind,
-        r_attempt=r[0],
-        r_label=r[1],
+        restore_point=r,
         end_offsets={},
         claimed_ms=0,
     )
@@ -102,7 +101,7 @@ def test_rows_that_no_dead_attempt_named_are_left_alone() -> None:
     assert written({UndoKey(1, 5, 0): {HEAD: b"old"}}, {HEAD: (b"new", 1)}) == {}
 
 
-def test_labels_of_rs_own_attempt_after_it_are_dead() -> None:
+def test_later_epochs_of_the_restore_points_own_attempt_are_abandoned() -> None:
     """It went on after the checkpoint that is gone back to."""
     undo = {UndoKey(1, 6, 0): {HEAD: b"at R"}, UndoKey(1, 5, 0): {HEAD: b"before"}}
     assert written(undo, {HEAD: (b"after", 1)}) == {HEAD: b"at R"}

@@ -115,7 +115,7 @@ class Writer:
     at: dict[Epoch, Rows] = field(default_factory=lambda: {(0, 0): {}})
     """The rows as each epoch saw them when it ended."""
     view: Rows = field(default_factory=dict)
-    label: int = 1
+    checkpoint_id: int = 1
     flushes: int = 0
     touched: set[RowKey] = field(default_factory=set)
 
@@ -128,13 +128,12 @@ class Writer:
                 execution=f"x/{number}",
                 deployment="d",
                 kind=kind,
-                r_attempt=r[0],
-                r_label=r[1],
+                restore_point=r,
                 end_offsets={},
                 claimed_ms=number,
             )
         )
-        self.view, self.label = dict(self.at[r]), r[1] + 1
+        self.view, self.checkpoint_id = dict(self.at[r]), r[1] + 1
         self.flushes, self.touched = 0, set()
 
     def flush(self) -> None:
@@ -145,12 +144,12 @@ class Writer:
         dies = self.chance.choice(("at undo", "at rows")) if self.chance.random() < 0.2 else ""
         first = [key for key in keys if key not in self.touched]
         if first:
-            flush = UndoKey(number, self.label, self.flushes)
+            flush = UndoKey(number, self.checkpoint_id, self.flushes)
             before = {key: self.view.get(key) for key in first}
             self.store.write_undo(flush, before, acknowledged=dies != "at undo")
             self.touched.update(first)
         for key in keys if dies != "at undo" else ():
-            payload = b"%d/%d/%d" % (number, self.label, self.flushes)
+            payload = b"%d/%d/%d" % (number, self.checkpoint_id, self.flushes)
             cell = Cell(write_timestamp(number, self.flushes), payload)
             self.store.write(key, cell, acknowledged=not dies)
             self.view[key] = payload
@@ -158,9 +157,9 @@ class Writer:
             self.start(self.any_alive())
 
     def barrier(self) -> None:
-        """End the label; its epoch can be started from."""
-        self.at[self.attempts[-1].attempt, self.label] = dict(self.view)
-        self.label += 1
+        """End the checkpoint; its epoch can be started from."""
+        self.at[self.attempts[-1].attempt, self.checkpoint_id] = dict(self.view)
+        self.checkpoint_id += 1
         self.touched = set()
 
     def any_alive(self) -> Epoch:
@@ -179,7 +178,7 @@ class Writer:
         while not self._swept(line):
             self.store.deliver()
         self.at[line.sweep.attempt, 1] = dict(self.at[r])
-        self.label = 2
+        self.checkpoint_id = 2
         return self.at[r]
 
     def _swept(self, line: Line) -> bool:

@@ -219,7 +219,7 @@ def test_a_rollback_to_what_had_no_id_keeps_that_of_the_generation(stage: Stage)
     """What is gone back to was deployed before ids were kept; the topic is the same."""
     stage.registry.save(replace(stage.deployed, topic_id=""))
     assert stage.apply(EDIT).error is None
-    stage.claim(2, (1, 2), base_label=2, clean=True)
+    stage.claim(2, (1, 2), base_checkpoint_id=2, clean=True)
     execute(make_rollback_plan(stage.world, "posts"), stage.world)
     assert (stage.deployed.topic_id, stage.deployed.state) == ("first", "running")
     stage.topics.id = "second"

@@ -43,15 +43,14 @@ def count(stage: Stage, snapshot: Snapshot, *edits: tuple[str, str]) -> None:
         execution="x/1",
         deployment=snapshot.deployment,
         kind="stream",
-        r_attempt=0,
-        r_label=0,
+        restore_point=(0, 0),
         end_offsets={},
         claimed_ms=now_ms,
     )
     name, generation = snapshot.featureset, snapshot.generation
     stage.registry.add_attempt(name, generation, attempt)
     positions = {"post_events/0": len(events)}
-    cut = Cut(attempt=1, label=1, positions=positions, recorded_ms=now_ms)
+    cut = Cut(attempt=1, checkpoint_id=1, positions=positions, recorded_ms=now_ms)
     stage.registry.record_cut(name, generation, cut)
     stage.topics.ends = positions
 

@@ -14,7 +14,7 @@ def test_a_cut_at_the_ends_is_the_proof(stage: Stage) -> None:
     stage.apply()
     stage.topics.ends = {"post_events/0": 5, "post_events/1": 0}
     stage.run_to(1, 3, p0=5)
-    assert wait(stage.world, "posts").label == 3
+    assert wait(stage.world, "posts").checkpoint_id == 3
 
 
 def test_a_marker_at_the_end_is_not_waited_for(stage: Stage) -> None:
@@ -22,7 +22,7 @@ def test_a_marker_at_the_end_is_not_waited_for(stage: Stage) -> None:
     stage.apply()
     stage.topics.ends, stage.topics.markers = {"post_events/0": 6}, 1
     stage.run_to(1, 3, p0=5)
-    assert wait(stage.world, "posts", timeout_s=0).label == 3
+    assert wait(stage.world, "posts", timeout_s=0).checkpoint_id == 3
 
 
 def test_a_cut_of_an_earlier_attempt_proves_nothing(stage: Stage) -> None:

@@ -58,7 +58,7 @@ def test_a_missing_savepoint_is_named(tmp_path: Path) -> None:
 
 
 def test_the_checkpoints_id_stands_in_its_metadata(tmp_path: Path) -> None:
-    """It is the label of the epoch that the state is of."""
+    """It is the checkpoint id of the epoch that the state is of."""
     assert checkpoint_id(savepoint(tmp_path, "kernel")) == 42
     assert checkpoint_id(str(tmp_path / "gone")) == 0
     assert checkpoint_id("s3://bucket/savepoint-1") == checkpoint_id("") == 0

@@ -25,8 +25,7 @@ def attempt(
         execution=f"x/{number}",
         deployment="d",
         kind="stream",
-        r_attempt=r[0],
-        r_label=r[1],
+        restore_point=r,
         end_offsets={"t/0": end},
         claimed_ms=number * 100,
         dirty_since_ms=dirty_ms,
@@ -34,9 +33,11 @@ def attempt(
     )
 
 
-def cut(number: int, label: int, position: int, *, at_ms: int = 0) -> Cut:
+def cut(number: int, checkpoint_id: int, position: int, *, at_ms: int = 0) -> Cut:
     """Make a cut."""
-    return Cut(attempt=number, label=label, positions={"t/0": position}, recorded_ms=at_ms)
+    return Cut(
+        attempt=number, checkpoint_id=checkpoint_id, positions={"t/0": position}, recorded_ms=at_ms
+    )
 
 
 def test_the_first_attempt_is_recovered() -> None:
@@ -85,8 +86,8 @@ def test_the_age_of_a_chain_of_unrecovered_attempts_is_that_of_its_first() -> No
     assert dirty_since_ms(cut(3, 6, 60, at_ms=360), attempts) == 360
 
 
-def test_the_cut_of_an_aborted_checkpoint_that_a_start_has_passed_by_is_dead() -> None:
-    """Attempt 1 recorded label 5 and crashed; 2 restored label 4: 5 holds what 2 counts again."""
+def test_the_cut_of_an_aborted_checkpoint_that_a_start_has_passed_by_is_abandoned() -> None:
+    """Attempt 1 recorded 5 and crashed; 2 restored 4: cut 5 holds what 2 counts again."""
     attempts = [attempt(1), attempt(2, (1, 4))]
     cuts = [cut(1, 5, 50), cut(1, 4, 40)]
     assert newest_cut(cuts, attempts) == cuts[1]
@@ -97,7 +98,7 @@ def test_the_cut_of_an_aborted_checkpoint_that_a_start_has_passed_by_is_dead() -
 def test_without_a_cut_the_empty_table_is_one() -> None:
     """As old as the first start."""
     found = newest_cut([], [attempt(1), attempt(2)])
-    assert found == Cut(attempt=0, label=0, positions={}, recorded_ms=100)
+    assert found == Cut(attempt=0, checkpoint_id=0, positions={}, recorded_ms=100)
 
 
 def test_nothing_before_a_sweep_can_be_gone_back_to() -> None:

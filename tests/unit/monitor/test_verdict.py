@@ -40,7 +40,7 @@ HEALTH = Health(
     attempt=1,
     lag=0,
     checkpoint=None,
-    cut=Cut(attempt=1, label=1, positions={}, recorded_ms=NOW_MS - 12_000),
+    cut=Cut(attempt=1, checkpoint_id=1, positions={}, recorded_ms=NOW_MS - 12_000),
     rows_written=1,
     dead_letters={},
     metrics=JobMetrics({}),

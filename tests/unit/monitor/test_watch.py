@@ -31,7 +31,7 @@ def _health(
         attempt=1,
         lag=3,
         checkpoint=None,
-        cut=Cut(attempt=1, label=1, positions={"posts/0": consumed}, recorded_ms=NOON_MS),
+        cut=Cut(attempt=1, checkpoint_id=1, positions={"posts/0": consumed}, recorded_ms=NOON_MS),
         rows_written=rows,
         dead_letters={},
         changed_by=changed_by,

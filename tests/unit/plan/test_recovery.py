@@ -20,7 +20,7 @@ from feature_platform.plan.recovery import (
 from feature_platform.plan.snapshot import Snapshot, Stop
 from tests.unit.plan.golden import check_golden
 
-STOP = Stop(path="/s", attempt=1, label=2, taken_ms=1, clean=True)
+STOP = Stop(path="/s", attempt=1, checkpoint_id=2, taken_ms=1, clean=True)
 ADDED = (
     ("AS language", "AS language,\n  MIN(watch_ms) AS low"),
     ("  language: latest", "  language: latest\n  low: {windows: [2h]}"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from feature_platform.plan.snapshot import EarlierSource, Snapshot, Stop, Tried
 
-STOP = Stop(path="/s", attempt=1, label=7, taken_ms=5, clean=True, positions={"t/0": 3})
+STOP = Stop(path="/s", attempt=1, checkpoint_id=7, taken_ms=5, clean=True, positions={"t/0": 3})
 
 
 def test_a_snapshot_with_all_that_came_before_comes_back(deployed: Snapshot) -> None:
@@ -23,6 +23,13 @@ def test_a_snapshot_with_all_that_came_before_comes_back(deployed: Snapshot) -> 
     stored = json.loads(json.dumps(full.to_json()))
     assert Snapshot.from_json(stored) == full
     assert stored["previous"]["older"]["stop"]["path"] == "/s"
+
+
+def test_a_stored_stop_keeps_its_keys() -> None:
+    """Deployments of before are read: what is stored calls the checkpoint id `label`."""
+    stored = {"path": "/s", "attempt": 1, "label": 7, "taken_ms": 5, "clean": True}
+    assert STOP.to_json() == stored | {"positions": {"t/0": 3}}
+    assert Stop.from_json(stored) == replace(STOP, positions={})
 
 
 def test_what_never_was_is_stored_as_nothing(deployed: Snapshot) -> None:

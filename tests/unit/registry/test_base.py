@@ -13,10 +13,17 @@ from feature_platform.registry.base import (
 from feature_platform.registry.cql_rows import attempt_of
 
 
-def part(name: str, of: int = 1, label: int = 1, attempt: int = 1, **positions: int) -> CutPart:
+def part(
+    name: str, of: int = 1, checkpoint_id: int = 1, attempt: int = 1, **positions: int
+) -> CutPart:
     """Make a part of a cut."""
     return CutPart(
-        attempt=attempt, label=label, part=name, of=of, positions=positions, recorded_ms=label
+        attempt=attempt,
+        checkpoint_id=checkpoint_id,
+        part=name,
+        of=of,
+        positions=positions,
+        recorded_ms=checkpoint_id,
     )
 
 
@@ -40,9 +47,9 @@ def test_all_subtasks_of_both_operators_make_a_cut(parts: list[CutPart], *, comp
 def test_positions_are_joined_and_the_last_record_dates_it() -> None:
     """A cut is of the moment when its last part was recorded."""
     parts = [
-        part("kernel-0", label=4),
-        part("intake-0", 2, label=4, a=1),
-        part("intake-1", 2, label=4, b=2),
+        part("kernel-0", checkpoint_id=4),
+        part("intake-0", 2, checkpoint_id=4, a=1),
+        part("intake-1", 2, checkpoint_id=4, b=2),
     ]
     (cut,) = complete_cuts(parts)
     assert (cut.positions, cut.recorded_ms) == ({"a": 1, "b": 2}, 4)
@@ -51,19 +58,21 @@ def test_positions_are_joined_and_the_last_record_dates_it() -> None:
 def test_incomplete_cuts_are_left_out() -> None:
     """The others keep their order."""
     parts = [
-        part("kernel-0", label=9),
-        part("kernel-0", label=8),
-        part("intake-0", label=8),
-        part("intake-0", label=7),
-        part("kernel-0", label=6),
-        part("intake-0", label=6),
+        part("kernel-0", checkpoint_id=9),
+        part("kernel-0", checkpoint_id=8),
+        part("intake-0", checkpoint_id=8),
+        part("intake-0", checkpoint_id=7),
+        part("kernel-0", checkpoint_id=6),
+        part("intake-0", checkpoint_id=6),
     ]
-    assert [cut.label for cut in complete_cuts(parts)] == [8, 6]
+    assert [cut.checkpoint_id for cut in complete_cuts(parts)] == [8, 6]
 
 
 def test_a_cut_can_be_taken_apart() -> None:
     """For writers that have no subtasks."""
-    (cut,) = complete_cuts([part("kernel-0", label=4), part("intake-0", label=4, a=1)])
+    (cut,) = complete_cuts(
+        [part("kernel-0", checkpoint_id=4), part("intake-0", checkpoint_id=4, a=1)]
+    )
     assert list(complete_cuts(parts_of(cut))) == [cut]
 
 
@@ -78,10 +87,15 @@ def test_the_farthest_position_of_a_partition_counts() -> None:
     assert cut.positions == {"a": 7, "b": 9}
 
 
-def test_a_flush_tells_its_label_at_most() -> None:
-    """The first label is one above the base; an attempt of before there were bases tells none."""
+def test_a_flush_number_gives_its_checkpoint_id_at_most() -> None:
+    """The first is one above the base; an attempt recorded without a base gives none."""
     row = (3, "x/3", "job", "stream", 2, 7, "{}", 1)
     attempt = attempt_of((*row, 7, 1, True))
-    assert [attempt.label_at_most(flush) for flush in (0, 1023, 1024, 2048)] == [8, 8, 9, 10]
+    assert [attempt.checkpoint_id_at_most(flush) for flush in (0, 1023, 1024, 2048)] == [
+        8,
+        8,
+        9,
+        10,
+    ]
     old: Attempt = attempt_of((*row, None, None, None))
-    assert (old.base_label, old.label_at_most(0)) == (BASE_UNKNOWN, None)
+    assert (old.base_checkpoint_id, old.checkpoint_id_at_most(0)) == (BASE_UNKNOWN, None)

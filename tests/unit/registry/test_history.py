@@ -18,15 +18,14 @@ CASES = 200
 SEED = 4
 
 
-def attempt(number: int, r_attempt: int = 0, r_label: int = 0) -> Attempt:
+def attempt(number: int, start: int = 0, checkpoint_id: int = 0) -> Attempt:
     """Make an attempt."""
     return Attempt(
         attempt=number,
         execution=f"x/{number}",
         deployment="d",
         kind="stream",
-        r_attempt=r_attempt,
-        r_label=r_label,
+        restore_point=(start, checkpoint_id),
         end_offsets={},
         claimed_ms=number,
     )
@@ -40,7 +39,7 @@ def test_the_history_of_a_first_attempt_is_itself() -> None:
 
 
 def test_what_a_crash_left_behind_is_off_the_line() -> None:
-    """Attempt 2 restored label 3 of attempt 1 and died; 3 restored the same; 4 goes on from 3."""
+    """Attempt 2 restored checkpoint 3 of attempt 1 and died; 3 did the same; 4 starts from 3."""
     attempts = [attempt(1), attempt(2, 1, 3), attempt(3, 1, 3), attempt(4, 3, 7)]
     line = history(attempts, 4)
     assert line == {4: FOREVER, 3: 7, 1: 3, 0: 0}
@@ -73,7 +72,7 @@ def test_histories_are_as_the_golden_file_says() -> None:
 
 
 def _cases(chance: random.Random) -> Iterator[dict[str, Any]]:
-    """Make random small registries: each attempt starts from some earlier one's label."""
+    """Make random small registries: each attempt starts from an epoch of some earlier one."""
     for _ in range(CASES):
         attempts = [attempt(1)]
         for number in range(2, chance.randint(1, 9) + 1):
@@ -85,14 +84,17 @@ def _cases(chance: random.Random) -> Iterator[dict[str, Any]]:
         epochs = [(chance.randint(0, len(attempts)), chance.randint(0, 11)) for _ in range(6)]
         yield {
             "attempts": [
-                {"attempt": item.attempt, "r_attempt": item.r_attempt, "r_label": item.r_label}
+                {"attempt": item.attempt, "restore_point": list(item.restore_point)}
                 for item in attempts
             ],
             "of": of,
             "upto": None if upto == FOREVER else upto,
             "history": {
-                str(number): None if label == FOREVER else label
-                for number, label in sorted(line.items())
+                str(number): None if checkpoint_id == FOREVER else checkpoint_id
+                for number, checkpoint_id in sorted(line.items())
             },
-            "holds": [[number, label, holds(line, (number, label))] for number, label in epochs],
+            "holds": [
+                [number, checkpoint_id, holds(line, (number, checkpoint_id))]
+                for number, checkpoint_id in epochs
+            ],
         }

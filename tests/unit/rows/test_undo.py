@@ -39,7 +39,7 @@ def test_golden_undo_rows(case: dict[str, Any]) -> None:
 
     assert rows == decode_undo(payload)
     assert payload == encode_undo(rows)
-    assert case["start"] == UndoKey(case["attempt"], case["label"], case["sequence"]).start
+    assert case["start"] == UndoKey(case["attempt"], case["checkpoint_id"], case["sequence"]).start
 
 
 @given(st.dictionaries(KEYS, st.none() | st.binary(max_size=40), max_size=5))
@@ -60,7 +60,7 @@ def test_what_is_written_is_read(rows: dict[RowKey, bytes | None]) -> None:
     )
 )
 def test_keys_sort_as_epochs_do(one: UndoKey, other: UndoKey) -> None:
-    """The store sorts by `start`: by attempt, then label, then sequence."""
+    """The store sorts by `start`: by attempt, then checkpoint id, then sequence."""
     assert (one < other) == (one.start < other.start)
     assert one == undo_key(one.start)
 

@@ -45,16 +45,16 @@ public final class CutRecorder implements AutoCloseable {
   }
 
   /** Starts recording an intake's part; {@link CutPart} says what it holds. */
-  public void record(int attempt, long label, Offsets positions, Map<String, Long> letters)
+  public void record(int attempt, long checkpointId, Offsets positions, Map<String, Long> letters)
       throws InterruptedException {
-    CutPart cut = new CutPart(attempt, label, part, of, positions, letters);
+    CutPart cut = new CutPart(attempt, checkpointId, part, of, positions, letters);
     record(cut, () -> CompletableFuture.completedFuture(null));
   }
 
   /** Starts recording a kernel's; afterwards asks the registry something else, which may fail. */
-  public void record(int attempt, long label, Supplier<CompletionStage<?>> afterwards)
+  public void record(int attempt, long checkpointId, Supplier<CompletionStage<?>> afterwards)
       throws InterruptedException {
-    record(new CutPart(attempt, label, part, of, null), afterwards);
+    record(new CutPart(attempt, checkpointId, part, of, null), afterwards);
   }
 
   private void record(CutPart cut, Supplier<CompletionStage<?>> afterwards)
@@ -72,7 +72,7 @@ public final class CutRecorder implements AutoCloseable {
                         failures.incrementAndGet();
                         LOG.warn(
                             "Cut at checkpoint {} of attempt {} was not recorded by {}",
-                            cut.label(),
+                            cut.checkpointId(),
                             cut.attempt(),
                             part,
                             error);

@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.job;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
@@ -88,8 +89,8 @@ public record JobSpec(
    * not named.
    *
    * @param offsets {@code "topic/partition"} to next offset
-   * @param rAttempt of the cut; or of the sweep that went back to the savepoint of {@code
-   *     restoredAttempt} and {@code restoredLabel}
+   * @param startAttempt of the cut; or of the sweep that went back to the savepoint of {@code
+   *     restoredAttempt} and {@code restoredCheckpointId}
    * @param dirtySinceMs of the cut
    * @param clean whether the start is the last thing that was done before
    * @param acceptedMs when a person accepted that rows may be off
@@ -98,20 +99,20 @@ public record JobSpec(
   public record Start(
       String from,
       Map<String, Long> offsets,
-      Integer rAttempt,
-      Long rLabel,
+      @JsonProperty("r_attempt") Integer startAttempt,
+      @JsonProperty("r_label") Long startCheckpointId,
       Integer restoredAttempt,
-      Long restoredLabel,
+      @JsonProperty("restored_label") Long restoredCheckpointId,
       Long dirtySinceMs,
       Boolean clean,
       Long acceptedMs,
       Map<String, Long> letters) {
     public Start {
       letters = letters == null ? Map.of() : letters;
-      rAttempt = rAttempt == null ? 0 : rAttempt;
-      rLabel = rLabel == null ? 0 : rLabel;
+      startAttempt = startAttempt == null ? 0 : startAttempt;
+      startCheckpointId = startCheckpointId == null ? 0 : startCheckpointId;
       restoredAttempt = restoredAttempt == null ? 0 : restoredAttempt;
-      restoredLabel = restoredLabel == null ? 0 : restoredLabel;
+      restoredCheckpointId = restoredCheckpointId == null ? 0 : restoredCheckpointId;
       dirtySinceMs = dirtySinceMs == null ? 0 : dirtySinceMs;
       clean = clean != null && clean;
       acceptedMs = acceptedMs == null ? Age.NEVER : acceptedMs;
@@ -119,12 +120,13 @@ public record JobSpec(
 
     /** Returns the epoch that the deployer names. */
     public Epoch named() {
-      return new Epoch(rAttempt, rLabel);
+      return new Epoch(startAttempt, startCheckpointId);
     }
 
-    /** Returns from which epoch a restored state goes on: its own, or the sweep back to it. */
+    /** Returns the restore point of a restored state: its own epoch, or the sweep back to it. */
     public Epoch after(Epoch state) {
-      boolean swept = rAttempt != 0 && state.equals(new Epoch(restoredAttempt, restoredLabel));
+      boolean swept =
+          startAttempt != 0 && state.equals(new Epoch(restoredAttempt, restoredCheckpointId));
       return swept ? named() : state;
     }
   }

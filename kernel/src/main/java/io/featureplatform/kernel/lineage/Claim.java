@@ -111,7 +111,8 @@ public final class Claim {
   }
 
   private static Claimed claimed(Attempt ours, Origin origin, Map<Integer, Attempt> attempts) {
-    boolean same = ours.start().equals(origin.start()) && ours.baseLabel() == origin.baseLabel();
+    boolean same =
+        ours.start().equals(origin.start()) && ours.baseCheckpointId() == origin.baseCheckpointId();
     if (!same) {
       throw new ClaimRefusedException(
           ("attempt %d was claimed to start from %s after checkpoint %d, this subtask from %s after"
@@ -119,9 +120,9 @@ public final class Claim {
               .formatted(
                   ours.number(),
                   ours.start(),
-                  ours.baseLabel(),
+                  ours.baseCheckpointId(),
                   origin.start(),
-                  origin.baseLabel()));
+                  origin.baseCheckpointId()));
     }
     return new Claimed(ours, attempts);
   }
@@ -146,9 +147,9 @@ public final class Claim {
       throw new ClaimRefusedException(
           ("cannot start from %s: it is not in the lineage of attempt %d (its attempts and last"
                   + " checkpoints: %s). Start from a later checkpoint, or from the store: fp recover")
-              .formatted(start, newest, line.labels()));
+              .formatted(start, newest, line.checkpointIds()));
     }
-    for (int number : line.labels().keySet()) {
+    for (int number : line.checkpointIds().keySet()) {
       Attempt passed = attempts.get(number);
       if (number > start.attempt() && !passed.kind().equals(Attempt.STREAM)) {
         throw new ClaimRefusedException(
@@ -181,7 +182,7 @@ public final class Claim {
         request.origin().start(),
         request.ends().read(),
         clock.nowMs(),
-        request.origin().baseLabel(),
+        request.origin().baseCheckpointId(),
         dirtySinceMs,
         clean);
   }

@@ -12,15 +12,15 @@ import java.util.TreeMap;
 /**
  * All epochs whose writes an epoch stands on: its attempt up to it, then the history of the epoch
  * from which that attempt started, back to {@link Epoch#GENESIS}. A line: each attempt has one
- * label up to which it counts, and what it wrote later is dead for this history.
+ * checkpoint up to which it counts, and what it wrote later is abandoned in this history.
  */
 public final class History {
   private static final long NONE = -1;
 
-  private final Map<Integer, Long> labels;
+  private final Map<Integer, Long> checkpointIds;
 
-  private History(Map<Integer, Long> labels) {
-    this.labels = labels;
+  private History(Map<Integer, Long> checkpointIds) {
+    this.checkpointIds = checkpointIds;
   }
 
   /** Returns the history of an attempt as far as it goes. */
@@ -35,10 +35,10 @@ public final class History {
    * @throws ClaimRefusedException one that it leads to is not among them
    */
   public static History of(Map<Integer, Attempt> attempts, Epoch epoch) {
-    Map<Integer, Long> labels = new TreeMap<>();
+    Map<Integer, Long> checkpointIds = new TreeMap<>();
     Epoch at = epoch;
     while (at.attempt() != Epoch.GENESIS.attempt()) {
-      labels.put(at.attempt(), at.label());
+      checkpointIds.put(at.attempt(), at.checkpointId());
       Attempt attempt = attempts.get(at.attempt());
       if (attempt == null || attempt.start().attempt() >= at.attempt()) {
         throw new ClaimRefusedException(
@@ -50,28 +50,28 @@ public final class History {
       }
       at = attempt.start();
     }
-    labels.put(Epoch.GENESIS.attempt(), Epoch.GENESIS.label());
-    return new History(labels);
+    checkpointIds.put(Epoch.GENESIS.attempt(), Epoch.GENESIS.checkpointId());
+    return new History(checkpointIds);
   }
 
-  /** Tells whether this stands on what the attempt had written by the end of the label. */
-  public boolean contains(int attempt, long label) {
-    return label(attempt) >= label;
+  /** Returns whether this builds on what the attempt had written by the end of the checkpoint. */
+  public boolean contains(int attempt, long checkpointId) {
+    return lastCheckpointId(attempt) >= checkpointId;
   }
 
   /** Tells whether this stands on the epoch. */
   public boolean contains(Epoch epoch) {
-    return contains(epoch.attempt(), epoch.label());
+    return contains(epoch.attempt(), epoch.checkpointId());
   }
 
   /** Tells whether this stands on anything that the attempt wrote. */
   boolean meets(int attempt) {
-    return labels.containsKey(attempt);
+    return checkpointIds.containsKey(attempt);
   }
 
-  /** Returns for each attempt the label up to which it counts. */
-  Map<Integer, Long> labels() {
-    return Collections.unmodifiableMap(labels);
+  /** Returns for each attempt the checkpoint id up to which it counts. */
+  Map<Integer, Long> checkpointIds() {
+    return Collections.unmodifiableMap(checkpointIds);
   }
 
   /**
@@ -79,16 +79,16 @@ public final class History {
    * there or later.
    */
   Epoch leaves(History other) {
-    for (Map.Entry<Integer, Long> at : labels.entrySet()) {
-      long common = other.label(at.getKey());
+    for (Map.Entry<Integer, Long> at : checkpointIds.entrySet()) {
+      long common = other.lastCheckpointId(at.getKey());
       if (at.getValue() > common) {
         return new Epoch(at.getKey(), common + 1);
       }
     }
-    return new Epoch(WriteTime.ATTEMPT_MAX, UndoKey.LABEL_MAX);
+    return new Epoch(WriteTime.ATTEMPT_MAX, UndoKey.CHECKPOINT_ID_MAX);
   }
 
-  private long label(int attempt) {
-    return labels.getOrDefault(attempt, NONE);
+  private long lastCheckpointId(int attempt) {
+    return checkpointIds.getOrDefault(attempt, NONE);
   }
 }

@@ -9,16 +9,16 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * The epoch from which an attempt starts (R), and what tells since when rows of dead attempts may
- * be around there.
+ * The epoch from which an attempt starts, its restore point, and since when rows of abandoned
+ * attempts may be around there.
  */
 public abstract class Origin {
   private final Epoch start;
-  private final long baseLabel;
+  private final long baseCheckpointId;
 
-  private Origin(Epoch start, long baseLabel) {
+  private Origin(Epoch start, long baseCheckpointId) {
     this.start = start;
-    this.baseLabel = baseLabel;
+    this.baseCheckpointId = baseCheckpointId;
   }
 
   /** Returns the beginning of everything: the empty table. */
@@ -43,14 +43,14 @@ public abstract class Origin {
     return new Restored(state, start, timeMs, positions);
   }
 
-  /** Returns the epoch (R). */
+  /** Returns the restore point. */
   public Epoch start() {
     return start;
   }
 
   /** Returns the id of the restored checkpoint, 0 if none was. */
-  public long baseLabel() {
-    return baseLabel;
+  public long baseCheckpointId() {
+    return baseCheckpointId;
   }
 
   /**
@@ -92,7 +92,7 @@ public abstract class Origin {
     private final Offsets positions;
 
     Restored(Epoch state, Epoch start, long timeMs, Offsets positions) {
-      super(start, state.label());
+      super(start, state.checkpointId());
       this.state = state;
       this.timeMs = timeMs;
       this.positions = positions;

@@ -121,7 +121,7 @@ public final class ReadBack {
   /** Tells whether the row is surely of this history, without asking for undo rows. */
   private boolean isMine(int writer, long flush) {
     Attempt known = attempts.get(writer);
-    return known != null && mine.contains(writer, known.labelAtMost(flush));
+    return known != null && mine.contains(writer, known.checkpointIdAtMost(flush));
   }
 
   private Epoch firstDead(List<Doubt> doubts) {
@@ -130,7 +130,8 @@ public final class ReadBack {
       Epoch other = doubt.theirs.leaves(mine);
       boolean earlier =
           other.attempt() < first.attempt()
-              || (other.attempt() == first.attempt() && other.label() < first.label());
+              || (other.attempt() == first.attempt()
+                  && other.checkpointId() < first.checkpointId());
       first = earlier ? other : first;
     }
     return first;
@@ -159,7 +160,7 @@ public final class ReadBack {
       this.open = doubts;
       this.values = values;
       int writer = doubts.stream().mapToInt(Doubt::writer).max().orElseThrow();
-      this.last = UndoKey.start(new Epoch(writer, UndoKey.LABEL_MAX), UndoKey.SEQUENCE_MAX);
+      this.last = UndoKey.start(new Epoch(writer, UndoKey.CHECKPOINT_ID_MAX), UndoKey.SEQUENCE_MAX);
     }
 
     CompletionStage<Found> from(Epoch first) {

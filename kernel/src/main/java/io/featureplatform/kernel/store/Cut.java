@@ -5,14 +5,14 @@ import java.util.Map;
 import java.util.Optional;
 
 /**
- * A label of an attempt for which every subtask has recorded its part: all writes of it are
+ * A checkpoint of an attempt for which every subtask has recorded its part: all writes of it are
  * acknowledged and the positions are known.
  */
-public record Cut(long label, Offsets positions) {
-  /** Finds the newest complete cut among parts that come label by label, newest first. */
+public record Cut(long checkpointId, Offsets positions) {
+  /** Finds the newest complete cut among parts that come checkpoint by checkpoint, newest first. */
   public static final class Search {
     private final Map<String, CutPart> parts = new HashMap<>();
-    private long label = -1;
+    private long checkpointId = -1;
     private Cut complete;
 
     /** Takes the next part. */
@@ -20,9 +20,9 @@ public record Cut(long label, Offsets positions) {
       if (complete != null) {
         return;
       }
-      if (part.label() != label) {
+      if (part.checkpointId() != checkpointId) {
         parts.clear();
-        label = part.label();
+        checkpointId = part.checkpointId();
       }
       parts.put(part.part(), part);
       if (all(CutPart.INTAKE) && all(CutPart.KERNEL)) {
@@ -30,7 +30,7 @@ public record Cut(long label, Offsets positions) {
         for (CutPart one : parts.values()) {
           positions = one.positions() == null ? positions : positions.max(one.positions());
         }
-        complete = new Cut(label, positions);
+        complete = new Cut(checkpointId, positions);
       }
     }
 

@@ -62,7 +62,7 @@ public final class MemoryRegistry implements Registry {
     Cut.Search search = new Cut.Search();
     parts.stream()
         .filter(part -> part.attempt() == attempt)
-        .sorted(Comparator.comparingLong(CutPart::label).reversed())
+        .sorted(Comparator.comparingLong(CutPart::checkpointId).reversed())
         .forEach(search::add);
     return CompletableFuture.completedFuture(search.found());
   }

@@ -3,20 +3,20 @@ package io.featureplatform.kernel.store;
 import io.featureplatform.kernel.tile.TileKey;
 
 /**
- * The {@code start} of an undo row: {@code attempt (20 bits) | label (27 bits) | sequence (16
- * bits)}, so that an entity's undo rows stand in the order of their epochs.
+ * The {@code start} of an undo row: {@code attempt (20 bits) | checkpoint id (27 bits) | sequence
+ * (16 bits)}, so that an entity's undo rows stand in the order of their epochs.
  *
- * <p>The sequence is the number of the subtask's flush within the label: no undo row is ever
+ * <p>The sequence is the number of the subtask's flush within the checkpoint: no undo row is ever
  * overwritten by a later one, which would lose what rows were before the first.
  */
 public final class UndoKey {
   /** The level of undo rows. */
   public static final int LEVEL = -2;
 
-  /** The largest label. */
-  public static final long LABEL_MAX = (1L << 27) - 1;
+  /** The largest checkpoint id. */
+  public static final long CHECKPOINT_ID_MAX = (1L << 27) - 1;
 
-  /** The largest number of a flush within a label. */
+  /** The largest number of a flush within a checkpoint. */
   public static final int SEQUENCE_MAX = (1 << 16) - 1;
 
   private static final int SEQUENCE_BITS = 16;
@@ -38,8 +38,8 @@ public final class UndoKey {
     boolean fits =
         epoch.attempt() >= 0
             && epoch.attempt() <= WriteTime.ATTEMPT_MAX
-            && epoch.label() >= 0
-            && epoch.label() <= LABEL_MAX
+            && epoch.checkpointId() >= 0
+            && epoch.checkpointId() <= CHECKPOINT_ID_MAX
             && sequence >= 0
             && sequence <= SEQUENCE_MAX;
     if (!fits) {
@@ -48,11 +48,11 @@ public final class UndoKey {
                   + " attempt")
               .formatted(epoch, sequence));
     }
-    return (long) epoch.attempt() << EPOCH_BITS | epoch.label() << SEQUENCE_BITS | sequence;
+    return (long) epoch.attempt() << EPOCH_BITS | epoch.checkpointId() << SEQUENCE_BITS | sequence;
   }
 
   /** Returns the epoch whose flush wrote the undo row. */
   public static Epoch epoch(long start) {
-    return new Epoch((int) (start >>> EPOCH_BITS), start >>> SEQUENCE_BITS & LABEL_MAX);
+    return new Epoch((int) (start >>> EPOCH_BITS), start >>> SEQUENCE_BITS & CHECKPOINT_ID_MAX);
   }
 }

@@ -56,7 +56,7 @@ public final class Specs {
 
   public static String json(String from, Epoch start, long dirtySinceMs, long acceptedMs) {
     return SPEC.formatted(
-        DEPLOYMENT, LAYOUT, from, start.attempt(), start.label(), dirtySinceMs, acceptedMs);
+        DEPLOYMENT, LAYOUT, from, start.attempt(), start.checkpointId(), dirtySinceMs, acceptedMs);
   }
 
   /** The checkpointing that the kernel wants. */

@@ -3,6 +3,7 @@ package io.featureplatform.kernel.job;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.featureplatform.kernel.event.SourceSchema;
@@ -107,7 +108,9 @@ class JobSpecTest {
 
   private static void check(Class<? extends Record> type, JsonNode json) {
     for (RecordComponent component : type.getRecordComponents()) {
-      String name = component.getName().replaceAll("([A-Z])", "_$1").toLowerCase();
+      JsonProperty given = component.getAccessor().getAnnotation(JsonProperty.class);
+      String plain = component.getName().replaceAll("([A-Z])", "_$1").toLowerCase();
+      String name = given == null ? plain : given.value();
       assertTrue(json.has(name), () -> type.getSimpleName() + " has no " + name);
     }
   }

@@ -74,8 +74,8 @@ class ClaimTest {
     clock.advance(10);
     Attempt second = claim(checkpoint(1, 17, 40), OURS, false, Age.NEVER);
     assertEquals(new Epoch(1, 17), second.start());
-    assertEquals(17, second.baseLabel());
-    assertEquals(18, second.firstLabel());
+    assertEquals(17, second.baseCheckpointId());
+    assertEquals(18, second.firstCheckpointId());
     assertEquals(ENDS, second.endOffsets());
     assertEquals(T0 + 10, second.claimedMs());
     assertEquals(T0 + 10, second.dirtySinceMs());
@@ -224,7 +224,7 @@ class ClaimTest {
     Origin swept = Origin.restored(savepoint, new Epoch(2, 1), takenMs, at(100));
     Attempt attempt = claim(swept, "next", true, Age.NEVER);
     assertEquals(new Epoch(2, 1), attempt.start());
-    assertEquals(4, attempt.baseLabel());
+    assertEquals(4, attempt.baseCheckpointId());
     assertEquals(takenMs, attempt.dirtySinceMs());
     assertTrue(attempt.clean(), "the sweep before it is no job that may still write");
     assertFalse(claim(swept, "next", true, Age.NEVER).clean());

@@ -32,18 +32,19 @@ class HistoryTest {
           .get("attempts")
           .forEach(
               row -> {
-                Epoch start = new Epoch(row.get("r_attempt").asInt(), row.get("r_label").asLong());
+                Epoch start = epoch(row.get("restore_point"));
                 attempts.put(
                     row.get("attempt").asInt(), attempt(row.get("attempt").asInt(), start, 0));
               });
       History history =
-          History.of(attempts, new Epoch(golden.get("of").asInt(), label(golden.get("upto"))));
+          History.of(
+              attempts, new Epoch(golden.get("of").asInt(), checkpointId(golden.get("upto"))));
       Map<Integer, Long> expected = new TreeMap<>();
       golden
           .get("history")
           .properties()
-          .forEach(at -> expected.put(Integer.parseInt(at.getKey()), label(at.getValue())));
-      assertEquals(expected, history.labels(), line);
+          .forEach(at -> expected.put(Integer.parseInt(at.getKey()), checkpointId(at.getValue())));
+      assertEquals(expected, history.checkpointIds(), line);
       for (JsonNode held : golden.get("holds")) {
         Epoch epoch = new Epoch(held.get(0).asInt(), held.get(1).asLong());
         assertEquals(held.get(2).asBoolean(), history.contains(epoch), line);
@@ -51,8 +52,12 @@ class HistoryTest {
     }
   }
 
-  private static long label(JsonNode label) {
-    return label.isNull() ? Epoch.NO_END : label.asLong();
+  private static Epoch epoch(JsonNode pair) {
+    return new Epoch(pair.get(0).asInt(), pair.get(1).asLong());
+  }
+
+  private static long checkpointId(JsonNode checkpointId) {
+    return checkpointId.isNull() ? Epoch.NO_END : checkpointId.asLong();
   }
 
   /** The first epoch of a writer that is not in a history is where undo rows begin to matter. */
@@ -80,34 +85,45 @@ class HistoryTest {
     assertThrows(ClaimRefusedException.class, () -> History.of(attempts, 2));
   }
 
-  /** What a flush number says of its label is never too small, and exact for the usual ones. */
+  /**
+   * What a flush number says of its checkpoint id is never too small, and exact for the usual ones.
+   */
   @Test
-  void flushNumbersTellTheLabel() {
+  void flushNumbersGiveTheCheckpointId() {
     Attempt attempt = attempt(7, new Epoch(6, 40), 40);
-    FlushNumbers numbers = new FlushNumbers(attempt.firstLabel());
+    FlushNumbers numbers = new FlushNumbers(attempt.firstCheckpointId());
     long before = 0;
-    for (long label : new long[] {41, 41, 43, 43, 44, 44, 90}) {
-      long number = numbers.next(label);
+    for (long checkpointId : new long[] {41, 41, 43, 43, 44, 44, 90}) {
+      long number = numbers.next(checkpointId);
       assertTrue(number > before);
-      assertEquals(label, attempt.labelAtMost(number));
+      assertEquals(checkpointId, attempt.checkpointIdAtMost(number));
       before = number;
     }
-    for (int i = 0; i < 3 * FlushNumbers.PER_LABEL; i++) {
-      assertTrue(attempt.labelAtMost(numbers.next(90)) >= 90);
+    for (int i = 0; i < 3 * FlushNumbers.PER_CHECKPOINT; i++) {
+      assertTrue(attempt.checkpointIdAtMost(numbers.next(90)) >= 90);
     }
-    assertTrue(attempt.labelAtMost(numbers.next(91)) >= 91);
-    assertEquals(95, attempt.labelAtMost(numbers.next(95)));
+    assertTrue(attempt.checkpointIdAtMost(numbers.next(91)) >= 91);
+    assertEquals(95, attempt.checkpointIdAtMost(numbers.next(95)));
   }
 
-  /** Rows of an attempt that did not number by label are never surely of any. */
+  /** Rows of an attempt that did not number by checkpoint id are never surely of any. */
   @Test
   void unknownBasesProveNothing() {
     Attempt attempt = attempt(7, Epoch.GENESIS, Attempt.BASE_UNKNOWN);
-    assertEquals(Epoch.NO_END, attempt.labelAtMost(1));
+    assertEquals(Epoch.NO_END, attempt.checkpointIdAtMost(1));
   }
 
-  static Attempt attempt(int number, Epoch start, long baseLabel) {
+  static Attempt attempt(int number, Epoch start, long baseCheckpointId) {
     return new Attempt(
-        number, "run/" + number, "d", Attempt.STREAM, start, Offsets.NONE, 0, baseLabel, 0, false);
+        number,
+        "run/" + number,
+        "d",
+        Attempt.STREAM,
+        start,
+        Offsets.NONE,
+        0,
+        baseCheckpointId,
+        0,
+        false);
   }
 }

@@ -54,7 +54,7 @@ class ReadBackTest {
     retry.close();
   }
 
-  private void add(int number, Epoch start, long baseLabel) {
+  private void add(int number, Epoch start, long baseCheckpointId) {
     attempts.put(
         number,
         new Attempt(
@@ -65,7 +65,7 @@ class ReadBackTest {
             start,
             new Offsets(Map.of("t/0", 100L)),
             clock.nowMs(),
-            baseLabel,
+            baseCheckpointId,
             clock.nowMs(),
             false));
   }
@@ -91,20 +91,23 @@ class ReadBackTest {
         .getCause();
   }
 
-  /** Lets an attempt write the head in this label, as its n-th flush there. */
-  private void write(int attempt, long label, int flush, int value) {
-    long number = (label - attempts.get(attempt).firstLabel()) * FlushNumbers.PER_LABEL + flush;
+  /** Lets an attempt write the head in this checkpoint, as its n-th flush there. */
+  private void write(int attempt, long checkpointId, int flush, int value) {
+    long number =
+        (checkpointId - attempts.get(attempt).firstCheckpointId()) * FlushNumbers.PER_CHECKPOINT
+            + flush;
     store.write("a", List.of(RowWrite.head(bytes(value))), WriteTime.of(attempt, number));
   }
 
-  private void undo(int attempt, long label, int flush, Integer before) {
+  private void undo(int attempt, long checkpointId, int flush, Integer before) {
     byte[] payload =
         UndoRowCodec.encode(
             new UndoRow(
                 new int[] {-1},
                 new long[] {0},
                 new byte[][] {before == null ? null : bytes(before)}));
-    RowWrite row = RowWrite.undo(UndoKey.of(new Epoch(attempt, label), flush), payload, HOUR_MS);
+    RowWrite row =
+        RowWrite.undo(UndoKey.of(new Epoch(attempt, checkpointId), flush), payload, HOUR_MS);
     store.write("a", List.of(row), WriteTime.of(attempt, 1));
   }
 
@@ -185,8 +188,8 @@ class ReadBackTest {
 
   /** A flush whose number proves nothing is of the history if no undo entry says otherwise. */
   @Test
-  void manyFlushesOfALabelCostASecondRead() {
-    write(2, 7, (int) FlushNumbers.PER_LABEL + 5, 20);
+  void manyFlushesOfACheckpointCostASecondRead() {
+    write(2, 7, (int) FlushNumbers.PER_CHECKPOINT + 5, 20);
     assertHead(20, read(TileStore.HEAD));
     assertEquals(1, store.undoReads());
   }
@@ -263,7 +266,7 @@ class ReadBackTest {
         start,
         old.endOffsets(),
         old.claimedMs(),
-        start.label(),
+        start.checkpointId(),
         old.dirtySinceMs(),
         old.clean());
   }

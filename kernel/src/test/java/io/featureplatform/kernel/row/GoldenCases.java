@@ -117,9 +117,9 @@ final class GoldenCases {
   }
 
   private static ObjectNode undo(
-      String name, int attempt, long label, int sequence, ObjectNode... entries) {
+      String name, int attempt, long checkpointId, int sequence, ObjectNode... entries) {
     ObjectNode line = JSON.createObjectNode().put("name", name).put("attempt", attempt);
-    line.put("label", label).put("sequence", sequence);
+    line.put("checkpoint_id", checkpointId).put("sequence", sequence);
     line.set("entries", JSON.createArrayNode().addAll(List.of(entries)));
     return line;
   }

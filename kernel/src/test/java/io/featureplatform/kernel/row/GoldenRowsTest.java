@@ -53,7 +53,8 @@ class GoldenRowsTest {
   void undoRowsHaveTheGoldenBytes() throws IOException {
     List<ObjectNode> cases = GoldenCases.undo();
     for (ObjectNode line : cases) {
-      Epoch epoch = new Epoch(line.get("attempt").intValue(), line.get("label").longValue());
+      Epoch epoch =
+          new Epoch(line.get("attempt").intValue(), line.get("checkpoint_id").longValue());
       line.put("start", UndoKey.start(epoch, line.get("sequence").intValue()));
     }
     check("undo.jsonl", cases, GoldenRowsTest::encodeUndo);

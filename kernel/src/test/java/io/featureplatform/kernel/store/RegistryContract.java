@@ -124,7 +124,7 @@ public abstract class RegistryContract {
     }
   }
 
-  /** The newest cut is the newest label of which every subtask has recorded its part. */
+  /** The newest cut is the newest checkpoint of which every subtask has recorded its part. */
   @Test
   void findsTheNewestCompleteCut() throws Exception {
     assertEquals(Optional.empty(), newestCut(3));
@@ -154,7 +154,16 @@ public abstract class RegistryContract {
 
   private static Attempt attempt(int number, String execution, String deployment, Epoch start) {
     return new Attempt(
-        number, execution, deployment, "stream", start, at(12, 0), 77, start.label(), 66, true);
+        number,
+        execution,
+        deployment,
+        "stream",
+        start,
+        at(12, 0),
+        77,
+        start.checkpointId(),
+        66,
+        true);
   }
 
   private static Offsets at(long first, long second) {

@@ -4,8 +4,8 @@ package io.featureplatform.kernel.store;
 public final class StoreHooks {
   private StoreHooks() {}
 
-  /** Returns flush numbers that do not tell the label. */
-  public static FlushNumbers plainNumbers(long firstLabel) {
-    return new FlushNumbers(firstLabel, 0);
+  /** Returns flush numbers that do not give the checkpoint id. */
+  public static FlushNumbers plainNumbers(long firstCheckpointId) {
+    return new FlushNumbers(firstCheckpointId, 0);
   }
 }

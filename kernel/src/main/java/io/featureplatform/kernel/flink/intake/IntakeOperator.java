@@ -53,7 +53,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   private transient DeadLetters letters;
   private transient LetterCounts counts;
   private transient long lost;
-  private transient long label;
+  private transient long currentCheckpointId;
   private transient int[] texts;
   private transient Counter longTexts;
   private transient Counter deadLetters;
@@ -107,7 +107,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
             getRuntimeContext().getTaskInfo().getIndexOfThisSubtask() == 0
                 ? spec.start().letters()
                 : Map.of());
-    label = attempt.claimed().attempt().firstLabel();
+    currentCheckpointId = attempt.claimed().attempt().firstCheckpointId();
     texts = texts(schema);
     longTexts = getMetricGroup().counter("long_texts");
     deadLetters = getMetricGroup().counter("dead_letters");
@@ -138,7 +138,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     letters.flush();
     counts.addLost(letters.lost() - lost);
     lost = letters.lost();
-    label = checkpointId + 1;
+    currentCheckpointId = checkpointId + 1;
     cuts.record(attempt.number(), checkpointId, positions.offsets(), counts.all());
   }
 
@@ -180,7 +180,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     deadLetters.inc();
     deadLettersByReason.get(parser.reason()).inc();
     counts.add(parser.reason());
-    Epoch epoch = new Epoch(attempt.number(), label);
+    Epoch epoch = new Epoch(attempt.number(), currentCheckpointId);
     letters.send(new Letter(raw, parser.reason(), parser.detail(), epoch));
   }
 }

@@ -52,7 +52,7 @@ record Letter(RowData raw, Reason reason, String detail, Epoch epoch) {
     add(headers, "detail", detail.substring(0, Math.min(detail.length(), DETAIL_LENGTH_MAX)));
     add(headers, "featureset", to.featureset());
     add(headers, "generation", Integer.toString(to.generation()));
-    add(headers, "epoch", epoch.attempt() + "/" + epoch.label());
+    add(headers, "epoch", epoch.attempt() + "/" + epoch.checkpointId());
     add(headers, "source_topic", to.sourceTopic());
     add(headers, "partition", Integer.toString(raw.getInt(RawRecords.PARTITION)));
     add(headers, "offset", Long.toString(raw.getLong(RawRecords.OFFSET)));

@@ -106,12 +106,12 @@ final class Flush {
    * @throws SuppressRestartsException this job must not go on: it was replaced, or what a dead
    *     attempt wrote cannot be undone
    */
-  void run(Bundle.Taken taken, long label) throws Exception {
+  void run(Bundle.Taken taken, long checkpointId) throws Exception {
     if (taken.entries().isEmpty()) {
       return;
     }
     try {
-      flush(taken, label);
+      flush(taken, checkpointId);
     } catch (ClaimRefusedException e) {
       if (e instanceof ReadBack.FencedException) {
         metrics.fenced.inc();
@@ -120,10 +120,10 @@ final class Flush {
     }
   }
 
-  private void flush(Bundle.Taken taken, long label) throws Exception {
+  private void flush(Bundle.Taken taken, long checkpointId) throws Exception {
     awaitAcknowledged(); // 1
     nowMs = clock.nowMs();
-    writeTime = WriteTime.of(attempt, numbers.next(label));
+    writeTime = WriteTime.of(attempt, numbers.next(checkpointId));
     if (undoLog != null) {
       undoLog.begin();
     }

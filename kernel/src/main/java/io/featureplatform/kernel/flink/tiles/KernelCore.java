@@ -12,7 +12,8 @@ import org.apache.flink.types.RowKind;
 /**
  * One subtask of the kernel, without the engine that drives it: collects commands in a {@link
  * Bundle} and gives it to the {@link Flush} on a schedule, when it is large, and before every
- * barrier. Knows the label: the last barrier, or the restored checkpoint, plus 1.
+ * barrier. Knows the checkpoint id: that of the last barrier, or of the restored checkpoint, plus
+ * 1.
  */
 final class KernelCore {
   private final int changesMax;
@@ -40,10 +41,10 @@ final class KernelCore {
         access,
         clock,
         claimed.attempt().number(),
-        new FlushNumbers(claimed.attempt().firstLabel()),
+        new FlushNumbers(claimed.attempt().firstCheckpointId()),
         new UndoLog(
             claimed.attempt().number(),
-            claimed.attempt().firstLabel(),
+            claimed.attempt().firstCheckpointId(),
             spec.settings().undoTtlMs()),
         heads,
         metrics);
@@ -86,15 +87,15 @@ final class KernelCore {
 
   /** Flushes all but half updates. */
   void flush() throws Exception {
-    flush.run(bundle.takeWhole(), undoLog.label());
+    flush.run(bundle.takeWhole(), undoLog.checkpointId());
   }
 
   /**
    * Flushes everything and waits for the store, so that the barrier covers written rows alone (rule
-   * 12 of exactness); from then on the label is the next one.
+   * 12 of exactness); from then on the checkpoint id is the next one.
    */
   void beforeBarrier(long barrier) throws Exception {
-    flush.run(bundle.takeAll(), undoLog.label());
+    flush.run(bundle.takeAll(), undoLog.checkpointId());
     flush.awaitAcknowledged();
     undoLog.passed(barrier);
   }

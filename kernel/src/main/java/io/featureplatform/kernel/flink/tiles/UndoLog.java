@@ -15,11 +15,11 @@ import java.util.function.Function;
 
 /**
  * Says which undo rows must be written (rule 3 of exactness): for rows that this attempt touches
- * for the first time since its label began, what they were before.
+ * for the first time since its checkpoint began, what they were before.
  *
  * <p>Remembers which rows it has told of, up to a limit. One that it forgets is told of again by a
- * later flush of the label, with a larger key; as the smallest is what counts, that costs a write
- * and changes nothing.
+ * later flush of the checkpoint, with a larger key; as the smallest is what counts, that costs a
+ * write and changes nothing.
  */
 final class UndoLog {
   private static final int TOUCHED_ROWS_MAX = 200_000;
@@ -33,29 +33,29 @@ final class UndoLog {
   private final long ttlMs;
   private final int touchedRowsMax;
   private final Set<RowId> touched = new HashSet<>();
-  private long label;
+  private long checkpointId;
   private int sequence;
   private int lastUsed;
 
-  UndoLog(int attempt, long firstLabel, long ttlMs) {
-    this(attempt, firstLabel, ttlMs, TOUCHED_ROWS_MAX);
+  UndoLog(int attempt, long firstCheckpointId, long ttlMs) {
+    this(attempt, firstCheckpointId, ttlMs, TOUCHED_ROWS_MAX);
   }
 
-  UndoLog(int attempt, long firstLabel, long ttlMs, int touchedRowsMax) {
+  UndoLog(int attempt, long firstCheckpointId, long ttlMs, int touchedRowsMax) {
     this.attempt = attempt;
-    this.label = firstLabel;
+    this.checkpointId = firstCheckpointId;
     this.ttlMs = ttlMs;
     this.touchedRowsMax = touchedRowsMax;
   }
 
-  /** Returns the label of the next flush. */
-  long label() {
-    return label;
+  /** Returns the checkpoint id of the next flush. */
+  long checkpointId() {
+    return checkpointId;
   }
 
-  /** Says that a barrier has passed: from here on the label is the next one. */
+  /** Notes that a barrier has passed: from here on the checkpoint id is the next one. */
   void passed(long barrier) {
-    label = barrier + 1;
+    checkpointId = barrier + 1;
     sequence = 0;
     lastUsed = 0;
     touched.clear();
@@ -94,7 +94,7 @@ final class UndoLog {
       } while (to < untold.size() && bytes + length(before.apply(untold.get(to))) <= BYTES_MAX);
       byte[] payload =
           UndoRowCodec.encode(undoRow(untold.subList(from, to), Arrays.copyOf(were, to - from)));
-      TileKey key = UndoKey.of(new Epoch(attempt, label), sequence + undo.size());
+      TileKey key = UndoKey.of(new Epoch(attempt, checkpointId), sequence + undo.size());
       undo.add(RowWrite.undo(key, payload, ttlMs));
       lastUsed = Math.max(lastUsed, sequence + undo.size() - 1);
       from = to;

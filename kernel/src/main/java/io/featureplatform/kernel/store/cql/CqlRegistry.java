@@ -108,10 +108,10 @@ final class CqlRegistry implements Registry {
                     attempt.deployment(),
                     attempt.kind(),
                     attempt.start().attempt(),
-                    attempt.start().label(),
+                    attempt.start().checkpointId(),
                     attempt.endOffsets().toJson(),
                     attempt.claimedMs(),
-                    attempt.baseLabel(),
+                    attempt.baseCheckpointId(),
                     attempt.dirtySinceMs(),
                     attempt.clean()))
             .addStatement(
@@ -135,7 +135,7 @@ final class CqlRegistry implements Registry {
                 featureset,
                 generation,
                 part.attempt(),
-                part.label(),
+                part.checkpointId(),
                 part.part(),
                 part.of(),
                 part.positions() == null ? null : part.positions().toJson(),

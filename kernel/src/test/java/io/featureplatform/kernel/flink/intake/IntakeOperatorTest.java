@@ -191,7 +191,7 @@ class IntakeOperatorTest {
     world.clock.advance(5_000);
     new Harness(state, 4).close();
     Attempt second = world.attempts().get(1);
-    assertEquals(4, second.baseLabel());
+    assertEquals(4, second.baseCheckpointId());
     assertEquals(T0, second.dirtySinceMs()); // Attempt 1 is the first, so it had recovered.
     assertEquals(false, second.clean());
   }
@@ -233,7 +233,7 @@ class IntakeOperatorTest {
     }
     new Harness(later, 78, spec).close();
     assertEquals(new Epoch(2, 1), world.attempts().get(2).start());
-    assertEquals(77, world.attempts().get(2).baseLabel());
+    assertEquals(77, world.attempts().get(2).baseCheckpointId());
     assertEquals(new Epoch(3, 78), world.attempts().get(3).start());
   }
 

@@ -21,7 +21,7 @@ enum Broken {
   /** 2: The sender's clock decides which of two writes stays. */
   CLOCK_DECIDES,
 
-  /** 2: All flushes of a label carry one timestamp. */
+  /** 2: All flushes of a checkpoint carry one timestamp. */
   FLUSHES_UNNUMBERED,
 
   /** 3: Rows are written without undo rows. */
@@ -30,7 +30,7 @@ enum Broken {
   /** 3: The undo row is in one batch with the rows. */
   UNDO_WITH_ROWS,
 
-  /** 3: A label's undo rows of an entity overwrite each other. */
+  /** 3: A checkpoint's undo rows of an entity overwrite each other. */
   UNDO_OVERWRITTEN,
 
   /** 4: The largest undo epoch counts instead of the smallest. */
@@ -42,7 +42,7 @@ enum Broken {
   /** 4: Rows are judged by entity: one of our own makes all of them ours. */
   JUDGED_BY_ENTITY,
 
-  /** 4: The flush number does not jump with the label, so it tells a label that is too small. */
+  /** 4: The flush number does not jump with the checkpoint, so it gives too small an id. */
   NO_JUMP,
 
   /** 5: A cut has the positions of those partitions alone that were read since the start. */

@@ -157,11 +157,11 @@ final class ModelClient implements TileStore {
         row.key(), row.payload(), secondsLeft > 0 ? secondsLeft : Integer.MAX_VALUE, 0);
   }
 
-  /** Forgets which flush of a label it is where that is to be broken. */
+  /** Forgets which flush of a checkpoint it is where that is to be broken. */
   private long numbered(long timestamp) {
     long flush = WriteTime.flush(timestamp);
     return broken == Broken.FLUSHES_UNNUMBERED
-        ? WriteTime.of(attempt, Math.max(1, flush - flush % FlushNumbers.PER_LABEL))
+        ? WriteTime.of(attempt, Math.max(1, flush - flush % FlushNumbers.PER_CHECKPOINT))
         : timestamp;
   }
 

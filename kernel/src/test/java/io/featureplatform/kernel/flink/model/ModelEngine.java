@@ -78,7 +78,7 @@ abstract class ModelEngine {
   final List<ModelEvents.Segment> segments = new ArrayList<>();
   final List<ModelJob.Checkpoint> checkpoints = new ArrayList<>();
   final Map<Epoch, CutInfo> cuts =
-      new TreeMap<>(Comparator.comparingInt(Epoch::attempt).thenComparingLong(Epoch::label));
+      new TreeMap<>(Comparator.comparingInt(Epoch::attempt).thenComparingLong(Epoch::checkpointId));
   MemoryRegistry registry;
   ModelPlatform platform;
   ModelStarts starts;
@@ -296,7 +296,7 @@ abstract class ModelEngine {
             from.positions(),
             from.heads(),
             clean,
-            Math.max(lastId, from.epoch().label())));
+            Math.max(lastId, from.epoch().checkpointId())));
     from.inChannels().forEach(job::route);
   }
 

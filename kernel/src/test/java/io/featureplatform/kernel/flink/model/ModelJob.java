@@ -208,7 +208,7 @@ final class ModelJob {
     }
     boolean expected =
         pending != null
-            && pending.checkpoint.epoch().label() == barrier
+            && pending.checkpoint.epoch().checkpointId() == barrier
             && pending.missing.remove(subtask.index);
     if (!expected) {
       return;

@@ -40,8 +40,8 @@ final class ModelSubtask {
       int touchedRowsMax) {
     this.index = index;
     this.broken = broken;
-    long firstLabel = claimed.attempt().firstLabel();
-    this.barriers = claimed.attempt().baseLabel();
+    long firstCheckpointId = claimed.attempt().firstCheckpointId();
+    this.barriers = claimed.attempt().baseCheckpointId();
     this.client = new ModelClient(store, broken, claimed.attempt().number());
     ReadBack readBack =
         broken == Broken.ANY_DEAD_UNDO
@@ -59,8 +59,8 @@ final class ModelSubtask {
             clock,
             claimed.attempt(),
             broken == Broken.NO_JUMP
-                ? StoreHooks.plainNumbers(firstLabel)
-                : new FlushNumbers(firstLabel),
+                ? StoreHooks.plainNumbers(firstCheckpointId)
+                : new FlushNumbers(firstCheckpointId),
             touchedRowsMax);
   }
 

@@ -85,7 +85,8 @@ final class ModelWorld extends ModelEngine {
   private Map<Epoch, Cut> usableCuts() {
     History line = History.of(platform.attempts(), job.attempt().number());
     Map<Epoch, Cut> usable =
-        new TreeMap<>(Comparator.comparingInt(Epoch::attempt).thenComparingLong(Epoch::label));
+        new TreeMap<>(
+            Comparator.comparingInt(Epoch::attempt).thenComparingLong(Epoch::checkpointId));
     Map<Epoch, List<CutPart>> parts = new HashMap<>();
     registry
         .parts()
@@ -93,7 +94,7 @@ final class ModelWorld extends ModelEngine {
             part ->
                 parts
                     .computeIfAbsent(
-                        new Epoch(part.attempt(), part.label()), e -> new ArrayList<>())
+                        new Epoch(part.attempt(), part.checkpointId()), e -> new ArrayList<>())
                     .add(part));
     cuts.forEach(
         (epoch, info) -> {
@@ -101,7 +102,7 @@ final class ModelWorld extends ModelEngine {
           boolean sinceBase =
               epoch.attempt() > base.epoch().attempt()
                   || (epoch.attempt() == base.epoch().attempt()
-                      && epoch.label() >= base.epoch().label());
+                      && epoch.checkpointId() >= base.epoch().checkpointId());
           if (onLine && sinceBase && info.query() == job.query && parts.containsKey(epoch)) {
             Cut.Search search = new Cut.Search();
             parts.get(epoch).forEach(search::add);

@@ -43,7 +43,7 @@ public final class CoreOnHeap {
             numbers,
             new UndoLog(
                 attempt.number(),
-                attempt.firstLabel(),
+                attempt.firstCheckpointId(),
                 spec.settings().undoTtlMs(),
                 touchedRowsMax),
             new HeapHeads(),

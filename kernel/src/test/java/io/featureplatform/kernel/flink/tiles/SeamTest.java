@@ -11,7 +11,7 @@ import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import org.junit.jupiter.api.Test;
 
-/** A backfill up to P and a job from there: the rows of either alone, wherever P lies. */
+/** A backfill up to some offset and a job from there: the rows of either alone. */
 class SeamTest {
   private static final long MINUTE = 60_000;
   private static final long T0 = World.START_MS;

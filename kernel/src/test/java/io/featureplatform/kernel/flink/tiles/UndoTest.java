@@ -30,9 +30,11 @@ class UndoTest extends OnKernelRuns {
     }
   }
 
-  /** One undo row a label and entity, however often it is flushed, also if its state expires. */
+  /**
+   * One undo row per checkpoint and entity, however often it is flushed, also if its state expires.
+   */
   @Test
-  void rowsAreToldOfOnceALabel() throws Exception {
+  void anEntityHasOneUndoRowPerCheckpoint() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {
       recount.insert(run, "a", T0, 5);
       run.pass(Specs.FLUSH_MS);
@@ -72,7 +74,9 @@ class UndoTest extends OnKernelRuns {
     }
   }
 
-  /** A tile that left the head in a dead label is in the head again, and late events find it. */
+  /**
+   * A tile that left the head in an abandoned epoch is in the head again, and late events find it.
+   */
   @Test
   void deadClosedRowsAreUndone() throws Exception {
     try (KernelRun run = KernelRun.fresh(world)) {

@@ -19,7 +19,7 @@ from feature_platform.lineage.tile_values import Held, differing, values_of
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
-from feature_platform.registry.claim import FIRST_LABEL
+from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
 from feature_platform.registry.history import History, history
 from feature_platform.report import Report
 from feature_platform.rows.codec import decode_each
@@ -185,9 +185,11 @@ def compare_generations(
         CorruptRowError: A row cannot be read.
         StoreUnavailableError: The store did not answer.
     """
-    end = reads.registry.cut(new.featureset, new.generation, filled.attempt, FIRST_LABEL) or Cut(
+    end = reads.registry.cut(
+        new.featureset, new.generation, filled.attempt, FIRST_CHECKPOINT_ID
+    ) or Cut(
         attempt=filled.attempt,
-        label=FIRST_LABEL,
+        checkpoint_id=FIRST_CHECKPOINT_ID,
         positions=filled.end_offsets,
         recorded_ms=filled.claimed_ms,
     )
