@@ -1,8 +1,8 @@
-"""Parity of a new generation with the one before: what means the same is the same, byte for byte.
+"""The comparison of generations: what means the same in old and new is the same, byte for byte.
 
-Both are compared as they were at the backfill's P, which is a cut of the old generation, however
-far their jobs have gone since. Once undo rows may have expired, only what was not written since is
-compared; if that is nothing, a person must decide.
+Both are compared as they were at the backfill end offsets, which are a cut of the old generation,
+however far their jobs have counted since. Once undo rows may have expired, only what was not
+written since is compared; if that is nothing, a person must decide.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,14 +38,14 @@ NOTHING = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parity:
+class Comparison:
     """What a comparison has found."""
 
     columns: tuple[str, ...]
     """What was compared."""
     entities: int
     left_out: int
-    """Entities with rows of which nobody knows any more what they were."""
+    """Entities with rows of which it is not known any more what they were."""
     tiles: int
     differences: tuple[str, ...]
     """The first of them, in words."""
@@ -96,7 +96,7 @@ class _Side:
         )
 
     def whole(self, key: TileKey, now_ms: int) -> set[str]:
-        """Return the names of the columns that a tile surely holds all events of."""
+        """Return the names of the columns of which a tile is certain to hold all events."""
         return {column.name for column in self.expected.columns(*key, now_ms)}
 
 
@@ -123,7 +123,7 @@ def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
     )
 
 
-def check_parity(
+def compare_generations(
     reads: Reads, old: Snapshot, new: Snapshot, report: Report, *, accept_differences: bool
 ) -> None:
     """Return if a backfilled generation agrees with the one before, as far as that is known.
@@ -151,7 +151,7 @@ def check_parity(
     if before is None and reads.clock.now_ms() - filled.claimed_ms <= CUT_TTL_S * 1000:
         report("the old generation has no cut at the backfill's end offsets: nothing to compare")
         return
-    found = compare_generations(reads, old, new, columns, before, filled) if before else None
+    found = _compare(reads, old, new, columns, before, filled) if before else None
     if found and found.agrees:
         same = verb(found.tiles, "is", "are")
         said = f"{found.compared} {same} equal in both generations{found.not_all}"
@@ -163,14 +163,14 @@ def check_parity(
     report(msg)
 
 
-def compare_generations(
+def _compare(
     reads: Reads,
     old: Snapshot,
     new: Snapshot,
     columns: Sequence[LayoutColumn],
     before: Cut,
     filled: Attempt,
-) -> Parity:
+) -> Comparison:
     """Compare some entities' tiles as of the backfill.
 
     Args:
@@ -178,7 +178,7 @@ def compare_generations(
         old: What is deployed.
         new: What is going to be.
         columns: What to compare, of the new layout.
-        before: The old generation's cut at P.
+        before: The old generation's cut at the backfill end offsets.
         filled: The backfill.
 
     Raises:
@@ -206,7 +206,7 @@ def compare_generations(
         for key in sorted(judged):
             was, now = (_only(judged[key], side.get(key, {})) for side in (left, right))
             differences += differing(entity, key, was, now, new.layout.grid)
-    return Parity(
+    return Comparison(
         columns=tuple(column.name for column in columns),
         entities=entities,
         left_out=left_out,
@@ -238,7 +238,7 @@ def _only(names: set[str], held: Held) -> Held:
 
 
 def _before(reads: Reads, old: Snapshot, filled: Attempt) -> Cut | None:
-    """Return the old generation's cut at P, where a backfill ends; None if it has none."""
+    """Return the old generation's cut where a backfill ends; None if it has none."""
     cuts = islice(reads.registry.cuts(old.featureset, old.generation), CUTS_MAX)
     return next((cut for cut in cuts if cut.positions == filled.end_offsets), None)
 
@@ -261,7 +261,7 @@ def _values(
     }
 
 
-def _differs(old: Snapshot, new: Snapshot, found: Parity) -> str:
+def _differs(old: Snapshot, new: Snapshot, found: Comparison) -> str:
     return (
         f"generation {new.generation} differs from generation {old.generation} in shared columns, "
         f"as of the backfill's end offsets. Compared: {found.compared}{found.not_all}. "

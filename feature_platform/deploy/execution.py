@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 from feature_platform.deploy.await_checkpoint import await_checkpoint
 from feature_platform.deploy.await_recovered import await_grace, await_recovered
 from feature_platform.deploy.backfill import backfill
+from feature_platform.deploy.comparison import compare_generations
 from feature_platform.deploy.generation import (
     GRACE_MS,
     drop_abandoned,
 )
 from feature_platform.deploy.job_control import JobControl
-from feature_platform.deploy.parity import check_parity
 from feature_platform.deploy.repair import repair
 from feature_platform.deploy.start import known_positions, restore_path
 from feature_platform.engines.flink_savepoint import check_savepoint
@@ -34,9 +34,9 @@ from feature_platform.plan.stages import (
     AwaitRecovered,
     Backfill,
     BuildGraph,
-    CheckParity,
     CheckSavepoint,
     ClaimSweep,
+    CompareGenerations,
     CreateTable,
     CreateTopics,
     DropAbandoned,
@@ -145,9 +145,9 @@ class Execution:
         """Wait for the new job, before readers are switched."""
         await_recovered(self._world, self._target(), self._report)
 
-    def check_parity(self, stage: CheckParity) -> None:
+    def compare_generations(self, stage: CompareGenerations) -> None:
         """Compare generations."""
-        check_parity(
+        compare_generations(
             self._world,
             self._job.deployed(),
             self._target(),
@@ -333,7 +333,7 @@ HANDLERS: Mapping[type[Stage], Callable[[Execution, Any], None]] = dict(
         _does(AwaitRecovered, Execution.await_recovered),
         _does(Backfill, Execution.backfill),
         _does(BuildGraph, Execution.build_graph),
-        _does(CheckParity, Execution.check_parity),
+        _does(CompareGenerations, Execution.compare_generations),
         _does(CheckSavepoint, Execution.check_savepoint),
         _does(ClaimSweep, Execution.claim_sweep),
         _does(CreateTable, Execution.create_table),

@@ -2,7 +2,8 @@
 
 Three things may make a right tile differ from one recomputed from the events by today's definition:
 its column counts only since a change, a layout of before let it expire, or the event log begins
-later. Checks, parity and repairs ask here, so that none of them takes such a tile for wrong.
+later. Checks, repairs and the comparison of generations ask here, so that none of them takes such
+a tile for wrong.
 """
 
 from collections.abc import Mapping

@@ -21,9 +21,9 @@ from feature_platform.plan.stages import (
     AwaitRecovered,
     Backfill,
     BuildGraph,
-    CheckParity,
     CheckSavepoint,
     ClaimSweep,
+    CompareGenerations,
     CreateTable,
     CreateTopics,
     DropAbandoned,
@@ -317,7 +317,9 @@ def _filled(
     compared: tuple[Stage, ...] = ()
     if deployed:
         compared = (
-            CheckParity(generation=deployed.generation, accept_differences=accept_differences),
+            CompareGenerations(
+                generation=deployed.generation, accept_differences=accept_differences
+            ),
         )
     fill = Backfill(
         generation=target.generation, table=target.table, accept_unreadable=accept_differences

@@ -122,7 +122,7 @@ class AwaitCaughtUp(Stage):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CheckParity(Stage):
+class CompareGenerations(Stage):
     """Compare with the generation before, as of the backfill, what means the same in both."""
 
     generation: int

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from feature_platform.deploy import parity
+from feature_platform.deploy import comparison
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.start import begin
 from feature_platform.errors import JobFailedError, PlanRefusedError, SparkFailedError
@@ -380,7 +380,7 @@ def test_a_cut_that_is_not_kept_any_more_is_no_excuse(
     write_views(stage, 1, 5)
     let_it_catch_up(stage, 2, *GROWN)
     stage.clock.advance(8 * DAY_MS)
-    monkeypatch.setattr(parity, "_before", lambda *_: None)
+    monkeypatch.setattr(comparison, "_before", lambda *_: None)
     assert "cannot be compared with generation 1" in str(stage.apply(*GROWN).error)
 
 
