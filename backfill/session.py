@@ -37,7 +37,7 @@ FIXED: Mapping[str, str] = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.caseSensitive": "true",
     "spark.sql.session.timeZone": "UTC",
-    # A text constant is the characters that stand in it: nothing is put in for `${...}`, and
+    # A text constant is the characters that are in it: nothing is put in for `${...}`, and
     # backslashes and backticks mean what `definition.render` writes them for.
     "spark.sql.variable.substitute": "false",
     "spark.sql.parser.escapedStringLiterals": "false",
@@ -111,11 +111,11 @@ def _refuse_fixed(options: Mapping[str, str]) -> None:
 def _start_java(master: str, settings: Mapping[str, str]) -> None:
     """Start Spark's JVM with what it must be started with; all the rest is handed over later."""
     conf = SparkConf().setMaster(master).setAll(shown(settings))
-    SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - else everything would stand there
+    SparkContext._ensure_initialized(conf=conf)  # noqa: SLF001 - else everything would be there
 
 
 def shown(settings: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return the settings that stand on the command line: no others are seen by other logins."""
+    """Return the settings that are on the command line: no others are seen by other logins."""
     return [
         (name, value)
         for name, value in settings.items()

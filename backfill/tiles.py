@@ -100,7 +100,7 @@ def tile_rows(session: SparkSession, partials: DataFrame, job: JobDefinition) ->
 
     Returns:
         `entity` STRING, `level` INT (-1: the head), `start` BIGINT and `payload` BINARY; rows of
-        one entity stand together.
+        one entity are together.
     """
     rows = _kernel(session).TileRows.of(_java(partials), _text(job))
     return DataFrame(rows, session)

@@ -111,7 +111,7 @@ class JobFailedError(WorldError):
 
 
 class RestoreFailedError(JobFailedError):
-    """A Flink job's checkpoint or savepoint is missing, corrupt, or void."""
+    """A Flink job's checkpoint or savepoint is missing, corrupt, or abandoned."""
 
 
 class SparkFailedError(WorldError):

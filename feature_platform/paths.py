@@ -35,7 +35,7 @@ ALLOWED = frozenset("/ ._-+@%#=~()[]{}")
 """What a path may hold besides letters and digits of any alphabet: each was tried on the servers.
 Others separate folders in lists of Kafka, Flink and Java, or mean something to a shell."""
 PLAIN = re.compile(r"[A-Za-z0-9/._+@~-]+")
-"""A path that stands for itself in a shell and in a URI, too."""
+"""A path that needs no quoting in a shell, nor escaping in a URI."""
 OWNER_ONLY = 0o700
 IGNORE_ALL = "*\n"
 LETTERS_MARKS_NUMBERS = "LMN"
@@ -69,7 +69,7 @@ def odd_characters(path: Path) -> list[str]:
 
 
 def is_plain(path: Path) -> bool:
-    """Return whether a path stands for itself wherever it is written, unquoted and unescaped."""
+    """Return whether a path may be written anywhere, unquoted and unescaped."""
     return PLAIN.fullmatch(str(path)) is not None
 
 

@@ -77,7 +77,7 @@ class StoreSettings(Section):
     replication: int = Field(default=1, ge=1, le=9)
     reads_in_flight_max: int = Field(default=512, ge=1)
     reads_in_flight_min: int = Field(default=32, ge=1)
-    """So many reads a job's task may always have under way, however slow the store is."""
+    """How many reads a job's task may always have under way, however slow the store is."""
     read_latency_target_ms: int = Field(default=20, ge=0)
     """Above it a job's reads step back, where the store has no service levels; 0: never."""
     writes_in_flight_max: int = Field(default=512, ge=1)
@@ -170,7 +170,7 @@ class ChecksSettings(Section):
     cron: str = "37 3 * * *"
     """When it runs; a run that was missed, because the machine was off, is made up for once."""
     sample_entities: int = Field(default=2_000, ge=1)
-    """About so many entities of a feature set are compared in a run."""
+    """About how many entities of a feature set are compared in a run."""
 
 
 class DagsterSettings(Section):

@@ -15,7 +15,7 @@ def counted(count: int, one: str, many: str = "") -> str:
 
 
 def noun(count: int, one: str, many: str = "") -> str:
-    """Return what so many of a thing are called, without the count."""
+    """Return the word for a thing, singular or plural by the count, without the count."""
     if count == 1:
         return one
     if many:
@@ -31,6 +31,6 @@ def verb(count: int, one: str, many: str) -> str:
 
 
 def names_of(names: tuple[str, ...] | list[str], most: int = 12) -> str:
-    """List names, at most so many, and how many more there are."""
+    """List names up to a limit, and how many more there are."""
     shown, left = ", ".join(names[:most]), len(names) - most
     return f"{shown} and {left:,} more" if left > 0 else shown

@@ -44,7 +44,7 @@ def _answer(request: Request) -> Answer:
         job_id = serve(request.spec, request.job_id, request.restore_path)
     except FeaturePlatformError as error:
         return Answer(error=str(error), kind=type(error).__name__)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the deployer tells it
+    except Exception as error:  # noqa: BLE001 - whatever it is, the deployer reports it
         return Answer(error=traceback.format_exc(), kind=type(error).__name__)
     return Answer(job_id=job_id)
 

@@ -1,7 +1,9 @@
-"""What a person reads is plain English: some words are never in messages, help and pages."""
+"""What a person reads is plain English: some words are never in messages, pages and docstrings."""
 
 import ast
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,7 +26,7 @@ BETTER: dict[str, str] = {
     r"void|dead attempts?": "abandoned, fenced off, no longer valid",
 }
 """Words that a reader stumbles over, and what is said instead."""
-ALLOWED = ("told apart",)
+ALLOWED = ("told apart", "stand for", "stands for", "stand out", "stands still")
 """Phrases in which one of the words is the right one."""
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|<!--.*?-->", re.DOTALL)
 """What a page quotes: blocks, names, and where links lead."""
@@ -79,6 +81,24 @@ def sentences(path: Path) -> Iterator[str]:
 def test_messages_are_plain(path: Path) -> None:
     """Errors, plans, status, help, and what Dagster shows."""
     assert not [hard for text in sentences(path) if " " in text for hard in hard_words(text)]
+
+
+def notes(path: Path) -> Iterator[str]:
+    """Yield the lines of a Python file's docstrings and comments."""
+    text = path.read_text()
+    for node in ast.walk(ast.parse(text)):
+        match node:
+            case ast.Expr(value=ast.Constant(value=str(docstring))):
+                yield from docstring.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            yield token.string
+
+
+@pytest.mark.parametrize("path", PYTHON, ids=lambda path: str(path.relative_to(ROOT)))
+def test_docstrings_are_plain(path: Path) -> None:
+    """And comments: for whoever reads the code."""
+    assert not [hard for line in notes(path) for hard in hard_words(CODE.sub("", line))]
 
 
 @pytest.mark.parametrize("path", JAVA, ids=lambda path: path.name)

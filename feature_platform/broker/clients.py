@@ -29,7 +29,7 @@ TELLING = ("SSL handshake failed", "security.protocol")
 class Clients:
     """Opens clients of one broker. Mutable: remembers the first reason that one could not connect.
 
-    A request that gets no answer says no more than that; why stands in what its client calls back.
+    A request that gets no answer says no more than that; why is in what its client calls back.
     """
 
     def __init__(self, settings: KafkaSettings) -> None:

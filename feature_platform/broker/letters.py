@@ -254,7 +254,7 @@ class LetterTopic:
         return self._topics.bounds(self._topic).values()
 
     def _sent_since(self, note: Note) -> set[Place]:
-        """Return which events of a replay that was broken off stand in the source's topic."""
+        """Return which events of an interrupted replay are in the source's topic."""
         wanted, sent = set(note.places), set()
         for message in self._topics.messages_from(self._source, note.ends):
             origin = _headers(message).get(ORIGIN, "")

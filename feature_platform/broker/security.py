@@ -1,6 +1,6 @@
 """One set of settings, under the names of each family of Kafka's clients.
 
-librdkafka (Python) is handed the password. Java's clients are not: their properties stand in job
+librdkafka (Python) is handed the password. Java's clients are not: their properties are in job
 graphs and in Spark's plans, so they name the environment variable, which `EnvironmentLogin` of the
 kernel reads where a client logs in.
 """

@@ -219,7 +219,7 @@ def ensure_topic(
 def has_producers_clock(settings: KafkaSettings, topic: str) -> bool:
     """Return whether a topic's records bear the time of their producers' clocks, not the broker's.
 
-    It is False where the broker does not let us see the topic's configuration.
+    It is False where the broker refuses to show the topic's configuration.
 
     Raises:
         BrokerUnavailableError: The broker does not answer.

@@ -24,7 +24,7 @@ POLL_GONE_S = 0.2
 DELETE_TIMEOUT_S = 30.0
 BATCH_MESSAGES_MAX = 10_000
 BACK_STEP = 100
-"""Where the last offsets of a partition hold no event, so many times as many are looked at."""
+"""Where the last offsets of a partition hold no event, this many times as many are looked at."""
 NO_ID = "A" * 22
 """What a broker says that is too old to give ids to topics."""
 DEAD_LETTERS_READ_MAX = 100_000
@@ -171,7 +171,7 @@ class TopicClient:
 
         Args:
             topic: Its name.
-            newest_max: At most so many of its newest messages; None for all.
+            newest_max: How many of its newest messages at most; None for all.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.

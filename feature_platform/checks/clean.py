@@ -101,7 +101,7 @@ def _decoded(stored: Sequence[Encoded], scope: Scope) -> _Tiles:
 
 
 def _misplaced(scope: Scope, tiles: _Tiles) -> set[int]:
-    """Return entities with tiles that stand nowhere in the grid."""
+    """Return entities with tiles that are nowhere in the grid."""
     grid = scope.snapshot.layout.grid
     lengths = np.array([*grid.levels_ms, 1])
     outside = (tiles.levels < 0) | (tiles.levels > grid.lifetime_level)

@@ -37,7 +37,7 @@ def named(
 ) -> Named:
     """Name the events of each difference.
 
-    A log that is damaged, or Spark, may not let it: what was found to differ stays found.
+    A log that is damaged, or Spark, may prevent it: what was found to differ stays found.
 
     Args:
         reads: Its recounter is asked.

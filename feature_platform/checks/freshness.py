@@ -12,7 +12,7 @@ from feature_platform.tiles.grid import format_duration
 from feature_platform.words import counted, verb
 
 FRESH_MS = 600_000
-"""Events wait no longer than this to be counted, or than so many checkpoint intervals."""
+"""Events wait no longer than this to be counted, or than this number of checkpoint intervals."""
 FRESH_INTERVALS = 10
 
 

@@ -13,7 +13,7 @@ from feature_platform.checks.tiles import Difference, compare, conservation, dec
 from feature_platform.clock import Clock
 from feature_platform.deploy.repair import ENTITIES_MAX
 from feature_platform.errors import CorruptRowError
-from feature_platform.lineage.as_of import Told, tiles_as_of
+from feature_platform.lineage.as_of import KnownTiles, tiles_as_of
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import History
 from feature_platform.rows.codec import decode_each
@@ -46,7 +46,7 @@ class AsOf:
     undo_until_ms: int
     """After this, undo rows that say what rows were at the cut may have expired."""
 
-    def read(self, entity: str) -> Told | CorruptRowError:
+    def read(self, entity: str) -> KnownTiles | CorruptRowError:
         """Return an entity's tiles, or why they cannot be read.
 
         Raises:
@@ -111,20 +111,20 @@ class Judge:
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
             stored = dict(zip(expected, pool.map(self._rows.read, expected), strict=True))
         left = self._without_clean(stored, expected)
-        for entity, told in left.items():
-            self._add(entity, self._settled(entity, told, expected[entity]))
+        for entity, tiles in left.items():
+            self._add(entity, self._settled(entity, tiles, expected[entity]))
 
     def _without_clean(
         self,
-        stored: Mapping[str, Told | CorruptRowError],
+        stored: Mapping[str, KnownTiles | CorruptRowError],
         expected: Mapping[str, Mapping[TileKey, bytes]],
-    ) -> dict[str, Told | CorruptRowError]:
+    ) -> dict[str, KnownTiles | CorruptRowError]:
         """Take in the entities in which nothing is wrong; return the others."""
         self.scope = self.scope.at(self._rows.clock.now_ms())
         known = {
-            entity: told.tiles
-            for entity, told in stored.items()
-            if isinstance(told, Told) and not told.unknown
+            entity: tiles.tiles
+            for entity, tiles in stored.items()
+            if isinstance(tiles, KnownTiles) and not tiles.unknown
         }
         if not known:
             return dict(stored)
@@ -135,10 +135,10 @@ class Judge:
         self.rows += found.rows
         self.tiles += found.compared
         self.sums += found.sums
-        return {entity: told for entity, told in stored.items() if entity not in done}
+        return {entity: tiles for entity, tiles in stored.items() if entity not in done}
 
     def _settled(
-        self, entity: str, stored: Told | CorruptRowError, expected: Mapping[TileKey, bytes]
+        self, entity: str, stored: KnownTiles | CorruptRowError, expected: Mapping[TileKey, bytes]
     ) -> EntityVerdict:
         """Judge an entity; what is not clean is read again, whether it stays so."""
         verdict = self._verdict(entity, stored, expected)
@@ -149,7 +149,7 @@ class Judge:
         return verdict
 
     def _verdict(
-        self, entity: str, stored: Told | CorruptRowError, expected: Mapping[TileKey, bytes]
+        self, entity: str, stored: KnownTiles | CorruptRowError, expected: Mapping[TileKey, bytes]
     ) -> EntityVerdict:
         self.scope = self.scope.at(self._rows.clock.now_ms())
         if isinstance(stored, CorruptRowError):
@@ -184,7 +184,7 @@ class Judge:
         self.differences += verdict.differences[: DIFFERENCES_MAX - len(self.differences)]
 
 
-def _instead(stored: Told, expected: Mapping[TileKey, bytes]) -> dict[TileKey, Row]:
+def _instead(stored: KnownTiles, expected: Mapping[TileKey, bytes]) -> dict[TileKey, Row]:
     """Return the expected tiles where it is not known what was stored."""
-    keys = [key for key in expected if not stored.tells(key)]
+    keys = [key for key in expected if not stored.knows(key)]
     return dict(zip(keys, decode_each([expected[key] for key in keys]), strict=True))

@@ -14,7 +14,7 @@ def make_repair_plan(reads: Reads, name: str, found: CheckReport) -> Plan | None
     """Plan to correct the rows of the entities that the checks have found wrong.
 
     Returns:
-        None if nothing is wrong; a repair that was broken off is ended also then.
+        None if nothing is wrong; an interrupted repair is ended also then.
 
     Raises:
         UnknownFeatureError: It is not deployed.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from feature_platform.checks.scope import Scope
 from feature_platform.errors import CorruptRowError
-from feature_platform.lineage.as_of import Told
+from feature_platform.lineage.as_of import KnownTiles
 from feature_platform.lineage.tile_values import name_tile, spell, values_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.codec import decode_each, decode_items, decode_row
@@ -59,13 +59,13 @@ def _one_by_one(
 
 
 def compare(
-    entity: str, told: Told, tiles: Decoded, expected: Encoded, scope: Scope
+    entity: str, known: KnownTiles, tiles: Decoded, expected: Encoded, scope: Scope
 ) -> tuple[int, list[Difference]]:
     """Compare what is stored of an entity with what was recomputed.
 
     Args:
         entity: Its key.
-        told: Its tiles as of a cut; those of which nothing is known are not judged.
+        known: Its tiles as of a cut; those of which nothing is known are not judged.
         tiles: The same, decoded.
         expected: Its tiles as recomputed from the events up to the same cut.
         scope: What may be judged.
@@ -73,10 +73,10 @@ def compare(
     Returns:
         How many tiles were compared, and what differs.
     """
-    compared, found, stored = 0, list[Difference](), told.tiles
+    compared, found, stored = 0, list[Difference](), known.tiles
     for key in sorted(stored.keys() | expected.keys()):
         columns = scope.columns(key)
-        if not columns or not told.tells(key) or (key in stored and key not in tiles):
+        if not columns or not known.knows(key) or (key in stored and key not in tiles):
             continue
         compared += 1
         if stored.get(key) != expected.get(key):

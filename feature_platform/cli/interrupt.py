@@ -1,4 +1,4 @@
-"""Ctrl-C: what was broken off, what still runs, and the command that finishes it."""
+"""Ctrl-C: what was interrupted, what still runs, and the command that finishes it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager

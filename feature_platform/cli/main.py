@@ -58,7 +58,7 @@ def build() -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
-        rich_markup_mode=None,  # a wrong use is told in one line, not broken over a panel's
+        rich_markup_mode=None,  # a wrong use is reported in one line, not broken over a panel's
     )
     app.callback()(_options)
     for group in GROUPS:

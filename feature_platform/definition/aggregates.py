@@ -1,5 +1,5 @@
 """Checks the aggregates of the outer SELECT, and which partials each keeps."""
-# `return refuse(...)` tells the mistake and gives None.
+# `return refuse(...)` reports the mistake and gives None.
 # mypy: disable-error-code="func-returns-value"
 
 from sqlglot import exp

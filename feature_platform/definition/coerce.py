@@ -140,7 +140,7 @@ def comparable(operands: list[Expression]) -> list[Expression]:
 
 
 def common(operands: list[Expression]) -> list[Expression]:
-    """Bring values that stand for each other (CASE, COALESCE) to one type.
+    """Bring values of which one is chosen (CASE, COALESCE) to one type.
 
     Raises:
         MismatchError: They have none in common.

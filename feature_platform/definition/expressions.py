@@ -1,5 +1,5 @@
 """Checks row-level expressions: columns exist, functions are allowed, types fit in both engines."""
-# `return refuse(...)` tells the mistake and gives None.
+# `return refuse(...)` reports the mistake and gives None.
 # mypy: disable-error-code="func-returns-value"
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class Checker:
         Args:
             sql: The query; collects mistakes.
             columns: Columns in scope, with types.
-            table: The name or alias that may stand before a column.
+            table: The name or alias that may be before a column.
             where: Where the columns come from, for messages: `source flights`.
         """
         self.sql = sql
@@ -70,7 +70,7 @@ class Checker:
         )
 
     def value(self, node: exp.Expr) -> Expression | None:
-        """Return an expression that stands where its value is kept: text constants are STRING."""
+        """Return an expression whose value is kept: text constants are STRING."""
         checked = self.check(node)
         return None if checked is None else coerce.as_value(checked)
 

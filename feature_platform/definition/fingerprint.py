@@ -1,4 +1,4 @@
-"""Fingerprints: short hashes that change exactly when something changes that they stand for."""
+"""Fingerprints: short hashes that change exactly when something changes that they are of."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def digest(value: Any) -> str:  # noqa: ANN401 - anything JSON can hold
 
 
 def sql_fingerprint(flink_sql: str, reads: tuple[tuple[str, ColumnType], ...]) -> str:
-    """Stand for the state that the SQL keeps: the query and the columns it reads."""
+    """Hash what the SQL's state depends on: the query and the columns it reads."""
     return digest([flink_sql, [[name, str(kind)] for name, kind in reads]])
 
 
@@ -35,7 +35,7 @@ def data_fingerprint(
     features: tuple[Feature, ...],
     settings: FeatureSetSettings,
 ) -> str:
-    """Stand for the values, the state and the running job."""
+    """Hash what values, state and running job depend on."""
     return digest(
         {
             "sql": sql_print,
@@ -75,7 +75,7 @@ def data_fingerprint(
 def metadata_fingerprint(
     description: str, owner: str, features: tuple[Feature, ...], settings: FeatureSetSettings
 ) -> str:
-    """Stand for what only people and readers see: descriptions, owner, windows asked for."""
+    """Hash what only people and readers see: descriptions, owner, windows asked for."""
     return digest(
         {
             "description": description,

@@ -1,6 +1,6 @@
 """The allow-list: every function a query may call.
 
-A function stands here only if Flink and Spark give the same value for every row. Its arguments are
+A function is here only if Flink and Spark give the same value for every row. Its arguments are
 restricted to where that holds (a SUBSTRING starts at 1 or later, a MOD has a constant divisor).
 """
 
@@ -23,7 +23,7 @@ class Function:
     optional: int = 0
     """How many of the last parameters may be left out."""
     repeats: bool = False
-    """The last parameter may stand more than once."""
+    """The last parameter may be given more than once."""
     infix: str = ""
     """Written between its arguments instead of as a call."""
     example: str

@@ -177,7 +177,7 @@ def _alone(problems: Problems, read: Callable[[], _Read]) -> _Read | None:
     """Return what is read of one file; whatever goes wrong with it stops no other file."""
     try:
         return read()
-    except Exception as error:  # noqa: BLE001 (told as a mistake of this file)
+    except Exception as error:  # noqa: BLE001 (reported as a mistake of this file)
         what = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS_MAX]
         msg = (
             f"the file cannot be read ({what}); this is a bug in the platform: please report it, "

@@ -8,7 +8,7 @@ from feature_platform.errors import Problem
 
 
 class Place(Protocol):
-    """Anything that knows where in its file it stands."""
+    """Anything that knows where in its file it is."""
 
     @property
     def line(self) -> int:

@@ -1,5 +1,5 @@
 """Checks the shape of a query: one SELECT, grouped by the entity, over rows of one source."""
-# `return refuse(...)` tells the mistake and gives None.
+# `return refuse(...)` reports the mistake and gives None.
 # mypy: disable-error-code="func-returns-value"
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class QueryReader:
     """Reads one query (mutable: knows the WITH parts met so far)."""
 
     def __init__(self, sql: SqlText, source: Source, entity: str) -> None:
-        """Take what the query stands between.
+        """Take what surrounds the query.
 
         Args:
             sql: The query; collects mistakes.
@@ -258,7 +258,7 @@ class QueryReader:
         return tuple(calls.values())
 
     def _check_entities(self, select: exp.Select, checker: Checker) -> None:
-        """Check the table that stands before the entity, where one does."""
+        """Check the table before the entity, where one is named."""
         group = select.args.get("group")
         for node in [*select.expressions, *(group.expressions if group else ())]:
             if _is_column(node, self.entity):

@@ -20,7 +20,7 @@ from feature_platform.definition.expression import (
 
 LONG_MAX = 2**63 - 1
 LONG_DIGITS = 18
-"""So many digits any BIGINT has room for."""
+"""How many digits any BIGINT has room for."""
 _INT_MAX = 2**31
 _HALF_MAX = 2**31
 """Four billion values up to here add up to a BIGINT, without a high half."""

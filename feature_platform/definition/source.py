@@ -122,7 +122,7 @@ def _columns(fields: Fields) -> dict[str, ColumnType]:
     lower: dict[str, str] = {}
     for key, node in mapping.entries:
         if key.text.endswith(")") and isinstance(node, Scalar) and node.kind == "null":
-            continue  # the rest of a DECIMAL(10,2) that YAML cut at its comma, told already
+            continue  # the rest of a DECIMAL(10,2) that YAML cut at its comma, reported already
         read = _type(node, key, fields)
         other = lower.setdefault(key.text.lower(), key.text)
         if other != key.text:

@@ -1,4 +1,4 @@
-"""Parses a query with sqlglot and says where in the YAML file a part of it stands.
+"""Parses a query with sqlglot and says where in the YAML file a part of it is.
 
 The dialect knows no functions at all, so that each call keeps the name it was written with.
 """
@@ -30,7 +30,7 @@ _KEYWORDS: dict[type[exp.Expr], str] = {
     exp.Interval: "INTERVAL",
     exp.Not: "NOT",
 }
-"""Words that stand before the first part that sqlglot knows the place of."""
+"""Words before the first part that sqlglot knows the place of."""
 _WORDS = ("SELECT", "FROM", "WHERE", "GROUP", "BY", "FILTER", "AS", "AND", "WITH", "CASE", "END")
 _QUOTED = frozenset({TokenType.STRING, TokenType.IDENTIFIER})
 _STRANGE = re.compile(r"[@?:{}]|\$.*")
@@ -54,7 +54,7 @@ class DefinitionDialect(Dialect):
 
 
 class SqlText:
-    """The text of one query, and where its offsets stand in the file."""
+    """The text of one query, and where its offsets are in the file."""
 
     def __init__(self, scalar: Scalar, problems: Problems) -> None:
         """Keep the text with its place."""

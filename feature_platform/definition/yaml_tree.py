@@ -47,7 +47,7 @@ class Scalar:
     """Columns that YAML took away from the lines of a block."""
 
     def spot(self, line: int, column: int) -> Spot:
-        """Return where a place in the text stands in the file (both counted from 1)."""
+        """Return where a place in the text is in the file (both counted from 1)."""
         if self.style == "|":
             return Spot(line=self.line + line, column=self.indent + column)
         opening = 1 if self.style else 0

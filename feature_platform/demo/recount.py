@@ -1,4 +1,4 @@
-"""Recounts every served number from the raw events in the broker, in processes of its own."""
+"""Recomputes every served number from the raw events in the broker, in processes of its own."""
 
 import signal
 from collections.abc import Iterator, Mapping, Sequence
@@ -60,7 +60,7 @@ class Comparison:
 
 
 def recount_all(kafka: KafkaSettings, tasks: Sequence[Task]) -> Iterator[Expected]:
-    """Recount feature sets in parallel; yields in the order of the tasks.
+    """Recompute feature sets in parallel; yields in the order of the tasks.
 
     Raises:
         BrokerUnavailableError: The events cannot be read.

@@ -65,7 +65,7 @@ class Replay:
         return self._thread is not None and not self._thread.is_alive()
 
     def start(self, seconds: float) -> None:
-        """Start to send all flights within so many seconds."""
+        """Start to send all flights within this number of seconds."""
         self._run(lambda: self._replay(len(self._flights) / seconds))
 
     def start_live(self, seconds: float | None = None) -> None:

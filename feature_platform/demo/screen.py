@@ -25,7 +25,7 @@ class Picture:
     """What is to be seen at one moment."""
 
     headline: str
-    """Where the replay stands."""
+    """How far the replay is."""
     jobs: Mapping[str, str]
     """How each feature set's job is doing."""
     features: Mapping[str, Mapping[str, Mapping[str, Value]]]

@@ -1,4 +1,4 @@
-"""The demo's story: deploy, replay a year, upgrade meanwhile, days of the present, recount."""
+"""The demo's story: deploy, replay a year, upgrade meanwhile, days of the present, a verdict."""
 
 import time
 from collections import Counter
@@ -55,7 +55,7 @@ class Story:
     served: Served
     screen: Screen
     flights_max: int | None = None
-    """Only so many flights, the last ones; None for all."""
+    """How many flights, the last ones; None for all."""
     _folder: Path = field(init=False)
     replay: Replay | None = field(default=None, init=False)
 

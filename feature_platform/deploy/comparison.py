@@ -13,7 +13,7 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.start import age_limit_ms
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
-from feature_platform.lineage.as_of import Told, tiles_as_of
+from feature_platform.lineage.as_of import KnownTiles, tiles_as_of
 from feature_platform.lineage.attempts import BACKFILL, dirty_since_ms
 from feature_platform.lineage.tile_values import Held, differing, values_of
 from feature_platform.plan.expected import Expected
@@ -196,10 +196,12 @@ def _compare(
     sides = (_Side.of(reads, old, before), _Side.of(reads, new, end))
     entities, left_out, tiles, differences = 0, 0, 0, list[str]()
     for entity in reads.tiles.some_entities(old.table, ENTITIES_MAX):
-        told = [_told(reads, side, entity) for side in sides]
-        left, right = (_values(side, each, columns) for side, each in zip(sides, told, strict=True))
-        judged = _judged(sides, told, left.keys() | right.keys(), columns, reads.clock.now_ms())
-        is_whole = not any(each.unknown for each in told)
+        known = [_known(reads, side, entity) for side in sides]
+        left, right = (
+            _values(side, each, columns) for side, each in zip(sides, known, strict=True)
+        )
+        judged = _judged(sides, known, left.keys() | right.keys(), columns, reads.clock.now_ms())
+        is_whole = not any(each.unknown for each in known)
         entities += is_whole or bool(judged)
         left_out += not is_whole
         tiles += len(judged)
@@ -217,7 +219,7 @@ def _compare(
 
 def _judged(
     sides: tuple[_Side, _Side],
-    told: Sequence[Told],
+    known: Sequence[KnownTiles],
     keys: Iterable[TileKey],
     columns: Sequence[LayoutColumn],
     now_ms: int,
@@ -228,7 +230,7 @@ def _judged(
     found = {
         key: old.whole(key, now_ms) & new.whole(key, now_ms) & names
         for key in keys
-        if all(each.tells(key) for each in told)
+        if all(each.knows(key) for each in known)
     }
     return {key: judged for key, judged in found.items() if judged}
 
@@ -243,7 +245,7 @@ def _before(reads: Reads, old: Snapshot, filled: Attempt) -> Cut | None:
     return next((cut for cut in cuts if cut.positions == filled.end_offsets), None)
 
 
-def _told(reads: Reads, side: _Side, entity: str) -> Told:
+def _known(reads: Reads, side: _Side, entity: str) -> KnownTiles:
     """Return what is known of an entity as of a side's cut."""
     stored = reads.tiles.read_entity(side.snapshot.table, entity)
     undo_gone = reads.clock.now_ms() > side.undo_until_ms
@@ -251,11 +253,11 @@ def _told(reads: Reads, side: _Side, entity: str) -> Told:
 
 
 def _values(
-    side: _Side, told: Told, columns: Sequence[LayoutColumn]
+    side: _Side, known: KnownTiles, columns: Sequence[LayoutColumn]
 ) -> Mapping[TileKey, Mapping[str, int | bytes]]:
     """Return what tiles hold of the columns."""
     lifetime = side.snapshot.layout.grid.lifetime_level
-    rows = zip(told.tiles, decode_each(list(told.tiles.values())), strict=True)
+    rows = zip(known.tiles, decode_each(list(known.tiles.values())), strict=True)
     return {
         key: values for key, row in rows if (values := values_of(row, columns, key[0], lifetime))
     }

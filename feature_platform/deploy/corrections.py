@@ -29,18 +29,18 @@ Held = Mapping[RowKey, bytes | None]
 
 
 def corrections(
-    held: Held, recounted: Mapping[RowKey, bytes], expected: Expected, now_ms: int
+    held: Held, recomputed: Mapping[RowKey, bytes], expected: Expected, now_ms: int
 ) -> list[RowWrite]:
     """Return what is to be written or deleted so that an entity's rows are right.
 
     Args:
         held: Its rows in the store.
-        recounted: Its rows as all events make them.
+        recomputed: Its rows as all events make them.
         expected: Which columns of which tiles are whole.
         now_ms: The present.
     """
     layout = expected.snapshot.layout
-    right = _rows(_corrected(held, recounted, expected, now_ms), _head_tiles(held), layout)
+    right = _rows(_corrected(held, recomputed, expected, now_ms), _head_tiles(held), layout)
     wanted = {
         key: kept_write(key, right[key], layout, now_ms) if key in right else _deleted(key)
         for key in sorted(held.keys() | right.keys())
@@ -59,13 +59,13 @@ def unreadable(held: Held) -> bool:
 
 
 def _corrected(
-    held: Held, recounted: Mapping[RowKey, bytes], expected: Expected, now_ms: int
+    held: Held, recomputed: Mapping[RowKey, bytes], expected: Expected, now_ms: int
 ) -> dict[TileKey, bytes]:
     """Return an entity's tiles as they must be, wherever they are kept."""
-    head, right = _head_tiles(held), _tiles(recounted)
+    head, right = _head_tiles(held), _tiles(recomputed)
     stored = {(key.level, key.start_ms): row for key, row in held.items() if key != HEAD}
     stored |= head or {}
-    of_head = encoded_tiles(recounted[HEAD]).keys() if HEAD in recounted else frozenset[TileKey]()
+    of_head = encoded_tiles(recomputed[HEAD]).keys() if HEAD in recomputed else frozenset[TileKey]()
     found: dict[TileKey, bytes] = {}
     for key in stored.keys() | right.keys():
         if not _is_tile(expected.snapshot.layout.grid, *key):

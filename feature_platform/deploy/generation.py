@@ -2,7 +2,7 @@
 
 A new generation begins beside the old one and readers switch when its job has a first checkpoint.
 So there are three kinds of others: *replaced* by the deployed one and kept, so that one can go
-back; *abandoned*, begun by a change that was broken off; and those whose time is over.
+back; *abandoned*, begun by a change that was interrupted; and those whose time is over.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ GRACE_MS = 7 * 86_400_000
 """How long the table of a deleted feature set or of a replaced generation is kept."""
 
 DROPPED_MS = -1
-"""Stands in a generation's `drop_after_ms` once its table is gone."""
+"""Value of a generation's `drop_after_ms` once its table is gone."""
 
 NOBODY = "replaced"
 """Owns a generation that no job may write any more."""
@@ -34,7 +34,7 @@ NOBODY = "replaced"
 def replaced(reads: Reads, deployed: Snapshot) -> Snapshot | None:
     """Return what was deployed as the generation before; None once its table may go.
 
-    It is stopped, unless the change that replaced it was broken off before its end.
+    It is stopped, unless the change that replaced it was interrupted.
     """
     before = deployed.older
     kept = [

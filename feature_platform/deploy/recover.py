@@ -92,7 +92,7 @@ def make_recover_plan(
 
     Raises:
         UnknownFeatureError: It is not deployed.
-        PlanRefusedError: What was asked for is void or too old, or Kafka lacks events.
+        PlanRefusedError: What was asked for is abandoned or too old, or Kafka lacks events.
         JobFailedError: There is nothing to restart from.
         WorldError: A server did not answer.
     """
@@ -119,12 +119,12 @@ def make_rollback_plan(reads: Reads, name: str, *, accept_age: bool = False) -> 
     Args:
         reads: Asked what there is to go back to; nothing is changed.
         name: The feature set.
-        accept_age: Whether a person has accepted that a sweep that was broken off leaves wrong
+        accept_age: Whether a person has accepted that an interrupted sweep leaves wrong
             rows, because it is finished too late.
 
     Raises:
         UnknownFeatureError: It is not deployed.
-        PlanRefusedError: There is nothing to go back to, or it is too old, void, or Kafka lacks
+        PlanRefusedError: There is nothing to go back to, it is too old or abandoned, or Kafka lacks
             what came after it.
         WorldError: A server did not answer.
     """
@@ -180,7 +180,7 @@ def _return_plan(reads: Reads, deployed: Snapshot, before: Snapshot) -> Plan:
 
 
 def _check_way_back(reads: Reads, before: Snapshot, what: str) -> None:
-    """Make sure that a savepoint is not void, and that Kafka holds what came after it."""
+    """Make sure that a savepoint is not abandoned, and that Kafka holds what came after it."""
     name, epoch = before.featureset, epoch_of(before.stop)
     check_alive(name, reads.registry.attempts(name, before.generation), epoch, what)
     check_topic(reads, before)

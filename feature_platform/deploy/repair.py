@@ -92,7 +92,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
     registry, name, generation = world.registry, deployed.featureset, deployed.generation
     request = unfinished_repair(world, deployed) or _request(world, deployed)
     try:
-        expected, recounted = _recomputed(world, deployed, entities, request.end_offsets)
+        expected, recomputed = _recomputed(world, deployed, entities, request.end_offsets)
     except (EventLogError, SparkFailedError) as error:
         msg = f"nothing was corrected: {error}"
         raise JobFailedError(msg) from error
@@ -105,7 +105,7 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
         stored = world.tiles.read_entity(deployed.table, entity)
         held = _held(attempts, line, stored)
         now_ms = world.clock.now_ms()
-        writes = corrections(held, recounted.get(entity, {}), expected, now_ms)
+        writes = corrections(held, recomputed.get(entity, {}), expected, now_ms)
         for batch in batches(writes):
             world.tiles.write(deployed.table, entity, batch, written=stamp)
         written += len(writes)
@@ -199,6 +199,6 @@ def _held(
         try:
             as_of = value_as_of(attempts, line, undo, key, row)
         except CorruptRowError:
-            as_of = None  # a dead attempt's, and nobody knows any more what was before
+            as_of = None  # an abandoned attempt's, and what was before is not known any more
         held[key] = row.payload if row.payload == as_of else None
     return held

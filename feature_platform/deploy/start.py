@@ -82,7 +82,7 @@ def _accepted_ms(reads: Reads, *, accept_age: bool) -> int:
 
 
 def refuse_unfinished_repair(reads: Reads, deployed: Snapshot) -> None:
-    """Make sure that no repair was broken off.
+    """Make sure that no repair was interrupted.
 
     Raises:
         PlanRefusedError: One was.
@@ -96,7 +96,7 @@ def refuse_unfinished_repair(reads: Reads, deployed: Snapshot) -> None:
 
 
 def unfinished_repair(reads: Reads, deployed: Snapshot) -> Attempt | None:
-    """Return a repair that was broken off: whatever started beside it would miss what it wrote."""
+    """Return an interrupted repair: whatever started beside it would miss what it wrote."""
     name, generation = deployed.featureset, deployed.generation
     last = newest(reads.registry.attempts(name, generation))
     if last is None or last.kind != "repair":
@@ -105,7 +105,7 @@ def unfinished_repair(reads: Reads, deployed: Snapshot) -> Attempt | None:
 
 
 def restore_path(reads: Reads, deployed: Snapshot) -> str:
-    """Return the savepoint that a feature set restarts from, or what stands for it.
+    """Return the savepoint that a feature set restarts from, or what replaces it.
 
     Raises:
         JobFailedError: There is none.

@@ -74,7 +74,7 @@ def sweep(
         deployed: Its table, and how long tiles are kept.
         line: The sweep's attempt and those before it.
         report: Called with the progress.
-        accept_age: Go on although some undo rows may be gone.
+        accept_age: Continue although some undo rows may be gone.
 
     Returns:
         How many rows were written or deleted.

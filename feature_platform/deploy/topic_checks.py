@@ -23,7 +23,7 @@ def check_topic(reads: Reads, deployed: Snapshot) -> None:
         msg = (
             f"{name} cannot continue: topic {deployed.topic} was deleted and recreated. Its rows "
             f"count events of the topic with id {deployed.topic_id}, but the id is now {present}, "
-            f"so the same offsets are different events. {_count_anew(name)}"
+            f"so the same offsets are different events. {_start_over(name)}"
         )
         raise PlanRefusedError(msg)
 
@@ -65,10 +65,10 @@ def check_not_truncated(
 
 
 def _refusal(name: str, why: str, facts: Sequence[str]) -> str:
-    return f"{name} cannot continue from there: {why}: {'; '.join(facts)}. {_count_anew(name)}"
+    return f"{name} cannot continue from there: {why}: {'; '.join(facts)}. {_start_over(name)}"
 
 
-def _count_anew(name: str) -> str:
+def _start_over(name: str) -> str:
     return (
         "Its rows are left as they are. To start over with what Kafka still has: fp delete "
         f"{name}, then fp apply {name}"

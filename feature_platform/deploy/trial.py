@@ -49,7 +49,7 @@ def trial(
     Args:
         world: Where it runs.
         wanted: The definition.
-        past_ms: It counts the events of the last so many milliseconds, then live ones.
+        past_ms: It counts the events of this number of milliseconds before now, then live ones.
         report: Called with what is done.
         share: Share of the entities that are counted.
 

@@ -15,7 +15,7 @@ RESTORE_MARKS = (
     "FlinkRuntimeException: Failed to deserialize",
     "ClaimRefusedException",
 )
-"""The last one is the kernel's: what was restored is void, too old, or not its own."""
+"""The last one is the kernel's: what was restored is abandoned, too old, or not its own."""
 
 
 def failed_to_restore(trace: str) -> bool:

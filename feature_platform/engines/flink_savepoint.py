@@ -2,7 +2,7 @@
 
 With `-n` Flink drops state whose operator it does not find, silently, so a renamed uid would lose
 every count. This reads no state: it only looks for the operators' ids in the savepoint's file
-`_metadata`, 16 bytes each, which cannot stand there by chance. The kernel refuses an empty state
+`_metadata`, 16 bytes each, which cannot be there by chance. The kernel refuses an empty state
 itself.
 """
 

@@ -71,7 +71,7 @@ class StartFields:
 
 
 NOWHERE = StartFields(start="earliest", end_offsets={})
-"""Of what is not submitted to Flink: a graph that is only built, a backfill, a recount."""
+"""Of what is not submitted to Flink: a graph that is only built, a backfill, a recomputation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,7 +202,7 @@ class JobSpec:
     store: StoreAccess
     start: StartFields
     earlier_sources: tuple[EarlierSource, ...] = ()
-    """Sources by which events were read before; a recount reads them so, too."""
+    """Sources by which events were read before; recomputing reads them so, too."""
     trial: bool = False
     """Nothing is kept of it once it ends."""
     sample: str = ""

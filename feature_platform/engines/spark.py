@@ -84,7 +84,7 @@ def archive(
         settings: Where everything is.
         source: What is archived.
         report: Called with what there is to do, and each commit.
-        accept_gap: Go on although Kafka has lost offsets that are not archived.
+        accept_gap: Continue although Kafka has lost offsets that are not archived.
 
     Raises:
         EventLogError: The log is damaged, misses offsets, or somebody else archives the source.

@@ -130,7 +130,7 @@ class LogArchived:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllTold:
-    """A recount or a search for events is done."""
+    """A recomputation or a search for events is done."""
 
     event: Literal["all_told"] = "all_told"
 
@@ -164,7 +164,7 @@ _FACT: TypeAdapter[Fact] = TypeAdapter(Annotated[Fact, Discriminator("event")])
 
 
 def log_of(facts: Iterator[RecountFact]) -> LogRead:
-    """Take the first fact of a recount, which says what the log is like.
+    """Take the first fact of a recomputation, which says what the log is like.
 
     Raises:
         SparkFailedError: It is something else.

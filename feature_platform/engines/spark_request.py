@@ -27,7 +27,7 @@ class ArchiveTask:
     records_max: int
     """Of one commit."""
     accept_gap: bool
-    """Go on although Kafka has lost offsets that are not archived."""
+    """Continue although Kafka has lost offsets that are not archived."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that is in a request."""

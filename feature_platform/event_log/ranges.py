@@ -88,7 +88,7 @@ def check_kept(name: str, topic: str, missing: Mapping[int, Span]) -> None:
 def next_spans(
     positions: Mapping[int, int], bounds: Bounds, ends: Mapping[int, int], records_max: int
 ) -> dict[int, Span]:
-    """Return the next offsets to archive: at most so many, of every partition its share."""
+    """Return the next offsets to archive, up to a limit: of every partition its share."""
     left = {
         part: (max(positions.get(part, low), low), ends.get(part, 0))
         for part, (low, _) in bounds.items()

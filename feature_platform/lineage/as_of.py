@@ -1,7 +1,7 @@
 """Rows as they were at an epoch, however much was written since: what undo rows are there for.
 
 A sweep writes them back, comparisons read them. Undo rows are kept for the undo time: of an epoch
-that is older, only rows can be told that have not been written since.
+that is older, only rows are known that have not been written since.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,7 +21,7 @@ _HEAD = (HEAD_LEVEL, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class KnownTiles:
     """What is known of an entity's tiles as of a history."""
 
     tiles: Mapping[TileKey, bytes]
@@ -29,21 +29,21 @@ class Told:
     unknown: frozenset[TileKey] = frozenset()
     """Rows that were written since, and nothing says any more what they were; (-1, 0): the head."""
 
-    def tells(self, key: TileKey) -> bool:
+    def knows(self, key: TileKey) -> bool:
         """Return whether it is known what a tile was, or that it was not there."""
         return key in self.tiles or not {key, _HEAD} & self.unknown
 
 
 def tiles_as_of(
     attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow], *, undo_gone: bool
-) -> Told:
+) -> KnownTiles:
     """Return all tiles of an entity as of a history, those in its head and those in rows.
 
     Args:
         attempts: All of the generation.
         line: The history of a cut's epoch; everything written by it and before counts.
         stored: Every row of the entity, undo rows included, in any order.
-        undo_gone: Undo rows may have expired: only rows whose writing is of the line are told.
+        undo_gone: Undo rows may have expired: only rows whose writing is of the line are known.
 
     Raises:
         CorruptRowError: A row is malformed, or no undo row says what it was.
@@ -66,7 +66,7 @@ def tiles_as_of(
             tiles |= encoded_tiles(payload)
         else:
             tiles[row.level, row.start_ms] = payload
-    return Told(tiles=tiles, unknown=frozenset(unknown))
+    return KnownTiles(tiles=tiles, unknown=frozenset(unknown))
 
 
 def is_of_line(attempts: Iterable[Attempt], line: History, written: int) -> bool:
@@ -114,7 +114,7 @@ def value_as_of(
         line: The history; all epochs off it came later, or are dead.
         undo: The entity's undo rows.
         key: The row's place.
-        row: How it stands now.
+        row: How it is now.
 
     Raises:
         CorruptRowError: Its writer is off the line, and no undo row says what it was before.

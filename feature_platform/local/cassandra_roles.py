@@ -89,7 +89,7 @@ def _lost(settings: Settings) -> str:
 def _set_roles(store: StoreSettings, superuser: str, roles: Sequence[str]) -> bool:
     if _as_superuser(store, superuser, roles):
         return True
-    # The first start: the password that Cassandra's documentation tells to everybody.
+    # The first start: the password that is in Cassandra's documentation.
     change = f"ALTER ROLE {SUPERUSER} WITH PASSWORD = {quoted(superuser)}"
     return _run(store, SUPERUSER, SUPERUSER, (change,)) and _as_superuser(store, superuser, roles)
 

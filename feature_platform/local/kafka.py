@@ -33,7 +33,7 @@ JVM = ("-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1")
 READY_TOPIC = "_fp_ready"
 REQUEST_TIMEOUT_S = 5
 AS_IT_IS = frozenset(range(0x21, 0x7F)) - {ord("\\")}
-"""Characters that stand for themselves in Java properties."""
+"""Characters that need no escape in Java properties."""
 EVENT_BYTES_MAX = 2_000_000
 """An event of 1 MB is dead-lettered with its original bytes and headers around them."""
 
@@ -105,7 +105,7 @@ class Kafka:
         return (Command(name="kafka", arguments=arguments, environment=secret),)
 
     def answers(self) -> bool:
-        """Create a topic (or be told that it exists): the controller and the broker both answer."""
+        """Create a topic (or learn that it exists): the controller and the broker both answer."""
         if not accepts(self._settings.port):
             return False
         security = self._settings.security

@@ -73,7 +73,7 @@ class Processes:
         make_private(self._data)
         self._run.mkdir(parents=True, exist_ok=True)
         fresh = self._pid_file(command.name).with_suffix(".new")
-        fresh.write_text(" " * RECORD_BYTES)  # a full disk is told before anything runs
+        fresh.write_text(" " * RECORD_BYTES)  # a full disk is reported before anything runs
         pid = os.posix_spawn(
             command.arguments[0],
             command.arguments,

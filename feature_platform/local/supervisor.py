@@ -24,7 +24,7 @@ from feature_platform.settings import Settings, load_settings
 LOOK_S = 1.0
 RESTARTS_MAX = 5
 WINDOW_MS = 600_000
-"""So many restarts of a server in so long are made; the next death is left to a person."""
+"""How many restarts of a server are made in a period; the next death is left to a person."""
 FIRST_PAUSE_MS, LAST_PAUSE_MS = 1_000, 60_000
 """How long a server that died again is left dead: twice as long each time, up to the last."""
 ERROR_MAX = 500

@@ -1,4 +1,4 @@
-"""Why jobs of a feature set failed last, and which of them the kernel did not let write.
+"""Why jobs of a feature set failed last, and which of them the kernel fenced off.
 
 A job that was replaced ends with the task that notices, and its metrics with it: what it counted is
 never seen. Flink remembers the failure.
@@ -12,7 +12,7 @@ from feature_platform.plan.snapshot import Snapshot
 
 REFUSALS = ("ClaimRefusedException", "FencedException", "TooOldException")
 """The kernel's: another deployment owns the rows, or a later attempt has written them, or what was
-to be restored is void or too old."""
+to be restored is abandoned or too old."""
 ENDED_WELL = ("RUNNING", "FINISHED", "CANCELED")
 JOBS_ASKED_MAX = 5
 """Newest jobs whose failures are asked for; Flink remembers them for an hour."""
@@ -34,7 +34,7 @@ def last_failure(flink: Failures, job: FlinkJob | None, restarts: int) -> str:
 
 
 def refused_jobs(flink: Failures, jobs: Iterable[FlinkJob], featureset: str) -> Mapping[str, str]:
-    """Return the jobs of a feature set that the kernel did not let write, and its words.
+    """Return the jobs of a feature set that the kernel fenced off, and its words.
 
     Args:
         flink: Asked about those that do not run.
@@ -52,7 +52,7 @@ def gave_up(deployed: Snapshot, store_starts_max: int) -> bool:
 
 
 def is_refusal(cause: str) -> bool:
-    """Return whether a failure's cause is that the kernel did not let a job write."""
+    """Return whether a failure's cause is that the kernel fenced a job off."""
     return any(refusal in cause.partition(": ")[0] for refusal in REFUSALS)
 
 

@@ -50,11 +50,11 @@ class Health:
     gave_up: bool = False
     """Whether it is not started any more without a person."""
     unswept: bool = False
-    """Whether rows are still to be written back after a rollback that was broken off."""
+    """Whether rows are still to be written back after an interrupted rollback."""
     last_failure: str = ""
     """Why its job failed last."""
     refused: Mapping[str, str] = field(default_factory=dict)
-    """Jobs that the kernel did not let write, replaced ones for one: id and why."""
+    """Jobs that the kernel fenced off, such as replaced ones: id and why."""
     tasks_waiting: int = 0
     """Tasks of its job that do not run yet, or again."""
     source: str = ""

@@ -28,7 +28,7 @@ def look(world: Known, report: Report, known_silent: Sequence[str] = ()) -> list
     while True:
         try:
             return statuses(world, silent)
-        except Exception as error:  # noqa: BLE001 (told below, of whom it is)
+        except Exception as error:  # noqa: BLE001 (reported below, for what it belongs to)
             server = _who(world, error, silent)
             if not server:
                 return _each_alone(world, silent, report)
@@ -58,6 +58,6 @@ def _alone(
 ) -> FeatureSetStatus | None:
     try:
         return status(world, snapshot, silent)
-    except Exception as error:  # noqa: BLE001 (told as this feature set's)
+    except Exception as error:  # noqa: BLE001 (reported as this feature set's)
         report(f"{snapshot.featureset} cannot be observed: {type(error).__name__}: {error}")
         return None

@@ -14,7 +14,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut, RegistryReader
 
 LETTERS_LOST = "_lost"
-"""Stands in a cut beside the reasons."""
+"""Key in a cut beside the reasons."""
 UNKNOWN = "UNKNOWN"
 """Flink does not know the job: the cluster was restarted."""
 SILENT = "SILENT"
@@ -79,7 +79,7 @@ class FeatureSetStatus:
     last_failure: str
     """Why its job failed last; empty if it never did, or Flink has forgotten."""
     refused: Mapping[str, str]
-    """Its jobs, and those before, that the kernel did not let write: id and why."""
+    """Its jobs, and those before, that the kernel fenced off: id and why."""
     waiting_since_ms: int = 0
     """Timestamp of the oldest record that the last cut does not hold; 0 if none waits."""
 

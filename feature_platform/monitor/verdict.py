@@ -20,7 +20,7 @@ LAG_MAX_MS = 300_000
 REVIVED_SHOWN_MS = 86_400_000
 """How long a restart by the supervisor is reported."""
 STALE_CHECK_MS = 3 * 86_400_000
-"""After so long without a check, or without an archive, that is said in so many words."""
+"""After this time without a check, or without an archive, the verdict says so."""
 _LEVELS: Sequence[Level] = ("healthy", "degraded", "down")
 _PUSH_WORDS = {
     "pending": "is being deployed",

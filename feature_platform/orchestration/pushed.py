@@ -52,7 +52,7 @@ def _look_alone(reads: Reads, project: Project, name: str) -> PushedChange | Non
         return _look(reads, project, name)
     except WorldError as error:
         return _wanted(project, name, trouble=f"cannot be planned now: {error}")
-    except Exception as error:  # noqa: BLE001 (told as this feature set's)
+    except Exception as error:  # noqa: BLE001 (reported as this feature set's)
         what = f"{type(error).__name__}: {error}"
         return _wanted(project, name, stays=f"cannot be planned ({what}): fp plan {name}")
 

@@ -89,7 +89,7 @@ def _observations(
                     rows_per_second=seen.rows_per_second,
                 ),
             )
-        except Exception as error:  # noqa: BLE001 (told as this feature set's)
+        except Exception as error:  # noqa: BLE001 (reported as this feature set's)
             context.log.warning("%s was not recorded: %r", seen.health.featureset, error)
 
 
@@ -105,7 +105,7 @@ def _deployed(
             if known is None or health.job_id not in str(known.metadata.get("job")):
                 done = platform.deployed(health.featureset)
                 yield dg.AssetMaterialization(key, metadata=metadata.deployed(done))
-        except Exception as error:  # noqa: BLE001 (told as this feature set's)
+        except Exception as error:  # noqa: BLE001 (reported as this feature set's)
             context.log.warning("%s: its deployment was not recorded: %r", health.featureset, error)
 
 

@@ -42,7 +42,7 @@ Verdict = Literal[
 ]
 
 NOW_MS = -1
-"""Stands for an instant that is known only when the plan is executed."""
+"""In place of an instant that is known only when the plan is executed."""
 FROM_LOG = "from the event log"
 FROM_TOPIC = "as far as the topic still has the events"
 

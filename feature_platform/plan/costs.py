@@ -22,7 +22,7 @@ GOLDEN = (5**0.5 - 1) / 2
 """Multiples of this share of a span fall evenly into the tiles of every level."""
 
 GROWTH_TOLD = 2
-"""A cost that grows to more than so many times of what it was is explained."""
+"""A cost that grows by more than this factor is explained."""
 
 KEY_BYTES = 12
 TILE_BYTES = 8

@@ -18,7 +18,7 @@ from feature_platform.tiles.layout import LayoutColumn
 from feature_platform.tiles.retention import Retention
 
 EXPIRY_MARGIN_MS = 600_000
-"""Tiles whose time ends so soon may be gone on one side."""
+"""Tiles whose time ends this soon may be missing on one side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Feature ids: what each stands for, and the one rule by which columns get theirs."""
+"""Feature ids: what each means, and the one rule by which columns get theirs."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

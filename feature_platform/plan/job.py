@@ -43,9 +43,9 @@ class JobDefinition:
 
     @property
     def sql_state_key(self) -> str:
-        """What stands in the uids of the SQL's operators: state of another query is never met.
+        """What is in the uids of the SQL's operators: state of another query is never met.
 
-        Nor is it where a column begins anew under another id, or at more levels: the SQL would go
+        Nor is it where a column begins again under another id, or at more levels: the SQL would go
         on with a minute's maximum or last items, and what happened before would be in what counts
         from now on. Without state it begins with the next event.
         """

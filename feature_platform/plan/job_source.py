@@ -73,7 +73,7 @@ class JobSource:
         return replace(self, columns=(*self.columns, *more))
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in the job spec and in the registry."""
+        """Return the form that is in the job spec and in the registry."""
         scales = {"sum_scales": dict(self.sum_scales)} if self.sum_scales else {}
         return {
             "name": self.name,

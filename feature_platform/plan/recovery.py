@@ -44,7 +44,7 @@ def plan_restart(
 
     Args:
         deployed: What is deployed.
-        accept_age: Go on, and finish a sweep that is due, although rows may stay wrong.
+        accept_age: Continue, and finish a sweep that is due, although rows may stay wrong.
         downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
     """
     change = revival(Change(kind="none", reasons=(), verdicts=()), deployed, Facts(job_runs=False))
@@ -66,7 +66,7 @@ def plan_recover(
         deployed: What is deployed; its job is cancelled if it lives.
         start: What to restart from.
         reason: Why, for the explanation.
-        accept_age: Go on although rows may be wrong that can no longer be put right.
+        accept_age: Continue although rows may be wrong that can no longer be put right.
         downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
     """
     sweep = sweep_of(deployed, accept_age=accept_age) if deployed.unswept else ()
@@ -158,7 +158,7 @@ def plan_return(deployed: Snapshot, before: Snapshot) -> Plan:
 
 
 def plan_sweep(deployed: Snapshot, *, accept_age: bool = False) -> Plan:
-    """Plan to finish a sweep that was broken off; its job runs already."""
+    """Plan to finish an interrupted sweep; its job runs already."""
     sweep = sweep_of(deployed, accept_age=accept_age)
     stages: tuple[Stage, ...] = (TakeLease(), ClaimSweep(), *sweep, ReleaseLease())
     return _plan(deployed, deployed, _change("sweep", "a sweep was interrupted"), stages)
@@ -172,7 +172,7 @@ def plan_repair(
     Args:
         deployed: What is deployed.
         entities: Whose rows.
-        begun: An earlier repair was broken off, so its job is stopped already.
+        begun: An earlier repair was interrupted, so its job is stopped already.
         downtime_ms: How long its last upgrade stopped the rows; None if that is not known.
     """
     stop: tuple[Stage, ...] = (

@@ -96,7 +96,7 @@ class EarlierSource:
     """The offsets from which on another one did, by "topic/partition"."""
 
     def to_json(self) -> dict[str, Any]:
-        """Return the form that stands in the registry and in what a recount is asked."""
+        """Return the form that is in the registry and in requests to recompute."""
         return {"source": self.source.to_json(), "until": dict(self.until)}
 
     @classmethod

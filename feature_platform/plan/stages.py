@@ -240,7 +240,7 @@ class SubmitJob(Stage):
 
     start: Start
     accept_age: bool = False
-    """Go on although rows may be wrong that can no longer be put right."""
+    """Continue although rows may be wrong that can no longer be put right."""
 
     def _in_words(self) -> str:
         asked = ", although some rows may be wrong" if self.accept_age else ""

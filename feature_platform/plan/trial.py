@@ -50,7 +50,7 @@ def trial_snapshot(wanted: FeatureSet, known: Sequence[FeatureId], scratch: Scra
 
     Args:
         wanted: The definition to try.
-        known: Ids of the deployed one, so that a column stands under the same id in both.
+        known: Ids of the deployed one, so that a column has the same id in both.
         scratch: What it makes.
     """
     layout = build_layout(wanted, assign_ids(known, column_keys(wanted)))
@@ -76,7 +76,7 @@ def trial_snapshot(wanted: FeatureSet, known: Sequence[FeatureId], scratch: Scra
 
 
 def sample_limit(share: float) -> str:
-    """Return the text below which the MD5 of an entity must stand to be in the sample.
+    """Return the text below which the MD5 of an entity must be to be in the sample.
 
     The same entities are in it at every trial, and in a larger sample, too.
 

@@ -131,7 +131,7 @@ class PushVerdict:
 
     @property
     def key(self) -> str:
-        """Stand for it: another one is told."""
+        """Identify it: another one is reported."""
         text = self.text if self.state == "failure" else ""
         return f"{self.commit}:{self.state}:{zlib.crc32(text.encode()):08x}"
 

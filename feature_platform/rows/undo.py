@@ -28,7 +28,7 @@ class RowKey(NamedTuple):
 
 
 class UndoKey(NamedTuple):
-    """Which flush an undo row was written before: ascending as the rows stand in the store."""
+    """Which flush an undo row was written before: ascending as the rows are in the store."""
 
     attempt: int
     checkpoint_id: int

@@ -1,7 +1,7 @@
 """The protobuf wire format, read for many messages at once with numpy. Hot path.
 
-A *span* is a half-open piece `[start, stop)` of one joined buffer; arrays of starts and stops stand
-for many. Whatever the bytes are, the outcome is a value or `CorruptRowError`.
+A *span* is a half-open piece `[start, stop)` of one joined buffer; arrays of starts and stops are
+many of them. Whatever the bytes are, the outcome is a value or `CorruptRowError`.
 """
 
 from dataclasses import dataclass

@@ -20,7 +20,7 @@ _Cell = TypeVar("_Cell", np.int64, np.bool_)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tiles:
-    """Tiles of all entities; those of one entity stand together."""
+    """Tiles of all entities; those of one entity are together."""
 
     entity_count: int
     entities: Ints

@@ -256,7 +256,7 @@ class Connection:
     def run_many(
         self, statement: str, values: Sequence[Sequence[object]], *, in_flight_max: int
     ) -> list[list[Row] | StoreUnavailableError]:
-        """Run one statement with many values, so many at a time; errors are answers. Blocks.
+        """Run one statement with many values, some at a time; errors are answers. Blocks.
 
         Raises:
             StoreUnavailableError: The statement itself could not be prepared.

@@ -135,7 +135,7 @@ def judge(
 
 
 def fixed_point(value: float | Decimal | str, scale: int) -> int | None:
-    """Return a number as an integer of so many digits after the point; None if int64 has none."""
+    """Return a number as an integer with `scale` digits after the point; None if beyond int64."""
     exact = Decimal(value)
     fixed = exact.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, context=_EXACT)
     unscaled = int(fixed.scaleb(scale, context=_EXACT))
