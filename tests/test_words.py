@@ -31,6 +31,7 @@ ALLOWED = ("told apart", "stand for", "stands for", "stand out", "stands still")
 CODE = re.compile(r"```.*?```|`[^`\n]*`|\]\([^)]*\)|<!--.*?-->", re.DOTALL)
 """What a page quotes: blocks, names, and where links lead."""
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+LINE_COMMENT = re.compile(r"//.*")
 LITERAL = re.compile(r'"((?:[^"\\\n]|\\.)*)"')
 PAGES = (
     ROOT / "README.md",
@@ -106,6 +107,14 @@ def test_the_kernels_messages_are_plain(path: Path) -> None:
     """Exceptions, logs and the details of dead letters."""
     texts = LITERAL.findall(COMMENT.sub("", path.read_text()))
     assert not [hard for text in texts if " " in text for hard in hard_words(text)]
+
+
+@pytest.mark.parametrize("path", JAVA, ids=lambda path: path.name)
+def test_the_kernels_comments_are_plain(path: Path) -> None:
+    """Javadoc and comments of lines: for whoever reads the code."""
+    text = path.read_text()
+    lines = [line for block in COMMENT.findall(text) for line in block.splitlines()]
+    assert not [hard for line in lines + LINE_COMMENT.findall(text) for hard in hard_words(line)]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

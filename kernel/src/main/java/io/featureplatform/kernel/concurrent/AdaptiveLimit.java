@@ -45,7 +45,7 @@ public final class AdaptiveLimit {
   /**
    * Returns a limit that begins at its least and follows the latency.
    *
-   * @param min at least one, so that requests always go on
+   * @param min at least one, so that requests never stop
    * @param max not below {@code min}
    * @param targetMs latency above which it steps back; 0: stay at {@code max}
    */
@@ -90,7 +90,7 @@ public final class AdaptiveLimit {
   /**
    * Takes note of a request that has ended.
    *
-   * @param startNanos when it began, on a clock that only goes on
+   * @param startNanos when it began, on a clock that never goes back
    * @param tookNanos how long it took
    * @param inFlight how many were under way with it
    * @param failed it has no answer; counts as too slow

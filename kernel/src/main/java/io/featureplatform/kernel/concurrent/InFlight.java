@@ -36,7 +36,7 @@ public final class InFlight {
     this(AdaptiveLimit.fixed(limit), System::nanoTime, waiting);
   }
 
-  /** Bounds requests by a limit that is told how long each takes. */
+  /** Bounds requests by a limit that learns how long each takes. */
   public InFlight(AdaptiveLimit limit) {
     this(limit, System::nanoTime);
   }
@@ -56,7 +56,7 @@ public final class InFlight {
    * Starts a request as soon as there is room.
    *
    * @throws IllegalStateException an earlier request failed
-   * @throws ClaimRefusedException because this job must not go on
+   * @throws ClaimRefusedException because this job must not continue
    */
   public void submit(Supplier<? extends CompletionStage<?>> request) throws InterruptedException {
     withhold(limit.max() - limit.current());
@@ -108,7 +108,9 @@ public final class InFlight {
     return limit.latencyMs();
   }
 
-  /** Keeps so many permits from being used; waits until requests under way have given them. */
+  /**
+   * Keeps this number of permits from being used; waits until requests under way have given them.
+   */
   private void withhold(int wanted) throws InterruptedException {
     int more = wanted - withheld;
     if (more > 0) {

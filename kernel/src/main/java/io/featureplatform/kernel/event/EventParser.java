@@ -46,7 +46,7 @@ public final class EventParser {
     NONE,
     /** There are names that nobody has compared. */
     NAMES,
-    /** It is no JSON; but a name that occurs twice before that is told first. */
+    /** It is not JSON; but a name that occurs twice before that is reported first. */
     SYNTAX
   }
 
@@ -222,7 +222,7 @@ public final class EventParser {
         || refuse(Reason.NOT_JSON, "a second value follows the first; send one event per record");
   }
 
-  /** Steps over the value that has just begun, inside so many others. */
+  /** Steps over the value that has just begun, inside this number of others. */
   private boolean skip(JsonParser json, int outerDepth) throws IOException {
     int depth = outerDepth;
     JsonToken token = json.currentToken();

@@ -9,7 +9,7 @@ import java.time.YearMonth;
  * finer than a millisecond is cut off.
  */
 final class IsoTime {
-  /** Says that the text is no instant. */
+  /** Says that the text is not an instant. */
   static final long NONE = Long.MIN_VALUE;
 
   private static final int MINUTE_MS = 60_000;
@@ -88,7 +88,7 @@ final class IsoTime {
     return (sign == '-' ? -1L : 1L) * minutes * MINUTE_MS;
   }
 
-  /** Tells whether what is left is a word. */
+  /** Returns whether what is left is a word. */
   private boolean isWord(String word) {
     boolean same = end - at == word.length();
     for (int i = 0; same && i < word.length(); i++) {

@@ -3,7 +3,7 @@ package io.featureplatform.kernel.event;
 import java.math.BigDecimal;
 
 /**
- * A number as JSON writes it, wherever it stands: as a number, or as the whole content of a text.
+ * A number as JSON writes it, wherever it is: as a number, or as the whole content of a text.
  * Reusable, not thread-safe.
  */
 final class NumberText {
@@ -27,7 +27,7 @@ final class NumberText {
   private boolean isWhole;
   private long exponent;
 
-  /** Tells whether the characters are a number of JSON's grammar. */
+  /** Returns whether the characters are a number of JSON's grammar. */
   boolean read(char[] characters, int offset, int length) {
     chars = characters;
     from = offset;
@@ -81,22 +81,22 @@ final class NumberText {
     return at - first;
   }
 
-  /** Tells whether the number has more characters than are computed with. */
+  /** Returns whether the number has more characters than are computed with. */
   boolean isLong() {
     return end - from > LENGTH_MAX;
   }
 
-  /** Tells whether the number is too long, or its exponent too large, to be computed with. */
+  /** Returns whether the number is too long, or its exponent too large, to be computed with. */
   boolean isTooLong() {
     return isLong() || exponent > EXPONENT_MAX;
   }
 
-  /** Tells whether the number has neither fraction nor exponent. */
+  /** Returns whether the number has neither fraction nor exponent. */
   boolean isWhole() {
     return isWhole;
   }
 
-  /** Tells whether the number is whole and certainly a long. */
+  /** Returns whether the number is whole and certainly a long. */
   boolean isShort() {
     return isWhole && end - from <= SHORT_MAX;
   }
@@ -121,7 +121,7 @@ final class NumberText {
     return Double.parseDouble(new String(chars, from, end - from)) + 0.0;
   }
 
-  /** Tells whether a number is so small that no other whole number has the same DOUBLE. */
+  /** Returns whether a number is so small that no other whole number has the same DOUBLE. */
   static boolean isExact(BigDecimal value) {
     return value.signum() == 0
         || (integerDigits(value) <= EXACT_DIGITS_MAX && value.abs().compareTo(EXACT_LIMIT) < 0);

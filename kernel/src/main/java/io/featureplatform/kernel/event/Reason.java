@@ -37,12 +37,12 @@ public enum Reason {
 
   private final String code = name().toLowerCase(java.util.Locale.ROOT);
 
-  /** Tells whether another entity column, in another feature set, may take the same event. */
+  /** Returns whether another entity column, in another feature set, may take the same event. */
   public boolean isOfEntity() {
     return this == MISSING_ENTITY || this == BAD_ENTITY;
   }
 
-  /** Tells whether another feature set of the same source may take the same event. */
+  /** Returns whether another feature set of the same source may take the same event. */
   public boolean isOfFeatureSet() {
     return isOfEntity() || this == BEYOND_SUM;
   }

@@ -35,7 +35,7 @@ public record SumBound(int column, int scale) implements Serializable {
     return bounds;
   }
 
-  /** Tells whether a value, or null, can be summed. Hot path. */
+  /** Returns whether a value, or null, can be summed. Hot path. */
   boolean takes(Object value) {
     if (value instanceof Double real) {
       return Math.abs(real) * POWERS[scale] < SAFE

@@ -13,7 +13,9 @@ final class Utf8 {
 
   private Utf8() {}
 
-  /** Tells whether the bytes are well-formed UTF-8 (no overlong form, no surrogate) without NUL. */
+  /**
+   * Returns whether the bytes are well-formed UTF-8 (no overlong form, no surrogate) without NUL.
+   */
   static boolean isText(byte[] bytes) {
     int i = 0;
     while (i < bytes.length) {

@@ -11,7 +11,7 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.tuple.Tuple2;
 
 /**
- * What a checkpoint tells of itself to whoever starts from it: when it was taken, and at which
+ * What a checkpoint says of itself to whoever starts from it: when it was taken, and at which
  * positions. A union: every subtask of the next run sees all parts, whatever its parallelism.
  */
 public final class OriginState {
@@ -25,10 +25,10 @@ public final class OriginState {
   }
 
   /**
-   * Returns the restored checkpoint as an origin. One that does not tell its time counts as old
+   * Returns the restored checkpoint as an origin. One that does not say its time counts as old
    * beyond measure, so that a person is asked.
    *
-   * @param start from which epoch to go on
+   * @param start from which epoch to continue
    */
   Origin restored(Epoch checkpoint, Epoch start) throws Exception {
     long timeMs = Long.MAX_VALUE;

@@ -5,7 +5,7 @@
  * job runs.
  *
  * <p>{@link io.featureplatform.kernel.flink.ItemsSerializer} is used by {@code sql} alone and stays
- * here all the same: savepoints name the class.
+ * here nevertheless: savepoints name the class.
  *
  * <p>The rules of exactness that classes here cite by number are in {@code docs/exactness.md}.
  */

@@ -5,11 +5,11 @@ import io.featureplatform.kernel.store.ClaimRefusedException;
 import java.time.Instant;
 
 /**
- * How long rows of dead attempts may wait to be undone (rule 8 of exactness): undo rows expire, and
- * with them the knowledge of what a row was.
+ * How long rows of abandoned attempts may wait to be undone (rule 8 of exactness): undo rows
+ * expire, and with them the knowledge of what a row was.
  *
- * <p>A person's acceptance is for what dead attempts had left when it was given, not for the life
- * of the job: what the job leaves itself ages anew from that instant.
+ * <p>A person's acceptance is for what abandoned attempts had left when it was given, not for the
+ * life of the job: what the job leaves itself ages from that instant.
  *
  * @param undoTtlMs how long undo rows are kept
  * @param acceptedMs when a person accepted that rows may be off; {@link #NEVER} if nobody did
@@ -30,12 +30,12 @@ public record Age(long undoTtlMs, long acceptedMs) {
     }
   }
 
-  /** Tells whether undo rows that are needed may be gone, of which nobody has accepted that. */
+  /** Returns whether undo rows that are needed may be gone, of which nobody has accepted that. */
   boolean isTooOld(long dirtySinceMs, long nowMs) {
     return nowMs - Math.max(dirtySinceMs, acceptedMs) > limitMs();
   }
 
-  /** Tells whether a person has accepted the rows that a dead attempt left. */
+  /** Returns whether a person has accepted the rows that an abandoned attempt left. */
   boolean accepts(Attempt dead) {
     return dead.claimedMs() <= acceptedMs;
   }

@@ -15,7 +15,7 @@ import java.util.concurrent.ExecutionException;
 /**
  * Claims an attempt for one run of a job: a number larger than all before, the same for all
  * subtasks of the run (rule 1 of exactness), and only if it starts from the line of history (rule
- * 6) while what dead attempts left behind can still be undone (rule 8).
+ * 6) while what abandoned attempts left behind can still be undone (rule 8).
  */
 public final class Claim {
   /** How long the kernel waits for the intake, which asks Kafka before it claims. */
@@ -137,8 +137,8 @@ public final class Claim {
   }
 
   /**
-   * Starting from an epoch kills every later one for ever, and nothing that rewrote rows without
-   * undo may be passed by.
+   * Starting from an epoch abandons every later one permanently, and nothing that rewrote rows
+   * without undo may be passed by.
    */
   private static void checkLine(Epoch start, Map<Integer, Attempt> attempts) {
     int newest = attempts.keySet().stream().max(Integer::compare).orElse(0);

@@ -10,7 +10,7 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * All epochs whose writes an epoch stands on: its attempt up to it, then the history of the epoch
+ * All epochs whose writes an epoch builds on: its attempt up to it, then the history of the epoch
  * from which that attempt started, back to {@link Epoch#GENESIS}. A line: each attempt has one
  * checkpoint up to which it counts, and what it wrote later is abandoned in this history.
  */
@@ -59,12 +59,12 @@ public final class History {
     return lastCheckpointId(attempt) >= checkpointId;
   }
 
-  /** Tells whether this stands on the epoch. */
+  /** Returns whether this builds on the epoch. */
   public boolean contains(Epoch epoch) {
     return contains(epoch.attempt(), epoch.checkpointId());
   }
 
-  /** Tells whether this stands on anything that the attempt wrote. */
+  /** Returns whether this builds on anything that the attempt wrote. */
   boolean meets(int attempt) {
     return checkpointIds.containsKey(attempt);
   }

@@ -22,12 +22,13 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.IntFunction;
 
 /**
- * Reads rows as they are for this attempt (rule 4 of exactness), whatever dead ones have written.
+ * Reads rows as they are for this attempt (rule 4 of exactness), whatever abandoned ones have
+ * written.
  *
  * <p>A row that was written by an epoch of this attempt's history is as it is. Any other is undone:
  * of the undo entries for it in its writer's history that are not in this one's, the one with the
- * smallest epoch says what it was. Smallest, for later ones were made by what is dead already; in
- * its writer's history, for other dead attempts knew nothing of this row's value.
+ * smallest epoch says what it was. Smallest, for later ones were made by what was abandoned
+ * already; in its writer's history, for other abandoned attempts knew nothing of this row's value.
  *
  * <p>Rows are read first: a row that is seen has its undo row acknowledged (rule 3), so reading
  * them afterwards finds it. A row that is not there needs none: it was never written, or what wrote
@@ -43,7 +44,7 @@ public final class ReadBack {
    * What was found.
    *
    * @param rows by key; a key without a row is missing
-   * @param undone how many rows have the value they had before a dead epoch
+   * @param undone how many rows have the value they had before an abandoned epoch
    * @param unresolved how many are taken as they are although they are off the history
    */
   public record Found(Map<TileKey, byte[]> rows, int undone, int unresolved) {}
@@ -83,7 +84,7 @@ public final class ReadBack {
   /**
    * Reads rows of one entity.
    *
-   * @return fails with {@link ClaimRefusedException} if this job must not go on
+   * @return fails with {@link ClaimRefusedException} if this job must not continue
    */
   public CompletionStage<Found> read(String entity, Collection<TileKey> keys) {
     return store.read(entity, keys).thenCompose(rows -> resolve(entity, rows));
@@ -118,7 +119,7 @@ public final class ReadBack {
     }
   }
 
-  /** Tells whether the row is surely of this history, without asking for undo rows. */
+  /** Returns whether the row is surely of this history, without asking for undo rows. */
   private boolean isMine(int writer, long flush) {
     Attempt known = attempts.get(writer);
     return known != null && mine.contains(writer, known.checkpointIdAtMost(flush));
@@ -143,7 +144,7 @@ public final class ReadBack {
         known.computeIfAbsent(writer, number -> History.of(claimed.attempts(), number));
   }
 
-  /** A row that may have been written by a dead epoch, with its writer's history. */
+  /** A row that may have been written by an abandoned epoch, with its writer's history. */
   private record Doubt(TileKey key, byte[] payload, int writer, History theirs) {}
 
   /** Goes through an entity's undo rows, ascending, until every doubt is settled. */
@@ -207,7 +208,7 @@ public final class ReadBack {
       }
     }
 
-    /** What no undo row tells of was written in this history, or must not be guessed. */
+    /** What no undo row names was written in this history, or must not be guessed. */
     private void finish() {
       for (Doubt doubt : open) {
         if (!mine.meets(doubt.writer)) {

@@ -10,8 +10,8 @@ import java.util.concurrent.CompletionStage;
 
 /**
  * Whether the running attempt has recovered: its newest cut is past the topic's ends of the moment
- * it was claimed, so it has touched again whatever a dead attempt can have touched. Until then it
- * guards the age of what is undone. Thread-safe.
+ * it was claimed, so it has touched again whatever an abandoned attempt can have touched. Until
+ * then it guards the age of what is undone. Thread-safe.
  */
 public final class Recovery {
   private final Registry registry;
@@ -33,7 +33,7 @@ public final class Recovery {
     this.recovered = attempt.isFirst();
   }
 
-  /** Tells what was known last. */
+  /** Returns what was known last. */
   public boolean isRecovered() {
     return recovered;
   }
@@ -73,7 +73,7 @@ public final class Recovery {
             });
   }
 
-  /** Tells whether a person has accepted the rows that a dead attempt left, as they are. */
+  /** Returns whether a person has accepted the rows that an abandoned attempt left, as they are. */
   boolean acceptsUnresolved(Attempt dead) {
     return age.accepts(dead);
   }

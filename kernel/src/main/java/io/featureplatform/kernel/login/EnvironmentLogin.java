@@ -9,7 +9,7 @@ import javax.security.auth.login.LoginException;
 import javax.security.auth.spi.LoginModule;
 
 /**
- * A login whose password is in the environment: the configuration, which stands in job graphs and
+ * A login whose password is in the environment: the configuration, which is in job graphs and
  * plans, names the variable ({@code password_env}) and Kafka's own login module ({@code module}),
  * which does the work and is handed all other options. It serves Kafka's client under any package.
  */

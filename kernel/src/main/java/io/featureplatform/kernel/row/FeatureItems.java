@@ -54,7 +54,7 @@ record FeatureItems(
     return writer.finish();
   }
 
-  /** Returns the newest items of both, at most so many; of two under one key the greater. */
+  /** Returns the newest items of both, up to a limit; of two under one key the greater. */
   FeatureItems merge(FeatureItems other, int limit) {
     if (carrier != other.carrier) {
       throw new RowFormatException("a feature holds " + carrier + " and " + other.carrier);

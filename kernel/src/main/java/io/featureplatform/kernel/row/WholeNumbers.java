@@ -18,8 +18,8 @@ public final class WholeNumbers {
   private WholeNumbers() {}
 
   /**
-   * Returns a double or decimal as an integer of so many digits after the point, rounded half up
-   * from its exact value, or null if it does not fit; hot path.
+   * Returns a double or decimal as an integer with this number of digits after the point, rounded
+   * half up from its exact value, or null if it does not fit; hot path.
    *
    * @param value a {@link Double} or {@link BigDecimal}
    */
@@ -87,7 +87,7 @@ public final class WholeNumbers {
     return value == Long.MIN_VALUE ? null : (Long) Math.abs(value);
   }
 
-  /** Returns the integer that stands in the same order as the double. */
+  /** Returns the integer that has the same order as the double. */
   public static long sortable(double value) {
     long bits = Double.doubleToLongBits(value + 0.0); // Negative zero becomes zero.
     return bits >= 0 ? bits : bits ^ Long.MAX_VALUE;

@@ -77,7 +77,7 @@ final class WireReader {
     return value;
   }
 
-  /** Reads a length and returns a reader of so many bytes, which this one steps over. */
+  /** Reads a length and returns a reader of that many bytes, which this one steps over. */
   WireReader slice() {
     int length = length();
     WireReader slice = new WireReader(buffer, position, position + length);

@@ -14,7 +14,7 @@ final class WireWriter {
     return (640 - Long.numberOfLeadingZeros(value) * 9) >>> 6;
   }
 
-  /** Returns the size of a length prefix and so many bytes after it. */
+  /** Returns the size of a length prefix and the bytes after it. */
   static int delimitedSize(int length) {
     return varintSize(length) + length;
   }

@@ -95,7 +95,7 @@ final class EntityRows implements Iterator<InternalRow> {
         return each;
       }
     }
-    // Rows of an entity stand together, so those of a second one wait for the end of the first.
+    // Rows of an entity are together, so those of a second one wait for the end of the first.
     Entity opened = new Entity(name.copy(), open.isEmpty() ? ready : new ArrayDeque<>());
     open.add(opened);
     return opened;

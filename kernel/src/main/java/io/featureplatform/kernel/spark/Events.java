@@ -66,7 +66,7 @@ public final class Events {
     };
   }
 
-  /** The events among the records; the row that it returns is used anew for the next. Hot path. */
+  /** The events among the records; the row that it returns is used again for the next. Hot path. */
   private static final class Parsed implements Iterator<InternalRow> {
     private final Iterator<InternalRow> records;
     private final EventParser parser;

@@ -15,7 +15,7 @@ import org.apache.spark.sql.types.StructType;
 final class InternalRows {
   private InternalRows() {}
 
-  /** Returns the rows; each may be used anew for the next, and nothing runs before it is asked. */
+  /** Returns the rows; each may be used again for the next, and nothing runs before it is asked. */
   static JavaRDD<InternalRow> of(Dataset<Row> rows) {
     return of(rows, classic(rows).queryExecution().sparkPlan());
   }

@@ -3,7 +3,7 @@ package io.featureplatform.kernel.spark;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 
-/** Keeps a thread at so many rows per second, by waiting before what would be too early. */
+/** Keeps a thread at a number of rows per second, by waiting before what would be too early. */
 final class Pace {
   /** How a thread waits; a test moves its clock. */
   interface Waiting {
@@ -33,7 +33,7 @@ final class Pace {
     this.dueNanos = nanos.getAsLong();
   }
 
-  /** Waits until so many rows may be written; what was not used before is lost. */
+  /** Waits until this number of rows may be written; what was not used before is lost. */
   void await(int rows) throws InterruptedException {
     if (perSecond == 0) {
       return;

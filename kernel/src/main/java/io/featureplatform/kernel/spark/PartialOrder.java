@@ -14,7 +14,7 @@ import org.apache.spark.sql.catalyst.InternalRow;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * The order in which partials are rolled up: an entity's stand together, its tiles ascend.
+ * The order in which partials are rolled up: an entity's are together, its tiles ascend.
  *
  * <p>Spark sorts by one BIGINT without comparing rows, in a tenth of the time that it takes for an
  * entity and a tile. So the upper bits of that number are a hash of the entity, and the lower ones
@@ -23,7 +23,7 @@ import org.apache.spark.unsafe.types.UTF8String;
 final class PartialOrder implements Serializable {
   private static final long serialVersionUID = 1L;
 
-  /** How many columns stand before the partials: entity, tile and the number. */
+  /** How many columns are before the partials: entity, tile and the number. */
   static final int COLUMNS = 3;
 
   private static final String ENTITY = "__entity";

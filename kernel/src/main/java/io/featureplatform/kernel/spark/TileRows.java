@@ -27,7 +27,7 @@ public final class TileRows {
    *     a tile there may be several rows
    * @param specJson the job spec
    * @return entity STRING, level INT (-1 the head), start BIGINT, payload BINARY; those of an
-   *     entity stand together
+   *     entity are together
    */
   public static Dataset<Row> of(Dataset<Row> partials, String specJson) {
     Layout layout = Definition.parse(specJson).layout();

@@ -33,14 +33,14 @@ public record Attempt(
   /** The attempt was recorded by a version that did not number flushes by checkpoint id. */
   public static final long BASE_UNKNOWN = -1;
 
-  /** Tells whether nothing was written before this attempt. */
+  /** Returns whether nothing was written before this attempt. */
   public boolean isFirst() {
     return number == 1 && start.equals(Epoch.GENESIS);
   }
 
   /**
-   * Tells whether the attempt, at these positions, has touched again all that a dead one can have
-   * touched.
+   * Returns whether the attempt, at these positions, has touched again all that an abandoned one
+   * can have touched.
    */
   public boolean recoveredAt(Offsets positions) {
     return isFirst() || positions.reach(endOffsets);

@@ -1,6 +1,6 @@
 package io.featureplatform.kernel.store;
 
-/** Tells the present; a test hands in one that it moves itself. */
+/** Returns the present; a test hands in one that it moves itself. */
 @FunctionalInterface
 public interface Clock {
   /** The machine's clock, the only place of the kernel that reads it. */

@@ -10,7 +10,7 @@ import java.util.Map;
  * @param part {@code kernel-<subtask>} or {@code intake-<subtask>}
  * @param of how many such parts there are
  * @param positions of an intake, the next offsets; null of a kernel. A partition named by several
- *     parts stands at the largest
+ *     parts is at the largest
  * @param letters of an intake, how many events it has refused, by reason; parts add up
  */
 public record CutPart(

@@ -9,7 +9,7 @@ import java.util.TreeMap;
 
 /**
  * Positions in a topic: for each partition, by {@code "topic/partition"}, the offset of the next
- * event. A partition that is not named stands at its beginning.
+ * event. A partition that is not named is at its beginning.
  */
 public record Offsets(Map<String, Long> next) {
   /** No partition is named. */
@@ -24,9 +24,9 @@ public record Offsets(Map<String, Long> next) {
   }
 
   /**
-   * Reads them as they stand in the registry.
+   * Reads them as they are in the registry.
    *
-   * @throws IllegalArgumentException the text is no JSON of offsets
+   * @throws IllegalArgumentException the text is not JSON of offsets
    */
   public static Offsets parse(String json) {
     try {
@@ -36,7 +36,7 @@ public record Offsets(Map<String, Long> next) {
     }
   }
 
-  /** Returns them as they stand in the registry. */
+  /** Returns them as they are in the registry. */
   public String toJson() {
     try {
       return JSON.writeValueAsString(next);
@@ -45,7 +45,7 @@ public record Offsets(Map<String, Long> next) {
     }
   }
 
-  /** Tells whether every partition stands at or past these ends. */
+  /** Returns whether every partition is at or past these ends. */
   public boolean reach(Offsets ends) {
     return ends.next.entrySet().stream()
         .allMatch(end -> next.getOrDefault(end.getKey(), 0L) >= end.getValue());

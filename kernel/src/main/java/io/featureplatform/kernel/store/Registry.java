@@ -21,7 +21,7 @@ public interface Registry extends AutoCloseable {
 
   /**
    * Inserts an attempt if its number is free and its deployment still the owner, both in one step.
-   * After a failure it may have happened or not: {@link #attempts()} tells.
+   * After a failure it may have happened or not: {@link #attempts()} shows it.
    *
    * @return whether it was inserted by this call
    */

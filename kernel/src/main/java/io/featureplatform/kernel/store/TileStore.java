@@ -19,7 +19,7 @@ public interface TileStore extends AutoCloseable {
   Set<TileKey> HEAD_ALONE = Set.of(HEAD);
 
   /**
-   * An undo row as it stands in the store.
+   * An undo row as it is in the store.
    *
    * @param start its place, as {@link UndoKey} makes it
    * @param payload an encoded {@link io.featureplatform.kernel.row.UndoRow}

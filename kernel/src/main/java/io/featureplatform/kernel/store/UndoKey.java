@@ -4,7 +4,7 @@ import io.featureplatform.kernel.tile.TileKey;
 
 /**
  * The {@code start} of an undo row: {@code attempt (20 bits) | checkpoint id (27 bits) | sequence
- * (16 bits)}, so that an entity's undo rows stand in the order of their epochs.
+ * (16 bits)}, so that an entity's undo rows are in the order of their epochs.
  *
  * <p>The sequence is the number of the subtask's flush within the checkpoint: no undo row is ever
  * overwritten by a later one, which would lose what rows were before the first.
@@ -27,7 +27,7 @@ public final class UndoKey {
   /**
    * Returns the key of an undo row.
    *
-   * @throws IllegalStateException one part is out of range; a new attempt counts anew
+   * @throws IllegalStateException one part is out of range; a new attempt counts from zero
    */
   public static TileKey of(Epoch epoch, int sequence) {
     return new TileKey(LEVEL, start(epoch, sequence));

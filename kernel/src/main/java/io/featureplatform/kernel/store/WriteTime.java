@@ -2,7 +2,7 @@ package io.featureplatform.kernel.store;
 
 /**
  * The timestamp of every write: {@code attempt (20 bits) | flush (30 bits)}. A later attempt always
- * overwrites an earlier one, and the timestamp tells who wrote a row. Read as microseconds all of
+ * overwrites an earlier one, and the timestamp shows who wrote a row. Read as microseconds all of
  * them are before 2005, so no store takes one for an instant in the future.
  */
 public final class WriteTime {
@@ -20,7 +20,8 @@ public final class WriteTime {
   /**
    * Joins attempt and flush.
    *
-   * @throws IllegalStateException one is out of range; a new attempt starts counting flushes anew
+   * @throws IllegalStateException one is out of range; a new attempt starts counting flushes from
+   *     zero
    */
   public static long of(int attempt, long flush) {
     if (attempt < 1 || attempt > ATTEMPT_MAX) {

@@ -1,5 +1,5 @@
 /**
- * What is outside a job: the ports to its rows and its registry, the values that stand in them
+ * What is outside a job: the ports to its rows and its registry, the values that are in them
  * (attempts, cuts, offsets, write times, keys), both ports in memory, and the two ways in which a
  * port fails. Knows no driver, no thread and no engine.
  *

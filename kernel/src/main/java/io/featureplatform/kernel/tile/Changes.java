@@ -38,7 +38,7 @@ public final class Changes {
     }
   }
 
-  /** Tells whether there was no command. */
+  /** Returns whether there was no command. */
   public boolean isEmpty() {
     return size == 0;
   }
@@ -115,7 +115,7 @@ public final class Changes {
       present = new long[(width + 63) >>> 6];
     }
 
-    /** Tells whether the MIN or MAX in this column has seen a value. */
+    /** Returns whether the MIN or MAX in this column has seen a value. */
     boolean isPresent(int column) {
       return (present[column >>> 6] & 1L << column) != 0;
     }

@@ -2,7 +2,7 @@ package io.featureplatform.kernel.tile;
 
 /** The partials of one command, addressed by the index of a column in the layout. */
 public interface CommandValues {
-  /** Tells whether the column is NULL: nothing to add or merge. */
+  /** Returns whether the column is NULL: nothing to add or merge. */
   boolean isNull(int column);
 
   /** Returns the partial of COUNT, SUM, MIN or MAX. */

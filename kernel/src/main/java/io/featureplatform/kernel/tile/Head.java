@@ -18,7 +18,7 @@ import java.util.Map;
  * alone. Mutable, not thread-safe.
  */
 public final class Head {
-  /** Stands for the newest tile of a head without tiles. */
+  /** In place of the newest tile of a head without tiles. */
   private static final long NONE = Long.MIN_VALUE;
 
   private final Layout layout;
@@ -88,7 +88,7 @@ public final class Head {
     return copy;
   }
 
-  /** Tells whether no event was ever seen. */
+  /** Returns whether no event was ever seen. */
   public boolean isEmpty() {
     return size == 0;
   }

@@ -18,12 +18,12 @@ public enum Kind {
     return valueOf(name.toUpperCase(Locale.ROOT));
   }
 
-  /** Tells whether minus commands subtract; 0 is then the same as nothing. */
+  /** Returns whether minus commands subtract; 0 is then the same as nothing. */
   public boolean isAdditive() {
     return this == COUNT || this == SUM;
   }
 
-  /** Tells whether the partial is an int64 and not {@code FeatureValue} bytes. */
+  /** Returns whether the partial is an int64 and not {@code FeatureValue} bytes. */
   public boolean isCounter() {
     return ordinal() <= MAX.ordinal();
   }

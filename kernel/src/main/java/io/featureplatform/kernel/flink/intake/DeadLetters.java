@@ -192,7 +192,7 @@ final class DeadLetters implements AutoCloseable {
     properties.putAll(Intake.properties(spec));
     properties.setProperty("bootstrap.servers", spec.kafka().bootstrap());
     properties.setProperty("acks", "all");
-    // Twice is allowed; without numbers no refused letter stands in the way of the next.
+    // Twice is allowed; without numbers no refused letter blocks the next.
     properties.setProperty("enable.idempotence", "false");
     properties.setProperty("max.request.size", BYTES_MAX);
     properties.setProperty("buffer.memory", BYTES_MAX);

@@ -15,7 +15,7 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.serialization.ByteA
 /** Where the topic of a job ends now. */
 @FunctionalInterface
 interface EndOffsets extends Serializable {
-  /** How long Kafka may take to tell. */
+  /** How long Kafka may take to answer. */
   Duration WAIT_MAX = Duration.ofSeconds(60);
 
   /** Reads the ends; blocks. */

@@ -12,12 +12,12 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
  * each takes an offset, and no job's position passes it before another event follows.
  */
 final class EventEnds {
-  /** After so long an end is taken as Kafka tells it. */
+  /** After this time an end is taken as Kafka reports it. */
   static final Duration WAIT_MAX = Duration.ofSeconds(5);
 
   private static final Duration POLL = Duration.ofMillis(200);
 
-  /** If there is no event in the last offsets, so many times as many are looked at. */
+  /** If there is no event in the last offsets, this many times as many are looked at. */
   private static final long STEP = 100;
 
   private final Consumer<byte[], byte[]> consumer;

@@ -28,8 +28,8 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.table.data.RowData;
 
 /**
- * Parses events: good ones go on to the SQL, all others to the dead letters. Before every barrier
- * it records up to where it has read, which is the other half of a cut.
+ * Parses events: good ones go to the SQL, all others to the dead letters. Before every barrier it
+ * records up to where it has read, which is the other half of a cut.
  */
 final class IntakeOperator extends AbstractStreamOperator<RowData>
     implements OneInputStreamOperator<RowData, RowData> {

@@ -13,7 +13,7 @@ import org.apache.flink.table.data.RowData;
  * An event that is refused, and why.
  *
  * @param raw the record, as {@link RawRecords} has it
- * @param epoch in which it was read; when that is void, so is the letter
+ * @param epoch in which it was read; an abandoned epoch's letters do not count
  */
 record Letter(RowData raw, Reason reason, String detail, Epoch epoch) {
   /** How much of an event a letter holds: with key and headers less than a broker's usual limit. */

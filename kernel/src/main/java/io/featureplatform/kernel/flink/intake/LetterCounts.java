@@ -13,11 +13,11 @@ import org.apache.flink.api.java.tuple.Tuple2;
 
 /**
  * How many events a feature set has refused so far, by reason: as exact as its rows, for it is
- * restored with them, and stands in every cut. After a rescale the counts of a reason may be at
- * several subtasks; they add up.
+ * restored with them, and is in every cut. After a rescale the counts of a reason may be at several
+ * subtasks; they add up.
  */
 final class LetterCounts {
-  /** Stands beside the reasons: of how many of these events no letter could be written. */
+  /** Key beside the reasons: of how many of these events no letter could be written. */
   static final String LOST = "_lost";
 
   private final ListState<Tuple2<String, Long>> state;
@@ -57,7 +57,7 @@ final class LetterCounts {
     state.update(parts);
   }
 
-  /** Returns them as they stand in a cut. */
+  /** Returns them as they are in a cut. */
   Map<String, Long> all() {
     return Map.copyOf(counts);
   }

@@ -16,8 +16,8 @@ import org.apache.flink.api.java.tuple.Tuple2;
  * The next offset of every partition that this subtask knows, idle ones included.
  *
  * <p>Restored positions come back to the subtask that had them, as the source's splits do. After a
- * rescale, and for the offsets a job was started with, one may stand at a subtask that does not
- * read the partition: then two tell it, and the larger is right.
+ * rescale, and for the offsets a job was started with, one may be at a subtask that does not read
+ * the partition: then two report it, and the larger is right.
  */
 final class Positions {
   private final String topic;
@@ -67,7 +67,7 @@ final class Positions {
     state.update(all);
   }
 
-  /** Returns them as they stand in a cut. */
+  /** Returns them as they are in a cut. */
   Offsets offsets() {
     Map<String, Long> named = new HashMap<>();
     next.forEach((partition, offset) -> named.put(topic + "/" + partition, offset));

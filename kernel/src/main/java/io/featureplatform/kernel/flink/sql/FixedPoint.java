@@ -6,8 +6,8 @@ import org.apache.flink.table.annotation.InputGroup;
 import org.apache.flink.table.functions.ScalarFunction;
 
 /**
- * {@code FP_FIXED(x, scale)}: a DOUBLE or DECIMAL as an integer of so many digits after the point,
- * rounded half up from its exact value. What does not fit a BIGINT is NULL.
+ * {@code FP_FIXED(x, scale)}: a DOUBLE or DECIMAL as an integer with this number of digits after
+ * the point, rounded half up from its exact value. What does not fit a BIGINT is NULL.
  */
 public final class FixedPoint extends ScalarFunction {
   private static final long serialVersionUID = 1L;

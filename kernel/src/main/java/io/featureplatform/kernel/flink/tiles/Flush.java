@@ -31,7 +31,7 @@ import org.apache.flink.runtime.execution.SuppressRestartsException;
  *       the closed rows that change. Nothing is written meanwhile: reads that queue behind writes
  *       of this job would be slow, and the bound on reads would take that for a busy store.
  *   <li>Apply: update state and start one batch of all rows that the entity's changes touched,
- *       after the undo row that tells what they were (rule 3), if one is due.
+ *       after the undo row that says what they were (rule 3), if one is due.
  * </ol>
  *
  * All writes of a flush carry one timestamp. Runs on the task's thread, which waits when too much
@@ -103,7 +103,7 @@ final class Flush {
   /**
    * Flushes what was taken from the bundle; returns when all its writes are started.
    *
-   * @throws SuppressRestartsException this job must not go on: it was replaced, or what a dead
+   * @throws SuppressRestartsException this job must not continue: it was replaced, or what a dead
    *     attempt wrote cannot be undone
    */
   void run(Bundle.Taken taken, long checkpointId) throws Exception {

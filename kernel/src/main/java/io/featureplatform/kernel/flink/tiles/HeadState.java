@@ -28,7 +28,7 @@ final class HeadState implements Heads {
    * Registers the state.
    *
    * @param setKey makes an entity the current key
-   * @param ttlMs how long after its last change an entity stays; 0: for ever
+   * @param ttlMs how long after its last change an entity stays; 0: it never expires
    */
   HeadState(KeyedStateStore store, Consumer<String> setKey, long ttlMs) {
     ValueStateDescriptor<byte[]> descriptor =

@@ -4,7 +4,7 @@ import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 
-/** What the kernel's flushes tell about themselves. Written by the task thread. */
+/** What the kernel's flushes report about themselves. Written by the task thread. */
 final class KernelMetrics {
   final Counter flushes;
   final Counter commands;

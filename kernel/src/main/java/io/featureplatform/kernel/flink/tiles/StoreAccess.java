@@ -6,6 +6,6 @@ import io.featureplatform.kernel.store.TileStore;
 
 /**
  * How a subtask reaches the store: it reads rows as they are for its attempt, writes them, and has
- * so many requests of either kind under way at most.
+ * a bounded number of requests of either kind under way.
  */
 record StoreAccess(TileStore store, ReadBack readBack, InFlight reads, InFlight writes) {}

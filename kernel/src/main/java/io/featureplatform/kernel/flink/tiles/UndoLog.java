@@ -17,9 +17,9 @@ import java.util.function.Function;
  * Says which undo rows must be written (rule 3 of exactness): for rows that this attempt touches
  * for the first time since its checkpoint began, what they were before.
  *
- * <p>Remembers which rows it has told of, up to a limit. One that it forgets is told of again by a
- * later flush of the checkpoint, with a larger key; as the smallest is what counts, that costs a
- * write and changes nothing.
+ * <p>Remembers of which rows it has written an undo entry, up to a limit. One that it forgets gets
+ * another by a later flush of the checkpoint, with a larger key; as the smallest is what counts,
+ * that costs a write and changes nothing.
  */
 final class UndoLog {
   private static final int TOUCHED_ROWS_MAX = 200_000;
@@ -69,7 +69,7 @@ final class UndoLog {
 
   /**
    * Returns the undo rows to be acknowledged before these rows are sent: mostly one, several where
-   * one would be larger than a store takes, none if it has told of all of them before.
+   * one would be larger than a store takes, none if all of them have one already.
    *
    * @param rows all that the flush writes for the entity; the head first, then ascending
    * @param before what a row was, as this attempt sees it; null: there was none

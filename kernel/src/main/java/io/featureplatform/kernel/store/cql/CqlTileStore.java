@@ -198,7 +198,7 @@ final class CqlTileStore implements TileStore {
                     group.forEach(write -> complete(write.acknowledged(), null, error)));
   }
 
-  /** Whatever goes wrong is told to all of a group: none of them may wait for ever. */
+  /** Whatever goes wrong fails all of a group: none of them may wait without end. */
   private static <T> CompletionStage<T> started(Supplier<CompletionStage<T>> request) {
     try {
       return CqlErrors.translate(request.get());
