@@ -8,6 +8,7 @@ from rich.table import Table
 
 from feature_platform.cli.output import cell, one_line, output, say, table
 from feature_platform.clock import to_iso
+from feature_platform.definition.served import served_type
 from feature_platform.plan.compare import Change
 from feature_platform.plan.ids import assign_ids, column_keys
 from feature_platform.plan.layout import build_layout
@@ -79,27 +80,12 @@ def _served(
     window = "latest" if feature.latest and name == feature.name else "lifetime"
     return {
         "name": name,
-        "type": served_type(feature),
+        "type": served_type(feature.aggregate, feature.value_type),
         "aggregate": feature.aggregate,
         "window": format_duration(window_ms) if window_ms else window,
         "valid_from": to_iso(since_ms) if live and since_ms > 0 else None,
         "description": feature.description,
     }
-
-
-def served_type(feature: DeployedFeature) -> str:
-    """Return the type of a served value, in the words of a source's columns."""
-    match feature.aggregate:
-        case "count":
-            return "BIGINT"
-        case "sum":
-            return "BIGINT" if feature.value_type in {"BIGINT", "INT"} else "DOUBLE"
-        case "avg":
-            return "DOUBLE"
-        case "last_n":
-            return f"list of {feature.value_type}"
-        case _:
-            return feature.value_type
 
 
 def _levels(shown: Snapshot) -> list[dict[str, Any]]:
@@ -157,6 +143,7 @@ def print_facts(facts: Mapping[str, Any]) -> None:
         say(f"  {name}: {one_line(str(facts[name] or '-'))}")
     for name, value in (facts["deployed"] or {}).items():
         say(f"  {name}: {one_line(str(value or '-'))}")
+    say(f"  feature lists that use it: {', '.join(facts['lists']) or '-'}")
     say(f"  settings: {', '.join(f'{name} {value}' for name, value in facts['settings'].items())}")
     output.print(_served_table(facts["served"]))
     for name, text in facts["sql"].items():

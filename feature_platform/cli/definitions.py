@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from feature_platform.cli.output import EXIT_FAILED, console, message, print_json, table
+from feature_platform.cli.output import (
+    EXIT_FAILED,
+    console,
+    message,
+    one_line,
+    print_json,
+    table,
+)
 from feature_platform.errors import CallerError, DefinitionError
 from feature_platform.words import counted, names_of
 
@@ -133,6 +140,16 @@ def _facts(project: "Project") -> dict[str, Any]:
             }
             for featureset in project.featuresets.values()
         ],
+        "lists": [
+            {
+                "name": each.name,
+                "version": each.version,
+                "file": each.file,
+                "owner": each.owner,
+                "features": [feature.to_json() for feature in each.features],
+            }
+            for each in project.lists.values()
+        ],
         "problems": [
             {
                 "file": problem.file,
@@ -157,6 +174,12 @@ def _show(project: "Project", folder: Path) -> None:
         for featureset in project.featuresets.values():
             served = "\n".join(", ".join(feature.served_names) for feature in featureset.features)
             found.add_row(featureset.name, featureset.source.name, featureset.entity, served)
+        console.print(found)
+    if project.lists:
+        found = table("feature list", "version", "feature sets", "features", "owner")
+        for each in project.lists.values():
+            cells = (each.name, str(each.version), ", ".join(each.featuresets))
+            found.add_row(*cells, str(len(each.features)), one_line(each.owner))
         console.print(found)
     if project.problems:
         right = counted(len(project.featuresets), "feature set")

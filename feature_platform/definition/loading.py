@@ -6,7 +6,9 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
+from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.featureset import read_featureset
+from feature_platform.definition.lists import read_list
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.definition.problems import Problems
 from feature_platform.definition.source import read_source
@@ -22,10 +24,13 @@ from feature_platform.errors import DefinitionError, Problem
 
 FOLDER = "featuresets"
 SOURCES_FOLDER = "sources"
+LISTS_FOLDER = "lists"
+FOLDERS = (SOURCES_FOLDER, LISTS_FOLDER)
+"""Folders of definitions that are no feature sets."""
 SUFFIXES = frozenset({".yaml", ".yml"})
 ERROR_CHARACTERS_MAX = 200
 """Of an error that nobody has foreseen."""
-_Kind = TypeVar("_Kind", Source, FeatureSet)
+_Kind = TypeVar("_Kind", Source, FeatureSet, FeatureList)
 _Read = TypeVar("_Read")
 
 
@@ -38,6 +43,7 @@ class Project:
     problems: tuple[Problem, ...]
     raw: dict[str, dict[str, Any]]
     """Each good feature set's YAML as data, with its source's YAML under `source`."""
+    lists: dict[str, FeatureList] = field(default_factory=dict)
 
     def checked(self) -> "Project":
         """Return itself if there is no mistake.
@@ -66,17 +72,18 @@ class DefinitionFile:
     """A file of a project, wherever it is kept."""
 
     path: str
-    """Below the folder of definitions: `x.yaml`, or `sources/x.yaml`."""
+    """Below the folder of definitions: `x.yaml`, `sources/x.yaml` or `lists/x.yaml`."""
     data: bytes = b""
     refusal: str = ""
     """Why it has no content to be read."""
 
 
 def load_project(folder: Path) -> Project:
-    """Load `folder/*.yaml` and `folder/sources/*.yaml`; mistakes become `problems`."""
-    return load_files(
-        [*_files(folder, ""), *_files(folder / SOURCES_FOLDER, f"{SOURCES_FOLDER}/")], folder.name
-    )
+    """Load `folder/*.yaml` and those of `sources/` and `lists/`; mistakes become `problems`."""
+    files = _files(folder, "")
+    for inner in FOLDERS:
+        files += _files(folder / inner, f"{inner}/")
+    return load_files(files, folder.name)
 
 
 def load_files(files: Iterable[DefinitionFile], root: str = FOLDER) -> Project:
@@ -90,18 +97,22 @@ def load_files(files: Iterable[DefinitionFile], root: str = FOLDER) -> Project:
         (file for file in files if file.refusal or PurePath(file.path).suffix in SUFFIXES),
         key=lambda file: file.path,
     )
-    of_sources = [file for file in chosen if file.path.startswith(f"{SOURCES_FOLDER}/")]
-    others = [file for file in chosen if not file.path.startswith(f"{SOURCES_FOLDER}/")]
-    source_files, told = _parse(of_sources, root, "source")
-    featureset_files, more = _parse(others, root, "featureset")
-    told += more
+    source_files, told = _parse(_inside(chosen, SOURCES_FOLDER), root, "source")
+    list_files, more = _parse(_inside(chosen, LISTS_FOLDER), root, "list")
+    inner = tuple(f"{folder}/" for folder in FOLDERS)
+    others = [file for file in chosen if not file.path.startswith(inner)]
+    featureset_files, most = _parse(others, root, "featureset")
+    told += more + most
     sources = _read_each(source_files, "source", lambda file: read_source(file.tree, file.problems))
     featuresets = _read_each(
         featureset_files,
         "feature set",
         lambda file: read_featureset(file.tree, sources, file.problems),
     )
-    for file in [*source_files, *featureset_files]:
+    lists = _read_each(
+        list_files, "feature list", lambda file: read_list(file.tree, featuresets, file.problems)
+    )
+    for file in [*source_files, *featureset_files, *list_files]:
         told += file.problems.found
     good = {name: featureset for name, featureset in featuresets.items() if featureset}
     data = {file.name.text: file.data for file in source_files if file.name}
@@ -115,7 +126,12 @@ def load_files(files: Iterable[DefinitionFile], root: str = FOLDER) -> Project:
         featuresets=good,
         problems=tuple(sorted(told, key=_place)),
         raw=raw,
+        lists={name: each for name, each in lists.items() if each},
     )
+
+
+def _inside(files: Iterable[DefinitionFile], folder: str) -> list[DefinitionFile]:
+    return [file for file in files if file.path.startswith(f"{folder}/")]
 
 
 def _parse(

@@ -1,4 +1,4 @@
-"""Under which names a feature is served: the one place that makes them."""
+"""Under which names and of which type a feature is served: the one place that says so."""
 
 from collections.abc import Sequence
 
@@ -22,3 +22,23 @@ def served_names(
     if latest:
         names[name] = NO_WINDOW_MS
     return names
+
+
+def served_type(aggregate: str, value_type: str) -> str:
+    """Return the type of a served value, in the words of a source's columns.
+
+    Args:
+        aggregate: Such as `sum` or `last_n`.
+        value_type: Type of what it aggregates, such as `DECIMAL(10,2)`.
+    """
+    match aggregate:
+        case "count":
+            return "BIGINT"
+        case "sum":
+            return "BIGINT" if value_type in {"BIGINT", "INT"} else "DOUBLE"
+        case "avg":
+            return "DOUBLE"
+        case "last_n":
+            return f"list of {value_type}"
+        case _:
+            return value_type

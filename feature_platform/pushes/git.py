@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from feature_platform.definition.loading import (
     FOLDER,
-    SOURCES_FOLDER,
+    FOLDERS,
     SUFFIXES,
     DefinitionFile,
     printable,
@@ -164,10 +164,10 @@ class Repository:
             what = _WHAT.get(found[0].mode, "a file")
             self._git.fail(f"commit {commit[:10]}: {path} is {what}; commit a folder")
         for entry in self._list(found[0].object):
-            if entry.name == SOURCES_FOLDER and entry.mode == _TREE:
+            if entry.name in FOLDERS and entry.mode == _TREE:
                 inner = self._list(entry.object)
-                yield from (_below(SOURCES_FOLDER, each) for each in inner if _is_named(each))
-            elif _is_named(entry) or entry.name == SOURCES_FOLDER:
+                yield from (_below(entry.name, each) for each in inner if _is_named(each))
+            elif _is_named(entry) or entry.name in FOLDERS:
                 yield entry
 
     def _list(self, tree: str, path: str = "") -> list[_Entry]:
