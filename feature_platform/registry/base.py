@@ -11,6 +11,7 @@ from typing import Protocol
 
 from feature_platform.plan.ids import ColumnKey, FeatureId
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.lists import ListReader, ListWriter
 
 LEASE_TTL_S = 60
 FLUSHES_PER_CHECKPOINT = 1024
@@ -106,7 +107,7 @@ class Lease:
     since_ms: int
 
 
-class RegistryReader(Protocol):
+class RegistryReader(ListReader, Protocol):
     """Answers questions. All methods block, and raise StoreUnavailableError without an answer."""
 
     def snapshots(self) -> list[Snapshot]:
@@ -166,7 +167,7 @@ class RegistryReader(Protocol):
         ...
 
 
-class Registry(RegistryReader, Protocol):
+class Registry(RegistryReader, ListWriter, Protocol):
     """Changes what is deployed. Held leases keep two changers of one feature set apart."""
 
     def save(self, snapshot: Snapshot) -> None:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any
 
 from feature_platform.clock import Clock
 from feature_platform.errors import LeaseHeldError
@@ -20,6 +19,7 @@ from feature_platform.registry.base import (
     parts_of,
 )
 from feature_platform.registry.claim import next_attempt
+from feature_platform.registry.cql_lists import TRIES_MAX, CqlLists
 from feature_platform.registry.cql_rows import (
     ATTEMPT_COLUMNS,
     CUT_COLUMNS,
@@ -31,17 +31,11 @@ from feature_platform.registry.memory import lease_held
 from feature_platform.store.connect import Connection
 from feature_platform.store.schema import migrate
 
-TRIES_MAX = 20
 CUT_PARTS_PAGE = 256
 
 
-class CqlRegistry:
+class CqlRegistry(CqlLists):
     """What is deployed, in Cassandra or ScyllaDB."""
-
-    def __init__(self, connection: Connection) -> None:
-        """Use a connection that the caller closes."""
-        self._connection = connection
-        self._keyspace = connection.keyspace
 
     def snapshots(self) -> list[Snapshot]:
         """Return what is deployed; see `RegistryReader`."""
@@ -304,12 +298,6 @@ class CqlRegistry:
                 self._run(statement, name, item.generation)
         for table in ("generations", "deployments"):
             self._run(f"DELETE FROM {{keyspace}}.{table} WHERE featureset = ?", name)
-
-    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        return self._connection.run(statement.replace("{keyspace}", self._keyspace), values)
-
-    def _lwt(self, statement: str, *values: object) -> bool:
-        return self._connection.try_lwt(statement.replace("{keyspace}", self._keyspace), values)
 
     def _feature_ids(self, name: str) -> tuple[list[FeatureId], int | None]:
         rows = self._run(

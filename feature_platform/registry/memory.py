@@ -2,10 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from feature_platform.clock import Clock, to_iso
+from feature_platform.definition.feature_list import FeatureList
 from feature_platform.errors import LeaseHeldError
 from feature_platform.plan.ids import ColumnKey, FeatureId, assign_ids
+from feature_platform.plan.lists import StoredList
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import (
     LEASE_TTL_S,
@@ -19,6 +22,7 @@ from feature_platform.registry.base import (
     parts_of,
 )
 from feature_platform.registry.claim import next_attempt
+from feature_platform.registry.lists import check_version
 
 
 class MemoryRegistry:
@@ -35,6 +39,26 @@ class MemoryRegistry:
         self._parts: dict[tuple[str, int], list[CutPart]] = defaultdict(list)
         self._leases: dict[str, tuple[Lease, int]] = {}
         self._progress: dict[str, str] = {}
+        self._lists: dict[str, StoredList] = {}
+
+    def feature_lists(self) -> list[StoredList]:
+        """Return all lists; see `ListReader`."""
+        return sorted(self._lists.values(), key=lambda each: each.name)
+
+    def save_list(self, wanted: FeatureList) -> None:
+        """Store a version; see `ListWriter`."""
+        stored = self._lists.get(wanted.name)
+        check_version(wanted, stored)
+        plain = FeatureList.from_json(wanted.to_json())
+        older = (
+            [each for each in stored.versions if each.version < wanted.version] if stored else []
+        )
+        self._lists[wanted.name] = StoredList(name=wanted.name, versions=(*older, plain))
+
+    def remove_list(self, name: str) -> None:
+        """Offer a list no more; see `ListWriter`."""
+        if name in self._lists:
+            self._lists[name] = replace(self._lists[name], removed=True)
 
     def snapshots(self) -> list[Snapshot]:
         """Return what is deployed; see `RegistryReader`."""

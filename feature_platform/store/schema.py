@@ -135,4 +135,17 @@ def _v0003(keyspace: str) -> tuple[str, ...]:
     return (f"ALTER TABLE {checked_identifier(keyspace)}.cuts ADD (letters text)",)
 
 
-MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {1: _v0001, 2: _v0002, 3: _v0003}
+def _v0004(keyspace: str) -> tuple[str, ...]:
+    """Create the table of feature lists, a row per version."""
+    return (
+        f"""CREATE TABLE IF NOT EXISTS {checked_identifier(keyspace)}.feature_lists (name text,
+  version int, content text, removed boolean STATIC, PRIMARY KEY ((name), version))""",
+    )
+
+
+MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {
+    1: _v0001,
+    2: _v0002,
+    3: _v0003,
+    4: _v0004,
+}

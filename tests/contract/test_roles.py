@@ -14,7 +14,15 @@ from feature_platform.store.cql import CqlTiles
 
 REFUSED = "this role is not allowed to do this"
 READERS: tuple[Role, ...] = ("job", "service", "test")
-REGISTRY = ("featuresets", "feature_ids", "generations", "leases", "deployments", "migrations")
+REGISTRY = (
+    "featuresets",
+    "feature_ids",
+    "generations",
+    "leases",
+    "deployments",
+    "feature_lists",
+    "migrations",
+)
 
 WRITES = {
     "insert": "INSERT INTO {tiles} (entity, level, start, payload) VALUES ('e', 0, 0, 0x00)",
