@@ -16,8 +16,9 @@ from feature_platform.settings import Role, Settings, password
 if TYPE_CHECKING:
     from feature_platform.plan.snapshot import Snapshot
     from feature_platform.registry.cql import CqlRegistry
-    from feature_platform.serving.client import FeatureClient, PreparedFeatures
+    from feature_platform.serving.client import FeatureClient
     from feature_platform.serving.matrix import FeatureMatrix
+    from feature_platform.serving.prepared import PreparedFeatures
     from feature_platform.store.cql import CqlTiles
 
 KEY_BYTES_MAX = 65_536

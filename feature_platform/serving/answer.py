@@ -1,19 +1,40 @@
 """From what was read to the matrix: statuses, failures of single entities, receipts. No I/O."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from feature_platform.definition.feature_list import Default
+from feature_platform.definition.served import served_type
 from feature_platform.errors import CorruptRowError, WorldError
+from feature_platform.serving.ages import stale
 from feature_platform.serving.assemble import assemble
 from feature_platform.serving.matrix import Column, FeatureMatrix, Status
-from feature_platform.serving.read_plan import ReadPlan
+from feature_platform.serving.read_plan import ReadPlan, ResolvedFeature
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
+from feature_platform.serving.request import AskedKeys
+from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence, evidence
 from feature_platform.store.base import StoredRow
+from feature_platform.tiles.layout import is_beyond
 
 Outcome = list[StoredRow] | WorldError
 """The rows that were read of an entity, or why there are none to go by."""
+
+
+STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
+"""By HAS_ROWS, NO_ROWS and FAILED."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What is asked of single features, by their position in the request."""
+
+    defaults: Mapping[int, Default] = field(default_factory=dict)
+    """What stands where there is no value."""
+    max_ages_ms: Mapping[int, int] = field(default_factory=dict)
+    """How old the newest event of a property may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +44,27 @@ class Part:
     plan: ReadPlan
     outcomes: list[Outcome]
     columns: tuple[Column, ...]
+    evidence: tuple[Evidence, ...]
+    found: NDArray[np.int8]
+    """Of each entity: HAS_ROWS, NO_ROWS or FAILED."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindAnswer:
+    """What the feature sets of one kind of entity answer."""
+
+    asked: AskedKeys
+    parts: tuple[Part, ...]
+
+    @property
+    def found(self) -> NDArray[np.int8]:
+        """Of each entity: FAILED if one feature set has, HAS_ROWS if one has rows."""
+        each = np.array([part.found for part in self.parts], dtype=np.int8)
+        if not self.parts:
+            return np.full(len(self.asked.unique), NO_ROWS, dtype=np.int8)
+        best: NDArray[np.int8] = each.min(axis=0)
+        best[(each == FAILED).any(axis=0)] = FAILED
+        return best
 
 
 def joined(before: Outcome, more: Outcome) -> Outcome:
@@ -32,18 +74,57 @@ def joined(before: Outcome, more: Outcome) -> Outcome:
     return more if isinstance(more, WorldError) else before + more
 
 
-def answer_part(plan: ReadPlan, outcomes: list[Outcome]) -> Part:
-    """Compute one feature set's values; rows that cannot be decoded spoil only their entity."""
+def answer_part(
+    plan: ReadPlan, outcomes: list[Outcome], now_ms: int, wishes: Wishes | None = None
+) -> Part:
+    """Compute one feature set's values; rows that cannot be decoded spoil only their entity.
+
+    Args:
+        plan: What was read.
+        outcomes: What was read of each entity.
+        now_ms: The present: what is older than its `max_age` by then is no value.
+        wishes: Defaults and ages.
+    """
+    asked = wishes or Wishes()
     columns = _try_assemble(plan, outcomes)
     if columns is None:
         outcomes = [_judge(plan, outcome) for outcome in outcomes]
         columns = assemble(plan, _rows(outcomes))
-    known = np.array([not isinstance(outcome, WorldError) for outcome in outcomes], dtype=np.bool_)
+    found = np.fromiter(map(_found, outcomes), dtype=np.int8, count=len(outcomes))
+    old = stale(plan, _rows(outcomes), asked.max_ages_ms, now_ms) if plan.mode == "now" else {}
+    known = found != FAILED
+    made, seen = [], []
+    group = plan.group
+    for position, wanted, column in zip(group.positions, group.wanted, columns, strict=True):
+        is_old = old.get(position)
+        shown = column.only(known if is_old is None else known & ~is_old)
+        lost = _lost(plan, outcomes, wanted) if not column.present.all() else None
+        seen.append(evidence(plan, wanted, found, is_old, lost))
+        default = asked.defaults.get(position)
+        made.append(shown if default is None else shown.with_default(default))
     return Part(
-        plan=plan,
-        outcomes=outcomes,
-        columns=tuple(column.only(known) for column in columns),
+        plan=plan, outcomes=outcomes, columns=tuple(made), evidence=tuple(seen), found=found
     )
+
+
+def _lost(
+    plan: ReadPlan, outcomes: Sequence[Outcome], wanted: ResolvedFeature
+) -> NDArray[np.bool_] | None:
+    """Return where an average lacks a value that is too large; None if it counts no such values."""
+    beyond = tuple(column for column in wanted.columns if is_beyond(column.name))
+    if wanted.feature.aggregate != "avg" or not beyond:
+        return None
+    counted = replace(wanted, feature=replace(wanted.feature, aggregate="count"), columns=beyond)
+    group = replace(plan.group, wanted=(counted,), positions=(0,))
+    (column,) = assemble(replace(plan, group=group), _rows(outcomes))
+    mask: NDArray[np.bool_] = column.data > 0
+    return mask
+
+
+def _found(outcome: Outcome) -> int:
+    if isinstance(outcome, WorldError):
+        return FAILED
+    return HAS_ROWS if outcome else NO_ROWS
 
 
 def _try_assemble(plan: ReadPlan, outcomes: Sequence[Outcome]) -> tuple[Column, ...] | None:
@@ -67,44 +148,59 @@ def _rows(outcomes: Sequence[Outcome]) -> list[list[StoredRow]]:
 
 
 def answer(
-    names: tuple[str, ...],
-    keys: Sequence[str],
-    unique: Sequence[str],
-    parts: Sequence[Part],
-    *,
-    explained: bool,
+    names: tuple[str, ...], kinds: Sequence[KindAnswer], *, explained: bool
 ) -> FeatureMatrix:
-    """Put the answer together.
+    """Put the answer together: what each kind of entity answers, in the rows that ask for it.
 
     Args:
         names: The features, in the order they were asked for.
-        keys: The entities, in the order they were asked for.
-        unique: The same, each once, as the parts have them.
-        parts: Each feature set's answer.
+        kinds: The answers.
         explained: Add receipts.
     """
-    places = {entity: place for place, entity in enumerate(unique)}
-    order = [places[key] for key in keys]
-    indexes = np.array(order, dtype=np.int64)
-    columns = {
-        position: column.take(indexes)
-        for part in parts
-        for position, column in zip(part.plan.group.positions, part.columns, strict=True)
-    }
-    found = [[part.outcomes[place] for part in parts] for place in range(len(unique))]
-    errors = {
-        entity: "; ".join(str(outcome) for outcome in outcomes if isinstance(outcome, WorldError))
-        for entity, outcomes in zip(unique, found, strict=True)
-    }
+    columns: dict[int, Column] = {}
+    seen: dict[int, Evidence] = {}
+    types: dict[int, str] = {}
+    for kind in kinds:
+        for part in kind.parts:
+            group = part.plan.group
+            for place, position in enumerate(group.positions):
+                feature = group.wanted[place].feature
+                types[position] = served_type(feature.aggregate, feature.value_type)
+                columns[position] = part.columns[place].take(kind.asked.indexes)
+                seen[position] = part.evidence[place].take(kind.asked.indexes)
+    order = range(len(names))
+    parts = [part for kind in kinds for part in kind.parts]
     return FeatureMatrix(
         names=names,
-        entities=tuple(keys),
-        status=tuple(_status(found[place]) for place in order),
-        errors={entity: text for entity, text in errors.items() if text},
-        columns=tuple(columns[position] for position in range(len(names))),
+        types=tuple(types[position] for position in order),
+        keys={kind.asked.entity: kind.asked.keys for kind in kinds},
+        status=_statuses(kinds),
+        errors=_errors(kinds),
+        columns=tuple(columns[position] for position in order),
+        evidence=tuple(seen[position] for position in order),
         counts_since_ms=_counts_since_ms(names, parts),
-        receipts=tuple(_receipt(parts, place) for place in order) if explained else None,
+        receipts=tuple(_receipts(kinds)) if explained else None,
     )
+
+
+def _statuses(kinds: Sequence[KindAnswer]) -> tuple[Status, ...]:
+    """Return each row's: unavailable if one of its entities is, ok if one has rows."""
+    rows = np.array([kind.found[kind.asked.indexes] for kind in kinds], dtype=np.int8)
+    best = rows.min(axis=0)
+    best[(rows == FAILED).any(axis=0)] = FAILED
+    return tuple(STATUSES[each] for each in best.tolist())
+
+
+def _errors(kinds: Sequence[KindAnswer]) -> dict[str, str]:
+    """Return why an entity is unavailable; of several kinds under `kind=key`."""
+    errors: dict[str, str] = {}
+    for kind in kinds:
+        prefix = f"{kind.asked.entity}=" if len(kinds) > 1 else ""
+        for place in np.flatnonzero(kind.found == FAILED).tolist():
+            outcomes = [part.outcomes[place] for part in kind.parts]
+            told = "; ".join(str(each) for each in outcomes if isinstance(each, WorldError))
+            errors[f"{prefix}{kind.asked.unique[place]}"] = told
+    return errors
 
 
 def _counts_since_ms(names: Sequence[str], parts: Sequence[Part]) -> dict[str, int]:
@@ -117,16 +213,17 @@ def _counts_since_ms(names: Sequence[str], parts: Sequence[Part]) -> dict[str, i
     }
 
 
-def _status(outcomes: Sequence[Outcome]) -> Status:
-    if any(isinstance(outcome, WorldError) for outcome in outcomes):
-        return "unavailable"
-    return "ok" if any(outcomes) else "no_data"
+def _receipts(kinds: Sequence[KindAnswer]) -> Iterable[Receipt]:
+    """Yield what the values of each row rest on."""
+    for row in range(len(kinds[0].asked.keys)):
+        places = [(part, int(kind.asked.indexes[row])) for kind in kinds for part in kind.parts]
+        yield _receipt(places)
 
 
-def _receipt(parts: Sequence[Part], place: int) -> Receipt:
+def _receipt(places: Sequence[tuple[Part, int]]) -> Receipt:
     newest: dict[str, int | None] = {}
     placed: list[tuple[int, FeatureReceipt]] = []
-    for part in parts:
+    for part, place in places:
         (rows,) = _rows([part.outcomes[place]])
         receipts, newest[part.plan.group.snapshot.featureset] = explain(part.plan, rows)
         placed += zip(part.plan.group.positions, receipts, strict=True)

@@ -3,8 +3,7 @@
 Deciding and computing (`read_plan`, `assemble`) do no I/O; this module reads between the two.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -12,21 +11,20 @@ from feature_platform.clock import Clock, SystemClock
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import (
     CallerError,
-    LimitExceededError,
     StoreUnavailableError,
     UnknownFeatureError,
 )
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import RegistryReader
-from feature_platform.serving.answer import Outcome, answer, answer_part, joined
-from feature_platform.serving.asked import Instant, contact, instant_ms, names_asked
+from feature_platform.serving.answer import Outcome, joined
+from feature_platform.serving.asked import contact, names_asked
 from feature_platform.serving.deployed import DeployedReader
-from feature_platform.serving.keys import Entities, can_be_stored, stored_keys
-from feature_platform.serving.matrix import FeatureMatrix
-from feature_platform.serving.read_plan import ReadPlan, plan_reads, resolve, served_names
+from feature_platform.serving.keys import can_be_stored
+from feature_platform.serving.lists import chosen_list, listed_names
+from feature_platform.serving.prepared import PreparedFeatures, prepared
+from feature_platform.serving.read_plan import ReadPlan, served_names
 from feature_platform.settings import StoreSettings
 from feature_platform.store.base import KEYS_PER_READ_MAX, TileReader
-from feature_platform.tiles.grid import parse_duration_ms
 from feature_platform.transport import StoreTls, Tls
 
 if TYPE_CHECKING:
@@ -74,6 +72,7 @@ class FeatureClient:
         """
         self.clock = clock or SystemClock()
         self.limits = limits or Limits()
+        self._registry = registry
         self._reader = reader
         self._deployed = DeployedReader(registry, self.clock, refresh_ms, background=background)
         self._close = close
@@ -180,35 +179,44 @@ class FeatureClient:
         features: Sequence[str] | None = None,
         *,
         featureset: str | None = None,
+        list: str | None = None,  # noqa: A002 (what it is called everywhere)
+        version: int | None = None,
         edge: str | None = None,
-    ) -> "PreparedFeatures":
-        """Resolve a list of features once.
+        max_age: Mapping[str, str] | None = None,
+    ) -> PreparedFeatures:
+        """Resolve features once. Blocks: the registry is asked for a list.
 
         Args:
             features: Names such as `post_engagement.views_30m`, or `views_30m` with `featureset`;
-                with a feature set alone, all it serves.
+                with a feature set alone, all it serves. Several kinds of entity may be among them.
             featureset: Where bare names come from.
+            list: A stored feature list instead of names.
+            version: Of the list; without one the newest that is stored now.
             edge: How much longer windows may become for fewer tiles, such as `5m`.
+            max_age: Of properties, by name: one whose newest event is older, such as than `7d`, is
+                no value. It goes before what a list says.
 
         Raises:
-            UnknownFeatureError: A name is not served; the message says which come close.
+            UnknownFeatureError: A name is not served, or there is no such list or version; the
+                message says which come close.
             LimitExceededError: More names than allowed.
-            CallerError: The features are no list of names, or about different entities.
+            CallerError: The features are no list of names, or what is asked of one does not fit it.
+            StoreUnavailableError: The registry does not answer.
+            ValueError: A duration cannot be read.
         """
-        if features is None:
-            features = self.features(featureset) if featureset else ()
-        features = names_asked("features", features)
-        if len(features) > self.limits.features_max:
-            msg = f"{len(features)} features requested; features_max is {self.limits.features_max}"
-            raise LimitExceededError(msg)
-        full = tuple(f"{featureset}.{name}" if featureset else name for name in features)
-        resolve(self.snapshots(), full)
-        return PreparedFeatures(
-            client=self,
-            names=features,
-            full_names=full,
-            edge_ms=parse_duration_ms(edge) if edge else 0,
-        )
+        if list is not None:
+            if features is not None or featureset is not None:
+                msg = f"prepare has list={list!r} and also features; pass one of them"
+                raise CallerError(msg)
+            chosen = chosen_list(self._registry.feature_lists(), list, version)
+        elif version is not None:
+            msg = f"prepare has version={version!r} and no list; pass list=, or no version"
+            raise CallerError(msg)
+        else:
+            if features is None:
+                features = self.features(featureset) if featureset else ()
+            chosen = listed_names(names_asked("features", features), featureset)
+        return prepared(self, chosen, edge, max_age or {})
 
     def read(self, plan: ReadPlan, entities: Sequence[str]) -> list[Outcome]:
         """Read a plan's rows of each entity, the head first. Blocks; failures are answers."""
@@ -226,72 +234,6 @@ class FeatureClient:
             # Who has failed is unavailable; asking on would wait for the store again.
             asked = [entity for entity in asked if isinstance(answers[entity], list)]
         return [answers.get(entity, []) for entity in entities]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreparedFeatures:
-    """A list of features to ask for; follows what is deployed."""
-
-    client: FeatureClient
-    names: tuple[str, ...]
-    full_names: tuple[str, ...]
-    edge_ms: int
-
-    def get(
-        self,
-        entities: Entities,
-        *,
-        at: Instant | None = None,
-        explain: bool = False,
-    ) -> FeatureMatrix:
-        """Return the features of entities, in their order. Blocks.
-
-        Args:
-            entities: A list of keys, each of the entity's type: texts, or for BIGINT and INT whole
-                numbers in any form that is exact; also numpy and Arrow arrays and pandas Series.
-                A key that is there twice is read once.
-            at: A past instant instead of now, epoch milliseconds or ISO-8601; lifetime features and
-                properties then have no value.
-            explain: Add what every value rests on.
-
-        Raises:
-            CallerError: That is no list of keys, or one is none of the entity's type, or the client
-                is closed.
-            LimitExceededError: More entities, tiles of each, or rows in all, than allowed.
-            OutOfReachError: The instant is in the future, or needs tiles that are no longer kept.
-            UnknownFeatureError: A feature is not served any more.
-            ValueError: The instant is not ISO-8601.
-        """
-        plans = self._plans(instant_ms(at))
-        limits = self.client.limits
-        snapshots = [plan.group.snapshot for plan in plans]
-        keys = stored_keys(entities, snapshots, limits.entities_max)
-        unique = list(dict.fromkeys(keys))
-        rows = len(unique) * sum(len(plan.keys) for plan in plans)
-        if rows > limits.rows_max:
-            msg = (
-                f"{len(unique)} entities need up to {rows} rows; rows_max is {limits.rows_max}: "
-                "request fewer entities or windows at a time"
-            )
-            raise LimitExceededError(msg)
-        parts = [answer_part(plan, self.client.read(plan, unique)) for plan in plans]
-        return answer(self.names, keys, unique, parts, explained=explain)
-
-    async def aget(
-        self,
-        entities: Entities,
-        *,
-        at: Instant | None = None,
-        explain: bool = False,
-    ) -> FeatureMatrix:
-        """Do what `get` does, in a thread, without blocking the event loop."""
-        return await asyncio.to_thread(self.get, entities, at=at, explain=explain)
-
-    def _plans(self, at_ms: int | None) -> list[ReadPlan]:
-        groups = resolve(self.client.snapshots(), self.full_names)
-        now_ms = self.client.clock.now_ms()
-        tiles_max = self.client.limits.tiles_max
-        return [plan_reads(group, now_ms, at_ms, self.edge_ms, tiles_max) for group in groups]
 
 
 def _connect_any(addresses: Sequence[StoreSettings], user: str, password: str) -> "Connection":

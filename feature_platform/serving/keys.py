@@ -30,26 +30,29 @@ Entities = Iterable[object]
 """A list of keys: `stored_keys` decides what may be one, by the type of the entity."""
 
 
-def stored_keys(entities: Entities, snapshots: Iterable[Snapshot], most: int) -> list[str]:
+def stored_keys(
+    entities: Entities, snapshots: Iterable[Snapshot], most: int, what: str = "entities"
+) -> list[str]:
     """Return the keys of a request as the store has them, in their order.
 
     Args:
         entities: A list of keys: any sequence, numpy or Arrow array, pandas Series or iterator.
         snapshots: The feature sets that are asked; all are about the same entity.
         most: `entities_max`.
+        what: Where the list was given, such as `entities['post_id']`, for the error.
 
     Raises:
         CallerError: It is no list of keys, or one of them cannot be a key of the entity.
         LimitExceededError: There are more than `most`.
     """
-    keys = list(islice(_listed(entities), most + 1))
+    keys = list(islice(_listed(entities, what), most + 1))
     if len(keys) > most:
         many = len(entities) if isinstance(entities, Sized) else f"more than {most}"
         msg = f"{many} entities requested; entities_max is {most}: split the request"
         raise LimitExceededError(msg)
     for snapshot in {(each.entity, each.entity_type): each for each in snapshots}.values():
         keys = [
-            _stored(key, snapshot.entity, snapshot.entity_type, f"entities[{place}]")
+            _stored(key, snapshot.entity, snapshot.entity_type, f"{what}[{place}]")
             for place, key in enumerate(keys)
         ]
     return [str(key) for key in keys]
@@ -78,7 +81,7 @@ def can_be_stored(entity: str) -> bool:
     return 0 < len(encoded) <= ENTITY_BYTES_MAX and "\0" not in entity
 
 
-def _listed(entities: Entities) -> Iterable[object]:
+def _listed(entities: Entities, what: str) -> Iterable[object]:
     """Return what is in a list of keys.
 
     Raises:
@@ -86,24 +89,24 @@ def _listed(entities: Entities) -> Iterable[object]:
     """
     kind = type(entities).__name__
     if isinstance(entities, str):
-        msg = f"entities is a string; write [{_shown(entities)}], a list of keys"
+        msg = f"{what} is a string; write [{_shown(entities)}], a list of keys"
     elif isinstance(entities, bytes | bytearray | memoryview | io.IOBase):
-        msg = f"entities is {kind}; write a list of keys, such as ['4711']"
+        msg = f"{what} is {kind}; write a list of keys, such as ['4711']"
     elif isinstance(entities, Mapping):
-        msg = f"entities is a {kind}; write a list of its keys"
+        msg = f"{what} is a {kind}; write a list of its keys"
     elif isinstance(entities, AbstractSet) and not isinstance(entities, KeysView):
-        msg = f"entities is a {kind}, which has no order; pass a list, such as sorted(...)"
+        msg = f"{what} is a {kind}, which has no order; pass a list, such as sorted(...)"
     elif getattr(entities, "ndim", 1) != 1:
         dimensions = getattr(entities, "ndim", 0)
-        msg = f"entities is a {kind} of {dimensions} dimensions; pass one column of keys"
+        msg = f"{what} is a {kind} of {dimensions} dimensions; pass one column of keys"
     elif getattr(getattr(entities, "dtype", None), "kind", "O") not in _NUMPY_KEYS:
-        msg = f"entities is a {kind} of {getattr(entities, 'dtype', '')}, which cannot be keys"
+        msg = f"{what} is a {kind} of {getattr(entities, 'dtype', '')}, which cannot be keys"
     elif isinstance(entities, Iterable):
         # numpy, pandas and Arrow hand out plain values, missing ones as they are.
         plain = getattr(entities, "tolist", None) or getattr(entities, "to_pylist", None)
         return plain() if plain else entities
     else:
-        msg = f"entities is {_shown(entities)}, not a list of keys; write [{_shown(entities)}]"
+        msg = f"{what} is {_shown(entities)}, not a list of keys; write [{_shown(entities)}]"
     raise CallerError(msg)
 
 

@@ -1,17 +1,24 @@
-"""The answer to a request: one row per entity, one column per feature, a status per entity."""
+"""The answer to a request: a row per entity, a column per feature, a status per row."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from feature_platform.clock import to_iso
+from feature_platform.definition.feature_list import Default
+from feature_platform.errors import CallerError
 from feature_platform.rows.partials import Value
 from feature_platform.serving.receipt import Receipt
+from feature_platform.serving.states import Evidence
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 Status = Literal["ok", "no_data", "unavailable"]
 
@@ -26,11 +33,25 @@ class Column:
     """Where there is a value at all."""
     large: Mapping[int, int] = field(default_factory=dict)
     """Exact integers, by place, that `data` has no room for."""
+    filled: NDArray[np.bool_] | None = None
+    """Where a default stands instead of a value; None: nowhere."""
 
     @property
     def is_numeric(self) -> bool:
         """Whether it can be in a matrix of floats."""
         return self.data.dtype != object
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Where there is a value, or a default."""
+        return self.present if self.filled is None else self.present | self.filled
+
+    @property
+    def is_zero(self) -> NDArray[np.bool_]:
+        """Where the value is the number 0."""
+        zero: NDArray[np.bool_] = self.present & (self.data == 0)
+        zero[list(self.large)] = False
+        return zero
 
     def take(self, indexes: NDArray[np.int64]) -> "Column":
         """Return the values at these indexes."""
@@ -39,16 +60,33 @@ class Column:
             for place, index in enumerate(indexes.tolist() if self.large else ())
             if index in self.large
         }
-        return Column(data=self.data[indexes], present=self.present[indexes], large=large)
+        return Column(
+            data=self.data[indexes],
+            present=self.present[indexes],
+            large=large,
+            filled=None if self.filled is None else self.filled[indexes],
+        )
 
     def only(self, known: NDArray[np.bool_]) -> "Column":
         """Return the values where something is known; none elsewhere."""
         return replace(self, present=self.present & known)
 
+    def with_default(self, default: Default) -> "Column":
+        """Return it with a default where there is no value; see `default_fits`."""
+        missing = ~self.present
+        data = self.data.copy()
+        if self.is_numeric:
+            data[missing] = default
+        else:
+            for place in np.flatnonzero(missing).tolist():
+                data[place] = list(default) if isinstance(default, list) else default
+        large = {place: value for place, value in self.large.items() if self.present[place]}
+        return Column(data=data, present=self.present, large=large, filled=missing)
+
     def to_list(self) -> list[Value]:
         """Return plain Python values, None where there is none."""
-        pairs = zip(self.data.tolist(), self.present.tolist(), strict=True)
-        values: list[Value] = [value if present else None for value, present in pairs]
+        pairs = zip(self.data.tolist(), self.shown.tolist(), strict=True)
+        values: list[Value] = [value if shown else None for value, shown in pairs]
         for place, value in self.large.items():
             values[place] = value if self.present[place] else None
         return values
@@ -58,35 +96,122 @@ class Column:
         floats = self.data.astype(np.float64)
         for place, value in self.large.items():
             floats[place] = float(value)
-        floats[~self.present] = np.nan
+        floats[~self.shown] = np.nan
         return floats
 
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureMatrix:
-    """Served values of a list of entities."""
+    """Served values: a row per entity, or per candidate where several kinds were asked together."""
 
     names: tuple[str, ...]
     """The features, in the order they were asked for."""
-    entities: tuple[str, ...]
+    types: tuple[str, ...]
+    """Of each feature, such as BIGINT, DOUBLE or `list of STRING`."""
+    keys: Mapping[str, tuple[str, ...]]
+    """By kind of entity, such as `post_id`: its key in each row."""
     status: tuple[Status, ...]
-    """no_data: no row at all, so counts and sums are 0. unavailable: the store failed for it."""
+    """no_data: no row at all, so counts and sums are 0. unavailable: the store failed for it, or
+    for one of the entities of the row."""
     errors: dict[str, str]
-    """Why an unavailable entity is."""
+    """Why an unavailable entity is; see `entities`."""
     columns: tuple[Column, ...]
+    evidence: tuple[Evidence, ...]
+    """What tells the states of each column."""
     counts_since_ms: dict[str, int]
     """Features that count since an instant inside what was asked, by name: their windows are not
     full yet, their lifetimes lack what was before."""
     receipts: tuple[Receipt, ...] | None = None
-    """With `explain`: what each entity's values rest on."""
+    """With `explain`: what the values of each row rest on."""
+
+    @cached_property
+    def entities(self) -> tuple[str, ...]:
+        """The key of each row; of several kinds such as `user_id=17, post_id=4711`."""
+        if len(self.keys) == 1:
+            return next(iter(self.keys.values()))
+        rows = zip(*self.keys.values(), strict=True)
+        kinds = tuple(self.keys)
+        return tuple(
+            ", ".join(f"{kind}={key}" for kind, key in zip(kinds, row, strict=True)) for row in rows
+        )
 
     @cached_property
     def values(self) -> NDArray[np.float64]:
-        """A row per entity, a column per name; NaN for no value, and for all texts and lists."""
-        matrix = np.full((len(self.entities), len(self.names)), np.nan)
+        """A column per name; NaN for no value, and for all texts and lists."""
+        return self._floats(np.float64)
+
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """Where there is a value, of any type; false where a default stands, or nothing."""
+        mask = np.zeros((len(self.status), len(self.names)), dtype=np.bool_)
         for place, column in enumerate(self.columns):
-            if column.is_numeric:
-                matrix[:, place] = column.to_floats()
+            mask[:, place] = column.present
+        return mask
+
+    @cached_property
+    def states(self) -> NDArray[np.str_]:
+        """What each value says: `value`, `zero`, `no_data`, `expired` and more, see `State`."""
+        states = np.full((len(self.status), len(self.names)), "value", dtype="U13")
+        for place, (column, seen) in enumerate(zip(self.columns, self.evidence, strict=True)):
+            states[:, place] = seen.states(column.present, column.is_zero)
+        return states
+
+    def to_numpy(self, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """Return the matrix as floats of a type; NaN for no value, and for all texts and lists.
+
+        float32 is made once; the same array is what `__dlpack__` hands out.
+
+        Raises:
+            CallerError: The type is not of floats, which alone have NaN.
+        """
+        if np.dtype(dtype).kind != "f":
+            msg = f"dtype is {np.dtype(dtype)}; write float32, float64 or float16: they have NaN"
+            raise CallerError(msg)
+        if np.dtype(dtype) == np.float64:
+            return self.values
+        return self._float32 if np.dtype(dtype) == np.float32 else self._floats(dtype)
+
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a DataFrame whose index is the keys; Int64, boolean, float64 and object columns.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
+        """
+        from feature_platform.serving.frames import to_pandas
+
+        return to_pandas(self)
+
+    def to_arrow(self) -> "pa.Table":
+        """Return a table with a column of keys per kind of entity, then the features.
+
+        Numbers are not copied, except booleans; the table keeps this matrix's memory.
+
+        Raises:
+            MissingExtraError: pyarrow is not installed.
+        """
+        from feature_platform.serving.frames import to_arrow
+
+        return to_arrow(self)
+
+    def __dlpack__(self, **options: Any) -> Any:  # noqa: ANN401 (a capsule of the protocol)
+        """Hand out the float32 matrix without a copy: `torch.from_dlpack(matrix)`."""
+        return self._float32.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """Say that it is in the CPU's memory."""
+        kind, number = self._float32.__dlpack_device__()
+        return int(kind), int(number)
+
+    @cached_property
+    def _float32(self) -> NDArray[np.float32]:
+        return self._floats(np.float32)
+
+    def _floats(self, dtype: DTypeLike) -> NDArray[Any]:
+        matrix = np.full((len(self.status), len(self.names)), np.nan, dtype=dtype)
+        with np.errstate(over="ignore"):  # beyond float32 is infinite, as everywhere
+            for place, column in enumerate(self.columns):
+                if column.is_numeric:
+                    matrix[:, place] = column.to_floats()
         return matrix
 
     @cached_property
@@ -110,17 +235,27 @@ class FeatureMatrix:
         ):
             values = {name: _finite(value) for name, value in zip(shown, row, strict=True)}
             dicts.append({"entity": entity, "status": status, "values": values})
+            if len(self.keys) > 1:
+                dicts[-1]["entities"] = {kind: keys[index] for kind, keys in self.keys.items()}
             if self.counts_since_ms:
                 dicts[-1]["counts_since"] = {
                     name: to_iso(self.counts_since_ms[full])
                     for name, full in zip(shown, self.names, strict=True)
                     if full in self.counts_since_ms
                 }
-            if entity in self.errors:
-                dicts[-1]["error"] = self.errors[entity]
+            error = "; ".join(self.errors[each] for each in self._labels(index, entity))
+            if error:
+                dicts[-1]["error"] = error
             if self.receipts is not None:
                 dicts[-1]["receipt"] = self.receipts[index].to_dict()
         return dicts
+
+    def _labels(self, index: int, entity: str) -> list[str]:
+        """Return under which names `errors` tells of a row's entities."""
+        labels = [entity]
+        if len(self.keys) > 1:
+            labels = [f"{kind}={keys[index]}" for kind, keys in self.keys.items()]
+        return [each for each in labels if each in self.errors]
 
 
 def _finite(value: Value) -> Value:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from feature_platform.clock import to_iso
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import (
-    CallerError,
     LimitExceededError,
     OutOfReachError,
     UnknownFeatureError,
@@ -76,7 +75,6 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
 
     Raises:
         UnknownFeatureError: A name is not served; the message says which come close.
-        CallerError: The features are about different entities.
     """
     deployed = {snapshot.featureset: snapshot for snapshot in snapshots}
     members: dict[str, list[tuple[int, ResolvedFeature]]] = {}
@@ -93,7 +91,7 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
             raise UnknownFeatureError(msg)
         wanted = _wanted(deployed[featureset], served, name)
         members.setdefault(featureset, []).append((position, wanted))
-    groups = tuple(
+    return tuple(
         Group(
             snapshot=deployed[featureset],
             wanted=tuple(wanted for _, wanted in found),
@@ -101,8 +99,6 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
         )
         for featureset, found in members.items()
     )
-    _refuse_mixed(groups)
-    return groups
 
 
 def _wanted(snapshot: Snapshot, served: str, name: str) -> ResolvedFeature:
@@ -127,17 +123,6 @@ def _wanted(snapshot: Snapshot, served: str, name: str) -> ResolvedFeature:
 def _listing(names: Iterable[str]) -> str:
     shown = ", ".join(sorted(names)[:12])
     return f"; available: {shown}" if shown else ""
-
-
-def _refuse_mixed(groups: tuple[Group, ...]) -> None:
-    entities = {group.snapshot.entity: group.snapshot.featureset for group in groups}
-    if len(entities) > 1:
-        about = ", ".join(f"{name} by {entity}" for entity, name in sorted(entities.items()))
-        msg = (
-            f"features of different entities cannot be requested together: {about}; prepare each "
-            "separately"
-        )
-        raise CallerError(msg)
 
 
 def plan_reads(

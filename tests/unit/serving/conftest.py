@@ -110,17 +110,18 @@ def _with_grid(featureset: FeatureSet, grid: Grid) -> FeatureSet:
     return replace(featureset, grid=grid, columns=columns)
 
 
-def _event(post: str, minutes_ago: float, offset: int, **columns: object) -> RawEvent:
+def make_event(post: str, minutes_ago: float, offset: int, **columns: object) -> RawEvent:
+    """Make an event of a post, some minutes before the present of these tests."""
     ts = NOW_MS - round(minutes_ago * MINUTE_MS)
     value = json.dumps({"post": post, "ts": ts, **columns}).encode()
     return RawEvent(value=value, partition=0, offset=offset, timestamp_ms=ts)
 
 
 EVENTS = [
-    _event("a", 0.5, 0, action="view", watch=2**53 + 1, liked=True, score=0.5),
-    _event("a", 20, 1, action="view", watch=1, price=2.25),
-    _event("a", 100, 2, action="like", score=-2),
-    _event("b", 5, 3, action="view"),
+    make_event("a", 0.5, 0, action="view", watch=2**53 + 1, liked=True, score=0.5),
+    make_event("a", 20, 1, action="view", watch=1, price=2.25),
+    make_event("a", 100, 2, action="like", score=-2),
+    make_event("b", 5, 3, action="view"),
 ]
 
 

@@ -136,6 +136,8 @@ def test_a_computed_value_too_large_to_sum_shows(
     bad = serve(aggregate, [good, event], ", scale: 9")
     assert bad.oracle.dead_letters == []
     assert served(bad) == (None, None)
+    states = bad.client.prepare(["f.total_30m", "f.total_lifetime"]).get(["1"]).states
+    assert states.tolist() == [["out_of_range"] * 2]
     past = serve(aggregate, [good, event | old], ", scale: 9")
     assert served(past)[0] is not None
     assert served(past)[1] is None

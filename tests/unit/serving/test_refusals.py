@@ -105,14 +105,6 @@ def test_limits_are_named(world: Deployed, limits: Limits, problem: str) -> None
         client.prepare(["posts.views_30m", "posts.views_1d"]).get(["a", "b"])
 
 
-def test_features_of_different_entities_are_refused(world: Deployed) -> None:
-    """A post and a user are not asked for in one request."""
-    world.registry.save(replace(world.snapshot, featureset="users", entity="user"))
-
-    with pytest.raises(CallerError, match="posts by post, users by user"):
-        world.client.prepare(["posts.action", "users.action"])
-
-
 def test_closing_is_passed_on(world: Deployed) -> None:
     """A client closes what it was told to close, also at the end of a `with` statement."""
     closed: list[str] = []

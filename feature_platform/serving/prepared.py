@@ -1,0 +1,189 @@
+"""Features that were resolved once, to be asked for many entities. Reads through its client."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from feature_platform.definition.feature_list import FeatureList, default_fits
+from feature_platform.definition.problems import did_you_mean
+from feature_platform.definition.served import served_type
+from feature_platform.errors import CallerError, LimitExceededError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.serving.ages import check_aged
+from feature_platform.serving.answer import KindAnswer, Wishes, answer, answer_part
+from feature_platform.serving.asked import Instant, instant_ms
+from feature_platform.serving.matrix import FeatureMatrix
+from feature_platform.serving.read_plan import Group, ReadPlan, plan_reads, resolve
+from feature_platform.serving.request import AskedKeys, Request, asked_keys
+from feature_platform.tiles.grid import parse_duration_ms
+
+if TYPE_CHECKING:
+    from feature_platform.serving.client import FeatureClient
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedFeatures:
+    """A list of features to ask for; follows what is deployed, not a list's later versions."""
+
+    client: "FeatureClient"
+    feature_list: FeatureList
+    """What was asked for; without a name if it was features alone."""
+    edge_ms: int
+    wishes: Wishes
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns of the answer."""
+        return tuple(feature.column for feature in self.feature_list.features)
+
+    @property
+    def full_names(self) -> tuple[str, ...]:
+        """The features behind them, each with its feature set."""
+        return tuple(feature.name for feature in self.feature_list.features)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of entity that a request has keys of, such as `user_id` and `post_id`."""
+        return tuple(_by_kind(resolve(self.client.snapshots(), self.full_names)))
+
+    def get(
+        self, entities: Request, *, at: Instant | None = None, explain: bool = False
+    ) -> FeatureMatrix:
+        """Return the features of entities, in their order. Blocks.
+
+        Args:
+            entities: A list of keys, each of the entity's type: texts, or for BIGINT and INT whole
+                numbers in any form that is exact; also numpy and Arrow arrays and pandas Series.
+                For several kinds of entity a dict: for each kind such a list, all equally long, or
+                one key for all rows. A key that is there twice is read once.
+            at: A past instant instead of now, epoch milliseconds or ISO-8601; lifetime features and
+                properties then have no value.
+            explain: Add what every value rests on.
+
+        Raises:
+            CallerError: That is no list of keys, or one is none of the entity's type, a kind is
+                missing, lists differ in length, or the client is closed.
+            LimitExceededError: More entities, tiles of each, or rows in all, than allowed.
+            OutOfReachError: The instant is in the future, or needs tiles that are no longer kept.
+            UnknownFeatureError: A feature is not served any more.
+            ValueError: The instant is not ISO-8601.
+        """
+        at_ms, now_ms = instant_ms(at), self.client.clock.now_ms()
+        limits = self.client.limits
+        groups = resolve(self.client.snapshots(), self.full_names)
+        check_wishes(groups, self.feature_list, self.wishes)
+        kinds = {
+            kind: [
+                plan_reads(group, now_ms, at_ms, self.edge_ms, limits.tiles_max)
+                for group in members
+            ]
+            for kind, members in _by_kind(groups).items()
+        }
+        about = {kind: [plan.group.snapshot for plan in plans] for kind, plans in kinds.items()}
+        asked = asked_keys(entities, about, limits.entities_max)
+        _refuse_many_rows([(each, kinds.get(each.entity, ())) for each in asked], limits.rows_max)
+        answers = [
+            KindAnswer(
+                asked=each,
+                parts=tuple(
+                    answer_part(plan, self.client.read(plan, each.unique), now_ms, self.wishes)
+                    for plan in kinds.get(each.entity, ())
+                ),
+            )
+            for each in asked
+        ]
+        return answer(self.names, answers, explained=explain)
+
+    async def aget(
+        self, entities: Request, *, at: Instant | None = None, explain: bool = False
+    ) -> FeatureMatrix:
+        """Do what `get` does, in a thread, without blocking the event loop."""
+        return await asyncio.to_thread(self.get, entities, at=at, explain=explain)
+
+
+def prepared(
+    client: "FeatureClient", chosen: FeatureList, edge: str | None, max_age: Mapping[str, str]
+) -> PreparedFeatures:
+    """Resolve a list against what is deployed; see `FeatureClient.prepare`."""
+    if len(chosen.features) > client.limits.features_max:
+        msg = (
+            f"{len(chosen.features)} features requested; features_max is "
+            f"{client.limits.features_max}"
+        )
+        raise LimitExceededError(msg)
+    made = PreparedFeatures(
+        client=client,
+        feature_list=chosen,
+        edge_ms=parse_duration_ms(edge) if edge else 0,
+        wishes=_wishes(chosen, max_age),
+    )
+    check_wishes(resolve(client.snapshots(), made.full_names), chosen, made.wishes)
+    return made
+
+
+def _wishes(chosen: FeatureList, max_age: Mapping[str, str]) -> Wishes:
+    """Return defaults and ages by position; what the caller says goes before the list.
+
+    Raises:
+        CallerError: A name is not among the features.
+    """
+    features = list(enumerate(chosen.features))
+    ages = {place: each.max_age_ms for place, each in features if each.max_age_ms}
+    for name, text in max_age.items():
+        places = [place for place, each in features if name in (each.column, each.name)]
+        if not places:
+            hint = did_you_mean(name, [each.column for _, each in features])
+            msg = f"max_age names {name!r}, which is not among the features{hint}"
+            raise CallerError(msg)
+        ages |= dict.fromkeys(places, parse_duration_ms(text))
+    defaults = {place: each.default for place, each in features if each.default is not None}
+    return Wishes(defaults=defaults, max_ages_ms=ages)
+
+
+def check_wishes(groups: Sequence[Group], chosen: FeatureList, wishes: Wishes) -> None:
+    """Check that defaults and ages fit what is deployed now.
+
+    Raises:
+        CallerError: One does not; names the list, the feature and the type.
+    """
+    if not wishes.defaults and not wishes.max_ages_ms:
+        return
+    for group in groups:
+        for position, wanted in zip(group.positions, group.wanted, strict=True):
+            if position in wishes.max_ages_ms:
+                check_aged(wanted, chosen.features[position].column)
+            served = served_type(wanted.feature.aggregate, wanted.feature.value_type)
+            default = wishes.defaults.get(position)
+            if default is not None and not default_fits(default, served):
+                msg = (
+                    f"feature list {chosen.name!r} version {chosen.version}: the default "
+                    f"{default!r} of {wanted.name!r} is not {served}; store a version whose "
+                    "default fits"
+                )
+                raise CallerError(msg)
+
+
+def _by_kind(groups: Sequence[Group]) -> dict[str, list[Group]]:
+    """Return the feature sets that are asked, by the entity that they are about."""
+    found: dict[str, list[Group]] = {}
+    for group in groups:
+        snapshot: Snapshot = group.snapshot
+        found.setdefault(snapshot.entity, []).append(group)
+    return found
+
+
+def _refuse_many_rows(asked: Sequence[tuple[AskedKeys, Sequence[ReadPlan]]], rows_max: int) -> None:
+    """Refuse a request whose rows, of all entities and feature sets, do not fit into memory.
+
+    Raises:
+        LimitExceededError: They are more than `rows_max`.
+    """
+    entities = sum(len(each.unique) for each, _ in asked)
+    rows = sum(len(each.unique) * sum(len(plan.keys) for plan in plans) for each, plans in asked)
+    if rows > rows_max:
+        msg = (
+            f"{entities} entities need up to {rows} rows; rows_max is {rows_max}: request fewer "
+            "entities or windows at a time"
+        )
+        raise LimitExceededError(msg)

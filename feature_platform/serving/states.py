@@ -1,0 +1,111 @@
+"""Why a value is there or not, for each value of an answer: told apart, never guessed. No I/O."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_platform.serving.read_plan import ReadPlan, ResolvedFeature
+from feature_platform.tiles.layout import ADDITIVE
+
+State = Literal[
+    "value",
+    "zero",
+    "no_data",
+    "expired",
+    "stale",
+    "not_yet_valid",
+    "not_kept",
+    "out_of_range",
+    "unavailable",
+]
+"""What one value says; `docs/serving.md` has the table."""
+
+HAS_ROWS, NO_ROWS, FAILED = 0, 1, 2
+"""What was found of an entity in one feature set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What tells why one feature has a value, or none."""
+
+    found: NDArray[np.int8]
+    """Of each row: HAS_ROWS, NO_ROWS or FAILED."""
+    absent: State
+    """What it means that an entity which has rows has no value."""
+    counts: bool
+    """Whether it is a count or a sum, of which 0 means that nothing was added up."""
+    partial: bool
+    """Whether it began to count inside what was asked."""
+    stale: NDArray[np.bool_] | None = None
+    """Of each row, whether its newest event is older than `max_age`."""
+    lost: NDArray[np.bool_] | None = None
+    """Of each row, whether an average lacks a value that is too large to be added up."""
+
+    def take(self, indexes: NDArray[np.int64]) -> "Evidence":
+        """Return that of the rows at these indexes."""
+        return Evidence(
+            found=self.found[indexes],
+            absent=self.absent,
+            counts=self.counts,
+            partial=self.partial,
+            stale=None if self.stale is None else self.stale[indexes],
+            lost=None if self.lost is None else self.lost[indexes],
+        )
+
+    def states(self, present: NDArray[np.bool_], zero: NDArray[np.bool_]) -> NDArray[np.str_]:
+        """Return the state of each value of a column.
+
+        Args:
+            present: Where the column has a value.
+            zero: Where that is 0.
+        """
+        states = np.full(len(self.found), self.absent, dtype="U13")
+        states[present] = "value"
+        if self.counts:
+            states[zero] = "zero"
+        if self.stale is not None:
+            states[self.stale] = "stale"
+        if self.lost is not None:
+            states[self.lost] = "out_of_range"
+        if self.partial:
+            states[:] = "not_yet_valid"
+        states[self.found == NO_ROWS] = "no_data"
+        states[self.found == FAILED] = "unavailable"
+        return states
+
+
+def evidence(
+    plan: ReadPlan,
+    wanted: ResolvedFeature,
+    found: NDArray[np.int8],
+    stale: NDArray[np.bool_] | None,
+    lost: NDArray[np.bool_] | None,
+) -> Evidence:
+    """Return what tells the states of one feature.
+
+    Args:
+        plan: What was read.
+        wanted: The feature.
+        found: Of each entity: HAS_ROWS, NO_ROWS or FAILED.
+        stale: Of each entity, whether `max_age` took its value away.
+        lost: Of each entity, whether an average lacks a value that is too large.
+    """
+    is_sum = wanted.columns[0].kind in ADDITIVE and wanted.feature.aggregate != "avg"
+    is_past = plan.mode == "past" and not wanted.window_ms
+    absent: State = "no_data"
+    if is_past:
+        absent = "not_kept"
+    elif is_sum:
+        absent = "out_of_range"
+    elif wanted.window_ms:
+        absent = "expired"
+    return Evidence(
+        found=found,
+        absent=absent,
+        counts=is_sum,
+        partial=not is_past and not plan.is_full(wanted),
+        stale=stale,
+        lost=lost,
+    )
