@@ -97,7 +97,11 @@ def show(
     """
     from feature_platform.cli.catalogue_view import facts_of, print_facts
 
-    facts = facts_of(_find(look(context.obj), name), defined=defined)
+    found = look(context.obj)
+    facts = facts_of(_find(found, name), defined=defined)
+    facts["lists"] = sorted(
+        each.name for each in found.project.lists.values() if name in each.featuresets
+    )
     if as_json:
         print_json(facts)
     else:

@@ -17,6 +17,7 @@ from feature_platform.settings import Settings
 if TYPE_CHECKING:
     from feature_platform.definition.loading import Project
     from feature_platform.deploy.apply import Outcome
+    from feature_platform.deploy.lists import ListOutcome
     from feature_platform.engines.world import World
     from feature_platform.plan.planner import Plan
 
@@ -61,18 +62,22 @@ def plan(
 ) -> None:
     """Show what would change without changing anything."""
     from feature_platform.deploy.apply import make_plans
+    from feature_platform.deploy.lists import make_list_plans
     from feature_platform.plan.explain import explain
 
     _check_reset(names, reset)
     project = _load(context.obj)
     with open_project(context.obj) as world:
         plans = make_plans(world, project, names or (), reset=reset or (), start_empty=start_empty)
+        lists = make_list_plans(world, project, names or ())
     warn_of_pushes(context.obj, project)
     if as_json:
-        print_json([item.to_json() for item in plans])
+        print_json([*(item.to_json() for item in plans), *(item.to_json() for item in lists)])
     else:
-        say("\n\n".join(explain(item) for item in plans) or _nothing(context.obj, project))
-    _fail_if(bool(project.problems) and not names)
+        texts = [*map(explain, plans), *("\n".join(item.lines()) for item in lists)]
+        say("\n\n".join(texts) or _nothing(context.obj, project))
+    refused = any(item.refusals for item in plans) or any(item.refusal for item in lists)
+    _fail_if(refused or (bool(project.problems) and not names))
 
 
 def apply(
@@ -87,6 +92,7 @@ def apply(
 ) -> None:
     """Carry out the plan; return when every new job has completed its first checkpoint."""
     from feature_platform.deploy.apply import make_plans
+    from feature_platform.deploy.lists import apply_lists, make_list_plans
     from feature_platform.plan.explain import explain
 
     _check_reset(names, reset)
@@ -101,19 +107,23 @@ def apply(
             start_empty=start_empty,
             accept_differences=accept_differences,
         )
+        lists = make_list_plans(world, project, names or ())
         walked.expect(plans)
-        for item in plans:
-            message(explain(item))
+        for text in [*map(explain, plans), *("\n".join(item.lines()) for item in lists)]:
+            message(text)
         warn_of_pushes(context.obj, project)
-        if any(item.stages for item in plans):
+        if any(item.stages for item in plans) or any(item.kind != "none" for item in lists):
             ask("Apply this?", yes=yes)
         outcomes = [_walk(world, item, walked) for item in plans]
+        stored = apply_lists(world, lists, tell_stage)
     if as_json:
-        print_json([_outcome(outcome) for outcome in outcomes])
+        print_json([*map(_outcome, outcomes), *map(_list_outcome, stored)])
     for outcome in outcomes:
         message(_in_words(outcome))
+    for each in stored:
+        message(_list_in_words(each))
     _show_on_page(context.obj)
-    failed = any(outcome.error for outcome in outcomes)
+    failed = any(outcome.error for outcome in outcomes) or any(each.error for each in stored)
     _fail_if(failed or (bool(project.problems) and not names))
 
 
@@ -247,6 +257,17 @@ def _in_words(outcome: "Outcome") -> str:
 def tell_stage(text: str) -> None:
     """Report a stage to a person before it is done."""
     message(f"  {text}")
+
+
+def _list_outcome(outcome: "ListOutcome") -> dict[str, Any]:
+    error = str(outcome.error) if outcome.error else None
+    return {"list": outcome.name, "change": outcome.change, "error": error}
+
+
+def _list_in_words(outcome: "ListOutcome") -> str:
+    if outcome.error:
+        return f"feature list {outcome.name}: failed: {outcome.error}"
+    return f"feature list {outcome.name}: {'no changes' if outcome.change == 'none' else 'done'}"
 
 
 def _nothing(settings: Settings, project: "Project") -> str:

@@ -34,6 +34,7 @@ GROUPS = (
     "recovery",
     "trial",
     "catalogue",
+    "lists",
     "reading",
     "status",
     "dead_letters",

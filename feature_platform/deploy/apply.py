@@ -15,6 +15,7 @@ from feature_platform.deploy.generation import (
     may_be_begun,
     next_generation,
 )
+from feature_platform.deploy.lists import guarded, make_list_plans
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
@@ -53,7 +54,7 @@ def make_plans(
     start_empty: bool = False,
     accept_differences: bool = False,
 ) -> list[Plan]:
-    """Plan feature sets; changes nothing.
+    """Plan feature sets; changes nothing. A plan that takes a feature from a list is refused.
 
     Args:
         reads: Asked what is deployed and what runs.
@@ -71,11 +72,13 @@ def make_plans(
         WorldError: A server did not answer.
     """
     deployed = {snapshot.featureset: snapshot for snapshot in reads.registry.snapshots()}
-    wanted = list(names) or sorted(project.featuresets.keys() | _removable(project, deployed))
+    chosen = list(names)
+    wanted = chosen or sorted(project.featuresets.keys() | _removable(project, deployed))
     asked = PlanOptions(
         reset=tuple(reset), start_empty=start_empty, accept_differences=accept_differences
     )
-    return [_plan(reads, project, name, deployed.get(name), asked) for name in wanted]
+    plans = [_plan(reads, project, name, deployed.get(name), asked) for name in wanted]
+    return guarded(reads, plans, make_list_plans(reads, project, chosen))
 
 
 def apply(world: World, plans: Iterable[Plan], report: Report = silent) -> list[Outcome]:

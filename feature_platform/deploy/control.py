@@ -1,6 +1,7 @@
 """Stopping and deleting what is deployed, without looking at any definition."""
 
 from feature_platform.deploy.execute import execute
+from feature_platform.deploy.lists import check_deletable
 from feature_platform.deploy.trial import clear_trial
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
@@ -28,8 +29,11 @@ def make_delete_plan(reads: Reads, name: str) -> Plan:
 
     Raises:
         UnknownFeatureError: It is not deployed.
+        PlanRefusedError: A feature list uses it.
     """
-    return plan_delete(deployed_snapshot(reads, name))
+    deployed = deployed_snapshot(reads, name)
+    check_deletable(reads, deployed)
+    return plan_delete(deployed)
 
 
 def delete(world: World, name: str, report: Report = silent) -> None:
@@ -39,6 +43,7 @@ def delete(world: World, name: str, report: Report = silent) -> None:
 
     Raises:
         UnknownFeatureError: It is not deployed.
+        PlanRefusedError: A feature list uses it.
         LeaseHeldError: Someone else changes it.
         WorldError: A server did not answer, or the savepoint failed: the job keeps running.
     """

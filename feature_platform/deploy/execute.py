@@ -27,11 +27,14 @@ def execute(plan: Plan, world: World, report: Report = silent) -> Snapshot | Non
         What is deployed now; None if nothing is.
 
     Raises:
-        PlanRefusedError: What it starts from has changed, or events that it needs are gone.
+        PlanRefusedError: The plan is refused, or what it starts from has changed, or events that it
+            needs are gone.
         LeaseHeldError: Someone else changes the feature set.
         JobFailedError: The new job failed; the message says why and what runs now.
         WorldError: A server did not answer; apply again when it does.
     """
+    if plan.refusals:
+        raise PlanRefusedError("\n".join(plan.refusals))
     if not plan.stages:
         drop_expired(world, plan.featureset)
         return plan.deployed

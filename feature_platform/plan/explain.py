@@ -48,6 +48,7 @@ def explain(plan: Plan) -> str:
     """Return the plan as text, a line for each fact, without a line break at the end."""
     lines = [f"{plan.featureset}: {HEADLINES[plan.change.kind]}"]
     lines += [f"  because {reason}" for reason in plan.change.reasons]
+    lines += [f"  refused: {refusal}" for refusal in plan.refusals]
     same = plan.change.kind in SAME
     lines += [] if same else _verdict_lines(plan.verdicts)
     lines += [] if same or plan.target is None else _range_lines(plan.target.features)

@@ -75,6 +75,8 @@ class Plan:
     """What is deployed afterwards; instants, job and deployment are known when it is executed."""
     costs: Costs | None = None
     """What the change costs; None if it starts no job and changes nothing in one."""
+    refusals: tuple[str, ...] = ()
+    """Why it may not be carried out: feature lists that would lose a feature."""
 
     @property
     def verdicts(self) -> tuple[NameVerdict, ...]:
@@ -88,6 +90,7 @@ class Plan:
             "change": self.change.kind,
             "reasons": list(self.change.reasons),
             "features": [_verdict_json(verdict) for verdict in self.verdicts],
+            "refusals": list(self.refusals),
             "costs": asdict(self.costs) if self.costs else None,
             "stages": [{"stage": type(stage).__name__, **asdict(stage)} for stage in self.stages],
         }

@@ -1,0 +1,135 @@
+"""Feature lists: planning them beside feature sets, and storing them once those are deployed."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from feature_platform.definition.loading import Project
+from feature_platform.engines.reads import Reads
+from feature_platform.engines.world import World
+from feature_platform.errors import FeaturePlatformError, PlanRefusedError
+from feature_platform.plan.lists import ListKind, ListPlan, lost_features, plan_lists
+from feature_platform.plan.planner import Plan
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.report import Report, silent
+from feature_platform.words import names_of
+
+NAMES_MAX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOutcome:
+    """What became of the plan of one list."""
+
+    name: str
+    change: ListKind
+    error: FeaturePlatformError | None = None
+
+
+def make_list_plans(reads: Reads, project: Project, names: Collection[str] = ()) -> list[ListPlan]:
+    """Plan feature lists; changes nothing.
+
+    Args:
+        reads: Asked what is stored.
+        project: The wanted definitions.
+        names: Feature sets: only lists that use one of them; without any, all lists.
+
+    Raises:
+        StoreUnavailableError: The registry did not answer.
+    """
+    stored = reads.registry.feature_lists()
+    plans = plan_lists(project.lists, stored, may_remove=not project.problems)
+    return [plan for plan in plans if not names or plan.uses(names)]
+
+
+def guarded(reads: Reads, plans: Sequence[Plan], lists: Sequence[ListPlan]) -> list[Plan]:
+    """Return plans, refused where a list would lose a feature.
+
+    Args:
+        reads: Asked what is stored.
+        plans: Those of feature sets.
+        lists: What becomes of lists with them.
+
+    Raises:
+        StoreUnavailableError: The registry did not answer.
+    """
+    lost = {plan.featureset: _lost(plan.deployed, plan.target) for plan in plans if plan.target}
+    refusals = lost_features(lists, reads.registry.feature_lists(), lost)
+    return [replace(plan, refusals=tuple(refusals.get(plan.featureset, ()))) for plan in plans]
+
+
+def check_deletable(reads: Reads, deployed: Snapshot) -> None:
+    """Check that no list uses a feature set that is to be deleted.
+
+    Raises:
+        PlanRefusedError: One does; names it, its owner and the features.
+        StoreUnavailableError: The registry did not answer.
+    """
+    lost = {deployed.featureset: _lost(deployed, None)}
+    refusals = lost_features((), reads.registry.feature_lists(), lost)
+    if refusals:
+        raise PlanRefusedError("\n".join(refusals[deployed.featureset]))
+
+
+def apply_lists(
+    world: World, plans: Iterable[ListPlan], report: Report = silent
+) -> list[ListOutcome]:
+    """Store and remove lists; one that fails does not stop the others.
+
+    A list is stored only when all its features are served, so that no ranker prepares it before.
+
+    Args:
+        world: Whose registry.
+        plans: What to do, as `make_list_plans` made them.
+        report: Called with each change before it is made.
+
+    Returns:
+        What became of each plan, in order; errors are in it, not raised.
+    """
+    return [_outcome(world, plan, report) for plan in plans]
+
+
+def _outcome(world: World, plan: ListPlan, report: Report) -> ListOutcome:
+    try:
+        _store(world, plan, report)
+    except FeaturePlatformError as error:
+        return ListOutcome(name=plan.name, change=plan.kind, error=error)
+    return ListOutcome(name=plan.name, change=plan.kind)
+
+
+def _store(world: World, plan: ListPlan, report: Report) -> None:
+    """Do what a plan says.
+
+    Raises:
+        PlanRefusedError: It cannot be done, or a feature is not served.
+    """
+    if plan.refusal:
+        msg = f"feature list {plan.name}: {plan.refusal}"
+        raise PlanRefusedError(msg)
+    if plan.kind == "none":
+        return
+    report(f"feature list {plan.name}: {plan.kind}")
+    if plan.wanted is None:
+        world.registry.remove_list(plan.name)
+        return
+    served = {
+        f"{snapshot.featureset}.{name}"
+        for snapshot in world.registry.snapshots()
+        for feature in snapshot.features
+        for name in feature.served
+    }
+    missing = [each.name for each in plan.wanted.features if each.name not in served]
+    if missing:
+        sets = " ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
+        msg = (
+            f"feature list {plan.name} is not stored, because {names_of(missing, NAMES_MAX)} "
+            f"{'is' if len(missing) == 1 else 'are'} not served yet: fp apply {sets}"
+        )
+        raise PlanRefusedError(msg)
+    world.registry.save_list(plan.wanted)
+
+
+def _lost(deployed: Snapshot | None, target: Snapshot | None) -> set[str]:
+    """Return the names that are served now and not afterwards."""
+    before = {name for each in (deployed.features if deployed else ()) for name in each.served}
+    after = {name for each in (target.features if target else ()) for name in each.served}
+    return before - after
