@@ -1,10 +1,14 @@
-"""Assets: `stream/<fs>` deploys, `live/<fs>` shows how its job does, `broken/<file>` an error."""
+"""Assets: `stream/<fs>` deploys, `live/<fs>` shows how its job does, `list/<name>` stores a list.
+
+A file that does not load is `broken/<file>`.
+"""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import dagster as dg
 
+from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.errors import FeaturePlatformError, Problem
 from feature_platform.orchestration import metadata
@@ -47,7 +51,7 @@ def stream_asset(featureset: FeatureSet, origin: str) -> dg.AssetsDefinition:
         description=metadata.description(featureset),
         group_name=featureset.name,
         kinds={"flink", "cassandra"},
-        owners=_owners(featureset),
+        owners=_owners(featureset.owner),
         code_version=featureset.data_fingerprint,
         metadata=metadata.definition(featureset, origin),
         pool=f"deploy_{featureset.name}",
@@ -70,8 +74,35 @@ def live_asset(featureset: FeatureSet) -> dg.AssetSpec:
         ),
         group_name=featureset.name,
         kinds={"flink"},
-        owners=_owners(featureset),
+        owners=_owners(featureset.owner),
     )
+
+
+def list_asset(listed: FeatureList, shown: Collection[str]) -> dg.AssetsDefinition:
+    """Make the asset whose materialisation stores a feature list.
+
+    Args:
+        listed: The list.
+        shown: The feature sets that are on the page.
+    """
+
+    @dg.asset(
+        key=dg.AssetKey(["list", listed.name]),
+        deps=[live_key(name) for name in listed.featuresets if name in shown],
+        description=listed.description or "Features that a ranker asks for in one call.",
+        group_name="lists",
+        kinds={"cassandra"},
+        owners=_owners(listed.owner),
+        code_version=str(listed.version),
+        metadata=metadata.feature_list(listed),
+    )
+    def feature_list(
+        context: dg.AssetExecutionContext, platform: Platform
+    ) -> dg.MaterializeResult[None]:
+        stored = platform.store_list(listed.name, context.log.info)
+        return dg.MaterializeResult(metadata=metadata.feature_list(stored))
+
+    return feature_list
 
 
 def broken_asset(name: str, problems: Sequence[Problem]) -> dg.AssetSpec:
@@ -108,9 +139,9 @@ def broken_key(name: str) -> dg.AssetKey:
     return dg.AssetKey(["broken", name])
 
 
-def _owners(featureset: FeatureSet) -> list[str]:
+def _owners(text: str) -> list[str]:
     """Return an owner that Dagster takes, a person or a team; any other is metadata alone."""
-    owner = featureset.owner.strip()
+    owner = text.strip()
     if PERSON.fullmatch(owner):
         return [owner]
     team = re.sub(r"[^A-Za-z0-9_-]+", "_", owner).strip("_")

@@ -9,11 +9,13 @@ import dagster as dg
 from dagster._utils.schedules import is_valid_cron_schedule
 
 from feature_platform.clock import SystemClock
+from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.errors import FeaturePlatformError, Problem
 from feature_platform.orchestration.assets import (
     broken_asset,
     broken_check,
+    list_asset,
     live_asset,
     source_asset,
     stream_asset,
@@ -102,7 +104,14 @@ def show(loaded: Loaded) -> Shown:
         else:
             msg = f"source {featureset.source.name} cannot be shown; see {featureset.source.file}"
             shown += _broken_file(featureset.file, msg)
+    names = frozenset(featureset.name for featureset in shown.featuresets)
+    for listed in loaded.project.lists.values():
+        shown += _alone(listed.file, partial(_list, listed, names))
     return shown
+
+
+def _list(listed: FeatureList, featuresets: frozenset[str]) -> Shown:
+    return Shown(assets=(list_asset(listed, featuresets),))
 
 
 def _source(source: Source) -> Shown:

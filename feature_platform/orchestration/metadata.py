@@ -8,6 +8,7 @@ import dagster as dg
 import yaml
 
 from feature_platform.checks.result import CHECKS, CheckReport, CheckResult
+from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.engines.spark import Archived
 from feature_platform.errors import Problem
@@ -55,6 +56,17 @@ def definition(featureset: FeatureSet, origin: str) -> Metadata:
         "origin": dg.MetadataValue.text(origin),
         "owner": dg.MetadataValue.text(featureset.owner),
         "fingerprint": dg.MetadataValue.text(featureset.data_fingerprint),
+    }
+
+
+def feature_list(listed: FeatureList) -> Metadata:
+    """Describe the columns of a list's answer."""
+    columns = [dg.TableColumn(each.column, description=each.name) for each in listed.features]
+    return {
+        "dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns)),
+        "version": dg.MetadataValue.int(listed.version),
+        "owner": dg.MetadataValue.text(listed.owner),
+        "file": dg.MetadataValue.text(listed.file),
     }
 
 

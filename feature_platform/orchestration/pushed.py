@@ -65,6 +65,8 @@ def _look(reads: Reads, project: Project, name: str) -> PushedChange | None:
         (plan,) = make_plans(reads, project, [name])
     except CallerError as error:
         return _wanted(project, name, stays=str(error), attempt=attempt)
+    if plan.refusals:
+        return _wanted(project, name, stays="; ".join(plan.refusals), attempt=attempt)
     kind, stays = plan.change.kind, ""
     if not plan.stages or kind not in DEPLOYED:
         return None

@@ -11,16 +11,19 @@ from feature_platform.checks.repair import make_repair_plan
 from feature_platform.checks.result import CheckReport
 from feature_platform.checks.run import CheckRequest
 from feature_platform.clock import SystemClock
+from feature_platform.definition.feature_list import FeatureList
+from feature_platform.definition.loading import Project
 from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import drop_all_expired
+from feature_platform.deploy.lists import apply_lists, make_list_plans
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark import Archived
 from feature_platform.engines.spark import archive as archive_source
 from feature_platform.engines.spark_facts import line_of
-from feature_platform.engines.world import open_world
+from feature_platform.engines.world import World, open_world
 from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
 from feature_platform.local.dagster import reload_definitions
 from feature_platform.monitor.health import Health
@@ -37,6 +40,7 @@ from feature_platform.pushes.push_record import (
     write_record,
     write_trouble,
 )
+from feature_platform.report import silent
 from feature_platform.settings import Settings, load_settings
 
 
@@ -84,7 +88,28 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             text = explain(plan)
             log(text)
             execute(plan, world, log)
+            store_lists(world, loaded.project, log, [name])
             return replace(_deployment(world, name, text), origin=loaded.origin)
+
+    def store_list(self, name: str, log: Callable[[str], None]) -> FeatureList:
+        """Store a feature list as it is defined; return what is stored.
+
+        Raises:
+            UnknownFeatureError: It is no longer defined, or does not load any more.
+            PlanRefusedError: It may not be stored; says why.
+            WorldError: The registry did not answer.
+        """
+        loaded = self.load()
+        wanted = loaded.project.lists.get(name)
+        if wanted is None:
+            msg = f"feature list {name} is no longer defined, or does not load: fp validate"
+            raise UnknownFeatureError(msg)
+        with open_world(loaded.settings) as world:
+            plans = [each for each in make_list_plans(world, loaded.project) if each.name == name]
+            for outcome in apply_lists(world, plans, log):
+                if outcome.error:
+                    raise outcome.error
+        return wanted
 
     def _at(self, name: str) -> Loaded:
         """Load what was pushed by a commit; a name is looked up once, and its id says which."""
@@ -139,7 +164,11 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         except GitError as error:
             return unreadable(head, str(error))
         with open_world(settings) as world:
-            return look_at(world, head, project, names)
+            found = look_at(world, head, project, names)
+            if all(item.stays for item in found.wanted):  # lists come after feature sets
+                refused = store_lists(world, project, silent)
+                return replace(found, problems=(*found.problems, *refused))
+            return found
 
     def keep_verdict(self, verdict: PushVerdict | None, trouble: str) -> None:
         """Keep what became of a push where `fp status` finds it, or why nobody could look.
@@ -234,6 +263,17 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """
         with open_world(load_settings(Path(self.project))) as world:
             drop_all_expired(world, log)
+
+
+def store_lists(
+    world: World, project: Project, log: Callable[[str], None], names: Sequence[str] = ()
+) -> list[str]:
+    """Store the feature lists that use some feature sets, or all; return what was refused."""
+    outcomes = apply_lists(world, make_list_plans(world, project, names), log)
+    refused = [str(outcome.error) for outcome in outcomes if outcome.error]
+    for text in refused:
+        log(text)
+    return refused
 
 
 def _watched(settings: Settings) -> Repository:

@@ -287,3 +287,25 @@ def test_a_source_that_cannot_be_shown_is_named_where_it_is_used(
     monkeypatch.setattr(catalogue, "source_asset", refuse)
     assert shown() == {"broken/sources_posts", "broken/engagement"}
     assert load_project(folder / "featuresets").problems == ()
+
+
+def test_a_list_is_downstream_of_its_feature_sets(
+    folder: Path, shown: Callable[[], set[str]]
+) -> None:
+    """It is stored by its asset; one that does not load is broken alone."""
+    lists = folder / "featuresets" / "lists"
+    lists.mkdir()
+    text = "list: feed\nversion: 2\nowner: ranking\nfeatures: [engagement.views_30m]\n"
+    (lists / "feed.yaml").write_text(text)
+    (lists / "odd.yaml").write_text("list: odd\nversion: 1\nfeatures: [engagement.vews_30m]\n")
+
+    names = shown()
+
+    assert names >= {*ALWAYS, "list/feed", "broken/lists_odd"}
+    spec = next(
+        each
+        for each in definitions().resolve_all_asset_specs()
+        if each.key == dg.AssetKey(["list", "feed"])
+    )
+    assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey(["live", "engagement"])]
+    assert (spec.owners, spec.code_version) == (["team:ranking"], "2")
