@@ -39,11 +39,14 @@ class ListedFeature:
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the registry stores; what is not said is left out."""
-        said = {"as": self.shown_as, "default": self.default, "max_age_ms": self.max_age_ms}
-        kept = {key: value for key, value in said.items() if value is not None and value != ""}
-        if not self.max_age_ms:
-            del kept["max_age_ms"]
-        return {"name": self.name, **kept}
+        said: dict[str, Any] = {"name": self.name}
+        if self.shown_as:
+            said["as"] = self.shown_as
+        if self.default is not None:
+            said["default"] = self.default
+        if self.max_age_ms:
+            said["max_age_ms"] = self.max_age_ms
+        return said
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "ListedFeature":

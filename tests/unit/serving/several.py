@@ -27,7 +27,7 @@ sql: |
   GROUP BY user
 features:
   events: {windows: [30m, 1d], lifetime: true}
-  score: {windows: [2h]}
+  score: {windows: [2h], scale: 3}
   watch: {windows: [1d], lifetime: true}
   action: latest
   liked: latest
