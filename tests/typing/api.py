@@ -40,6 +40,16 @@ def rank(candidates: list[int]) -> NDArray[np.float64]:
         return matrix.values
 
 
+def rank_feed(client: FeatureClient, posts: list[int]) -> NDArray[np.float32]:
+    """Read a stored list, of a user and the candidates, as a tensor's matrix."""
+    prepared = client.prepare(list="feed_ranker", version=2, max_age={"language": "7d"})
+    matrix = prepared.get({"user_id": 17, "post_id": posts})
+    assert_type(matrix.states, NDArray[np.str_])
+    assert_type(matrix.present, NDArray[np.bool_])
+    taken: NDArray[np.float32] = np.from_dlpack(matrix)
+    return taken
+
+
 def look_back(client: FeatureClient) -> tuple[Receipt, ...] | None:
     """Read what was served at a past instant, with receipts, without blocking."""
     prepared = client.prepare(featureset="post_engagement")

@@ -74,16 +74,17 @@ def test_definitions_are_read_as_they_were_committed(
     assert read(where) == {"posts.yaml": b"views"}
 
 
-def test_sources_are_read_and_other_folders_and_files_are_not(work: Path) -> None:
+def test_sources_and_lists_are_read_and_other_folders_and_files_are_not(work: Path) -> None:
     """As from a disk."""
     folder = work / "ranking" / "featuresets"
-    for path in ("sources/s.yml", "deep/x.yaml", "sources/deep/x.yaml", "README.md", "x.yaml.swp"):
+    read_too = ("sources/s.yml", "lists/l.yaml")
+    for path in (*read_too, "deep/x.yaml", "sources/deep/x.yaml", "README.md", "x.yaml.swp"):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(path)
     (work / "featuresets").mkdir()
     (work / "featuresets" / "other.yaml").write_text("of another project")
     commit(work, "more", "views")
-    assert read(work) == {"posts.yaml": b"views", "sources/s.yml": b"sources/s.yml"}
+    assert read(work) == {"posts.yaml": b"views"} | {path: path.encode() for path in read_too}
 
 
 def test_a_rewritten_branch_is_just_another_commit(work: Path) -> None:
