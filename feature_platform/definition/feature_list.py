@@ -23,7 +23,7 @@ class ListedFeature:
     shown_as: str = ""
     """The column's name in the answer; empty: `name`."""
     default: Default | None = None
-    """What stands where there is no value; None: nothing does."""
+    """What is served where there is no value; None: nothing is."""
     max_age_ms: int = 0
     """How old the newest event of a property may be; 0: any age."""
 

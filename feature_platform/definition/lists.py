@@ -182,7 +182,7 @@ class _Reader:
         return shown.text
 
     def _default(self, node: Node) -> Default | None:
-        """Return a default as it is written; None if it is none, which is told."""
+        """Return a default as it is written; None if it is none, which is reported."""
         if isinstance(node, Items):
             values = [_plain(item) for item in node.items]
             if all(value is not None for value in values):

@@ -32,7 +32,7 @@ class Wishes:
     """What is asked of single features, by their position in the request."""
 
     defaults: Mapping[int, Default] = field(default_factory=dict)
-    """What stands where there is no value."""
+    """What is served where there is no value."""
     max_ages_ms: Mapping[int, int] = field(default_factory=dict)
     """How old the newest event of a property may be."""
 

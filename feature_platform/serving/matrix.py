@@ -34,7 +34,7 @@ class Column:
     large: Mapping[int, int] = field(default_factory=dict)
     """Exact integers, by place, that `data` has no room for."""
     filled: NDArray[np.bool_] | None = None
-    """Where a default stands instead of a value; None: nowhere."""
+    """Where a default is served instead of a value; None: nowhere."""
 
     @property
     def is_numeric(self) -> bool:
@@ -117,7 +117,7 @@ class FeatureMatrix:
     """Why an unavailable entity is; see `entities`."""
     columns: tuple[Column, ...]
     evidence: tuple[Evidence, ...]
-    """What tells the states of each column."""
+    """What the states of each column follow from."""
     counts_since_ms: dict[str, int]
     """Features that count since an instant inside what was asked, by name: their windows are not
     full yet, their lifetimes lack what was before."""
@@ -142,7 +142,7 @@ class FeatureMatrix:
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
-        """Where there is a value, of any type; false where a default stands, or nothing."""
+        """Where there is a value, of any type; false where there is a default, or nothing."""
         mask = np.zeros((len(self.status), len(self.names)), dtype=np.bool_)
         for place, column in enumerate(self.columns):
             mask[:, place] = column.present
@@ -251,7 +251,7 @@ class FeatureMatrix:
         return dicts
 
     def _labels(self, index: int, entity: str) -> list[str]:
-        """Return under which names `errors` tells of a row's entities."""
+        """Return under which names `errors` has a row's entities."""
         labels = [entity]
         if len(self.keys) > 1:
             labels = [f"{kind}={keys[index]}" for kind, keys in self.keys.items()]

@@ -28,7 +28,7 @@ HAS_ROWS, NO_ROWS, FAILED = 0, 1, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What tells why one feature has a value, or none."""
+    """What it follows from that one feature has a value, or none."""
 
     found: NDArray[np.int8]
     """Of each row: HAS_ROWS, NO_ROWS or FAILED."""
@@ -83,7 +83,7 @@ def evidence(
     stale: NDArray[np.bool_] | None,
     lost: NDArray[np.bool_] | None,
 ) -> Evidence:
-    """Return what tells the states of one feature.
+    """Return what the states of one feature follow from.
 
     Args:
         plan: What was read.

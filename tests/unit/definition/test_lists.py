@@ -1,4 +1,4 @@
-"""Feature lists as they are written: what is taken, and what is told of each mistake."""
+"""Feature lists as they are written: what is taken, and the report of each mistake."""
 
 from collections.abc import Callable, Mapping
 
@@ -135,7 +135,7 @@ def test_two_lists_of_one_name_are_told_at_both(load: Load) -> None:
 
 
 def test_a_list_of_a_broken_feature_set_says_so(load: Load) -> None:
-    """The mistake is told once where it is, and here by what depends on it."""
+    """The mistake is reported once where it is, and here by what depends on it."""
     made = files(f"{HEAD}features: [posts.title]")
     broken = {**made, "posts.yaml": str(made["posts.yaml"]).replace("COUNT(*)", "MEDIAN(watch)")}
     project = load(broken)
@@ -187,5 +187,5 @@ def test_lists_come_from_a_commit_like_other_definitions() -> None:
 def test_a_default_is_of_the_type_that_is_served(
     default: int | str | list[int | float | str | bool], served: str, fits: bool
 ) -> None:
-    """True is no number, and a list is only for LAST_N."""
+    """True is not a number, and a list is only for LAST_N."""
     assert default_fits(default, served) == fits
