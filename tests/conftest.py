@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # Spark is imported by the tests that use it
     from pyspark.sql import SparkSession
 
 SERVERS = ("kafka", "cassandra", "flink")
-TIMEOUT_S = 1200
+TIMEOUT_S = 1800
 """Of a test on real servers; the first one waits for their start."""
 LONGEST = (
     "test_demo",

@@ -13,7 +13,7 @@ from feature_platform.local.status import server_status
 from feature_platform.settings import Settings
 from tests.integration.commands import FP, fp, variables
 
-TIMEOUT_S = 1200
+TIMEOUT_S = 1800
 INTERRUPTED = 130
 
 
