@@ -13,6 +13,7 @@ from feature_platform.cli.interrupt import Walked, interruptible
 from feature_platform.cli.main import run
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy import apply as applying
+from feature_platform.deploy import lists
 from feature_platform.deploy import wait as waits
 from feature_platform.plan.planner import Facts, Plan, plan
 from feature_platform.plan.stages import AwaitCheckpoint, OwnGeneration, Stage, SubmitJob
@@ -95,6 +96,7 @@ def test_an_interrupted_apply_ends_with_130(
     monkeypatch.setattr(changes, "open_project", _opened)
     monkeypatch.setattr(applying, "make_plans", lambda *_, **__: [new])
     monkeypatch.setattr(applying, "apply", _interrupted)
+    monkeypatch.setattr(lists, "make_list_plans", lambda *_, **__: [])
     ran = fp("apply", "--yes")
     assert (ran.code, ran.out) == (130, "")
     assert "interrupted: shop was interrupted: nothing was changed" in ran.messages
