@@ -20,8 +20,8 @@ from feature_platform.store.base import HEAD_LEVEL, StoredRow
 from feature_platform.testing import ExpectedEntity, ManualClock, Oracle, RawEvent
 from feature_platform.tiles.grid import MINUTE_MS
 from tests.integration.differences import WRITTEN_MAX, Difference, explain
+from tests.integration.waiting import PATIENCE_S
 
-WAIT_S = 300.0
 GRACE_MS = 1_500
 """No task freezes here, so none can write later than this after its end."""
 NOBODY = "-987654321"
@@ -116,7 +116,7 @@ def produce_in_transactions(
 
 def differences(settings: Settings, world: World, oracle: Oracle, name: str) -> list[Difference]:
     """Wait until all that was sent is written, then compare every row and every served value."""
-    wait(world, name, timeout_s=WAIT_S)
+    wait(world, name, timeout_s=PATIENCE_S)
     snapshot = world.registry.snapshot(name)
     assert snapshot is not None
     return [

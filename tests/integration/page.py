@@ -11,7 +11,7 @@ from feature_platform.settings import Settings
 from tests.integration.waiting import until
 
 DONE = ("SUCCESS", "FAILURE", "CANCELED")
-RUN_PATIENCE_S = 600.0
+RUN_PATIENCE_S = 900.0
 """For a run to end: a repair starts Spark four times, each up to a minute on a busy machine."""
 
 LAUNCH = """

@@ -21,11 +21,11 @@ from feature_platform.local.process import Command, Processes
 from feature_platform.local.server import accepts
 from feature_platform.settings import Settings, password
 from feature_platform.store.connect import connect, translating
-from tests.integration.waiting import until
+from tests.integration.waiting import PATIENCE_S, until
 
 NODES = 3
 NUMBERS = range(1, NODES + 1)
-UP_TIMEOUT_S = 240.0
+
 RING = 2**64
 HEAP = {"-Xms1024m": "-Xms384m", "-Xmx1024m": "-Xmx384m", "-XX:MaxDirectMemorySize=256m": ""}
 OPTIONS = (
@@ -95,7 +95,7 @@ class Ring:
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
         try:
-            until(condition, what, timeout_s=UP_TIMEOUT_S)
+            until(condition, what, timeout_s=PATIENCE_S)
         except AssertionError as error:
             for number in NUMBERS:
                 error.add_note(self._processes.tail(_name(number)))

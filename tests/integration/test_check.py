@@ -31,6 +31,7 @@ from tests.integration.commands import fp
 from tests.integration.everything import HOUR_MS, PARTITIONS, files, random_events
 from tests.integration.judge import assert_equal, deploy, load, produce, short_grace
 from tests.integration.recounter import RecounterHere
+from tests.integration.waiting import PATIENCE_S
 
 EVENTS, LIVE = 4_000, 300
 ENTITIES = 60
@@ -75,12 +76,12 @@ def test_checks_find_what_is_wrong_and_nothing_else(
         world = replace(real, recounter=recounter)
         snapshot = deploy(world, settings, name)
         produce(settings, name, events[:EVENTS])
-        wait(world, name, timeout_s=300)
+        wait(world, name, timeout_s=PATIENCE_S)
         archived = fp(settings.project, "archive", name, "--json")
         assert archived.facts[0]["records"] == EVENTS
         _check_while_events_come(settings, name, events)
         oracle = Oracle(featureset, snapshot.layout, events[: EVENTS + LIVE])
-        wait(world, name, timeout_s=300)
+        wait(world, name, timeout_s=PATIENCE_S)
         _check_some(world, name)
         _damage(world, snapshot, oracle)
         found = check(world, name, CheckRequest())

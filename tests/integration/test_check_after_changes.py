@@ -33,6 +33,7 @@ from feature_platform.testing.reference_rows import encode_decoded
 from feature_platform.tiles.grid import MINUTE_MS
 from tests.integration.judge import deploy, load, produce, short_grace
 from tests.integration.recounter import RecounterHere
+from tests.integration.waiting import PATIENCE_S
 
 HOUR_MS = 3_600_000
 FIRST, EACH, STEPS = 3_000, 120, 10
@@ -125,7 +126,7 @@ class Course:
         """Send the next events, many of them of long ago, and let them be counted."""
         produce(self.settings, self.name, self.events[self.sent : self.sent + count])
         self.sent += count
-        wait(self.world, self.name, timeout_s=300)
+        wait(self.world, self.name, timeout_s=PATIENCE_S)
 
     def edit(self, edits: Edits) -> None:
         """Change the definition."""

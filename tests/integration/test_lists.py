@@ -20,9 +20,9 @@ from feature_platform.testing import Mix, Oracle, RawEvent, generate_events
 from tests.integration.case import MakeProject, drawn_name
 from tests.integration.commands import fp
 from tests.integration.judge import load, produce, short_grace
+from tests.integration.waiting import PATIENCE_S
 
 EVENTS, ENTITIES, SEED = 600, 12, 7
-WAIT_S = 120
 SOURCE = """
 source: {name}
 topic: {name}
@@ -95,7 +95,7 @@ def served(project: MakeProject, submitter: Submitter) -> Iterator[Served]:
         ]
         produce(settings, name, events)
         for entity in ("user_id", "post_id"):
-            wait(world, f"{name}_{entity}", timeout_s=WAIT_S)
+            wait(world, f"{name}_{entity}", timeout_s=PATIENCE_S)
         yield Served(settings=settings, world=world, name=name, events=events)
         for snapshot in world.registry.snapshots():
             world.cluster.cancel(snapshot.job_id)

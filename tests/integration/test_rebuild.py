@@ -29,7 +29,7 @@ from tests.integration.commands import kill_spark, spark_children
 from tests.integration.everything import EVERYTHING, PARTITIONS, files, random_events
 from tests.integration.judge import assert_equal, load, produce
 from tests.integration.small_disk import small_disk
-from tests.integration.waiting import until
+from tests.integration.waiting import PATIENCE_S, until
 
 EVENTS = 9_000
 ENTITIES = 150
@@ -95,7 +95,7 @@ def _applied_under_load(
         sender.start()
         done = applied(settings, world, name)
         sender.join()
-        wait(world, name, timeout_s=300)
+        wait(world, name, timeout_s=PATIENCE_S)
         ranker.ask_once_more()
     after = Oracle(before.featureset, before.layout, live)
     assert ranker.statuses == {"ok"}

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-PATIENCE_S = 180.0
+PATIENCE_S = 600.0
+"""Enough for a machine several times slower than usual: it only matters where something fails."""
 
 Found = TypeVar("Found")
 
