@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from feature_platform.definition.served import LIST_OF
+
 Plain = int | float | str | bool
 Default = Plain | list[Plain]
 """What is served where there is no value; a list for LAST_N."""
 
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 _WHOLE = ("BIGINT", "INT", "TIMESTAMP")
-_LIST_OF = "list of "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +112,8 @@ def default_fits(default: Default, served_type: str) -> bool:
         default: What was written.
         served_type: See `definition.served.served_type`.
     """
-    if served_type.startswith(_LIST_OF):
-        inner = served_type.removeprefix(_LIST_OF)
+    if served_type.startswith(LIST_OF):
+        inner = served_type.removeprefix(LIST_OF)
         return isinstance(default, list) and all(_is_of(each, inner) for each in default)
     return not isinstance(default, list) and _is_of(default, served_type)
 

@@ -16,7 +16,7 @@ from feature_platform.definition.fields import Fields
 from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Place, Problems, listing
-from feature_platform.definition.served import served_type
+from feature_platform.definition.served import AGED, served_type
 from feature_platform.definition.yaml_tree import Items, Mapping, Node, Scalar, describe, is_decimal
 
 KEYS = ("list", "version", "owner", "description", "entities", "features")
@@ -24,7 +24,6 @@ FEATURE_KEYS = ("name", "as", "default", "max_age")
 VERSION_MAX = 1_000_000
 FEATURES_MAX = 2_000
 MAX_AGE_MS = (1_000, 3_650 * 86_400_000)
-AGED = ("last", "last_n")
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _EXAMPLE = "[post_engagement.views_30m]"
 

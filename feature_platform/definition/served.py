@@ -6,6 +6,10 @@ from feature_platform.tiles.grid import format_duration
 
 NO_WINDOW_MS = 0
 """Of a lifetime and of a latest value."""
+LIST_OF = "list of "
+"""What the type of a served list begins with; the type of its items follows."""
+AGED = ("last", "last_n")
+"""Aggregates whose value comes from events that have a time: they alone can be too old."""
 
 
 def served_names(
@@ -29,7 +33,7 @@ def served_type(aggregate: str, value_type: str) -> str:
 
     Args:
         aggregate: Such as `sum` or `last_n`.
-        value_type: Type of what it aggregates, such as `DECIMAL(10,2)`.
+        value_type: Type of the aggregated values, such as `DECIMAL(10,2)`.
     """
     match aggregate:
         case "count":
@@ -39,6 +43,6 @@ def served_type(aggregate: str, value_type: str) -> str:
         case "avg":
             return "DOUBLE"
         case "last_n":
-            return f"list of {value_type}"
+            return f"{LIST_OF}{value_type}"
         case _:
             return value_type

@@ -15,7 +15,7 @@ from feature_platform.deploy.generation import (
     may_be_begun,
     next_generation,
 )
-from feature_platform.deploy.lists import guarded, make_list_plans
+from feature_platform.deploy.lists import guarded
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import DefinitionError, FeaturePlatformError, UnknownFeatureError
@@ -78,7 +78,7 @@ def make_plans(
         reset=tuple(reset), start_empty=start_empty, accept_differences=accept_differences
     )
     plans = [_plan(reads, project, name, deployed.get(name), asked) for name in wanted]
-    return guarded(reads, plans, make_list_plans(reads, project, chosen))
+    return guarded(reads, project, plans, chosen)
 
 
 def apply(world: World, plans: Iterable[Plan], report: Report = silent) -> list[Outcome]:

@@ -59,7 +59,7 @@ def backfill(
 
 
 def _until(reads: Reads, target: Snapshot) -> Positions:
-    """Return the backfill end offsets: the newest cut of what is deployed that may be started from.
+    """Return the backfill end offsets: the newest cut that a job may start from.
 
     Both generations can be compared there.
     Without one, or where the topic is another, the topic's ends.

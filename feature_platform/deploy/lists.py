@@ -7,7 +7,7 @@ from feature_platform.definition.loading import Project
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import FeaturePlatformError, PlanRefusedError
-from feature_platform.plan.lists import ListKind, ListPlan, lost_features, plan_lists
+from feature_platform.plan.lists import ListKind, ListPlan, StoredList, lost_features, plan_lists
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.report import Report, silent
@@ -36,25 +36,34 @@ def make_list_plans(reads: Reads, project: Project, names: Collection[str] = ())
     Raises:
         StoreUnavailableError: The registry did not answer.
     """
-    stored = reads.registry.feature_lists()
-    plans = plan_lists(project.lists, stored, may_remove=not project.problems)
-    return [plan for plan in plans if not names or plan.uses(names)]
+    return _planned(project, reads.registry.feature_lists(), names)
 
 
-def guarded(reads: Reads, plans: Sequence[Plan], lists: Sequence[ListPlan]) -> list[Plan]:
+def guarded(
+    reads: Reads, project: Project, plans: Sequence[Plan], names: Collection[str] = ()
+) -> list[Plan]:
     """Return plans, refused where a list would lose a feature.
 
     Args:
         reads: Asked what is stored.
+        project: The wanted definitions.
         plans: Those of feature sets.
-        lists: What becomes of lists with them.
+        names: Feature sets that were asked for; see `make_list_plans`.
 
     Raises:
         StoreUnavailableError: The registry did not answer.
     """
     lost = {plan.featureset: _lost(plan.deployed, plan.target) for plan in plans if plan.target}
-    refusals = lost_features(lists, reads.registry.feature_lists(), lost)
+    stored = reads.registry.feature_lists()
+    refusals = lost_features(_planned(project, stored, names), stored, lost)
     return [replace(plan, refusals=tuple(refusals.get(plan.featureset, ()))) for plan in plans]
+
+
+def _planned(
+    project: Project, stored: Sequence[StoredList], names: Collection[str]
+) -> list[ListPlan]:
+    plans = plan_lists(project.lists, stored, may_remove=not project.problems)
+    return [plan for plan in plans if not names or plan.uses(names)]
 
 
 def check_deletable(reads: Reads, deployed: Snapshot) -> None:

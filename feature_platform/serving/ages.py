@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_platform.definition.served import AGED
 from feature_platform.errors import CallerError
 from feature_platform.rows.codec import decode_heads, decode_items, decode_rows
 from feature_platform.serving.read_plan import ReadPlan, ResolvedFeature
 from feature_platform.store.base import HEAD_LEVEL, StoredRow
-
-AGED = ("last", "last_n")
-"""Aggregates whose value has a newest event that is what it says."""
 
 
 def check_aged(wanted: ResolvedFeature, name: str) -> None:

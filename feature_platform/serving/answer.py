@@ -1,7 +1,7 @@
 """From what was read to the matrix: statuses, failures of single entities, receipts. No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,11 @@ from feature_platform.errors import CorruptRowError, WorldError
 from feature_platform.serving.ages import stale
 from feature_platform.serving.assemble import assemble
 from feature_platform.serving.matrix import Column, FeatureMatrix, Status
-from feature_platform.serving.read_plan import ReadPlan, ResolvedFeature
+from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence, evidence
 from feature_platform.store.base import StoredRow
-from feature_platform.tiles.layout import is_beyond
 
 Outcome = list[StoredRow] | WorldError
 """The rows that were read of an entity, or why there are none to go by."""
@@ -58,13 +57,11 @@ class KindAnswer:
 
     @property
     def found(self) -> NDArray[np.int8]:
-        """Of each entity: FAILED if one feature set has, HAS_ROWS if one has rows."""
+        """Of each entity, over its feature sets."""
         each = np.array([part.found for part in self.parts], dtype=np.int8)
         if not self.parts:
             return np.full(len(self.asked.unique), NO_ROWS, dtype=np.int8)
-        best: NDArray[np.int8] = each.min(axis=0)
-        best[(each == FAILED).any(axis=0)] = FAILED
-        return best
+        return _together(each)
 
 
 def joined(before: Outcome, more: Outcome) -> Outcome:
@@ -98,8 +95,7 @@ def answer_part(
     for position, wanted, column in zip(group.positions, group.wanted, columns, strict=True):
         is_old = old.get(position)
         shown = column.only(known if is_old is None else known & ~is_old)
-        lost = _lost(plan, outcomes, wanted) if not column.present.all() else None
-        seen.append(evidence(plan, wanted, found, is_old, lost))
+        seen.append(evidence(plan, wanted, found, is_old))
         default = asked.defaults.get(position)
         made.append(shown if default is None else shown.with_default(default))
     return Part(
@@ -107,18 +103,11 @@ def answer_part(
     )
 
 
-def _lost(
-    plan: ReadPlan, outcomes: Sequence[Outcome], wanted: ResolvedFeature
-) -> NDArray[np.bool_] | None:
-    """Return where an average lacks a value that is too large; None if it counts no such values."""
-    beyond = tuple(column for column in wanted.columns if is_beyond(column.name))
-    if wanted.feature.aggregate != "avg" or not beyond:
-        return None
-    counted = replace(wanted, feature=replace(wanted.feature, aggregate="count"), columns=beyond)
-    group = replace(plan.group, wanted=(counted,), positions=(0,))
-    (column,) = assemble(replace(plan, group=group), _rows(outcomes))
-    mask: NDArray[np.bool_] = column.data > 0
-    return mask
+def _together(found: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Return what holds over all lines: FAILED if one has, HAS_ROWS if one has rows."""
+    best: NDArray[np.int8] = found.min(axis=0)
+    best[(found == FAILED).any(axis=0)] = FAILED
+    return best
 
 
 def _found(outcome: Outcome) -> int:
@@ -162,12 +151,12 @@ def answer(
     types: dict[int, str] = {}
     for kind in kinds:
         for part in kind.parts:
-            group = part.plan.group
+            group, found = part.plan.group, part.found[kind.asked.indexes]
             for place, position in enumerate(group.positions):
                 feature = group.wanted[place].feature
                 types[position] = served_type(feature.aggregate, feature.value_type)
                 columns[position] = part.columns[place].take(kind.asked.indexes)
-                seen[position] = part.evidence[place].take(kind.asked.indexes)
+                seen[position] = part.evidence[place].take(kind.asked.indexes, found)
     order = range(len(names))
     parts = [part for kind in kinds for part in kind.parts]
     return FeatureMatrix(
@@ -186,9 +175,7 @@ def answer(
 def _statuses(kinds: Sequence[KindAnswer]) -> tuple[Status, ...]:
     """Return each row's: unavailable if one of its entities is, ok if one has rows."""
     rows = np.array([kind.found[kind.asked.indexes] for kind in kinds], dtype=np.int8)
-    best = rows.min(axis=0)
-    best[(rows == FAILED).any(axis=0)] = FAILED
-    return tuple(STATUSES[each] for each in best.tolist())
+    return tuple(STATUSES[each] for each in _together(rows).tolist())
 
 
 def _errors(kinds: Sequence[KindAnswer]) -> dict[str, str]:

@@ -87,15 +87,18 @@ def _added(tiles: Tiles, wanted: ResolvedFeature, members: Ints) -> Column:
     feature, stored = wanted.feature, wanted.columns[0]
     others = {column.name.rpartition("#")[2]: column for column in wanted.columns[1:]}
     merged = _sum(tiles, stored, members)
-    present = np.ones(tiles.entity_count, dtype=np.bool_)
+    present, lost = np.ones(tiles.entity_count, dtype=np.bool_), None
     if "beyond" in others:
-        present = _sum(tiles, others["beyond"], members) == 0
+        lost = _sum(tiles, others["beyond"], members) != 0
+        present = ~lost
     highs = _sum(tiles, others["high"], members) if "high" in others else None
     large = {} if highs is None else _large(merged, highs)
     if feature.aggregate == "avg":
         counts = _sum(tiles, others["count"], members)
         present &= counts != 0
-        return Column(data=_average(merged, counts, feature.scale, large), present=present)
+        return Column(
+            data=_average(merged, counts, feature.scale, large), present=present, lost=lost
+        )
     if stored.kind == "sum" and is_fixed_point(feature.value_type):
         ones = np.ones(len(merged), dtype=np.int64)
         return Column(data=_average(merged, ones, feature.scale, large), present=present)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from feature_platform.definition.served import LIST_OF
 from feature_platform.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from feature_platform.serving.matrix import Column, FeatureMatrix
-
-LIST_OF = "list of "
 
 
 def to_pandas(matrix: "FeatureMatrix") -> "pd.DataFrame":

@@ -35,6 +35,8 @@ class Column:
     """Exact integers, by place, that `data` has no room for."""
     filled: NDArray[np.bool_] | None = None
     """Where a default is served instead of a value; None: nowhere."""
+    lost: NDArray[np.bool_] | None = None
+    """Where an average lacks a value that is too large to be added up; None: nowhere."""
 
     @property
     def is_numeric(self) -> bool:
@@ -65,6 +67,7 @@ class Column:
             present=self.present[indexes],
             large=large,
             filled=None if self.filled is None else self.filled[indexes],
+            lost=None if self.lost is None else self.lost[indexes],
         )
 
     def only(self, known: NDArray[np.bool_]) -> "Column":
@@ -81,7 +84,7 @@ class Column:
             for place in np.flatnonzero(missing).tolist():
                 data[place] = list(default) if isinstance(default, list) else default
         large = {place: value for place, value in self.large.items() if self.present[place]}
-        return Column(data=data, present=self.present, large=large, filled=missing)
+        return replace(self, data=data, large=large, filled=missing)
 
     def to_list(self) -> list[Value]:
         """Return plain Python values, None where there is none."""
@@ -153,7 +156,7 @@ class FeatureMatrix:
         """What each value says: `value`, `zero`, `no_data`, `expired` and more, see `State`."""
         states = np.full((len(self.status), len(self.names)), "value", dtype="U13")
         for place, (column, seen) in enumerate(zip(self.columns, self.evidence, strict=True)):
-            states[:, place] = seen.states(column.present, column.is_zero)
+            states[:, place] = seen.states(column.present, column.is_zero, column.lost)
         return states
 
     def to_numpy(self, dtype: DTypeLike = np.float32) -> NDArray[Any]:

@@ -1,6 +1,6 @@
 """Why a value is there or not, for each value of an answer: told apart, never guessed. No I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -40,26 +40,24 @@ class Evidence:
     """Whether it began to count inside what was asked."""
     stale: NDArray[np.bool_] | None = None
     """Of each row, whether its newest event is older than `max_age`."""
-    lost: NDArray[np.bool_] | None = None
-    """Of each row, whether an average lacks a value that is too large to be added up."""
 
-    def take(self, indexes: NDArray[np.int64]) -> "Evidence":
-        """Return that of the rows at these indexes."""
-        return Evidence(
-            found=self.found[indexes],
-            absent=self.absent,
-            counts=self.counts,
-            partial=self.partial,
-            stale=None if self.stale is None else self.stale[indexes],
-            lost=None if self.lost is None else self.lost[indexes],
-        )
+    def take(self, indexes: NDArray[np.int64], found: NDArray[np.int8]) -> "Evidence":
+        """Return that of the rows at these indexes, whose `found` all features share."""
+        old = None if self.stale is None else self.stale[indexes]
+        return replace(self, found=found, stale=old)
 
-    def states(self, present: NDArray[np.bool_], zero: NDArray[np.bool_]) -> NDArray[np.str_]:
+    def states(
+        self,
+        present: NDArray[np.bool_],
+        zero: NDArray[np.bool_],
+        lost: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.str_]:
         """Return the state of each value of a column.
 
         Args:
             present: Where the column has a value.
             zero: Where that is 0.
+            lost: Where an average lacks a value that is too large.
         """
         states = np.full(len(self.found), self.absent, dtype="U13")
         states[present] = "value"
@@ -67,8 +65,8 @@ class Evidence:
             states[zero] = "zero"
         if self.stale is not None:
             states[self.stale] = "stale"
-        if self.lost is not None:
-            states[self.lost] = "out_of_range"
+        if lost is not None:
+            states[lost] = "out_of_range"
         if self.partial:
             states[:] = "not_yet_valid"
         states[self.found == NO_ROWS] = "no_data"
@@ -81,7 +79,6 @@ def evidence(
     wanted: ResolvedFeature,
     found: NDArray[np.int8],
     stale: NDArray[np.bool_] | None,
-    lost: NDArray[np.bool_] | None,
 ) -> Evidence:
     """Return what the states of one feature follow from.
 
@@ -90,7 +87,6 @@ def evidence(
         wanted: The feature.
         found: Of each entity: HAS_ROWS, NO_ROWS or FAILED.
         stale: Of each entity, whether `max_age` took its value away.
-        lost: Of each entity, whether an average lacks a value that is too large.
     """
     is_sum = wanted.columns[0].kind in ADDITIVE and wanted.feature.aggregate != "avg"
     is_past = plan.mode == "past" and not wanted.window_ms
@@ -107,5 +103,4 @@ def evidence(
         counts=is_sum,
         partial=not is_past and not plan.is_full(wanted),
         stale=stale,
-        lost=lost,
     )

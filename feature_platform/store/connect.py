@@ -223,12 +223,7 @@ class Connection:
         Raises:
             StoreUnavailableError: The store did not answer or refused.
         """
-        verb = _verb(statement)
-        with translating(f"{verb} at {self.address}"):
-            prepared = self._prepare(statement)
-            if verb == "SELECT":
-                return _again(lambda: list(self._here().execute(prepared, values)))
-            return list(self._here().execute(prepared, values))
+        return self._execute(statement, values, again=_verb(statement) == "SELECT")
 
     def try_lwt(self, statement: str, values: Sequence[object]) -> bool:
         """Run a conditional statement; returns whether its condition held.
@@ -239,10 +234,7 @@ class Connection:
         Raises:
             StoreUnavailableError: It is unknown whether it was applied.
         """
-        with translating(f"{_verb(statement)} at {self.address}"):
-            prepared = self._prepare(statement)
-            rows = _again(lambda: list(self._here().execute(prepared, values)))
-        return bool(rows[0][0])
+        return bool(self._execute(statement, values, again=True)[0][0])
 
     def run_ddl(self, statement: str) -> None:
         """Run a statement that cannot be prepared, and wait until all nodes agree on the schema.
@@ -295,6 +287,14 @@ class Connection:
                 batch.add(self._prepare(statement), values)
             rows = _again(lambda: list(self._here().execute(batch)))
         return bool(rows[0][0]) if rows else True
+
+    def _execute(self, statement: str, values: Sequence[object], *, again: bool) -> list[Row]:
+        """Run a prepared statement, a second time if it may be and got no answer in time."""
+        with translating(f"{_verb(statement)} at {self.address}"):
+            prepared = self._prepare(statement)
+            if again:
+                return _again(lambda: list(self._here().execute(prepared, values)))
+            return list(self._here().execute(prepared, values))
 
     def _prepare(self, statement: str) -> PreparedStatement:
         session = self._here()
