@@ -8,7 +8,8 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import assert_never
 
@@ -20,7 +21,7 @@ from backfill.damage import damage
 from backfill.event_log import SparkEngine, records, source_files
 from backfill.kafka import KafkaTopic
 from backfill.recount import events_of, recount
-from backfill.session import open_session
+from backfill.session import close_session, open_session
 from backfill.tiles import WriteLimits, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
 from feature_platform.engines.spark_facts import (
@@ -59,14 +60,9 @@ def main() -> int:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     request = SparkRequest.parse(arguments.spec.read_text())
     try:
-        session = open_session(
-            master=request.spark.master,
-            jars=[Path(jar) for jar in request.jars],
-            options=request.spark.options,
-            driver_memory=request.spark.driver_memory,
-            secrets=secrets(request, os.environ),
-        )
-        _tell(do(session, request))
+        with _session(request) as session:
+            last = do(session, request)
+        _tell(last)  # after Java has ended: the parent ends this process when it knows
     except FeaturePlatformError as error:
         _tell(Failed(kind=type(error).__name__, message=str(error)))
     except (Py4JError, PySparkException, OSError) as error:
@@ -74,6 +70,21 @@ def main() -> int:
     else:
         return 0
     return 1
+
+
+@contextmanager
+def _session(request: SparkRequest) -> Iterator[SparkSession]:
+    session = open_session(
+        master=request.spark.master,
+        jars=[Path(jar) for jar in request.jars],
+        options=request.spark.options,
+        driver_memory=request.spark.driver_memory,
+        secrets=secrets(request, os.environ),
+    )
+    try:
+        yield session
+    finally:
+        close_session(session)
 
 
 def secrets(request: SparkRequest, environment: Mapping[str, str]) -> dict[str, str]:

@@ -91,6 +91,17 @@ def open_session(
     return builder.getOrCreate()
 
 
+def close_session(session: SparkSession) -> None:
+    """Stop Spark, and wait until its JVM has ended: nothing of it outlives this process."""
+    gateway = session.sparkContext._gateway  # noqa: SLF001 - PySpark has no public way
+    assert gateway is not None  # noqa: S101 (`open_session` made it)
+    if gateway.proc.poll() is None:
+        session.stop()
+        gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait()
+
+
 def _refuse_fixed(options: Mapping[str, str]) -> None:
     for name, value in options.items():
         fixed = FIXED.get(name)

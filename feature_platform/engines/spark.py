@@ -37,6 +37,7 @@ from feature_platform.engines.spark_request import (
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
 from feature_platform.event_log.progress import Begun, Committed, Progress
 from feature_platform.extras import require
+from feature_platform.local.class_archive import class_archive
 from feature_platform.local.environment import OBJECT_STORES, SPARK, chosen, kafka_secret
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
@@ -46,6 +47,8 @@ from feature_platform.plan.job_source import JobSource
 from feature_platform.settings import Settings, password, password_variable
 
 STOP_TIMEOUT_S = 10.0
+JAVA_OPTIONS = "spark.driver.defaultJavaOptions"
+"""Stand before `spark.driver.extraJavaOptions`, which people set."""
 
 Report = Callable[[Progress], None]
 
@@ -204,10 +207,14 @@ def _run(
     require(of.again, "spark")
     java_home = find_java_home()
     jars = sorted(fetch_jars(settings, "spark", java_home).glob("*.jar"))
-    with tempfile.TemporaryDirectory(prefix="fp-spark-") as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="fp-spark-") as folder,
+        class_archive(settings.cache.expanduser() / "spark", _classes(java_home)) as archive,
+    ):
         options = {
             "spark.local.dir": folder,
             "spark.sql.warehouse.dir": f"{folder}/warehouse",
+            JAVA_OPTIONS: " ".join(f'"{option}"' for option in archive),
             **settings.spark.options,
         }
         request = SparkRequest(
@@ -221,6 +228,13 @@ def _run(
         environment = chosen((*SPARK, *OBJECT_STORES, *map(re.escape, settings.spark.environment)))
         environment |= java_environment(java_home) | kafka_secret(settings) | dict(secrets or {})
         yield from _told(settings, task.what, of, path, environment)
+
+
+def _classes(java_home: Path) -> tuple[object, ...]:
+    """Return what the driver's classes depend on: the JDK, and the jars of this PySpark."""
+    import pyspark
+
+    return (str(java_home), pyspark.__version__, pyspark.__file__)
 
 
 def _told(

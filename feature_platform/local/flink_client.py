@@ -2,14 +2,10 @@
 
 The script starts a second JVM only to read the configuration, unpacks the planner from a jar inside
 a jar, and loads 14,000 classes one by one. Here Python reads the configuration, the planner's own
-jar is on the class path, and the first run leaves an archive of the loaded classes (dynamic
-AppCDS, JEP 350) that later ones map into memory. Java checks the archive and goes without it when
-it does not fit. Measured: 12.6 s a submission by the script, 6.5 s so.
+jar is on the class path, and the classes come from an archive (`class_archive`). Measured: 12.6 s
+a submission by the script, 6.5 s so.
 """
 
-import fcntl
-import hashlib
-import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +14,7 @@ from pathlib import Path
 import yaml
 
 from feature_platform.errors import ServerError
+from feature_platform.local.class_archive import class_archive, facts_of
 from feature_platform.local.environment import FLINK, chosen
 from feature_platform.local.flink_home import find_flink_home
 from feature_platform.local.jars import fetch_jars
@@ -26,8 +23,6 @@ from feature_platform.settings import Settings
 
 MAIN = "org.apache.flink.client.cli.CliFrontend"
 WRAPPED_PLANNER = "flink-table-planner-loader-*.jar"
-ARCHIVES_MAX = 3
-"""Each has 100 MB; one is made for every set of jars, the oldest goes."""
 
 
 class FlinkClient:
@@ -58,12 +53,12 @@ class FlinkClient:
             arguments: Of the command.
             output: Gets what it prints.
         """
-        archive = self._archives / f"{self._key()}.jsa"
+        of = (str(self._java_home), facts_of(self._jars))
         with (
             output.open("wb") as file,
-            _recording(archive) as record,
+            class_archive(self._archives, of) as archive,
             subprocess.Popen(
-                [*self._java(archive, record), MAIN, *arguments],
+                [*self._java(archive), MAIN, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -72,13 +67,13 @@ class FlinkClient:
         ):
             yield process
 
-    def _java(self, archive: Path, record: Path | None) -> list[str]:
+    def _java(self, archive: Sequence[str]) -> list[str]:
         logging = (self._conf / "log4j-cli.properties").resolve().as_uri()
         options = (self._options.get(f"env.java.opts.{name}", "") for name in ("all", "client"))
         return [
             str(self._java_home / "bin" / "java"),
             *(word for text in options for word in text.split()),
-            f"-XX:ArchiveClassesAtExit={record}" if record else f"-XX:SharedArchiveFile={archive}",
+            *archive,
             f"-Dlog.file={self._log}",
             f"-Dlog4j.configurationFile={logging}",
             *("-classpath", ":".join(map(str, [*self._jars, self._conf]))),
@@ -92,39 +87,6 @@ class FlinkClient:
             "FLINK_CONF_DIR": str(self._conf),
             **{f"FLINK_{name.upper()}_DIR": folder for name, folder in folders.items()},
         }
-
-    def _key(self) -> str:
-        """Name what an archive depends on: Java refuses one of other jars."""
-        facts = [(str(jar), jar.stat().st_size, jar.stat().st_mtime_ns) for jar in self._jars]
-        return hashlib.sha256(repr((str(self._java_home), facts)).encode()).hexdigest()[:16]
-
-
-@contextmanager
-def _recording(archive: Path) -> Iterator[Path | None]:
-    """Give the file for a new archive, which takes its place at the end; None: nothing to record.
-
-    Only one process records; others do without meanwhile.
-    """
-    archive.parent.mkdir(parents=True, exist_ok=True)
-    with (archive.parent / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield None
-            return
-        if archive.exists():
-            fcntl.flock(lock, fcntl.LOCK_UN)
-            yield None
-            return
-        for left in archive.parent.glob("*.part"):
-            left.unlink()
-        record = archive.with_suffix(f".{os.getpid()}.part")
-        yield record
-        if record.exists():
-            record.replace(archive)
-        by_age = sorted(archive.parent.glob("*.jsa"), key=lambda path: path.stat().st_mtime)
-        for old in by_age[:-ARCHIVES_MAX]:
-            old.unlink()
 
 
 def _read_options(path: Path) -> dict[str, str]:

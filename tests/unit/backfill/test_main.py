@@ -1,6 +1,7 @@
 """How the child tells what went wrong."""
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ def test_what_spark_says_reaches_the_parent(
     task = EventsTask(job=SPEC, until={}, places=())
     request = SparkRequest(task=task, log="", spark=SparkSettings(), jars=())
     spec.write_text(request.text())
-    monkeypatch.setattr(main, "open_session", lambda **_: None)
+    monkeypatch.setattr(main, "_session", nullcontext)
     monkeypatch.setattr(main, "do", fail)
     monkeypatch.setattr(sys, "argv", ["main", "--spec", str(spec)])
     assert main.main() == 1

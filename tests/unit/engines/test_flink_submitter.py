@@ -15,6 +15,7 @@ from feature_platform.engines.flink_submitter import FlinkSubmitter
 from feature_platform.engines.job_spec import JobSpec
 from feature_platform.errors import JobFailedError, RestoreFailedError, ServerError, SettingsError
 from feature_platform.local import flink_client
+from feature_platform.local.class_archive import ARCHIVES_MAX
 from feature_platform.local.jars import STAMP, pinned_by_pom
 from feature_platform.settings import Settings, load_settings
 from tests.unit.engines.spec import SPEC
@@ -228,7 +229,7 @@ def test_the_first_run_archives_its_classes(settings: Settings) -> None:
         (settings.project / "lib" / "flink-dist-2.jar").write_text("x" * size)
         run_java(settings)
     assert not archive.exists()
-    assert len([*archives.glob("*.jsa")]) == flink_client.ARCHIVES_MAX
+    assert len([*archives.glob("*.jsa")]) == ARCHIVES_MAX
 
 
 def test_a_run_that_recorded_nothing_leaves_the_next_to_do_it(settings: Settings) -> None:
