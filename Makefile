@@ -1,7 +1,7 @@
 # The one runner: people and continuous integration use these targets and nothing else.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo wheel test check engines chaos chaos-model fmt golden bench up down clean java
+.PHONY: help setup demo wheel test test-long check lint fast engines chaos chaos-model fmt golden bench up down clean java
 
 BIN := .venv/bin
 UV = $(or $(shell command -v uv),.tools/bin/uv)
@@ -14,6 +14,9 @@ SEEDS ?= 10
 # How many schedules chaos-model runs; its six properties share them.
 SCHEDULES ?= 100000
 MVN = JAVA_HOME="$$(scripts/java_home)" mvn -q -B --strict-checksums $(OFFLINE) -f kernel/pom.xml
+
+# They share the servers; the longest files begin first, and a run that takes too long says where it is.
+ON_SERVERS = -v --durations=60 -n $(WORKERS) --dist loadfile --no-loadscope-reorder --session-timeout=4300
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,15 +31,24 @@ setup: .venv/.synced ## install what is missing (git, JDK 17, Maven, uv) and all
 demo: setup ## replay 336,776 real flights through the whole platform and watch features change
 	$(BIN)/fp demo $(ARGS)
 
-test: setup check java ## everything: checks, the kernel's tests, all tests on real servers
-	$(BIN)/pytest -m "integration or slow" -v --durations=60 -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+test: setup ## everything: checks, the kernel's tests, all tests on real servers
+	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint java
+	$(MAKE) --no-print-directory fast
+	$(BIN)/pytest -m "(integration or slow) and not long" $(ON_SERVERS)
 
-check: setup ## what a pull request needs: lint, format, types, fast tests; no servers
+test-long: setup ## tests on real servers that take minutes each and are left out of test
+	$(BIN)/pytest -m long $(ON_SERVERS)
+
+check: setup lint fast ## what a pull request needs: lint, format, types, fast tests; no servers
+
+lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+fast: setup
 	$(MVN) spotless:check
-	$(BIN)/pytest -m "not integration and not slow"
+	$(BIN)/pytest -m "not integration and not slow" -n $(WORKERS) --dist worksteal
 
 java: setup ## build the kernel and run its tests
 	$(MVN) verify

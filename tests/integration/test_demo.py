@@ -6,6 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from feature_platform.demo.stage import JOB_NAME
 from feature_platform.engines.flink import FlinkRest
 from feature_platform.local.stack import Stack
@@ -39,6 +41,7 @@ def test_every_served_number_is_equal(stack: Stack) -> None:
     assert _left(settings) == []
 
 
+@pytest.mark.long
 def test_an_interrupted_demo_leaves_nothing_behind(stack: Stack, tmp_path: Path) -> None:
     """Ctrl-C while flights flow ends jobs and the servers that the demo started, no others."""
     settings = stack.settings

@@ -250,6 +250,7 @@ class _Killer:
             kill_spark()
 
 
+@pytest.mark.long
 def test_a_full_disk_is_told_and_half_commits_nothing(
     broker: Settings, source: Source, spark: SparkSession, tmp_path: Path
 ) -> None:
@@ -323,6 +324,7 @@ def test_what_retention_has_passed_is_named(
     assert log.lost == {1: ((10, 15),)}
 
 
+@pytest.mark.long
 def test_small_files_become_few(
     broker: Settings,
     source: Source,

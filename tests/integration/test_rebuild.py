@@ -9,6 +9,7 @@ from typing import Self
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -167,6 +168,7 @@ def _drop_from_kafka(settings: Settings, until: Mapping[str, int]) -> None:
         done.result(timeout=30)
 
 
+@pytest.mark.long
 def test_a_rebuilt_generation_is_what_a_stream_would_have_written(
     project: Callable[[Mapping[str, str]], Settings],
     tmp_path: Path,

@@ -37,6 +37,7 @@ def ring(project: MakeProject, tmp_path: Path) -> Iterator[Ring]:
         nodes.stop()
 
 
+@pytest.mark.long
 def test_a_node_that_is_down_or_stale_changes_no_row(ring: Ring, submitter: Submitter) -> None:
     """The job writes on while one is down, and goes on from the store while another one is."""
     (path,) = ring.settings.featuresets.glob("*.yaml")

@@ -83,6 +83,7 @@ def _signal(settings: Settings, name: str, number: signal.Signals) -> None:
     os.kill(process.pid, number)
 
 
+@pytest.mark.long
 def test_a_stack_in_an_odd_folder_lives(settings: Settings) -> None:
     """Up, deployed, stopped, started from its savepoint, archived, checked; then hurt, then down.
 

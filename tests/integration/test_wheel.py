@@ -119,6 +119,7 @@ def _views(project: Path) -> int:
     return sum(event["post_id"] == POST and event["action"] == "view" for event in events)
 
 
+@pytest.mark.long
 def test_the_quickstart_runs_from_the_wheel(installed: Installed) -> None:
     """Install, init, up, apply, produce, get, an upgrade, a repair, down: block after block."""
     done = subprocess.run(

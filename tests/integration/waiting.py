@@ -19,11 +19,16 @@ def until(
 ) -> Found:
     """Look again and again until there is something; return that.
 
+    A look that takes long is followed by a pause as long: what is waited for needs the cores, too.
+
     Raises:
         AssertionError: It did not come in time.
     """
     deadline = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {timeout_s:.0f} s for {what}"
-        time.sleep(every_s)
-    return found
+    while True:
+        began = time.monotonic()
+        if found := look():
+            return found
+        now = time.monotonic()
+        assert now < deadline, f"waited {timeout_s:.0f} s for {what}"
+        time.sleep(max(every_s, now - began))
