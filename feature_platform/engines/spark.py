@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
@@ -48,7 +49,7 @@ from feature_platform.settings import Settings, password, password_variable
 
 STOP_TIMEOUT_S = 10.0
 JAVA_OPTIONS = "spark.driver.defaultJavaOptions"
-"""Stand before `spark.driver.extraJavaOptions`, which people set."""
+"""Added before `spark.driver.extraJavaOptions`, which people set."""
 
 Report = Callable[[Progress], None]
 
@@ -232,9 +233,7 @@ def _run(
 
 def _classes(java_home: Path) -> tuple[object, ...]:
     """Return what the driver's classes depend on: the JDK, and the jars of this PySpark."""
-    import pyspark
-
-    return (str(java_home), pyspark.__version__, pyspark.__file__)
+    return (str(java_home), version("pyspark"), sys.prefix)
 
 
 def _told(
