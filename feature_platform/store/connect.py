@@ -3,12 +3,10 @@
 The only module besides `cql.py` and the registry's that touches the driver.
 """
 
-import atexit
 import os
 import re
-import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -23,7 +21,6 @@ from cassandra.cluster import (
     QueryExhausted,
     UserTypeDoesNotExist,
 )
-from cassandra.concurrent import execute_concurrent_with_args
 from cassandra.connection import ConnectionBusy, ConnectionException, ProtocolError
 from cassandra.policies import (
     DCAwareRoundRobinPolicy,
@@ -37,12 +34,13 @@ from cassandra.segment import CrcException
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import StoreSettings
+from feature_platform.store import event_loop
 from feature_platform.store.base import checked_identifier
+from feature_platform.store.concurrently import RoutedStatement, Row, run_all
 from feature_platform.store.tls import address
 
 CONNECT_TIMEOUT_S = 10.0
 REQUEST_TIMEOUT_S = 20.0
-LOOP_END_TIMEOUT_S = 1.0
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.5, 5.0
 """The driver's own pauses grow to ten minutes, long after the store is back."""
 ERROR_TEXT_MAX = 500
@@ -72,6 +70,8 @@ DRIVER_ERRORS: tuple[type[Exception], ...] = (
 )
 """Everything the driver can raise; a test walks its modules and finds no other."""
 
+event_loop.end_with_process()
+
 _LOGGING_IN = threading.Lock()
 """Held while a forked child logs in; recreated in each child, for its parent may have held it."""
 
@@ -83,7 +83,6 @@ def _forked() -> None:
 
 os.register_at_fork(after_in_child=_forked)
 
-Row = tuple[Any, ...]
 Result = TypeVar("Result")
 LogIn = Callable[[], tuple[Cluster, Any]]
 """Makes a cluster and its session; the driver is untyped."""
@@ -246,9 +245,20 @@ class Connection:
             self._here().execute(SimpleStatement(statement), timeout=REQUEST_TIMEOUT_S)
 
     def run_many(
-        self, statement: str, values: Sequence[Sequence[object]], *, in_flight_max: int
+        self,
+        statement: str,
+        values: Sequence[tuple[str, Sequence[object]]],
+        *,
+        in_flight_max: int,
+        timeout_s: float = REQUEST_TIMEOUT_S,
     ) -> list[list[Row] | StoreUnavailableError]:
         """Run one statement with many values, some at a time; errors are answers. Blocks.
+
+        Args:
+            statement: A SELECT.
+            values: For each run the partition key that it goes by, and what is bound.
+            in_flight_max: How many at a time.
+            timeout_s: For all of them together.
 
         Raises:
             StoreUnavailableError: The statement itself could not be prepared.
@@ -256,17 +266,27 @@ class Connection:
         doing = f"{_verb(statement)} at {self.address}"
         with translating(doing):
             prepared = self._prepare(statement)
-            outcomes = execute_concurrent_with_args(
-                self._here(),
-                prepared,
-                values,
-                concurrency=in_flight_max,
-                raise_on_first_error=False,
+            statements = (
+                RoutedStatement(prepared, key.encode()).bind(bound) for key, bound in values
             )
-            return [
-                list(answer) if success else translate(answer, doing)
-                for success, answer in outcomes
-            ]
+            outcomes = run_all(
+                self._here(),
+                statements,
+                in_flight_max=in_flight_max,
+                timeout_s=timeout_s,
+                expected=DRIVER_ERRORS,
+            )
+        return [
+            translate(outcome, doing) if isinstance(outcome, Exception) else outcome
+            for outcome in outcomes
+        ]
+
+    def owner(self) -> Callable[[str], Hashable]:
+        """Return what names the first node that has a partition; all the same where one has all."""
+        metadata = self._here().cluster.metadata
+        if len(metadata.all_hosts()) == 1:
+            return lambda _: None
+        return lambda key: next(iter(metadata.get_replicas(self.keyspace, key.encode())), None)
 
     def run_batch(self, statements: Sequence[tuple[str, Sequence[object]]]) -> bool:
         """Run statements on one partition as one batch; False if a condition in it did not hold.
@@ -363,21 +383,6 @@ def _profile(settings: StoreSettings) -> ExecutionProfile:
         request_timeout=REQUEST_TIMEOUT_S,
         row_factory=tuple_factory,
     )
-
-
-@atexit.register
-def _end_event_loop() -> None:
-    """End the driver's event loop before the driver itself tries to: a process exits 5 s sooner.
-
-    The driver (3.29.12) stops the hook that would stop its timer, which may have 20 s to go, and
-    then waits in vain. It registered before us, so this runs first.
-    """
-    loop = getattr(sys.modules.get("cassandra.io.libevreactor"), "_global_loop", None)
-    if loop is None or loop._live_conns or loop._thread is None:  # noqa: SLF001 - there is no public way
-        return
-    loop._shutdown = True  # noqa: SLF001
-    loop.notify()
-    loop._thread.join(LOOP_END_TIMEOUT_S)  # noqa: SLF001
 
 
 def quoted(text: str) -> str:

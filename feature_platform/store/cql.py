@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 from feature_platform.errors import StoreUnavailableError, WorldError
 from feature_platform.store.base import (
@@ -14,7 +15,9 @@ from feature_platform.store.base import (
     check_keys,
     checked_identifier,
 )
-from feature_platform.store.connect import Connection, Row
+from feature_platform.store.batches import ENTITIES_PER_READ, Batch, batches
+from feature_platform.store.concurrently import Row, is_timeout
+from feature_platform.store.connect import Connection
 from feature_platform.store.schema import tiles_table, writer_grant
 
 TOKEN_MIN, TOKENS = -(2**63), 2**64
@@ -28,24 +31,66 @@ _COLUMNS = "level, start, payload, WRITETIME(payload)"
 class CqlTiles:
     """Reads and writes tiles; as `fp_admin` it also makes and drops their tables."""
 
-    def __init__(self, connection: Connection, *, in_flight_max: int = 512) -> None:
-        """Use a connection that the caller closes."""
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        in_flight_max: int = 512,
+        entities_per_read: int = ENTITIES_PER_READ,
+    ) -> None:
+        """Use a connection that the caller closes.
+
+        Args:
+            connection: A role's.
+            in_flight_max: Queries at a time.
+            entities_per_read: Of one query.
+        """
         self._connection = connection
         self._in_flight_max = in_flight_max
+        self._entities_per_read = entities_per_read
 
     def read_tiles(
         self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
     ) -> list[list[StoredRow] | WorldError]:
         """Read some rows of many entities; see `TileReader`."""
-        statement = (
-            f"SELECT {_COLUMNS} FROM {self._table(table)} WHERE entity = ? AND (level, start) IN ?"
-        )
         check_keys(requests)
-        asked = [request for request in requests if request[1]]
-        outcomes = iter(
-            self._connection.run_many(statement, asked, in_flight_max=self._in_flight_max)
+        rows: list[list[StoredRow]] = [[] for _ in requests]
+        errors: dict[int, WorldError] = {}
+        asked = batches(requests, self._connection.owner(), self._entities_per_read)
+        failed = self._read(table, asked, rows, errors)
+        # What is wrong with one entity is not the others': each is asked for on its own.
+        self._read(table, [alone for batch in failed for alone in batch.divided()], rows, errors)
+        return [errors.get(place, found) for place, found in enumerate(rows)]
+
+    def _read(
+        self,
+        table: str,
+        asked: Sequence[Batch],
+        rows: list[list[StoredRow]],
+        errors: dict[int, WorldError],
+    ) -> list[Batch]:
+        """Read entities into their places; return batches that failed and may be divided."""
+        statement = (
+            f"SELECT entity, {_COLUMNS} FROM {self._table(table)} "
+            f"WHERE entity IN ? AND (level, start) IN ?"
         )
-        return [_answer(next(outcomes)) if keys else [] for _, keys in requests]
+        outcomes = self._connection.run_many(
+            statement,
+            [(next(iter(batch.places)), (list(batch.places), batch.keys)) for batch in asked],
+            in_flight_max=self._in_flight_max,
+        )
+        failed: list[Batch] = []
+        for batch, outcome in zip(asked, outcomes, strict=True):
+            if isinstance(outcome, StoreUnavailableError):
+                errors |= dict.fromkeys(batch.places.values(), outcome)
+                if len(batch.places) > 1 and not is_timeout(outcome.__cause__):
+                    failed.append(batch)
+                continue
+            for place in batch.places.values():
+                errors.pop(place, None)
+            for entity, *row in outcome:
+                rows[batch.places[entity]].append(_row(row))
+        return failed
 
     def read_entity(self, table: str, entity: str) -> list[StoredRow]:
         """Read every row of an entity; see `TileReader`."""
@@ -122,12 +167,10 @@ def _ranges() -> Iterator[tuple[int, int]]:
         yield first, after - 1
 
 
-def _answer(outcome: list[Row] | StoreUnavailableError) -> list[StoredRow] | WorldError:
-    return outcome if isinstance(outcome, WorldError) else _rows(outcome)
-
-
 def _rows(rows: Sequence[Row]) -> list[StoredRow]:
-    return [
-        StoredRow(level=level, start_ms=start_ms, payload=payload, written=written)
-        for level, start_ms, payload, written in rows
-    ]
+    return list(map(_row, rows))
+
+
+def _row(row: Sequence[Any]) -> StoredRow:
+    level, start_ms, payload, written = row
+    return StoredRow(level=level, start_ms=start_ms, payload=payload, written=written)

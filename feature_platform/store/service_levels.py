@@ -14,7 +14,7 @@ import cassandra
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import StoreSettings
-from feature_platform.store.connect import Row
+from feature_platform.store.concurrently import Row
 
 SHARES: Mapping[str, int] = {"fp_service": 1000, "fp_job": 200, "fp_test": 50}
 """Of each role; the level is called as the role is."""

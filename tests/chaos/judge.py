@@ -167,7 +167,7 @@ class Judge:
             f"{self.snapshot.table} WHERE entity = ? AND level >= {HEAD_LEVEL}"
         )
         answers = connection.run_many(
-            statement, [(entity,) for entity in entities], in_flight_max=READS_IN_FLIGHT
+            statement, [(entity, (entity,)) for entity in entities], in_flight_max=READS_IN_FLIGHT
         )
         for answer in answers:
             if isinstance(answer, Exception):
