@@ -1,4 +1,4 @@
-"""The client of rankers: prepare features once, then ask for entities; one query per entity.
+"""The client of rankers: prepare features once, then ask for entities.
 
 Deciding and computing (`read_plan`, `assemble`) do no I/O; this module reads between the two.
 """

@@ -76,7 +76,7 @@ class TileReader(Protocol):
     def read_tiles(
         self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
     ) -> list[list[StoredRow] | WorldError]:
-        """Read some rows of many entities, one query per entity, concurrently and bounded.
+        """Read some rows of many entities, concurrently and bounded; failures are answers.
 
         Args:
             table: The generation's table.
