@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import assert_never
@@ -59,17 +59,25 @@ def main() -> int:
     if arguments.with_parent:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     request = SparkRequest.parse(arguments.spec.read_text())
+    fact = attempted(lambda: _in_session(request))
+    _tell(fact)  # after Java has ended: the parent ends this process when it knows
+    return 1 if isinstance(fact, Failed) else 0
+
+
+def attempted(task: Callable[[], Fact]) -> Fact:
+    """Return the last fact of a task, or why it failed."""
     try:
-        with _session(request) as session:
-            last = do(session, request)
-        _tell(last)  # after Java has ended: the parent ends this process when it knows
+        return task()
     except FeaturePlatformError as error:
-        _tell(Failed(kind=type(error).__name__, message=str(error)))
+        return Failed(kind=type(error).__name__, message=str(error))
     except (Py4JError, PySparkException, OSError) as error:
-        _tell(Failed(kind="spark", message=_short(error)))
-    else:
-        return 0
-    return 1
+        return Failed(kind="spark", message=_short(error))
+
+
+def _in_session(request: SparkRequest) -> Fact:
+    with _session(request) as session:
+        # In the session: Java is asked for the text of an error when somebody wants it.
+        return attempted(lambda: do(session, request))
 
 
 @contextmanager
@@ -173,7 +181,8 @@ def _tell(fact: Fact) -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):  # not by `sys.stdin`: its lock would be held at the end
+        pass
     os._exit(1)
 
 
