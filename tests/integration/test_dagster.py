@@ -55,6 +55,7 @@ CHANGED = FEATURE_SET.replace("AS views", "AS views, LAST_VALUE(page) AS last").
 REBUILT = FEATURE_SET.replace("COUNT(*)", "COUNT(page)").replace(
     "checkpoint_interval", "on_change: rebuild, checkpoint_interval"
 )
+BROKEN = FEATURE_SET.replace(NAME, "broken_one").replace("COUNT(*)", "MEDIAN(page)")
 EVENTS, PAGES = 30, 5
 STATUS = "sh -c 'echo $FP_STATE $FP_COMMIT >> statuses'"
 
@@ -127,21 +128,33 @@ def test_the_life_of_a_feature_set_on_the_page(page: Page) -> None:
     assert job.lives
     file.write_text(CHANGED)
     # 5. A broken file is an error of its own, the rest stays.
-    broken = FEATURE_SET.replace(NAME, "broken_one").replace("COUNT(*)", "MEDIAN(page)")
-    (page.settings.featuresets / "broken_one.yaml").write_text(broken)
-    odd = FEATURE_SET.replace(NAME, "odd_one", 1).replace("owner: tests", 'owner: "@tests"')
-    (page.settings.featuresets / "odd_one.yaml").write_text(odd)
+    _write_odd_files(page)
     page.reload()
     told = page.assets()
     assert {f"stream/{NAME}", "stream/odd_one"} <= told.keys()
     assert "featuresets/broken_one.yaml:" in told["broken/broken_one"]
 
-    # 6. Events are archived, compared as a whole, and the tiles of two days once more.
+
+@pytest.mark.long
+def test_events_are_archived_checked_and_repaired_on_the_page(page: Page) -> None:
+    """What Spark does is started from Dagster, and what is pushed is deployed."""
+    (page.settings.featuresets / f"{NAME}.yaml").write_text(CHANGED)
+    _deploy_by_button(page)
+    _write_odd_files(page)
+    page.reload()
+    # 1. Events are archived, compared as a whole, and the tiles of two days once more.
     _archive_and_check(page)
-    # 7. Pushes deploy.
-    _deploy_by_push(page, broken)
-    # 8. Rows that differ are corrected, if that is asked for.
+    # 2. Pushes deploy.
+    _deploy_by_push(page)
+    # 3. Rows that differ are corrected, if that is asked for.
     _repair_a_row(page)
+
+
+def _write_odd_files(page: Page) -> None:
+    """Lay a broken definition beside the right one, and one whose owner is odd."""
+    (page.settings.featuresets / "broken_one.yaml").write_text(BROKEN)
+    odd = FEATURE_SET.replace(NAME, "odd_one", 1).replace("owner: tests", 'owner: "@tests"')
+    (page.settings.featuresets / "odd_one.yaml").write_text(odd)
 
 
 def _deploy_by_button(page: Page) -> None:
@@ -217,7 +230,7 @@ def _views(settings: Settings, page: str) -> int:
     return int(answer["values"]["views_lifetime"])
 
 
-def _deploy_by_push(page: Page, broken: str) -> None:
+def _deploy_by_push(page: Page) -> None:
     """Push what only looks different, which launches nothing, beside a mistake, which is told.
 
     Then the definition of the beginning comes back, and a changed one with its history counted
@@ -225,7 +238,7 @@ def _deploy_by_push(page: Page, broken: str) -> None:
     """
     job_id, work = _job_id(page.settings), page.settings.project / "work"
     _git(page.settings.project, "clone", "--quiet", "definitions.git", str(work))
-    _push(work, {NAME: CHANGED.replace("SELECT page", "SELECT  page"), "broken_one": broken})
+    _push(work, {NAME: CHANGED.replace("SELECT page", "SELECT  page"), "broken_one": BROKEN})
     words = until(
         lambda: _with_text(page.push_words(), "everything else is up to date"),
         "the push to be judged",
