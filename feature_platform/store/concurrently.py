@@ -82,5 +82,5 @@ def _outcome(
 
 
 def is_timeout(error: BaseException | None) -> bool:
-    """Return whether nothing came before the deadline, as far as this side can tell."""
+    """Return whether nothing came before the deadline, by the clock of this side."""
     return isinstance(error, cassandra.OperationTimedOut)

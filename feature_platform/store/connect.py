@@ -282,7 +282,7 @@ class Connection:
         ]
 
     def owner(self) -> Callable[[str], Hashable]:
-        """Return what names the first node that has a partition; all the same where one has all."""
+        """Return what names the first node of a partition, or None where there is one node."""
         metadata = self._here().cluster.metadata
         if len(metadata.all_hosts()) == 1:
             return lambda _: None
