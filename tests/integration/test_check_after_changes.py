@@ -236,6 +236,7 @@ def test_a_check_after_every_change(course: Course) -> None:
     _find_a_wrong_row(course)
 
 
+@pytest.mark.long
 def test_a_check_after_every_new_generation(course: Course) -> None:
     """It has the tiles again that the one before had let expire: they are no difference."""
     course.apply(FORWARD["a longer window"])

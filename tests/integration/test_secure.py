@@ -163,6 +163,7 @@ def _settings(folder: Path, ca: Pair) -> Settings:
     )
 
 
+@pytest.mark.long
 def test_from_events_to_checked_numbers(secured: Settings) -> None:
     """Python sends, Flink counts and sets a letter aside, Spark archives and recounts.
 

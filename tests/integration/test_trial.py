@@ -100,6 +100,7 @@ def untouched(settings: Settings) -> None:
     assert {letter: count.total() for letter, count in letters.items()} == {NAME: 1}
 
 
+@pytest.mark.long
 def test_a_trial_says_what_would_be_different_and_leaves_nothing(deployed: Settings) -> None:
     """Values and tiles beside the deployed ones; however it ends, nothing of it is left."""
     # 1. Everything of the last minutes.
