@@ -6,7 +6,7 @@ The only module besides `cql.py` and the registry's that touches the driver.
 import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
@@ -361,6 +361,8 @@ def _log_in(settings: StoreSettings, user: str, password: str) -> tuple[Cluster,
         auth_provider=PlainTextAuthProvider(user, password),
         execution_profiles={EXEC_PROFILE_DEFAULT: _profile(settings)},
         connect_timeout=CONNECT_TIMEOUT_S,
+        control_connection_timeout=CONNECT_TIMEOUT_S,
+        schema_metadata_enabled=False,
         reconnection_policy=ExponentialReconnectionPolicy(
             RECONNECT_MIN_S, RECONNECT_MAX_S, max_attempts=None
         ),
@@ -369,7 +371,11 @@ def _log_in(settings: StoreSettings, user: str, password: str) -> tuple[Cluster,
     )
     try:
         with translating(f"connecting to the store at {where} as {user}"):
-            return cluster, cluster.connect()
+            session = cluster.connect()
+            # Else the driver reads every table's schema at each login and change of a table, and
+            # gives up after 2 s. Routing needs this keyspace's replicas alone.
+            cluster.refresh_keyspace_metadata(settings.keyspace, max_schema_agreement_wait=0)
+            return cluster, session
     except StoreUnavailableError:
         cluster.shutdown()
         raise
@@ -388,9 +394,3 @@ def _profile(settings: StoreSettings) -> ExecutionProfile:
 def quoted(text: str) -> str:
     """Write a text as a CQL literal, for statements that take no bound values."""
     return "'" + text.replace("'", "''") + "'"
-
-
-def option_map(values: Mapping[str, str | int]) -> str:
-    """Write a CQL map literal of options."""
-    entries = ", ".join(f"{quoted(name)}: {quoted(str(value))}" for name, value in values.items())
-    return f"{{{entries}}}"

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,8 +56,9 @@ def fp(
 def spark_children() -> Iterator[psutil.Process]:
     """Yield the Python of each Spark that this process has started and that still runs."""
     for process in psutil.Process().children():
-        if "backfill.main" in " ".join(process.cmdline()):
-            yield process
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            if "backfill.main" in " ".join(process.cmdline()):
+                yield process
 
 
 def kill_spark() -> None:

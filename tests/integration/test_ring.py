@@ -8,7 +8,8 @@ import pytest
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.engines.ports import Submitter
 from feature_platform.local.ports import with_free_ports
-from feature_platform.settings import load_settings
+from feature_platform.settings import Settings, load_settings, password
+from feature_platform.store.connect import connect
 from tests.integration.case import MakeProject, drawn_name, files_of, open_case
 from tests.integration.ring import NODES, NUMBERS, Ring, address
 from tests.settings_file import write_settings
@@ -40,6 +41,7 @@ def ring(project: MakeProject, tmp_path: Path) -> Iterator[Ring]:
 @pytest.mark.long
 def test_a_node_that_is_down_or_stale_changes_no_row(ring: Ring, submitter: Submitter) -> None:
     """The job writes on while one is down, and goes on from the store while another one is."""
+    _assert_reads_are_spread(ring.settings)
     (path,) = ring.settings.featuresets.glob("*.yaml")
     with open_case(ring.settings, submitter, path.stem) as case:
         ring.kill(3)
@@ -58,3 +60,10 @@ def test_a_node_that_is_down_or_stale_changes_no_row(ring: Ring, submitter: Subm
         ring.kill(1)
         assert case.differences()[:10] == []
         ring.start(1)
+
+
+def _assert_reads_are_spread(settings: Settings) -> None:
+    """Entities are read from the nodes that have them."""
+    with connect(settings.store, "fp_service", password(settings, "service")) as connection:
+        owner = connection.owner()
+        assert len({owner(f"entity {number}") for number in range(100)} - {None}) == NODES
