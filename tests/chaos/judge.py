@@ -24,6 +24,7 @@ from feature_platform.tiles.grid import MINUTE_MS
 from tests.chaos.definitions import NAME, TOPIC
 from tests.chaos.recount import GrowingOracle, Place
 from tests.integration.differences import WRITTEN_MAX, Difference
+from tests.integration.waiting import PATIENCE_S
 
 READ_TIMEOUT_S = 60.0
 LETTERS_TIMEOUT_S = 20.0
@@ -167,7 +168,10 @@ class Judge:
             f"{self.snapshot.table} WHERE entity = ? AND level >= {HEAD_LEVEL}"
         )
         answers = connection.run_many(
-            statement, [(entity, (entity,)) for entity in entities], in_flight_max=READS_IN_FLIGHT
+            statement,
+            [(entity, (entity,)) for entity in entities],
+            in_flight_max=READS_IN_FLIGHT,
+            timeout_s=PATIENCE_S,
         )
         for answer in answers:
             if isinstance(answer, Exception):
