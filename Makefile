@@ -31,7 +31,7 @@ setup: .venv/.synced ## install what is missing (git, JDK 17, Maven, uv) and all
 demo: setup ## replay 336,776 real flights through the whole platform and watch features change
 	$(BIN)/fp demo $(ARGS)
 
-test: setup ## everything: checks, the kernel's tests, all tests on real servers
+test: setup ## checks, the kernel's tests, all tests on real servers but those of test-long
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint java
 	$(MAKE) --no-print-directory fast
 	$(BIN)/pytest -m "(integration or slow) and not long" $(ON_SERVERS)
@@ -39,7 +39,7 @@ test: setup ## everything: checks, the kernel's tests, all tests on real servers
 test-long: setup ## tests on real servers that take minutes each and are left out of test
 	$(BIN)/pytest -m long $(ON_SERVERS)
 
-check: setup lint fast ## what a pull request needs: lint, format, types, fast tests; no servers
+check: lint fast ## what a pull request needs: lint, format, types, fast tests; no servers
 
 lint: setup
 	$(BIN)/ruff check .

@@ -77,7 +77,7 @@ class Outcome:
 
 
 def population(entities: int, exponent: float) -> Population:
-    """Return Zipf's law over so many entities."""
+    """Return Zipf's law over a number of entities."""
     exact = np.arange(1, min(entities, EXACT_RANKS) + 1, dtype=np.float64)
     steps = np.log(max(entities, EXACT_RANKS) / EXACT_RANKS) / np.log(1.001)
     edges = np.unique(np.floor(EXACT_RANKS * 1.001 ** np.arange(int(steps) + 1)))
@@ -90,7 +90,7 @@ def population(entities: int, exponent: float) -> Population:
 
 
 def characteristic_s(of: Population, rate: float, cached: int) -> float:
-    """Return how long an entity that is not asked again stays in a cache of so many entities.
+    """Return how long an entity that is not asked again stays in a cache of that size.
 
     Args:
         of: Who is asked.

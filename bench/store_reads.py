@@ -61,7 +61,7 @@ def before(connection: Connection, requests: Requests) -> list[list[StoredRow]]:
 
 
 def batched(connection: Connection, size: int, requests: Requests) -> Sequence[object]:
-    """Read with so many entities to a query."""
+    """Read with `size` entities to a query."""
     return CqlTiles(connection, entities_per_read=size).read_tiles(TABLE, requests)
 
 

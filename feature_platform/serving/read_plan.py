@@ -37,7 +37,7 @@ class ResolvedFeature:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The wanted features of one feature set: what one query per entity answers."""
+    """The wanted features of one feature set: what one read of each entity answers."""
 
     snapshot: Snapshot
     wanted: tuple[ResolvedFeature, ...]

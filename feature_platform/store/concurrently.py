@@ -6,7 +6,7 @@ frozen, not dead, it waits until the heartbeat of a connection has failed, half 
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import cassandra
@@ -50,7 +50,8 @@ def run_all(
     """
     deadline = time.monotonic() + timeout_s
     room = threading.BoundedSemaphore(in_flight_max)
-    waiting: list[Callable[[], list[Row]]] = []
+    begun: list[Any] = []
+    """Of each statement the driver's future, or why it could not be sent."""
     for statement in statements:
         room.acquire()
         left_s = max(LATE_S, deadline - time.monotonic())
@@ -58,25 +59,19 @@ def run_all(
             future = session.execute_async(statement, timeout=left_s)
         except expected as error:
             room.release()
-            waiting.append(_raising(error))
-            continue
-        future.add_callbacks(lambda _: room.release(), lambda _: room.release())
-        waiting.append(lambda future=future: list(future.result()))  # type: ignore[misc]
-    return [_outcome(wait, expected) for wait in waiting]
-
-
-def _raising(error: Exception) -> Callable[[], list[Row]]:
-    def fail() -> list[Row]:
-        raise error
-
-    return fail
+            begun.append(error)
+        else:
+            future.add_callbacks(lambda _: room.release(), lambda _: room.release())
+            begun.append(future)
+    return [each if isinstance(each, Exception) else _outcome(each, expected) for each in begun]
 
 
 def _outcome(
-    wait: Callable[[], list[Row]], expected: tuple[type[Exception], ...]
+    future: Any,  # noqa: ANN401 - the driver is untyped
+    expected: tuple[type[Exception], ...],
 ) -> list[Row] | Exception:
     try:
-        return wait()
+        return list(future.result())
     except expected as error:
         return error
 
