@@ -27,7 +27,7 @@ import psutil
 
 from bench.measure import Usage, usage
 from bench.rig import HERE, NAME, TOPIC, goal, say, with_new_column
-from bench.workload import Workload, producer, send_batch
+from bench.workload import Workload, producer, send, send_batch
 from feature_platform.clock import SystemClock
 from feature_platform.local.ports import with_free_ports
 from feature_platform.orchestration.resources import Platform
@@ -174,9 +174,9 @@ def _many_feature_sets(made: Project) -> None:
         (folder / f"{name}.yaml").write_text(
             text.replace(f"featureset: {NAME}", f"featureset: {name}")
         )
-    _send(made.settings, Workload(1, entities=1_000), 20_000)
     say(f"deploying {FEATURE_SETS} feature sets")
     made.fp("apply", "--yes")
+    _send(made.settings, Workload(1, entities=1_000), 20_000)
     made.fp("wait", NAME)
 
 
@@ -191,13 +191,7 @@ def _send_letters(settings: Settings) -> None:
     say(f"{LETTERS:,} dead letters of {LETTER_BYTES:,} bytes")
     client = producer(settings.kafka.bootstrap)
     noise = np.random.default_rng(3).bytes(LETTER_BYTES)
-    for _ in range(LETTERS):
-        while True:
-            try:
-                client.produce(dead_letter_topic(TOPIC), noise)
-                break
-            except BufferError:
-                client.poll(0.1)
+    send(client, dead_letter_topic(TOPIC), [noise] * LETTERS)
     client.flush()
 
 
@@ -249,8 +243,8 @@ def _tick(platform: Platform) -> None:
 def going_back() -> list[Figure]:
     """Time an upgrade and the rollback that undoes it."""
     with project(CHECKOUT) as made:
-        _send(made.settings, Workload(1, entities=1_000), 20_000)
         made.fp("apply", "--yes")
+        _send(made.settings, Workload(1, entities=1_000), 20_000)
         made.fp("wait", NAME)
         path = made.settings.featuresets / f"{NAME}.yaml"
         before = path.read_text()
@@ -274,8 +268,8 @@ def checking(builds: Mapping[str, Path]) -> list[Figure]:
         }
         for name, made in projects.items():
             say(f"{CHECKED_EVENTS:,} events for {name}")
-            _send(made.settings, Workload(1, entities=CHECKED_ENTITIES), CHECKED_EVENTS)
             made.fp("apply", "--yes")
+            _send(made.settings, Workload(1, entities=CHECKED_ENTITIES), CHECKED_EVENTS)
             made.fp("wait", NAME, "--timeout", "3000")
             made.fp("archive", TOPIC)
         found: dict[str, list[Figure]] = {name: [] for name in projects}
@@ -293,12 +287,14 @@ def _timed(name: str, work: Callable[[], None]) -> Figure:
 
 
 def _middle(name: str, figures: Sequence[Figure]) -> Figure:
-    return Figure(
+    figure = Figure(
         name=name,
         seconds=median(figure.seconds for figure in figures),
         cpu_s=median(figure.cpu_s or 0.0 for figure in figures),
         peak_bytes=max(figure.peak_bytes or 0 for figure in figures),
     )
+    say(f"{name}: {figure.seconds:.2f} s")
+    return figure
 
 
 def main() -> None:

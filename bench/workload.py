@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from feature_platform.clock import SystemClock
 
@@ -114,6 +114,7 @@ def producer(bootstrap: str) -> Producer:
             "batch.num.messages": 20_000,
             "queue.buffering.max.messages": QUEUE_MESSAGES_MAX,
             "compression.type": "lz4",
+            "delivery.report.only.error": True,
             "log_level": 0,
         }
     )
@@ -124,11 +125,21 @@ def send(client: Producer, topic: str, lines: list[bytes]) -> None:
     for line in lines:
         while True:
             try:
-                client.produce(topic, line)
+                client.produce(topic, line, on_delivery=_refuse_lost)
                 break
             except BufferError:
                 client.poll(0.1)
     client.poll(0)
+
+
+def _refuse_lost(error: KafkaError | None, _: Message) -> None:
+    """End the benchmark: what was not delivered would be missing in every figure.
+
+    Raises:
+        KafkaException: An event was not delivered.
+    """
+    if error is not None:
+        raise KafkaException(error)
 
 
 def send_backlog(
