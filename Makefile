@@ -21,11 +21,15 @@ ON_SERVERS = -v --durations=60 -n $(WORKERS) --dist loadfile --no-loadscope-reor
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: .venv/.synced ## install what is missing (git, JDK 17, Maven, uv) and all Python packages as locked
+setup: .venv/.synced native/target/.built ## install what is missing (git, JDK 17, Maven, cc, uv), all Python packages as locked; compile native/
 
 .venv/.synced: pyproject.toml uv.lock
 	@scripts/setup
 	$(UV) sync --all-extras --locked
+	@touch $@
+
+native/target/.built: native/tiles.c scripts/build_native .venv/.synced
+	scripts/build_native
 	@touch $@
 
 demo: setup ## replay 336,776 real flights through the whole platform and watch features change

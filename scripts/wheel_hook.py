@@ -1,13 +1,16 @@
-"""Puts into the wheel what children run and what is built: streaming, backfill, the kernel jar.
+"""Puts into the wheel what children run and what is built: streaming, backfill, jar, library.
 
 Hatchling calls this when it builds. The parts keep their places in the clone; in the wheel they are
 under `feature_platform/_shipped/`, where `feature_platform/paths.py` finds them. The jar is packed
-as one solid archive: a class file alone compresses badly, and every ranker downloads it.
+as one solid archive: a class file alone compresses badly, and every ranker downloads it. The
+compiled core is for the machine that builds; on others the wheel serves with numpy.
 """
 
 import hashlib
 import io
 import lzma
+import platform
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,8 @@ SHIPPED = "feature_platform/_shipped"
 PARTS = ("streaming", "backfill", "definitions.py", "dagster_home/dagster.yaml", "featuresets")
 KERNEL = Path("kernel")
 JAR = KERNEL / "target" / "fp-kernel.jar"
+NATIVE = Path("native")
+LIBRARY = NATIVE / "target" / f"fp-tiles-{sys.platform}-{platform.machine()}.so"
 HASH_CHARACTERS = 16
 XZ = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 64 * 1024**2}]
 """The dictionary is larger than the archive: what two packages of the jar share is stored once."""
@@ -32,7 +37,7 @@ class WheelHook(BuildHookInterface[Any]):
         """Name the files that go into the wheel beside the package; an editable one needs none.
 
         Raises:
-            SystemExit: The kernel's jar is missing, or older than its sources.
+            SystemExit: The jar or the library is missing, or older than its sources.
         """
         if version == "editable":
             return
@@ -41,23 +46,28 @@ class WheelHook(BuildHookInterface[Any]):
         packed = _packed(root)
         files = {str(root / part): f"{SHIPPED}/{part}" for part in PARTS}
         files[str(packed)] = f"{SHIPPED}/kernel/{packed.name}"
+        files[str(root / LIBRARY)] = f"{SHIPPED}/native/{LIBRARY.name}"
         build_data["force_include"].update(files)
 
 
 def _check_built(root: Path) -> None:
-    jar, kernel = root / JAR, root / KERNEL
-    sources = [kernel / "pom.xml", *(kernel / "src" / "main").rglob("*")]
+    kernel, native = root / KERNEL, root / NATIVE
+    _check_newer(root, JAR, [kernel / "pom.xml", *(kernel / "src" / "main").rglob("*")])
+    _check_newer(root, LIBRARY, [*native.glob("tiles.c")])
+
+
+def _check_newer(root: Path, built: Path, sources: list[Path]) -> None:
     newest = max(path.stat().st_mtime for path in sources if path.is_file())
-    if not jar.exists():
-        _fail(f"there is no {JAR}")
-    if jar.stat().st_mtime < newest:
-        _fail(f"{JAR} is older than its sources")
+    if not (root / built).exists():
+        _fail(f"there is no {built}")
+    if (root / built).stat().st_mtime < newest:
+        _fail(f"{built} is older than its sources")
 
 
 def _fail(why: str) -> None:
     msg = (
-        f"feature-platform: {why}, and a wheel without the kernel could not run: "
-        "in a clone of the repository, run `make wheel`, which builds both (JDK 17 and Maven)"
+        f"feature-platform: {why}, and a wheel is not built without it: in a clone of the "
+        "repository, run `make wheel`, which builds all (JDK 17, Maven and a C compiler)"
     )
     raise SystemExit(msg)
 

@@ -172,8 +172,11 @@ def _refuse_disorder(
         return
     disorder = ids[1:] <= ids[:-1]
     disorder[lasts[:-1] - 1] = False
-    if disorder.any() or ids[lasts - 1].max() > ID_MAX:
-        place = np.searchsorted(lasts, disorder.argmax(), side="right")
+    beyond = ids[lasts - 1] > ID_MAX
+    if disorder.any() or beyond.any():
+        place = beyond.argmax()
+        if disorder.any():
+            place = np.searchsorted(lasts, disorder.argmax(), side="right")
         msg = f"row {int(owners[place])} of the batch: {what} do not ascend below 2^32"
         raise CorruptRowError(msg)
 

@@ -55,6 +55,14 @@ class ReadPlan:
     """By window."""
     keys: tuple[TileKey, ...]
 
+    def has_value(self, wanted: ResolvedFeature) -> bool:
+        """Return whether there is an answer at all: of the past none without a window."""
+        return wanted.window_ms != 0 or self.mode == "now"
+
+    def columns(self) -> dict[int, LayoutColumn]:
+        """Return all columns that the features are made of, by id."""
+        return {column.id: column for wanted in self.group.wanted for column in wanted.columns}
+
     def is_full(self, wanted: ResolvedFeature) -> bool:
         """Return whether a value has counted all of its interval, or of all time."""
         answer = self.covers.get(wanted.window_ms)

@@ -1,6 +1,9 @@
-"""The tiles that were read of many entities, decoded together, each exactly once. Hot path."""
+"""The tiles that were read of many entities, decoded together, each exactly once. Hot path.
 
-from collections.abc import Sequence
+By numpy alone: what is served where the compiled core is missing, and what the core must equal.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -8,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_platform.rows.codec import Rows, decode_heads, decode_rows
+from feature_platform.rows.partials import LONG_MAX
 from feature_platform.rows.wire import Ints, Mask, join
+from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.store.base import HEAD_LEVEL, StoredRow
 from feature_platform.tiles.cover import Cover
-from feature_platform.tiles.layout import Layout
+from feature_platform.tiles.layout import ADDITIVE, COUNTERS, Layout, LayoutColumn
 
 _NEVER = np.iinfo(np.int64).min
 _LEVELS = 64
@@ -48,6 +53,63 @@ class Tiles:
 
 def _key(level: int, start_ms: int) -> int:
     return start_ms * _LEVELS + level
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedTiles:
+    """Tiles, merged by numpy when they are asked for."""
+
+    tiles: Tiles
+    members: Mapping[int, Ints]
+    """By window, its tiles."""
+
+    @property
+    def entity_count(self) -> int:
+        """How many entities there are."""
+        return self.tiles.entity_count
+
+    def total(self, column: LayoutColumn, window_ms: int) -> Ints:
+        """Add up per entity, as int64 wraps: differences of running sums are exact for all that."""
+        tiles, members = self.tiles, self.members[window_ms]
+        running = np.zeros(len(members) + 1, dtype=np.int64)
+        np.cumsum(tiles.counters[column.id][members], out=running[1:])
+        bounds = np.searchsorted(tiles.entities[members], np.arange(tiles.entity_count + 1))
+        return np.diff(running[bounds])
+
+    def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:
+        """Return the minimum or maximum for each entity, and where there is one."""
+        tiles, members = self.tiles, self.members[window_ms]
+        members = members[tiles.present[column.id][members]]
+        owners = tiles.entities[members]
+        smallest = column.kind == "min"
+        merged = np.full(tiles.entity_count, LONG_MAX if smallest else -LONG_MAX - 1)
+        merge: Callable[..., None] = np.minimum.at if smallest else np.maximum.at
+        merge(merged, owners, tiles.counters[column.id][members])
+        return merged, np.bincount(owners, minlength=tiles.entity_count) > 0
+
+    def encoded(self, column: LayoutColumn, window_ms: int) -> Iterator[tuple[int, bytes]]:
+        """Yield entity and encoded value of a feature, tile by tile, by ascending entity."""
+        members, encoded = self.members[window_ms], self.tiles.features[column.id]
+        owners = self.tiles.entities[members]
+        for tile, entity in zip(members.tolist(), owners.tolist(), strict=True):
+            if tile in encoded:
+                yield entity, encoded[tile]
+
+
+def merge_tiles(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> MergedTiles:
+    """Decode what was read and find the tiles of each window.
+
+    Raises:
+        CorruptRowError: A row is malformed.
+    """
+    layout, columns = plan.group.snapshot.layout, plan.columns()
+    counter_ids = [key for key, column in columns.items() if column.kind in COUNTERS]
+    extreme_ids = [key for key in counter_ids if columns[key].kind not in ADDITIVE]
+    feature_ids = [key for key, column in columns.items() if column.kind not in COUNTERS]
+    tiles = decode_tiles(layout, rows, counter_ids, extreme_ids, feature_ids)
+    members = {window_ms: tiles.members(answer) for window_ms, answer in plan.covers.items()}
+    members[0] = tiles.of_level(layout.grid.lifetime_level)
+    return MergedTiles(tiles=tiles, members=members)
 
 
 def decode_tiles(

@@ -1,7 +1,8 @@
 """One feature set with every kind of aggregate, loaded from YAML, served from memory."""
 
 import json
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from hypothesis import settings
 
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
+from feature_platform.paths import CLONE
+from feature_platform.serving import assemble
+from feature_platform.serving.compiled import Core, library_path, load
 from feature_platform.testing import Deployed, RawEvent, deploy_in_memory
 from feature_platform.tiles.grid import Grid
 
@@ -108,6 +112,26 @@ def _with_grid(featureset: FeatureSet, grid: Grid) -> FeatureSet:
         for column in featureset.columns
     )
     return replace(featureset, grid=grid, columns=columns)
+
+
+@pytest.fixture(name="compiled", scope="session")
+def _compiled() -> Core:
+    """Load the compiled core, which is built here if nobody has done it yet."""
+    if not library_path().exists():
+        assert CLONE is not None
+        subprocess.run([CLONE / "scripts" / "build_native"], check=True)
+    found = load(library_path())
+    assert found.core is not None, found.why_not
+    return found.core
+
+
+@pytest.fixture(autouse=True, scope="session", params=["compiled", "numpy"])
+def _implementation(request: pytest.FixtureRequest, compiled: Core) -> Iterator[None]:
+    """Serve with the compiled core, then with numpy alone."""
+    chosen = compiled if request.param == "compiled" else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(assemble, "core", lambda: chosen)
+        yield
 
 
 def make_event(post: str, minutes_ago: float, offset: int, **columns: object) -> RawEvent:

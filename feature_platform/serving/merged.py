@@ -1,0 +1,28 @@
+"""What finishing needs to know of tiles: counters merged over windows, features still encoded."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from feature_platform.rows.wire import Ints, Mask
+from feature_platform.tiles.layout import LayoutColumn
+
+
+class Merged(Protocol):
+    """Tiles of many entities, merged over the covers of windows; window 0 is lifetime."""
+
+    @property
+    def entity_count(self) -> int:
+        """How many entities there are."""
+        ...
+
+    def total(self, column: LayoutColumn, window_ms: int) -> Ints:
+        """Return the sum of a counter for each entity, as int64 wraps."""
+        ...
+
+    def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:
+        """Return the minimum or maximum for each entity, and where there is one."""
+        ...
+
+    def encoded(self, column: LayoutColumn, window_ms: int) -> Iterator[tuple[int, bytes]]:
+        """Yield entity and encoded value of a feature, tile by tile, by ascending entity."""
+        ...
