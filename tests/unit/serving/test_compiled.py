@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from feature_platform.paths import CLONE
+from feature_platform.serving import assemble
+from feature_platform.serving import compiled as compiled_module
 from feature_platform.serving.compiled import Core, library_path, load
+from feature_platform.testing import Deployed
 
 ROUNDS, SEED = 50_000, 20
 
@@ -56,6 +59,37 @@ def test_a_client_without_the_core_says_so() -> None:
     assert run.stderr.splitlines() == [
         "serving computes with numpy, correctly but slower: this build has no none.so"
     ]
+
+
+def test_without_the_library_the_answers_are_the_same(
+    world: Deployed, compiled: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine without it, and without a compiler, serves what the core does."""
+    prepared = world.client.prepare(featureset="posts")
+    monkeypatch.setattr(assemble, "core", lambda: compiled)
+    expected = prepared.get(["a", "b", "nobody"], explain=True).to_dicts()
+    monkeypatch.setattr(compiled_module, "LIBRARY", "none.so")
+    monkeypatch.setattr(assemble, "core", compiled_module.core)
+    compiled_module.loaded.cache_clear()
+    try:
+        assert prepared.get(["a", "b", "nobody"], explain=True).to_dicts() == expected
+        assert compiled_module.core() is None
+    finally:
+        compiled_module.loaded.cache_clear()
+
+
+def test_import_compiles_and_loads_nothing() -> None:
+    """No child process and no library of ours: a ranker's start costs what its modules do."""
+    script = (
+        "import sys\n"
+        "def refuse(event, args):\n"
+        "    started = event in {'subprocess.Popen', 'os.system', 'os.posix_spawn', 'os.exec'}\n"
+        "    assert not started, (event, args)\n"
+        "    assert event != 'ctypes.dlopen' or 'fp-tiles' not in str(args[0]), args\n"
+        "sys.addaudithook(refuse)\n"
+        "import feature_platform.serving.compact, feature_platform.serving.assemble\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_damaged_rows_do_no_harm(tmp_path: Path, compiled: Core) -> None:
