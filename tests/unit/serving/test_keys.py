@@ -29,6 +29,11 @@ def of_type(snapshot: Snapshot, type_name: TypeName) -> Snapshot:
     return replace(snapshot, job=replace(snapshot.job, source=source))
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _implementation() -> None:
+    """Keys are the same whatever serves; and an iterator can be passed once."""
+
+
 @pytest.fixture(name="about", scope="session")
 def _about(featureset: FeatureSet) -> Callable[[TypeName], Snapshot]:
     """Return a function from a type to a feature set whose entity is of that type."""
