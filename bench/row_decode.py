@@ -22,13 +22,8 @@ import numpy as np
 from bench.rig import goal
 from feature_platform.rows.partials import Row
 from feature_platform.rows.row_pb2 import TileRow
-from feature_platform.serving.compact import (
-    Adder,
-    CompactTiles,
-    Slots,
-    Windows,
-    decode_compactly,
-)
+from feature_platform.serving.adding import Adder, Windows
+from feature_platform.serving.compact import CompactTiles, Slots, decode_compactly
 from feature_platform.serving.compiled import Core, library_path, loaded
 from feature_platform.serving.tiles import MergedTiles, decode_tiles
 from feature_platform.store.base import StoredRow

@@ -80,6 +80,11 @@ static void add(const uint8_t *arena, int64_t bytes, int64_t pieces[5][1]) {
     FindRequest find = {1, 2, entities, starts, stops, FOUND};
     fp_add(&request);
     fp_find(&request, &find);
+    int64_t heads[LEVELS + 1], closed[LEVELS + 1];
+    for (int64_t slot = -1; slot <= ADDITIVE; slot++) {
+        CensusRequest census = {slot, heads, closed};
+        fp_census(&request, &census);
+    }
 }
 
 static void round_of(void) {

@@ -41,7 +41,7 @@
 #endif
 
 #define EXPORTED __attribute__((visibility("default")))
-#define INTERFACE 1 /* grows with every change that the caller must know of */
+#define INTERFACE 2 /* grows with every change that the caller must know of */
 
 enum { CORRUPT = -1, FULL = -2, REFUSED = -3 };
 enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
@@ -110,6 +110,11 @@ typedef struct {
     int64_t *entities, *starts, *stops; /* the outcome, `room` each */
     int64_t room;
 } FindRequest;
+
+typedef struct {
+    int64_t slot;           /* an additive one */
+    int64_t *head, *closed; /* the outcome: a sum for each entity and level, lifetime's last */
+} CensusRequest;
 
 /* ---- the wire ---- */
 
@@ -628,7 +633,8 @@ EXPORTED int64_t fp_interface(void) { return INTERFACE; }
 
 /* Bytes of the request, so that a caller with other fields is noticed before it harms. */
 EXPORTED int64_t fp_request_bytes(void) {
-    return (int64_t)(sizeof(DecodeRequest) + sizeof(AddRequest) + sizeof(FindRequest));
+    return (int64_t)(sizeof(DecodeRequest) + sizeof(AddRequest) + sizeof(FindRequest) +
+                     sizeof(CensusRequest));
 }
 
 EVERY_PROCESSOR static int write_all(Decoder *decoder) {
@@ -891,4 +897,46 @@ EXPORTED int64_t fp_find(const AddRequest *request, FindRequest *find) {
         }
     }
     return found;
+}
+
+/* ---- one counter of all tiles, by level ---- */
+
+static uint64_t value_of(const Tile *tile, int64_t wanted, int64_t slot_width) {
+    uint64_t found = 0;
+    if (tile->base >= 0)
+        found = (uint64_t)value_at(tile->base_at + (wanted << tile->base), tile->base);
+    const uint8_t *slots = tile->lists_at;
+    for (int class = 0; class < CLASSES; class++) {
+        const uint8_t *values = slots + tile->counts[class] * slot_width;
+        for (int64_t place = 0; place < tile->counts[class]; place++) {
+            uint16_t slot = slots[place * slot_width];
+            if (slot_width == 2) memcpy(&slot, slots + 2 * place, 2);
+            if (slot == wanted) found += (uint64_t)value_at(values + (place << class), class);
+        }
+        slots = values + (tile->counts[class] << class);
+    }
+    return found;
+}
+
+/* Add up one counter over all tiles of each level, of the heads and of the closed tiles apart: 0,
+ * or CORRUPT. */
+EXPORTED int64_t fp_census(const AddRequest *request, const CensusRequest *census) {
+    int64_t slot_width = slot_bytes(request->slots), levels = request->levels + 1;
+    Span rest;
+    Tile tile;
+    if (census->slot < 0 || census->slot >= request->additive) return REFUSED;
+    for (int64_t entity = 0; entity < request->entities; entity++) {
+        for (int closed = 0; closed < 2; closed++) {
+            int64_t *sums = (closed ? census->closed : census->head) + entity * levels;
+            memset(sums, 0, (size_t)levels * sizeof *sums);
+            if (!entity_span(request, entity, closed, &rest)) return CORRUPT;
+            while (rest.start < rest.stop) {
+                if (!read_tile(&rest, request->additive, slot_width, &tile)) return CORRUPT;
+                int64_t level = tile.key & LEVEL_MAX;
+                if (level >= levels) continue;
+                sums[level] = (int64_t)((uint64_t)sums[level] + value_of(&tile, census->slot, slot_width));
+            }
+        }
+    }
+    return 0;
 }

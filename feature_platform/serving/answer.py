@@ -8,19 +8,16 @@ from numpy.typing import NDArray
 
 from feature_platform.definition.feature_list import Default
 from feature_platform.definition.served import served_type
-from feature_platform.errors import CorruptRowError, WorldError
+from feature_platform.errors import CorruptRowError
+from feature_platform.rows.wire import Ints
 from feature_platform.serving.ages import stale
 from feature_platform.serving.assemble import assemble
+from feature_platform.serving.found import Found
 from feature_platform.serving.matrix import Column, FeatureMatrix, Status
-from feature_platform.serving.read_plan import ReadPlan
+from feature_platform.serving.merged import Merged
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
-from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence, evidence
-from feature_platform.store.base import StoredRow
-
-Outcome = list[StoredRow] | WorldError
-"""The rows that were read of an entity, or why there are none to go by."""
-
+from feature_platform.serving.states import FAILED, NO_ROWS, Evidence, evidence
 
 STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
 """By HAS_ROWS, NO_ROWS and FAILED."""
@@ -40,8 +37,8 @@ class Wishes:
 class Part:
     """What one feature set answers, an entity each."""
 
-    plan: ReadPlan
-    outcomes: list[Outcome]
+    source: Found
+    """What it is computed from."""
     columns: tuple[Column, ...]
     evidence: tuple[Evidence, ...]
     found: NDArray[np.int8]
@@ -64,43 +61,47 @@ class KindAnswer:
         return _together(each)
 
 
-def joined(before: Outcome, more: Outcome) -> Outcome:
-    """Join what two reads of one entity gave; one failure is enough."""
-    if isinstance(before, WorldError):
-        return before
-    return more if isinstance(more, WorldError) else before + more
-
-
-def answer_part(
-    plan: ReadPlan, outcomes: list[Outcome], now_ms: int, wishes: Wishes | None = None
-) -> Part:
+def answer_part(found: Found, now_ms: int, wishes: Wishes | None = None) -> Part:
     """Compute one feature set's values; rows that cannot be decoded spoil only their entity.
 
     Args:
-        plan: What was read.
-        outcomes: What was read of each entity.
+        found: What was found of each entity.
         now_ms: The present: what is older than its `max_age` by then is no value.
         wishes: Defaults and ages.
     """
-    asked = wishes or Wishes()
-    columns = _try_assemble(plan, outcomes)
-    if columns is None:
-        outcomes = [_judge(plan, outcome) for outcome in outcomes]
-        columns = assemble(plan, _rows(outcomes))
-    found = np.fromiter(map(_found, outcomes), dtype=np.int8, count=len(outcomes))
-    old = stale(plan, _rows(outcomes), asked.max_ages_ms, now_ms) if plan.mode == "now" else {}
-    known = found != FAILED
+    asked, plan, group = wishes or Wishes(), found.plan, found.plan.group
+    try:
+        merged, columns = _assembled(found)
+    except CorruptRowError:
+        found = found.without(_corrupt(found))
+        merged, columns = _assembled(found)
+    states = found.states
+    old = stale(plan, merged, asked.max_ages_ms, now_ms) if plan.mode == "now" else {}
+    known = states != FAILED
     made, seen = [], []
-    group = plan.group
     for position, wanted, column in zip(group.positions, group.wanted, columns, strict=True):
         is_old = old.get(position)
         shown = column.only(known if is_old is None else known & ~is_old)
-        seen.append(evidence(plan, wanted, found, is_old))
+        seen.append(evidence(plan, wanted, states, is_old))
         default = asked.defaults.get(position)
         made.append(shown if default is None else shown.with_default(default))
-    return Part(
-        plan=plan, outcomes=outcomes, columns=tuple(made), evidence=tuple(seen), found=found
-    )
+    return Part(source=found, columns=tuple(made), evidence=tuple(seen), found=states)
+
+
+def _assembled(found: Found) -> tuple[Merged, tuple[Column, ...]]:
+    merged = found.merge()
+    return merged, assemble(found.plan, merged)
+
+
+def _corrupt(found: Found) -> dict[int, CorruptRowError]:
+    """Return whose rows cannot be decoded, and why, by place."""
+    errors: dict[int, CorruptRowError] = {}
+    for place in np.flatnonzero(found.states != FAILED).tolist():
+        try:
+            _assembled(found.only(place))
+        except CorruptRowError as error:
+            errors[place] = error
+    return errors
 
 
 def _together(found: NDArray[np.int8]) -> NDArray[np.int8]:
@@ -108,32 +109,6 @@ def _together(found: NDArray[np.int8]) -> NDArray[np.int8]:
     best: NDArray[np.int8] = found.min(axis=0)
     best[(found == FAILED).any(axis=0)] = FAILED
     return best
-
-
-def _found(outcome: Outcome) -> int:
-    if isinstance(outcome, WorldError):
-        return FAILED
-    return HAS_ROWS if outcome else NO_ROWS
-
-
-def _try_assemble(plan: ReadPlan, outcomes: Sequence[Outcome]) -> tuple[Column, ...] | None:
-    try:
-        return assemble(plan, _rows(outcomes))
-    except CorruptRowError:
-        return None
-
-
-def _judge(plan: ReadPlan, outcome: Outcome) -> Outcome:
-    """Return the outcome, or why its rows cannot be decoded."""
-    try:
-        assemble(plan, _rows([outcome]))
-    except CorruptRowError as error:
-        return error
-    return outcome
-
-
-def _rows(outcomes: Sequence[Outcome]) -> list[list[StoredRow]]:
-    return [[] if isinstance(outcome, WorldError) else outcome for outcome in outcomes]
 
 
 def answer(
@@ -151,7 +126,7 @@ def answer(
     types: dict[int, str] = {}
     for kind in kinds:
         for part in kind.parts:
-            group, found = part.plan.group, part.found[kind.asked.indexes]
+            group, found = part.source.plan.group, part.found[kind.asked.indexes]
             for place, position in enumerate(group.positions):
                 feature = group.wanted[place].feature
                 types[position] = served_type(feature.aggregate, feature.value_type)
@@ -169,7 +144,19 @@ def answer(
         evidence=tuple(seen[position] for position in order),
         counts_since_ms=_counts_since_ms(names, parts),
         receipts=tuple(_receipts(kinds)) if explained else None,
+        ages_ms=_ages_ms(kinds),
     )
+
+
+def _ages_ms(kinds: Sequence[KindAnswer]) -> Ints | None:
+    """Return how long ago what each row rests on was read: the longest; None without a cache."""
+    each = [
+        part.source.ages_ms[kind.asked.indexes]
+        for kind in kinds
+        for part in kind.parts
+        if part.source.ages_ms is not None
+    ]
+    return np.max(each, axis=0) if each else None
 
 
 def _statuses(kinds: Sequence[KindAnswer]) -> tuple[Status, ...]:
@@ -184,8 +171,8 @@ def _errors(kinds: Sequence[KindAnswer]) -> dict[str, str]:
     for kind in kinds:
         prefix = f"{kind.asked.entity}=" if len(kinds) > 1 else ""
         for place in np.flatnonzero(kind.found == FAILED).tolist():
-            outcomes = [part.outcomes[place] for part in kind.parts]
-            told = "; ".join(str(each) for each in outcomes if isinstance(each, WorldError))
+            each = [part.source.errors.get(place) for part in kind.parts]
+            told = "; ".join(str(error) for error in each if error)
             errors[f"{prefix}{kind.asked.unique[place]}"] = told
     return errors
 
@@ -195,8 +182,10 @@ def _counts_since_ms(names: Sequence[str], parts: Sequence[Part]) -> dict[str, i
     return {
         names[position]: wanted.valid_from_ms
         for part in parts
-        for position, wanted in zip(part.plan.group.positions, part.plan.group.wanted, strict=True)
-        if not part.plan.is_full(wanted)
+        for position, wanted in zip(
+            part.source.plan.group.positions, part.source.plan.group.wanted, strict=True
+        )
+        if not part.source.plan.is_full(wanted)
     }
 
 
@@ -211,8 +200,9 @@ def _receipt(places: Sequence[tuple[Part, int]]) -> Receipt:
     newest: dict[str, int | None] = {}
     placed: list[tuple[int, FeatureReceipt]] = []
     for part, place in places:
-        (rows,) = _rows([part.outcomes[place]])
-        receipts, newest[part.plan.group.snapshot.featureset] = explain(part.plan, rows)
-        placed += zip(part.plan.group.positions, receipts, strict=True)
+        plan = part.source.plan
+        rows = part.source.rows(place)
+        receipts, newest[plan.group.snapshot.featureset] = explain(plan, rows)
+        placed += zip(plan.group.positions, receipts, strict=True)
     ordered = sorted(placed, key=lambda pair: pair[0])
     return Receipt(features=tuple(receipt for _, receipt in ordered), newest_tile_ms=newest)

@@ -6,17 +6,20 @@ rows again and does.
 
 from collections.abc import Sequence
 
-from feature_platform.serving.compact import merge_compactly
+from feature_platform.serving.adding import merge_compactly
 from feature_platform.serving.compiled import core
 from feature_platform.serving.finish import finish, nothing
+from feature_platform.serving.forms import CompactForm, Form, RowsForm
 from feature_platform.serving.matrix import Column
+from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.tiles import merge_tiles
 from feature_platform.store.base import StoredRow
+from feature_platform.tiles.layout import Layout
 
 
-def assemble(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> tuple[Column, ...]:
-    """Return a column for each feature of a plan, an entity each.
+def merge(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> Merged:
+    """Merge what was read over the windows of a plan.
 
     Args:
         plan: What was read.
@@ -27,8 +30,25 @@ def assemble(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> tuple[Colum
     """
     compiled = core()
     merged = merge_compactly(compiled, plan, rows) if compiled else None
-    merged = merged or merge_tiles(plan, rows)
+    return merged or merge_tiles(plan, rows)
+
+
+def assemble(plan: ReadPlan, merged: Merged) -> tuple[Column, ...]:
+    """Return a column for each feature of a plan, an entity each.
+
+    Raises:
+        CorruptRowError: An encoded value is malformed.
+    """
     return tuple(
-        finish(merged, wanted) if plan.has_value(wanted) else nothing(wanted.feature, len(rows))
+        finish(merged, wanted)
+        if plan.has_value(wanted)
+        else nothing(wanted.feature, merged.entity_count)
         for wanted in plan.group.wanted
     )
+
+
+def form_of(layout: Layout) -> Form:
+    """Return how rows of a layout are kept in memory: compactly, by the core, or as they are."""
+    compiled = core()
+    compact = CompactForm.of(compiled, layout) if compiled else None
+    return compact or RowsForm(layout)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+
 from feature_platform.clock import Clock, SystemClock
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import (
@@ -16,15 +18,17 @@ from feature_platform.errors import (
 )
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import RegistryReader
-from feature_platform.serving.answer import Outcome, joined
 from feature_platform.serving.asked import contact, names_asked
+from feature_platform.serving.cache import CacheSettings, TileCache
+from feature_platform.serving.cache_stats import CacheStats
 from feature_platform.serving.deployed import DeployedReader
-from feature_platform.serving.keys import can_be_stored
+from feature_platform.serving.found import Found, FoundRows, Outcome
 from feature_platform.serving.lists import chosen_list, listed_names
 from feature_platform.serving.prepared import PreparedFeatures, prepared
 from feature_platform.serving.read_plan import ReadPlan, served_names
+from feature_platform.serving.reads import read_rows
 from feature_platform.settings import StoreSettings
-from feature_platform.store.base import KEYS_PER_READ_MAX, TileReader
+from feature_platform.store.base import KEYS_PER_READ_MAX, TileKey, TileReader
 from feature_platform.transport import StoreTls, Tls
 
 if TYPE_CHECKING:
@@ -46,9 +50,9 @@ class Limits:
 
 
 class FeatureClient:
-    """Serves features. Mutable: keeps what is deployed for a while. Safe for use by threads."""
+    """Serves features. Mutable: keeps what is deployed, and its cache. Safe for use by threads."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (what it is made of)
         self,
         reader: TileReader,
         registry: RegistryReader,
@@ -57,6 +61,7 @@ class FeatureClient:
         limits: Limits | None = None,
         refresh_ms: int = 5_000,
         background: bool = False,
+        cache: CacheSettings | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
         """Serve from ports.
@@ -68,6 +73,7 @@ class FeatureClient:
             limits: What one request may ask for.
             refresh_ms: How long a look at the registry is good for.
             background: Look at the registry in a thread of its own, on no request's time.
+            cache: Keep tiles in memory; without it every request reads the store.
             close: Called by `close`; without it the caller closes the ports.
         """
         self.clock = clock or SystemClock()
@@ -75,11 +81,12 @@ class FeatureClient:
         self._registry = registry
         self._reader = reader
         self._deployed = DeployedReader(registry, self.clock, refresh_ms, background=background)
+        self._cache = TileCache(cache, self._read) if cache else None
         self._close = close
         self._closed = False
 
     @classmethod
-    def connect(
+    def connect(  # noqa: PLR0913 (what a ranker says once)
         cls,
         contact_points: Sequence[str],
         *,
@@ -89,6 +96,7 @@ class FeatureClient:
         local_dc: str = "datacenter1",
         limits: Limits | None = None,
         tls: Tls | None = None,
+        cache: CacheSettings | None = None,
     ) -> Self:
         """Log in to the store. Blocks; close the client, or use it in a `with` statement.
 
@@ -101,6 +109,7 @@ class FeatureClient:
             local_dc: The data centre to read from.
             limits: What one request may ask for.
             tls: How the store is known, and known to it; without it nothing is encrypted.
+            cache: Keep tiles in memory; without it every request reads the store.
 
         Raises:
             CallerError: An address is none.
@@ -123,6 +132,7 @@ class FeatureClient:
             CqlRegistry(connection),
             limits=limits,
             background=True,
+            cache=cache,
             close=connection.close,
         )
 
@@ -218,22 +228,36 @@ class FeatureClient:
             chosen = listed_names(names_asked("features", features), featureset)
         return prepared(self, chosen, edge, max_age or {})
 
-    def read(self, plan: ReadPlan, entities: Sequence[str]) -> list[Outcome]:
-        """Read a plan's rows of each entity, the head first. Blocks; failures are answers."""
-        table, size = plan.group.snapshot.table, self.limits.keys_per_read
-        answers: dict[str, Outcome] = {entity: [] for entity in entities if can_be_stored(entity)}
-        asked = list(answers)
-        for first in range(0, len(plan.keys), size):
-            keys = plan.keys[first : first + size]
-            try:
-                read = self._reader.read_tiles(table, [(entity, keys) for entity in asked])
-            except StoreUnavailableError as error:
-                read = [error for _ in asked]
-            for entity, more in zip(asked, read, strict=True):
-                answers[entity] = joined(answers[entity], more)
-            # Who has failed is unavailable; asking on would wait for the store again.
-            asked = [entity for entity in asked if isinstance(answers[entity], list)]
-        return [answers.get(entity, []) for entity in entities]
+    def find(
+        self,
+        plan: ReadPlan,
+        entities: Sequence[str],
+        now_ms: int,
+        max_staleness_ms: int | None = None,
+        *,
+        explain: bool = False,
+    ) -> Found:
+        """Return what is known of entities, read now or kept. Blocks; failures are answers.
+
+        Args:
+            plan: What is asked.
+            entities: Whose tiles, each once.
+            now_ms: The present.
+            max_staleness_ms: Instead of that of the cache.
+            explain: Read rows, which receipts are made of.
+        """
+        if self._cache is not None and not explain and self._cache.takes(plan):
+            return self._cache.find(plan, entities, now_ms, max_staleness_ms)
+        outcomes = self._read(plan.group.snapshot.table, [(each, plan.keys) for each in entities])
+        ages_ms = None if self._cache is None else np.zeros(len(entities), dtype=np.int64)
+        return FoundRows(plan=plan, outcomes=outcomes, ages_ms=ages_ms)
+
+    def cache_stats(self) -> CacheStats | None:
+        """Return what this process's cache holds and has done; None without a cache."""
+        return None if self._cache is None else self._cache.stats()
+
+    def _read(self, table: str, asked: Sequence[tuple[str, Sequence[TileKey]]]) -> list[Outcome]:
+        return read_rows(self._reader, table, asked, self.limits.keys_per_read)
 
 
 def _connect_any(addresses: Sequence[StoreSettings], user: str, password: str) -> "Connection":

@@ -6,7 +6,7 @@ newly closed tile is appended to the second, and what both hold counts once, whe
 """
 
 import ctypes
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from operator import attrgetter
@@ -14,21 +14,17 @@ from operator import attrgetter
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_platform.errors import CorruptRowError
-from feature_platform.rows.wire import Bytes, Ints, Mask, join
-from feature_platform.serving.compiled import CORRUPT, FULL, Add, Core, Decode, Find, address
-from feature_platform.serving.read_plan import ReadPlan
+from feature_platform.rows.wire import Bytes, Ints, join
+from feature_platform.serving.compiled import FULL, Core, Decode, address
 from feature_platform.store.base import StoredRow
-from feature_platform.tiles.cover import Cover
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import ADDITIVE, COUNTERS, Layout, LayoutColumn
 
 SLOTS_MAX = 65_535
-CELLS_MAX = 1 << 20
-"""Windows times counters that are added up at once; numpy answers what is larger."""
-LEVELS_MAX = 63
-_KEY_BITS = 6
-_TABLE_BITS_MIN = 4
+KEY_BITS = 6
+"""Of a tile's key that hold its level."""
+TILE_BYTES_MIN = 9
+"""Key and form of a compact tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,193 +169,3 @@ def _decoded(core: Core, request: Decode, room: int) -> Bytes | None:
         if outcome != FULL:
             return arena[: request.used] if outcome >= 0 else None
         room *= 2
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Windows:
-    """Which tiles belong to which windows."""
-
-    places: Mapping[int, int]
-    """By window: its number for the core."""
-    keys: Ints
-    """Of the tiles of all covers."""
-    key_windows: Ints
-    """By key: where its windows begin in `windows_of`."""
-    windows_of: NDArray[np.int32]
-
-    @classmethod
-    def of(cls, covers: Mapping[int, Cover]) -> "Windows":
-        """Number the windows, lifetime last, and bring their covers together."""
-        places = {window_ms: place for place, window_ms in enumerate((*covers, 0))}
-        members: dict[int, list[int]] = {}
-        for window_ms, answer in covers.items():
-            for level, start_ms in answer.tiles:
-                key = (start_ms << _KEY_BITS) | level
-                members.setdefault(key, []).append(places[window_ms])
-        return cls(
-            places=places,
-            keys=np.array(list(members), dtype=np.int64),
-            key_windows=np.cumsum([0, *map(len, members.values())], dtype=np.int64),
-            windows_of=np.array(list(chain.from_iterable(members.values())), dtype=np.int32),
-        )
-
-
-class Adder:
-    """Adds up compact tiles over windows. Mutable: holds the memory that the core works with."""
-
-    def __init__(self, core: Core, grid: Grid, slots: Slots, windows: Windows) -> None:
-        """Lay out what is the same for all tiles."""
-        self._core = core
-        self._slots = slots
-        self._windows = windows
-        self._levels = Levels.of(grid)
-        bits = max(_TABLE_BITS_MIN, int(2 * len(windows.keys) + 1).bit_length())
-        cells = len(windows.places) * slots.count
-        self._lifetime = np.array([windows.places[0]], dtype=np.int32)
-        self._table = np.empty(1 << bits, dtype=np.int32)
-        self._sums = np.empty(cells, dtype=np.uint64)
-        self._seen = np.empty(cells, dtype=np.uint8)
-        self._request = Add(
-            level_ms=address(self._levels.length_ms),
-            level_back_ms=address(self._levels.back_ms),
-            levels=self._levels.lifetime,
-            additive=slots.additive,
-            slots=slots.count,
-            smallest=address(slots.smallest),
-            keys=address(windows.keys),
-            key_windows=address(windows.key_windows),
-            windows_of=address(windows.windows_of),
-            key_count=len(windows.keys),
-            windows=len(windows.places),
-            lifetime_level=self._levels.lifetime,
-            lifetime_windows=address(self._lifetime),
-            lifetime_count=1,
-            table=address(self._table),
-            table_bits=bits,
-            sums=address(self._sums),
-            seen=address(self._seen),
-        )
-
-    def _take(self, tiles: CompactTiles) -> None:
-        request = self._request
-        request.arena, request.arena_bytes = address(tiles.arena), len(tiles.arena)
-        request.entities = tiles.entity_count
-        for name in ("head_starts", "head_stops", "closed_starts", "closed_stops", "newest_ms"):
-            setattr(request, name, address(getattr(tiles, name)))
-
-    def add(
-        self, tiles: CompactTiles, asked: Sequence[tuple[int, int]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return a line for each pair of window and counter id: sums or extremes, and presence.
-
-        Raises:
-            CorruptRowError: These are no compact tiles of these slots.
-        """
-        self._take(tiles)
-        places = self._windows.places
-        windows = np.array([places[window_ms] for window_ms, _ in asked], dtype=np.int32)
-        slots = self._slots.slot_by_id[[counter for _, counter in asked]]
-        out = np.empty((len(asked), tiles.entity_count), dtype=np.int64)
-        present = np.empty(out.shape, dtype=np.bool_)
-        request = self._request
-        request.out_windows, request.out_slots = address(windows), address(slots)
-        request.outs, request.out, request.present = len(asked), address(out), address(present)
-        _refuse_foreign(self._core.add(ctypes.byref(request)))
-        return out, present
-
-    def find(
-        self, tiles: CompactTiles, window_ms: int, feature: int
-    ) -> Iterator[tuple[int, bytes]]:
-        """Yield entity and encoded value of a feature in the tiles of a window.
-
-        Raises:
-            CorruptRowError: These are no compact tiles of these slots.
-        """
-        self._take(tiles)
-        found = np.empty((3, tiles.tiles), dtype=np.int64)
-        request = Find(
-            line=int(self._slots.line_by_id[feature]),
-            window=self._windows.places[window_ms],
-            entities=address(found[0]),
-            starts=address(found[1]),
-            stops=address(found[2]),
-            room=tiles.tiles,
-        )
-        count = self._core.find(ctypes.byref(self._request), ctypes.byref(request))
-        _refuse_foreign(count)
-        for entity, start, stop in zip(*found[:, :count].tolist(), strict=True):
-            yield entity, tiles.arena[start:stop].tobytes()
-
-
-def _refuse_foreign(outcome: int) -> None:
-    if outcome == CORRUPT:
-        msg = "these are no compact tiles of this layout"
-        raise CorruptRowError(msg)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MergedCompactly:
-    """Compact tiles, their counters added up over all windows."""
-
-    adder: Adder
-    tiles: CompactTiles
-    lines: Mapping[tuple[int, int], int]
-    """By window and counter id: the line in the two arrays."""
-    counters: NDArray[np.int64]
-    present: NDArray[np.bool_]
-
-    @property
-    def entity_count(self) -> int:
-        """How many entities there are."""
-        return self.tiles.entity_count
-
-    def total(self, column: LayoutColumn, window_ms: int) -> Ints:
-        """Return the sum of a counter for each entity, as int64 wraps."""
-        totals: Ints = self.counters[self.lines[window_ms, column.id]]
-        return totals
-
-    def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:
-        """Return the minimum or maximum for each entity, and where there is one."""
-        line = self.lines[window_ms, column.id]
-        return self.counters[line], self.present[line]
-
-    def encoded(self, column: LayoutColumn, window_ms: int) -> Iterator[tuple[int, bytes]]:
-        """Yield entity and encoded value of a feature, tile by tile, by ascending entity."""
-        return self.adder.find(self.tiles, window_ms, column.id)
-
-
-def merge_compactly(
-    core: Core, plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]
-) -> MergedCompactly | None:
-    """Decode what was read and add it up over all windows; None where the core does not take it."""
-    layout = plan.group.snapshot.layout
-    slots = Slots.of(plan.columns().values())
-    windows = Windows.of(plan.covers)
-    if not _fits(layout, slots, windows):
-        return None
-    tiles = decode_compactly(core, layout, slots, rows)
-    return None if tiles is None else add_up(core, plan, slots, windows, tiles)
-
-
-def _fits(layout: Layout, slots: Slots, windows: Windows) -> bool:
-    return (
-        max(slots.count, len(slots.line_by_id)) <= SLOTS_MAX
-        and slots.count * len(windows.places) <= CELLS_MAX
-        and layout.grid.lifetime_level <= LEVELS_MAX
-    )
-
-
-def add_up(
-    core: Core, plan: ReadPlan, slots: Slots, windows: Windows, tiles: CompactTiles
-) -> MergedCompactly:
-    """Add up the counters of a plan's features over its windows."""
-    lines: dict[tuple[int, int], int] = {}
-    for wanted in plan.group.wanted:
-        for column in wanted.columns if plan.has_value(wanted) else ():
-            if column.kind in COUNTERS:
-                lines.setdefault((wanted.window_ms, column.id), len(lines))
-    adder = Adder(core, plan.group.snapshot.layout.grid, slots, windows)
-    counters, present = adder.add(tiles, tuple(lines))
-    return MergedCompactly(
-        adder=adder, tiles=tiles, lines=lines, counters=counters, present=present
-    )

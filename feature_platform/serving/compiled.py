@@ -20,7 +20,7 @@ from feature_platform.paths import CLONE, SHIPPED
 
 CORRUPT, FULL, REFUSED = -1, -2, -3
 """Outcomes: malformed rows; more room, please; nothing that the core takes on."""
-INTERFACE = 1
+INTERFACE = 2
 LIBRARY = f"fp-tiles-{sys.platform}-{platform.machine()}.so"
 
 _log = logging.getLogger(__name__)
@@ -115,7 +115,13 @@ class Find(ctypes.Structure):
     )
 
 
-_REQUESTS = (Decode, Add, Find)
+class Census(ctypes.Structure):
+    """`CensusRequest` of the core. Mutable: its outputs are."""
+
+    _fields_ = (("slot", _Number), ("head", _Pointer), ("closed", _Pointer))
+
+
+_REQUESTS = (Decode, Add, Find, Census)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +131,7 @@ class Core:
     decode: Callable[[Any], int]
     add: Callable[[Any], int]
     find: Callable[[Any, Any], int]
+    census: Callable[[Any, Any], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +174,12 @@ def load(path: Path) -> Loaded:
     if found != wanted:
         why = f"{path} is of another build, {found} instead of {wanted}; run `make setup`"
         return Loaded(core=None, why_not=why)
-    functions = (library.fp_decode, library.fp_add, library.fp_find)
+    functions = (library.fp_decode, library.fp_add, library.fp_find, library.fp_census)
     for function in functions:
         function.restype = _Number
-    return Loaded(core=Core(decode=functions[0], add=functions[1], find=functions[2]))
+    return Loaded(
+        core=Core(**dict(zip(("decode", "add", "find", "census"), functions, strict=True)))
+    )
 
 
 def address(array: NDArray[Any]) -> int:

@@ -126,6 +126,9 @@ class FeatureMatrix:
     full yet, their lifetimes lack what was before."""
     receipts: tuple[Receipt, ...] | None = None
     """With `explain`: what the values of each row rest on."""
+    ages_ms: NDArray[np.int64] | None = None
+    """Of a client with a cache: how long ago what each row rests on was read from the store; every
+    event that was there then is counted. 0 for what was read for this answer."""
 
     @cached_property
     def entities(self) -> tuple[str, ...]:
@@ -249,6 +252,8 @@ class FeatureMatrix:
             error = "; ".join(self.errors[each] for each in self._labels(index, entity))
             if error:
                 dicts[-1]["error"] = error
+            if self.ages_ms is not None:
+                dicts[-1]["age_ms"] = int(self.ages_ms[index])
             if self.receipts is not None:
                 dicts[-1]["receipt"] = self.receipts[index].to_dict()
         return dicts

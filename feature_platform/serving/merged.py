@@ -6,9 +6,12 @@ from typing import Protocol
 from feature_platform.rows.wire import Ints, Mask
 from feature_platform.tiles.layout import LayoutColumn
 
+LIFETIME = 0
+"""The window of lifetime and of latest values."""
+
 
 class Merged(Protocol):
-    """Tiles of many entities, merged over the covers of windows; window 0 is lifetime."""
+    """Tiles of many entities, merged over the covers of windows."""
 
     @property
     def entity_count(self) -> int:

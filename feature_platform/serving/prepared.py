@@ -48,7 +48,12 @@ class PreparedFeatures:
         return tuple(_by_kind(resolve(self.client.snapshots(), self.full_names)))
 
     def get(
-        self, entities: Request, *, at: Instant | None = None, explain: bool = False
+        self,
+        entities: Request,
+        *,
+        at: Instant | None = None,
+        explain: bool = False,
+        max_staleness_ms: int | None = None,
     ) -> FeatureMatrix:
         """Return the features of entities, in their order. Blocks.
 
@@ -59,11 +64,13 @@ class PreparedFeatures:
                 one key for all rows. A key that is there twice is read once.
             at: A past instant instead of now, epoch milliseconds or ISO-8601; lifetime features and
                 properties then have no value.
-            explain: Add what every value rests on.
+            explain: Add what every value rests on, all of it read for this answer.
+            max_staleness_ms: How long ago what is kept may have been read, instead of the client's
+                bound; 0 reads for this request. Without a cache every request reads.
 
         Raises:
             CallerError: That is no list of keys, or one is none of the entity's type, a kind is
-                missing, lists differ in length, or the client is closed.
+                missing, lists differ in length, the bound is negative, or the client is closed.
             LimitExceededError: More entities, tiles of each, or rows in all, than allowed.
             OutOfReachError: The instant is in the future, or needs tiles that are no longer kept.
             UnknownFeatureError: A feature is not served any more.
@@ -71,6 +78,7 @@ class PreparedFeatures:
         """
         at_ms, now_ms = instant_ms(at), self.client.clock.now_ms()
         limits = self.client.limits
+        check_staleness(max_staleness_ms)
         groups = resolve(self.client.snapshots(), self.full_names)
         check_wishes(groups, self.feature_list, self.wishes)
         kinds = {
@@ -87,7 +95,13 @@ class PreparedFeatures:
             KindAnswer(
                 asked=each,
                 parts=tuple(
-                    answer_part(plan, self.client.read(plan, each.unique), now_ms, self.wishes)
+                    answer_part(
+                        self.client.find(
+                            plan, each.unique, now_ms, max_staleness_ms, explain=explain
+                        ),
+                        now_ms,
+                        self.wishes,
+                    )
                     for plan in kinds.get(each.entity, ())
                 ),
             )
@@ -96,10 +110,17 @@ class PreparedFeatures:
         return answer(self.names, answers, explained=explain)
 
     async def aget(
-        self, entities: Request, *, at: Instant | None = None, explain: bool = False
+        self,
+        entities: Request,
+        *,
+        at: Instant | None = None,
+        explain: bool = False,
+        max_staleness_ms: int | None = None,
     ) -> FeatureMatrix:
         """Do what `get` does, in a thread, without blocking the event loop."""
-        return await asyncio.to_thread(self.get, entities, at=at, explain=explain)
+        return await asyncio.to_thread(
+            self.get, entities, at=at, explain=explain, max_staleness_ms=max_staleness_ms
+        )
 
 
 def prepared(
@@ -162,6 +183,17 @@ def check_wishes(groups: Sequence[Group], chosen: FeatureList, wishes: Wishes) -
                     "default fits"
                 )
                 raise CallerError(msg)
+
+
+def check_staleness(max_staleness_ms: int | None) -> None:
+    """Check how old an answer may be.
+
+    Raises:
+        CallerError: The bound is negative.
+    """
+    if max_staleness_ms is not None and max_staleness_ms < 0:
+        msg = f"max_staleness_ms is {max_staleness_ms}; write 0 or more milliseconds"
+        raise CallerError(msg)
 
 
 def _by_kind(groups: Sequence[Group]) -> dict[str, list[Group]]:

@@ -18,6 +18,9 @@ from feature_platform.store.base import HEAD_LEVEL, TileKey
 from feature_platform.tiles.cover import Cover, Mode, cover
 from feature_platform.tiles.layout import LayoutColumn
 
+INSTANTS_MAX = 60
+"""Covers that `tiles_until` looks ahead."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedFeature:
@@ -54,6 +57,8 @@ class ReadPlan:
     covers: Mapping[int, Cover]
     """By window."""
     keys: tuple[TileKey, ...]
+    edge_ms: int = 0
+    """How much longer windows may become for fewer tiles."""
 
     def has_value(self, wanted: ResolvedFeature) -> bool:
         """Return whether there is an answer at all: of the past none without a window."""
@@ -152,14 +157,7 @@ def plan_reads(
     mode: Mode = "now" if at_ms is None else "past"
     instant_ms = now_ms if at_ms is None else at_ms
     _refuse_out_of_reach(group, now_ms, instant_ms, edge_ms)
-    grid = group.snapshot.layout.grid
-    covers = {
-        wanted.window_ms: cover(
-            grid, wanted.levels, wanted.window_ms, instant_ms, mode, edge_ms=edge_ms
-        )
-        for wanted in group.wanted
-        if wanted.window_ms
-    }
+    covers = _covers(group, instant_ms, mode, edge_ms)
     tiles = sorted({tile for answer in covers.values() for tile in answer.tiles})
     if len(tiles) > tiles_max:
         msg = (
@@ -167,7 +165,38 @@ def plan_reads(
             "fewer windows, or prepare with a coarser `edge`"
         )
         raise LimitExceededError(msg)
-    return ReadPlan(group=group, mode=mode, covers=covers, keys=((HEAD_LEVEL, 0), *tiles))
+    return ReadPlan(
+        group=group, mode=mode, covers=covers, keys=((HEAD_LEVEL, 0), *tiles), edge_ms=edge_ms
+    )
+
+
+def _covers(group: Group, instant_ms: int, mode: Mode, edge_ms: int) -> dict[int, Cover]:
+    grid = group.snapshot.layout.grid
+    return {
+        wanted.window_ms: cover(
+            grid, wanted.levels, wanted.window_ms, instant_ms, mode, edge_ms=edge_ms
+        )
+        for wanted in group.wanted
+        if wanted.window_ms
+    }
+
+
+def tiles_until(plan: ReadPlan, now_ms: int, until_ms: int) -> tuple[TileKey, ...]:
+    """Return the tiles that the windows of a plan need from now until an instant: windows move.
+
+    Args:
+        plan: Of now.
+        now_ms: The present.
+        until_ms: Any later instant; of a far one, only the first `INSTANTS_MAX` covers count.
+    """
+    grid = plan.group.snapshot.layout.grid
+    finest = min((level for wanted in plan.group.wanted for level in wanted.levels), default=0)
+    step_ms = grid.levels_ms[finest]
+    first_ms = grid.floor(now_ms, finest) + step_ms
+    instants = range(first_ms, until_ms + 1, step_ms)[:INSTANTS_MAX]
+    later = [_covers(plan.group, instant_ms, "now", plan.edge_ms) for instant_ms in instants]
+    tiles = {tile for covers in later for each in covers.values() for tile in each.tiles}
+    return tuple(sorted(tiles.union(plan.keys[1:])))
 
 
 def _refuse_out_of_reach(group: Group, now_ms: int, instant_ms: int, edge_ms: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from feature_platform.definition.model import FeatureSet
 from feature_platform.errors import CorruptRowError
-from feature_platform.serving.compact import merge_compactly
+from feature_platform.serving.adding import merge_compactly
 from feature_platform.serving.compiled import Core
 from feature_platform.serving.read_plan import Group, ReadPlan, ResolvedFeature
 from feature_platform.serving.tiles import merge_tiles

@@ -199,7 +199,7 @@ def _plan(featureset: FeatureSet, asked: Asked) -> ReadPlan:
 def _columns(core: Core | None, plan: ReadPlan, asked: Asked) -> tuple[Column, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assemble, "core", lambda: core)
-        return assemble.assemble(plan, asked.rows)
+        return assemble.assemble(plan, assemble.merge(plan, asked.rows))
 
 
 @pytest.fixture(autouse=True, scope="session")

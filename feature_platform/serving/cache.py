@@ -1,0 +1,253 @@
+"""A cache of tiles in the client: entities that are asked for again cost at most one row each.
+
+It keeps decoded tiles, not answers, so windows move on with the clock. `kept.py` says what is known
+of an entity, `refresh.py` how that is brought up to date; this module says who reads, and when.
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+
+from feature_platform.errors import CallerError, WorldError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.serving.assemble import form_of
+from feature_platform.serving.cache_stats import CacheStats, Counters
+from feature_platform.serving.found import Outcome
+from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space
+from feature_platform.serving.keys import can_be_stored
+from feature_platform.serving.read_plan import ReadPlan
+from feature_platform.serving.refresh import Refreshed, Refresher
+from feature_platform.store.base import TileKey
+
+ReadTable = Callable[[str, Sequence[tuple[str, Sequence[TileKey]]]], list[Outcome]]
+"""Reads rows of entities of a table; failures are answers."""
+Key = tuple[int, str]
+"""Number of a space, and an entity."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheSettings:
+    """What a client keeps of what it has read."""
+
+    bytes_max: int
+    """Of the entries of one process; what was not asked for longest is dropped."""
+    max_staleness_ms: int = 1_000
+    """How long ago the newest events of an answer may have been read; 0: for each request."""
+    late_bound_ms: int = 3_600_000
+    """How long closed tiles are kept without being read again, whatever the head says."""
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            CallerError: One is negative, or there is no room.
+        """
+        if self.bytes_max < 1 or self.max_staleness_ms < 0 or self.late_bound_ms < 0:
+            msg = f"{self}: bytes_max must be positive, and no bound negative"
+            raise CallerError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """A read that is under way. Mutable: `landed` is filled in before `done` is set."""
+
+    began_ms: int
+    landed: Refreshed = field(default_factory=dict)
+    done: threading.Event = field(default_factory=threading.Event)
+
+
+class _Process:
+    """What belongs to one process. Mutable; `lock` guards all of it."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.lock = threading.Lock()
+        self.entries: OrderedDict[Key, Entry] = OrderedDict()
+        self.flights: dict[Key, Flight] = {}
+        self.spaces: dict[str, Space] = {}
+        self.numbers = count(1)
+        self.bytes = 0
+        self.counters = Counters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Round:
+    """What is to be done for the entities that are not answered yet."""
+
+    own: list[tuple[str, Entry | None]]
+    """To be read here, with what is kept of them."""
+    others: list[tuple[str, Flight]]
+    """To be waited for: others read them."""
+
+
+class TileCache:
+    """Keeps tiles of entities. Mutable; safe for use by threads, and empty after a fork."""
+
+    def __init__(self, settings: CacheSettings, read: ReadTable) -> None:
+        """Keep nothing yet."""
+        self.settings = settings
+        self._read = read
+        self._process = _Process()
+
+    def takes(self, plan: ReadPlan) -> bool:
+        """Return whether a plan can be answered from kept tiles: of now, and of not too much."""
+        mine = self._mine()
+        return plan.mode == "now" and self._space(mine, plan.group.snapshot).form.takes(plan)
+
+    def find(
+        self, plan: ReadPlan, entities: Sequence[str], now_ms: int, max_staleness_ms: int | None
+    ) -> FoundKept:
+        """Return what is kept of entities, after reading what is not, or is too old. Blocks.
+
+        Args:
+            plan: What is asked.
+            entities: Whose tiles, each once.
+            now_ms: The present.
+            max_staleness_ms: Instead of that of the settings.
+        """
+        mine = self._mine()
+        bound_ms = self.settings.max_staleness_ms if max_staleness_ms is None else max_staleness_ms
+        need = Need(
+            space=self._space(mine, plan.group.snapshot),
+            plan=plan,
+            now_ms=now_ms,
+            read_since_ms=now_ms - bound_ms,
+            loaded_since_ms=now_ms - self.settings.late_bound_ms,
+        )
+        found: Refreshed = {each: ABSENT for each in entities if not can_be_stored(each)}
+        left = [entity for entity in entities if entity not in found]
+        while left:
+            left = self._try(mine, need, left, found)
+        answers = [found[entity] for entity in entities]
+        errors = {place: each for place, each in enumerate(answers) if isinstance(each, WorldError)}
+        kept = [ABSENT if isinstance(each, WorldError) else each for each in answers]
+        made = FoundKept(
+            plan=plan, form=need.space.form, entries=kept, errors=errors, now_ms=now_ms
+        )
+        with mine.lock:
+            mine.counters.answered(made)
+        return made
+
+    def stats(self) -> CacheStats:
+        """Return what the cache of this process holds and has done."""
+        mine = self._mine()
+        with mine.lock:
+            return mine.counters.stats(entries=len(mine.entries), size=mine.bytes)
+
+    def _mine(self) -> _Process:
+        """Return what belongs to this process: after a fork nothing is kept, no lock is held."""
+        mine = self._process
+        if mine.pid != os.getpid():
+            mine = self._process = _Process()
+        return mine
+
+    def _space(self, mine: _Process, snapshot: Snapshot) -> Space:
+        """Return where entries belong; a deployment begins another space, and old ones age."""
+        with mine.lock:
+            space = mine.spaces.get(snapshot.table)
+            if space is None or not space.is_of(snapshot):
+                space = Space(
+                    number=next(mine.numbers), snapshot=snapshot, form=form_of(snapshot.layout)
+                )
+                mine.spaces[snapshot.table] = space
+            return space
+
+    def _try(
+        self, mine: _Process, need: Need, entities: Sequence[str], found: Refreshed
+    ) -> list[str]:
+        """Answer what can be answered, read what nobody reads, wait for what others do.
+
+        Returns:
+            Entities that others have read, and not what is needed here.
+        """
+        flight = Flight(began_ms=need.now_ms)
+        todo = self._begin(mine, need, entities, found, flight)
+        if todo.own:
+            found |= self._fly(mine, need, todo.own, flight)
+        left: list[str] = []
+        for entity, other in todo.others:
+            other.done.wait()
+            landed = other.landed.get(entity)
+            if landed is None or (isinstance(landed, Entry) and not need.knows(landed)):
+                left.append(entity)
+            else:
+                found[entity] = landed
+        return left
+
+    def _begin(
+        self,
+        mine: _Process,
+        need: Need,
+        entities: Sequence[str],
+        found: Refreshed,
+        flight: Flight,
+    ) -> _Round:
+        """Look entities up. Hot path."""
+        todo = _Round(own=[], others=[])
+        number, kept = need.space.number, mine.entries
+        with mine.lock:
+            for entity in entities:
+                key = (number, entity)
+                entry = kept.get(key)
+                if entry is not None and need.is_met(entry):
+                    kept.move_to_end(key)
+                    found[entity] = entry
+                    mine.counters.hits += 1
+                    continue
+                other = mine.flights.get(key)
+                if other is not None and need.read_since_ms < other.began_ms <= need.now_ms:
+                    mine.counters.joined += 1
+                    todo.others.append((entity, other))
+                    continue
+                mine.flights[key] = flight
+                mine.counters.asked(entry)
+                todo.own.append((entity, entry))
+        return todo
+
+    def _fly(
+        self, mine: _Process, need: Need, own: Sequence[tuple[str, Entry | None]], flight: Flight
+    ) -> Refreshed:
+        """Read entities, keep them, and hand them to whoever waits."""
+        number = need.space.number
+        try:
+            flight.landed.update(Refresher(need, self._reader(mine, need)).run(own))
+        finally:
+            with mine.lock:
+                for entity, _ in own:
+                    key = (number, entity)
+                    if mine.flights.get(key) is flight:
+                        del mine.flights[key]
+                    landed = flight.landed.get(entity)
+                    if isinstance(landed, Entry):
+                        self._keep(mine, key, landed)
+            flight.done.set()
+        return flight.landed
+
+    def _reader(
+        self, mine: _Process, need: Need
+    ) -> Callable[[Sequence[tuple[str, Sequence[TileKey]]]], list[Outcome]]:
+        table = need.space.snapshot.table
+
+        def read(asked: Sequence[tuple[str, Sequence[TileKey]]]) -> list[Outcome]:
+            outcomes = self._read(table, asked)
+            with mine.lock:
+                mine.counters.has_read(outcomes)
+            return outcomes
+
+        return read
+
+    def _keep(self, mine: _Process, key: Key, entry: Entry) -> None:
+        """Keep an entry; drop what was not asked for longest while there is no room."""
+        before = mine.entries.get(key)
+        if before is not None:
+            mine.bytes -= before.bytes_with(key[1])
+        mine.entries[key] = entry
+        mine.entries.move_to_end(key)
+        mine.bytes += entry.bytes_with(key[1])
+        while mine.bytes > self.settings.bytes_max and mine.entries:
+            (_, entity), dropped = mine.entries.popitem(last=False)
+            mine.bytes -= dropped.bytes_with(entity)
+            mine.counters.evicted += 1

@@ -1,0 +1,219 @@
+"""What a cache keeps of entities, and whether that is enough for a request. No I/O."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_platform.errors import WorldError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.rows.wire import Ints
+from feature_platform.serving.forms import NEVER_MS, Form, Pieces
+from feature_platform.serving.merged import Merged
+from feature_platform.serving.read_plan import ReadPlan, tiles_until
+from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS
+from feature_platform.store.base import StoredRow, TileKey
+from feature_platform.tiles.grid import Grid
+
+FOREVER_MS = np.iinfo(np.int64).max
+ENTRY_BYTES = 700
+"""About what an entry takes beside its pieces and its key: objects, numbers, its place."""
+_KNOWN_SETS_MAX = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is kept of one entity: all it had in the tiles that are known.
+
+    Known are the tiles in `known`, and all that are not older than the head's slots were when the
+    entry was loaded: those were in the head, or were appended when they left it.
+    """
+
+    head: bytes
+    closed: bytes
+    newest_ms: int
+    """Start of the head's newest tile of the finest level; `NEVER_MS` without one."""
+    since_ms: int
+    """The same when it was loaded; `FOREVER_MS` if rows without a head were."""
+    known: frozenset[TileKey]
+    written: int
+    """Write timestamp of the head; 0 without one."""
+    closed_events: tuple[int, ...]
+    """By level, how many events were ever counted in closed tiles: the head knows it."""
+    read_ms: int
+    """When the head was read: no event that was there then is missing."""
+    loaded_ms: int
+    """When all closed tiles were read."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether the entity had no rows."""
+        return not self.head and not self.closed
+
+    def bytes_with(self, entity: str) -> int:
+        """Return about how much memory it takes, under this key."""
+        return ENTRY_BYTES + len(entity) + len(self.head) + len(self.closed)
+
+
+ABSENT = Entry(
+    head=b"",
+    closed=b"",
+    newest_ms=NEVER_MS,
+    since_ms=NEVER_MS,
+    known=frozenset(),
+    written=0,
+    closed_events=(),
+    read_ms=NEVER_MS,
+    loaded_ms=NEVER_MS,
+)
+"""An entity that can have no rows, for instance because its key is too long for the store."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Space:
+    """Where entries of a table belong, as one deployment wrote it. Mutable: `_sets` grows."""
+
+    number: int
+    snapshot: Snapshot
+    form: Form
+    _sets: dict[frozenset[TileKey], frozenset[TileKey]] = field(default_factory=dict)
+
+    @property
+    def grid(self) -> Grid:
+        """The levels."""
+        return self.snapshot.layout.grid
+
+    def is_of(self, snapshot: Snapshot) -> bool:
+        """Return whether rows read by a snapshot belong here: nothing is kept over a deployment."""
+        mine = self.snapshot
+        return mine is snapshot or (
+            (mine.table, mine.deployment, mine.job_id, mine.layout)
+            == (snapshot.table, snapshot.deployment, snapshot.job_id, snapshot.layout)
+        )
+
+    def shared(self, keys: Iterable[TileKey]) -> frozenset[TileKey]:
+        """Return a set of keys that all entries with the same share."""
+        if len(self._sets) > _KNOWN_SETS_MAX:
+            self._sets.clear()
+        made = frozenset(keys)
+        return self._sets.setdefault(made, made)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What one request needs to know of each entity."""
+
+    space: Space
+    plan: ReadPlan
+    now_ms: int
+    read_since_ms: int
+    """After which instant a head must have been read."""
+    loaded_since_ms: int
+    """The oldest instant that all closed tiles may have been read at."""
+    _limits: dict[int, tuple[frozenset[TileKey], int]] = field(default_factory=dict)
+    """By identity of a set of known tiles, which is kept alive: what `_limit` returns."""
+    _keys: list[tuple[TileKey, ...]] = field(default_factory=list)
+    """What `keys` returns, once it is known."""
+
+    def is_met(self, entry: Entry) -> bool:
+        """Return whether an entry answers the request without a read."""
+        return (
+            self.read_since_ms < entry.read_ms <= self.now_ms
+            and entry.loaded_ms >= self.loaded_since_ms
+            and self.knows(entry)
+        )
+
+    def knows(self, entry: Entry) -> bool:
+        """Return whether an entry knows all tiles that are needed."""
+        return entry.since_ms < self._limit(entry.known)
+
+    def _limit(self, known: frozenset[TileKey]) -> int:
+        """Return before which instant `since_ms` must be so that no tile is missing."""
+        found = self._limits.get(id(known))
+        if found is None:
+            grid = self.space.grid
+            unknown = [key for key in self.plan.keys[1:] if key not in known]
+            ends = (
+                start_ms + grid.depth[level] * grid.levels_ms[level] for level, start_ms in unknown
+            )
+            found = self._limits[id(known)] = (known, min(ends, default=FOREVER_MS + 1))
+        return found[1]
+
+    def unknown(self, entry: Entry) -> tuple[TileKey, ...]:
+        """Return the tiles that are needed, now or until it is read again, and not known."""
+        if self.knows(entry):
+            return ()
+        return tuple(key for key in self.keys() if not is_known(self.space.grid, entry, key))
+
+    def keys(self) -> tuple[TileKey, ...]:
+        """Return the tiles that are needed until what is read now is too old, without the head."""
+        if not self._keys:
+            until_ms = self.now_ms + (self.now_ms - self.read_since_ms)
+            self._keys.append(tiles_until(self.plan, self.now_ms, until_ms))
+        return self._keys[0]
+
+
+def is_known(grid: Grid, entry: Entry, key: TileKey) -> bool:
+    """Return whether an entry has a tile, or knows that it is empty."""
+    level, start_ms = key
+    if key in entry.known or entry.since_ms == NEVER_MS:
+        return True
+    return entry.since_ms != FOREVER_MS and start_ms >= grid.head_oldest_ms(entry.since_ms, level)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundKept:
+    """What is kept of the entities of a plan; see `found.Found`."""
+
+    plan: ReadPlan
+    form: Form
+    entries: Sequence[Entry]
+    errors: Mapping[int, WorldError]
+    """Why entities have failed, by place; their entries say nothing."""
+    now_ms: int
+
+    @property
+    def states(self) -> NDArray[np.int8]:
+        """Of each entity: HAS_ROWS, NO_ROWS or FAILED."""
+        states = np.fromiter(
+            (NO_ROWS if entry.is_empty else HAS_ROWS for entry in self.entries),
+            dtype=np.int8,
+            count=len(self.entries),
+        )
+        states[list(self.errors)] = FAILED
+        return states
+
+    @property
+    def ages_ms(self) -> Ints:
+        """How long ago each entity was read; 0 of one that has failed or can have no rows."""
+        read = np.array([entry.read_ms for entry in self.entries], dtype=np.int64)
+        ages: Ints = np.where(read == NEVER_MS, 0, self.now_ms - read)
+        return ages
+
+    def rows(self, place: int) -> Sequence[StoredRow]:  # noqa: ARG002 (of `Found`)
+        """Return no rows: tiles are kept instead."""
+        return ()
+
+    def merge(self) -> Merged:
+        """Merge the tiles of all entities over the windows.
+
+        Raises:
+            CorruptRowError: Some are malformed.
+        """
+        pieces = Pieces(
+            heads=[entry.head for entry in self.entries],
+            closed=[entry.closed for entry in self.entries],
+            newest_ms=[entry.newest_ms for entry in self.entries],
+        )
+        return self.form.merge(self.plan, pieces)
+
+    def only(self, place: int) -> "FoundKept":
+        """Return what is kept of one entity."""
+        return replace(self, entries=[self.entries[place]], errors={})
+
+    def without(self, errors: Mapping[int, WorldError]) -> "FoundKept":
+        """Return the same with some entities failed."""
+        named = enumerate(self.entries)
+        left = [ABSENT if place in errors else entry for place, entry in named]
+        return replace(self, entries=left, errors={**self.errors, **errors})
