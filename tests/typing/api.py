@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.rows.partials import Value
 from feature_platform.serving import (
+    CacheSettings,
+    CacheStats,
     FeatureClient,
     FeatureMatrix,
     Limits,
@@ -48,6 +50,17 @@ def rank_feed(client: FeatureClient, posts: list[int]) -> NDArray[np.float32]:
     assert_type(matrix.present, NDArray[np.bool_])
     taken: NDArray[np.float32] = np.from_dlpack(matrix)
     return taken
+
+
+def rank_often(posts: list[int]) -> CacheStats | None:
+    """Keep tiles in memory, and ask for newer ones where it matters."""
+    settings = CacheSettings(bytes_max=1 << 30, max_staleness_ms=2_000)
+    with FeatureClient.connect(
+        ["10.0.0.1:9042"], user="fp_service", password="from the environment", cache=settings
+    ) as client:
+        matrix = client.prepare(list="feed_ranker").get(posts, max_staleness_ms=200)
+        assert_type(matrix.ages_ms, NDArray[np.int64] | None)
+        return client.cache_stats()
 
 
 def look_back(client: FeatureClient) -> tuple[Receipt, ...] | None:
