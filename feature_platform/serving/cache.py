@@ -8,7 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 from feature_platform.errors import CallerError, WorldError
@@ -19,7 +19,7 @@ from feature_platform.serving.found import Outcome
 from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space
 from feature_platform.serving.keys import can_be_stored
 from feature_platform.serving.read_plan import ReadPlan
-from feature_platform.serving.refresh import Refreshed, Refresher
+from feature_platform.serving.refresh import ReadRows, Refreshed, Refresher
 from feature_platform.store.base import TileKey
 
 ReadTable = Callable[[str, Sequence[tuple[str, Sequence[TileKey]]]], list[Outcome]]
@@ -55,6 +55,8 @@ class Flight:
     """A read that is under way. Mutable: `landed` is filled in before `done` is set."""
 
     began_ms: int
+    keys: list[Key] = field(default_factory=list)
+    """Whose rows it reads."""
     landed: Refreshed = field(default_factory=dict)
     done: threading.Event = field(default_factory=threading.Event)
 
@@ -148,11 +150,15 @@ class TileCache:
         """Return where entries belong; a deployment begins another space, and old ones age."""
         with mine.lock:
             space = mine.spaces.get(snapshot.table)
-            if space is None or not space.is_of(snapshot):
+            if space is not None and space.snapshot is snapshot:
+                return space
+            if space is not None and space.is_of(snapshot):
+                space = replace(space, snapshot=snapshot)  # to be known again at once
+            else:
                 space = Space(
                     number=next(mine.numbers), snapshot=snapshot, form=form_of(snapshot.layout)
                 )
-                mine.spaces[snapshot.table] = space
+            mine.spaces[snapshot.table] = space
             return space
 
     def _try(
@@ -164,9 +170,15 @@ class TileCache:
             Entities that others have read, and not what is needed here.
         """
         flight = Flight(began_ms=need.now_ms)
-        todo = self._begin(mine, need, entities, found, flight)
-        if todo.own:
-            found |= self._fly(mine, need, todo.own, flight)
+        try:
+            todo = self._begin(mine, need, entities, found, flight)
+            if todo.own:
+                read = self._reader(mine, need.space.snapshot.table)
+                flight.landed.update(Refresher(need, read).run(todo.own))
+        finally:
+            if flight.keys:
+                self._land(mine, flight)
+        found |= flight.landed
         left: list[str] = []
         for entity, other in todo.others:
             other.done.wait()
@@ -202,35 +214,24 @@ class TileCache:
                     mine.counters.joined += 1
                     todo.others.append((entity, other))
                     continue
+                flight.keys.append(key)
                 mine.flights[key] = flight
                 mine.counters.asked(entry)
                 todo.own.append((entity, entry))
         return todo
 
-    def _fly(
-        self, mine: _Process, need: Need, own: Sequence[tuple[str, Entry | None]], flight: Flight
-    ) -> Refreshed:
-        """Read entities, keep them, and hand them to whoever waits."""
-        number = need.space.number
-        try:
-            flight.landed.update(Refresher(need, self._reader(mine, need)).run(own))
-        finally:
-            with mine.lock:
-                for entity, _ in own:
-                    key = (number, entity)
-                    if mine.flights.get(key) is flight:
-                        del mine.flights[key]
-                    landed = flight.landed.get(entity)
-                    if isinstance(landed, Entry):
-                        self._keep(mine, key, landed)
-            flight.done.set()
-        return flight.landed
+    def _land(self, mine: _Process, flight: Flight) -> None:
+        """Keep what was read, and hand it to whoever waits; also if the read was broken off."""
+        with mine.lock:
+            for key in flight.keys:
+                if mine.flights.get(key) is flight:
+                    del mine.flights[key]
+                landed = flight.landed.get(key[1])
+                if isinstance(landed, Entry):
+                    self._keep(mine, key, landed)
+        flight.done.set()
 
-    def _reader(
-        self, mine: _Process, need: Need
-    ) -> Callable[[Sequence[tuple[str, Sequence[TileKey]]]], list[Outcome]]:
-        table = need.space.snapshot.table
-
+    def _reader(self, mine: _Process, table: str) -> ReadRows:
         def read(asked: Sequence[tuple[str, Sequence[TileKey]]]) -> list[Outcome]:
             outcomes = self._read(table, asked)
             with mine.lock:

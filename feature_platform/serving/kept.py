@@ -19,7 +19,7 @@ from feature_platform.tiles.grid import Grid
 FOREVER_MS = np.iinfo(np.int64).max
 ENTRY_BYTES = 700
 """About what an entry takes beside its pieces and its key: objects, numbers, its place."""
-_KNOWN_SETS_MAX = 1_000
+_KNOWN_SETS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,10 +86,12 @@ class Space:
 
     def is_of(self, snapshot: Snapshot) -> bool:
         """Return whether rows read by a snapshot belong here: nothing is kept over a deployment."""
-        mine = self.snapshot
-        return mine is snapshot or (
-            (mine.table, mine.deployment, mine.job_id, mine.layout)
-            == (snapshot.table, snapshot.deployment, snapshot.job_id, snapshot.layout)
+        mine, wanted = self.snapshot, snapshot
+        return (mine.table, mine.deployment, mine.job_id, mine.layout) == (
+            wanted.table,
+            wanted.deployment,
+            wanted.job_id,
+            wanted.layout,
         )
 
     def shared(self, keys: Iterable[TileKey]) -> frozenset[TileKey]:

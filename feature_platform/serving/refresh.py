@@ -104,6 +104,8 @@ class Refresher:
         """Append closed tiles that were not known to the entries of what was found."""
         asked = [entity for entity in found if more[entity]]
         entries = {entity: kept[entity] for entity in found}
+        if not asked:
+            return entries
         rows = [[row for row in found[entity] if row.level != HEAD_LEVEL] for entity in asked]
         pieces = self._try_keep(rows)
         if pieces is None:  # a full read says whose is malformed
@@ -122,7 +124,9 @@ class Refresher:
             return None
 
     def _followed(self, changed: Sequence[tuple[str, Entry, StoredRow]]) -> list[_Changed]:
-        """Decode new heads; keep those after which no tile can have closed."""
+        """Decode new heads; return those after which closed tiles are to be read."""
+        if not changed:
+            return []
         pieces = self._try_keep([[head] for _, _, head in changed])
         if pieces is None:  # a full read says whose is malformed
             self._in_full += [entity for entity, _, _ in changed]

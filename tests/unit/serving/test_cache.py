@@ -336,6 +336,31 @@ def test_an_entity_is_read_once_at_a_time(cached: CachedWorld, *, fails: bool) -
     assert [entity for entity, _ in slow.requests].count("a") == 1
 
 
+class BrokenReader(WatchedReader):
+    """Breaks off with something that no reader should raise, as an interrupt does."""
+
+    broken = True
+
+    def read_tiles(
+        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
+    ) -> list[list[StoredRow] | WorldError]:
+        """Break off, or read."""
+        if self.broken:
+            raise KeyboardInterrupt
+        return super().read_tiles(table, requests)
+
+
+def test_a_read_that_was_broken_off_holds_nobody_up(cached: CachedWorld) -> None:
+    """Who comes later reads."""
+    reader, world = BrokenReader(cached.reader), cached.world
+    client = FeatureClient(reader, world.registry, clock=world.clock, cache=ROOM)
+    prepared = client.prepare(["posts.views_2h"])
+    with pytest.raises(KeyboardInterrupt):
+        prepared.get(["a"])
+    reader.broken = False
+    assert prepared.get(["a"]).status == ("ok",)
+
+
 def test_a_child_begins_with_an_empty_cache(cached: CachedWorld) -> None:
     """Whatever another thread held when the process was forked."""
     cached.views(["a"])
