@@ -215,7 +215,7 @@ def merge_compactly(
 
 
 def fits(layout: Layout, slots: Slots, windows: int) -> bool:
-    """Return whether the core takes so much; the windows are without lifetime."""
+    """Return whether the core takes these slots and windows; lifetime is not counted as one."""
     return (
         max(slots.count, len(slots.line_by_id)) <= SLOTS_MAX
         and slots.count * (windows + 1) <= CELLS_MAX

@@ -221,7 +221,7 @@ class TileCache:
         return todo
 
     def _land(self, mine: _Process, flight: Flight) -> None:
-        """Keep what was read, and hand it to whoever waits; also if the read was broken off."""
+        """Keep what was read, and hand it to whoever waits; also if the read was interrupted."""
         with mine.lock:
             for key in flight.keys:
                 if mine.flights.get(key) is flight:

@@ -121,7 +121,7 @@ class CompactForm:
         return b"".join(piece[start:stop] for key, start, stop in spans if key not in keys)
 
     def takes(self, plan: ReadPlan) -> bool:
-        """Return whether the core adds up so many windows of all columns."""
+        """Return whether the core adds up all columns over the windows of a plan."""
         return fits(self.layout, self.slots, len(plan.covers))
 
     def merge(self, plan: ReadPlan, pieces: Pieces) -> Merged:

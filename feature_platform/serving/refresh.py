@@ -152,7 +152,7 @@ class Refresher:
         return left
 
     def _closing(self, old: Entry, new: Entry) -> tuple[TileKey, ...] | None:
-        """Return the closed tiles that may be new or changed; None if they cannot be told."""
+        """Return the closed tiles that may be new or changed; None if they cannot be named."""
         layout, grid = self._space.snapshot.layout, self._space.grid
         if not layout.used_levels:
             return ()

@@ -150,7 +150,7 @@ def test_other_features_share_what_is_kept(cached: CachedWorld) -> None:
     assert [entity for entity, _ in cached.read()] == ["a"]
 
 
-def test_a_job_that_restarted_begins_anew(cached: CachedWorld) -> None:
+def test_a_job_that_restarted_begins_again(cached: CachedWorld) -> None:
     """Between attempts rows may step back: nothing of the former is kept beside the latter."""
     cached.views(["a"])
     everything = cached.read()
@@ -173,7 +173,7 @@ def test_a_new_generation_shares_nothing_with_the_old_one(cached: CachedWorld) -
 
 
 def test_a_repaired_row_is_served_once_the_job_runs(world: Deployed) -> None:
-    """A repair may write a closed tile alone: the deployment that follows begins anew."""
+    """A repair may write a closed tile alone: the deployment that follows empties the cache."""
     cached = CachedWorld(world)
     right = _closed(world)
     wrong = [replace(row, payload=b"\x12\x01\x00\x1a\x01\x02") for row in right]
@@ -233,7 +233,7 @@ def test_a_property_grows_too_old_in_the_cache(world: Deployed) -> None:
 
 
 def test_a_failure_is_not_kept(cached: CachedWorld) -> None:
-    """The entity is unavailable, even if an old answer is there: that would be older than told."""
+    """The entity is unavailable, whatever is kept: that is older than promised."""
     cached.views(["a", "b"])
     cached.reader.failing = ["a"]
     cached.world.clock.advance(SECOND_MS)
@@ -337,20 +337,20 @@ def test_an_entity_is_read_once_at_a_time(cached: CachedWorld, *, fails: bool) -
 
 
 class BrokenReader(WatchedReader):
-    """Breaks off with something that no reader should raise, as an interrupt does."""
+    """Interrupts the first read."""
 
     broken = True
 
     def read_tiles(
         self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
     ) -> list[list[StoredRow] | WorldError]:
-        """Break off, or read."""
+        """Fail as an interrupted program does, or read."""
         if self.broken:
             raise KeyboardInterrupt
         return super().read_tiles(table, requests)
 
 
-def test_a_read_that_was_broken_off_holds_nobody_up(cached: CachedWorld) -> None:
+def test_an_interrupted_read_holds_nobody_up(cached: CachedWorld) -> None:
     """Who comes later reads."""
     reader, world = BrokenReader(cached.reader), cached.world
     client = FeatureClient(reader, world.registry, clock=world.clock, cache=ROOM)
