@@ -141,7 +141,7 @@ class CacheMachine(RuleBasedStateMachine):
     ) -> tuple[dict[str, Value], str]:
         """Return what is served when only the first events of a post are there."""
         past: Oracle = copy.copy(self.world.oracle)
-        past.rows = {post: self.world.oracle.rows.get(post, [])[:count]}  # type: ignore[assignment]
+        past.rows = {post: self.world.oracle.rows.get(post, [])[:count]}
         values = past.served(post, now_ms, edge_ms=edge_ms)
         wanted = {name: values[name.partition(".")[2]] for name in names}
         return wanted, "ok" if count else "no_data"

@@ -101,7 +101,7 @@ def test_damaged_rows_do_no_harm(tmp_path: Path, compiled: Core) -> None:
     source = CLONE / "native" / "fuzz.c"
     subprocess.run([_compiler(), "-std=c11", *checks, "-o", program, source], check=True)
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
-    command = [program, str(ROUNDS), str(SEED)]
+    command = [str(program), str(ROUNDS), str(SEED)]
     run = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     assert (run.stdout, run.stderr) == ("no harm\n", "")
 
