@@ -10,9 +10,9 @@ from collections.abc import Iterable, KeysView, Mapping, Sized
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from numbers import Integral, Real
+from typing import Protocol
 
 from feature_platform.errors import CallerError, LimitExceededError
-from feature_platform.plan.snapshot import Snapshot
 
 ENTITY_BYTES_MAX = 1024
 WHOLE_BITS = {"INT": 31, "BIGINT": 63}
@@ -26,12 +26,27 @@ _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _NUMPY_KEYS = "iufUO"
 """Kinds of numpy arrays whose items can be keys: instants, bytes and booleans cannot."""
 
+
+class KeyType(Protocol):
+    """Whose keys they are, and of which type; a `Snapshot` is one."""
+
+    @property
+    def entity(self) -> str:
+        """The kind of entity, such as `post_id`."""
+        ...
+
+    @property
+    def entity_type(self) -> str:
+        """Type of its keys, such as BIGINT; empty if that is not known."""
+        ...
+
+
 Entities = Iterable[object]
 """A list of keys: `stored_keys` decides what may be one, by the type of the entity."""
 
 
 def stored_keys(
-    entities: Entities, snapshots: Iterable[Snapshot], most: int, what: str = "entities"
+    entities: Entities, snapshots: Iterable[KeyType], most: int, what: str = "entities"
 ) -> list[str]:
     """Return the keys of a request as the store has them, in their order.
 
@@ -58,7 +73,7 @@ def stored_keys(
     return [str(key) for key in keys]
 
 
-def stored_key(key: object, snapshot: Snapshot, place: str) -> str:
+def stored_key(key: object, snapshot: KeyType, place: str) -> str:
     """Return one key as the store has it.
 
     Args:

@@ -14,7 +14,7 @@ from feature_platform.definition.feature_list import Default
 from feature_platform.errors import CallerError
 from feature_platform.rows.partials import Value
 from feature_platform.serving.receipt import Receipt
-from feature_platform.serving.states import Evidence
+from feature_platform.serving.states import STATES, HasCodes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ class FeatureMatrix:
     errors: dict[str, str]
     """Why an unavailable entity is; see `entities`."""
     columns: tuple[Column, ...]
-    evidence: tuple[Evidence, ...]
+    evidence: tuple[HasCodes, ...]
     """What the states of each column follow from."""
     counts_since_ms: dict[str, int]
     """Features that count since an instant inside what was asked, by name: their windows are not
@@ -157,10 +157,15 @@ class FeatureMatrix:
     @cached_property
     def states(self) -> NDArray[np.str_]:
         """What each value says: `value`, `zero`, `no_data`, `expired` and more, see `State`."""
-        states = np.full((len(self.status), len(self.names)), "value", dtype="U13")
+        return np.array(STATES)[self.state_codes]
+
+    @cached_property
+    def state_codes(self) -> NDArray[np.int8]:
+        """The same as numbers: the place of each state in `STATES`."""
+        codes = np.zeros((len(self.status), len(self.names)), dtype=np.int8)
         for place, (column, seen) in enumerate(zip(self.columns, self.evidence, strict=True)):
-            states[:, place] = seen.states(column.present, column.is_zero, column.lost)
-        return states
+            codes[:, place] = seen.codes(column.present, column.is_zero, column.lost)
+        return codes
 
     def to_numpy(self, dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Return the matrix as floats of a type; NaN for no value, and for all texts and lists.

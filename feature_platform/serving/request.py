@@ -3,16 +3,26 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Number
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import CallerError, LimitExceededError
-from feature_platform.plan.snapshot import Snapshot
-from feature_platform.serving.keys import Entities, stored_key, stored_keys
+from feature_platform.serving.keys import Entities, KeyType, stored_key, stored_keys
 
-Kinds = Mapping[str, Sequence[Snapshot]]
+
+class About(KeyType, Protocol):
+    """A feature set, as far as a request must fit it; a `Snapshot` is one."""
+
+    @property
+    def featureset(self) -> str:
+        """Its name."""
+        ...
+
+
+Kinds = Mapping[str, Sequence[About]]
 """The feature sets that are asked, by the entity that they are about."""
 Request = Entities | Mapping[str, object]
 """A list of keys, or by kind of entity a list of keys or one key for all rows."""
@@ -127,7 +137,7 @@ def _for_all(entity: str, key: str, rows: int) -> AskedKeys:
     return AskedKeys(entity=entity, keys=(key,) * rows, unique=(key,), indexes=indexes)
 
 
-def _sets(snapshots: Iterable[Snapshot]) -> str:
+def _sets(snapshots: Iterable[About]) -> str:
     return ", ".join(sorted(snapshot.featureset for snapshot in snapshots))
 
 

@@ -1,7 +1,7 @@
 """Why a value is there or not, for each value of an answer: told apart, never guessed. No I/O."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +21,25 @@ State = Literal[
     "unavailable",
 ]
 """What one value says; `docs/serving.md` has the table."""
+STATES: tuple[State, ...] = get_args(State)
+"""All of them; the place of one is its code, in matrices and on the wire: append only."""
+CODES: dict[State, int] = {state: code for code, state in enumerate(STATES)}
 
 HAS_ROWS, NO_ROWS, FAILED = 0, 1, 2
 """What was found of an entity in one feature set."""
+
+
+class HasCodes(Protocol):
+    """Knows what the values of one column say."""
+
+    def codes(
+        self,
+        present: NDArray[np.bool_],
+        zero: NDArray[np.bool_],
+        lost: NDArray[np.bool_] | None = None,
+    ) -> NDArray[np.int8]:
+        """Return the code of the state of each value; see `Evidence.codes`."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +62,32 @@ class Evidence:
         old = None if self.stale is None else self.stale[indexes]
         return replace(self, found=found, stale=old)
 
-    def states(
+    def codes(
         self,
         present: NDArray[np.bool_],
         zero: NDArray[np.bool_],
         lost: NDArray[np.bool_] | None = None,
-    ) -> NDArray[np.str_]:
-        """Return the state of each value of a column.
+    ) -> NDArray[np.int8]:
+        """Return the state of each value of a column, as its place in `STATES`.
 
         Args:
             present: Where the column has a value.
             zero: Where that is 0.
             lost: Where an average lacks a value that is too large.
         """
-        states = np.full(len(self.found), self.absent, dtype="U13")
-        states[present] = "value"
+        codes = np.full(len(self.found), CODES[self.absent], dtype=np.int8)
+        codes[present] = CODES["value"]
         if self.counts:
-            states[zero] = "zero"
+            codes[zero] = CODES["zero"]
         if self.stale is not None:
-            states[self.stale] = "stale"
+            codes[self.stale] = CODES["stale"]
         if lost is not None:
-            states[lost] = "out_of_range"
+            codes[lost] = CODES["out_of_range"]
         if self.partial:
-            states[:] = "not_yet_valid"
-        states[self.found == NO_ROWS] = "no_data"
-        states[self.found == FAILED] = "unavailable"
-        return states
+            codes[:] = CODES["not_yet_valid"]
+        codes[self.found == NO_ROWS] = CODES["no_data"]
+        codes[self.found == FAILED] = CODES["unavailable"]
+        return codes
 
 
 def evidence(
