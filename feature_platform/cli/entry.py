@@ -14,6 +14,7 @@ NEEDS: Mapping[str, tuple[Extra, ...]] = {
     "archive": ("spark",),
     "check": ("spark",),
     "try": ("flink",),
+    "serve": ("service",),
     "demo": ("flink", "spark", "dagster", "demo"),
 }
 """Extras of commands beside `cli`, so that a person installs them all at once."""

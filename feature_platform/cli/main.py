@@ -36,6 +36,7 @@ GROUPS = (
     "catalogue",
     "lists",
     "reading",
+    "serve",
     "status",
     "dead_letters",
     "produce",

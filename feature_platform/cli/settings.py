@@ -17,6 +17,7 @@ from rich.table import Column
 
 from feature_platform.cli.changes import Json
 from feature_platform.cli.output import cell, output, print_json, say, table
+from feature_platform.service_settings import TOKEN
 from feature_platform.settings import (
     KAFKA_PASSWORD,
     SETTINGS_FILE,
@@ -182,6 +183,14 @@ def _passwords(settings: Settings, environment: Mapping[str, str]) -> Iterator[S
             variable=name,
             about="never in the file: from the environment, or generated for the embedded store",
         )
+    yield Setting(
+        name="token of the service",
+        value=MASKED if environment.get(TOKEN) else None,
+        default=None,
+        origin=ENVIRONMENT if environment.get(TOKEN) else NOWHERE,
+        variable=TOKEN,
+        about="what clients of fp serve send; never in the file",
+    )
     if settings.kafka.security.sasl:
         is_set = bool(environment.get(KAFKA_PASSWORD))
         yield Setting(
