@@ -14,6 +14,7 @@ FeaturePlatformError
 └── WorldError                  the world failed: retry, degrade, or repair the server
     ├── ServerError             an embedded or remote server did not start or answer
     ├── StoreUnavailableError   Cassandra or ScyllaDB did not answer
+    │   └── NoEntityError       it answered for no entity of a request to the service
     ├── BrokerUnavailableError  Kafka did not answer
     ├── JobFailedError          a Flink job failed or did not reach its checkpoint
     │   └── RestoreFailedError  it cannot restore its checkpoint: the store is left
@@ -33,6 +34,7 @@ A message says what happened, to which thing, with which value, and what to do n
 All survive pickling: they cross process borders.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -113,6 +115,20 @@ class ServerError(WorldError):
 
 class StoreUnavailableError(WorldError):
     """Cassandra or ScyllaDB did not answer in time."""
+
+
+class NoEntityError(StoreUnavailableError):
+    """The store answered for no entity of a request to the service."""
+
+    def __init__(self, text: str, entities: Mapping[str, str] | None = None, rows: int = 0) -> None:
+        """Keep the reasons, by entity, and how many rows have no answer."""
+        super().__init__(text)
+        self.entities = dict(entities or {})
+        self.rows = rows
+
+    def __reduce__(self) -> tuple[type["NoEntityError"], tuple[str, dict[str, str], int]]:
+        """Cross process borders whole."""
+        return type(self), (str(self), self.entities, self.rows)
 
 
 class BrokerUnavailableError(WorldError):

@@ -66,12 +66,12 @@ class ServiceSettings(Section):
     @property
     def address(self) -> str:
         """Where gRPC listens."""
-        return f"{self.host}:{self.port}"
+        return f"{_bracketed(self.host)}:{self.port}"
 
     @property
     def http_address(self) -> str:
         """Where HTTP listens."""
-        return f"{self.host}:{self.http_port}"
+        return f"{_bracketed(self.host)}:{self.http_port}"
 
 
 def service_tokens(
@@ -99,3 +99,7 @@ def service_tokens(
         )
         raise SettingsError(msg)
     return tokens
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -16,7 +16,6 @@ from feature_platform.settings import Role, Settings, password
 if TYPE_CHECKING:
     from feature_platform.plan.snapshot import Snapshot
     from feature_platform.registry.cql import CqlRegistry
-    from feature_platform.serving.client import FeatureClient
     from feature_platform.serving.matrix import FeatureMatrix
     from feature_platform.serving.prepared import PreparedFeatures
     from feature_platform.store.cql import CqlTiles
@@ -77,6 +76,7 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
 ) -> None:
     """Show the served values of entities, now or at a past time."""
     from feature_platform.cli.answers import show_answers, young_names
+    from feature_platform.serving.opened import open_client
 
     at_ms = None if at is None else _instant(at)
     given = [*(entity or ()), *(more or ())]
@@ -152,21 +152,6 @@ def rows(
         values = ", ".join(f"{name}={cell(value)}" for name, value in tile["values"].items())
         shown.add_row(tile["level"], tile["start"], str(len(tile["bytes"]) // 2), values)
     output.print(shown)
-
-
-def open_client(settings: Settings) -> "FeatureClient":
-    """Log in as a ranker would."""
-    from feature_platform.serving.client import FeatureClient
-
-    store = settings.store
-    return FeatureClient.connect(
-        store.contact_points,
-        user=f"fp_{READER}",
-        password=password(settings, READER),
-        tls=settings.store.tls if settings.store.tls.enabled else None,
-        keyspace=store.keyspace,
-        local_dc=store.local_dc,
-    )
 
 
 @contextmanager

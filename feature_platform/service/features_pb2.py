@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'feature_platform/service/features.proto\x12\x18\x66\x65\x61ture_platform.service\"\x87\x03\n\x12GetFeaturesRequest\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12L\n\x08\x65ntities\x18\x04 \x03(\x0b\x32:.feature_platform.service.GetFeaturesRequest.EntitiesEntry\x12\x12\n\x05\x61t_ms\x18\x05 \x01(\x12H\x00\x88\x01\x01\x12\x32\n\x07numbers\x18\x06 \x01(\x0e\x32!.feature_platform.service.Numbers\x12\x30\n\x06layout\x18\x07 \x01(\x0e\x32 .feature_platform.service.Layout\x12\x0e\n\x06states\x18\x08 \x01(\x08\x12\r\n\x05kinds\x18\t \x03(\t\x1aO\n\rEntitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.feature_platform.service.Keys:\x02\x38\x01\x42\x08\n\x06_at_ms\"<\n\x04Keys\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0f\n\x07numbers\x18\x02 \x03(\x12\x12\x14\n\x0c\x66or_all_rows\x18\x03 \x01(\x08\"\xf7\x03\n\x13GetFeaturesResponse\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x11\n\trow_count\x18\x03 \x01(\r\x12\x33\n\x05heads\x18\x04 \x03(\x0b\x32$.feature_platform.service.ColumnHead\x12\x31\n\x07\x63olumns\x18\x05 \x03(\x0b\x32 .feature_platform.service.Column\x12+\n\x04rows\x18\x06 \x03(\x0b\x32\x1d.feature_platform.service.Row\x12\x0e\n\x06status\x18\x07 \x01(\x0c\x12I\n\x06\x65rrors\x18\x08 \x03(\x0b\x32\x39.feature_platform.service.GetFeaturesResponse.ErrorsEntry\x12Y\n\x0f\x63ounts_since_ms\x18\t \x03(\x0b\x32@.feature_platform.service.GetFeaturesResponse.CountsSinceMsEntry\x1a-\n\x0b\x45rrorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x34\n\x12\x43ountsSinceMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x12:\x02\x38\x01\"6\n\nColumnHead\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\"\xac\x02\n\x06\x43olumn\x12\x0f\n\x07present\x18\x01 \x01(\x0c\x12\x0e\n\x06\x66illed\x18\x02 \x01(\x0c\x12\x0e\n\x06states\x18\x03 \x01(\x0c\x12\x0f\n\x07\x66loat64\x18\x04 \x01(\x0c\x12\x0f\n\x07\x66loat32\x18\x05 \x01(\x0c\x12\r\n\x05int64\x18\x06 \x01(\x0c\x12\x10\n\x08\x62ooleans\x18\x07 \x01(\x0c\x12\r\n\x05texts\x18\x08 \x03(\t\x12\x35\n\x05lists\x18\t \x03(\x0b\x32&.feature_platform.service.ListOfValues\x12:\n\x05large\x18\n \x03(\x0b\x32+.feature_platform.service.Column.LargeEntry\x1a,\n\nLargeEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"P\n\x0cListOfValues\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x10\n\x08integers\x18\x02 \x03(\x12\x12\r\n\x05reals\x18\x03 \x03(\x01\x12\x10\n\x08\x62ooleans\x18\x04 \x03(\x08\"h\n\x03Row\x12\x30\n\x06status\x18\x01 \x01(\x0e\x32 .feature_platform.service.Status\x12/\n\x06values\x18\x02 \x03(\x0b\x32\x1f.feature_platform.service.Value\"\xe3\x01\n\x05Value\x12\x11\n\x07integer\x18\x01 \x01(\x12H\x00\x12\x0e\n\x04real\x18\x02 \x01(\x01H\x00\x12\x11\n\x07\x62oolean\x18\x03 \x01(\x08H\x00\x12\x0e\n\x04text\x18\x04 \x01(\tH\x00\x12\x36\n\x04list\x18\x05 \x01(\x0b\x32&.feature_platform.service.ListOfValuesH\x00\x12\x10\n\x06\x64igits\x18\x06 \x01(\tH\x00\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.feature_platform.service.State\x12\x12\n\nis_default\x18\x08 \x01(\x08\x42\x06\n\x04kind\"F\n\x13\x44\x65scribeListRequest\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"\xb2\x01\n\x0fListDescription\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x33\n\x05heads\x18\x03 \x03(\x0b\x32$.feature_platform.service.ColumnHead\x12\x35\n\x05kinds\x18\x04 \x03(\x0b\x32&.feature_platform.service.KindOfEntity\x12\x14\n\x0c\x65ntities_max\x18\x05 \x01(\r\"?\n\x0cKindOfEntity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x13\n\x0b\x66\x65\x61turesets\x18\x03 \x03(\t\"\xa9\x01\n\x0b\x45rrorDetail\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x45\n\x08\x65ntities\x18\x02 \x03(\x0b\x32\x33.feature_platform.service.ErrorDetail.EntitiesEntry\x12\x13\n\x0bunavailable\x18\x03 \x01(\r\x1a/\n\rEntitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*F\n\x07Numbers\x12\x11\n\rNUMBERS_EXACT\x10\x00\x12\x13\n\x0fNUMBERS_FLOAT64\x10\x01\x12\x13\n\x0fNUMBERS_FLOAT32\x10\x02*-\n\x06Layout\x12\x12\n\x0eLAYOUT_COLUMNS\x10\x00\x12\x0f\n\x0bLAYOUT_ROWS\x10\x01*C\n\x06Status\x12\r\n\tSTATUS_OK\x10\x00\x12\x12\n\x0eSTATUS_NO_DATA\x10\x01\x12\x16\n\x12STATUS_UNAVAILABLE\x10\x02*\xbb\x01\n\x05State\x12\x0f\n\x0bSTATE_VALUE\x10\x00\x12\x0e\n\nSTATE_ZERO\x10\x01\x12\x11\n\rSTATE_NO_DATA\x10\x02\x12\x11\n\rSTATE_EXPIRED\x10\x03\x12\x0f\n\x0bSTATE_STALE\x10\x04\x12\x17\n\x13STATE_NOT_YET_VALID\x10\x05\x12\x12\n\x0eSTATE_NOT_KEPT\x10\x06\x12\x16\n\x12STATE_OUT_OF_RANGE\x10\x07\x12\x15\n\x11STATE_UNAVAILABLE\x10\x08\x32\xe0\x01\n\x08\x46\x65\x61tures\x12j\n\x0bGetFeatures\x12,.feature_platform.service.GetFeaturesRequest\x1a-.feature_platform.service.GetFeaturesResponse\x12h\n\x0c\x44\x65scribeList\x12-.feature_platform.service.DescribeListRequest\x1a).feature_platform.service.ListDescriptionB$\n io.featureplatform.service.protoP\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'feature_platform/service/features.proto\x12\x18\x66\x65\x61ture_platform.service\"\x87\x03\n\x12GetFeaturesRequest\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\x12L\n\x08\x65ntities\x18\x04 \x03(\x0b\x32:.feature_platform.service.GetFeaturesRequest.EntitiesEntry\x12\x12\n\x05\x61t_ms\x18\x05 \x01(\x12H\x00\x88\x01\x01\x12\x32\n\x07numbers\x18\x06 \x01(\x0e\x32!.feature_platform.service.Numbers\x12\x30\n\x06layout\x18\x07 \x01(\x0e\x32 .feature_platform.service.Layout\x12\x0e\n\x06states\x18\x08 \x01(\x08\x12\r\n\x05kinds\x18\t \x03(\t\x1aO\n\rEntitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.feature_platform.service.Keys:\x02\x38\x01\x42\x08\n\x06_at_ms\"<\n\x04Keys\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x0f\n\x07numbers\x18\x02 \x03(\x12\x12\x14\n\x0c\x66or_all_rows\x18\x03 \x01(\x08\"\xf7\x03\n\x13GetFeaturesResponse\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x11\n\trow_count\x18\x03 \x01(\r\x12\x33\n\x05heads\x18\x04 \x03(\x0b\x32$.feature_platform.service.ColumnHead\x12\x31\n\x07\x63olumns\x18\x05 \x03(\x0b\x32 .feature_platform.service.Column\x12+\n\x04rows\x18\x06 \x03(\x0b\x32\x1d.feature_platform.service.Row\x12\x0e\n\x06status\x18\x07 \x01(\x0c\x12I\n\x06\x65rrors\x18\x08 \x03(\x0b\x32\x39.feature_platform.service.GetFeaturesResponse.ErrorsEntry\x12Y\n\x0f\x63ounts_since_ms\x18\t \x03(\x0b\x32@.feature_platform.service.GetFeaturesResponse.CountsSinceMsEntry\x1a-\n\x0b\x45rrorsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a\x34\n\x12\x43ountsSinceMsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x12:\x02\x38\x01\"h\n\nColumnHead\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x30\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\x0b\x32\x1f.feature_platform.service.Value\"\xac\x02\n\x06\x43olumn\x12\x0f\n\x07present\x18\x01 \x01(\x0c\x12\x0e\n\x06\x66illed\x18\x02 \x01(\x0c\x12\x0e\n\x06states\x18\x03 \x01(\x0c\x12\x0f\n\x07\x66loat64\x18\x04 \x01(\x0c\x12\x0f\n\x07\x66loat32\x18\x05 \x01(\x0c\x12\r\n\x05int64\x18\x06 \x01(\x0c\x12\x10\n\x08\x62ooleans\x18\x07 \x01(\x0c\x12\r\n\x05texts\x18\x08 \x03(\t\x12\x35\n\x05lists\x18\t \x03(\x0b\x32&.feature_platform.service.ListOfValues\x12:\n\x05large\x18\n \x03(\x0b\x32+.feature_platform.service.Column.LargeEntry\x1a,\n\nLargeEntry\x12\x0b\n\x03key\x18\x01 \x01(\r\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"P\n\x0cListOfValues\x12\r\n\x05texts\x18\x01 \x03(\t\x12\x10\n\x08integers\x18\x02 \x03(\x12\x12\r\n\x05reals\x18\x03 \x03(\x01\x12\x10\n\x08\x62ooleans\x18\x04 \x03(\x08\"h\n\x03Row\x12\x30\n\x06status\x18\x01 \x01(\x0e\x32 .feature_platform.service.Status\x12/\n\x06values\x18\x02 \x03(\x0b\x32\x1f.feature_platform.service.Value\"\xe3\x01\n\x05Value\x12\x11\n\x07integer\x18\x01 \x01(\x12H\x00\x12\x0e\n\x04real\x18\x02 \x01(\x01H\x00\x12\x11\n\x07\x62oolean\x18\x03 \x01(\x08H\x00\x12\x0e\n\x04text\x18\x04 \x01(\tH\x00\x12\x36\n\x04list\x18\x05 \x01(\x0b\x32&.feature_platform.service.ListOfValuesH\x00\x12\x10\n\x06\x64igits\x18\x06 \x01(\tH\x00\x12.\n\x05state\x18\x07 \x01(\x0e\x32\x1f.feature_platform.service.State\x12\x12\n\nis_default\x18\x08 \x01(\x08\x42\x06\n\x04kind\"F\n\x13\x44\x65scribeListRequest\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x10\n\x08\x66\x65\x61tures\x18\x02 \x03(\t\x12\x0f\n\x07version\x18\x03 \x01(\r\"\xb2\x01\n\x0fListDescription\x12\x0c\n\x04list\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\x12\x33\n\x05heads\x18\x03 \x03(\x0b\x32$.feature_platform.service.ColumnHead\x12\x35\n\x05kinds\x18\x04 \x03(\x0b\x32&.feature_platform.service.KindOfEntity\x12\x14\n\x0c\x65ntities_max\x18\x05 \x01(\r\"?\n\x0cKindOfEntity\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x13\n\x0b\x66\x65\x61turesets\x18\x03 \x03(\t\"\xa9\x01\n\x0b\x45rrorDetail\x12\r\n\x05\x65rror\x18\x01 \x01(\t\x12\x45\n\x08\x65ntities\x18\x02 \x03(\x0b\x32\x33.feature_platform.service.ErrorDetail.EntitiesEntry\x12\x13\n\x0bunavailable\x18\x03 \x01(\r\x1a/\n\rEntitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*F\n\x07Numbers\x12\x11\n\rNUMBERS_EXACT\x10\x00\x12\x13\n\x0fNUMBERS_FLOAT64\x10\x01\x12\x13\n\x0fNUMBERS_FLOAT32\x10\x02*-\n\x06Layout\x12\x12\n\x0eLAYOUT_COLUMNS\x10\x00\x12\x0f\n\x0bLAYOUT_ROWS\x10\x01*C\n\x06Status\x12\r\n\tSTATUS_OK\x10\x00\x12\x12\n\x0eSTATUS_NO_DATA\x10\x01\x12\x16\n\x12STATUS_UNAVAILABLE\x10\x02*\xbb\x01\n\x05State\x12\x0f\n\x0bSTATE_VALUE\x10\x00\x12\x0e\n\nSTATE_ZERO\x10\x01\x12\x11\n\rSTATE_NO_DATA\x10\x02\x12\x11\n\rSTATE_EXPIRED\x10\x03\x12\x0f\n\x0bSTATE_STALE\x10\x04\x12\x17\n\x13STATE_NOT_YET_VALID\x10\x05\x12\x12\n\x0eSTATE_NOT_KEPT\x10\x06\x12\x16\n\x12STATE_OUT_OF_RANGE\x10\x07\x12\x15\n\x11STATE_UNAVAILABLE\x10\x08\x32\xe0\x01\n\x08\x46\x65\x61tures\x12j\n\x0bGetFeatures\x12,.feature_platform.service.GetFeaturesRequest\x1a-.feature_platform.service.GetFeaturesResponse\x12h\n\x0c\x44\x65scribeList\x12-.feature_platform.service.DescribeListRequest\x1a).feature_platform.service.ListDescriptionB$\n io.featureplatform.service.protoP\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,14 +42,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COLUMN_LARGEENTRY']._serialized_options = b'8\001'
   _globals['_ERRORDETAIL_ENTITIESENTRY']._loaded_options = None
   _globals['_ERRORDETAIL_ENTITIESENTRY']._serialized_options = b'8\001'
-  _globals['_NUMBERS']._serialized_start=2298
-  _globals['_NUMBERS']._serialized_end=2368
-  _globals['_LAYOUT']._serialized_start=2370
-  _globals['_LAYOUT']._serialized_end=2415
-  _globals['_STATUS']._serialized_start=2417
-  _globals['_STATUS']._serialized_end=2484
-  _globals['_STATE']._serialized_start=2487
-  _globals['_STATE']._serialized_end=2674
+  _globals['_NUMBERS']._serialized_start=2348
+  _globals['_NUMBERS']._serialized_end=2418
+  _globals['_LAYOUT']._serialized_start=2420
+  _globals['_LAYOUT']._serialized_end=2465
+  _globals['_STATUS']._serialized_start=2467
+  _globals['_STATUS']._serialized_end=2534
+  _globals['_STATE']._serialized_start=2537
+  _globals['_STATE']._serialized_end=2724
   _globals['_GETFEATURESREQUEST']._serialized_start=70
   _globals['_GETFEATURESREQUEST']._serialized_end=461
   _globals['_GETFEATURESREQUEST_ENTITIESENTRY']._serialized_start=372
@@ -63,27 +63,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETFEATURESRESPONSE_COUNTSSINCEMSENTRY']._serialized_start=977
   _globals['_GETFEATURESRESPONSE_COUNTSSINCEMSENTRY']._serialized_end=1029
   _globals['_COLUMNHEAD']._serialized_start=1031
-  _globals['_COLUMNHEAD']._serialized_end=1085
-  _globals['_COLUMN']._serialized_start=1088
-  _globals['_COLUMN']._serialized_end=1388
-  _globals['_COLUMN_LARGEENTRY']._serialized_start=1344
-  _globals['_COLUMN_LARGEENTRY']._serialized_end=1388
-  _globals['_LISTOFVALUES']._serialized_start=1390
-  _globals['_LISTOFVALUES']._serialized_end=1470
-  _globals['_ROW']._serialized_start=1472
-  _globals['_ROW']._serialized_end=1576
-  _globals['_VALUE']._serialized_start=1579
-  _globals['_VALUE']._serialized_end=1806
-  _globals['_DESCRIBELISTREQUEST']._serialized_start=1808
-  _globals['_DESCRIBELISTREQUEST']._serialized_end=1878
-  _globals['_LISTDESCRIPTION']._serialized_start=1881
-  _globals['_LISTDESCRIPTION']._serialized_end=2059
-  _globals['_KINDOFENTITY']._serialized_start=2061
-  _globals['_KINDOFENTITY']._serialized_end=2124
-  _globals['_ERRORDETAIL']._serialized_start=2127
-  _globals['_ERRORDETAIL']._serialized_end=2296
-  _globals['_ERRORDETAIL_ENTITIESENTRY']._serialized_start=2249
-  _globals['_ERRORDETAIL_ENTITIESENTRY']._serialized_end=2296
-  _globals['_FEATURES']._serialized_start=2677
-  _globals['_FEATURES']._serialized_end=2901
+  _globals['_COLUMNHEAD']._serialized_end=1135
+  _globals['_COLUMN']._serialized_start=1138
+  _globals['_COLUMN']._serialized_end=1438
+  _globals['_COLUMN_LARGEENTRY']._serialized_start=1394
+  _globals['_COLUMN_LARGEENTRY']._serialized_end=1438
+  _globals['_LISTOFVALUES']._serialized_start=1440
+  _globals['_LISTOFVALUES']._serialized_end=1520
+  _globals['_ROW']._serialized_start=1522
+  _globals['_ROW']._serialized_end=1626
+  _globals['_VALUE']._serialized_start=1629
+  _globals['_VALUE']._serialized_end=1856
+  _globals['_DESCRIBELISTREQUEST']._serialized_start=1858
+  _globals['_DESCRIBELISTREQUEST']._serialized_end=1928
+  _globals['_LISTDESCRIPTION']._serialized_start=1931
+  _globals['_LISTDESCRIPTION']._serialized_end=2109
+  _globals['_KINDOFENTITY']._serialized_start=2111
+  _globals['_KINDOFENTITY']._serialized_end=2174
+  _globals['_ERRORDETAIL']._serialized_start=2177
+  _globals['_ERRORDETAIL']._serialized_end=2346
+  _globals['_ERRORDETAIL_ENTITIESENTRY']._serialized_start=2299
+  _globals['_ERRORDETAIL_ENTITIESENTRY']._serialized_end=2346
+  _globals['_FEATURES']._serialized_start=2727
+  _globals['_FEATURES']._serialized_end=2951
 # @@protoc_insertion_point(module_scope)

@@ -128,14 +128,16 @@ class GetFeaturesResponse(_message.Message):
     def __init__(self, list: _Optional[str] = ..., version: _Optional[int] = ..., row_count: _Optional[int] = ..., heads: _Optional[_Iterable[_Union[ColumnHead, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., status: _Optional[bytes] = ..., errors: _Optional[_Mapping[str, str]] = ..., counts_since_ms: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class ColumnHead(_message.Message):
-    __slots__ = ("name", "type", "kind")
+    __slots__ = ("name", "type", "kind", "default")
     NAME_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_FIELD_NUMBER: _ClassVar[int]
     name: str
     type: str
     kind: str
-    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., kind: _Optional[str] = ...) -> None: ...
+    default: Value
+    def __init__(self, name: _Optional[str] = ..., type: _Optional[str] = ..., kind: _Optional[str] = ..., default: _Optional[_Union[Value, _Mapping]] = ...) -> None: ...
 
 class Column(_message.Message):
     __slots__ = ("present", "filled", "states", "float64", "float32", "int64", "booleans", "texts", "lists", "large")

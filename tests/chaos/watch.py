@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from feature_platform.cli.reading import open_client
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.serving import FeatureClient
+from feature_platform.serving.opened import open_client
 from feature_platform.settings import Settings
 from tests.chaos.definitions import NAME
 from tests.chaos.load import Deliveries

@@ -13,7 +13,6 @@ import pytest
 
 from feature_platform.broker.sender import EventSender
 from feature_platform.checks.result import CHECKS
-from feature_platform.cli.reading import open_client
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.wait import wait
 from feature_platform.engines.flink import FlinkRest
@@ -23,6 +22,7 @@ from feature_platform.local.stack import Stack
 from feature_platform.paths import DEFINITIONS
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push_record import read_record
+from feature_platform.serving.opened import open_client
 from feature_platform.settings import GitSettings, Settings
 from feature_platform.store.base import HEAD_LEVEL, RowWrite
 from tests.integration.page import Page

@@ -14,7 +14,6 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.cli.reading import open_client
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.recover import make_rollback_plan
@@ -24,6 +23,7 @@ from feature_platform.engines.spark import SparkBackfiller, archive
 from feature_platform.engines.world import World, open_world
 from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.serving.opened import open_client
 from feature_platform.settings import Settings
 from feature_platform.testing import Oracle, RawEvent
 from tests.integration.commands import kill_spark, spark_children

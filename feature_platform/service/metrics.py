@@ -1,0 +1,112 @@
+"""What a service counts and measures, as Prometheus reads it; all workers of a host together.
+
+Where the supervisor has set PROMETHEUS_MULTIPROC_DIR, each worker writes into that folder, and
+whichever is asked adds up what all of them have written.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.multiprocess import MultiProcessCollector
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable of the client library of Prometheus."""
+Stage = Literal["parse", "wait", "read", "encode"]
+"""parse: of HTTP bodies; wait: for a thread; read: the store and adding up; encode: the answer."""
+SECONDS = (
+    *(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064),
+    *(0.128, 0.256, 0.512, 1.0, 2.5, 5.0, 10.0),
+)
+ROWS = (1, 10, 50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000)
+
+
+class Metrics:
+    """The meters of one process. Mutable; safe for use by threads."""
+
+    def __init__(self) -> None:
+        """Begin at zero, in a registry of its own."""
+        own = self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "fp_service_requests",
+            "Requests by door, list and code of the answer.",
+            ("door", "list", "code"),
+            registry=own,
+        )
+        self._seconds = Histogram(
+            "fp_service_request_seconds",
+            "From a request's arrival to its answer.",
+            ("door",),
+            buckets=SECONDS,
+            registry=own,
+        )
+        self._stages = Histogram(
+            "fp_service_stage_seconds",
+            "Time in each stage of a request.",
+            ("stage",),
+            buckets=SECONDS,
+            registry=own,
+        )
+        self._rows = Histogram(
+            "fp_service_rows", "Rows of an answer.", ("list",), buckets=ROWS, registry=own
+        )
+        self._unavailable = Counter(
+            "fp_service_unavailable_rows",
+            "Rows that were answered as unavailable.",
+            ("list",),
+            registry=own,
+        )
+        self._under_way = Gauge(
+            "fp_service_requests_under_way",
+            "Requests that are computed or wait for it.",
+            multiprocess_mode="livesum",
+            registry=own,
+        )
+
+    def answered(self, door: str, list_: str, code: str, seconds: float) -> None:
+        """Count a request that was answered, or whose client hung up."""
+        self._requests.labels(door, list_, code).inc()
+        self._seconds.labels(door).observe(seconds)
+
+    def rows(self, list_: str, count: int, unavailable: int) -> None:
+        """Count the rows of an answer."""
+        self._rows.labels(list_).observe(count)
+        self._unavailable.labels(list_).inc(unavailable)
+
+    def took(self, stage: Stage, seconds: float) -> None:
+        """Note how long a stage took."""
+        self._stages.labels(stage).observe(seconds)
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        """Measure a stage, also one that fails."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self.took(stage, time.monotonic() - begun)
+
+    def begun(self) -> None:
+        """Count a request as under way."""
+        self._under_way.inc()
+
+    def ended(self) -> None:
+        """Count it no more."""
+        self._under_way.dec()
+
+    def text(self, accept: str) -> tuple[bytes, str]:
+        """Return all of it in the format that a reader accepts, and the type of that.
+
+        Args:
+            accept: The header of the request; OpenMetrics, or the older text format.
+        """
+        registry = self._registry
+        if os.environ.get(FOLDER):
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+        encoder, kind = choose_encoder(accept)
+        return encoder(registry), kind

@@ -1,0 +1,94 @@
+"""The process of a worker, started by the supervisor: `python -m feature_platform.service.process`.
+
+It is handed the project's folder. It writes a byte to the descriptor in FP_SERVICE_READY when it
+answers. SIGTERM ends it without losing a request, a second one at once; so does the end of its
+standard input, which the supervisor holds: a supervisor that was killed leaves no worker behind.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+
+from feature_platform.errors import FeaturePlatformError
+from feature_platform.service.supervisor import READY
+from feature_platform.service.worker import Worker
+from feature_platform.service_settings import ServiceSettings
+from feature_platform.serving import FeatureClient, Limits
+from feature_platform.serving.opened import open_client
+from feature_platform.settings import load_settings
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+EXIT_FAILED = 1
+
+
+def run(settings: ServiceSettings, client: Callable[[], FeatureClient]) -> int:
+    """Serve until a signal comes; return the exit code.
+
+    Args:
+        settings: Where to listen, and the limits.
+        client: Connects to the store. Blocks.
+    """
+    logging.basicConfig(
+        level=logging.INFO, format=f"%(asctime)s worker {os.getpid()} %(levelname)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    try:
+        with closing(client()) as connected:
+            asyncio.run(_serve(connected, settings))
+    except FeaturePlatformError as error:
+        sys.stderr.write(f"worker {os.getpid()}: {error}\n")
+        return EXIT_FAILED
+    return 0
+
+
+async def _serve(client: FeatureClient, settings: ServiceSettings) -> None:
+    loop = asyncio.get_running_loop()
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def end() -> None:
+        (hurry if stop.is_set() else stop).set()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, end)
+    await loop.connect_read_pipe(lambda: _Lifeline(stop.set), sys.stdin.buffer)
+    await asyncio.to_thread(client.snapshots)  # what is deployed is known before requests come
+    worker = Worker(client, settings, shared=True)
+    await worker.start()
+    _say_ready()
+    await stop.wait()
+    await worker.drain(hurry)
+
+
+class _Lifeline(asyncio.Protocol):
+    """Standard input: it ends when the supervisor does."""
+
+    def __init__(self, ended: Callable[[], None]) -> None:
+        self._ended = ended
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """Note that the other end is closed."""
+        self._ended()
+
+
+def _say_ready() -> None:
+    number = os.environ.get(READY)
+    if number:
+        with suppress(OSError):  # the supervisor has ended: so do we
+            os.write(int(number), b"1")
+            os.close(int(number))
+
+
+def main() -> int:
+    """Serve the project that the only argument names."""
+    settings = load_settings(Path(sys.argv[1]))
+    limits = Limits(entities_max=settings.service.entities_max)
+    return run(settings.service, lambda: open_client(settings, limits))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
