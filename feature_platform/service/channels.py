@@ -1,7 +1,7 @@
 """Connections to the replicas of the service, one each, opened by the first request."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,10 @@ from feature_platform.service.tokens import HEADER, SCHEME
 from feature_platform.transport import Tls, checked_file
 
 SERVICE = DESCRIPTOR.services_by_name["Features"].full_name
-ANSWERS = {"GetFeatures": GetFeaturesResponse, "DescribeList": ListDescription}
+ANSWERS: dict[str, Callable[[bytes], Message]] = {
+    "GetFeatures": GetFeaturesResponse.FromString,
+    "DescribeList": ListDescription.FromString,
+}
 OPTIONS = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -72,7 +75,7 @@ class Channels:
                 .unary_unary(
                     f"/{SERVICE}/{method}",
                     request_serializer=type(message).SerializeToString,
-                    response_deserializer=ANSWERS[method].FromString,
+                    response_deserializer=ANSWERS[method],
                 )
                 .future(message, timeout=timeout_s, metadata=self._metadata)
             )

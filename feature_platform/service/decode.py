@@ -76,7 +76,7 @@ def matrix_of(
     errors: dict[str, str] = {}
     counts_since_ms: dict[str, int] = {}
     for kind in asked:
-        parts = shares.get(kind.entity, ())
+        parts = shares.get(kind.entity) or (Share(places=np.zeros(0, dtype=np.int64)),)
         order = _order(parts, len(kind.unique))[kind.indexes]
         places = [n for n, head in enumerate(described.heads) if head.kind == kind.entity]
         for number, place in enumerate(places):
@@ -84,7 +84,7 @@ def matrix_of(
             columns[place] = _joined([_column(part, number, head) for part in parts]).take(order)
             received = np.concatenate([_codes(part, number) for part in parts])
             codes[place] = Codes(received=received[order])
-        found.append(_found(parts, len(kind.unique), order))
+        found.append(_found(parts, order) if places else np.full(len(order), NO_ROWS, np.int8))
         prefix = f"{kind.entity}=" if len(asked) > 1 else ""
         errors |= _errors(parts, kind, prefix)
         for part in parts:
@@ -104,15 +104,12 @@ def matrix_of(
 def _order(parts: Sequence[Share], count: int) -> NDArray[np.int64]:
     """Return where each key of a kind is among those of its shares, one share after the other."""
     order = np.zeros(count, dtype=np.int64)
-    if parts:
-        together = np.concatenate([part.places for part in parts])
-        order[together] = np.arange(count)
+    together = np.concatenate([part.places for part in parts])
+    order[together] = np.arange(len(together))
     return order
 
 
-def _found(parts: Sequence[Share], count: int, order: NDArray[np.int64]) -> NDArray[np.int8]:
-    if not parts:
-        return np.full(count, NO_ROWS, dtype=np.int8)[order]
+def _found(parts: Sequence[Share], order: NDArray[np.int64]) -> NDArray[np.int8]:
     each = [
         np.full(len(part.places), FAILED, dtype=np.int8)
         if part.answer is None
@@ -154,7 +151,9 @@ def _column(part: Share, number: int, head: ColumnHead) -> Column:
         return unpack(part.answer.columns[number], head.type, count)
     blank = Column(data=_blank(head.type, count), present=np.zeros(count, dtype=np.bool_))
     default = value_of(head.default)
-    return blank if default is None else blank.with_default(default)
+    if default is None:
+        return blank
+    return blank.with_default([*default] if isinstance(default, list) else default)
 
 
 def _joined(columns: Sequence[Column]) -> Column:

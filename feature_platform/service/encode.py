@@ -11,16 +11,23 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_platform.definition.feature_list import Default
 from feature_platform.definition.served import LIST_OF
 from feature_platform.rows.partials import Value
 from feature_platform.service.features_pb2 import (
-    Column as PackedColumn,
-)
-from feature_platform.service.features_pb2 import (
+    STATUS_NO_DATA,
+    STATUS_OK,
+    STATUS_UNAVAILABLE,
     ColumnHead,
     GetFeaturesResponse,
     ListOfValues,
     Row,
+)
+from feature_platform.service.features_pb2 import (
+    Column as PackedColumn,
+)
+from feature_platform.service.features_pb2 import (
+    Status as PackedStatus,
 )
 from feature_platform.service.features_pb2 import (
     Value as PackedValue,
@@ -33,6 +40,11 @@ Layout = Literal["columns", "rows"]
 
 STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
 """By their number on the wire."""
+STATUS_NUMBERS: dict[Status, PackedStatus] = {
+    "ok": STATUS_OK,
+    "no_data": STATUS_NO_DATA,
+    "unavailable": STATUS_UNAVAILABLE,
+}
 LONG_MIN, LONG_MAX = -(2**63), 2**63 - 1
 
 
@@ -60,7 +72,7 @@ def encode(matrix: FeatureMatrix, about: About, form: Form) -> bytes:
     if form.layout == "rows":
         answer.rows.extend(rows(matrix, states=form.states))
     else:
-        answer.status = bytes(map(STATUSES.index, matrix.status))
+        answer.status = bytes(map(STATUS_NUMBERS.__getitem__, matrix.status))
         codes = matrix.state_codes if form.states else None
         answer.columns.extend(
             pack(column, type_, form.numbers, None if codes is None else codes[:, place])
@@ -128,7 +140,7 @@ def rows(matrix: FeatureMatrix, *, states: bool) -> list[Row]:
     codes = matrix.state_codes.tolist() if states else None
     made: list[Row] = []
     for place, status in enumerate(matrix.status):
-        row = Row(status=STATUSES.index(status))
+        row = Row(status=STATUS_NUMBERS[status])
         for number, column in enumerate(columns):
             value = row.values.add()
             set_value(value, column[place])
@@ -158,6 +170,11 @@ def set_value(packed: PackedValue, value: Value) -> None:
             packed.text = value
         case _:
             packed.list.CopyFrom(_listed(value))
+
+
+def packable(default: Default) -> Value:
+    """Return a default as a value; the items of a list are all of one type."""
+    return default  # type: ignore[return-value]
 
 
 def _pack_objects(column: Column, type_: str, packed: PackedColumn) -> None:

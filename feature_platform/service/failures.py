@@ -74,7 +74,7 @@ class Failure:
     @property
     def name(self) -> str:
         """The code as gRPC names it, such as NOT_FOUND."""
-        return self.code.grpc.name
+        return str(self.code.grpc.name)
 
     def detail(self) -> bytes:
         """Return the serialised `ErrorDetail`."""

@@ -1,7 +1,7 @@
 """The gRPC door: messages to requests and back, codes for errors, health and reflection."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -105,9 +105,11 @@ class GrpcDoor:
         answer: Awaitable[bytes | Message | Failure],
     ) -> bytes:
         found = await answer
-        if isinstance(found, Failure):
-            await _abort(context, found)
-        return found if isinstance(found, bytes) else found.SerializeToString()
+        if isinstance(found, bytes):
+            return found
+        if isinstance(found, Message):
+            return found.SerializeToString()
+        return await _abort(context, found)
 
 
 class _TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # it has no types
@@ -191,11 +193,12 @@ def _arrival(context: Any) -> Arrival:  # noqa: ANN401 (gRPC's)
     return Arrival(door=DOOR, left_s=context.time_remaining())
 
 
-async def _abort(context: Any, found: Failure) -> None:  # noqa: ANN401 (gRPC's)
+async def _abort(context: Any, found: Failure) -> NoReturn:  # noqa: ANN401 (gRPC's)
     """End a call with an error. Raises what gRPC ends it by."""
     await context.abort(
         found.code.grpc, found.message[:MESSAGE_CHARACTERS_MAX], ((DETAIL, found.detail()),)
     )
+    raise AssertionError  # `abort` raises
 
 
 def _options(settings: ServiceSettings, *, shared: bool) -> list[tuple[str, int]]:

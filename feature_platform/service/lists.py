@@ -15,7 +15,7 @@ from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError, FeaturePlatformError, StoreUnavailableError
-from feature_platform.service.encode import About, heads, set_value
+from feature_platform.service.encode import About, heads, packable, set_value
 from feature_platform.service.features_pb2 import KindOfEntity, ListDescription
 from feature_platform.serving import FeatureClient, PreparedFeatures
 from feature_platform.serving.prepared import prepared
@@ -64,9 +64,9 @@ class Served:
                 types[position] = served_type(feature.aggregate, feature.value_type)
         names = self.prepared.names
         told = heads(names, [types[place] for place in range(len(names))], self.about.kinds)
-        for column, feature in zip(told, self.prepared.feature_list.features, strict=True):
-            if feature.default is not None:
-                set_value(column.default, feature.default)
+        for column, listed in zip(told, self.prepared.feature_list.features, strict=True):
+            if listed.default is not None:
+                set_value(column.default, packable(listed.default))
         return ListDescription(
             list=self.about.name,
             version=self.about.version,

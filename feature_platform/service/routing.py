@@ -1,8 +1,8 @@
 """Which replica answers for which entity: rendezvous hashing. No I/O.
 
-Every entity has a score for every replica, and the highest one has it. So a replica that joins takes
-its share of each other one, a replica that leaves gives away its own, and nothing else moves; clients
-that know the same replicas agree without talking to each other.
+Every entity has a score for every replica, and the highest one has it. So a replica that joins
+takes its share of each other one, a replica that leaves gives away its own, and nothing else moves;
+clients that know the same replicas agree without talking to each other.
 """
 
 import hashlib
