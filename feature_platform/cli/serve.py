@@ -1,12 +1,14 @@
 """`fp serve`: the serving service, by gRPC and HTTP."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 
 from feature_platform.cli.output import message
 from feature_platform.extras import require
-from feature_platform.service_settings import TOKEN, service_tokens
+from feature_platform.service_settings import TOKEN, ServiceSettings, service_tokens
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -43,7 +45,7 @@ def serve(
     given = {"workers": workers, "host": host, "port": port, "http_port": http_port}
     changed = {name: value for name, value in given.items() if value is not None}
     settings: Settings = context.obj
-    service = type(settings.service).model_validate(settings.service.model_dump() | changed)
+    service = _changed(settings.service, changed)
     tokens = service_tokens(service)
     check_free(service)
     if tokens and not service.certificate_file:
@@ -60,3 +62,16 @@ def serve(
         doors += f", HTTP on {service.http_address}"
     message(f"starting {counted(service.workers, 'worker')}")
     supervise(crew, message, f"serving: {doors}")
+
+
+def _changed(settings: ServiceSettings, changed: Mapping[str, object]) -> ServiceSettings:
+    """Return settings with what the options say.
+
+    Raises:
+        typer.BadParameter: That does not fit the rest.
+    """
+    try:
+        return ServiceSettings.model_validate(settings.model_dump() | dict(changed))
+    except ValidationError as error:
+        msg = "; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())
+        raise typer.BadParameter(msg) from error

@@ -88,7 +88,7 @@ def matrix_of(
         prefix = f"{kind.entity}=" if len(asked) > 1 else ""
         errors |= _errors(parts, kind, prefix)
         for part in parts:
-            counts_since_ms |= part.answer.counts_since_ms if part.answer else {}
+            counts_since_ms |= part.answer.counts_since_ms if part.answer is not None else {}
     return FeatureMatrix(
         names=tuple(head.name for head in described.heads),
         types=tuple(head.type for head in described.heads),
@@ -134,7 +134,7 @@ def _errors(parts: Sequence[Share], kind: AskedKeys, prefix: str) -> dict[str, s
     """Return why entities are unavailable, in the order of the request."""
     reasons: dict[str, str] = {}
     for part in parts:
-        reasons |= part.answer.errors if part.answer else {}
+        reasons |= part.answer.errors if part.answer is not None else {}
         reasons |= {kind.unique[place]: reason for place, reason in part.reasons.items()}
     return {f"{prefix}{key}": reasons[key] for key in kind.unique if key in reasons}
 

@@ -183,8 +183,12 @@ class Gathering:
             DeadlineExceededError: Because of the deadline.
             ServiceUnavailableError: Because of the replicas.
         """
-        came = [share for shares in self.shares.values() for share in shares if share.answer]
-        if came or self._last is None or isinstance(self._last, NoEntityError):
+        shares = [share for shares in self.shares.values() for share in shares]
+        if (
+            any(share.answer is not None for share in shares)
+            or self._last is None
+            or isinstance(self._last, NoEntityError)
+        ):
             return
         if self._left_s() <= 0:
             raise self._too_late() from self._last

@@ -194,7 +194,8 @@ def render(matrix: FeatureMatrix, about: About, form: Form) -> bytes:
         answer |= {"status": matrix.status, "errors": matrix.errors}
         answer["entities"] = matrix.keys
         answer["columns"] = _columns(matrix, form)
-    return json.dumps(answer, ensure_ascii=False, allow_nan=False).encode()
+    text = json.dumps(answer, ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace")  # half of a pair, as JSON escapes it
 
 
 def _columns(matrix: FeatureMatrix, form: Form) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ from tests.unit.service.features import (
 )
 from tests.unit.serving.several import load_users, serve_together
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 """How long a slow machine may take."""
 
 
@@ -47,7 +47,7 @@ def settings_of(**changed: object) -> ServiceSettings:
     given = {
         "port": port,
         "http_port": http_port,
-        "deadline_ms": 30_000,
+        "deadline_ms": 60_000,
         "deadline_max_ms": 60_000,
         "notice_ms": 0,
         **changed,

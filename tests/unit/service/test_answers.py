@@ -69,7 +69,7 @@ def test_the_client_answers_what_the_library_answers(
     """Names, types, values of every type, states, defaults and statuses."""
     right = world.client.prepare(list="feed_ranker").get(entities)
 
-    with ServiceClient([service.settings.address], deadline_ms=30_000) as client:
+    with ServiceClient([service.settings.address], deadline_ms=60_000) as client:
         prepared = client.prepare(list="feed_ranker")
         found = prepared.get(entities)
 
@@ -82,7 +82,7 @@ def test_features_without_a_list_and_a_past_time(world: Deployed, service: Runni
     names, at = ["posts.views_30m", "posts.action"], NOW_MS - 60_000
     right = world.client.prepare(names).get(["a", "b"], at=at)
 
-    with ServiceClient([service.settings.address], deadline_ms=30_000) as client:
+    with ServiceClient([service.settings.address], deadline_ms=60_000) as client:
         found = client.prepare(names).get(["a", "b"], at=at)
 
     assert_same(found, right)
@@ -157,7 +157,7 @@ def test_half_as_many_bytes(world: Deployed, service: Running) -> None:
     """Numbers as float32: the same matrix as the library's float32."""
     right = world.client.prepare(list="feed_ranker").get(ENTITIES)
 
-    with ServiceClient([service.settings.address], deadline_ms=30_000) as client:
+    with ServiceClient([service.settings.address], deadline_ms=60_000) as client:
         found = client.prepare(list="feed_ranker").get(ENTITIES, numbers="float32")
 
     np.testing.assert_array_equal(found.to_numpy(), right.to_numpy())

@@ -136,7 +136,7 @@ def test_what_is_wrong_has_its_code_in_both_doors(limited: Running) -> None:
 
 def test_the_client_raises_what_the_library_raises(world: Deployed, limited: Running) -> None:
     """Kind and words, whether it is the client or a replica that sees it."""
-    with ServiceClient([limited.settings.address], deadline_ms=30_000) as client:
+    with ServiceClient([limited.settings.address], deadline_ms=60_000) as client:
         prepared = client.prepare(list="feed_ranker")
         library = FeatureClient(
             world.tiles, world.registry, clock=world.clock, limits=Limits(entities_max=100)
@@ -181,6 +181,16 @@ def test_json_is_checked_field_by_field(limited: Running, raw: bytes, words: str
     assert code in {400, 413}
     with pytest.raises(kind, match=words):
         raise kind(answer["error"]["message"])
+
+
+def test_half_of_a_pair_is_a_key_without_events(limited: Running) -> None:
+    """JSON can write a text that is not Unicode: it is answered, and comes back as it was sent."""
+    raw = b'{"features": ["posts.views_30m"], "entities": {"post": ["\\ud800"]}}'
+
+    code, answer, _ = limited.http("/features", raw=raw)
+
+    assert (code, answer["rows"][0]["status"]) == (200, "no_data")
+    assert answer["rows"][0]["entity"] == "\ud800"
 
 
 def test_bytes_that_are_no_message(limited: Running) -> None:
@@ -243,7 +253,7 @@ def test_a_store_that_is_down(world: Deployed) -> None:
     with serving(client, settings_of()) as service:
         code, error = by_grpc(service, body)
         status, answer, headers = service.http("/features", body)
-        with ServiceClient([service.settings.address], deadline_ms=30_000) as asking:
+        with ServiceClient([service.settings.address], deadline_ms=60_000) as asking:
             found = asking.prepare(list="feed_ranker").get(POSTS)
 
     assert (code, type(error)) == (grpc.StatusCode.UNAVAILABLE, NoEntityError)
@@ -261,7 +271,7 @@ def test_one_entity_that_fails_spoils_its_rows_alone(world: Deployed) -> None:
     right = client.prepare(list="feed_ranker").get(POSTS)
     with serving(client, settings_of()) as service:
         answer = by_grpc(service, {"list": "feed_ranker", "entities": POSTS})
-        with ServiceClient([service.settings.address], deadline_ms=30_000) as asking:
+        with ServiceClient([service.settings.address], deadline_ms=60_000) as asking:
             found = asking.prepare(list="feed_ranker").get(POSTS)
 
     assert list(answer.status) == [0, 2]

@@ -64,7 +64,7 @@ def test_each_entity_is_read_by_one_replica(world: Deployed, replicas: Replicas)
     """Always the same one, and the answer is the library's, in the order of the request."""
     addresses = [replicas.add() for _ in range(3)]
     right = world.client.prepare(list="feed_ranker").get(ENTITIES)
-    with ServiceClient(addresses, deadline_ms=30_000) as client:
+    with ServiceClient(addresses, deadline_ms=60_000) as client:
         prepared = client.prepare(list="feed_ranker")
         assert_same(prepared.get(ENTITIES), right)
         first = replicas.read()
@@ -80,7 +80,7 @@ def test_one_is_killed_and_one_added_under_load(world: Deployed, replicas: Repli
     addresses = [replicas.add() for _ in range(3)]
     right = world.client.prepare(list="feed_ranker").get(ENTITIES)
     done, failures, answers = threading.Event(), [], []
-    with ServiceClient(addresses, deadline_ms=30_000) as client:
+    with ServiceClient(addresses, deadline_ms=60_000) as client:
         prepared = client.prepare(list="feed_ranker")
 
         def ask() -> None:
@@ -128,7 +128,7 @@ def test_a_replica_that_hangs_is_passed_over(world: Deployed, replicas: Replicas
         addresses = [replicas.add(), settings.address]
         try:
             with ServiceClient(addresses) as client:
-                prepared = client.prepare(list="feed_ranker", deadline_ms=30_000)
+                prepared = client.prepare(list="feed_ranker", deadline_ms=60_000)
                 found = prepared.get(ENTITIES, deadline_ms=6_000)
         finally:
             slow.free.set()
@@ -144,14 +144,14 @@ def test_what_nobody_answers_in_time_is_unavailable(world: Deployed) -> None:
     with serving(hanging, settings):
         try:
             with ServiceClient([settings.address]) as client:
-                prepared = client.prepare(list="feed_ranker", deadline_ms=30_000)
+                prepared = client.prepare(list="feed_ranker", deadline_ms=60_000)
                 with pytest.raises(DeadlineExceededError, match="no answer within 300 ms"):
                     prepared.get(ENTITIES, deadline_ms=300)
         finally:
             slow.free.set()
     nobody = f"127.0.0.1:{free_ports()[0]}"
     with (
-        ServiceClient([nobody], deadline_ms=30_000) as client,
+        ServiceClient([nobody], deadline_ms=60_000) as client,
         pytest.raises(ServiceUnavailableError, match=nobody),
     ):
         client.prepare(list="feed_ranker")

@@ -62,7 +62,10 @@ def test_a_key_is_where_it_was_in_earlier_versions() -> None:
     """Another hash would empty every cache once: that must be somebody's decision."""
     replicas = ["10.0.0.1:8815", "10.0.0.2:8815", "10.0.0.3:8815"]
 
-    assert owners(key_hashes("post_id", ["4711", "4712", "a", "ä", "4713"]), replicas).tolist() == PINNED
+    assert (
+        owners(key_hashes("post_id", ["4711", "4712", "a", "ä", "4713"]), replicas).tolist()
+        == PINNED
+    )
 
 
 PINNED = [1, 0, 2, 1, 1]
