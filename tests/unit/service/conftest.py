@@ -128,7 +128,11 @@ def _featuresets(tmp_path_factory: pytest.TempPathFactory) -> tuple[FeatureSet, 
 
 @pytest.fixture(name="world")
 def _world(featuresets: tuple[FeatureSet, FeatureSet]) -> Deployed:
-    """Posts and users, and the list `feed_ranker` over both."""
+    return together(featuresets)
+
+
+def together(featuresets: tuple[FeatureSet, FeatureSet]) -> Deployed:
+    """Serve posts and users from memory, and the list `feed_ranker` over both."""
     world, _ = serve_together(featuresets, EVENTS, NOW_MS)
     world.registry.save_list(LIST)
     return world

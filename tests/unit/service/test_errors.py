@@ -7,6 +7,7 @@ from typing import Any
 import grpc
 import pytest
 
+from feature_platform.definition.model import FeatureSet
 from feature_platform.errors import (
     CallerError,
     DeadlineExceededError,
@@ -27,7 +28,7 @@ from feature_platform.serving import FeatureClient, Limits
 from feature_platform.store.base import StoredRow, TileKey, TileReader
 from feature_platform.testing import Deployed
 from feature_platform.testing.neighbours import DownReader, FlakyRegistry, WatchedReader
-from tests.unit.service.conftest import PATIENCE_S, Running, serving, settings_of
+from tests.unit.service.conftest import PATIENCE_S, Running, serving, settings_of, together
 from tests.unit.service.features import LIST, NOW_MS
 from tests.unit.service.test_answers import METHOD
 
@@ -114,8 +115,9 @@ WRONG: list[tuple[dict[str, Any], str, int, type[FeaturePlatformError], str]] = 
 ]
 
 
-@pytest.fixture(name="limited")
-def _limited(world: Deployed) -> Iterator[Running]:
+@pytest.fixture(name="limited", scope="module")
+def _limited(featuresets: tuple[FeatureSet, FeatureSet]) -> Iterator[Running]:
+    world = together(featuresets)
     limits = Limits(entities_max=100)
     client = FeatureClient(world.tiles, world.registry, clock=world.clock, limits=limits)
     with serving(client, settings_of(message_bytes_max=4_096, entities_max=100)) as running:
