@@ -23,8 +23,12 @@ from feature_platform.errors import ServerError
 from feature_platform.service.ports import check_free
 from feature_platform.service.supervisor import Crew, Supervisor
 from feature_platform.service_settings import ServiceSettings
-from tests.unit.service.conftest import PATIENCE_S, settings_of
+from tests.unit.service.conftest import settings_of
 
+pytestmark = pytest.mark.timeout(900)
+
+PATIENCE_S = 400
+"""How long processes may take to start where they get little of the machine."""
 ROOT = Path(__file__).parents[3]
 WORKER = Path(__file__).with_name("memory_worker.py")
 BODY = json.dumps({"features": ["posts.views_30m"], "entities": {"post": ["a"]}}).encode()
