@@ -21,7 +21,6 @@ import psutil
 from bench.rig import HERE, NAME, PATIENCE_S, TOPIC, check, deploy, goal, markdown, say, stack
 from bench.workload import ENTITIES, Workload, producer, send_backlog
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.cli.reading import open_client
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import stop
 from feature_platform.deploy.wait import wait
@@ -29,6 +28,7 @@ from feature_platform.engines.flink_metrics import job_metrics
 from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.world import World, open_world
 from feature_platform.serving.client import FeatureClient
+from feature_platform.serving.opened import open_client
 from feature_platform.settings import Settings
 from feature_platform.testing.submitter import EditedSubmitter
 

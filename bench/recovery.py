@@ -32,7 +32,6 @@ from bench.rig import (
 )
 from bench.workload import ENTITIES, Workload, producer, send_backlog, send_batch, send_live
 from feature_platform.broker.sender import ensure_topic
-from feature_platform.cli.reading import open_client
 from feature_platform.clock import SystemClock
 from feature_platform.deploy.control import deployed_snapshot, stop
 from feature_platform.deploy.execute import execute
@@ -41,6 +40,7 @@ from feature_platform.deploy.wait import wait
 from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.world import World, open_world
 from feature_platform.registry.base import Cut
+from feature_platform.serving.opened import open_client
 from feature_platform.settings import Settings
 from feature_platform.testing.submitter import EditedSubmitter
 

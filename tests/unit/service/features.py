@@ -33,5 +33,6 @@ LIST = FeatureList(
         ListedFeature(name="posts.best_2h"),
     ),
 )
-ENTITIES = {"user": 17, "post": ["a", "b", "zzz", "a", "p5"]}
-__all__ = ["ENTITIES", "EVENTS", "FEATURESET", "LIST", "NOW_MS", "SOURCE"]
+POSTS = ["a", "b", "zzz", "a", "p5"]
+ENTITIES = {"user": 17, "post": POSTS}
+__all__ = ["ENTITIES", "EVENTS", "FEATURESET", "LIST", "NOW_MS", "POSTS", "SOURCE"]

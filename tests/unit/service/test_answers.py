@@ -23,10 +23,10 @@ from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.states import STATES
 from feature_platform.testing import Deployed
 from tests.unit.service.conftest import PATIENCE_S, Running
-from tests.unit.service.features import ENTITIES, LIST, NOW_MS
+from tests.unit.service.features import ENTITIES, LIST, NOW_MS, POSTS
 
 METHOD = "/feature_platform.service.Features/GetFeatures"
-KEYS = {"user": Keys(numbers=[17], for_all_rows=True), "post": Keys(texts=ENTITIES["post"])}
+KEYS = {"user": Keys(numbers=[17], for_all_rows=True), "post": Keys(texts=POSTS)}
 
 
 def ask(service: Running, request: GetFeaturesRequest) -> GetFeaturesResponse:

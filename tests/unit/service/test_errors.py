@@ -40,8 +40,9 @@ def keys(values: object) -> Keys:
     """Return keys as a message has them."""
     listed = values if isinstance(values, list) else [values]
     made = Keys(for_all_rows=not isinstance(values, list))
-    if all(isinstance(value, int) for value in listed):
-        made.numbers.extend(listed)
+    numbers = [value for value in listed if isinstance(value, int)]
+    if len(numbers) == len(listed):
+        made.numbers.extend(numbers)
     else:
         made.texts.extend(str(value) for value in listed)
     return made
