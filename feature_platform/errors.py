@@ -14,6 +14,7 @@ FeaturePlatformError
 └── WorldError                  the world failed: retry, degrade, or repair the server
     ├── ServerError             an embedded or remote server did not start or answer
     ├── StoreUnavailableError   Cassandra or ScyllaDB did not answer
+    │   ├── StoreDownError      none of its nodes did, or not in time
     │   └── NoEntityError       it answered for no entity of a request to the service
     ├── BrokerUnavailableError  Kafka did not answer
     ├── JobFailedError          a Flink job failed or did not reach its checkpoint
@@ -115,6 +116,10 @@ class ServerError(WorldError):
 
 class StoreUnavailableError(WorldError):
     """Cassandra or ScyllaDB did not answer in time."""
+
+
+class StoreDownError(StoreUnavailableError):
+    """No node of the store answered in time: other requests will hardly be answered now."""
 
 
 class NoEntityError(StoreUnavailableError):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from feature_platform.clock import Clock, SystemClock
+from feature_platform.clock import SystemClock, WaitingClock
 from feature_platform.errors import StoreUnavailableError, UnknownFeatureError
 from feature_platform.registry.cql import CqlRegistry
 from feature_platform.rows.partials import Value
@@ -50,7 +50,7 @@ class Served:
         client = self._client(SystemClock())
         return {name: _look(client, name) for name in WATCHED}
 
-    def everything(self, featureset: str, entities: Sequence[str], now: Clock) -> Values:
+    def everything(self, featureset: str, entities: Sequence[str], now: WaitingClock) -> Values:
         """Return all that a feature set serves of some entities at the instant of a clock.
 
         Raises:
@@ -63,7 +63,7 @@ class Served:
             raise StoreUnavailableError(msg)
         return {answer["entity"]: answer["values"] for answer in matrix.to_dicts()}
 
-    def _client(self, clock: Clock) -> FeatureClient:
+    def _client(self, clock: WaitingClock) -> FeatureClient:
         return FeatureClient(
             CqlTiles(self.connection), CqlRegistry(self.connection), clock=clock, refresh_ms=0
         )

@@ -16,7 +16,8 @@ from feature_platform.settings import (
     password_variable,
     read_secrets,
 )
-from feature_platform.store.connect import connect, is_refused_login, is_untrusted, quoted
+from feature_platform.store.connect import connect, quoted
+from feature_platform.store.driver_errors import is_refused_login, is_untrusted
 from feature_platform.store.roles import set_up, statements
 from feature_platform.store.service_levels import SHARES
 

@@ -4,6 +4,7 @@ import math
 import operator
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import SupportsIndex
 
 from feature_platform.clock import from_iso
@@ -73,3 +74,48 @@ def instant_ms(at: Instant | None) -> int | None:
         return operator.index(at)
     msg = f"at is {at!r}; write epoch milliseconds, or ISO-8601 such as '2026-01-31T15:37:00Z'"
     raise CallerError(msg)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a request is to be answered."""
+
+    now_ms: int
+    """The present."""
+    at_ms: int | None
+    """The instant that is asked about; None: the present."""
+    explain: bool
+    """Whether to add receipts."""
+    max_staleness_ms: int | None
+    """How long ago what is kept may have been read; None: what the client allows."""
+
+
+def options(
+    now_ms: int, at: Instant | None, max_staleness_ms: int | None, *, explain: bool
+) -> Options:
+    """Return what was passed, checked.
+
+    Raises:
+        CallerError: The instant is none, or the bound is negative.
+        ValueError: The instant is not ISO-8601.
+    """
+    return Options(
+        now_ms=now_ms,
+        at_ms=instant_ms(at),
+        explain=explain,
+        max_staleness_ms=None
+        if max_staleness_ms is None
+        else int(not_negative("max_staleness_ms", max_staleness_ms)),
+    )
+
+
+def not_negative(name: str, milliseconds: float) -> float:
+    """Return a time.
+
+    Raises:
+        CallerError: It is negative, or not a number.
+    """
+    if not milliseconds >= 0:
+        msg = f"{name} is {milliseconds}; write 0 or more milliseconds"
+        raise CallerError(msg)
+    return milliseconds

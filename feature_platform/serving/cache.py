@@ -7,23 +7,25 @@ of an entity, `refresh.py` how that is brought up to date; this module says who 
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from feature_platform.errors import CallerError, WorldError
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.serving.asked import Options
 from feature_platform.serving.assemble import form_of
 from feature_platform.serving.cache_stats import CacheStats, Counters
-from feature_platform.serving.found import Outcome
+from feature_platform.serving.deadline import Deadline
 from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space
 from feature_platform.serving.keys import can_be_stored
 from feature_platform.serving.read_plan import ReadPlan
+from feature_platform.serving.reads import read_rows
 from feature_platform.serving.refresh import ReadRows, Refreshed, Refresher
-from feature_platform.store.base import TileKey
+from feature_platform.serving.waiting import Waits
+from feature_platform.store.base import Outcome, Requests
 
-ReadTable = Callable[[str, Sequence[tuple[str, Sequence[TileKey]]]], list[Outcome]]
-"""Reads rows of entities of a table; failures are answers."""
 Key = tuple[int, str]
 """Number of a space, and an entity."""
 
@@ -50,15 +52,24 @@ class CacheSettings:
             raise CallerError(msg)
 
 
+def _running() -> Future[None]:
+    """Return a future that nobody who waits for it can cancel."""
+    made: Future[None] = Future()
+    made.set_running_or_notify_cancel()
+    return made
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flight:
-    """A read that is under way. Mutable: `landed` is filled in before `done` is set."""
+    """A read that is under way. Mutable: `landed` is filled in before `done` is."""
 
     began_ms: int
+    deadline: Deadline
+    """Of the request that reads."""
     keys: list[Key] = field(default_factory=list)
     """Whose rows it reads."""
     landed: Refreshed = field(default_factory=dict)
-    done: threading.Event = field(default_factory=threading.Event)
+    done: Future[None] = field(default_factory=_running)
 
 
 class _Process:
@@ -88,10 +99,15 @@ class _Round:
 class TileCache:
     """Keeps tiles of entities. Mutable; safe for use by threads, and empty after a fork."""
 
-    def __init__(self, settings: CacheSettings, read: ReadTable) -> None:
-        """Keep nothing yet."""
+    def __init__(self, settings: CacheSettings, keys_per_read: int) -> None:
+        """Keep nothing yet.
+
+        Args:
+            settings: What to keep.
+            keys_per_read: Most keys of an entity in a query.
+        """
         self.settings = settings
-        self._read = read
+        self._keys_per_read = keys_per_read
         self._process = _Process()
 
     def takes(self, plan: ReadPlan) -> bool:
@@ -99,19 +115,20 @@ class TileCache:
         mine = self._mine()
         return plan.mode == "now" and self._space(mine, plan.group.snapshot).form.takes(plan)
 
-    def find(
-        self, plan: ReadPlan, entities: Sequence[str], now_ms: int, max_staleness_ms: int | None
+    async def find(
+        self, waits: Waits, plan: ReadPlan, entities: Sequence[str], asked: Options
     ) -> FoundKept:
-        """Return what is kept of entities, after reading what is not, or is too old. Blocks.
+        """Return what is kept of entities, after reading what is not, or is too old.
 
         Args:
+            waits: Reads, until the deadline.
             plan: What is asked.
             entities: Whose tiles, each once.
-            now_ms: The present.
-            max_staleness_ms: Instead of that of the settings.
+            asked: How old that may be.
         """
-        mine = self._mine()
-        bound_ms = self.settings.max_staleness_ms if max_staleness_ms is None else max_staleness_ms
+        mine, now_ms, bound_ms = self._mine(), asked.now_ms, asked.max_staleness_ms
+        if bound_ms is None:
+            bound_ms = self.settings.max_staleness_ms
         need = Need(
             space=self._space(mine, plan.group.snapshot),
             plan=plan,
@@ -122,7 +139,7 @@ class TileCache:
         found: Refreshed = {each: ABSENT for each in entities if not can_be_stored(each)}
         left = [entity for entity in entities if entity not in found]
         while left:
-            left = self._try(mine, need, left, found)
+            left = await self._try(mine, waits, need, left, found)
         answers = [found[entity] for entity in entities]
         errors = {place: each for place, each in enumerate(answers) if isinstance(each, WorldError)}
         kept = [ABSENT if isinstance(each, WorldError) else each for each in answers]
@@ -161,32 +178,38 @@ class TileCache:
             mine.spaces[snapshot.table] = space
             return space
 
-    def _try(
-        self, mine: _Process, need: Need, entities: Sequence[str], found: Refreshed
+    async def _try(
+        self,
+        mine: _Process,
+        waits: Waits,
+        need: Need,
+        entities: Sequence[str],
+        found: Refreshed,
     ) -> list[str]:
         """Answer what can be answered, read what nobody reads, wait for what others do.
 
         Returns:
             Entities that others have read, and not what is needed here.
         """
-        flight = Flight(began_ms=need.now_ms)
+        flight = Flight(began_ms=need.now_ms, deadline=waits.deadline)
         try:
             todo = self._begin(mine, need, entities, found, flight)
             if todo.own:
-                read = self._reader(mine, need.space.snapshot.table)
-                flight.landed.update(Refresher(need, read).run(todo.own))
+                read = self._reader(mine, waits, need.space.snapshot.table)
+                flight.landed.update(await Refresher(need, read).run(todo.own))
         finally:
             if flight.keys:
                 self._land(mine, flight)
         found |= flight.landed
         left: list[str] = []
         for entity, other in todo.others:
-            other.done.wait()
-            landed = other.landed.get(entity)
-            if landed is None or (isinstance(landed, Entry) and not need.knows(landed)):
-                left.append(entity)
+            await waits.ended(other.done)
+            if not other.done.done():
+                found[entity] = waits.deadline.missed()
+            elif _answers(need, other, entity):
+                found[entity] = other.landed[entity]
             else:
-                found[entity] = landed
+                left.append(entity)
         return left
 
     def _begin(
@@ -229,11 +252,11 @@ class TileCache:
                 landed = flight.landed.get(key[1])
                 if isinstance(landed, Entry):
                     self._keep(mine, key, landed)
-        flight.done.set()
+        flight.done.set_result(None)
 
-    def _reader(self, mine: _Process, table: str) -> ReadRows:
-        def read(asked: Sequence[tuple[str, Sequence[TileKey]]]) -> list[Outcome]:
-            outcomes = self._read(table, asked)
+    def _reader(self, mine: _Process, waits: Waits, table: str) -> ReadRows:
+        async def read(asked: Requests) -> list[Outcome]:
+            outcomes = await read_rows(waits, table, asked, self._keys_per_read)
             with mine.lock:
                 mine.counters.has_read(outcomes)
             return outcomes
@@ -252,3 +275,11 @@ class TileCache:
             (_, entity), dropped = mine.entries.popitem(last=False)
             mine.bytes -= dropped.bytes_with(entity)
             mine.counters.evicted += 1
+
+
+def _answers(need: Need, other: Flight, entity: str) -> bool:
+    """Return whether what another request has read of an entity answers this one, too."""
+    landed = other.landed.get(entity)
+    if isinstance(landed, WorldError):
+        return other.deadline.left_s > 0  # else it was in more of a hurry
+    return landed is not None and need.knows(landed)

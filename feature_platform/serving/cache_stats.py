@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from feature_platform.errors import WorldError
-from feature_platform.serving.found import Outcome
 from feature_platform.serving.kept import Entry, FoundKept
+from feature_platform.store.base import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

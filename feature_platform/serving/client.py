@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from feature_platform.clock import Clock, SystemClock
+from feature_platform.clock import SystemClock, WaitingClock
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import (
     CallerError,
@@ -18,21 +18,30 @@ from feature_platform.errors import (
 )
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import RegistryReader
-from feature_platform.serving.asked import contact, names_asked
+from feature_platform.serving.asked import Options, contact, names_asked, not_negative
 from feature_platform.serving.cache import CacheSettings, TileCache
 from feature_platform.serving.cache_stats import CacheStats
+from feature_platform.serving.circuit import Circuit
+from feature_platform.serving.deadline import Deadline
 from feature_platform.serving.deployed import DeployedReader
-from feature_platform.serving.found import Found, FoundRows, Outcome
+from feature_platform.serving.found import Found, FoundRows
 from feature_platform.serving.lists import chosen_list, listed_names
 from feature_platform.serving.prepared import PreparedFeatures, prepared
 from feature_platform.serving.read_plan import ReadPlan, served_names
 from feature_platform.serving.reads import read_rows
+from feature_platform.serving.waiting import Blocking, OnLoop, Waits
 from feature_platform.settings import StoreSettings
-from feature_platform.store.base import KEYS_PER_READ_MAX, TileKey, TileReader
+from feature_platform.store.base import KEYS_PER_READ_MAX, READ_TIMEOUT_S, TileReader
 from feature_platform.transport import StoreTls, Tls
 
 if TYPE_CHECKING:
     from feature_platform.store.connect import Connection
+
+
+CACHED_DEADLINE_MS, DEADLINE_MS = 50, 1_000
+"""How long a request waits for the store: with a cache most entities need no read."""
+PATIENCE = 0.5
+"""Share of a client's deadline after which a store that has not answered is taken to be down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +66,12 @@ class FeatureClient:
         reader: TileReader,
         registry: RegistryReader,
         *,
-        clock: Clock | None = None,
+        clock: WaitingClock | None = None,
         limits: Limits | None = None,
         refresh_ms: int = 5_000,
         background: bool = False,
         cache: CacheSettings | None = None,
+        deadline_ms: float = READ_TIMEOUT_S * 1000,
         close: Callable[[], None] | None = None,
     ) -> None:
         """Serve from ports.
@@ -69,19 +79,21 @@ class FeatureClient:
         Args:
             reader: Where the tiles are.
             registry: What is deployed.
-            clock: What *now* means.
+            clock: What *now* means, and by which deadlines are kept.
             limits: What one request may ask for.
             refresh_ms: How long a look at the registry is good for.
             background: Look at the registry in a thread of its own, on no request's time.
             cache: Keep tiles in memory; without it every request reads the store.
+            deadline_ms: How long a request waits for the store if it says nothing else.
             close: Called by `close`; without it the caller closes the ports.
         """
         self.clock = clock or SystemClock()
         self.limits = limits or Limits()
+        self.deadline_ms = deadline_ms
         self._registry = registry
-        self._reader = reader
+        self._reader = Circuit(reader, PATIENCE * self.deadline_ms / 1000, self.clock)
         self._deployed = DeployedReader(registry, self.clock, refresh_ms, background=background)
-        self._cache = TileCache(cache, self._read) if cache else None
+        self._cache = TileCache(cache, self.limits.keys_per_read) if cache else None
         self._close = close
         self._closed = False
 
@@ -97,6 +109,7 @@ class FeatureClient:
         limits: Limits | None = None,
         tls: Tls | None = None,
         cache: CacheSettings | None = None,
+        deadline_ms: float | None = None,
     ) -> Self:
         """Log in to the store. Blocks; close the client, or use it in a `with` statement.
 
@@ -110,6 +123,8 @@ class FeatureClient:
             limits: What one request may ask for.
             tls: How the store is known, and known to it; without it nothing is encrypted.
             cache: Keep tiles in memory; without it every request reads the store.
+            deadline_ms: How long a request waits for the store if it says nothing else;
+                `CACHED_DEADLINE_MS` with a cache, else `DEADLINE_MS`.
 
         Raises:
             CallerError: An address is none.
@@ -133,6 +148,7 @@ class FeatureClient:
             limits=limits,
             background=True,
             cache=cache,
+            deadline_ms=deadline_ms or (CACHED_DEADLINE_MS if cache else DEADLINE_MS),
             close=connection.close,
         )
 
@@ -228,36 +244,41 @@ class FeatureClient:
             chosen = listed_names(names_asked("features", features), featureset)
         return prepared(self, chosen, edge, max_age or {})
 
-    def find(
-        self,
-        plan: ReadPlan,
-        entities: Sequence[str],
-        now_ms: int,
-        max_staleness_ms: int | None = None,
-        *,
-        explain: bool = False,
+    def blocking(self, deadline_ms: float | None = None) -> Blocking:
+        """Begin a request whose thread waits, until the deadline, or the client's."""
+        return Blocking(reader=self._reader, deadline=self._deadline(deadline_ms))
+
+    def on_loop(self, deadline_ms: float | None = None) -> OnLoop:
+        """Begin a request that waits on the event loop, until the deadline, or the client's."""
+        return OnLoop(reader=self._reader, deadline=self._deadline(deadline_ms))
+
+    def _deadline(self, deadline_ms: float | None) -> Deadline:
+        if deadline_ms is None:
+            deadline_ms = self.deadline_ms
+        return Deadline.after(not_negative("deadline_ms", deadline_ms), self.clock)
+
+    async def find(
+        self, waits: Waits, plan: ReadPlan, entities: Sequence[str], asked: Options
     ) -> Found:
-        """Return what is known of entities, read now or kept. Blocks; failures are answers.
+        """Return what is known of entities, read now or kept; failures are answers.
 
         Args:
+            waits: Reads, until the deadline.
             plan: What is asked.
             entities: Whose tiles, each once.
-            now_ms: The present.
-            max_staleness_ms: Instead of that of the cache.
-            explain: Read rows, which receipts are made of.
+            asked: How old that may be; receipts are made of rows that are read now.
         """
-        if self._cache is not None and not explain and self._cache.takes(plan):
-            return self._cache.find(plan, entities, now_ms, max_staleness_ms)
-        outcomes = self._read(plan.group.snapshot.table, [(each, plan.keys) for each in entities])
+        if self._cache is not None and not asked.explain and self._cache.takes(plan):
+            return await self._cache.find(waits, plan, entities, asked)
+        wanted = [(each, plan.keys) for each in entities]
+        table, keys_per_read = plan.group.snapshot.table, self.limits.keys_per_read
+        outcomes = await read_rows(waits, table, wanted, keys_per_read)
         ages_ms = None if self._cache is None else np.zeros(len(entities), dtype=np.int64)
         return FoundRows(plan=plan, outcomes=outcomes, ages_ms=ages_ms)
 
     def cache_stats(self) -> CacheStats | None:
         """Return what this process's cache holds and has done; None without a cache."""
         return None if self._cache is None else self._cache.stats()
-
-    def _read(self, table: str, asked: Sequence[tuple[str, Sequence[TileKey]]]) -> list[Outcome]:
-        return read_rows(self._reader, table, asked, self.limits.keys_per_read)
 
 
 def _connect_any(addresses: Sequence[StoreSettings], user: str, password: str) -> "Connection":

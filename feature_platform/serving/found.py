@@ -13,10 +13,7 @@ from feature_platform.serving.assemble import merge
 from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS
-from feature_platform.store.base import StoredRow
-
-Outcome = list[StoredRow] | WorldError
-"""The rows that were read of an entity, or why there are none to go by."""
+from feature_platform.store.base import Outcome, StoredRow
 
 
 class Found(Protocol):

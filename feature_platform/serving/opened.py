@@ -2,12 +2,15 @@
 
 from feature_platform.serving.client import FeatureClient, Limits
 from feature_platform.settings import Role, Settings, password
+from feature_platform.store.base import READ_TIMEOUT_S
 
 READER: Role = "service"
 
 
-def open_client(settings: Settings, limits: Limits | None = None) -> FeatureClient:
-    """Log in as a ranker would. Blocks; the caller closes the client.
+def open_client(
+    settings: Settings, limits: Limits | None = None, deadline_ms: float = READ_TIMEOUT_S * 1000
+) -> FeatureClient:
+    """Log in as a ranker would, with the patience of a person. Blocks; the caller closes it.
 
     Raises:
         SettingsError: The password of the role is not known.
@@ -22,4 +25,5 @@ def open_client(settings: Settings, limits: Limits | None = None) -> FeatureClie
         keyspace=store.keyspace,
         local_dc=store.local_dc,
         limits=limits,
+        deadline_ms=deadline_ms,
     )

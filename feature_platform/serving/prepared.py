@@ -1,6 +1,5 @@
 """Features that were resolved once, to be asked for many entities. Reads through its client."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,11 +10,12 @@ from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError, LimitExceededError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.ages import check_aged
-from feature_platform.serving.answer import KindAnswer, Wishes, answer, answer_part
-from feature_platform.serving.asked import Instant, instant_ms
+from feature_platform.serving.answer import KindAnswer, Part, Wishes, answer, answer_part
+from feature_platform.serving.asked import Instant, Options, options
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.read_plan import Group, ReadPlan, plan_reads, resolve
 from feature_platform.serving.request import AskedKeys, Request, asked_keys
+from feature_platform.serving.waiting import Waits, finish
 from feature_platform.tiles.grid import parse_duration_ms
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class PreparedFeatures:
         at: Instant | None = None,
         explain: bool = False,
         max_staleness_ms: int | None = None,
+        deadline_ms: float | None = None,
     ) -> FeatureMatrix:
         """Return the features of entities, in their order. Blocks.
 
@@ -67,47 +68,20 @@ class PreparedFeatures:
             explain: Add what every value rests on, all of it read for this answer.
             max_staleness_ms: How long ago what is kept may have been read, instead of the client's
                 bound; 0 reads for this request. Without a cache every request reads.
+            deadline_ms: How long to wait for the store, instead of the client's deadline. Entities
+                of which nothing has come by then are unavailable; the others are answered.
 
         Raises:
             CallerError: That is no list of keys, or one is none of the entity's type, a kind is
-                missing, lists differ in length, the bound is negative, or the client is closed.
+                missing, lists differ in length, a bound is negative, or the client is closed.
             LimitExceededError: More entities, tiles of each, or rows in all, than allowed.
             OutOfReachError: The instant is in the future, or needs tiles that are no longer kept.
             UnknownFeatureError: A feature is not served any more.
             ValueError: The instant is not ISO-8601.
         """
-        at_ms, now_ms = instant_ms(at), self.client.clock.now_ms()
-        limits = self.client.limits
-        check_staleness(max_staleness_ms)
-        groups = resolve(self.client.snapshots(), self.full_names)
-        check_wishes(groups, self.feature_list, self.wishes)
-        kinds = {
-            kind: [
-                plan_reads(group, now_ms, at_ms, self.edge_ms, limits.tiles_max)
-                for group in members
-            ]
-            for kind, members in _by_kind(groups).items()
-        }
-        about = {kind: [plan.group.snapshot for plan in plans] for kind, plans in kinds.items()}
-        asked = asked_keys(entities, about, limits.entities_max)
-        _refuse_many_rows([(each, kinds.get(each.entity, ())) for each in asked], limits.rows_max)
-        answers = [
-            KindAnswer(
-                asked=each,
-                parts=tuple(
-                    answer_part(
-                        self.client.find(
-                            plan, each.unique, now_ms, max_staleness_ms, explain=explain
-                        ),
-                        now_ms,
-                        self.wishes,
-                    )
-                    for plan in kinds.get(each.entity, ())
-                ),
-            )
-            for each in asked
-        ]
-        return answer(self.names, answers, explained=explain)
+        asked = options(self.client.clock.now_ms(), at, max_staleness_ms, explain=explain)
+        waits = self.client.blocking(deadline_ms)
+        return finish(self._answer(waits, entities, asked))
 
     async def aget(
         self,
@@ -116,11 +90,44 @@ class PreparedFeatures:
         at: Instant | None = None,
         explain: bool = False,
         max_staleness_ms: int | None = None,
+        deadline_ms: float | None = None,
     ) -> FeatureMatrix:
-        """Do what `get` does, in a thread, without blocking the event loop."""
-        return await asyncio.to_thread(
-            self.get, entities, at=at, explain=explain, max_staleness_ms=max_staleness_ms
-        )
+        """Do what `get` does on an event loop: others run while it waits; it may be cancelled."""
+        asked = options(self.client.clock.now_ms(), at, max_staleness_ms, explain=explain)
+        waits = self.client.on_loop(deadline_ms)
+        return await self._answer(waits, entities, asked)
+
+    async def _answer(self, waits: Waits, entities: Request, asked: Options) -> FeatureMatrix:
+        limits = self.client.limits
+        groups = resolve(self.client.snapshots(), self.full_names)
+        check_wishes(groups, self.feature_list, self.wishes)
+        kinds = {
+            kind: [
+                plan_reads(group, asked.now_ms, asked.at_ms, self.edge_ms, limits.tiles_max)
+                for group in members
+            ]
+            for kind, members in _by_kind(groups).items()
+        }
+        about = {kind: [plan.group.snapshot for plan in plans] for kind, plans in kinds.items()}
+        keys = asked_keys(entities, about, limits.entities_max)
+        _refuse_many_rows([(each, kinds.get(each.entity, ())) for each in keys], limits.rows_max)
+        answers = [
+            KindAnswer(
+                asked=each,
+                parts=tuple(
+                    [
+                        await self._part(waits, plan, each, asked)
+                        for plan in kinds.get(each.entity, ())
+                    ]
+                ),
+            )
+            for each in keys
+        ]
+        return answer(self.names, answers, explained=asked.explain)
+
+    async def _part(self, waits: Waits, plan: ReadPlan, keys: AskedKeys, asked: Options) -> Part:
+        found = await self.client.find(waits, plan, keys.unique, asked)
+        return answer_part(found, asked.now_ms, self.wishes)
 
 
 def prepared(
@@ -183,17 +190,6 @@ def check_wishes(groups: Sequence[Group], chosen: FeatureList, wishes: Wishes) -
                     "default fits"
                 )
                 raise CallerError(msg)
-
-
-def check_staleness(max_staleness_ms: int | None) -> None:
-    """Check how old an answer may be.
-
-    Raises:
-        CallerError: The bound is negative.
-    """
-    if max_staleness_ms is not None and max_staleness_ms < 0:
-        msg = f"max_staleness_ms is {max_staleness_ms}; write 0 or more milliseconds"
-        raise CallerError(msg)
 
 
 def _by_kind(groups: Sequence[Group]) -> dict[str, list[Group]]:

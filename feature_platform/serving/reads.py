@@ -1,23 +1,16 @@
 """Reads rows of many entities, in as many queries as the store needs. Failures are answers."""
 
-from collections.abc import Sequence
-
-from feature_platform.errors import StoreUnavailableError, WorldError
-from feature_platform.serving.found import Outcome
+from feature_platform.errors import WorldError
 from feature_platform.serving.keys import can_be_stored
-from feature_platform.store.base import TileKey, TileReader
+from feature_platform.serving.waiting import Waits
+from feature_platform.store.base import Outcome, Requests
 
 
-def read_rows(
-    reader: TileReader,
-    table: str,
-    asked: Sequence[tuple[str, Sequence[TileKey]]],
-    keys_per_read: int,
-) -> list[Outcome]:
-    """Read rows of entities. Blocks.
+async def read_rows(waits: Waits, table: str, asked: Requests, keys_per_read: int) -> list[Outcome]:
+    """Read rows of entities.
 
     Args:
-        reader: The store.
+        waits: Reads, until the deadline.
         table: The generation's table.
         asked: For each entity the keys wanted; those that come first are read first.
         keys_per_read: Most keys of an entity in a query.
@@ -27,10 +20,7 @@ def read_rows(
     first = 0
     while left:
         queries = [(asked[each][0], asked[each][1][first : first + keys_per_read]) for each in left]
-        try:
-            read: Sequence[Outcome] = reader.read_tiles(table, queries)
-        except StoreUnavailableError as error:
-            read = [error for _ in left]
+        read = await waits.read(table, queries)
         for place, more in zip(left, read, strict=True):
             outcomes[place] = joined(outcomes[place], more)
         first += keys_per_read

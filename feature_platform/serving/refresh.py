@@ -6,22 +6,28 @@ newest tile which tiles have left it since, and by its counts how many events ar
 each level. What is kept must account for the difference, or else everything is read again.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from feature_platform.errors import CorruptRowError, WorldError
 from feature_platform.rows.wire import Ints
 from feature_platform.serving.forms import NEVER_MS, Pieces
-from feature_platform.serving.found import Outcome
 from feature_platform.serving.kept import FOREVER_MS, Entry, Need
-from feature_platform.store.base import HEAD_LEVEL, StoredRow, TileKey, written_by
+from feature_platform.store.base import (
+    HEAD_LEVEL,
+    Outcome,
+    Requests,
+    StoredRow,
+    TileKey,
+    written_by,
+)
 from feature_platform.tiles.grid import Grid
 
 HEAD: TileKey = (HEAD_LEVEL, 0)
 CLOSING_MAX = 64
 """Tiles that are asked for because they may have left a head; with more, all are read again."""
 
-ReadRows = Callable[[Sequence[tuple[str, Sequence[TileKey]]]], list[Outcome]]
+ReadRows = Callable[[Requests], Awaitable[list[Outcome]]]
 """Reads rows of entities of one table, in the order of the keys; failures are answers."""
 Refreshed = dict[str, Entry | WorldError]
 
@@ -50,7 +56,7 @@ class Refresher:
         self._done: Refreshed = {}
         self._in_full: list[str] = []
 
-    def run(self, wanted: Sequence[tuple[str, Entry | None]]) -> Refreshed:
+    async def run(self, wanted: Sequence[tuple[str, Entry | None]]) -> Refreshed:
         """Return an entry for each entity, read now, or why there is none.
 
         1. Heads are read again, with tiles that windows have moved on to.
@@ -62,21 +68,22 @@ class Refresher:
         """
         kept = {entity: entry for entity, entry in wanted if self._is_worth_it(entry)}
         self._in_full += [entity for entity, _ in wanted if entity not in kept]
-        changed = self._read_heads({entity: entry for entity, entry in kept.items() if entry})  # 1
-        self._read_closing(changed)  # 2
-        self._load()  # 3
+        known = {entity: entry for entity, entry in kept.items() if entry}
+        changed = await self._read_heads(known)  # 1
+        await self._read_closing(changed)  # 2
+        await self._load()  # 3
         return self._done
 
     def _is_worth_it(self, entry: Entry | None) -> bool:
         need = self._need
         return entry is not None and need.loaded_since_ms <= entry.loaded_ms <= need.now_ms
 
-    def _read_heads(self, kept: dict[str, Entry]) -> list[_Changed]:
+    async def _read_heads(self, kept: dict[str, Entry]) -> list[_Changed]:
         """Read heads; return those that have changed in a way that can be followed."""
         if not kept:
             return []
         more = {entity: self._need.unknown(entry) for entity, entry in kept.items()}
-        outcomes = self._read([(entity, (HEAD, *keys)) for entity, keys in more.items()])
+        outcomes = await self._read([(entity, (HEAD, *keys)) for entity, keys in more.items()])
         found: dict[str, list[StoredRow]] = {}
         for entity, outcome in zip(more, outcomes, strict=True):
             if isinstance(outcome, WorldError):
@@ -170,11 +177,11 @@ class Refresher:
             keys += [(level, start_ms) for start_ms in starts]
         return tuple(keys)
 
-    def _read_closing(self, changed: Sequence[_Changed]) -> None:
+    async def _read_closing(self, changed: Sequence[_Changed]) -> None:
         """Read tiles that have left heads, and see whether all events are accounted for."""
         if not changed:
             return
-        outcomes = self._read([(each.entity, each.closing) for each in changed])
+        outcomes = await self._read([(each.entity, each.closing) for each in changed])
         answered: list[tuple[_Changed, list[StoredRow]]] = []
         for each, outcome in zip(changed, outcomes, strict=True):
             if isinstance(outcome, WorldError):
@@ -219,12 +226,12 @@ class Refresher:
             for level in self._space.snapshot.layout.used_levels
         )
 
-    def _load(self) -> None:
+    async def _load(self) -> None:
         """Read all that is needed of some entities."""
         if not self._in_full:
             return
         keys = self._need.keys()
-        outcomes = self._read([(entity, (HEAD, *keys)) for entity in self._in_full])
+        outcomes = await self._read([(entity, (HEAD, *keys)) for entity in self._in_full])
         rows: dict[str, list[StoredRow]] = {}
         for entity, outcome in zip(self._in_full, outcomes, strict=True):
             if isinstance(outcome, WorldError):

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from feature_platform.errors import CallerError, LimitExceededError, WorldError
+from feature_platform.errors import CallerError, LimitExceededError, StoreDownError, WorldError
 
 HEAD_LEVEL = -1
 UNDO_LEVEL = -2
@@ -70,25 +70,41 @@ KEYS_PER_READ_MAX = 100
 """Keys of one entity that one read takes: ScyllaDB refuses more clustering keys in one query."""
 
 
+READ_TIMEOUT_S = 20.0
+"""Of a read that names none."""
+Requests = Sequence[tuple[str, Sequence[TileKey]]]
+"""Entities, and the keys wanted of each."""
+Outcome = list[StoredRow] | WorldError
+"""The rows that were read of an entity, or why there are none to go by."""
+
+
 class TileReader(Protocol):
     """Reads rows; never changes anything."""
 
     def read_tiles(
-        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
-    ) -> list[list[StoredRow] | WorldError]:
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
         """Read some rows of many entities, concurrently and bounded; failures are answers.
 
         Args:
             table: The generation's table.
             requests: For each entity the keys wanted, `KEYS_PER_READ_MAX` at most: whoever needs
                 more decides which are read first. Absent rows are left out of the answer.
+            timeout_s: For all of them together; what has not come by then has failed.
 
         Returns:
             For each request, in order, its rows by (level, start), or why it failed. Blocks.
 
         Raises:
             LimitExceededError: More keys of an entity are asked for.
+            StoreUnavailableError: The table cannot be read at all, or `timeout_s` is not positive.
         """
+        ...
+
+    async def aread_tiles(
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
+        """Do what `read_tiles` does on an event loop; if cancelled, nothing more is asked."""
         ...
 
     def read_entity(self, table: str, entity: str) -> list[StoredRow]:
@@ -197,13 +213,17 @@ def written_by(written: int) -> tuple[int, int]:
     return written >> FLUSH_BITS, written & ((1 << FLUSH_BITS) - 1)
 
 
-def check_keys(requests: Sequence[tuple[str, Sequence[TileKey]]]) -> None:
-    """Refuse a read of more keys than a store takes; see `TileReader.read_tiles`.
+def check_read(requests: Requests, timeout_s: float) -> None:
+    """Refuse a read that no store can answer; see `TileReader.read_tiles`.
 
     Raises:
-        LimitExceededError: It is one.
+        LimitExceededError: More keys of an entity are asked for than a store takes.
+        StoreDownError: There is no time.
     """
     most = max((len(keys) for _, keys in requests), default=0)
     if most > KEYS_PER_READ_MAX:
         msg = f"{most} keys of one entity in a read; {KEYS_PER_READ_MAX} are the most: divide it"
         raise LimitExceededError(msg)
+    if timeout_s <= 0:
+        msg = f"a read was given {timeout_s} s: pass a later deadline"
+        raise StoreDownError(msg)

@@ -3,11 +3,13 @@
 The only module besides `cql.py` and the registry's that touches the driver.
 """
 
+import asyncio
 import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future
 from typing import Any, Self, TypeVar
 
 import cassandra
@@ -17,58 +19,29 @@ from cassandra.cluster import (
     EXEC_PROFILE_DEFAULT,
     Cluster,
     ExecutionProfile,
-    NoHostAvailable,
-    QueryExhausted,
-    UserTypeDoesNotExist,
 )
-from cassandra.connection import ConnectionBusy, ConnectionException, ProtocolError
 from cassandra.policies import (
     DCAwareRoundRobinPolicy,
     ExponentialReconnectionPolicy,
     TokenAwarePolicy,
 )
-from cassandra.pool import NoConnectionsAvailable
-from cassandra.protocol import ErrorMessage, InternalError, NotSupportedError
-from cassandra.query import PreparedStatement, SimpleStatement, TraceUnavailable, tuple_factory
-from cassandra.segment import CrcException
+from cassandra.query import PreparedStatement, SimpleStatement, tuple_factory
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import StoreSettings
 from feature_platform.store import event_loop
-from feature_platform.store.base import checked_identifier
-from feature_platform.store.concurrently import RoutedStatement, Row, run_all
+from feature_platform.store.base import READ_TIMEOUT_S, checked_identifier
+from feature_platform.store.concurrently import Ended, Row, Runs, arun_all, run_all
+from feature_platform.store.driver_errors import DRIVER_ERRORS, translate, translating
 from feature_platform.store.tls import address
 
 CONNECT_TIMEOUT_S = 10.0
-REQUEST_TIMEOUT_S = 20.0
 RECONNECT_MIN_S, RECONNECT_MAX_S = 0.5, 5.0
 """The driver's own pauses grow to ten minutes, long after the store is back."""
-ERROR_TEXT_MAX = 500
 NAMED_UNTIL = re.compile(r"\(|'|\$\$|\sWITH\s|\sUSING\s|\sAND\s|\bPASSWORD\b", re.IGNORECASE)
 """Where the part of a statement ends that errors may show."""
-TLS, UNTRUSTED = "[SSL", "CERTIFICATE_VERIFY_FAILED"
-"""In the text of what the driver raises: it makes an OSError of its own of Python's."""
 PASSWORD = re.compile(r"PASSWORD = '((?:[^']|'')*)'")
 """The secret in a statement about a role."""
-
-DRIVER_ERRORS: tuple[type[Exception], ...] = (
-    cassandra.DriverException,
-    cassandra.DependencyException,
-    NoHostAvailable,
-    NoConnectionsAvailable,
-    ConnectionException,
-    ConnectionBusy,
-    ProtocolError,
-    ErrorMessage,
-    InternalError,
-    NotSupportedError,
-    QueryExhausted,
-    TraceUnavailable,
-    UserTypeDoesNotExist,
-    CrcException,
-    OSError,
-)
-"""Everything the driver can raise; a test walks its modules and finds no other."""
 
 event_loop.end_with_process()
 
@@ -86,82 +59,6 @@ os.register_at_fork(after_in_child=_forked)
 Result = TypeVar("Result")
 LogIn = Callable[[], tuple[Cluster, Any]]
 """Makes a cluster and its session; the driver is untyped."""
-
-
-def translate(error: Exception, doing: str, hidden: Sequence[str] = ()) -> StoreUnavailableError:
-    """Return the platform's error for one of the driver's.
-
-    Args:
-        error: What the driver raised.
-        doing: What was tried, as in "reading tiles_posts_g1 at 127.0.0.1:9042".
-        hidden: Secrets, which the store may have repeated.
-    """
-    text = f"{type(error).__name__}: {error}"
-    for secret in filter(None, hidden):
-        text = text.replace(secret, "***")
-    text = text[:ERROR_TEXT_MAX]
-    translated = StoreUnavailableError(f"{doing} failed: {text}; {_remedy(error)}")
-    translated.__cause__ = error
-    return translated
-
-
-def _remedy(error: Exception) -> str:
-    causes = _causes(error)
-    if any(isinstance(cause, cassandra.AuthenticationFailed) for cause in causes):
-        return (
-            "the store refused the user or password: check the FP_..._PASSWORD of this role (the "
-            "environment overrides .fp/secrets)"
-        )
-    if any(UNTRUSTED in str(cause) for cause in causes):
-        return (
-            "each node's certificate must be signed by an authority in store.tls.ca_file and name "
-            "the address used to connect: the name in store.host, or the IP address"
-        )
-    if any(TLS in str(cause) for cause in causes):
-        return (
-            "check store.tls.enabled, which must match the store, and the client certificate if "
-            "the store requires one"
-        )
-    if isinstance(error, cassandra.Unauthorized):
-        return (
-            "this role is not allowed to do this: use another role, or let `fp up` set the roles "
-            "again"
-        )
-    if isinstance(error, (cassandra.InvalidRequest, ErrorMessage)):
-        return "if a table is missing, run `fp apply`, which creates it"
-    return "is the store up? See `fp status`"
-
-
-def is_refused_login(error: StoreUnavailableError) -> bool:
-    """Return whether the store answered, and refused the user or the password."""
-    cause = error.__cause__
-    causes = _causes(cause) if isinstance(cause, Exception) else []
-    return any(isinstance(each, cassandra.AuthenticationFailed) for each in causes)
-
-
-def is_untrusted(error: StoreUnavailableError) -> bool:
-    """Return whether the store answered, and its certificate was refused."""
-    return UNTRUSTED in str(error.__cause__)
-
-
-def _causes(error: Exception) -> list[object]:
-    """Return what went wrong at each node; the driver has a list instead where it knew none."""
-    if not isinstance(error, NoHostAvailable):
-        return [error]
-    return list(error.errors.values() if isinstance(error.errors, dict) else error.errors)
-
-
-@contextmanager
-def translating(doing: str, hidden: Sequence[str] = ()) -> Iterator[None]:
-    """Translate what the driver raises in the block.
-
-    Raises:
-        StoreUnavailableError: The driver raised anything.
-    """
-    try:
-        yield
-    except DRIVER_ERRORS as error:
-        raise translate(error, doing, hidden) from error
 
 
 class Connection:
@@ -189,6 +86,7 @@ class Connection:
         """Log in; what was prepared belongs to a session."""
         self._cluster, self._session = self._log_in()
         self._prepared: dict[str, PreparedStatement] = {}
+        self._being_prepared: dict[str, Future[PreparedStatement]] = {}
         self._pid = os.getpid()
 
     def _here(self) -> Any:  # noqa: ANN401 - the driver is untyped
@@ -242,44 +140,30 @@ class Connection:
             StoreUnavailableError: The store did not answer or refused.
         """
         with translating(f"{_named(statement)} at {self.address}", PASSWORD.findall(statement)):
-            self._here().execute(SimpleStatement(statement), timeout=REQUEST_TIMEOUT_S)
+            self._here().execute(SimpleStatement(statement), timeout=READ_TIMEOUT_S)
 
-    def run_many(
-        self,
-        statement: str,
-        values: Sequence[tuple[str, Sequence[object]]],
-        *,
-        in_flight_max: int,
-        timeout_s: float = REQUEST_TIMEOUT_S,
-    ) -> list[list[Row] | StoreUnavailableError]:
+    def run_many(self, runs: Runs) -> list[list[Row] | StoreUnavailableError]:
         """Run one statement with many values, some at a time; errors are answers. Blocks.
-
-        Args:
-            statement: A SELECT.
-            values: For each run the partition key that it goes by, and what is bound.
-            in_flight_max: How many at a time.
-            timeout_s: For all of them together.
 
         Raises:
             StoreUnavailableError: The statement itself could not be prepared.
         """
-        doing = f"{_verb(statement)} at {self.address}"
+        doing = f"{_verb(runs.statement)} at {self.address}"
         with translating(doing):
-            prepared = self._prepare(statement)
-            statements = (
-                RoutedStatement(prepared, key.encode()).bind(bound) for key, bound in values
-            )
-            outcomes = run_all(
-                self._here(),
-                statements,
-                in_flight_max=in_flight_max,
-                timeout_s=timeout_s,
-                expected=DRIVER_ERRORS,
-            )
-        return [
-            translate(outcome, doing) if isinstance(outcome, Exception) else outcome
-            for outcome in outcomes
-        ]
+            until_s = time.monotonic() + runs.timeout_s
+            prepared = self._preparing(runs.statement).result(runs.timeout_s)
+            outcomes = run_all(self._here(), runs.bound(prepared), **_limits(runs, until_s))
+        return [_answer(outcome, doing) for outcome in outcomes]
+
+    async def arun_many(self, runs: Runs) -> list[list[Row] | StoreUnavailableError]:
+        """Do what `run_many` does on an event loop; only the login of a forked child blocks."""
+        doing = f"{_verb(runs.statement)} at {self.address}"
+        with translating(doing):
+            until_s = time.monotonic() + runs.timeout_s
+            preparing = asyncio.wrap_future(self._preparing(runs.statement))
+            prepared = await asyncio.wait_for(preparing, runs.timeout_s)
+            outcomes = await arun_all(self._here(), runs.bound(prepared), **_limits(runs, until_s))
+        return [_answer(outcome, doing) for outcome in outcomes]
 
     def owner(self) -> Callable[[str], Hashable]:
         """Return what names the first node of a partition, or None where there is one node."""
@@ -316,11 +200,45 @@ class Connection:
                 return _again(lambda: list(self._here().execute(prepared, values)))
             return list(self._here().execute(prepared, values))
 
+    def _preparing(self, statement: str) -> Future[PreparedStatement]:
+        """Prepare a statement in a thread, unless it is: the driver itself may take 40 s to fail.
+
+        Nobody who waits for it can cancel what is returned.
+        """
+        self._here()
+        found = self._being_prepared.get(statement)
+        if found is None or (found.done() and found.exception()):
+            found = self._being_prepared[statement] = Future()
+            found.set_running_or_notify_cancel()
+            work = threading.Thread(
+                target=self._prepare_into, args=(statement, found), name="fp-prepare", daemon=True
+            )
+            work.start()
+        return found
+
+    def _prepare_into(self, statement: str, made: Future[PreparedStatement]) -> None:
+        try:
+            made.set_result(self._prepare(statement))
+        except Exception as error:  # noqa: BLE001 - whoever waits for it handles it
+            made.set_exception(error)
+
     def _prepare(self, statement: str) -> PreparedStatement:
         session = self._here()
         if statement not in self._prepared:
             self._prepared[statement] = _again(lambda: session.prepare(statement))
         return self._prepared[statement]
+
+
+def _limits(runs: Runs, until_s: float) -> dict[str, Any]:
+    return {
+        "in_flight_max": runs.in_flight_max,
+        "timeout_s": until_s - time.monotonic(),
+        "expected": DRIVER_ERRORS,
+    }
+
+
+def _answer(outcome: Ended, doing: str) -> list[Row] | StoreUnavailableError:
+    return translate(outcome, doing) if isinstance(outcome, Exception) else outcome
 
 
 def _named(statement: str) -> str:
@@ -386,7 +304,7 @@ def _profile(settings: StoreSettings) -> ExecutionProfile:
         load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(settings.local_dc)),
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-        request_timeout=REQUEST_TIMEOUT_S,
+        request_timeout=READ_TIMEOUT_S,
         row_factory=tuple_factory,
     )
 

@@ -1,22 +1,23 @@
 """Tiles in Cassandra or ScyllaDB: prepared statements, LOCAL_QUORUM, a bounded number in flight."""
 
+import time
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
-from feature_platform.errors import StoreUnavailableError, WorldError
 from feature_platform.store.base import (
+    READ_TIMEOUT_S,
     UNDO_LEVEL,
+    Outcome,
+    Requests,
     RowWrite,
     StoredRow,
     StoredUndo,
-    TileKey,
     UndoPage,
-    check_keys,
+    check_read,
     checked_identifier,
 )
-from feature_platform.store.batches import ENTITIES_PER_READ, Batch, batches
-from feature_platform.store.concurrently import Row, is_timeout
+from feature_platform.store.batches import ENTITIES_PER_READ, Answers, Batch, batches
+from feature_platform.store.concurrently import Row, Runs
 from feature_platform.store.connect import Connection
 from feature_platform.store.schema import tiles_table, writer_grant
 
@@ -50,47 +51,42 @@ class CqlTiles:
         self._entities_per_read = entities_per_read
 
     def read_tiles(
-        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
-    ) -> list[list[StoredRow] | WorldError]:
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
         """Read some rows of many entities; see `TileReader`."""
-        check_keys(requests)
-        rows: list[list[StoredRow]] = [[] for _ in requests]
-        errors: dict[int, WorldError] = {}
-        asked = batches(requests, self._connection.owner(), self._entities_per_read)
-        failed = self._read(table, asked, rows, errors)
-        # What is wrong with one entity is not the others': each is asked for on its own.
-        self._read(table, [alone for batch in failed for alone in batch.divided()], rows, errors)
-        return [errors.get(place, found) for place, found in enumerate(rows)]
+        run = self._connection.run_many
+        until_s = time.monotonic() + timeout_s
+        answers, asked = self._begin(requests, timeout_s)
+        while asked:
+            asked = answers.put(asked, run(self._runs(table, asked, until_s)))
+        return answers.outcomes()
 
-    def _read(
-        self,
-        table: str,
-        asked: Sequence[Batch],
-        rows: list[list[StoredRow]],
-        errors: dict[int, WorldError],
-    ) -> list[Batch]:
-        """Read entities into their places; return batches that failed and may be divided."""
-        statement = (
-            f"SELECT entity, {_COLUMNS} FROM {self._table(table)} "
-            f"WHERE entity IN ? AND (level, start) IN ?"
-        )
-        outcomes = self._connection.run_many(
-            statement,
-            [(next(iter(batch.places)), (list(batch.places), batch.keys)) for batch in asked],
+    async def aread_tiles(
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
+        """Do what `read_tiles` does on an event loop; see `TileReader`."""
+        run = self._connection.arun_many
+        until_s = time.monotonic() + timeout_s
+        answers, asked = self._begin(requests, timeout_s)
+        while asked:
+            asked = answers.put(asked, await run(self._runs(table, asked, until_s)))
+        return answers.outcomes()
+
+    def _begin(self, requests: Requests, timeout_s: float) -> tuple[Answers, list[Batch]]:
+        check_read(requests, timeout_s)
+        asked = batches(requests, self._connection.owner(), self._entities_per_read)
+        return Answers(len(requests)), asked
+
+    def _runs(self, table: str, asked: Sequence[Batch], until_s: float) -> Runs:
+        return Runs(
+            statement=(
+                f"SELECT entity, {_COLUMNS} FROM {self._table(table)} "
+                f"WHERE entity IN ? AND (level, start) IN ?"
+            ),
+            values=[(batch.key, (list(batch.places), batch.keys)) for batch in asked],
             in_flight_max=self._in_flight_max,
+            timeout_s=until_s - time.monotonic(),
         )
-        failed: list[Batch] = []
-        for batch, outcome in zip(asked, outcomes, strict=True):
-            if isinstance(outcome, StoreUnavailableError):
-                errors |= dict.fromkeys(batch.places.values(), outcome)
-                if len(batch.places) > 1 and not is_timeout(outcome.__cause__):
-                    failed.append(batch)
-                continue
-            for place in batch.places.values():
-                errors.pop(place, None)
-            for entity, *row in outcome:
-                rows[batch.places[entity]].append(_row(row))
-        return failed
 
     def read_entity(self, table: str, entity: str) -> list[StoredRow]:
         """Read every row of an entity; see `TileReader`."""
@@ -168,9 +164,7 @@ def _ranges() -> Iterator[tuple[int, int]]:
 
 
 def _rows(rows: Sequence[Row]) -> list[StoredRow]:
-    return list(map(_row, rows))
-
-
-def _row(row: Sequence[Any]) -> StoredRow:
-    level, start_ms, payload, written = row
-    return StoredRow(level=level, start_ms=start_ms, payload=payload, written=written)
+    return [
+        StoredRow(level=level, start_ms=start_ms, payload=payload, written=written)
+        for level, start_ms, payload, written in rows
+    ]

@@ -4,15 +4,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from feature_platform.clock import Clock
-from feature_platform.errors import StoreUnavailableError, WorldError
+from feature_platform.errors import StoreUnavailableError
 from feature_platform.store.base import (
+    READ_TIMEOUT_S,
     UNDO_LEVEL,
+    Outcome,
+    Requests,
     RowWrite,
     StoredRow,
     StoredUndo,
     TileKey,
     UndoPage,
-    check_keys,
+    check_read,
     checked_identifier,
 )
 
@@ -45,10 +48,10 @@ class MemoryTiles:
         return frozenset(self._tables)
 
     def read_tiles(
-        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
-    ) -> list[list[StoredRow] | WorldError]:
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
         """Read some rows of many entities; see `TileReader`."""
-        check_keys(requests)
+        check_read(requests, timeout_s)
         return [
             [
                 row
@@ -57,6 +60,12 @@ class MemoryTiles:
             ]
             for entity, keys in requests
         ]
+
+    async def aread_tiles(
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
+        """Do what `read_tiles` does: nothing blocks here."""
+        return self.read_tiles(table, requests, timeout_s=timeout_s)
 
     def read_entity(self, table: str, entity: str) -> list[StoredRow]:
         """Read every row of an entity; see `TileReader`."""

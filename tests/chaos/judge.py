@@ -17,6 +17,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving import FeatureClient
 from feature_platform.settings import Settings, password
 from feature_platform.store.base import HEAD_LEVEL
+from feature_platform.store.concurrently import Runs
 from feature_platform.store.connect import Connection, connect
 from feature_platform.store.cql import CqlTiles
 from feature_platform.testing import ManualClock, RawEvent
@@ -167,12 +168,13 @@ class Judge:
             f"SELECT level, start, payload, WRITETIME(payload) FROM {connection.keyspace}."
             f"{self.snapshot.table} WHERE entity = ? AND level >= {HEAD_LEVEL}"
         )
-        answers = connection.run_many(
-            statement,
-            [(entity, (entity,)) for entity in entities],
+        runs = Runs(
+            statement=statement,
+            values=[(entity, (entity,)) for entity in entities],
             in_flight_max=READS_IN_FLIGHT,
             timeout_s=PATIENCE_S,
         )
+        answers = connection.run_many(runs)
         for answer in answers:
             if isinstance(answer, Exception):
                 raise answer

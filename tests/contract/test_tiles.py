@@ -1,5 +1,6 @@
 """What every tile store promises: the largest timestamp wins, rows expire and come in order."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from typing import Protocol
@@ -10,6 +11,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.errors import (
     CallerError,
     LimitExceededError,
+    StoreDownError,
     StoreUnavailableError,
     WorldError,
 )
@@ -20,6 +22,7 @@ from feature_platform.store.base import (
     KEYS_PER_READ_MAX,
     UNDO_LEVEL,
     EntityReader,
+    Outcome,
     RowWrite,
     StoredRow,
     TileReader,
@@ -116,6 +119,29 @@ def test_as_many_keys_are_read_as_a_store_takes(tiles: Tiles, table: str) -> Non
     assert tiles.read_tiles(table, [("e", keys)]) == [tiles.read_entity(table, "e")]
     with pytest.raises(LimitExceededError, match="101 keys of one entity"):
         tiles.read_tiles(table, [("e", [*keys, (1, 0)])])
+
+
+def test_a_read_on_an_event_loop_finds_the_same(tiles: Tiles, table: str) -> None:
+    """Several at a time, and absent rows are left out."""
+    for entity in ("a", "b", "c"):
+        rows = [RowWrite(level=0, start_ms=start, payload=b"x") for start in (60_000, 120_000)]
+        tiles.write(table, entity, rows, written=W1)
+    requests = [(entity, [(0, 60_000), (1, 0)]) for entity in ("a", "none", "c")]
+
+    async def read() -> list[list[Outcome]]:
+        return await asyncio.gather(*(tiles.aread_tiles(table, requests) for _ in range(3)))
+
+    assert asyncio.run(read()) == [tiles.read_tiles(table, requests)] * 3
+    assert asyncio.run(tiles.aread_tiles(table, [])) == []
+
+
+def test_a_read_without_time_is_refused(tiles: Tiles, table: str) -> None:
+    """As a store that does not answer in time."""
+    requests = [("e", [(0, 60_000)])]
+    with pytest.raises(StoreDownError, match="a read was given 0 s"):
+        tiles.read_tiles(table, requests, timeout_s=0)
+    with pytest.raises(StoreDownError, match="a read was given -1 s"):
+        asyncio.run(tiles.aread_tiles(table, requests, timeout_s=-1))
 
 
 def test_the_larger_timestamp_wins_whatever_comes_last(tiles: Tiles, table: str) -> None:

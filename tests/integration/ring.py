@@ -20,7 +20,8 @@ from feature_platform.local.java import find_java_home
 from feature_platform.local.process import Command, Processes
 from feature_platform.local.server import accepts
 from feature_platform.settings import Settings, password
-from feature_platform.store.connect import connect, translating
+from feature_platform.store.connect import connect
+from feature_platform.store.driver_errors import translating
 from tests.integration.waiting import PATIENCE_S, until
 
 NODES = 3

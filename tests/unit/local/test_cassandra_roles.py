@@ -10,7 +10,7 @@ from feature_platform.errors import ServerError
 from feature_platform.local import cassandra_roles
 from feature_platform.local.cassandra_roles import generate_passwords, secure
 from feature_platform.settings import Settings, StoreSettings, load_settings, read_secrets
-from feature_platform.store.connect import translate
+from feature_platform.store.driver_errors import translate
 
 
 class Node:

@@ -20,7 +20,7 @@ from feature_platform.monitor.verdict import of_event_log
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.report import Report
 from feature_platform.settings import Settings, load_settings
-from feature_platform.store.connect import translate
+from feature_platform.store.driver_errors import translate
 from feature_platform.store.service_levels import Isolation
 from feature_platform.testing.clock import ManualClock
 

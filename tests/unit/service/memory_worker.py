@@ -3,38 +3,33 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from tempfile import mkdtemp
 
 from feature_platform.definition.loading import load_project
-from feature_platform.errors import WorldError
 from feature_platform.service.process import run
 from feature_platform.service_settings import ServiceSettings
 from feature_platform.serving import FeatureClient
-from feature_platform.store.base import StoredRow, TileKey, TileReader
+from feature_platform.store.base import READ_TIMEOUT_S, Outcome, Requests, TileReader
 from feature_platform.testing import deploy_in_memory
+from feature_platform.testing.neighbours import PassingReader
 from tests.unit.service.features import EVENTS, FEATURESET, NOW_MS, SOURCE
 
 
-class Slow:
+class Slow(PassingReader):
     """A store that takes some time for each read."""
 
     def __init__(self, inner: TileReader, seconds: float) -> None:
         """Wrap another one."""
-        self.inner = inner
+        super().__init__(inner)
         self.seconds = seconds
 
     def read_tiles(
-        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
-    ) -> list[list[StoredRow] | WorldError]:
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
         """Read, after a while."""
         time.sleep(self.seconds)
-        return self.inner.read_tiles(table, requests)
-
-    def read_entity(self, table: str, entity: str) -> list[StoredRow]:
-        """Read all."""
-        return self.inner.read_entity(table, entity)
+        return super().read_tiles(table, requests, timeout_s=timeout_s)
 
 
 def client() -> FeatureClient:

@@ -1,7 +1,7 @@
 """What is wrong with a request is a clear error of its own, in both doors and in the client."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -19,15 +19,19 @@ from feature_platform.errors import (
     OverloadedError,
     UnauthenticatedError,
     UnknownFeatureError,
-    WorldError,
 )
 from feature_platform.service.channels import error_of
 from feature_platform.service.client import ServiceClient
 from feature_platform.service.features_pb2 import GetFeaturesRequest, GetFeaturesResponse, Keys
 from feature_platform.serving import FeatureClient, Limits
-from feature_platform.store.base import StoredRow, TileKey, TileReader
+from feature_platform.store.base import READ_TIMEOUT_S, Outcome, Requests, TileReader
 from feature_platform.testing import Deployed
-from feature_platform.testing.neighbours import DownReader, FlakyRegistry, WatchedReader
+from feature_platform.testing.neighbours import (
+    DownReader,
+    FlakyRegistry,
+    PassingReader,
+    WatchedReader,
+)
 from tests.unit.service.conftest import PATIENCE_S, Running, serving, settings_of, together
 from tests.unit.service.features import LIST, NOW_MS
 from tests.unit.service.test_answers import METHOD
@@ -283,26 +287,22 @@ def test_one_entity_that_fails_spoils_its_rows_alone(world: Deployed) -> None:
     assert found.states.tolist() == right.states.tolist()
 
 
-class SlowReader:
+class SlowReader(PassingReader):
     """A store that answers only when it is let to. Mutable."""
 
     def __init__(self, inner: TileReader) -> None:
         """Hold every read back."""
-        self.inner = inner
+        super().__init__(inner)
         self.free = threading.Event()
         self.waiting = threading.Semaphore(0)
 
     def read_tiles(
-        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
-    ) -> list[list[StoredRow] | WorldError]:
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
         """Read, once it is let to."""
         self.waiting.release()
         assert self.free.wait(PATIENCE_S)
-        return self.inner.read_tiles(table, requests)
-
-    def read_entity(self, table: str, entity: str) -> list[StoredRow]:
-        """Read all."""
-        return self.inner.read_entity(table, entity)
+        return super().read_tiles(table, requests, timeout_s=timeout_s)
 
 
 def test_deadlines_and_concurrent_requests(world: Deployed) -> None:

@@ -2,19 +2,19 @@
 
 import os
 import threading
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
-from feature_platform.errors import CallerError, StoreUnavailableError, WorldError
+from feature_platform.errors import CallerError, StoreUnavailableError
 from feature_platform.serving import CacheSettings, FeatureClient
 from feature_platform.store.base import (
     HEAD_LEVEL,
+    READ_TIMEOUT_S,
+    Outcome,
+    Requests,
     RowWrite,
-    StoredRow,
-    TileKey,
     write_timestamp,
 )
 from feature_platform.testing import Deployed
@@ -305,10 +305,10 @@ class SlowReader(WatchedReader):
         self.began = threading.Event()
 
     def read_tiles(
-        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
-    ) -> list[list[StoredRow] | WorldError]:
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
         """Read after the signal."""
-        answers = super().read_tiles(table, requests)
+        answers = super().read_tiles(table, requests, timeout_s=timeout_s)
         self.began.set()
         if not self.may.wait(30):
             msg = "nobody gave the signal"
@@ -342,12 +342,12 @@ class BrokenReader(WatchedReader):
     broken = True
 
     def read_tiles(
-        self, table: str, requests: Sequence[tuple[str, Sequence[TileKey]]]
-    ) -> list[list[StoredRow] | WorldError]:
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
         """Fail as an interrupted program does, or read."""
         if self.broken:
             raise KeyboardInterrupt
-        return super().read_tiles(table, requests)
+        return super().read_tiles(table, requests, timeout_s=timeout_s)
 
 
 def test_an_interrupted_read_holds_nobody_up(cached: CachedWorld) -> None:

@@ -1,12 +1,14 @@
 """Many statements at a time, with a small class in place of the driver's session."""
 
+import asyncio
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import cassandra
+import pytest
 
-from feature_platform.store.concurrently import is_timeout, run_all
+from feature_platform.store.concurrently import arun_all, run_all
 
 ERRORS = (cassandra.DriverException, OSError)
 
@@ -48,6 +50,7 @@ class Session:
     def __init__(self) -> None:
         """Begin with nothing."""
         self.timeouts_s: list[float] = []
+        self.sent: list[Future] = []
 
     def execute_async(self, statement: object, timeout: float) -> Future:
         """Begin a statement: a list is its rows, None never comes, an OSError cannot be sent."""
@@ -55,7 +58,8 @@ class Session:
         if isinstance(statement, OSError):
             raise statement
         assert statement is None or isinstance(statement, list | Exception)
-        return Future(statement, timeout)
+        self.sent.append(Future(statement, timeout))
+        return self.sent[-1]
 
 
 def test_each_statement_has_its_own_outcome() -> None:
@@ -64,6 +68,8 @@ def test_each_statement_has_its_own_outcome() -> None:
     statements = [[(1,)], refused, unsent, [], [(2,), (3,)]]
     outcomes = run_all(Session(), statements, in_flight_max=2, timeout_s=60, expected=ERRORS)
     assert outcomes == [[(1,)], refused, unsent, [], [(2,), (3,)]]
+    awaited = arun_all(Session(), statements, in_flight_max=2, timeout_s=60, expected=ERRORS)
+    assert asyncio.run(awaited) == outcomes
 
 
 def test_all_of_them_share_one_deadline() -> None:
@@ -71,6 +77,22 @@ def test_all_of_them_share_one_deadline() -> None:
     session = Session()
     statements: list[object] = [None] * 6
     outcomes = run_all(session, statements, in_flight_max=2, timeout_s=0.2, expected=ERRORS)
-    assert all(isinstance(each, Exception) and is_timeout(each) for each in outcomes)
+    assert all(isinstance(each, cassandra.OperationTimedOut) for each in outcomes)
     assert session.timeouts_s[0] > 0.1
     assert max(session.timeouts_s[2:]) < 0.1, "begun when the first ones had used it up"
+
+
+def test_a_cancelled_read_sends_no_more_statements() -> None:
+    """Those under way end by themselves, also after the event loop has."""
+    session = Session()
+    statements: list[object] = [None] * 6
+
+    async def cancelled() -> None:
+        reading = arun_all(session, statements, in_flight_max=2, timeout_s=0.2, expected=ERRORS)
+        await asyncio.wait_for(reading, 0.05)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cancelled())
+    for future in session.sent:
+        assert future.done.wait(30)
+    assert len(session.sent) == 2

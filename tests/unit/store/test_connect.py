@@ -12,13 +12,8 @@ from cassandra.cluster import NoHostAvailable
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import StoreSettings
-from feature_platform.store.connect import (
-    DRIVER_ERRORS,
-    Connection,
-    connect,
-    translate,
-    translating,
-)
+from feature_platform.store.connect import Connection, connect
+from feature_platform.store.driver_errors import DRIVER_ERRORS, translate, translating
 
 MODULES = ("cluster", "connection", "pool", "protocol", "query", "policies", "auth", "concurrent")
 

@@ -13,7 +13,7 @@ import pytest
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.settings import StoreSettings
 from feature_platform.store.concurrently import Row
-from feature_platform.store.connect import translate
+from feature_platform.store.driver_errors import translate
 from feature_platform.store.roles import set_up
 from feature_platform.store.service_levels import (
     ATTACHMENTS,

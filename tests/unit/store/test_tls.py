@@ -6,7 +6,8 @@ import pytest
 
 from feature_platform.errors import SettingsError, StoreUnavailableError
 from feature_platform.settings import StoreSettings
-from feature_platform.store.connect import connect, is_untrusted
+from feature_platform.store.connect import connect
+from feature_platform.store.driver_errors import is_untrusted
 from feature_platform.store.tls import address, context
 from feature_platform.transport import StoreTls
 from tests.certificates import authority, signed
