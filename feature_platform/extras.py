@@ -11,13 +11,14 @@ from feature_platform.errors import MissingExtraError
 from feature_platform.paths import CLONE
 from feature_platform.words import names_of, noun
 
-Extra = Literal["cli", "flink", "spark", "dagster", "service", "demo"]
+Extra = Literal["cli", "flink", "spark", "dagster", "metrics", "service", "demo"]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "cli": ("typer", "rich", "yaml", "sqlglot", "confluent_kafka", "psutil"),
     "flink": ("pyflink",),
     "spark": ("pyspark",),
     "dagster": ("dagster", "dagster_webserver"),
+    "metrics": ("prometheus_client",),
     "service": (
         "grpc",
         "grpc_health",

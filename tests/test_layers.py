@@ -43,7 +43,7 @@ HOMES = {
     "grpc": ("feature_platform/service",),
     "starlette": ("feature_platform/service",),
     "uvicorn": ("feature_platform/service",),
-    "prometheus_client": ("feature_platform/service",),
+    "prometheus_client": ("feature_platform/service", "feature_platform/serving/openmetrics"),
 }
 """Where an engine may be imported at all, functions included."""
 

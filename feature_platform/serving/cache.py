@@ -7,23 +7,28 @@ of an entity, `refresh.py` how that is brought up to date; this module says who 
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+import numpy as np
+
+from feature_platform.clock import Clock
 from feature_platform.errors import CallerError, WorldError
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.rows.wire import Ints
+from feature_platform.serving.ahead import AHEAD, Ahead, Noted
 from feature_platform.serving.asked import Options
 from feature_platform.serving.assemble import form_of
 from feature_platform.serving.cache_stats import CacheStats, Counters
 from feature_platform.serving.deadline import Deadline
-from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space
+from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space, ages_ms
 from feature_platform.serving.keys import can_be_stored
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.reads import read_rows
 from feature_platform.serving.refresh import ReadRows, Refreshed, Refresher
-from feature_platform.serving.waiting import Waits
+from feature_platform.serving.waiting import Waits, finish
 from feature_platform.store.base import Outcome, Requests
 
 Key = tuple[int, str]
@@ -68,6 +73,8 @@ class Flight:
     """Of the request that reads."""
     keys: list[Key] = field(default_factory=list)
     """Whose rows it reads."""
+    is_ahead: bool = False
+    """Whether it reads before a request has to."""
     landed: Refreshed = field(default_factory=dict)
     done: Future[None] = field(default_factory=_running)
 
@@ -75,8 +82,9 @@ class Flight:
 class _Process:
     """What belongs to one process. Mutable; `lock` guards all of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, refresh: Callable[[Noted], None]) -> None:
         self.pid = os.getpid()
+        self.ahead = Ahead(refresh)
         self.lock = threading.Lock()
         self.entries: OrderedDict[Key, Entry] = OrderedDict()
         self.flights: dict[Key, Flight] = {}
@@ -99,16 +107,27 @@ class _Round:
 class TileCache:
     """Keeps tiles of entities. Mutable; safe for use by threads, and empty after a fork."""
 
-    def __init__(self, settings: CacheSettings, keys_per_read: int) -> None:
+    def __init__(
+        self,
+        settings: CacheSettings,
+        keys_per_read: int,
+        clock: Clock,
+        begin: Callable[[], Waits] | None = None,
+    ) -> None:
         """Keep nothing yet.
 
         Args:
             settings: What to keep.
             keys_per_read: Most keys of an entity in a query.
+            clock: What *now* means.
+            begin: Begins a blocking request; with it, entities that are asked for often are read
+                again ahead of requests, in a thread.
         """
         self.settings = settings
         self._keys_per_read = keys_per_read
-        self._process = _Process()
+        self._clock = clock
+        self._begin_request = begin
+        self._process = _Process(self._refresh)
 
     def takes(self, plan: ReadPlan) -> bool:
         """Return whether a plan can be answered from kept tiles: of now, and of not too much."""
@@ -126,16 +145,10 @@ class TileCache:
             entities: Whose tiles, each once.
             asked: How old that may be.
         """
-        mine, now_ms, bound_ms = self._mine(), asked.now_ms, asked.max_staleness_ms
+        mine, bound_ms = self._mine(), asked.max_staleness_ms
         if bound_ms is None:
             bound_ms = self.settings.max_staleness_ms
-        need = Need(
-            space=self._space(mine, plan.group.snapshot),
-            plan=plan,
-            now_ms=now_ms,
-            read_since_ms=now_ms - bound_ms,
-            loaded_since_ms=now_ms - self.settings.late_bound_ms,
-        )
+        need = self._need(mine, plan, asked.now_ms, bound_ms)
         found: Refreshed = {each: ABSENT for each in entities if not can_be_stored(each)}
         left = [entity for entity in entities if entity not in found]
         while left:
@@ -144,11 +157,51 @@ class TileCache:
         errors = {place: each for place, each in enumerate(answers) if isinstance(each, WorldError)}
         kept = [ABSENT if isinstance(each, WorldError) else each for each in answers]
         made = FoundKept(
-            plan=plan, form=need.space.form, entries=kept, errors=errors, now_ms=now_ms
+            plan=plan,
+            form=need.space.form,
+            entries=kept,
+            errors=errors,
+            ages_ms=ages_ms(kept, asked.now_ms),
         )
         with mine.lock:
             mine.counters.answered(made)
+        if self._begin_request is not None:
+            self._look_ahead(mine, need, made.ages_ms, entities)
         return made
+
+    def _need(self, mine: _Process, plan: ReadPlan, now_ms: int, bound_ms: int) -> Need:
+        return Need(
+            space=self._space(mine, plan.group.snapshot),
+            plan=plan,
+            now_ms=now_ms,
+            read_since_ms=now_ms - bound_ms,
+            loaded_since_ms=now_ms - self.settings.late_bound_ms,
+        )
+
+    def _look_ahead(
+        self, mine: _Process, need: Need, ages_ms: Ints, entities: Sequence[str]
+    ) -> None:
+        """Note what will soon be too old; whoever asks for it now will probably ask again."""
+        bound_ms = need.now_ms - need.read_since_ms
+        due = np.flatnonzero(ages_ms > AHEAD * bound_ms).tolist()
+        if due:
+            entities_due = (entities[place] for place in due)
+            mine.ahead.note(need.space.number, need.plan, bound_ms, entities_due)
+
+    def _refresh(self, noted: Noted) -> None:
+        """Read entities again that are old enough; what fails is left to the next request."""
+        if self._begin_request is None:
+            return
+        mine, now_ms = self._mine(), self._clock.now_ms()
+        need = self._need(mine, noted.plan, now_ms, int((1 - AHEAD) * noted.bound_ms))
+        trying = self._try(
+            mine, self._begin_request(), need, list(noted.entities), {}, is_ahead=True
+        )
+        finish(trying)
+
+    def close(self) -> None:
+        """Read no more ahead of requests."""
+        self._process.ahead.close()
 
     def stats(self) -> CacheStats:
         """Return what the cache of this process holds and has done."""
@@ -160,7 +213,7 @@ class TileCache:
         """Return what belongs to this process: after a fork nothing is kept, no lock is held."""
         mine = self._process
         if mine.pid != os.getpid():
-            mine = self._process = _Process()
+            mine = self._process = _Process(self._refresh)
         return mine
 
     def _space(self, mine: _Process, snapshot: Snapshot) -> Space:
@@ -185,13 +238,15 @@ class TileCache:
         need: Need,
         entities: Sequence[str],
         found: Refreshed,
+        *,
+        is_ahead: bool = False,
     ) -> list[str]:
         """Answer what can be answered, read what nobody reads, wait for what others do.
 
         Returns:
             Entities that others have read, and not what is needed here.
         """
-        flight = Flight(began_ms=need.now_ms, deadline=waits.deadline)
+        flight = Flight(began_ms=need.now_ms, deadline=waits.deadline, is_ahead=is_ahead)
         try:
             todo = self._begin(mine, need, entities, found, flight)
             if todo.own:
@@ -230,7 +285,7 @@ class TileCache:
                 if entry is not None and need.is_met(entry):
                     kept.move_to_end(key)
                     found[entity] = entry
-                    mine.counters.hits += 1
+                    mine.counters.hits += not flight.is_ahead
                     continue
                 other = mine.flights.get(key)
                 if other is not None and need.read_since_ms < other.began_ms <= need.now_ms:
@@ -239,7 +294,7 @@ class TileCache:
                     continue
                 flight.keys.append(key)
                 mine.flights[key] = flight
-                mine.counters.asked(entry)
+                mine.counters.asked(entry, is_ahead=flight.is_ahead)
                 todo.own.append((entity, entry))
         return todo
 

@@ -29,6 +29,8 @@ class CacheStats:
     """Of which nothing was kept."""
     joined: int
     """That another request was reading already."""
+    ahead: int
+    """That were read again before a request had to."""
     rows_read: int
     failed: int
     """Reads of an entity that the store did not answer."""
@@ -49,13 +51,15 @@ class Counters:
 
     def __init__(self) -> None:
         """Begin at zero."""
-        self.hits = self.refreshes = self.misses = self.joined = 0
+        self.hits = self.refreshes = self.misses = self.joined = self.ahead = 0
         self.rows_read = self.failed = self.evicted = 0
         self.answers = self.absent = self.age_ms_sum = self.age_ms_max = 0
 
-    def asked(self, entry: Entry | None) -> None:
+    def asked(self, entry: Entry | None, *, is_ahead: bool) -> None:
         """Count an entity that is read."""
-        if entry is None:
+        if is_ahead:
+            self.ahead += 1
+        elif entry is None:
             self.misses += 1
         else:
             self.refreshes += 1
@@ -90,6 +94,7 @@ class Counters:
             refreshes=self.refreshes,
             misses=self.misses,
             joined=self.joined,
+            ahead=self.ahead,
             rows_read=self.rows_read,
             failed=self.failed,
             evicted=self.evicted,

@@ -1,4 +1,4 @@
-"""Spares requests the wait for a store that is down: one of them finds out, the others are told.
+"""Spares requests the wait for a store that is down: after one has waited, others fail at once.
 
 The circuit opens when no node has answered a read at all, and lets a single read through after a
 pause, to see; see Nygard, "Release It!", "Circuit Breaker".
@@ -94,11 +94,8 @@ class Circuit:
             self._again_s = now_s + max(timeout_s, self._pause_s)
             return None
         self.refused += 1
-        msg = (
-            f"the store is not asked for another {(self._again_s - now_s) * 1000:.0f} ms, because "
-            f"it did not answer: {self._reason}"
-        )
-        return StoreDownError(msg)
+        msg = f"the store is asked again in up to {PAUSE_MAX_S:g} s, for it did not answer: "
+        return StoreDownError(msg + self._reason)
 
     def _seen(self, outcomes: list[Outcome], timeout_s: float) -> list[Outcome]:
         """Learn from what a read found."""

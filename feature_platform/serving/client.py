@@ -26,6 +26,8 @@ from feature_platform.serving.deadline import Deadline
 from feature_platform.serving.deployed import DeployedReader
 from feature_platform.serving.found import Found, FoundRows
 from feature_platform.serving.lists import chosen_list, listed_names
+from feature_platform.serving.meters import Meters
+from feature_platform.serving.openmetrics import openmetrics
 from feature_platform.serving.prepared import PreparedFeatures, prepared
 from feature_platform.serving.read_plan import ReadPlan, served_names
 from feature_platform.serving.reads import read_rows
@@ -82,7 +84,8 @@ class FeatureClient:
             clock: What *now* means, and by which deadlines are kept.
             limits: What one request may ask for.
             refresh_ms: How long a look at the registry is good for.
-            background: Look at the registry in a thread of its own, on no request's time.
+            background: Look at the registry, and refresh what is asked for often, in threads of
+                their own, on no request's time.
             cache: Keep tiles in memory; without it every request reads the store.
             deadline_ms: How long a request waits for the store if it says nothing else.
             close: Called by `close`; without it the caller closes the ports.
@@ -91,9 +94,13 @@ class FeatureClient:
         self.limits = limits or Limits()
         self.deadline_ms = deadline_ms
         self._registry = registry
-        self._reader = Circuit(reader, PATIENCE * self.deadline_ms / 1000, self.clock)
+        self.meters = Meters()
+        self.circuit = Circuit(reader, PATIENCE * self.deadline_ms / 1000, self.clock)
         self._deployed = DeployedReader(registry, self.clock, refresh_ms, background=background)
-        self._cache = TileCache(cache, self.limits.keys_per_read) if cache else None
+        self._cache: TileCache | None = None
+        if cache is not None:
+            begin = self.blocking if background else None
+            self._cache = TileCache(cache, self.limits.keys_per_read, self.clock, begin)
         self._close = close
         self._closed = False
 
@@ -164,6 +171,8 @@ class FeatureClient:
         """Close the connection that `connect` made; twice is harmless."""
         self._closed = True
         self._deployed.close()
+        if self._cache is not None:
+            self._cache.close()
         if self._close is not None:
             self._close()
 
@@ -246,11 +255,13 @@ class FeatureClient:
 
     def blocking(self, deadline_ms: float | None = None) -> Blocking:
         """Begin a request whose thread waits, until the deadline, or the client's."""
-        return Blocking(reader=self._reader, deadline=self._deadline(deadline_ms))
+        return Blocking(
+            reader=self.circuit, deadline=self._deadline(deadline_ms), meters=self.meters
+        )
 
     def on_loop(self, deadline_ms: float | None = None) -> OnLoop:
         """Begin a request that waits on the event loop, until the deadline, or the client's."""
-        return OnLoop(reader=self._reader, deadline=self._deadline(deadline_ms))
+        return OnLoop(reader=self.circuit, deadline=self._deadline(deadline_ms), meters=self.meters)
 
     def _deadline(self, deadline_ms: float | None) -> Deadline:
         if deadline_ms is None:
@@ -275,6 +286,19 @@ class FeatureClient:
         outcomes = await read_rows(waits, table, wanted, keys_per_read)
         ages_ms = None if self._cache is None else np.zeros(len(entities), dtype=np.int64)
         return FoundRows(plan=plan, outcomes=outcomes, ages_ms=ages_ms)
+
+    @property
+    def registry_age_s(self) -> float:
+        """How long ago the registry last answered, by the client's clock; NaN: never."""
+        return self._deployed.age_s
+
+    def metrics(self) -> str:
+        """Return what this process has counted as OpenMetrics text, see docs/serving.md.
+
+        Raises:
+            MissingExtraError: The library of Prometheus is not installed.
+        """
+        return openmetrics(self)
 
     def cache_stats(self) -> CacheStats | None:
         """Return what this process's cache holds and has done; None without a cache."""

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from math import nan
 
 from feature_platform.clock import Clock
 from feature_platform.errors import StoreUnavailableError
@@ -34,6 +35,7 @@ class DeployedReader:
         self._background = background
         self._known: tuple[Snapshot, ...] | None = None
         self._read_ms = 0
+        self._answered_ms: int | None = None
         self._reads = 0
         self._error: StoreUnavailableError | None = None
         self._closed = threading.Event()
@@ -67,6 +69,13 @@ class DeployedReader:
                 self._lock.release()
         return self._known or ()
 
+    @property
+    def age_s(self) -> float:
+        """How long ago the registry last answered; NaN: never."""
+        if self._answered_ms is None:
+            return nan
+        return (self._clock.now_ms() - self._answered_ms) / 1000
+
     def close(self) -> None:
         """Ask no more."""
         self._closed.set()
@@ -93,6 +102,7 @@ class DeployedReader:
         try:
             self._known = tuple(self._registry.snapshots())
             self._error = None
+            self._answered_ms = self._clock.now_ms()
         except StoreUnavailableError as error:
             self._error = error
         self._reads += 1

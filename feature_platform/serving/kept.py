@@ -164,6 +164,13 @@ def is_known(grid: Grid, entry: Entry, key: TileKey) -> bool:
     return entry.since_ms != FOREVER_MS and start_ms >= grid.head_oldest_ms(entry.since_ms, level)
 
 
+def ages_ms(entries: Sequence[Entry], now_ms: int) -> Ints:
+    """Return how long ago each entity was read; 0 of one that can have no rows."""
+    read = np.array([entry.read_ms for entry in entries], dtype=np.int64)
+    ages: Ints = np.where(read == NEVER_MS, 0, now_ms - read)
+    return ages
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundKept:
     """What is kept of the entities of a plan; see `found.Found`."""
@@ -173,7 +180,8 @@ class FoundKept:
     entries: Sequence[Entry]
     errors: Mapping[int, WorldError]
     """Why entities have failed, by place; their entries say nothing."""
-    now_ms: int
+    ages_ms: Ints
+    """How long ago each entity was read; 0 of one that has failed or can have no rows."""
 
     @property
     def states(self) -> NDArray[np.int8]:
@@ -185,13 +193,6 @@ class FoundKept:
         )
         states[list(self.errors)] = FAILED
         return states
-
-    @property
-    def ages_ms(self) -> Ints:
-        """How long ago each entity was read; 0 of one that has failed or can have no rows."""
-        read = np.array([entry.read_ms for entry in self.entries], dtype=np.int64)
-        ages: Ints = np.where(read == NEVER_MS, 0, self.now_ms - read)
-        return ages
 
     def rows(self, place: int) -> Sequence[StoredRow]:  # noqa: ARG002 (of `Found`)
         """Return no rows: tiles are kept instead."""
@@ -212,10 +213,13 @@ class FoundKept:
 
     def only(self, place: int) -> "FoundKept":
         """Return what is kept of one entity."""
-        return replace(self, entries=[self.entries[place]], errors={})
+        ages_ms = self.ages_ms[place : place + 1]
+        return replace(self, entries=[self.entries[place]], errors={}, ages_ms=ages_ms)
 
     def without(self, errors: Mapping[int, WorldError]) -> "FoundKept":
         """Return the same with some entities failed."""
         named = enumerate(self.entries)
         left = [ABSENT if place in errors else entry for place, entry in named]
-        return replace(self, entries=left, errors={**self.errors, **errors})
+        ages_ms = self.ages_ms.copy()
+        ages_ms[list(errors)] = 0
+        return replace(self, entries=left, errors={**self.errors, **errors}, ages_ms=ages_ms)

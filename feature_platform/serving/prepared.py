@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from feature_platform.definition.feature_list import FeatureList, default_fits
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.definition.served import served_type
-from feature_platform.errors import CallerError, LimitExceededError
+from feature_platform.errors import CallerError, FeaturePlatformError, LimitExceededError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.ages import check_aged
 from feature_platform.serving.answer import KindAnswer, Part, Wishes, answer, answer_part
 from feature_platform.serving.asked import Instant, Options, options
 from feature_platform.serving.matrix import FeatureMatrix
+from feature_platform.serving.meters import Watch
 from feature_platform.serving.read_plan import Group, ReadPlan, plan_reads, resolve
 from feature_platform.serving.request import AskedKeys, Request, asked_keys
 from feature_platform.serving.waiting import Waits, finish
@@ -81,7 +82,7 @@ class PreparedFeatures:
         """
         asked = options(self.client.clock.now_ms(), at, max_staleness_ms, explain=explain)
         waits = self.client.blocking(deadline_ms)
-        return finish(self._answer(waits, entities, asked))
+        return finish(self._measured(waits, entities, asked))
 
     async def aget(
         self,
@@ -95,9 +96,22 @@ class PreparedFeatures:
         """Do what `get` does on an event loop: others run while it waits; it may be cancelled."""
         asked = options(self.client.clock.now_ms(), at, max_staleness_ms, explain=explain)
         waits = self.client.on_loop(deadline_ms)
-        return await self._answer(waits, entities, asked)
+        return await self._measured(waits, entities, asked)
 
-    async def _answer(self, waits: Waits, entities: Request, asked: Options) -> FeatureMatrix:
+    async def _measured(self, waits: Waits, entities: Request, asked: Options) -> FeatureMatrix:
+        watch, meters = Watch(), self.client.meters
+        try:
+            made = await self._answer(waits, entities, asked, watch)
+        except FeaturePlatformError:
+            meters.refused(self.feature_list.name)
+            raise
+        watch.ended("compute")
+        meters.answered(self.feature_list.name, watch, made.status)
+        return made
+
+    async def _answer(
+        self, waits: Waits, entities: Request, asked: Options, watch: Watch
+    ) -> FeatureMatrix:
         limits = self.client.limits
         groups = resolve(self.client.snapshots(), self.full_names)
         check_wishes(groups, self.feature_list, self.wishes)
@@ -111,12 +125,13 @@ class PreparedFeatures:
         about = {kind: [plan.group.snapshot for plan in plans] for kind, plans in kinds.items()}
         keys = asked_keys(entities, about, limits.entities_max)
         _refuse_many_rows([(each, kinds.get(each.entity, ())) for each in keys], limits.rows_max)
+        watch.ended("plan")
         answers = [
             KindAnswer(
                 asked=each,
                 parts=tuple(
                     [
-                        await self._part(waits, plan, each, asked)
+                        await self._part(waits, plan, each, asked, watch)
                         for plan in kinds.get(each.entity, ())
                     ]
                 ),
@@ -125,9 +140,14 @@ class PreparedFeatures:
         ]
         return answer(self.names, answers, explained=asked.explain)
 
-    async def _part(self, waits: Waits, plan: ReadPlan, keys: AskedKeys, asked: Options) -> Part:
+    async def _part(
+        self, waits: Waits, plan: ReadPlan, keys: AskedKeys, asked: Options, watch: Watch
+    ) -> Part:
         found = await self.client.find(waits, plan, keys.unique, asked)
-        return answer_part(found, asked.now_ms, self.wishes)
+        watch.ended("find")
+        made = answer_part(found, asked.now_ms, self.wishes)
+        watch.ended("compute")
+        return made
 
 
 def prepared(

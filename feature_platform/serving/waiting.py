@@ -5,6 +5,7 @@ never suspends them, so `finish` runs them to their end without an event loop.
 """
 
 import asyncio
+import time
 from collections.abc import Coroutine
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from feature_platform.errors import StoreUnavailableError
 from feature_platform.serving.deadline import Deadline
+from feature_platform.serving.meters import Meters
 from feature_platform.store.base import Outcome, Requests, TileReader
 
 T = TypeVar("T")
@@ -40,16 +42,20 @@ class Blocking:
 
     reader: TileReader
     deadline: Deadline
+    meters: Meters
 
     async def read(self, table: str, requests: Requests) -> list[Outcome]:
         """Read rows of entities; failures are answers. Blocks."""
         left_s = self.deadline.left_s
         if not left_s:
             return _all_failed(requests, self.deadline.missed())
+        began_s = time.perf_counter()
         try:
-            return self.reader.read_tiles(table, requests, timeout_s=left_s)
+            outcomes = self.reader.read_tiles(table, requests, timeout_s=left_s)
         except StoreUnavailableError as error:
-            return _all_failed(requests, error)
+            outcomes = _all_failed(requests, error)
+        self.meters.read(time.perf_counter() - began_s, outcomes)
+        return outcomes
 
     async def ended(self, other: Future[None]) -> None:
         """Wait for the end of another request's read, or the deadline. Blocks."""
@@ -62,16 +68,20 @@ class OnLoop:
 
     reader: TileReader
     deadline: Deadline
+    meters: Meters
 
     async def read(self, table: str, requests: Requests) -> list[Outcome]:
         """Read rows of entities; failures are answers."""
         left_s = self.deadline.left_s
         if not left_s:
             return _all_failed(requests, self.deadline.missed())
+        began_s = time.perf_counter()
         try:
-            return await self.reader.aread_tiles(table, requests, timeout_s=left_s)
+            outcomes = await self.reader.aread_tiles(table, requests, timeout_s=left_s)
         except StoreUnavailableError as error:
-            return _all_failed(requests, error)
+            outcomes = _all_failed(requests, error)
+        self.meters.read(time.perf_counter() - began_s, outcomes)
+        return outcomes
 
     async def ended(self, other: Future[None]) -> None:
         """Wait for the end of another request's read, or the deadline."""

@@ -218,7 +218,7 @@ def check_read(requests: Requests, timeout_s: float) -> None:
 
     Raises:
         LimitExceededError: More keys of an entity are asked for than a store takes.
-        StoreDownError: There is no time.
+        StoreDownError: `timeout_s` is not positive.
     """
     most = max((len(keys) for _, keys in requests), default=0)
     if most > KEYS_PER_READ_MAX:

@@ -256,6 +256,7 @@ def test_a_store_that_is_down(world: Deployed) -> None:
     """UNAVAILABLE with the entities; the client answers as the library does: no value, and why."""
     client = FeatureClient(DownReader(), world.registry, clock=world.clock)
     body = {"list": "feed_ranker", "entities": POSTS}
+    client.prepare(list="feed_ranker").get(POSTS)  # the others are not tried
     right = client.prepare(list="feed_ranker").get(POSTS)
     with serving(client, settings_of()) as service:
         code, error = by_grpc(service, body)
