@@ -25,7 +25,8 @@ setup: .venv/.synced native/target/.built ## install what is missing (git, JDK 1
 
 .venv/.synced: pyproject.toml uv.lock
 	@scripts/setup
-	$(UV) sync --all-extras --locked
+	$(UV) sync --all-extras --locked --compile-bytecode
+	@$(BIN)/python -m compileall -q feature_platform backfill streaming tests
 	@touch $@
 
 native/target/.built: native/tiles.c scripts/build_native .venv/.synced

@@ -206,8 +206,7 @@ def merge_compactly(
 ) -> MergedCompactly | None:
     """Decode what was read and add it up over all windows; None where the core does not take it."""
     layout = plan.group.snapshot.layout
-    slots = Slots.of(plan.columns().values())
-    windows = Windows.of(plan.covers)
+    slots, windows = plan.derived(slots_of), plan.derived(windows_of)
     if not fits(layout, slots, len(plan.covers)):
         return None
     tiles = decode_compactly(core, layout, slots, rows)
@@ -223,15 +222,31 @@ def fits(layout: Layout, slots: Slots, windows: int) -> bool:
     )
 
 
-def add_up(
-    core: Core, plan: ReadPlan, slots: Slots, windows: Windows, tiles: CompactTiles
-) -> MergedCompactly:
-    """Add up the counters of a plan's features over its windows."""
+def _lines(plan: ReadPlan) -> dict[tuple[int, int], int]:
+    """Number the windows and counters that a plan's features are made of."""
     lines: dict[tuple[int, int], int] = {}
     for wanted in plan.group.wanted:
         for column in wanted.columns if plan.has_value(wanted) else ():
             if column.kind in COUNTERS:
                 lines.setdefault((wanted.window_ms, column.id), len(lines))
+    return lines
+
+
+def windows_of(plan: ReadPlan) -> Windows:
+    """Return which tiles belong to which windows of a plan."""
+    return Windows.of(plan.covers)
+
+
+def slots_of(plan: ReadPlan) -> Slots:
+    """Return where the core has the columns of a plan's features."""
+    return Slots.of(plan.columns().values())
+
+
+def add_up(
+    core: Core, plan: ReadPlan, slots: Slots, windows: Windows, tiles: CompactTiles
+) -> MergedCompactly:
+    """Add up the counters of a plan's features over its windows."""
+    lines = plan.derived(_lines)
     adder = Adder(core, plan.group.snapshot.layout.grid, slots, windows)
     counters, present = adder.add(tiles, tuple(lines))
     return MergedCompactly(

@@ -1,7 +1,7 @@
 """From what was read to the matrix: statuses, failures of single entities, receipts. No I/O."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from feature_platform.serving.matrix import Column, FeatureMatrix, Status
 from feature_platform.serving.merged import Merged
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
-from feature_platform.serving.states import FAILED, NO_ROWS, Evidence, evidence
+from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence, evidence
 
 STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
 """By HAS_ROWS, NO_ROWS and FAILED."""
@@ -43,6 +43,18 @@ class Part:
     evidence: tuple[Evidence, ...]
     found: NDArray[np.int8]
     """Of each entity: HAS_ROWS, NO_ROWS or FAILED."""
+
+    def in_rows(self, asked: AskedKeys) -> "Part":
+        """Return it with a line for each row of the answer, which may share entities."""
+        if asked.all_unique:
+            return self
+        found = self.found[asked.indexes]
+        return replace(
+            self,
+            columns=tuple(column.take(asked.indexes) for column in self.columns),
+            evidence=tuple(each.take(asked.indexes, found) for each in self.evidence),
+            found=found,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +90,15 @@ def answer_part(found: Found, now_ms: int, wishes: Wishes | None = None) -> Part
     states = found.states
     old = stale(plan, merged, asked.max_ages_ms, now_ms) if plan.mode == "now" else {}
     known = states != FAILED
+    all_known = bool(known.all())
     made, seen = [], []
     for position, wanted, column in zip(group.positions, group.wanted, columns, strict=True):
         is_old = old.get(position)
-        shown = column.only(known if is_old is None else known & ~is_old)
+        shown = column
+        if is_old is not None:
+            shown = column.only(known & ~is_old)
+        elif not all_known:
+            shown = column.only(known)
         seen.append(evidence(plan, wanted, states, is_old))
         default = asked.defaults.get(position)
         made.append(shown if default is None else shown.with_default(default))
@@ -126,12 +143,12 @@ def answer(
     types: dict[int, str] = {}
     for kind in kinds:
         for part in kind.parts:
-            group, found = part.source.plan.group, part.found[kind.asked.indexes]
+            group = part.source.plan.group
+            part = part.in_rows(kind.asked)  # noqa: PLW2901
             for place, position in enumerate(group.positions):
                 feature = group.wanted[place].feature
                 types[position] = served_type(feature.aggregate, feature.value_type)
-                columns[position] = part.columns[place].take(kind.asked.indexes)
-                seen[position] = part.evidence[place].take(kind.asked.indexes, found)
+                columns[position], seen[position] = part.columns[place], part.evidence[place]
     order = range(len(names))
     parts = [part for kind in kinds for part in kind.parts]
     return FeatureMatrix(
@@ -162,7 +179,10 @@ def _ages_ms(kinds: Sequence[KindAnswer]) -> Ints | None:
 def _statuses(kinds: Sequence[KindAnswer]) -> tuple[Status, ...]:
     """Return each row's: unavailable if one of its entities is, ok if one has rows."""
     rows = np.array([kind.found[kind.asked.indexes] for kind in kinds], dtype=np.int8)
-    return tuple(STATUSES[each] for each in _together(rows).tolist())
+    best = _together(rows)
+    if not best.any():
+        return (STATUSES[HAS_ROWS],) * len(best)
+    return tuple(STATUSES[each] for each in best.tolist())
 
 
 def _errors(kinds: Sequence[KindAnswer]) -> dict[str, str]:

@@ -23,7 +23,7 @@ from feature_platform.serving.asked import Options
 from feature_platform.serving.assemble import form_of
 from feature_platform.serving.cache_stats import CacheStats, Counters
 from feature_platform.serving.deadline import Deadline
-from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space, ages_ms
+from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space, found_kept
 from feature_platform.serving.keys import can_be_stored
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.reads import read_rows
@@ -149,25 +149,41 @@ class TileCache:
         if bound_ms is None:
             bound_ms = self.settings.max_staleness_ms
         need = self._need(mine, plan, asked.now_ms, bound_ms)
-        found: Refreshed = {each: ABSENT for each in entities if not can_be_stored(each)}
-        left = [entity for entity in entities if entity not in found]
-        while left:
-            left = await self._try(mine, waits, need, left, found)
-        answers = [found[entity] for entity in entities]
-        errors = {place: each for place, each in enumerate(answers) if isinstance(each, WorldError)}
-        kept = [ABSENT if isinstance(each, WorldError) else each for each in answers]
-        made = FoundKept(
-            plan=plan,
-            form=need.space.form,
-            entries=kept,
-            errors=errors,
-            ages_ms=ages_ms(kept, asked.now_ms),
-        )
+        entries, left = self._look_up(mine, need, entities)
+        if left:
+            found = await self._read_all(mine, waits, need, [entities[place] for place in left])
+            for place in left:
+                entries[place] = found[entities[place]]
+        made = found_kept(plan, need.space.form, entries, left, asked.now_ms)
         with mine.lock:
             mine.counters.answered(made)
         if self._begin_request is not None:
             self._look_ahead(mine, need, made.ages_ms, entities)
         return made
+
+    def _look_up(
+        self, mine: _Process, need: Need, entities: Sequence[str]
+    ) -> tuple[list[Entry | WorldError], list[int]]:
+        """Return what is kept of entities, and the places where that is not enough. Hot path."""
+        number, touch = need.space.number, mine.entries.move_to_end
+        keys = [(number, entity) for entity in entities]
+        left: list[int] = []
+        with mine.lock:
+            entries = list(map(mine.entries.get, keys))
+            for place in need.met(entries, left):
+                touch(keys[place])
+            mine.counters.hits += len(entries) - len(left)
+        return [entry or ABSENT for entry in entries], left
+
+    async def _read_all(
+        self, mine: _Process, waits: Waits, need: Need, entities: Sequence[str]
+    ) -> Refreshed:
+        """Read what is not kept, or too old."""
+        found: Refreshed = {each: ABSENT for each in entities if not can_be_stored(each)}
+        left = [entity for entity in entities if entity not in found]
+        while left:
+            left = await self._try(mine, waits, need, left, found)
+        return found
 
     def _need(self, mine: _Process, plan: ReadPlan, now_ms: int, bound_ms: int) -> Need:
         return Need(

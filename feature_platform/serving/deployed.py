@@ -100,7 +100,9 @@ class DeployedReader:
     def _read(self) -> None:
         """Ask the registry; what was deployed before is served while it does not answer."""
         try:
-            self._known = tuple(self._registry.snapshots())
+            found = tuple(self._registry.snapshots())
+            if found != self._known:  # else what was planned by it is still right
+                self._known = found
             self._error = None
             self._answered_ms = self._clock.now_ms()
         except StoreUnavailableError as error:

@@ -14,7 +14,7 @@ import numpy as np
 
 from feature_platform.errors import CorruptRowError
 from feature_platform.rows.wire import Ints
-from feature_platform.serving.adding import Adder, Windows, add_up, fits
+from feature_platform.serving.adding import Adder, Windows, add_up, fits, windows_of
 from feature_platform.serving.compact import (
     KEY_BITS,
     TILE_BYTES_MIN,
@@ -126,7 +126,7 @@ class CompactForm:
 
     def merge(self, plan: ReadPlan, pieces: Pieces) -> Merged:
         """Merge the tiles of all entities over the windows of a plan; see `Form`."""
-        return add_up(self.core, plan, self.slots, Windows.of(plan.covers), _compact(pieces))
+        return add_up(self.core, plan, self.slots, plan.derived(windows_of), _compact(pieces))
 
 
 def _cut(arena: bytes, starts: Ints, stops: Ints) -> list[bytes]:

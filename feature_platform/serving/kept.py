@@ -1,6 +1,6 @@
 """What a cache keeps of entities, and whether that is enough for a request. No I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from feature_platform.errors import WorldError
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.rows.wire import Ints
+from feature_platform.rows.wire import Ints, Mask
 from feature_platform.serving.forms import NEVER_MS, Form, Pieces
 from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan, tiles_until
@@ -126,6 +126,25 @@ class Need:
             and self.knows(entry)
         )
 
+    def met(self, entries: Sequence[Entry | None], left: list[int]) -> Iterator[int]:
+        """Yield the places of entries that answer the request without a read. Hot path.
+
+        Args:
+            entries: What is kept.
+            left: Takes the other places.
+        """
+        since_ms, now_ms, loaded_ms = self.read_since_ms, self.now_ms, self.loaded_since_ms
+        known: frozenset[TileKey] | None = None
+        limit_ms = 0
+        for place, entry in enumerate(entries):
+            if entry is not None and since_ms < entry.read_ms <= now_ms:
+                if entry.known is not known:
+                    known, limit_ms = entry.known, self._limit(entry.known)
+                if entry.loaded_ms >= loaded_ms and entry.since_ms < limit_ms:
+                    yield place
+                    continue
+            left.append(place)
+
     def knows(self, entry: Entry) -> bool:
         """Return whether an entry knows all tiles that are needed."""
         return entry.since_ms < self._limit(entry.known)
@@ -164,11 +183,40 @@ def is_known(grid: Grid, entry: Entry, key: TileKey) -> bool:
     return entry.since_ms != FOREVER_MS and start_ms >= grid.head_oldest_ms(entry.since_ms, level)
 
 
-def ages_ms(entries: Sequence[Entry], now_ms: int) -> Ints:
-    """Return how long ago each entity was read; 0 of one that can have no rows."""
-    read = np.array([entry.read_ms for entry in entries], dtype=np.int64)
-    ages: Ints = np.where(read == NEVER_MS, 0, now_ms - read)
-    return ages
+def found_kept(
+    plan: ReadPlan,
+    form: Form,
+    entries: Sequence[Entry | WorldError],
+    read: Iterable[int],
+    now_ms: int,
+) -> "FoundKept":
+    """Return what was found of the entities of a plan.
+
+    Args:
+        plan: What was asked.
+        form: Of the entries.
+        entries: Of each entity, or why there is none.
+        read: Places that were read for this; no other one has failed.
+        now_ms: The present.
+    """
+    errors = {
+        place: each
+        for place, each in ((place, entries[place]) for place in read)
+        if isinstance(each, WorldError)
+    }
+    known = [ABSENT if isinstance(each, WorldError) else each for each in entries]
+    read_ms = np.array([entry.read_ms for entry in known], dtype=np.int64)
+    return FoundKept(
+        plan=plan,
+        form=form,
+        pieces=Pieces(
+            heads=[entry.head for entry in known],
+            closed=[entry.closed for entry in known],
+            newest_ms=[entry.newest_ms for entry in known],
+        ),
+        errors=errors,
+        ages_ms=np.where(read_ms == NEVER_MS, 0, now_ms - read_ms),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,20 +225,25 @@ class FoundKept:
 
     plan: ReadPlan
     form: Form
-    entries: Sequence[Entry]
+    pieces: Pieces
     errors: Mapping[int, WorldError]
-    """Why entities have failed, by place; their entries say nothing."""
+    """Why entities have failed, by place; their pieces are empty."""
     ages_ms: Ints
     """How long ago each entity was read; 0 of one that has failed or can have no rows."""
 
     @property
+    def is_empty(self) -> Mask:
+        """Whether each entity has no rows, or has failed."""
+        count = len(self.ages_ms)
+        sizes = np.fromiter(map(len, self.pieces.heads), dtype=np.int64, count=count)
+        sizes += np.fromiter(map(len, self.pieces.closed), dtype=np.int64, count=count)
+        empty: Mask = sizes == 0
+        return empty
+
+    @property
     def states(self) -> NDArray[np.int8]:
         """Of each entity: HAS_ROWS, NO_ROWS or FAILED."""
-        states = np.fromiter(
-            (NO_ROWS if entry.is_empty else HAS_ROWS for entry in self.entries),
-            dtype=np.int8,
-            count=len(self.entries),
-        )
+        states = np.where(self.is_empty, NO_ROWS, HAS_ROWS).astype(np.int8)
         states[list(self.errors)] = FAILED
         return states
 
@@ -204,22 +257,24 @@ class FoundKept:
         Raises:
             CorruptRowError: Some are malformed.
         """
-        pieces = Pieces(
-            heads=[entry.head for entry in self.entries],
-            closed=[entry.closed for entry in self.entries],
-            newest_ms=[entry.newest_ms for entry in self.entries],
-        )
-        return self.form.merge(self.plan, pieces)
+        return self.form.merge(self.plan, self.pieces)
 
     def only(self, place: int) -> "FoundKept":
         """Return what is kept of one entity."""
-        ages_ms = self.ages_ms[place : place + 1]
-        return replace(self, entries=[self.entries[place]], errors={}, ages_ms=ages_ms)
+        one = slice(place, place + 1)
+        pieces = Pieces(
+            heads=self.pieces.heads[one],
+            closed=self.pieces.closed[one],
+            newest_ms=self.pieces.newest_ms[one],
+        )
+        return replace(self, pieces=pieces, errors={}, ages_ms=self.ages_ms[one])
 
     def without(self, errors: Mapping[int, WorldError]) -> "FoundKept":
         """Return the same with some entities failed."""
-        named = enumerate(self.entries)
-        left = [ABSENT if place in errors else entry for place, entry in named]
-        ages_ms = self.ages_ms.copy()
-        ages_ms[list(errors)] = 0
-        return replace(self, entries=left, errors={**self.errors, **errors}, ages_ms=ages_ms)
+        heads, closed = list(self.pieces.heads), list(self.pieces.closed)
+        newest_ms, ages_ms = list(self.pieces.newest_ms), self.ages_ms.copy()
+        for place in errors:
+            heads[place], closed[place], newest_ms[place] = b"", b"", NEVER_MS
+            ages_ms[place] = 0
+        pieces = Pieces(heads=heads, closed=closed, newest_ms=newest_ms)
+        return replace(self, pieces=pieces, errors={**self.errors, **errors}, ages_ms=ages_ms)

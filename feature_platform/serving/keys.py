@@ -23,6 +23,14 @@ INTEGERS_END = 2**64
 """Larger ones are no key of anything, and slow to write out."""
 SHOWN_MAX = 60
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
+_ALL_WHOLE = {
+    type_name: re.compile(rf"{each}(?:\n{each})*")
+    for type_name, each in {
+        "INT": "(?:0|-?[1-9][0-9]{0,8})",
+        "BIGINT": "(?:0|-?[1-9][0-9]{0,17})",
+    }.items()
+}
+"""Lines of whole numbers of a type, but for the largest, of one digit more."""
 _NUMPY_KEYS = "iufUO"
 """Kinds of numpy arrays whose items can be keys: instants, bytes and booleans cannot."""
 
@@ -65,12 +73,32 @@ def stored_keys(
         many = len(entities) if isinstance(entities, Sized) else f"more than {most}"
         msg = f"{many} entities requested; entities_max is {most}: split the request"
         raise LimitExceededError(msg)
-    for snapshot in {(each.entity, each.entity_type): each for each in snapshots}.values():
-        keys = [
-            _stored(key, snapshot.entity, snapshot.entity_type, f"{what}[{place}]")
-            for place, key in enumerate(keys)
+    stored: list[str] = []
+    for entity, type_name in {(each.entity, each.entity_type) for each in snapshots}:
+        stored = _all_stored(keys, type_name) or [
+            _stored(key, entity, type_name, f"{what}[{place}]") for place, key in enumerate(keys)
         ]
-    return [str(key) for key in keys]
+    return stored or [str(key) for key in keys]
+
+
+def _all_stored(keys: list[object], type_name: str) -> list[str] | None:
+    """Return what `_stored` makes of each key, in one go; None if they are to be looked at singly.
+
+    Hot path: most requests have plain keys that are right.
+    """
+    kinds = set(map(type, keys))
+    if kinds == {int}:
+        bound = 1 << WHOLE_BITS.get(type_name, WHOLE_BITS["BIGINT"])
+        plain: list[int] = keys  # type: ignore[assignment]  # as `kinds` says
+        return list(map(str, plain)) if -bound <= min(plain) and max(plain) < bound else None
+    if kinds != {str}:
+        return None
+    texts: list[str] = keys  # type: ignore[assignment]  # as `kinds` says
+    if type_name not in WHOLE_BITS:
+        return texts
+    joined = "\n".join(texts)
+    is_right = _ALL_WHOLE[type_name].fullmatch(joined) and joined.count("\n") == len(texts) - 1
+    return texts if is_right else None
 
 
 def stored_key(key: object, snapshot: KeyType, place: str) -> str:

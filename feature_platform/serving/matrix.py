@@ -99,7 +99,9 @@ class Column:
         floats = self.data.astype(np.float64)
         for place, value in self.large.items():
             floats[place] = float(value)
-        floats[~self.shown] = np.nan
+        shown = self.shown
+        if not shown.all():
+            floats[~shown] = np.nan
         return floats
 
 

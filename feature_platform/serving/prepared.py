@@ -14,7 +14,8 @@ from feature_platform.serving.answer import KindAnswer, Part, Wishes, answer, an
 from feature_platform.serving.asked import Instant, Options, options
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.meters import Watch
-from feature_platform.serving.read_plan import Group, ReadPlan, plan_reads, resolve
+from feature_platform.serving.planned import Planner
+from feature_platform.serving.read_plan import Group, ReadPlan, resolve
 from feature_platform.serving.request import AskedKeys, Request, asked_keys
 from feature_platform.serving.waiting import Waits, finish
 from feature_platform.tiles.grid import parse_duration_ms
@@ -30,7 +31,7 @@ class PreparedFeatures:
     client: "FeatureClient"
     feature_list: FeatureList
     """What was asked for; without a name if it was features alone."""
-    edge_ms: int
+    planner: Planner
     wishes: Wishes
 
     @property
@@ -112,18 +113,13 @@ class PreparedFeatures:
     async def _answer(
         self, waits: Waits, entities: Request, asked: Options, watch: Watch
     ) -> FeatureMatrix:
-        limits = self.client.limits
-        groups = resolve(self.client.snapshots(), self.full_names)
-        check_wishes(groups, self.feature_list, self.wishes)
-        kinds = {
-            kind: [
-                plan_reads(group, asked.now_ms, asked.at_ms, self.edge_ms, limits.tiles_max)
-                for group in members
-            ]
-            for kind, members in _by_kind(groups).items()
-        }
-        about = {kind: [plan.group.snapshot for plan in plans] for kind, plans in kinds.items()}
-        keys = asked_keys(entities, about, limits.entities_max)
+        limits, snapshots = self.client.limits, self.client.snapshots()
+        if asked.at_ms is None:
+            planned = self.planner.now(snapshots, asked.now_ms, self._check)
+        else:
+            planned = self.planner.past(snapshots, asked.now_ms, asked.at_ms, self._check)
+        kinds = planned.kinds
+        keys = asked_keys(entities, planned.about, limits.entities_max)
         _refuse_many_rows([(each, kinds.get(each.entity, ())) for each in keys], limits.rows_max)
         watch.ended("plan")
         answers = [
@@ -139,6 +135,9 @@ class PreparedFeatures:
             for each in keys
         ]
         return answer(self.names, answers, explained=asked.explain)
+
+    def _check(self, groups: Sequence[Group]) -> None:
+        check_wishes(groups, self.feature_list, self.wishes)
 
     async def _part(
         self, waits: Waits, plan: ReadPlan, keys: AskedKeys, asked: Options, watch: Watch
@@ -163,7 +162,11 @@ def prepared(
     made = PreparedFeatures(
         client=client,
         feature_list=chosen,
-        edge_ms=parse_duration_ms(edge) if edge else 0,
+        planner=Planner(
+            names=tuple(feature.name for feature in chosen.features),
+            edge_ms=parse_duration_ms(edge) if edge else 0,
+            tiles_max=client.limits.tiles_max,
+        ),
         wishes=_wishes(chosen, max_age),
     )
     check_wishes(resolve(client.snapshots(), made.full_names), chosen, made.wishes)

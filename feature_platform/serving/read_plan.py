@@ -3,8 +3,9 @@
 The same keys are read for every entity: its head, and the union of all covers.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from feature_platform.clock import to_iso
 from feature_platform.definition.problems import did_you_mean
@@ -18,6 +19,9 @@ from feature_platform.store.base import HEAD_LEVEL, TileKey
 from feature_platform.tiles.cover import Cover, Mode, cover
 from feature_platform.tiles.layout import LayoutColumn
 
+T = TypeVar("T")
+NEVER_CHANGES_MS = 2**63 - 1
+"""When the covers of a plan without windows change."""
 INSTANTS_MAX = 60
 """Covers that `tiles_until` looks ahead."""
 
@@ -59,6 +63,15 @@ class ReadPlan:
     keys: tuple[TileKey, ...]
     edge_ms: int = 0
     """How much longer windows may become for fewer tiles."""
+    _derived: dict[object, object] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
+
+    def derived(self, make: Callable[["ReadPlan"], T]) -> T:
+        """Return what a function makes of the plan: made once, because requests share plans."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return self._derived[make]  # type: ignore[return-value]  # what `make` made
 
     def has_value(self, wanted: ResolvedFeature) -> bool:
         """Return whether there is an answer at all: of the past none without a window."""
@@ -172,13 +185,31 @@ def plan_reads(
 
 def _covers(group: Group, instant_ms: int, mode: Mode, edge_ms: int) -> dict[int, Cover]:
     grid = group.snapshot.layout.grid
+    windows = {each.window_ms: each.levels for each in group.wanted if each.window_ms}
     return {
-        wanted.window_ms: cover(
-            grid, wanted.levels, wanted.window_ms, instant_ms, mode, edge_ms=edge_ms
-        )
-        for wanted in group.wanted
-        if wanted.window_ms
+        window_ms: cover(grid, levels, window_ms, instant_ms, mode, edge_ms=edge_ms)
+        for window_ms, levels in windows.items()
     }
+
+
+def changes_ms(plan: ReadPlan, now_ms: int) -> int:
+    """Return the next instant at which covers may change: until then windows stay where they are.
+
+    A cover's front moves when a tile of its finest level ends, its tail when the window's beginning
+    passes such an edge.
+
+    Args:
+        plan: Of now.
+        now_ms: The present.
+    """
+    grid, instants = plan.group.snapshot.layout.grid, [NEVER_CHANGES_MS]
+    for wanted in plan.group.wanted:
+        if wanted.window_ms:
+            finest = wanted.levels[0]
+            length_ms, begins_ms = grid.levels_ms[finest], now_ms - wanted.window_ms
+            instants.append(grid.floor(now_ms, finest) + length_ms)
+            instants.append(grid.floor(begins_ms, finest) + length_ms + wanted.window_ms)
+    return min(instants)
 
 
 def tiles_until(plan: ReadPlan, now_ms: int, until_ms: int) -> tuple[TileKey, ...]:

@@ -40,6 +40,8 @@ class AskedKeys:
     """Each once: what is read."""
     indexes: NDArray[np.int64]
     """Of each row, where its key is in `unique`."""
+    all_unique: bool = False
+    """Whether `indexes` counts up from 0: each row has a key of its own."""
 
 
 def asked_keys(request: Request, kinds: Kinds, most: int) -> tuple[AskedKeys, ...]:
@@ -127,6 +129,11 @@ def _rows(lengths: Mapping[str, int]) -> int:
 
 def _repeated(entity: str, keys: Sequence[str]) -> AskedKeys:
     unique = dict.fromkeys(keys)
+    if len(unique) == len(keys):
+        all_keys, indexes = tuple(keys), np.arange(len(keys))
+        return AskedKeys(
+            entity=entity, keys=all_keys, unique=all_keys, indexes=indexes, all_unique=True
+        )
     places = {key: place for place, key in enumerate(unique)}
     indexes = np.fromiter((places[key] for key in keys), dtype=np.int64, count=len(keys))
     return AskedKeys(entity=entity, keys=tuple(keys), unique=tuple(unique), indexes=indexes)

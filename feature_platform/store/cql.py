@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from feature_platform.store.base import (
     READ_TIMEOUT_S,
@@ -21,10 +20,12 @@ from feature_platform.store.concurrently import Row, Runs
 from feature_platform.store.connect import Connection
 from feature_platform.store.schema import tiles_table, writer_grant
 
-TOKEN_MIN, TOKENS = -(2**63), 2**64
+TOKEN_MIN, TOKEN_MAX, TOKENS = -(2**63), 2**63 - 1, 2**64
 """The ring of Murmur3Partitioner, of Cassandra and ScyllaDB alike."""
 SCAN_RANGES = 256
-"""Pieces that a walk over a whole table is made of: each is read in one query, page by page."""
+"""Pieces of the ring that a walk over a whole table begins with: each is read in one query."""
+QUICK_S, FEW_ROWS = 0.1, 1_000
+"""A piece that took less, and had fewer rows, is followed by one of twice its size."""
 
 _COLUMNS = "level, start, payload, WRITETIME(payload)"
 
@@ -104,8 +105,8 @@ class CqlTiles:
             f"SELECT DISTINCT entity FROM {self._table(table)} WHERE token(entity) >= ? "
             f"AND token(entity) <= ?"
         )
-        for tokens in _ranges():
-            yield from (row[0] for row in self._connection.run(statement, tokens))
+        for rows, _ in self._walk(statement):
+            yield from (row[0] for row in rows)
 
     def write(self, table: str, entity: str, rows: Sequence[RowWrite], *, written: int) -> None:
         """Write or delete rows of an entity in one batch; see `TileWriter`."""
@@ -133,15 +134,25 @@ class CqlTiles:
             f"SELECT entity, start, payload FROM {self._table(table)} WHERE token(entity) >= ? "
             f"AND token(entity) <= ? AND level = {UNDO_LEVEL} ALLOW FILTERING"
         )
-        for number, tokens in enumerate(_ranges(), 1):
-            rows = self._connection.run(statement, tokens)
+        for rows, done in self._walk(statement):
             yield UndoPage(
                 rows=tuple(
                     StoredUndo(entity=entity, start=start, payload=payload)
                     for entity, start, payload in rows
                 ),
-                done=number / SCAN_RANGES,
+                done=done,
             )
+
+    def _walk(self, statement: str) -> Iterator[tuple[list[Row], float]]:
+        """Run a statement over the ring, piece by piece; yield rows, and how much is done."""
+        first, size = TOKEN_MIN, TOKENS // SCAN_RANGES
+        while first <= TOKEN_MAX:
+            last, began_s = min(first + size - 1, TOKEN_MAX), time.monotonic()
+            rows = self._connection.run(statement, (first, last))
+            is_quick = time.monotonic() - began_s < QUICK_S and len(rows) < FEW_ROWS
+            yield rows, (last + 1 - TOKEN_MIN) / TOKENS
+            size = size * 2 if is_quick else max(size // 2, TOKENS // SCAN_RANGES)
+            first = last + 1
 
     def create_table(self, table: str) -> None:
         """Create the table if it is missing and let the job write it; see `TileTables`."""
@@ -154,13 +165,6 @@ class CqlTiles:
 
     def _table(self, table: str) -> str:
         return f"{self._connection.keyspace}.{checked_identifier(table)}"
-
-
-def _ranges() -> Iterator[tuple[int, int]]:
-    """Yield first and last token of the ring's pieces."""
-    starts = [TOKEN_MIN + number * (TOKENS // SCAN_RANGES) for number in range(SCAN_RANGES)]
-    for first, after in pairwise([*starts, TOKEN_MIN + TOKENS]):
-        yield first, after - 1
 
 
 def _rows(rows: Sequence[Row]) -> list[StoredRow]:
