@@ -37,6 +37,10 @@ class ServiceSettings(Section):
     """Keys of a request, over all kinds of entity."""
     message_bytes_max: int = Field(default=4_194_304, ge=1_024)
     """Of a request."""
+    max_staleness_ms: int = Field(default=1_000, ge=0)
+    """How long ago what is answered may have been read; 0: each request reads what it answers."""
+    tiles_cache_bytes: int = Field(default=268_435_456, ge=0)
+    """Of decoded tiles that one worker keeps; 0: none."""
     certificate_file: str = ""
     """PEM: the service's certificate with its chain; empty: connections are not encrypted."""
     key_file: str = ""

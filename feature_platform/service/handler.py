@@ -55,6 +55,9 @@ class Arrival:
     """Until its deadline; None: it has none of its own."""
 
 
+STORE_SHARE = 0.8
+"""Of the time that is left when a thread begins, what reading may take: the rest is for encoding
+and the way back."""
 Render = Callable[[FeatureMatrix, About, Form], bytes]
 """Writes an answer in the format of a door; called in a thread."""
 
@@ -81,14 +84,14 @@ class Handler:
             parse: Reads it; may raise what is wrong with it, or lacks its token.
             render: Writes the answer.
         """
-        said = _Said()
+        said, until_s = _Said(), time.monotonic() + self._allowed_s(arrival)
 
         async def answer() -> bytes:
             with self.metrics.stage("parse"):
                 asked = await parse()
             served = await self._lists.find(asked.wanted)
             said.list = served.about.name
-            return await self._compute(lambda: self._work(served, asked, render))
+            return await self._compute(lambda: self._work(served, asked, render, until_s))
 
         return await self._answered(arrival, said, answer())
 
@@ -136,9 +139,7 @@ class Handler:
         Raises:
             DeadlineExceededError: It did not come.
         """
-        longest_s = self.settings.deadline_max_ms / 1000
-        left_s = self.settings.deadline_ms / 1000 if arrival.left_s is None else arrival.left_s
-        allowed_s = max(0.0, min(left_s, longest_s))
+        allowed_s = self._allowed_s(arrival)
         try:
             async with asyncio.timeout(allowed_s):
                 return await answer
@@ -148,6 +149,11 @@ class Handler:
                 "later deadline (service.deadline_max_ms is the longest)"
             )
             raise DeadlineExceededError(msg) from error
+
+    def _allowed_s(self, arrival: Arrival) -> float:
+        longest_s = self.settings.deadline_max_ms / 1000
+        left_s = self.settings.deadline_ms / 1000 if arrival.left_s is None else arrival.left_s
+        return max(0.0, min(left_s, longest_s))
 
     async def _compute(self, work: Callable[[], bytes]) -> bytes:
         """Do something in a thread, if a place is free.
@@ -181,10 +187,13 @@ class Handler:
         self._free.release()
         self.metrics.ended()
 
-    def _work(self, served: Served, asked: Asked, render: Render) -> bytes:
+    def _work(self, served: Served, asked: Asked, render: Render, until_s: float) -> bytes:
         """Read and encode. Blocks."""
         with self.metrics.stage("read"):
-            matrix = served.prepared.get(asked.entities, at=asked.at_ms)
+            left_s = max(0.0, until_s - time.monotonic())
+            matrix = served.prepared.get(
+                asked.entities, at=asked.at_ms, deadline_ms=STORE_SHARE * left_s * 1000
+            )
         unavailable = matrix.status.count("unavailable")
         self.metrics.rows(served.about.name, len(matrix.status), unavailable)
         if unavailable and unavailable == len(matrix.status):

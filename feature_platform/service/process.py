@@ -18,7 +18,7 @@ from feature_platform.errors import FeaturePlatformError
 from feature_platform.service.supervisor import READY
 from feature_platform.service.worker import Worker
 from feature_platform.service_settings import ServiceSettings
-from feature_platform.serving import FeatureClient, Limits
+from feature_platform.serving import CacheSettings, FeatureClient, Limits
 from feature_platform.serving.opened import open_client
 from feature_platform.settings import load_settings
 
@@ -87,7 +87,17 @@ def main() -> int:
     """Serve the project that the only argument names."""
     settings = load_settings(Path(sys.argv[1]))
     limits = Limits(entities_max=settings.service.entities_max)
-    return run(settings.service, lambda: open_client(settings, limits))
+    cache, patience_ms = cache_settings(settings.service), settings.service.deadline_ms
+    return run(settings.service, lambda: open_client(settings, limits, cache, patience_ms))
+
+
+def cache_settings(settings: ServiceSettings) -> CacheSettings | None:
+    """Return how a worker's client keeps tiles; None: it keeps none."""
+    if not settings.tiles_cache_bytes or not settings.max_staleness_ms:
+        return None
+    return CacheSettings(
+        bytes_max=settings.tiles_cache_bytes, max_staleness_ms=settings.max_staleness_ms
+    )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A client of the store that a project's settings name, logged in as rankers are."""
 
+from feature_platform.serving.cache import CacheSettings
 from feature_platform.serving.client import FeatureClient, Limits
 from feature_platform.settings import Role, Settings, password
 from feature_platform.store.base import READ_TIMEOUT_S
@@ -8,7 +9,10 @@ READER: Role = "service"
 
 
 def open_client(
-    settings: Settings, limits: Limits | None = None, deadline_ms: float = READ_TIMEOUT_S * 1000
+    settings: Settings,
+    limits: Limits | None = None,
+    cache: CacheSettings | None = None,
+    deadline_ms: float = READ_TIMEOUT_S * 1000,
 ) -> FeatureClient:
     """Log in as a ranker would, with the patience of a person. Blocks; the caller closes it.
 
@@ -25,5 +29,6 @@ def open_client(
         keyspace=store.keyspace,
         local_dc=store.local_dc,
         limits=limits,
+        cache=cache,
         deadline_ms=deadline_ms,
     )

@@ -1,0 +1,132 @@
+"""Rankers of the serving benchmark that use a build of the platform: this one or an older one.
+
+Only what builds since 41bd4f7 have alike is imported at the top; see `serving_ranker`.
+"""
+
+import inspect
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench.serving_ranker import Floats, Ranker, Spec
+from feature_platform.definition.loading import load_project
+from feature_platform.registry.cql import CqlRegistry
+from feature_platform.registry.memory import MemoryRegistry
+from feature_platform.serving import FeatureClient
+from feature_platform.settings import StoreSettings
+from feature_platform.store.connect import Connection, connect
+from feature_platform.store.cql import CqlTiles
+from feature_platform.testing.clock import ManualClock
+from feature_platform.testing.deployed import snapshot_of
+
+DEADLINE_MS = 60_000
+"""Of a request, where a build has deadlines: a slow answer is a figure here, not a failure."""
+PASSWORD = "BENCH_PASSWORD"  # noqa: S105 - the variable's name
+
+
+def logged_in(spec: Spec) -> Connection:
+    """Log in as rankers do."""
+    settings = StoreSettings(host="127.0.0.1", port=spec["port"])
+    return connect(settings, "fp_service", os.environ[PASSWORD])
+
+
+class Build:
+    """The client of a build. Mutable: begins again with an empty cache."""
+
+    def __init__(self, spec: Spec) -> None:
+        """Log in.
+
+        Args:
+            spec: `definitions`: a folder; `featureset`; `features`; `now_ms`: what the clock shows;
+                `cache_bytes`, if there is a cache; `refresh_ms`, if the registry is the store's.
+        """
+        self._spec = spec
+        self._connection = logged_in(spec)
+        self._clock = ManualClock(spec["now_ms"])
+        self._memory = MemoryRegistry(self._clock)
+        project = load_project(Path(spec["definitions"])).checked()
+        self._memory.save(snapshot_of(project.featuresets[spec["featureset"]]))
+        self._client: FeatureClient | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """Make another client."""
+        if self._client is not None:
+            self._client.close()
+        options: dict[str, Any] = {}
+        if "cache_bytes" in self._spec:
+            from feature_platform.serving import CacheSettings
+
+            options["cache"] = CacheSettings(bytes_max=self._spec["cache_bytes"])
+        registry: Any = self._memory
+        if "refresh_ms" in self._spec:
+            registry = CqlRegistry(self._connection)
+            options |= {"refresh_ms": self._spec["refresh_ms"], "background": True}
+        client = FeatureClient(CqlTiles(self._connection), registry, clock=self._clock, **options)
+        self._client, self._prepared = client, client.prepare(self._spec["features"])
+        takes = inspect.signature(self._prepared.get).parameters
+        self._wishes: dict[str, Any] = (
+            {"deadline_ms": DEADLINE_MS} if "deadline_ms" in takes else {}
+        )
+
+    def ask(self, entities: Sequence[int]) -> Any:  # noqa: ANN401 - see `Ranker`
+        """Return a matrix, whose numpy form is made."""
+        matrix = self._prepared.get(entities, **self._wishes)
+        matrix.values  # noqa: B018 - made when it is asked for, and kept
+        return matrix
+
+    def values(self, answer: Any) -> Floats:  # noqa: ANN401 - see `Ranker`
+        """Return the matrix; nothing may have failed."""
+        if set(answer.status) != {"ok"}:
+            msg = f"some entities were not answered: {sorted(set(answer.status))}"
+            raise SystemExit(msg)
+        return np.asarray(answer.values, dtype=np.float64)
+
+    def about(self) -> dict[str, Any]:
+        """Return versions, what the cache says, and whether the compiled core is used."""
+        said: dict[str, Any] = {"scylla-driver": version("scylla-driver"), "numpy": np.__version__}
+        stats = getattr(self._client, "cache_stats", lambda: None)()
+        if stats is not None:
+            from feature_platform.serving.compiled import loaded
+
+            said |= {"compiled": loaded().core is not None}
+            said |= {"entries": stats.entries, "bytes": stats.bytes, "hits": stats.hits}
+            said |= {"misses": stats.misses, "refreshes": stats.refreshes}
+        return said
+
+
+class Bare:
+    """The query of one entity alone, nothing made of its rows: what is left is the client's."""
+
+    def __init__(self, spec: Spec) -> None:
+        """Log in."""
+        self._connection = logged_in(spec)
+        self._keys = [(level, start_ms) for level, start_ms in spec["keys"]]
+        self._statement = (
+            f"SELECT entity, level, start, payload, WRITETIME(payload) FROM fp.{spec['table']} "
+            "WHERE entity IN ? AND (level, start) IN ?"
+        )
+
+    def begin(self) -> None:
+        """Keep nothing."""
+
+    def ask(self, entities: Sequence[int]) -> Any:  # noqa: ANN401 - see `Ranker`
+        """Return rows."""
+        return self._connection.run(self._statement, (list(map(str, entities)), self._keys))
+
+    def values(self, answer: Any) -> Floats:  # noqa: ANN401, ARG002 - see `Ranker`
+        """Return no values: there are none."""
+        return np.zeros((0, 0))
+
+    def about(self) -> dict[str, Any]:
+        """Return versions."""
+        return {"scylla-driver": version("scylla-driver")}
+
+
+def ranker(spec: Spec) -> Ranker:
+    """Make the ranker that a spec names."""
+    return Bare(spec) if spec.get("bare") else Build(spec)
