@@ -12,6 +12,7 @@ from feature_platform.cli import reading
 from feature_platform.cli.main import run
 from feature_platform.definition.loading import load_project
 from feature_platform.serving import FeatureClient
+from feature_platform.serving import opened as opened_client
 from feature_platform.testing import Deployed, RawEvent, deploy_in_memory
 from tests.unit.cli.running import FEATURE_SET, NOW_MS, SOURCE, Ran, RunFp, Serve
 
@@ -63,7 +64,7 @@ def serve(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Serve:
 
         monkeypatch.setattr(reading, "open_store", opened)
         monkeypatch.setattr(
-            reading,
+            opened_client,
             "open_client",
             lambda _: FeatureClient(made.tiles, made.registry, clock=made.clock),
         )
