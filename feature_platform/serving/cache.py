@@ -31,6 +31,8 @@ from feature_platform.serving.refresh import ReadRows, Refreshed, Refresher
 from feature_platform.serving.waiting import Waits, finish
 from feature_platform.store.base import Outcome, Requests
 
+MOVES_MS = 1_000
+"""How exactly the cache knows what was not asked for longest."""
 Key = tuple[int, str]
 """Number of a space, and an entity."""
 
@@ -164,16 +166,23 @@ class TileCache:
     def _look_up(
         self, mine: _Process, need: Need, entities: Sequence[str]
     ) -> tuple[list[Entry | WorldError], list[int]]:
-        """Return what is kept of entities, and the places where that is not enough. Hot path."""
-        number, touch = need.space.number, mine.entries.move_to_end
+        """Return what is kept of entities, and the places where that is not enough. Hot path.
+
+        What is asked for moves to the end at least once a second: when it is read again, or here if
+        its bound is longer.
+        """
+        number = need.space.number
         keys = [(number, entity) for entity in entities]
-        left: list[int] = []
         with mine.lock:
             entries = list(map(mine.entries.get, keys))
-            for place in need.met(entries, left):
-                touch(keys[place])
+            left = need.not_met(entries)
             mine.counters.hits += len(entries) - len(left)
-        return [entry or ABSENT for entry in entries], left
+            if need.now_ms - need.read_since_ms > MOVES_MS:
+                missing = set(left)
+                for place, key in enumerate(keys):
+                    if place not in missing:
+                        mine.entries.move_to_end(key)
+        return entries, left  # type: ignore[return-value]  # where one is None, it is left
 
     async def _read_all(
         self, mine: _Process, waits: Waits, need: Need, entities: Sequence[str]

@@ -1,6 +1,6 @@
 """What a cache keeps of entities, and whether that is enough for a request. No I/O."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -126,24 +126,20 @@ class Need:
             and self.knows(entry)
         )
 
-    def met(self, entries: Sequence[Entry | None], left: list[int]) -> Iterator[int]:
-        """Yield the places of entries that answer the request without a read. Hot path.
-
-        Args:
-            entries: What is kept.
-            left: Takes the other places.
-        """
+    def not_met(self, entries: Sequence[Entry | None]) -> list[int]:
+        """Return the places of entries that do not answer the request without a read. Hot path."""
         since_ms, now_ms, loaded_ms = self.read_since_ms, self.now_ms, self.loaded_since_ms
         known: frozenset[TileKey] | None = None
         limit_ms = 0
+        left: list[int] = []
         for place, entry in enumerate(entries):
             if entry is not None and since_ms < entry.read_ms <= now_ms:
                 if entry.known is not known:
                     known, limit_ms = entry.known, self._limit(entry.known)
                 if entry.loaded_ms >= loaded_ms and entry.since_ms < limit_ms:
-                    yield place
                     continue
             left.append(place)
+        return left
 
     def knows(self, entry: Entry) -> bool:
         """Return whether an entry knows all tiles that are needed."""
@@ -186,7 +182,7 @@ def is_known(grid: Grid, entry: Entry, key: TileKey) -> bool:
 def found_kept(
     plan: ReadPlan,
     form: Form,
-    entries: Sequence[Entry | WorldError],
+    entries: list[Entry | WorldError],
     read: Iterable[int],
     now_ms: int,
 ) -> "FoundKept":
@@ -195,16 +191,15 @@ def found_kept(
     Args:
         plan: What was asked.
         form: Of the entries.
-        entries: Of each entity, or why there is none.
+        entries: Of each entity, or why there is none; changed.
         read: Places that were read for this; no other one has failed.
         now_ms: The present.
     """
-    errors = {
-        place: each
-        for place, each in ((place, entries[place]) for place in read)
-        if isinstance(each, WorldError)
-    }
-    known = [ABSENT if isinstance(each, WorldError) else each for each in entries]
+    failed = ((place, entries[place]) for place in read)
+    errors = {place: each for place, each in failed if isinstance(each, WorldError)}
+    for place in errors:
+        entries[place] = ABSENT
+    known: Sequence[Entry] = entries  # type: ignore[assignment]  # the others are none
     read_ms = np.array([entry.read_ms for entry in known], dtype=np.int64)
     return FoundKept(
         plan=plan,

@@ -52,9 +52,7 @@ def test_what_is_asked_for_late_in_its_bound_is_read_again(
         before = prepared.get(["a"])
         _until_ahead(client, 1)
         world.clock.advance(900)
-        reads = len(reader.timeouts_s)
         after = prepared.get(["a"], max_staleness_ms=1_000)
-        assert len(reader.timeouts_s) == reads
         stats = client.cache_stats()
     assert stats is not None
     assert [
