@@ -16,7 +16,7 @@ client = FeatureClient.connect([address], user=user, password=secret, keyspace=k
 print(f"parent {len(client.snapshots())}", flush=True)
 
 def work(number):
-    print(f"child {len(client._reader._connection.run('SELECT key FROM system.local'))} "
+    print(f"child {len(client.circuit._reader._connection.run('SELECT key FROM system.local'))} "
           f"{len(client.snapshots())}", flush=True)
 
 if how == "fork":  # as gunicorn --preload does: a child ends like any process
@@ -30,7 +30,7 @@ if how == "fork":  # as gunicorn --preload does: a child ends like any process
 else:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         pool.map(work, range(2))
-print(f"parent {len(client._reader._connection.run('SELECT key FROM system.local'))}", flush=True)
+print(f"parent {len(client.circuit._reader._connection.run('SELECT key FROM system.local'))}", flush=True)
 client.close()
 """
 SECONDS = 40
