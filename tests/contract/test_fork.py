@@ -15,9 +15,11 @@ how, address, user, secret, keyspace = sys.argv[1:]
 client = FeatureClient.connect([address], user=user, password=secret, keyspace=keyspace)
 print(f"parent {len(client.snapshots())}", flush=True)
 
+def nodes():
+    return len(client.circuit._reader._connection.run("SELECT key FROM system.local"))
+
 def work(number):
-    print(f"child {len(client.circuit._reader._connection.run('SELECT key FROM system.local'))} "
-          f"{len(client.snapshots())}", flush=True)
+    print(f"child {nodes()} {len(client.snapshots())}", flush=True)
 
 if how == "fork":  # as gunicorn --preload does: a child ends like any process
     for number in range(2):
@@ -30,7 +32,7 @@ if how == "fork":  # as gunicorn --preload does: a child ends like any process
 else:
     with multiprocessing.get_context("fork").Pool(2) as pool:
         pool.map(work, range(2))
-print(f"parent {len(client.circuit._reader._connection.run('SELECT key FROM system.local'))}", flush=True)
+print(f"parent {nodes()}", flush=True)
 client.close()
 """
 SECONDS = 40

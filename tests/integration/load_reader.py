@@ -1,6 +1,6 @@
 """A ranker under load: asks at fixed instants, whether it is answered or not, and notes what comes.
 
-Arguments: a file with the task as JSON, and where to write what was seen.
+Arguments: a file with the task as JSON, where to write what was seen, and a file that ends it.
 """
 
 import json
@@ -30,7 +30,7 @@ class Task:
     """Of each request: all of them."""
     pause_s: float
     """Between the beginnings of two requests."""
-    seconds: float
+    seconds_max: float
     deadline_ms: float
 
 
@@ -48,7 +48,7 @@ class Seen:
 
 
 def main() -> None:
-    """Read until the time is over."""
+    """Read until there is the file that ends it, or the time is over."""
     task = Task(**json.loads(Path(sys.argv[1]).read_text()))
     seen: list[Seen] = []
     with (
@@ -74,7 +74,10 @@ def main() -> None:
             seen.append(_seen(matrix, began_ms, took_s))
 
         begin_s = time.monotonic()
-        for number in range(int(task.seconds / task.pause_s)):
+        end = Path(sys.argv[3])
+        for number in range(int(task.seconds_max / task.pause_s)):
+            if end.exists():
+                break
             due_s = begin_s + number * task.pause_s
             threading.Event().wait(max(0.0, due_s - time.monotonic()))
             pool.submit(ask, due_s)
