@@ -73,12 +73,11 @@ def stored_keys(
         many = len(entities) if isinstance(entities, Sized) else f"more than {most}"
         msg = f"{many} entities requested; entities_max is {most}: split the request"
         raise LimitExceededError(msg)
-    stored: list[str] = []
-    for entity, type_name in {(each.entity, each.entity_type) for each in snapshots}:
-        stored = _all_stored(keys, type_name) or [
+    for entity, type_name in dict.fromkeys((each.entity, each.entity_type) for each in snapshots):
+        keys[:] = _all_stored(keys, type_name) or [
             _stored(key, entity, type_name, f"{what}[{place}]") for place, key in enumerate(keys)
         ]
-    return stored or [str(key) for key in keys]
+    return list(map(str, keys))
 
 
 def _all_stored(keys: list[object], type_name: str) -> list[str] | None:

@@ -190,6 +190,15 @@ def test_feature_sets_of_one_entity_name_may_differ_in_its_type(
         stored_keys(["017"], both, MOST)
 
 
+def test_each_feature_set_takes_the_key_as_the_one_before_has_it(
+    about: Callable[[TypeName], Snapshot],
+) -> None:
+    """An exact float is a key of whole numbers, and then a text like any other."""
+    assert stored_keys([4711.0], [about("BIGINT"), about("STRING")], MOST) == ["4711"]
+    with pytest.raises(CallerError, match=r"entities\[0\] is 4711\.0"):
+        stored_keys([4711.0], [about("STRING"), about("BIGINT")], MOST)
+
+
 def test_the_place_is_told_as_it_was_given(about: Callable[[TypeName], Snapshot]) -> None:
     """A key from a file is named by file and line."""
     with pytest.raises(CallerError, match=r"keys.txt:4 is 'user_id', and post is BIGINT"):
