@@ -25,7 +25,7 @@ SHAPES = ((1, 250), (50, 25), (500, 50), (2_000, 100))
 HITS = (0.0, 0.80, 0.95, 0.99, 1.0)
 PROCESSES = (1, 2)
 ENTITIES = 5_000
-"""Of all, those that are asked for here: a cache is filled anew for each line."""
+"""Of all, those that are asked for here: a cache is filled again for each line."""
 REQUESTS = {1: 4_000, 50: 2_000, 500: 400, 2_000: 200}
 """How many are drawn, by size; after the last one a cache is filled again."""
 
@@ -43,7 +43,7 @@ HEAD = (
 
 
 def _load(setting: Setting, features: int) -> Load:
-    """Return who is asked for: those of the feature set that serves so many features."""
+    """Return who is asked for: those of the feature set that serves this number of features."""
     whole = setting.load if features <= len(setting.load.names) else setting.wide
     some = slice(min(ENTITIES, whole.entities))
     return replace(whole, minutes_ms=whole.minutes_ms[some], counts=whole.counts[some])
@@ -112,7 +112,7 @@ def _bare(setting: Setting) -> Table:
 
 
 def service(setting: Setting) -> Part:
-    """Time `fp serve` by both doors, with one worker and with two; compare kept bytes with anew."""
+    """Time `fp serve` by both doors, with one worker and two; compare kept bytes with encoding."""
     rows: Table = []
     figures: Figures = {}
     for workers in PROCESSES:
@@ -122,11 +122,11 @@ def service(setting: Setting) -> Part:
             kept = _requests_a_cpu_second(setting, running)
         if workers == 1:
             figures["gRPC requests a CPU second of fp serve, kept bytes"] = kept
-    anew = figures["gRPC requests a CPU second of fp serve, kept bytes"]
+    encoding = figures["gRPC requests a CPU second of fp serve, kept bytes"]
     if KEPT:
         with fp_serve(setting.rig, 1, ANEW) as running:
-            anew = _requests_a_cpu_second(setting, running)
-    figures["gRPC requests a CPU second of fp serve, anew"] = anew
+            encoding = _requests_a_cpu_second(setting, running)
+    figures["gRPC requests a CPU second of fp serve, encoding"] = encoding
     size, features = SHAPES[-1]
     is_kept = "from kept bytes" if KEPT else "this service keeps nothing: read, decoded, encoded"
     return Part(
@@ -136,7 +136,7 @@ def service(setting: Setting) -> Part:
         figures=figures,
         note=f"As many clients as workers. gRPC, {size:,} x {features}, one worker: "
         f"{figures['gRPC requests a CPU second of fp serve, kept bytes']:.1f} requests for each "
-        f"second of CPU of the service ({is_kept}); {anew:.1f} decoded and encoded anew.",
+        f"second of CPU of the service ({is_kept}); {encoding:.1f} decoded and encoded each time.",
     )
 
 

@@ -209,7 +209,7 @@ class Load:
         return {(HEAD_LEVEL, 0): encode_head(head), **rows}
 
     def with_events(self, minute_ms: int, counts: NDArray[np.int32]) -> "Load":
-        """Return the same after events of one minute, so many of each entity and counter."""
+        """Return the same after events of one minute, counted for each entity and counter."""
         minutes = np.full((self.entities, 1), minute_ms)
         return replace(
             self,

@@ -41,7 +41,7 @@ class Ranker(Protocol):
         ...
 
     def about(self) -> dict[str, Any]:
-        """Return versions of what it uses, and what its cache says of itself."""
+        """Return the versions of its libraries, and the figures of its cache."""
         ...
 
 

@@ -116,7 +116,7 @@ class Rig:
 
 
 def list_name(features: int) -> str:
-    """Return the name of the feature list of so many features."""
+    """Return the name of the feature list with this number of features."""
     return f"ranker_{features}"
 
 

@@ -65,7 +65,7 @@ class ServiceClient:
             clock: By which deadlines are kept.
 
         Raises:
-            CallerError: There is no replica, or one is not a string.
+            CallerError: The list of replicas is empty, or one is not a string.
             SettingsError: A file of `tls` cannot be read.
         """
         self._channels = Channels(token, tls)

@@ -39,7 +39,7 @@ class Share:
     answer: GetFeaturesResponse | None = None
     """None: no replica answered."""
     reasons: Mapping[int, str] = field(default_factory=dict)
-    """Why there is no answer, by place."""
+    """Why an answer is missing, by place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -104,7 +104,7 @@ def heads(names: Sequence[str], types: Sequence[str], kinds: Sequence[str]) -> l
 def pack(
     column: Column, type_: str, numbers: Numbers, codes: NDArray[np.int8] | None
 ) -> PackedColumn:
-    """Return one column as it is sent; where there is no value, numbers are 0 or NaN."""
+    """Return one column as it is sent; where a value is missing, numbers are 0 or NaN."""
     packed = PackedColumn(present=bits(column.present))
     if column.filled is not None:
         packed.filled = bits(column.filled)
