@@ -14,14 +14,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from feature_platform.serving.meters import BOUNDS_S
+
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 """Environment variable of the client library of Prometheus."""
 Stage = Literal["parse", "wait", "read", "encode"]
 """parse: of HTTP bodies; wait: for a thread; read: the store and adding up; encode: the answer."""
-SECONDS = (
-    *(0.0005, 0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064),
-    *(0.128, 0.256, 0.512, 1.0, 2.5, 5.0, 10.0),
-)
 ROWS = (1, 10, 50, 100, 250, 500, 1_000, 2_000, 5_000, 10_000)
 
 
@@ -41,14 +39,14 @@ class Metrics:
             "fp_service_request_seconds",
             "From a request's arrival to its answer.",
             ("door",),
-            buckets=SECONDS,
+            buckets=BOUNDS_S,
             registry=own,
         )
         self._stages = Histogram(
             "fp_service_stage_seconds",
             "Time in each stage of a request.",
             ("stage",),
-            buckets=SECONDS,
+            buckets=BOUNDS_S,
             registry=own,
         )
         self._rows = Histogram(

@@ -143,12 +143,11 @@ def answer(
     types: dict[int, str] = {}
     for kind in kinds:
         for part in kind.parts:
-            group = part.source.plan.group
-            part = part.in_rows(kind.asked)  # noqa: PLW2901
+            group, shown = part.source.plan.group, part.in_rows(kind.asked)
             for place, position in enumerate(group.positions):
                 feature = group.wanted[place].feature
                 types[position] = served_type(feature.aggregate, feature.value_type)
-                columns[position], seen[position] = part.columns[place], part.evidence[place]
+                columns[position], seen[position] = shown.columns[place], shown.evidence[place]
     order = range(len(names))
     parts = [part for kind in kinds for part in kind.parts]
     return FeatureMatrix(

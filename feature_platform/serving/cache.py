@@ -39,7 +39,7 @@ Key = tuple[int, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CacheSettings:
-    """What a client keeps of what it has read."""
+    """What a client keeps in memory."""
 
     bytes_max: int
     """Of the entries of one process; what was not asked for longest is dropped."""

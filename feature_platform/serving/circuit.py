@@ -58,7 +58,7 @@ class Circuit:
     def read_tiles(
         self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
     ) -> list[Outcome]:
-        """Read if the store may be up; see `TileReader`."""
+        """Read if the store may be up; see `TileReader`. Also what fails as a whole is answered."""
         refused = self._refusal(timeout_s)
         if refused is not None:
             return [refused for _ in requests]

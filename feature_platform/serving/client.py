@@ -256,12 +256,14 @@ class FeatureClient:
     def blocking(self, deadline_ms: float | None = None) -> Blocking:
         """Begin a request whose thread waits, until the deadline, or the client's."""
         return Blocking(
-            reader=self.circuit, deadline=self._deadline(deadline_ms), meters=self.meters
+            circuit=self.circuit, deadline=self._deadline(deadline_ms), meters=self.meters
         )
 
     def on_loop(self, deadline_ms: float | None = None) -> OnLoop:
         """Begin a request that waits on the event loop, until the deadline, or the client's."""
-        return OnLoop(reader=self.circuit, deadline=self._deadline(deadline_ms), meters=self.meters)
+        return OnLoop(
+            circuit=self.circuit, deadline=self._deadline(deadline_ms), meters=self.meters
+        )
 
     def _deadline(self, deadline_ms: float | None) -> Deadline:
         if deadline_ms is None:

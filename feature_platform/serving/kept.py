@@ -120,11 +120,7 @@ class Need:
 
     def is_met(self, entry: Entry) -> bool:
         """Return whether an entry answers the request without a read."""
-        return (
-            self.read_since_ms < entry.read_ms <= self.now_ms
-            and entry.loaded_ms >= self.loaded_since_ms
-            and self.knows(entry)
-        )
+        return not self.not_met((entry,))
 
     def not_met(self, entries: Sequence[Entry | None]) -> list[int]:
         """Return the places of entries that do not answer the request without a read. Hot path."""
@@ -201,17 +197,19 @@ def found_kept(
         entries[place] = ABSENT
     known: Sequence[Entry] = entries  # type: ignore[assignment]  # the others are none
     read_ms = np.array([entry.read_ms for entry in known], dtype=np.int64)
+    heads, closed = [entry.head for entry in known], [entry.closed for entry in known]
     return FoundKept(
         plan=plan,
         form=form,
-        pieces=Pieces(
-            heads=[entry.head for entry in known],
-            closed=[entry.closed for entry in known],
-            newest_ms=[entry.newest_ms for entry in known],
-        ),
+        pieces=Pieces(heads=heads, closed=closed, newest_ms=[entry.newest_ms for entry in known]),
+        is_empty=(_sizes(heads) + _sizes(closed)) == 0,
         errors=errors,
         ages_ms=np.where(read_ms == NEVER_MS, 0, now_ms - read_ms),
     )
+
+
+def _sizes(pieces: Sequence[bytes]) -> Ints:
+    return np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,19 +219,12 @@ class FoundKept:
     plan: ReadPlan
     form: Form
     pieces: Pieces
+    is_empty: Mask
+    """Whether each entity has no rows, or has failed."""
     errors: Mapping[int, WorldError]
     """Why entities have failed, by place; their pieces are empty."""
     ages_ms: Ints
     """How long ago each entity was read; 0 of one that has failed or can have no rows."""
-
-    @property
-    def is_empty(self) -> Mask:
-        """Whether each entity has no rows, or has failed."""
-        count = len(self.ages_ms)
-        sizes = np.fromiter(map(len, self.pieces.heads), dtype=np.int64, count=count)
-        sizes += np.fromiter(map(len, self.pieces.closed), dtype=np.int64, count=count)
-        empty: Mask = sizes == 0
-        return empty
 
     @property
     def states(self) -> NDArray[np.int8]:
@@ -262,14 +253,26 @@ class FoundKept:
             closed=self.pieces.closed[one],
             newest_ms=self.pieces.newest_ms[one],
         )
-        return replace(self, pieces=pieces, errors={}, ages_ms=self.ages_ms[one])
+        return replace(
+            self,
+            pieces=pieces,
+            is_empty=self.is_empty[one],
+            errors={},
+            ages_ms=self.ages_ms[one],
+        )
 
     def without(self, errors: Mapping[int, WorldError]) -> "FoundKept":
         """Return the same with some entities failed."""
         heads, closed = list(self.pieces.heads), list(self.pieces.closed)
-        newest_ms, ages_ms = list(self.pieces.newest_ms), self.ages_ms.copy()
+        newest_ms = list(self.pieces.newest_ms)
+        is_empty, ages_ms = self.is_empty.copy(), self.ages_ms.copy()
         for place in errors:
             heads[place], closed[place], newest_ms[place] = b"", b"", NEVER_MS
-            ages_ms[place] = 0
-        pieces = Pieces(heads=heads, closed=closed, newest_ms=newest_ms)
-        return replace(self, pieces=pieces, errors={**self.errors, **errors}, ages_ms=ages_ms)
+            is_empty[place], ages_ms[place] = True, 0
+        return replace(
+            self,
+            pieces=Pieces(heads=heads, closed=closed, newest_ms=newest_ms),
+            is_empty=is_empty,
+            errors={**self.errors, **errors},
+            ages_ms=ages_ms,
+        )

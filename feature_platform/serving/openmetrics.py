@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from feature_platform.extras import require
 from feature_platform.serving.cache_stats import CacheStats
+from feature_platform.serving.circuit import Circuit
 from feature_platform.serving.meters import BOUNDS_S, Counts, Histogram
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ class ReaderCollector:
 
     def collect(self) -> "Iterator[Metric]":
         """Yield all that is known."""
-        yield from _requests(self._client.meters.counts())
-        yield from _store(self._client)
+        counts = self._client.meters.counts()
+        yield from _requests(counts)
+        yield from _store(counts, self._client.circuit, self._client.registry_age_s)
         stats = self._client.cache_stats()
         if stats is not None:
             yield from _cache(stats)
@@ -99,14 +101,13 @@ def _requests(counts: Counts) -> "Iterator[Metric]":
     yield stages
 
 
-def _store(client: "FeatureClient") -> "Iterator[Metric]":
+def _store(counts: Counts, circuit: Circuit, registry_age_s: float) -> "Iterator[Metric]":
     from prometheus_client.core import (
         CounterMetricFamily,
         GaugeMetricFamily,
         HistogramMetricFamily,
     )
 
-    counts, circuit = client.meters.counts(), client.circuit
     reads = HistogramMetricFamily(
         "fp_reader_store_read_seconds", "Reads of the store, of many entities each."
     )
@@ -134,7 +135,7 @@ def _store(client: "FeatureClient") -> "Iterator[Metric]":
     yield GaugeMetricFamily(
         "fp_reader_registry_age_seconds",
         "How long ago the registry last answered what is deployed.",
-        value=client.registry_age_s,
+        value=registry_age_s,
     )
 
 

@@ -11,7 +11,6 @@ from feature_platform.serving.read_plan import Group, ReadPlan, changes_ms, plan
 class Planned:
     """What a list asks for."""
 
-    groups: tuple[Group, ...]
     kinds: dict[str, list[ReadPlan]]
     """By kind of entity, a plan for each feature set."""
 
@@ -29,7 +28,7 @@ def planned(
     for group in groups:
         plan = plan_reads(group, now_ms, at_ms, edge_ms, tiles_max)
         kinds.setdefault(group.snapshot.entity, []).append(plan)
-    return Planned(groups=groups, kinds=kinds)
+    return Planned(kinds=kinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

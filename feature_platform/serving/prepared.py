@@ -8,7 +8,6 @@ from feature_platform.definition.feature_list import FeatureList, default_fits
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError, FeaturePlatformError, LimitExceededError
-from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.ages import check_aged
 from feature_platform.serving.answer import KindAnswer, Part, Wishes, answer, answer_part
 from feature_platform.serving.asked import Instant, Options, options
@@ -47,7 +46,8 @@ class PreparedFeatures:
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of entity that a request has keys of, such as `user_id` and `post_id`."""
-        return tuple(_by_kind(resolve(self.client.snapshots(), self.full_names)))
+        groups = resolve(self.client.snapshots(), self.full_names)
+        return tuple(dict.fromkeys(group.snapshot.entity for group in groups))
 
     def get(
         self,
@@ -213,15 +213,6 @@ def check_wishes(groups: Sequence[Group], chosen: FeatureList, wishes: Wishes) -
                     "default fits"
                 )
                 raise CallerError(msg)
-
-
-def _by_kind(groups: Sequence[Group]) -> dict[str, list[Group]]:
-    """Return the feature sets that are asked, by the entity that they are about."""
-    found: dict[str, list[Group]] = {}
-    for group in groups:
-        snapshot: Snapshot = group.snapshot
-        found.setdefault(snapshot.entity, []).append(group)
-    return found
 
 
 def _refuse_many_rows(asked: Sequence[tuple[AskedKeys, Sequence[ReadPlan]]], rows_max: int) -> None:

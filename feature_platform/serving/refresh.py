@@ -108,7 +108,7 @@ class Refresher:
         more: Mapping[str, Sequence[TileKey]],
         found: Mapping[str, list[StoredRow]],
     ) -> dict[str, Entry]:
-        """Append closed tiles that were not known to the entries of what was found."""
+        """Append closed tiles that were not known to the entries of entities that were read."""
         asked = [entity for entity in found if more[entity]]
         entries = {entity: kept[entity] for entity in found}
         if not asked:

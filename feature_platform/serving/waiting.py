@@ -6,15 +6,16 @@ never suspends them, so `finish` runs them to their end without an event loop.
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Coroutine
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from feature_platform.errors import StoreUnavailableError
+from feature_platform.serving.circuit import Circuit
 from feature_platform.serving.deadline import Deadline
 from feature_platform.serving.meters import Meters
-from feature_platform.store.base import Outcome, Requests, TileReader
+from feature_platform.store.base import Outcome, Requests
 
 T = TypeVar("T")
 
@@ -37,36 +38,10 @@ class Waits(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blocking:
-    """Waits in the thread that asks."""
+class _Reading(ABC):
+    """Reads through a client's circuit, and measures it."""
 
-    reader: TileReader
-    deadline: Deadline
-    meters: Meters
-
-    async def read(self, table: str, requests: Requests) -> list[Outcome]:
-        """Read rows of entities; failures are answers. Blocks."""
-        left_s = self.deadline.left_s
-        if not left_s:
-            return _all_failed(requests, self.deadline.missed())
-        began_s = time.perf_counter()
-        try:
-            outcomes = self.reader.read_tiles(table, requests, timeout_s=left_s)
-        except StoreUnavailableError as error:
-            outcomes = _all_failed(requests, error)
-        self.meters.read(time.perf_counter() - began_s, outcomes)
-        return outcomes
-
-    async def ended(self, other: Future[None]) -> None:
-        """Wait for the end of another request's read, or the deadline. Blocks."""
-        wait([other], self.deadline.left_s)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OnLoop:
-    """Waits on the event loop that runs: others run meanwhile, and may cancel it."""
-
-    reader: TileReader
+    circuit: Circuit
     deadline: Deadline
     meters: Meters
 
@@ -74,14 +49,36 @@ class OnLoop:
         """Read rows of entities; failures are answers."""
         left_s = self.deadline.left_s
         if not left_s:
-            return _all_failed(requests, self.deadline.missed())
+            missed = self.deadline.missed()
+            return [missed for _ in requests]
         began_s = time.perf_counter()
-        try:
-            outcomes = await self.reader.aread_tiles(table, requests, timeout_s=left_s)
-        except StoreUnavailableError as error:
-            outcomes = _all_failed(requests, error)
+        outcomes = await self._read(table, requests, left_s)
         self.meters.read(time.perf_counter() - began_s, outcomes)
         return outcomes
+
+    @abstractmethod
+    async def _read(self, table: str, requests: Requests, timeout_s: float) -> list[Outcome]:
+        """Ask the circuit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blocking(_Reading):
+    """Waits in the thread that asks."""
+
+    async def _read(self, table: str, requests: Requests, timeout_s: float) -> list[Outcome]:
+        return self.circuit.read_tiles(table, requests, timeout_s=timeout_s)
+
+    async def ended(self, other: Future[None]) -> None:
+        """Wait for the end of another request's read, or the deadline. Blocks."""
+        wait([other], self.deadline.left_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnLoop(_Reading):
+    """Waits on the event loop that runs: others run meanwhile, and may cancel it."""
+
+    async def _read(self, table: str, requests: Requests, timeout_s: float) -> list[Outcome]:
+        return await self.circuit.aread_tiles(table, requests, timeout_s=timeout_s)
 
     async def ended(self, other: Future[None]) -> None:
         """Wait for the end of another request's read, or the deadline."""
@@ -101,7 +98,3 @@ def finish(request: Coroutine[Any, Any, T]) -> T:
     request.close()
     msg = "a blocking request suspended itself"
     raise RuntimeError(msg)
-
-
-def _all_failed(requests: Requests, error: StoreUnavailableError) -> list[Outcome]:
-    return [error for _ in requests]

@@ -15,7 +15,7 @@ from feature_platform.errors import StoreDownError, StoreUnavailableError
 
 ERROR_TEXT_MAX = 500
 TLS, UNTRUSTED = "[SSL", "CERTIFICATE_VERIFY_FAILED"
-"""In the text of what the driver raises: it makes an OSError of its own of Python's."""
+"""In the text of the driver's errors: it raises an OSError of its own instead of Python's."""
 
 DRIVER_ERRORS: tuple[type[Exception], ...] = (
     cassandra.DriverException,
