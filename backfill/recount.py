@@ -5,16 +5,15 @@ What is reported goes to the parent as JSON lines, an entity at a time: memory s
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
 
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from backfill.damage import damage
 from backfill.event_log import records, source_files
 from backfill.kafka import KafkaTopic
-from backfill.tiles import events, partials, register_functions, tile_rows
+from backfill.tiles import events, packed_rows, partials, register_functions
 from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.spark_facts import (
     Counted,
@@ -63,9 +62,8 @@ def recount(session: SparkSession, log_folder: str, task: RecountTask, tell: Tel
     for bucket_ms in wanted.buckets_ms:
         for start_ms, number in _counted(parts, bucket_ms):
             tell(Counted(bucket_ms=bucket_ms, start_ms=start_ms, events=number))
-    rows = tile_rows(session, parts, job).toLocalIterator(prefetchPartitions=True)
-    for entity, found in groupby(rows, key=lambda row: row["entity"]):
-        tell(EntityRows.of(entity, dict(map(_row, found))))
+    for row in packed_rows(session, parts, job).toLocalIterator(prefetchPartitions=True):
+        tell(EntityRows.of_packed(row["entity"], bytes(row["rows"])))
 
 
 def events_of(session: SparkSession, log_folder: str, task: EventsTask, tell: Tell) -> None:
@@ -196,7 +194,3 @@ def _counted(parts: DataFrame, bucket_ms: int) -> Iterator[tuple[int, int]]:
     start = f.col("__tile") - f.pmod(f.col("__tile"), f.lit(bucket_ms))
     for row in parts.groupBy(start.alias("start")).agg(f.sum("_events").alias("events")).collect():
         yield row["start"], row["events"]
-
-
-def _row(row: Row) -> tuple[tuple[int, int], bytes]:
-    return (row["level"], row["start"]), bytes(row["payload"])

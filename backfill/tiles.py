@@ -106,6 +106,20 @@ def tile_rows(session: SparkSession, partials: DataFrame, job: JobDefinition) ->
     return DataFrame(rows, session)
 
 
+def packed_rows(session: SparkSession, partials: DataFrame, job: JobDefinition) -> DataFrame:
+    """Roll partials up as `tile_rows` does; a row for each entity.
+
+    Args:
+        session: The session of the partials.
+        partials: As `partials` returns them.
+        job: What is computed.
+
+    Returns:
+        `entity` STRING and `rows` BINARY, as `EntityRows` holds them.
+    """
+    return DataFrame(_kernel(session).TileRows.packed(_java(partials), _text(job)), session)
+
+
 def register_functions(session: SparkSession) -> None:
     """Make the functions that rendered SQL uses known to a session; again is as good as once."""
     _kernel(session).SqlFunctions.register(session._jsparkSession)  # noqa: SLF001 - the bridge to Java

@@ -1,8 +1,9 @@
 """Reads entities as of a cut and judges them; adds up what it finds."""
 
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Protocol
 
 from feature_platform.checks.clean import clean
@@ -13,11 +14,12 @@ from feature_platform.checks.tiles import Difference, compare, conservation, dec
 from feature_platform.clock import Clock
 from feature_platform.deploy.repair import ENTITIES_MAX
 from feature_platform.errors import CorruptRowError
-from feature_platform.lineage.as_of import KnownTiles, tiles_as_of
+from feature_platform.lineage.as_of import KnownRows, KnownTiles, Past, encoded_tiles, rows_as_of
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import History
 from feature_platform.rows.codec import decode_each
 from feature_platform.rows.partials import Row
+from feature_platform.rows.undo import RowKey
 from feature_platform.store.base import UNDO_LEVEL, EntityReader, TileKey, TileReader, written_by
 
 READS_AT_ONCE = 8
@@ -25,6 +27,9 @@ TRIES = 3
 """How often an entity that differs is read: a read may meet a write half way."""
 DIFFERENCES_MAX = 20
 """Differences that are kept; all are counted."""
+
+
+Read = KnownRows | CorruptRowError
 
 
 class Reader(TileReader, EntityReader, Protocol):
@@ -45,9 +50,15 @@ class AsOf:
     clock: Clock
     undo_until_ms: int
     """After this, undo rows that say what rows were at the cut may have expired."""
+    past: Past = field(init=False)
+    """The same line, with all attempts that are known."""
 
-    def read(self, entity: str) -> KnownTiles | CorruptRowError:
-        """Return an entity's tiles, or why they cannot be read.
+    def __post_init__(self) -> None:
+        """Begin with the attempts that are known."""
+        self.past = Past(self.attempts, self.line)
+
+    def read(self, entity: str) -> KnownRows | CorruptRowError:
+        """Return an entity's rows, or why they cannot be read.
 
         Raises:
             StoreUnavailableError: The store did not answer.
@@ -56,8 +67,9 @@ class AsOf:
         writers = (written_by(row.written)[0] for row in stored if row.level != UNDO_LEVEL)
         if max(writers, default=0) > self.attempts[-1].attempt:
             self.attempts = self.known_attempts()
+            self.past = Past(self.attempts, self.line)
         try:
-            return tiles_as_of(self.attempts, self.line, stored, undo_gone=self.undo_gone)
+            return rows_as_of(self.past, stored, undo_gone=self.undo_gone)
         except CorruptRowError as error:
             return error
 
@@ -106,10 +118,30 @@ class Judge:
         self.different = 0
         self.wrong: list[str] = []
 
-    def judge(self, expected: Mapping[str, Mapping[TileKey, bytes]]) -> None:
-        """Compare entities with what was recomputed of them."""
+    def judge(self, batches: Iterable[Mapping[str, Mapping[RowKey, bytes]]]) -> Iterator[None]:
+        """Compare entities with the rows that were recomputed of them; yields after each batch.
+
+        The next batch is read while one is judged.
+        """
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-            stored = dict(zip(expected, pool.map(self._rows.read, expected), strict=True))
+            before: tuple[Mapping[str, Mapping[RowKey, bytes]], list[Future[Read]]] | None = None
+            for recomputed in batches:
+                reads = [pool.submit(self._rows.read, entity) for entity in recomputed]
+                if before:
+                    self._judge(*before)
+                    yield
+                before = recomputed, reads
+            if before:
+                self._judge(*before)
+                yield
+
+    def _judge(
+        self, recomputed: Mapping[str, Mapping[RowKey, bytes]], reads: Sequence[Future[Read]]
+    ) -> None:
+        found = zip(recomputed, (read.result() for read in reads), strict=True)
+        stored = _tiles_of_each(dict(found))
+        split = encoded_tiles(list(recomputed.values()))
+        expected = dict(zip(recomputed, split, strict=True))
         left = self._without_clean(stored, expected)
         for entity, tiles in left.items():
             self._add(entity, self._settled(entity, tiles, expected[entity]))
@@ -145,7 +177,8 @@ class Judge:
         for _ in range(TRIES - 1):
             if verdict.is_clean:
                 break
-            verdict = self._verdict(entity, self._rows.read(entity), expected)
+            again = _tiles_of_each({entity: self._rows.read(entity)})
+            verdict = self._verdict(entity, again[entity], expected)
         return verdict
 
     def _verdict(
@@ -182,6 +215,23 @@ class Judge:
         if not verdict.is_clean and len(self.wrong) <= ENTITIES_MAX:
             self.wrong.append(entity)
         self.differences += verdict.differences[: DIFFERENCES_MAX - len(self.differences)]
+
+
+def _tiles_of_each(stored: Mapping[str, Read]) -> dict[str, KnownTiles | CorruptRowError]:
+    """Split heads, all at once; one by one if one cannot be read."""
+    known = {entity: rows for entity, rows in stored.items() if isinstance(rows, KnownRows)}
+    failed = {entity: rows for entity, rows in stored.items() if isinstance(rows, CorruptRowError)}
+    try:
+        tiles = encoded_tiles([rows.rows for rows in known.values()])
+    except CorruptRowError as error:
+        if len(known) == 1:
+            return {**failed, **dict.fromkeys(known, error)}
+        one_by_one = (_tiles_of_each({entity: rows}).items() for entity, rows in known.items())
+        return {**failed, **dict(chain.from_iterable(one_by_one))}
+    return failed | {
+        entity: KnownTiles(tiles=each, unknown=rows.unknown)
+        for (entity, rows), each in zip(known.items(), tiles, strict=True)
+    }
 
 
 def _instead(stored: KnownTiles, expected: Mapping[TileKey, bytes]) -> dict[TileKey, Row]:

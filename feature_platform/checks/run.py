@@ -28,13 +28,12 @@ from feature_platform.deploy.start import age_limit_ms, unfinished_repair
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark_facts import Counted, EntityRows, RecountFact, Sampled, log_of
 from feature_platform.engines.spark_request import SLICES, RecountTask, TileSelection, recount_spec
-from feature_platform.lineage.as_of import encoded_tiles
 from feature_platform.lineage.attempts import dirty_since_ms, newest_cut
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import GENESIS, history
 from feature_platform.report import Report, silent
-from feature_platform.store.base import HEAD_LEVEL, TileKey
+from feature_platform.rows.undo import RowKey
 from feature_platform.words import counted
 
 ENTITIES_MAX = 20_000
@@ -100,8 +99,8 @@ class Recounted:
 
     def entities(
         self, facts: Iterator[RecountFact]
-    ) -> Iterator[tuple[str, Mapping[TileKey, bytes]]]:
-        """Yield entities with their tiles; take in everything else."""
+    ) -> Iterator[tuple[str, Mapping[RowKey, bytes]]]:
+        """Yield entities with their rows; take in everything else."""
         for fact in facts:
             match fact:
                 case Sampled():
@@ -110,7 +109,7 @@ class Recounted:
                     counts = self.logged.setdefault(fact.bucket_ms, {})
                     counts[fact.start_ms] = fact.events
                 case EntityRows():
-                    yield fact.entity, _tiles(fact)
+                    yield fact.entity, fact.rows
 
 
 def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -> CheckReport:
@@ -158,12 +157,12 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
     recounted = Recounted(damage=log.damage)
     scope = Scope.of(snapshot, reads.clock.now_ms(), ask.span, log.complete_ms)
     judge = Judge(rows, scope)
-    for batch in _batches(recounted.entities(facts)):
-        judge.judge(dict(batch))
+    for _ in judge.judge(_batches(recounted.entities(facts))):
         report(f"{counted(len(judge.seen), 'entity')}, {counted(judge.tiles, 'tile')} compared")
     known = len(judge.seen)
-    for keys in _batches(_strangers(reads, snapshot, judge.seen, recounted.slices)):
-        judge.judge({key: {} for key in keys})
+    strangers = _strangers(reads, snapshot, judge.seen, recounted.slices)
+    for _ in judge.judge(_batches((key, dict[RowKey, bytes]()) for key in strangers)):
+        report(f"{counted(len(judge.seen) - known, 'entity')} that the events do not name")
     events = named(reads, spec, cut, snapshot, judge.differences)
     of = f"{counted(len(judge.seen), 'entity')}{recounted.share}"
     if len(judge.seen) - known == STRANGERS_MAX:
@@ -223,16 +222,9 @@ def _newest(reads: Reads, snapshot: Snapshot, begun: Attempt | None) -> AsOf | N
     )
 
 
-def _batches(items: Iterator[T]) -> Iterator[list[T]]:
-    while batch := list(islice(items, BATCH)):
+def _batches(entities: Iterator[tuple[str, T]]) -> Iterator[dict[str, T]]:
+    while batch := dict(islice(entities, BATCH)):
         yield batch
-
-
-def _tiles(fact: EntityRows) -> dict[TileKey, bytes]:
-    tiles: dict[TileKey, bytes] = {}
-    for key, payload in fact.rows.items():
-        tiles |= encoded_tiles(payload) if key.level == HEAD_LEVEL else {key: payload}
-    return tiles
 
 
 def _strangers(reads: Reads, snapshot: Snapshot, seen: set[str], slices: int) -> Iterator[str]:

@@ -13,14 +13,14 @@ from feature_platform.clock import to_iso
 from feature_platform.deploy.start import age_limit_ms
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import JobFailedError
-from feature_platform.lineage.as_of import KnownTiles, tiles_as_of
+from feature_platform.lineage.as_of import KnownTiles, Past, tiles_as_of
 from feature_platform.lineage.attempts import BACKFILL, dirty_since_ms
 from feature_platform.lineage.tile_values import Held, differing, values_of
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
-from feature_platform.registry.history import History, history
+from feature_platform.registry.history import history
 from feature_platform.report import Report
 from feature_platform.rows.codec import decode_each
 from feature_platform.store.base import TileKey
@@ -76,8 +76,7 @@ class Comparison:
 class _Side:
     snapshot: Snapshot
     expected: Expected
-    attempts: Sequence[Attempt]
-    line: History
+    past: Past
     """The history of the cut as of which it is read."""
     undo_until_ms: int
     """After this, undo rows that say what rows were at the cut may have expired."""
@@ -89,8 +88,7 @@ class _Side:
         return cls(
             snapshot=snapshot,
             expected=Expected.of(snapshot),
-            attempts=attempts,
-            line=history(attempts, *cut.epoch),
+            past=Past(attempts, history(attempts, *cut.epoch)),
             undo_until_ms=dirty_since_ms(cut, attempts)
             + age_limit_ms(reads.settings.store.undo_ttl_ms),
         )
@@ -249,7 +247,7 @@ def _known(reads: Reads, side: _Side, entity: str) -> KnownTiles:
     """Return what is known of an entity as of a side's cut."""
     stored = reads.tiles.read_entity(side.snapshot.table, entity)
     undo_gone = reads.clock.now_ms() > side.undo_until_ms
-    return tiles_as_of(side.attempts, side.line, stored, undo_gone=undo_gone)
+    return tiles_as_of(side.past, stored, undo_gone=undo_gone)
 
 
 def _values(

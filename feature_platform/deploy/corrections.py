@@ -16,14 +16,12 @@ from feature_platform.plan.expected import Expected
 from feature_platform.rows.codec import decode_row
 from feature_platform.rows.encode import encode_head_of, encode_tile
 from feature_platform.rows.partials import Row
-from feature_platform.rows.undo import RowKey
-from feature_platform.store.base import HEAD_LEVEL, RowWrite, TileKey
+from feature_platform.rows.undo import HEAD, RowKey
+from feature_platform.store.base import RowWrite, TileKey
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import EVENTS_ID, Layout
 
 T = TypeVar("T")
-HEAD = RowKey(HEAD_LEVEL, 0)
-
 Held = Mapping[RowKey, bytes | None]
 """An entity's rows as they should be by their writers; None: nobody knows, or it is malformed."""
 
@@ -65,7 +63,7 @@ def _corrected(
     head, right = _head_tiles(held), _tiles(recomputed)
     stored = {(key.level, key.start_ms): row for key, row in held.items() if key != HEAD}
     stored |= head or {}
-    of_head = encoded_tiles(recomputed[HEAD]).keys() if HEAD in recomputed else frozenset[TileKey]()
+    of_head = _of_head(recomputed).keys()
     found: dict[TileKey, bytes] = {}
     for key in stored.keys() | right.keys():
         if not _is_tile(expected.snapshot.layout.grid, *key):
@@ -125,16 +123,19 @@ def _head_tiles(held: Held) -> dict[TileKey, bytes] | None:
         return {}
     payload = held[HEAD]
     try:
-        return None if payload is None else encoded_tiles(payload)
+        return None if payload is None else _of_head({HEAD: payload})
     except CorruptRowError:
         return None
 
 
+def _of_head(rows: Mapping[RowKey, bytes]) -> dict[TileKey, bytes]:
+    """Return the tiles of the head among rows; none if there is no head."""
+    return _tiles({key: payload for key, payload in rows.items() if key == HEAD})
+
+
 def _tiles(rows: Mapping[RowKey, bytes]) -> dict[TileKey, bytes]:
-    found: dict[TileKey, bytes] = {}
-    for key, payload in rows.items():
-        found |= encoded_tiles(payload) if key == HEAD else {(key.level, key.start_ms): payload}
-    return found
+    (tiles,) = encoded_tiles([rows])
+    return tiles
 
 
 def _rows(

@@ -20,13 +20,13 @@ from feature_platform.errors import (
     PlanRefusedError,
     SparkFailedError,
 )
-from feature_platform.lineage.as_of import decoded_undo, value_as_of
+from feature_platform.lineage.as_of import Past, decoded_undo
 from feature_platform.lineage.attempts import dirty_since_ms
 from feature_platform.plan.expected import Expected
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
-from feature_platform.registry.history import History, history
+from feature_platform.registry.history import history
 from feature_platform.report import Report
 from feature_platform.rows.undo import RowKey
 from feature_platform.store.base import UNDO_LEVEL, StoredRow, write_timestamp
@@ -98,12 +98,12 @@ def repair(world: World, deployed: Snapshot, entities: Sequence[str], report: Re
         raise JobFailedError(msg) from error
     claimed = registry.claim_attempt(name, generation, request)
     attempts = registry.attempts(name, generation)
-    line = history(attempts, claimed.attempt)
+    past = Past(attempts, history(attempts, claimed.attempt))
     stamp = write_timestamp(claimed.attempt, FIRST_CHECKPOINT_ID)
     written = 0
     for entity in entities:
         stored = world.tiles.read_entity(deployed.table, entity)
-        held = _held(attempts, line, stored)
+        held = _held(past, stored)
         now_ms = world.clock.now_ms()
         writes = corrections(held, recomputed.get(entity, {}), expected, now_ms)
         for batch in batches(writes):
@@ -150,9 +150,9 @@ def _recomputed(
 def _refuse_unreadable(reads: Reads, deployed: Snapshot, entities: Sequence[str]) -> None:
     """Make sure that nothing would be lost which the log does not have."""
     attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
-    line = history(attempts, attempts[-1].attempt) if attempts else {}
+    past = Past(attempts, history(attempts, attempts[-1].attempt) if attempts else {})
     for entity in entities:
-        held = _held(attempts, line, reads.tiles.read_entity(deployed.table, entity))
+        held = _held(past, reads.tiles.read_entity(deployed.table, entity))
         if unreadable(held):
             msg = (
                 f"rows of entity {entity!r} cannot be read, and the event log lacks events because "
@@ -186,18 +186,16 @@ def _request(reads: Reads, deployed: Snapshot) -> Attempt:
     )
 
 
-def _held(
-    attempts: Sequence[Attempt], line: History, stored: Sequence[StoredRow]
-) -> dict[RowKey, bytes | None]:
+def _held(past: Past, stored: Sequence[StoredRow]) -> dict[RowKey, bytes | None]:
     """Return rows that are as they should be by their writers; None where that is not so."""
     held: dict[RowKey, bytes | None] = {}
-    undo = decoded_undo(stored)
+    before = past.before(decoded_undo(stored))
     for row in stored:
         key = RowKey(row.level, row.start_ms)
         if row.level == UNDO_LEVEL:
             continue
         try:
-            as_of = value_as_of(attempts, line, undo, key, row)
+            as_of = past.value(before, key, row)
         except CorruptRowError:
             as_of = None  # an abandoned attempt's, and what was before is not known any more
         held[key] = row.payload if row.payload == as_of else None

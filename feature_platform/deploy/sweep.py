@@ -15,11 +15,11 @@ from feature_platform.deploy.start import age_limit_ms
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import CorruptRowError, PlanRefusedError
-from feature_platform.lineage.as_of import Undo, value_as_of
+from feature_platform.lineage.as_of import Past, Undo
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
-from feature_platform.registry.history import History, history, holds
+from feature_platform.registry.history import history
 from feature_platform.rows.undo import RowKey, decode_undo, undo_key
 from feature_platform.store.base import (
     LAST_EXPIRY_S,
@@ -46,13 +46,13 @@ class Line:
 
     attempts: tuple[Attempt, ...]
     sweep: Attempt
-    kept: History
+    kept: Past
     """The history of the sweep's restore point: all epochs off it are abandoned."""
 
     @classmethod
     def of(cls, attempts: Sequence[Attempt], sweep: Attempt) -> "Line":
         """Work it out once for all entities."""
-        kept = history(attempts, *sweep.restore_point)
+        kept = Past(attempts, history(attempts, *sweep.restore_point))
         return cls(attempts=tuple(attempts), sweep=sweep, kept=kept)
 
 
@@ -143,19 +143,14 @@ def swept(
     Raises:
         CorruptRowError: A row was written by an abandoned attempt and no undo row says what it was.
     """
-    abandoned = {
-        key
-        for flush, before in undo.items()
-        if not holds(line.kept, (flush.attempt, flush.checkpoint_id))
-        for key in before
-    }
+    before = line.kept.before(undo)
     writes = []
-    for key in sorted(abandoned):
+    for key in sorted(before):
         row = rows.get(key)
         if row is None:
             writes.append(RowWrite(level=key.level, start_ms=key.start_ms, payload=None))
         elif written_by(row.written)[0] < line.sweep.attempt:
-            value = value_as_of(line.attempts, line.kept, undo, key, row)
+            value = line.kept.value(before, key, row)
             writes.append(kept_write(key, value, layout, now_ms))
     return writes
 

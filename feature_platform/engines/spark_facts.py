@@ -3,6 +3,8 @@
 The last is one of `END`, or `Failed`; a line that is no fact is somebody else's.
 """
 
+import struct
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -12,6 +14,8 @@ from pydantic import Discriminator, TypeAdapter, ValidationError
 from feature_platform.errors import SparkFailedError
 from feature_platform.event_log.progress import Begun, Committed
 from feature_platform.rows.undo import RowKey
+
+_ROW = struct.Struct(">iqi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,22 +53,31 @@ class EntityRows:
     """The rows of an entity, as a job that had counted the same events would have written them."""
 
     entity: str
-    hexadecimal: tuple[tuple[int, int, str], ...]
-    """Level (-1: the head), start and payload of each."""
+    packed: str
+    """In base64, for each row: level (-1: the head), start and size of its payload, as 4, 8 and 4
+    bytes, big-endian, then the payload. `PackedRows.java` writes the same."""
     event: Literal["entity"] = "entity"
 
     @classmethod
     def of(cls, entity: str, rows: Mapping[tuple[int, int], bytes]) -> "EntityRows":
         """Make the fact of rows."""
-        written = tuple((level, start_ms, row.hex()) for (level, start_ms), row in rows.items())
-        return cls(entity=entity, hexadecimal=written)
+        packed = (_ROW.pack(*key, len(row)) + row for key, row in rows.items())
+        return cls.of_packed(entity, b"".join(packed))
+
+    @classmethod
+    def of_packed(cls, entity: str, packed: bytes) -> "EntityRows":
+        """Make the fact of rows that are packed already."""
+        return cls(entity=entity, packed=b64encode(packed).decode())
 
     @property
     def rows(self) -> dict[RowKey, bytes]:
         """Payloads by level and start."""
-        return {
-            RowKey(level, start_ms): bytes.fromhex(row) for level, start_ms, row in self.hexadecimal
-        }
+        packed, place, found = b64decode(self.packed), 0, dict[RowKey, bytes]()
+        while place < len(packed):
+            level, start_ms, size = _ROW.unpack_from(packed, place)
+            place += _ROW.size + size
+            found[RowKey(level, start_ms)] = packed[place - size : place]
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,79 +5,160 @@ that is older, only rows are known that have not been written since.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import itemgetter
 
 from feature_platform.errors import CorruptRowError
 from feature_platform.registry.base import Attempt
 from feature_platform.registry.history import History, history, holds
-from feature_platform.rows.codec import split_head
-from feature_platform.rows.undo import RowKey, UndoKey, decode_undo, undo_key
-from feature_platform.store.base import HEAD_LEVEL, UNDO_LEVEL, StoredRow, TileKey, written_by
+from feature_platform.rows.codec import split_heads
+from feature_platform.rows.undo import HEAD, RowKey, UndoKey, decode_undo, undo_key
+from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_by
 
 Undo = Mapping[UndoKey, Mapping[RowKey, bytes | None]]
+Before = Mapping[RowKey, Sequence[tuple[UndoKey, bytes | None]]]
+"""What rows were before flushes that a history does not hold; None: not there."""
 
 
-_HEAD = (HEAD_LEVEL, 0)
+class Past:
+    """A history of a generation, as rows are judged by it (mutable: remembers other histories)."""
+
+    def __init__(self, attempts: Sequence[Attempt], line: History) -> None:
+        """Take a history.
+
+        Args:
+            attempts: All of the generation.
+            line: The history; all epochs off it came later, or are dead.
+        """
+        self._attempts, self._line = attempts, line
+        self._by_number = {item.attempt: item for item in attempts}
+        self._of_writers: dict[int, History] = {}
+
+    def before(self, undo: Undo) -> Before:
+        """Return what an entity's undo rows say of flushes off the history."""
+        found: dict[RowKey, list[tuple[UndoKey, bytes | None]]] = {}
+        for flush, rows in undo.items():
+            if not holds(self._line, (flush.attempt, flush.checkpoint_id)):
+                for key, payload in rows.items():
+                    found.setdefault(key, []).append((flush, payload))
+        return found
+
+    def value(self, before: Before, key: RowKey, row: StoredRow) -> bytes | None:
+        """Return a row's payload as of the history: of the oldest undo entry since then.
+
+        A row without one is as it was, if its writer is in the history.
+
+        Args:
+            before: The entity's, as of this history.
+            key: The row's place.
+            row: How it is now.
+
+        Raises:
+            CorruptRowError: Its writer is off the line, and no undo row says what it was before.
+        """
+        writer, _ = written_by(row.written)
+        entries = before.get(key)
+        if entries:
+            of_writer = self._of_writer(writer)
+            between = [
+                entry
+                for entry in entries
+                if holds(of_writer, (entry[0].attempt, entry[0].checkpoint_id))
+            ]
+            if between:
+                return min(between, key=itemgetter(0))[1]
+        if writer not in self._line:
+            self._of_writer(writer)  # a writer that is unknown is another error
+            msg = (
+                f"row {tuple(key)} was written by the abandoned attempt {writer}, and no undo row "
+                "has its earlier value: undo rows have expired or were lost. To start over: fp "
+                "delete, then fp apply"
+            )
+            raise CorruptRowError(msg)
+        return row.payload
+
+    def is_certain(self, written: int) -> bool:
+        """Return whether a write is certainly of the history, by its timestamp alone.
+
+        Such a row has not been written since, so it is as it was; of others it is not known.
+        """
+        writer, flush = written_by(written)
+        known = self._by_number.get(writer)
+        checkpoint_id = known.checkpoint_id_at_most(flush) if known else None
+        return checkpoint_id is not None and holds(self._line, (writer, checkpoint_id))
+
+    def _of_writer(self, writer: int) -> History:
+        if writer not in self._of_writers:
+            self._of_writers[writer] = history(self._attempts, writer)
+        return self._of_writers[writer]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownRows:
+    """What is known of an entity's rows as of a history."""
+
+    rows: Mapping[RowKey, bytes]
+    """Its head and those of closed tiles."""
+    unknown: frozenset[TileKey] = frozenset()
+    """Rows that were written since, and nothing says any more what they were; (-1, 0): the head."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownTiles:
     """What is known of an entity's tiles as of a history."""
 
-    tiles: Mapping[TileKey, bytes]
+    tiles: Mapping[TileKey, bytes] = field(default_factory=dict)
     """Those of its head and those in rows, encoded."""
     unknown: frozenset[TileKey] = frozenset()
-    """Rows that were written since, and nothing says any more what they were; (-1, 0): the head."""
+    """As of its rows."""
 
     def knows(self, key: TileKey) -> bool:
         """Return whether it is known what a tile was, or that it was not there."""
-        return key in self.tiles or not {key, _HEAD} & self.unknown
+        return key in self.tiles or not {key, HEAD} & self.unknown
 
 
-def tiles_as_of(
-    attempts: Sequence[Attempt], line: History, stored: Iterable[StoredRow], *, undo_gone: bool
-) -> KnownTiles:
-    """Return all tiles of an entity as of a history, those in its head and those in rows.
+def rows_as_of(past: Past, stored: Iterable[StoredRow], *, undo_gone: bool) -> KnownRows:
+    """Return an entity's rows as of a history.
 
     Args:
-        attempts: All of the generation.
-        line: The history of a cut's epoch; everything written by it and before counts.
+        past: The history of a cut's epoch; everything written by it and before counts.
         stored: Every row of the entity, undo rows included, in any order.
         undo_gone: Undo rows may have expired: only rows whose writing is of the line are known.
 
     Raises:
-        CorruptRowError: A row is malformed, or no undo row says what it was.
+        CorruptRowError: An undo row is malformed, or none says what a row was.
     """
     stored = tuple(stored)
-    undo = decoded_undo(stored)
-    tiles: dict[TileKey, bytes] = {}
+    before = past.before(decoded_undo(stored))
+    rows: dict[RowKey, bytes] = {}
     unknown: set[TileKey] = set()
     for row in stored:
-        key = RowKey(row.level, row.start_ms)
         if row.level == UNDO_LEVEL:
             continue
-        if undo_gone and not is_of_line(attempts, line, row.written):
+        key = RowKey(row.level, row.start_ms)
+        if undo_gone and not past.is_certain(row.written):
             unknown.add(key)
             continue
-        payload = value_as_of(attempts, line, undo, key, row)
-        if payload is None:
-            continue
-        if row.level == HEAD_LEVEL:
-            tiles |= encoded_tiles(payload)
-        else:
-            tiles[row.level, row.start_ms] = payload
-    return KnownTiles(tiles=tiles, unknown=frozenset(unknown))
+        payload = past.value(before, key, row)
+        if payload is not None:
+            rows[key] = payload
+    return KnownRows(rows=rows, unknown=frozenset(unknown))
 
 
-def is_of_line(attempts: Iterable[Attempt], line: History, written: int) -> bool:
-    """Return whether a write is certainly of a history, by its timestamp alone.
+def tiles_as_of(past: Past, stored: Iterable[StoredRow], *, undo_gone: bool) -> KnownTiles:
+    """Return all tiles of an entity as of a history, those in its head and those in rows.
 
-    Such a row has not been written since, so it is as it was; of others it is not known.
+    Args:
+        past: As of `rows_as_of`.
+        stored: As of `rows_as_of`.
+        undo_gone: As of `rows_as_of`.
+
+    Raises:
+        CorruptRowError: A row is malformed, or no undo row says what it was.
     """
-    writer, flush = written_by(written)
-    known = next((item for item in attempts if item.attempt == writer), None)
-    checkpoint_id = known.checkpoint_id_at_most(flush) if known else None
-    return checkpoint_id is not None and holds(line, (writer, checkpoint_id))
+    known = rows_as_of(past, stored, undo_gone=undo_gone)
+    (tiles,) = encoded_tiles([known.rows])
+    return KnownTiles(tiles=tiles, unknown=known.unknown)
 
 
 def decoded_undo(stored: Iterable[StoredRow]) -> Undo:
@@ -93,48 +174,18 @@ def decoded_undo(stored: Iterable[StoredRow]) -> Undo:
     }
 
 
-def encoded_tiles(head: bytes) -> dict[TileKey, bytes]:
-    """Return the rows of a head's tiles, still encoded.
+def encoded_tiles(entities: Sequence[Mapping[RowKey, bytes]]) -> list[dict[TileKey, bytes]]:
+    """Return each entity's tiles, those of its head and those in rows, still encoded.
 
     Raises:
-        CorruptRowError: The head is malformed.
+        CorruptRowError: A head is malformed.
     """
-    return {(level, start_ms): row for level, start_ms, row in split_head(head)}
-
-
-def value_as_of(
-    attempts: Sequence[Attempt], line: History, undo: Undo, key: RowKey, row: StoredRow
-) -> bytes | None:
-    """Return a row's payload as of a history: the oldest undo entry between it and its writer.
-
-    A row without one is as it was, if its writer is in the history.
-
-    Args:
-        attempts: All of the generation.
-        line: The history; all epochs off it came later, or are dead.
-        undo: The entity's undo rows.
-        key: The row's place.
-        row: How it is now.
-
-    Raises:
-        CorruptRowError: Its writer is off the line, and no undo row says what it was before.
-    """
-    writer, _ = written_by(row.written)
-    of_writer = history(attempts, writer)
-    between = [
-        flush
-        for flush, before in undo.items()
-        if key in before
-        and holds(of_writer, (flush.attempt, flush.checkpoint_id))
-        and not holds(line, (flush.attempt, flush.checkpoint_id))
-    ]
-    if between:
-        return undo[min(between)][key]
-    if writer not in line:
-        msg = (
-            f"row {tuple(key)} was written by the abandoned attempt {writer}, and no undo row has "
-            "its earlier value: undo rows have expired or were lost. To start over: fp delete, "
-            "then fp apply"
-        )
-        raise CorruptRowError(msg)
-    return row.payload
+    heads = [rows[HEAD] for rows in entities if HEAD in rows]
+    split = iter(split_heads(heads))
+    found: list[dict[TileKey, bytes]] = []
+    for rows in entities:
+        tiles: dict[TileKey, bytes] = {key: row for key, row in rows.items() if key != HEAD}
+        if HEAD in rows:
+            tiles |= {(level, start_ms): row for level, start_ms, row in next(split)}
+        found.append(tiles)
+    return found

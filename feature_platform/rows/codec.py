@@ -245,13 +245,23 @@ def split_head(payload: bytes) -> list[tuple[int, int, bytes]]:
     Raises:
         CorruptRowError: The head is malformed; its rows are not looked at.
     """
-    heads = decode_heads([payload])
-    places = zip(heads.levels.tolist(), heads.starts_ms.tolist(), strict=True)
-    spans = zip(heads.spans.starts.tolist(), heads.spans.stops.tolist(), strict=True)
-    return [
-        (level, start_ms, heads.buffer[start:stop].tobytes())
-        for (level, start_ms), (start, stop) in zip(places, spans, strict=True)
-    ]
+    (tiles,) = split_heads([payload])
+    return tiles
+
+
+def split_heads(payloads: list[bytes]) -> list[list[tuple[int, int, bytes]]]:
+    """Split heads, each into level, start and encoded row of each of its tiles.
+
+    Raises:
+        CorruptRowError: One is malformed; the message says which. Rows are not looked at.
+    """
+    heads = decode_heads(payloads)
+    whole = heads.buffer.tobytes()
+    places = (heads.heads, heads.levels, heads.starts_ms, heads.spans.starts, heads.spans.stops)
+    found: list[list[tuple[int, int, bytes]]] = [[] for _ in payloads]
+    for head, level, start_ms, start, stop in zip(*(each.tolist() for each in places), strict=True):
+        found[head].append((level, start_ms, whole[start:stop]))
+    return found
 
 
 def decode_items(payload: bytes, carrier: Carrier) -> tuple[Item, ...]:

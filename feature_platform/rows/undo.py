@@ -5,7 +5,6 @@ written by its tests.
 """
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
@@ -25,6 +24,9 @@ class RowKey(NamedTuple):
 
     level: int
     start_ms: int
+
+
+HEAD = RowKey(HEAD_LEVEL, 0)
 
 
 class UndoKey(NamedTuple):
@@ -61,7 +63,7 @@ def decode_undo(payload: bytes) -> dict[RowKey, bytes | None]:
         msg = f"an undo row of {len(payload)} bytes is not a valid UndoRow: {error}"
         raise CorruptRowError(msg) from error
     keys = [RowKey(entry.level, entry.start_ms) for entry in message.entries]
-    if any(key >= following for key, following in pairwise(keys)):
+    if keys != sorted(set(keys)):
         msg = f"an undo row's entries do not ascend: {keys}"
         raise CorruptRowError(msg)
     return {

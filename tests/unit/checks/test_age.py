@@ -62,7 +62,7 @@ def test_what_was_written_before_the_cut_is_judged_however_old_it_is(bench: Benc
 
 def test_what_compares_nothing_is_not_green(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The log would be compared with itself, where nobody knows what was stored."""
-    monkeypatch.setattr(as_of, "is_of_line", lambda *_: False)
+    monkeypatch.setattr(as_of.Past, "is_certain", lambda *_: False)
     check_for_13_hours(bench)
     found = bench.check()
     skipped = {name for name, result in found.items() if result.status == "skipped"}

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from feature_platform.deploy.corrections import HEAD, corrections, unreadable
+from feature_platform.deploy.corrections import corrections, unreadable
 from feature_platform.plan.expected import Expected
 from feature_platform.rows.codec import decode_row, split_head
 from feature_platform.rows.partials import Row
-from feature_platform.rows.undo import RowKey
+from feature_platform.rows.undo import HEAD, RowKey
 from feature_platform.store.base import RowWrite
 from feature_platform.testing.reference_rows import encode_decoded, encode_head
 from feature_platform.tiles.retention import Retention

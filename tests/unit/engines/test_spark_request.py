@@ -105,6 +105,14 @@ def test_rows_are_told_by_level_and_start() -> None:
     assert EntityRows.of("a", rows).rows == rows
 
 
+def test_rows_are_packed_as_java_packs_them() -> None:
+    """`PackedRowsTest.java` has the same bytes."""
+    packed = bytes.fromhex("ffffffff" + "00" * 8 + "00000002" + "00ff" + "00000002")
+    packed += bytes.fromhex("000000000000ea60" + "00000000")
+    rows = {(-1, 0): b"\x00\xff", (2, 60_000): b""}
+    assert EntityRows.of("a", rows) == EntityRows.of_packed("a", packed)
+
+
 def test_the_log_comes_first() -> None:
     """Nothing is judged before it is known to be whole."""
     facts: Iterator[RecountFact] = iter([LogRead(complete_ms=0, damage=()), Sampled(slices=1)])

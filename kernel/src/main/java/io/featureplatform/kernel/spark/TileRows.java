@@ -18,6 +18,11 @@ public final class TileRows {
           .add("start", DataTypes.LongType, false)
           .add("payload", DataTypes.BinaryType, false);
 
+  private static final StructType PACKED =
+      new StructType()
+          .add("entity", DataTypes.StringType, false)
+          .add("rows", DataTypes.BinaryType, false);
+
   private TileRows() {}
 
   /**
@@ -30,12 +35,24 @@ public final class TileRows {
    *     entity are together
    */
   public static Dataset<Row> of(Dataset<Row> partials, String specJson) {
+    return InternalRows.dataset(partials, rows(partials, specJson), TYPE);
+  }
+
+  /**
+   * Rolls partials up as {@link #of} does, for readers that take an entity at a time.
+   *
+   * @return entity STRING, rows BINARY as {@link PackedRows} packs them
+   */
+  public static Dataset<Row> packed(Dataset<Row> partials, String specJson) {
+    JavaRDD<InternalRow> packed = rows(partials, specJson).mapPartitions(PackedRows::new);
+    return InternalRows.dataset(partials, packed, PACKED);
+  }
+
+  private static JavaRDD<InternalRow> rows(Dataset<Row> partials, String specJson) {
     Layout layout = Definition.parse(specJson).layout();
     PartialOrder order = new PartialOrder(layout);
-    JavaRDD<InternalRow> rows =
-        InternalRows.of(order.of(partials))
-            .mapPartitions(each -> new EntityRows(layout, order, each, EntityRows.TILES_MAX));
-    return InternalRows.dataset(partials, rows, TYPE);
+    return InternalRows.of(order.of(partials))
+        .mapPartitions(each -> new EntityRows(layout, order, each, EntityRows.TILES_MAX));
   }
 
   /**
