@@ -6,7 +6,9 @@ job that started from it may run beside it: its writes are older than the job's.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from math import ceil
 
@@ -36,6 +38,8 @@ from feature_platform.words import counted
 
 BATCH_BYTES_MAX = 1 << 20
 """Of the rows that are written at once; an entity with more has several batches."""
+ENTITIES_AT_ONCE = 8
+"""Entities whose rows are read and written at the same time."""
 REPORT_EVERY = 0.1
 """How much of the table is walked between two reports."""
 
@@ -85,17 +89,19 @@ def sweep(
         StoreUnavailableError: The store did not answer; begin again.
     """
     written, reported = 0, 0.0
-    for page in world.tiles.undo_pages(deployed.table):
-        if not accept_age:
-            check_sweep_age(world, deployed, line)
-        for entity, undo in groupby(page.rows, key=lambda row: row.entity):
-            written += _sweep_entity(world, deployed, line, entity, _decoded(undo))
-        if page.done - reported >= REPORT_EVERY or page.done == 1.0:
-            reported = page.done
-            report(
-                f"{reported:.0%} of {deployed.table} processed, {counted(written, 'row')} written "
-                "back"
-            )
+    with ThreadPoolExecutor(ENTITIES_AT_ONCE) as pool:
+        for page in world.tiles.undo_pages(deployed.table):
+            if not accept_age:
+                check_sweep_age(world, deployed, line)
+            entities = groupby(page.rows, key=lambda row: row.entity)
+            swept_of = partial(_sweep_entity, world, deployed, line)
+            written += sum(pool.map(swept_of, [(key, _decoded(undo)) for key, undo in entities]))
+            if page.done - reported >= REPORT_EVERY or page.done == 1.0:
+                reported = page.done
+                report(
+                    f"{reported:.0%} of {deployed.table} processed, {counted(written, 'row')} "
+                    "written back"
+                )
     return written
 
 
@@ -168,7 +174,8 @@ def kept_write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) 
     )
 
 
-def _sweep_entity(world: World, deployed: Snapshot, line: Line, entity: str, undo: Undo) -> int:
+def _sweep_entity(world: World, deployed: Snapshot, line: Line, of: tuple[str, Undo]) -> int:
+    entity, undo = of
     found = {
         RowKey(row.level, row.start_ms): row
         for row in world.tiles.read_entity(deployed.table, entity)

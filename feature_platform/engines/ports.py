@@ -4,14 +4,16 @@ Readers and writers are different types: whoever is handed a reader changes noth
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from feature_platform.engines.flink import Checkpoint, FlinkJob
 from feature_platform.engines.flink_metrics import How
-from feature_platform.engines.job_spec import JobSpec
-from feature_platform.engines.spark_facts import EventsFound, RecountFact
-from feature_platform.engines.spark_request import EventsTask, RecountTask, TilesTask
 from feature_platform.store.base import EntityReader, TileReader, TileWriter, UndoReader
+
+if TYPE_CHECKING:  # models that whoever only looks, as `fp status` does, need not build
+    from feature_platform.engines.job_spec import JobSpec
+    from feature_platform.engines.spark_facts import EventsFound, RecountFact
+    from feature_platform.engines.spark_request import EventsTask, RecountTask, TilesTask
 
 
 class ClusterReader(Protocol):
@@ -69,11 +71,11 @@ class Cluster(ClusterReader, Protocol):
 class Submitter(Protocol):
     """Starts jobs; see `submit.FlinkSubmitter`."""
 
-    def prepare(self, spec: JobSpec) -> None:
+    def prepare(self, spec: "JobSpec") -> None:
         """Build a job's graph, so that its submission is quick; says what Flink refuses."""
         ...
 
-    def submit(self, spec: JobSpec, job_id: str, restore_path: str) -> None:
+    def submit(self, spec: "JobSpec", job_id: str, restore_path: str) -> None:
         """Submit a job under the id given."""
         ...
 
@@ -121,7 +123,7 @@ class Topics(TopicReader, Protocol):
 class Recounter(Protocol):
     """Recomputes tiles from the event log and from Kafka; nothing is written."""
 
-    def recount(self, task: RecountTask) -> Iterator[RecountFact]:
+    def recount(self, task: "RecountTask") -> "Iterator[RecountFact]":
         """Yield what the log is like, then the sample, counts and entities. Blocks between.
 
         Raises:
@@ -130,7 +132,7 @@ class Recounter(Protocol):
         """
         ...
 
-    def events_of(self, task: EventsTask) -> Iterator[EventsFound]:
+    def events_of(self, task: "EventsTask") -> "Iterator[EventsFound]":
         """Yield which events count for entities in event times `[start, end)`."""
         ...
 
@@ -138,7 +140,7 @@ class Recounter(Protocol):
 class Backfiller(Protocol):
     """Computes rows from all events up to some offsets, and writes them."""
 
-    def backfill(self, task: TilesTask, report: Callable[[str], None]) -> None:
+    def backfill(self, task: "TilesTask", report: Callable[[str], None]) -> None:
         """Write every row of a generation. Blocks; may be repeated, and writes the same bytes then.
 
         Args:
