@@ -39,6 +39,7 @@ demo: setup ## replay 336,776 real flights through the whole platform and watch 
 test: setup ## checks, the kernel's tests, all tests on real servers but those of test-long
 	$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint java
 	$(MAKE) --no-print-directory fast
+	@scripts/nginx >/dev/null
 	$(BIN)/pytest -m "(integration or slow) and not long" $(ON_SERVERS)
 
 test-long: setup ## tests on real servers that take minutes each and are left out of test

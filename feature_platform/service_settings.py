@@ -40,7 +40,9 @@ class ServiceSettings(Section):
     max_staleness_ms: int = Field(default=1_000, ge=0)
     """How long ago what is answered may have been read; 0: each request reads what it answers."""
     tiles_cache_bytes: int = Field(default=268_435_456, ge=0)
-    """Of decoded tiles that one worker keeps; 0: none."""
+    """Of decoded tiles that one worker keeps; 0: none, and no answers either."""
+    bytes_cache_bytes: int = Field(default=268_435_456, ge=0)
+    """Of entities' parts of answers that one worker keeps as they are sent; 0: none."""
     certificate_file: str = ""
     """PEM: the service's certificate with its chain; empty: connections are not encrypted."""
     key_file: str = ""

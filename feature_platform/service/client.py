@@ -24,6 +24,7 @@ from feature_platform.errors import (
 from feature_platform.service.channels import Channels, error_of
 from feature_platform.service.decode import matrix_of
 from feature_platform.service.features_pb2 import (
+    LAYOUT_PACKED,
     NUMBERS_EXACT,
     NUMBERS_FLOAT32,
     DescribeListRequest,
@@ -277,6 +278,7 @@ class PreparedService:
             features=self.features,
             at_ms=instant_ms(at),
             numbers=NUMBERS_FLOAT32 if numbers == "float32" else NUMBERS_EXACT,
+            layout=LAYOUT_PACKED,
             states=True,
         )
         questions = [
@@ -287,7 +289,7 @@ class PreparedService:
             if each.entity in self._about
         ]
         shares = self.client.gathering(template, deadline_ms).run(questions)
-        return matrix_of(self.described, asked, shares)
+        return matrix_of(self.described, asked, shares, numbers)
 
     async def aget(
         self,

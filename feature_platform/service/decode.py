@@ -6,28 +6,26 @@ together, and each row of the request gets the values of its key of each kind.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from feature_platform.definition.served import LIST_OF
+from feature_platform.errors import ServiceUnavailableError
 from feature_platform.rows.partials import Value
 from feature_platform.service.encode import STATUSES
-from feature_platform.service.features_pb2 import Column as PackedColumn
 from feature_platform.service.features_pb2 import (
+    Block,
     ColumnHead,
     GetFeaturesResponse,
     ListDescription,
     ListOfValues,
 )
 from feature_platform.service.features_pb2 import Value as PackedValue
+from feature_platform.service.shape import BOOLEAN, Numbers, Rows, Shape
 from feature_platform.serving.matrix import Column, FeatureMatrix, Status
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.states import CODES, FAILED, NO_ROWS
-
-WHOLE = ("BIGINT", "INT", "TIMESTAMP")
-TEXT, BOOLEAN = "STRING", "BOOLEAN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +38,10 @@ class Share:
     """None: no replica answered."""
     reasons: Mapping[int, str] = field(default_factory=dict)
     """Why an answer is missing, by place."""
+
+
+_NOTHING = (Share(places=np.zeros(0, dtype=np.int64)),)
+"""What came of no keys."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +60,28 @@ class Codes:
         return self.received
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReceivedMatrix(FeatureMatrix):
+    """A matrix whose numbers are still in the packed rows that were received."""
+
+    floats: tuple[tuple[NDArray[np.int64], NDArray[np.float32]], ...] | None
+    """Where all numbers came as float32: of each kind the columns, and their numbers by row."""
+
+    def _floats(self, dtype: DTypeLike) -> NDArray[Any]:
+        if self.floats is None:
+            return super()._floats(dtype)
+        matrix = np.full((len(self.status), len(self.names)), np.nan, dtype=dtype)
+        with np.errstate(over="ignore"):  # beyond float16 is infinite, as everywhere
+            for places, numbers in self.floats:
+                matrix[:, places] = numbers
+        return matrix
+
+
 def matrix_of(
     described: ListDescription,
     asked: Sequence[AskedKeys],
     shares: Mapping[str, Sequence[Share]],
+    numbers: Numbers,
 ) -> FeatureMatrix:
     """Put an answer together.
 
@@ -69,55 +89,45 @@ def matrix_of(
         described: The list.
         asked: The keys of each kind, in the order of the request.
         shares: By kind what came; together they have each unique key once.
+        numbers: As they were asked for.
+
+    Raises:
+        ServiceUnavailableError: A replica answers other columns than were described.
     """
-    columns: dict[int, Column] = {}
-    codes: dict[int, Codes] = {}
-    found: list[NDArray[np.int8]] = []
-    errors: dict[str, str] = {}
-    counts_since_ms: dict[str, int] = {}
-    for kind in asked:
-        parts = shares.get(kind.entity) or (Share(places=np.zeros(0, dtype=np.int64)),)
-        order = _order(parts, len(kind.unique))[kind.indexes]
-        places = [n for n, head in enumerate(described.heads) if head.kind == kind.entity]
-        for number, place in enumerate(places):
-            head = described.heads[place]
-            columns[place] = _joined([_column(part, number, head) for part in parts]).take(order)
-            received = np.concatenate([_codes(part, number) for part in parts])
-            codes[place] = Codes(received=received[order])
-        found.append(_found(parts, order) if places else np.full(len(order), NO_ROWS, np.int8))
-        prefix = f"{kind.entity}=" if len(asked) > 1 else ""
-        errors |= _errors(parts, kind, prefix)
-        for part in parts:
-            counts_since_ms |= part.answer.counts_since_ms if part.answer is not None else {}
-    return FeatureMatrix(
+    parts = {kind.entity: shares.get(kind.entity) or _NOTHING for kind in asked}
+    kinds = [
+        _received(described, kind, parts[kind.entity], numbers)
+        for kind in asked
+        if any(head.kind == kind.entity for head in described.heads)
+    ]
+    columns = {place: column for kind in kinds for place, column in kind.columns().items()}
+    codes = {place: codes for kind in kinds for place, codes in kind.codes().items()}
+    found = [kind.shape.status(kind.rows).astype(np.int8) for kind in kinds]
+    several = len(asked) > 1
+    return ReceivedMatrix(
         names=tuple(head.name for head in described.heads),
         types=tuple(head.type for head in described.heads),
         keys={kind.entity: kind.keys for kind in asked},
-        status=_statuses(found),
-        errors=errors,
+        status=_statuses(found or [np.full(len(each.keys), NO_ROWS, np.int8) for each in asked]),
+        errors={
+            label: why
+            for kind in asked
+            for label, why in _errors(
+                parts[kind.entity], kind, f"{kind.entity}=" if several else ""
+            ).items()
+        },
         columns=tuple(columns[place] for place in range(len(described.heads))),
         evidence=tuple(codes[place] for place in range(len(described.heads))),
-        counts_since_ms=counts_since_ms,
+        counts_since_ms={
+            name: since_ms
+            for kind in asked
+            for part in parts[kind.entity]
+            if part.answer is not None
+            for name, since_ms in part.answer.counts_since_ms.items()
+        },
+        ages_ms=_ages_ms(kinds),
+        floats=tuple(kind.floats() for kind in kinds) if numbers == "float32" else None,
     )
-
-
-def _order(parts: Sequence[Share], count: int) -> NDArray[np.int64]:
-    """Return where each key of a kind is among those of its shares, one share after the other."""
-    order = np.zeros(count, dtype=np.int64)
-    together = np.concatenate([part.places for part in parts])
-    order[together] = np.arange(len(together))
-    return order
-
-
-def _found(parts: Sequence[Share], order: NDArray[np.int64]) -> NDArray[np.int8]:
-    each = [
-        np.full(len(part.places), FAILED, dtype=np.int8)
-        if part.answer is None
-        else np.frombuffer(part.answer.status, dtype=np.int8)
-        for part in parts
-    ]
-    together: NDArray[np.int8] = np.concatenate(each)[order]
-    return together
 
 
 def _statuses(found: Sequence[NDArray[np.int8]]) -> tuple[Status, ...]:
@@ -139,95 +149,207 @@ def _errors(parts: Sequence[Share], kind: AskedKeys, prefix: str) -> dict[str, s
     return {f"{prefix}{key}": reasons[key] for key in kind.unique if key in reasons}
 
 
-def _codes(part: Share, number: int) -> NDArray[np.int8]:
-    if part.answer is None:
-        return np.full(len(part.places), CODES["unavailable"], dtype=np.int8)
-    return np.frombuffer(part.answer.columns[number].states, dtype=np.int8)
+def _ages_ms(kinds: Sequence["_Received"]) -> NDArray[np.int64] | None:
+    """Return how long ago what each row rests on was read; None if no replica keeps anything."""
+    each = [kind.ages_ms for kind in kinds if kind.ages_ms is not None]
+    return np.max(each, axis=0) if each else None
 
 
-def _column(part: Share, number: int, head: ColumnHead) -> Column:
-    count = len(part.places)
-    if part.answer is not None:
-        return unpack(part.answer.columns[number], head.type, count)
-    blank = Column(data=_blank(head.type, count), present=np.zeros(count, dtype=np.bool_))
-    default = value_of(head.default)
-    if default is None:
-        return blank
-    return blank.with_default([*default] if isinstance(default, list) else default)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Received:
+    """What came about one kind of entity, a packed row for each row of the request."""
+
+    heads: Mapping[int, ColumnHead]
+    """Of the columns about it, by their place in the list."""
+    shape: Shape
+    rows: Rows
+    others: Mapping[int, Column]
+    """Columns of texts and lists, by place among the kind's."""
+    large: Mapping[int, Mapping[int, int]]
+    """Integers beyond 64 bits, by place among the kind's, then by row."""
+    ages_ms: NDArray[np.int64] | None
+
+    def columns(self) -> dict[int, Column]:
+        """Return the columns, by place in the list: views of the packed rows."""
+        present, filled = (
+            self.shape.mask(bits)
+            for bits in (self.shape.present(self.rows), self.shape.filled(self.rows))
+        )
+        has_filled = filled.any(axis=0)
+        slots = {place: slot for slot, place in enumerate(self.shape.numeric)}
+        views: dict[str, NDArray[Any]] = {}
+        made = {}
+        for place, (number, head) in enumerate(self.heads.items()):
+            here = present[:, place]
+            default = filled[:, place] if has_filled[place] else None
+            if place not in slots:
+                made[number] = replace(self.others[place], present=here, filled=default)
+                continue
+            dtype = self.shape.dtype(place)
+            if dtype not in views:
+                views[dtype] = self.shape.numbers_of(self.rows, dtype)
+            data = views[dtype][:, slots[place]]
+            if dtype == "<i8" and head.type == BOOLEAN:
+                data = data != 0
+            made[number] = Column(
+                data=data, present=here, filled=default, large=self.large.get(place, {})
+            )
+        return made
+
+    def codes(self) -> dict[int, Codes]:
+        """Return the states of each column."""
+        received = self.shape.state_codes(self.rows).view(np.int8)
+        return {number: Codes(received=received[:, n]) for n, number in enumerate(self.heads)}
+
+    def floats(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return which columns have numbers, and these, if they came as float32."""
+        numbers = tuple(self.heads)
+        places = np.array([numbers[place] for place in self.shape.numeric], dtype=np.int64)
+        return places, self.shape.numbers_of(self.rows, "<f4").view(np.float32)
+
+
+def _received(
+    described: ListDescription, kind: AskedKeys, parts: Sequence[Share], numbers: Numbers
+) -> _Received:
+    """Put the shares of one kind together, in the order of the request."""
+    heads = {n: head for n, head in enumerate(described.heads) if head.kind == kind.entity}
+    shape = Shape(types=tuple(head.type for head in heads.values()), numbers=numbers, states=True)
+    order = _order(parts, len(kind.unique))[kind.indexes]
+    blocks = [_Part.of(part, tuple(heads.values()), shape) for part in parts]
+    rows = np.concatenate([block.rows for block in blocks])
+    others = {
+        place: _joined([block.column(place) for block in blocks]).take(order)
+        for place in shape.others
+    }
+    ages_ms = np.concatenate([block.ages_ms() for block in blocks])[order]
+    return _Received(
+        heads=heads,
+        shape=shape,
+        rows=rows[order],
+        others=others,
+        large=_large(blocks, order),
+        ages_ms=ages_ms if any(block.keeps for block in blocks) else None,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """What one replica answered for some keys of a kind."""
+
+    share: Share
+    heads: tuple[ColumnHead, ...]
+    """Of the columns about the kind."""
+    shape: Shape
+    rows: Rows
+    block: Block | None
+    """None: nothing was answered."""
+
+    @classmethod
+    def of(cls, share: Share, heads: tuple[ColumnHead, ...], shape: Shape) -> Self:
+        """Take a share; where nothing was answered, its packed rows say so.
+
+        Raises:
+            ServiceUnavailableError: The answer has other columns.
+        """
+        count, answer = len(share.places), share.answer
+        if answer is None:
+            rows = _unavailable(heads, shape, count)
+            return cls(share=share, heads=heads, shape=shape, rows=rows, block=None)
+        right = [ColumnHead(name=head.name, type=head.type, kind=head.kind) for head in heads]
+        block = answer.blocks[0] if answer.blocks else Block(row_bytes=shape.row_bytes)
+        if answer.heads != right or len(block.rows) != count * shape.row_bytes:
+            msg = (
+                f"a replica answers {len(answer.heads)} columns that are not the "
+                f"{len(right)} that were described: the list or what is deployed has changed; "
+                "prepare it again"
+            )
+            raise ServiceUnavailableError(msg)
+        rows = np.frombuffer(block.rows, dtype=np.uint8).reshape(count, shape.row_bytes)
+        return cls(share=share, heads=heads, shape=shape, rows=rows, block=block)
+
+    @property
+    def keeps(self) -> bool:
+        """Whether the replica keeps what it has read."""
+        return self.block is not None and bool(self.shape.read_ms(self.rows).any())
+
+    def ages_ms(self) -> NDArray[np.int64]:
+        """Return how long ago each entity was read."""
+        answer, read_ms = self.share.answer, self.shape.read_ms(self.rows)
+        if answer is None:
+            return np.zeros(len(read_ms), dtype=np.int64)
+        ages: NDArray[np.int64] = np.where(read_ms == 0, 0, answer.now_ms - read_ms)
+        return ages
+
+    def column(self, place: int) -> Column:
+        """Return a column of texts or lists, without what is in packed rows."""
+        head, count = self.heads[place], len(self.share.places)
+        data = np.full(count, None, dtype=object)
+        shape, block = self.shape, self.block
+        bits = shape.mask(shape.present(self.rows) | shape.filled(self.rows))
+        if block is None:
+            default = value_of(head.default)
+            for row in np.flatnonzero(bits[:, place]).tolist():
+                data[row] = [*default] if isinstance(default, list) else default
+        else:
+            packed = block.others[block.heads[place]]
+            values = map(_items, packed.lists) if packed.lists else packed.texts
+            for row, value in enumerate(values):
+                data[row] = value
+            data[~bits[:, place]] = None
+        return Column(data=data, present=np.zeros(count, dtype=np.bool_))
+
+
+def _unavailable(heads: Sequence[ColumnHead], shape: Shape, count: int) -> Rows:
+    """Return packed rows of entities that nobody answered for: defaults, where there are any."""
+    rows = shape.blank(count)
+    shape.status(rows)[:] = FAILED
+    shape.state_codes(rows)[:] = CODES["unavailable"]
+    filled = np.zeros((count, len(heads)), dtype=np.bool_)
+    slots = {place: slot for slot, place in enumerate(shape.numeric)}
+    for place, head in enumerate(heads):
+        default = value_of(head.default)
+        filled[:, place] = default is not None
+        if place in slots:
+            dtype = shape.dtype(place)
+            blank: Any = 0 if dtype == "<i8" else np.nan
+            numbers: NDArray[Any] = shape.numbers_of(rows, dtype)
+            numbers[:, slots[place]] = blank if default is None else default
+    shape.filled(rows)[:] = np.packbits(filled, axis=1, bitorder="little")
+    return rows
+
+
+def _large(blocks: Sequence[_Part], order: NDArray[np.int64]) -> dict[int, dict[int, int]]:
+    """Return integers beyond 64 bits: by place among the kind's columns, then by row."""
+    by_entity: dict[int, dict[int, int]] = {}
+    start = 0
+    for part in blocks:
+        if part.block is not None:
+            places = {number: place for place, number in enumerate(part.block.heads)}
+            for number, column in part.block.others.items():
+                large = by_entity.setdefault(places[number], {})
+                large |= {start + row: int(digits) for row, digits in column.large.items()}
+        start += len(part.share.places)
+    return {
+        place: {row: large[entity] for row, entity in enumerate(order.tolist()) if entity in large}
+        for place, large in by_entity.items()
+        if large
+    }
+
+
+def _order(parts: Sequence[Share], count: int) -> NDArray[np.int64]:
+    """Return where each key of a kind is among those of its shares, one share after the other."""
+    order = np.zeros(count, dtype=np.int64)
+    together = np.concatenate([part.places for part in parts])
+    order[together] = np.arange(len(together))
+    return order
 
 
 def _joined(columns: Sequence[Column]) -> Column:
-    """Return columns of the same feature, one after the other."""
-    if len(columns) == 1:
-        return columns[0]
-    starts = np.cumsum([0, *(len(column.present) for column in columns)]).tolist()
-    filled = [
-        np.zeros(len(each.present), np.bool_) if each.filled is None else each.filled
-        for each in columns
-    ]
+    """Return columns of the same texts or lists, one after the other."""
     return Column(
         data=np.concatenate([column.data for column in columns]),
         present=np.concatenate([column.present for column in columns]),
-        large={
-            start + place: value
-            for start, column in zip(starts, columns, strict=False)
-            for place, value in column.large.items()
-        },
-        filled=np.concatenate(filled) if any(each.filled is not None for each in columns) else None,
     )
-
-
-def unpack(packed: PackedColumn, type_: str, count: int) -> Column:
-    """Return one column as the library has it.
-
-    Args:
-        packed: As it was sent.
-        type_: Of the feature, such as BIGINT.
-        count: How many rows.
-    """
-    column = Column(
-        data=_data(packed, type_, count),
-        present=_bits(packed.present, count),
-        large={place: int(digits) for place, digits in packed.large.items()},
-    )
-    if packed.filled:
-        column = replace(column, filled=_bits(packed.filled, count))
-    return column
-
-
-def _data(packed: PackedColumn, type_: str, count: int) -> NDArray[Any]:
-    if packed.int64:
-        return np.frombuffer(packed.int64, dtype="<i8")
-    if packed.float64:
-        return np.frombuffer(packed.float64, dtype="<f8")
-    if packed.float32:
-        return np.frombuffer(packed.float32, dtype="<f4")
-    if packed.booleans:
-        return _bits(packed.booleans, count)
-    data = _blank(type_, count)
-    values = map(_items, packed.lists) if packed.lists else packed.texts
-    for place, value in enumerate(values):
-        data[place] = value
-    if data.dtype == object:
-        shown = _bits(packed.present, count) | _bits(packed.filled, count)
-        data[~shown] = None
-    return data
-
-
-def _blank(type_: str, count: int) -> NDArray[Any]:
-    """Return room for the values of a type."""
-    if type_ == TEXT or type_.startswith(LIST_OF):
-        return np.full(count, None, dtype=object)
-    if type_ in WHOLE:
-        return np.zeros(count, dtype=np.int64)
-    return np.zeros(count, dtype=np.bool_ if type_ == BOOLEAN else np.float64)
-
-
-def _bits(packed: bytes, count: int) -> NDArray[np.bool_]:
-    if not packed:
-        return np.zeros(count, dtype=np.bool_)
-    bytes_ = np.frombuffer(packed, dtype=np.uint8)
-    return np.unpackbits(bytes_, count=count, bitorder="little").astype(np.bool_)
 
 
 def _items(values: ListOfValues) -> list[Any]:

@@ -16,6 +16,7 @@ class Layout(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     LAYOUT_COLUMNS: _ClassVar[Layout]
     LAYOUT_ROWS: _ClassVar[Layout]
+    LAYOUT_PACKED: _ClassVar[Layout]
 
 class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -39,6 +40,7 @@ NUMBERS_FLOAT64: Numbers
 NUMBERS_FLOAT32: Numbers
 LAYOUT_COLUMNS: Layout
 LAYOUT_ROWS: Layout
+LAYOUT_PACKED: Layout
 STATUS_OK: Status
 STATUS_NO_DATA: Status
 STATUS_UNAVAILABLE: Status
@@ -92,7 +94,7 @@ class Keys(_message.Message):
     def __init__(self, texts: _Optional[_Iterable[str]] = ..., numbers: _Optional[_Iterable[int]] = ..., for_all_rows: bool = ...) -> None: ...
 
 class GetFeaturesResponse(_message.Message):
-    __slots__ = ("list", "version", "row_count", "heads", "columns", "rows", "status", "errors", "counts_since_ms")
+    __slots__ = ("list", "version", "row_count", "heads", "columns", "rows", "status", "errors", "counts_since_ms", "now_ms", "read_ms", "blocks")
     class ErrorsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -116,6 +118,9 @@ class GetFeaturesResponse(_message.Message):
     STATUS_FIELD_NUMBER: _ClassVar[int]
     ERRORS_FIELD_NUMBER: _ClassVar[int]
     COUNTS_SINCE_MS_FIELD_NUMBER: _ClassVar[int]
+    NOW_MS_FIELD_NUMBER: _ClassVar[int]
+    READ_MS_FIELD_NUMBER: _ClassVar[int]
+    BLOCKS_FIELD_NUMBER: _ClassVar[int]
     list: str
     version: int
     row_count: int
@@ -125,7 +130,35 @@ class GetFeaturesResponse(_message.Message):
     status: bytes
     errors: _containers.ScalarMap[str, str]
     counts_since_ms: _containers.ScalarMap[str, int]
-    def __init__(self, list: _Optional[str] = ..., version: _Optional[int] = ..., row_count: _Optional[int] = ..., heads: _Optional[_Iterable[_Union[ColumnHead, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., status: _Optional[bytes] = ..., errors: _Optional[_Mapping[str, str]] = ..., counts_since_ms: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    now_ms: int
+    read_ms: bytes
+    blocks: _containers.RepeatedCompositeFieldContainer[Block]
+    def __init__(self, list: _Optional[str] = ..., version: _Optional[int] = ..., row_count: _Optional[int] = ..., heads: _Optional[_Iterable[_Union[ColumnHead, _Mapping]]] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., rows: _Optional[_Iterable[_Union[Row, _Mapping]]] = ..., status: _Optional[bytes] = ..., errors: _Optional[_Mapping[str, str]] = ..., counts_since_ms: _Optional[_Mapping[str, int]] = ..., now_ms: _Optional[int] = ..., read_ms: _Optional[bytes] = ..., blocks: _Optional[_Iterable[_Union[Block, _Mapping]]] = ...) -> None: ...
+
+class Block(_message.Message):
+    __slots__ = ("kind", "heads", "numbers", "row_bytes", "rows", "others", "entities")
+    class OthersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: int
+        value: Column
+        def __init__(self, key: _Optional[int] = ..., value: _Optional[_Union[Column, _Mapping]] = ...) -> None: ...
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    HEADS_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    ROW_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    ENTITIES_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    heads: _containers.RepeatedScalarFieldContainer[int]
+    numbers: _containers.RepeatedScalarFieldContainer[int]
+    row_bytes: int
+    rows: bytes
+    others: _containers.MessageMap[int, Column]
+    entities: bytes
+    def __init__(self, kind: _Optional[str] = ..., heads: _Optional[_Iterable[int]] = ..., numbers: _Optional[_Iterable[int]] = ..., row_bytes: _Optional[int] = ..., rows: _Optional[bytes] = ..., others: _Optional[_Mapping[int, Column]] = ..., entities: _Optional[bytes] = ...) -> None: ...
 
 class ColumnHead(_message.Message):
     __slots__ = ("name", "type", "kind", "default")

@@ -12,7 +12,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from grpc_reflection.v1alpha import reflection
 
 from feature_platform.errors import CallerError, ServerError, UnauthenticatedError
-from feature_platform.service.encode import Form, Layout, Numbers, encode
+from feature_platform.service.encode import Form, Layout
 from feature_platform.service.failures import DETAIL, Failure, failure
 from feature_platform.service.features_pb2 import (
     DESCRIPTOR,
@@ -22,6 +22,7 @@ from feature_platform.service.features_pb2 import (
 )
 from feature_platform.service.handler import Arrival, Asked, Handler
 from feature_platform.service.lists import Wanted
+from feature_platform.service.shape import Numbers
 from feature_platform.service.tls import Certificate
 from feature_platform.service.tokens import HEADER, Gate
 from feature_platform.service_settings import ServiceSettings
@@ -33,7 +34,7 @@ OPEN = f"/{HEALTH}/"
 MESSAGE_CHARACTERS_MAX = 2_000
 """Of an error: it travels in a header."""
 NUMBERS: tuple[Numbers, ...] = ("exact", "float64", "float32")
-LAYOUTS: tuple[Layout, ...] = ("columns", "rows")
+LAYOUTS: tuple[Layout, ...] = ("columns", "rows", "packed")
 
 
 class GrpcDoor:
@@ -88,7 +89,7 @@ class GrpcDoor:
         async def parse() -> Asked:
             return asked_of(_parsed(GetFeaturesRequest, data))
 
-        return await self._answer(context, self._handler.features(_arrival(context), parse, encode))
+        return await self._answer(context, self._handler.features(_arrival(context), parse))
 
     async def _describe_list(self, data: bytes, context: Any) -> bytes:  # noqa: ANN401 (gRPC's)
         async def parse() -> Wanted:

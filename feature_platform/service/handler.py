@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from feature_platform.errors import (
@@ -20,6 +21,7 @@ from feature_platform.errors import (
     NoEntityError,
     OverloadedError,
 )
+from feature_platform.service.answers import Answers
 from feature_platform.service.encode import About, Form
 from feature_platform.service.failures import Failure, failure, internal
 from feature_platform.service.features_pb2 import ListDescription
@@ -58,8 +60,10 @@ class Arrival:
 STORE_SHARE = 0.8
 """Of the time that is left when a thread begins, what reading may take: the rest is for encoding
 and the way back."""
+""
 Render = Callable[[FeatureMatrix, About, Form], bytes]
-"""Writes an answer in the format of a door; called in a thread."""
+"""Writes an answer in the format of a door; called in a thread. Without one the answer is a message
+of gRPC, of entities' bytes."""
 
 
 class Handler:
@@ -71,18 +75,19 @@ class Handler:
         self.settings = settings
         self._client = client
         self._lists = ServedLists(client)
+        self._answers = Answers(client, settings.bytes_cache_bytes)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="fp-serve")
         self._free = threading.BoundedSemaphore(settings.requests_max)
 
     async def features(
-        self, arrival: Arrival, parse: Callable[[], Awaitable[Asked]], render: Render
+        self, arrival: Arrival, parse: Callable[[], Awaitable[Asked]], render: Render | None = None
     ) -> bytes | Failure:
         """Answer a request for features.
 
         Args:
             arrival: Where it came in, and until when.
             parse: Reads it; may raise what is wrong with it, or lacks its token.
-            render: Writes the answer.
+            render: Writes the answer, unless it is a message of gRPC.
         """
         said, until_s = _Said(), time.monotonic() + self._allowed_s(arrival)
 
@@ -91,7 +96,8 @@ class Handler:
                 asked = await parse()
             served = await self._lists.find(asked.wanted)
             said.list = served.about.name
-            return await self._compute(lambda: self._work(served, asked, render, until_s))
+            work = self._joined if render is None else partial(self._rendered, render)
+            return await self._compute(lambda: work(served, asked, until_s))
 
         return await self._answered(arrival, said, answer())
 
@@ -187,19 +193,45 @@ class Handler:
         self._free.release()
         self.metrics.ended()
 
-    def _work(self, served: Served, asked: Asked, render: Render, until_s: float) -> bytes:
-        """Read and encode. Blocks."""
+    def _joined(self, served: Served, asked: Asked, until_s: float) -> bytes:
+        """Join entities' bytes, those of some after reading them. Blocks."""
         with self.metrics.stage("read"):
-            left_s = max(0.0, until_s - time.monotonic())
+            found = self._answers.find(
+                served,
+                asked.wanted,
+                asked.entities,
+                asked.at_ms,
+                asked.form,
+                deadline_ms=_store_ms(until_s),
+            )
+        self._check(served, found.rows, found.unavailable(), found.errors)
+        with self.metrics.stage("encode"):
+            written = found.write()
+        self.metrics.keeps(self._answers.stats)
+        return written
+
+    def _rendered(self, render: Render, served: Served, asked: Asked, until_s: float) -> bytes:
+        """Read and encode in the format of a door. Blocks."""
+        with self.metrics.stage("read"):
             matrix = served.prepared.get(
-                asked.entities, at=asked.at_ms, deadline_ms=STORE_SHARE * left_s * 1000
+                asked.entities, at=asked.at_ms, deadline_ms=_store_ms(until_s)
             )
         unavailable = matrix.status.count("unavailable")
-        self.metrics.rows(served.about.name, len(matrix.status), unavailable)
-        if unavailable and unavailable == len(matrix.status):
-            raise _no_entity(matrix)
+        self._check(served, len(matrix.status), unavailable, matrix.errors)
         with self.metrics.stage("encode"):
             return render(matrix, served.about, asked.form)
+
+    def _check(
+        self, served: Served, rows: int, unavailable: int, errors: Mapping[str, str]
+    ) -> None:
+        """Count the rows of an answer.
+
+        Raises:
+            NoEntityError: The store answered for none of them.
+        """
+        self.metrics.rows(served.about.name, rows, unavailable)
+        if unavailable and unavailable == rows:
+            raise _no_entity(rows, errors)
 
 
 @dataclass(slots=True)
@@ -209,10 +241,15 @@ class _Said:
     list: str = OTHER
 
 
-def _no_entity(matrix: FeatureMatrix) -> NoEntityError:
-    label, reason = next(iter(matrix.errors.items()), ("", ""))
+def _store_ms(until_s: float) -> float:
+    """Return how long the store may take for what must be answered by an instant."""
+    return STORE_SHARE * max(0.0, until_s - time.monotonic()) * 1000
+
+
+def _no_entity(rows: int, errors: Mapping[str, str]) -> NoEntityError:
+    label, reason = next(iter(errors.items()), ("", ""))
     msg = (
-        f"the store answered for none of {len(matrix.status)} rows; of {label}: {reason}. "
+        f"the store answered for none of {rows} rows; of {label}: {reason}. "
         "Ask again, or use the last values that are known"
     )
-    return NoEntityError(msg, matrix.errors, len(matrix.status))
+    return NoEntityError(msg, errors, rows)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, get_args
+from typing import Any
 
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import CallerError
@@ -23,6 +23,8 @@ FIELDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "states": ((bool,), "true or false"),
 }
 """Of each field its types, and what it should be."""
+LAYOUTS: tuple[Layout, ...] = ("rows", "columns")
+"""Those that JSON can have."""
 VERSION_MAX = 2**31
 
 
@@ -106,9 +108,9 @@ def _instant(at: int | str | None) -> int | None:
 
 
 def _layout(layout: str) -> Layout:
-    for known in get_args(Layout):
+    for known in LAYOUTS:
         if layout == known:
-            return known  # type: ignore[no-any-return]  # one of the literals
+            return known
     msg = f"layout is {_shown(layout)}; write `rows` or `columns`"
     raise CallerError(msg)
 

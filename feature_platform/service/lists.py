@@ -164,31 +164,35 @@ def _prepare(client: FeatureClient, wanted: Wanted) -> Served:
     else:
         made = client.prepare(list=wanted.name, version=wanted.version or None)
     if wanted.kinds:
-        made = prepared(client, _only(made, wanted.kinds), None, {})
+        groups = resolve(client.snapshots(), made.full_names)
+        about = kinds_of(groups, len(made.names))
+        made = prepared(client, only(made.feature_list, about, wanted.kinds), None, {})
     groups = resolve(client.snapshots(), made.full_names)
-    about = About(
+    shown = About(
         name=made.feature_list.name,
         version=made.feature_list.version,
-        kinds=_kinds(groups, len(made.names)),
+        kinds=kinds_of(groups, len(made.names)),
     )
-    return Served(prepared=made, about=about, groups=groups)
+    return Served(prepared=made, about=shown, groups=groups)
 
 
-def _kinds(groups: Sequence[Group], count: int) -> tuple[str, ...]:
+def kinds_of(groups: Sequence[Group], count: int) -> tuple[str, ...]:
     """Return the kind of entity of each column."""
     kinds = {place: group.snapshot.entity for group in groups for place in group.positions}
     return tuple(kinds[place] for place in range(count))
 
 
-def _only(made: PreparedFeatures, kinds: Sequence[str]) -> FeatureList:
+def only(whole: FeatureList, about: Sequence[str], kinds: Sequence[str]) -> FeatureList:
     """Return a list with the columns about some kinds of entity alone.
+
+    Args:
+        whole: The list.
+        about: The kind of each of its columns.
+        kinds: Those that are wanted.
 
     Raises:
         CallerError: No column is about one of them.
     """
-    whole = made.feature_list
-    groups = resolve(made.client.snapshots(), made.full_names)
-    about = _kinds(groups, len(whole.features))
     for kind in kinds:
         if kind not in about:
             hint = did_you_mean(kind, about) or f"; there are {', '.join(sorted(set(about)))}"

@@ -5,8 +5,9 @@ whichever is asked adds up what all of them have written.
 """
 
 import os
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
+from feature_platform.service.bytes_cache import BytesStats
 from feature_platform.serving.meters import BOUNDS_S
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -64,6 +66,36 @@ class Metrics:
             multiprocess_mode="livesum",
             registry=own,
         )
+
+        self._kept_bytes = Gauge(
+            "fp_service_kept_bytes",
+            "Memory of entities' parts of answers that are kept as they are sent.",
+            multiprocess_mode="livesum",
+            registry=own,
+        )
+        self._entities = Counter(
+            "fp_service_entities",
+            "Entities that were answered by gRPC: from kept bytes (hit), or computed (miss).",
+            ("outcome",),
+            registry=own,
+        )
+        self._dropped = Counter(
+            "fp_service_kept_dropped",
+            "Kept parts of answers that made room, or whose list or deployment changed.",
+            registry=own,
+        )
+        self._seen = BytesStats(size=0, hits=0, misses=0, dropped=0)
+        self._lock = threading.Lock()
+
+    def keeps(self, stats: Callable[[], BytesStats]) -> None:
+        """Take over what the cache of entities' bytes has counted."""
+        with self._lock:
+            before, now = self._seen, stats()
+            self._seen = now
+            self._kept_bytes.set(now.size)
+            self._entities.labels("hit").inc(now.hits - before.hits)
+            self._entities.labels("miss").inc(now.misses - before.misses)
+            self._dropped.inc(now.dropped - before.dropped)
 
     def answered(self, door: str, list_: str, code: str, seconds: float) -> None:
         """Count a request that was answered, or whose client hung up."""

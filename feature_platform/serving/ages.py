@@ -9,7 +9,7 @@ from feature_platform.definition.served import AGED
 from feature_platform.errors import CallerError
 from feature_platform.rows.codec import decode_items
 from feature_platform.serving.merged import LIFETIME, Merged
-from feature_platform.serving.read_plan import ReadPlan, ResolvedFeature
+from feature_platform.serving.read_plan import NEVER_CHANGES_MS, ReadPlan, ResolvedFeature
 
 
 def check_aged(wanted: ResolvedFeature, name: str) -> None:
@@ -30,22 +30,23 @@ def check_aged(wanted: ResolvedFeature, name: str) -> None:
         raise CallerError(msg)
 
 
-def stale(
-    plan: ReadPlan, merged: Merged, max_ages_ms: Mapping[int, int], now_ms: int
-) -> dict[int, NDArray[np.bool_]]:
-    """Return which values are older than they may be, by position in the request.
+def stale_from_ms(
+    plan: ReadPlan, merged: Merged, max_ages_ms: Mapping[int, int]
+) -> dict[int, NDArray[np.int64]]:
+    """Return from when values are older than they may be, by position in the request.
 
     Args:
         plan: What was asked.
         merged: What was found.
         max_ages_ms: By position in the request.
-        now_ms: The present.
     """
-    return {
-        position: _newest_ms(merged, each) < now_ms - max_ages_ms[position]
-        for position, each in zip(plan.group.positions, plan.group.wanted, strict=True)
-        if position in max_ages_ms
-    }
+    found = {}
+    for position, each in zip(plan.group.positions, plan.group.wanted, strict=True):
+        if position in max_ages_ms:
+            newest_ms, age_ms = _newest_ms(merged, each), max_ages_ms[position]
+            latest_ms = NEVER_CHANGES_MS - age_ms - 1  # so that the sum fits
+            found[position] = np.minimum(newest_ms, latest_ms) + age_ms + 1
+    return found
 
 
 def _newest_ms(merged: Merged, wanted: ResolvedFeature) -> NDArray[np.int64]:

@@ -10,11 +10,12 @@ from feature_platform.definition.feature_list import Default
 from feature_platform.definition.served import served_type
 from feature_platform.errors import CorruptRowError
 from feature_platform.rows.wire import Ints
-from feature_platform.serving.ages import stale
+from feature_platform.serving.ages import stale_from_ms
 from feature_platform.serving.assemble import assemble
 from feature_platform.serving.found import Found
 from feature_platform.serving.matrix import Column, FeatureMatrix, Status
 from feature_platform.serving.merged import Merged
+from feature_platform.serving.read_plan import changes_ms
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence, evidence
@@ -43,6 +44,23 @@ class Part:
     evidence: tuple[Evidence, ...]
     found: NDArray[np.int8]
     """Of each entity: HAS_ROWS, NO_ROWS or FAILED."""
+    now_ms: int
+    stale_from_ms: tuple[Ints, ...] = ()
+    """Of each feature with a `max_age`: from when each entity's value is too old."""
+
+    @property
+    def until_ms(self) -> Ints | None:
+        """Before when each entity would be answered alike without a read.
+
+        None: at this instant only, because what was read is not kept, or a past one was asked.
+        """
+        known_ms = self.source.until_ms
+        if known_ms is None:
+            return None
+        until_ms: Ints = np.minimum(known_ms, changes_ms(self.source.plan, self.now_ms))
+        for each in self.stale_from_ms:
+            until_ms = np.where(each > self.now_ms, np.minimum(until_ms, each), until_ms)
+        return until_ms
 
     def in_rows(self, asked: AskedKeys) -> "Part":
         """Return it with a line for each row of the answer, which may share entities."""
@@ -88,7 +106,8 @@ def answer_part(found: Found, now_ms: int, wishes: Wishes | None = None) -> Part
         found = found.without(_corrupt(found))
         merged, columns = _assembled(found)
     states = found.states
-    old = stale(plan, merged, asked.max_ages_ms, now_ms) if plan.mode == "now" else {}
+    ends_ms = stale_from_ms(plan, merged, asked.max_ages_ms) if plan.mode == "now" else {}
+    old = {position: each <= now_ms for position, each in ends_ms.items()}
     known = states != FAILED
     all_known = bool(known.all())
     made, seen = [], []
@@ -102,7 +121,14 @@ def answer_part(found: Found, now_ms: int, wishes: Wishes | None = None) -> Part
         seen.append(evidence(plan, wanted, states, is_old))
         default = asked.defaults.get(position)
         made.append(shown if default is None else shown.with_default(default))
-    return Part(source=found, columns=tuple(made), evidence=tuple(seen), found=states)
+    return Part(
+        source=found,
+        columns=tuple(made),
+        evidence=tuple(seen),
+        found=states,
+        now_ms=now_ms,
+        stale_from_ms=tuple(ends_ms.values()),
+    )
 
 
 def _assembled(found: Found) -> tuple[Merged, tuple[Column, ...]]:
@@ -199,12 +225,9 @@ def _errors(kinds: Sequence[KindAnswer]) -> dict[str, str]:
 def _counts_since_ms(names: Sequence[str], parts: Sequence[Part]) -> dict[str, int]:
     """Return the features that began to count inside what was asked, and since when."""
     return {
-        names[position]: wanted.valid_from_ms
+        names[position]: since_ms
         for part in parts
-        for position, wanted in zip(
-            part.source.plan.group.positions, part.source.plan.group.wanted, strict=True
-        )
-        if not part.source.plan.is_full(wanted)
+        for position, since_ms in part.source.plan.counts_since_ms().items()
     }
 
 

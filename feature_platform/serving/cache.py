@@ -156,7 +156,7 @@ class TileCache:
             found = await self._read_all(mine, waits, need, [entities[place] for place in left])
             for place in left:
                 entries[place] = found[entities[place]]
-        made = found_kept(plan, need.space.form, entries, left, asked.now_ms)
+        made = found_kept(need, entries, left)
         with mine.lock:
             mine.counters.answered(made)
         if self._begin_request is not None:

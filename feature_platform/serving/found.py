@@ -39,6 +39,11 @@ class Found(Protocol):
         """How long ago each entity was read; None: all were read for this request."""
         ...
 
+    @property
+    def until_ms(self) -> Ints | None:
+        """Before when each entity is known well enough without a read; None: nothing is kept."""
+        ...
+
     def rows(self, place: int) -> Sequence[StoredRow]:
         """Return the rows of an entity; none of one that was kept, or has failed."""
         ...
@@ -78,6 +83,11 @@ class FoundRows:
         """Why entities have failed, by place."""
         named = enumerate(self.outcomes)
         return {place: outcome for place, outcome in named if isinstance(outcome, WorldError)}
+
+    @property
+    def until_ms(self) -> None:
+        """Say that nothing is kept."""
+        return
 
     def rows(self, place: int) -> Sequence[StoredRow]:
         """Return the rows of an entity; none of one that has failed."""

@@ -175,21 +175,13 @@ def is_known(grid: Grid, entry: Entry, key: TileKey) -> bool:
     return entry.since_ms != FOREVER_MS and start_ms >= grid.head_oldest_ms(entry.since_ms, level)
 
 
-def found_kept(
-    plan: ReadPlan,
-    form: Form,
-    entries: list[Entry | WorldError],
-    read: Iterable[int],
-    now_ms: int,
-) -> "FoundKept":
+def found_kept(need: Need, entries: list[Entry | WorldError], read: Iterable[int]) -> "FoundKept":
     """Return what was found of the entities of a plan.
 
     Args:
-        plan: What was asked.
-        form: Of the entries.
+        need: What was needed.
         entries: Of each entity, or why there is none; changed.
         read: Places that were read for this; no other one has failed.
-        now_ms: The present.
     """
     failed = ((place, entries[place]) for place in read)
     errors = {place: each for place, each in failed if isinstance(each, WorldError)}
@@ -197,14 +189,21 @@ def found_kept(
         entries[place] = ABSENT
     known: Sequence[Entry] = entries  # type: ignore[assignment]  # the others are none
     read_ms = np.array([entry.read_ms for entry in known], dtype=np.int64)
+    loaded_ms = np.array([entry.loaded_ms for entry in known], dtype=np.int64)
+    until_ms = np.minimum(
+        read_ms + (need.now_ms - need.read_since_ms),
+        loaded_ms + (need.now_ms - need.loaded_since_ms) + 1,
+    )
+    absent = read_ms == NEVER_MS
     heads, closed = [entry.head for entry in known], [entry.closed for entry in known]
     return FoundKept(
-        plan=plan,
-        form=form,
+        plan=need.plan,
+        form=need.space.form,
         pieces=Pieces(heads=heads, closed=closed, newest_ms=[entry.newest_ms for entry in known]),
         is_empty=(_sizes(heads) + _sizes(closed)) == 0,
         errors=errors,
-        ages_ms=np.where(read_ms == NEVER_MS, 0, now_ms - read_ms),
+        ages_ms=np.where(absent, 0, need.now_ms - read_ms),
+        until_ms=np.where(absent, FOREVER_MS, until_ms),
     )
 
 
@@ -225,6 +224,8 @@ class FoundKept:
     """Why entities have failed, by place; their pieces are empty."""
     ages_ms: Ints
     """How long ago each entity was read; 0 of one that has failed or can have no rows."""
+    until_ms: Ints
+    """Before when each entity is known well enough without a read: bounds move on by then."""
 
     @property
     def states(self) -> NDArray[np.int8]:
@@ -259,6 +260,7 @@ class FoundKept:
             is_empty=self.is_empty[one],
             errors={},
             ages_ms=self.ages_ms[one],
+            until_ms=self.until_ms[one],
         )
 
     def without(self, errors: Mapping[int, WorldError]) -> "FoundKept":

@@ -8,12 +8,13 @@ from feature_platform.definition.feature_list import FeatureList, default_fits
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError, FeaturePlatformError, LimitExceededError
+from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.ages import check_aged
 from feature_platform.serving.answer import KindAnswer, Part, Wishes, answer, answer_part
 from feature_platform.serving.asked import Instant, Options, options
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.meters import Watch
-from feature_platform.serving.planned import Planner
+from feature_platform.serving.planned import Planned, Planner
 from feature_platform.serving.read_plan import Group, ReadPlan, resolve
 from feature_platform.serving.request import AskedKeys, Request, asked_keys
 from feature_platform.serving.waiting import Waits, finish
@@ -113,14 +114,10 @@ class PreparedFeatures:
     async def _answer(
         self, waits: Waits, entities: Request, asked: Options, watch: Watch
     ) -> FeatureMatrix:
-        limits, snapshots = self.client.limits, self.client.snapshots()
-        if asked.at_ms is None:
-            planned = self.planner.now(snapshots, asked.now_ms, self._check)
-        else:
-            planned = self.planner.past(snapshots, asked.now_ms, asked.at_ms, self._check)
+        limits, planned = self.client.limits, self.planned(self.client.snapshots(), asked)
         kinds = planned.kinds
         keys = asked_keys(entities, planned.about, limits.entities_max)
-        _refuse_many_rows([(each, kinds.get(each.entity, ())) for each in keys], limits.rows_max)
+        refuse_many_rows([(each, kinds.get(each.entity, ())) for each in keys], limits.rows_max)
         watch.ended("plan")
         answers = [
             KindAnswer(
@@ -135,6 +132,23 @@ class PreparedFeatures:
             for each in keys
         ]
         return answer(self.names, answers, explained=asked.explain)
+
+    def planned(self, snapshots: Sequence[Snapshot], asked: Options) -> Planned:
+        """Return how the features are read.
+
+        Args:
+            snapshots: What is deployed.
+            asked: Of which instant.
+
+        Raises:
+            CallerError: A default or an age does not fit what is deployed.
+            LimitExceededError: The windows need more tiles than allowed.
+            OutOfReachError: The instant is in the future, or needs tiles that are no longer kept.
+            UnknownFeatureError: A feature is not served any more.
+        """
+        if asked.at_ms is None:
+            return self.planner.now(snapshots, asked.now_ms, self._check)
+        return self.planner.past(snapshots, asked.now_ms, asked.at_ms, self._check)
 
     def _check(self, groups: Sequence[Group]) -> None:
         check_wishes(groups, self.feature_list, self.wishes)
@@ -215,7 +229,7 @@ def check_wishes(groups: Sequence[Group], chosen: FeatureList, wishes: Wishes) -
                 raise CallerError(msg)
 
 
-def _refuse_many_rows(asked: Sequence[tuple[AskedKeys, Sequence[ReadPlan]]], rows_max: int) -> None:
+def refuse_many_rows(asked: Sequence[tuple[AskedKeys, Sequence[ReadPlan]]], rows_max: int) -> None:
     """Refuse a request whose rows, of all entities and feature sets, do not fit into memory.
 
     Raises:

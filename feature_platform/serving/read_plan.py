@@ -86,6 +86,18 @@ class ReadPlan:
         answer = self.covers.get(wanted.window_ms)
         return wanted.valid_from_ms <= (answer.lo_ms if answer else 0)
 
+    def counts_since_ms(self) -> dict[int, int]:
+        """Return since when features count that began inside what is asked, by position."""
+        return self.derived(_counts_since_ms)
+
+
+def _counts_since_ms(plan: ReadPlan) -> dict[int, int]:
+    return {
+        position: wanted.valid_from_ms
+        for position, wanted in zip(plan.group.positions, plan.group.wanted, strict=True)
+        if not plan.is_full(wanted)
+    }
+
 
 def served_names(snapshot: Snapshot) -> dict[str, tuple[DeployedFeature, int]]:
     """Return each name that a feature set serves, with its feature and window (0 for none)."""

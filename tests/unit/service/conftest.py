@@ -138,6 +138,12 @@ def together(featuresets: tuple[FeatureSet, FeatureSet]) -> Deployed:
     return world
 
 
+@pytest.fixture(name="together_now")
+def _together_now(featuresets: tuple[FeatureSet, FeatureSet]) -> Callable[[], Deployed]:
+    """Return what makes the same world again."""
+    return lambda: together(featuresets)
+
+
 @pytest.fixture(name="service")
 def _service(world: Deployed, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
     monkeypatch.delenv("FP_SERVICE_TOKEN", raising=False)

@@ -11,6 +11,7 @@ import pytest
 from feature_platform.service.client import ServiceClient
 from feature_platform.service.decode import value_of
 from feature_platform.service.features_pb2 import (
+    LAYOUT_PACKED,
     LAYOUT_ROWS,
     NUMBERS_FLOAT32,
     NUMBERS_FLOAT64,
@@ -111,6 +112,46 @@ def test_columns_are_packed_as_the_proto_says(world: Deployed, service: Running)
         assert [answer.status[row] for row in range(5)] == [0, 0, 0, 0, 0]
         assert (answer.list, answer.version, answer.row_count) == ("feed_ranker", 1, 5)
         assert [head.kind for head in answer.heads[:2]] == ["user", "post"]
+
+
+def test_packed_rows_are_as_the_proto_says(world: Deployed, service: Running) -> None:
+    """A reader without this library: one array of bytes for each kind, and its columns in it."""
+    right = world.client.prepare(list="feed_ranker").get(ENTITIES)
+
+    for numbers, dtype in ((NUMBERS_FLOAT32, "<f4"), (NUMBERS_FLOAT64, "<f8")):
+        request = GetFeaturesRequest(
+            list="feed_ranker", entities=KEYS, numbers=numbers, states=True, layout=LAYOUT_PACKED
+        )
+        answer = ask(service, request)
+        for block in answer.blocks:
+            rows = np.frombuffer(block.rows, dtype=np.uint8).reshape(-1, block.row_bytes)
+            of_row = np.frombuffer(block.entities, dtype="<u4")
+            assert len(of_row) == answer.row_count == len(POSTS)
+            width, count, bits = int(dtype[2]), len(block.heads), (len(block.heads) + 7) // 8
+            status_at = 8 + width * len(block.numbers)
+            found = rows[:, 8:status_at].view(dtype)[of_row]
+            heads = list(block.heads)
+            np.testing.assert_array_equal(found, right.to_numpy(dtype)[:, list(block.numbers)])
+            assert rows[:, status_at].tolist() == [int(key == "zzz") for key in keys_of(block.kind)]
+            present = np.unpackbits(
+                rows[:, status_at + 1 : status_at + 1 + bits], axis=1, bitorder="little"
+            )[of_row, :count]
+            assert present.astype(bool).tolist() == right.present[:, heads].tolist()
+            states = rows[:, status_at + 1 + 2 * bits :][of_row, :count]
+            assert states.tolist() == right.state_codes[:, heads].tolist()
+            assert block.row_bytes % 8 == 0
+            assert rows[:, :8].view("<i8")[:, 0].tolist() == [0] * len(rows)
+        names = {head.name: number for number, head in enumerate(answer.heads)}
+        [posts] = [block for block in answer.blocks if block.kind == "post"]
+        actions = posts.others[names["posts.action"]].texts
+        of_row = np.frombuffer(posts.entities, dtype="<u4")
+        assert [actions[row] for row in of_row] == right.objects["posts.action"]
+        assert answer.now_ms == NOW_MS
+
+
+def keys_of(kind: str) -> list[str]:
+    """Return each key of a kind once, in the order of the request."""
+    return ["17"] if kind == "user" else list(dict.fromkeys(POSTS))
 
 
 def test_rows_spell_out_every_value(world: Deployed, service: Running) -> None:
