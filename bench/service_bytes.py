@@ -2,12 +2,13 @@
 
 One worker in a process of its own, over a store in memory, is asked by gRPC for 2,000 entities x
 100 columns (25 counters, 4 windows) as float32, always the same ones, by one client with four
-requests under way. Three workers, one after the other and in turns: nothing is kept, so rows are
-decoded and encoded each time; tiles are kept; tiles and entities' bytes are kept. Their answers are
-compared first. The clock of the store stands still, so what is kept stays good.
+requests under way. Three workers, one after the other and in turns: nothing is kept, and rows are
+decoded, added up and encoded each time (reading them costs nothing: the store hands out what it has
+read once); tiles are kept, which are added up and encoded each time; tiles and entities' bytes are
+kept. Their answers are compared first. The clock stands still, so what is kept stays good.
 
-Writes a table to `bench/results/<date>-service-bytes.md`; the last line printed is one JSON object
-with the goals.
+`--rounds 1 --seconds 2` is done in a minute. Writes a table to
+`bench/results/<date>-service-bytes.md`; the last line printed is one JSON object with the goals.
 """
 
 import argparse
@@ -43,11 +44,19 @@ from feature_platform.service.features_pb2 import (
 from feature_platform.service.worker import Worker
 from feature_platform.service_settings import ServiceSettings
 from feature_platform.serving import CacheSettings, FeatureClient
-from feature_platform.store.base import RowWrite
+from feature_platform.store.base import (
+    READ_TIMEOUT_S,
+    Outcome,
+    Requests,
+    RowWrite,
+    StoredRow,
+    TileKey,
+    TileReader,
+)
 from feature_platform.testing import RawEvent, deploy_in_memory
 
 METHOD = "/feature_platform.service.Features/GetFeatures"
-KEPT = ("nothing", "tiles", "bytes")
+KEPT = ("rows", "tiles", "bytes")
 LAYOUTS: dict[str, Layout] = {
     "packed": LAYOUT_PACKED,
     "columns": LAYOUT_COLUMNS,
@@ -104,6 +113,36 @@ def events() -> Iterator[RawEvent]:
         yield RawEvent(value=json.dumps(said).encode(), partition=0, offset=number, timestamp_ms=ts)
 
 
+class HandsOut:
+    """A store that hands out what it has read before, at no cost. Mutable: remembers."""
+
+    def __init__(self, store: TileReader) -> None:
+        """Remember nothing yet."""
+        self._store = store
+        self._known: dict[tuple[str, TileKey], Outcome] = {}
+
+    def read_tiles(
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
+        """Return what it knows, or read it; an entity is asked for the same keys each time."""
+        asked = [(entity, keys[0]) for entity, keys in requests]
+        known = [self._known.get(each) for each in asked]
+        if None in known:
+            known = list(self._store.read_tiles(table, requests, timeout_s=timeout_s))
+            self._known |= dict(zip(asked, known, strict=True))  # type: ignore[arg-type]
+        return known  # type: ignore[return-value]  # there is no None
+
+    async def aread_tiles(
+        self, table: str, requests: Requests, *, timeout_s: float = READ_TIMEOUT_S
+    ) -> list[Outcome]:
+        """Do what `read_tiles` does."""
+        return self.read_tiles(table, requests, timeout_s=timeout_s)
+
+    def read_entity(self, table: str, entity: str) -> list[StoredRow]:
+        """Read every row of an entity."""
+        return self._store.read_entity(table, entity)
+
+
 def client(kept: str, entities: int) -> FeatureClient:
     """Serve from memory."""
     folder = Path(mkdtemp()) / "featuresets"
@@ -120,8 +159,8 @@ def client(kept: str, entities: int) -> FeatureClient:
             RowWrite(level=row.level, start_ms=row.start_ms, payload=row.payload) for row in rows
         ]
         world.tiles.write(table, f"e{number}", copied, written=rows[0].written)
-    cache = None if kept == "nothing" else CacheSettings(bytes_max=1 << 30)
-    return FeatureClient(world.tiles, world.registry, clock=world.clock, cache=cache)
+    cache = None if kept == "rows" else CacheSettings(bytes_max=1 << 30)
+    return FeatureClient(HandsOut(world.tiles), world.registry, clock=world.clock, cache=cache)
 
 
 def serve(kept: str, port: int, entities: int) -> None:
@@ -255,12 +294,15 @@ def report(best: dict[tuple[str, str], tuple[float, float]], entities: int) -> s
         "",
         __doc__.strip() if __doc__ else "",
         "",
-        "| layout | kept | requests/s | CPU of the worker, ms | x requests of nothing kept |",
-        "|---|---|---|---|---|",
+        "| layout | kept | requests/s | CPU of the worker, ms | x requests of rows | x its CPU |",
+        "|---|---|---|---|---|---|",
     ]
     for (layout, kept), (rate, cpu_ms) in best.items():
-        more = rate / best[layout, "nothing"][0]
-        lines.append(f"| {layout} | {kept} | {rate:.1f} | {cpu_ms:.2f} | {more:.1f} |")
+        rows_rate, rows_ms = best[layout, "rows"]
+        lines.append(
+            f"| {layout} | {kept} | {rate:.1f} | {cpu_ms:.2f} | {rate / rows_rate:.1f} | "
+            f"{rows_ms / cpu_ms:.1f} |"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -283,7 +325,7 @@ def main() -> None:
     goals = [
         goal(
             "kept_bytes_times_more_requests",
-            best["packed", "bytes"][0] / best["packed", "nothing"][0],
+            best["packed", "bytes"][0] / best["packed", "rows"][0],
             TIMES_MORE_GOAL,
             digits=1,
         )

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from feature_platform.service.entity_bytes import EntityBytes
+from feature_platform.service.entity_bytes import EntityBytes, held
 
 
 @dataclass(slots=True, eq=False)
@@ -69,7 +69,7 @@ class BytesCache:
         found: list[EntityBytes | None] = list(map(shelf.young.get, entities))
         if None in found:
             self._renew(shelf, entities, found)
-        found = [None if each is None or not each.holds(now_ms) else each for each in found]
+        found = held(found, now_ms)
         misses = found.count(None)
         with self._lock:
             self._hits += len(found) - misses

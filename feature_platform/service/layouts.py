@@ -154,7 +154,8 @@ def _block(kind: KindAnswered) -> list[bytes]:
     )
     parts = [head.SerializeToString()]
     if entities:
-        parts += _nested(_BLOCK["rows"], [each.row for each in entities])
+        parts.append(prefix(_BLOCK["rows"], shape.row_bytes * len(entities)))
+        parts += [each.row for each in entities]
     others = _others(shape, entities)
     for place in sorted(others):
         key = varint(_MAP_KEY << 3) + varint(about.places[place])
@@ -172,7 +173,7 @@ def _others(shape: Shape, entities: Sequence[EntityBytes]) -> dict[int, list[byt
         for number, place in enumerate(shape.others)
     }
     large: dict[int, dict[int, str]] = {}
-    for row, each in enumerate(entities):
+    for row, each in enumerate(entities) if shape.has_large else ():
         for place, digits in each.large:
             large.setdefault(place, {})[row] = digits
     for place, digits_by_row in large.items():

@@ -49,6 +49,11 @@ class Shape:
         return tuple(place for place, type_ in enumerate(self.types) if not is_number(type_))
 
     @property
+    def has_large(self) -> bool:
+        """Whether there may be integers without room in a row."""
+        return self.numbers == "exact"
+
+    @property
     def number_bytes(self) -> int:
         """How long one number is."""
         return 4 if self.numbers == "float32" else 8
