@@ -29,7 +29,8 @@ FeaturePlatformError
     │   ├── OverloadedError     as many requests are under way as a limit allows
     │   └── DeadlineExceededError  there was no answer before the deadline
     ├── LeaseHeldError          someone else deploys this feature set right now
-    └── CorruptRowError         stored bytes that cannot be decoded
+    ├── CorruptRowError         stored bytes that cannot be decoded
+    └── CorruptRecordError      a record of the feature log that cannot be decoded
 
 A message says what happened, to which thing, with which value, and what to do next.
 All survive pickling: they cross process borders.
@@ -190,3 +191,7 @@ class LeaseHeldError(WorldError):
 
 class CorruptRowError(WorldError):
     """Stored bytes that cannot be decoded as a row."""
+
+
+class CorruptRecordError(WorldError):
+    """Bytes in a topic of the feature log that cannot be decoded as a record of it."""

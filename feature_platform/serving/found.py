@@ -13,7 +13,7 @@ from feature_platform.serving.assemble import merge
 from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS
-from feature_platform.store.base import Outcome, StoredRow
+from feature_platform.store.base import HEAD_LEVEL, Outcome, StoredRow
 
 
 class Found(Protocol):
@@ -46,6 +46,10 @@ class Found(Protocol):
 
     def rows(self, place: int) -> Sequence[StoredRow]:
         """Return the rows of an entity; none of one that was kept, or has failed."""
+        ...
+
+    def written(self, places: Ints) -> Ints:
+        """Return the write timestamp of the head of each of these entities; 0 without one."""
         ...
 
     def merge(self) -> Merged:
@@ -93,6 +97,11 @@ class FoundRows:
         """Return the rows of an entity; none of one that has failed."""
         return _rows(self.outcomes[place])
 
+    def written(self, places: Ints) -> Ints:
+        """Return the write timestamp of the head of each of these entities; 0 without one."""
+        found = (_head_written(self.outcomes[place]) for place in places.tolist())
+        return np.fromiter(found, dtype=np.int64, count=len(places))
+
     def merge(self) -> Merged:
         """Merge all rows over the windows.
 
@@ -119,3 +128,8 @@ def _state(outcome: Outcome) -> int:
 
 def _rows(outcome: Outcome) -> list[StoredRow]:
     return [] if isinstance(outcome, WorldError) else outcome
+
+
+def _head_written(outcome: Outcome) -> int:
+    heads = (row.written for row in _rows(outcome) if row.level == HEAD_LEVEL)
+    return next(heads, 0)

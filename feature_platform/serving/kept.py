@@ -200,6 +200,7 @@ def found_kept(need: Need, entries: list[Entry | WorldError], read: Iterable[int
         plan=need.plan,
         form=need.space.form,
         pieces=Pieces(heads=heads, closed=closed, newest_ms=[entry.newest_ms for entry in known]),
+        entries=known,
         is_empty=(_sizes(heads) + _sizes(closed)) == 0,
         errors=errors,
         ages_ms=np.where(absent, 0, need.now_ms - read_ms),
@@ -218,6 +219,8 @@ class FoundKept:
     plan: ReadPlan
     form: Form
     pieces: Pieces
+    entries: Sequence[Entry]
+    """Whose pieces they are."""
     is_empty: Mask
     """Whether each entity has no rows, or has failed."""
     errors: Mapping[int, WorldError]
@@ -238,6 +241,11 @@ class FoundKept:
         """Return no rows: tiles are kept instead."""
         return ()
 
+    def written(self, places: Ints) -> Ints:
+        """Return the write timestamp of the head of each of these entities; 0 without one."""
+        found = (self.entries[place].written for place in places.tolist())
+        return np.fromiter(found, dtype=np.int64, count=len(places))
+
     def merge(self) -> Merged:
         """Merge the tiles of all entities over the windows.
 
@@ -257,6 +265,7 @@ class FoundKept:
         return replace(
             self,
             pieces=pieces,
+            entries=self.entries[one],
             is_empty=self.is_empty[one],
             errors={},
             ages_ms=self.ages_ms[one],
@@ -266,14 +275,15 @@ class FoundKept:
     def without(self, errors: Mapping[int, WorldError]) -> "FoundKept":
         """Return the same with some entities failed."""
         heads, closed = list(self.pieces.heads), list(self.pieces.closed)
-        newest_ms = list(self.pieces.newest_ms)
+        newest_ms, entries = list(self.pieces.newest_ms), list(self.entries)
         is_empty, ages_ms = self.is_empty.copy(), self.ages_ms.copy()
         for place in errors:
             heads[place], closed[place], newest_ms[place] = b"", b"", NEVER_MS
-            is_empty[place], ages_ms[place] = True, 0
+            is_empty[place], ages_ms[place], entries[place] = True, 0, ABSENT
         return replace(
             self,
             pieces=Pieces(heads=heads, closed=closed, newest_ms=newest_ms),
+            entries=entries,
             is_empty=is_empty,
             errors={**self.errors, **errors},
             ages_ms=ages_ms,

@@ -1,5 +1,6 @@
 """A client of the store that a project's settings name, logged in as rankers are."""
 
+from feature_platform.serving.answer_log import AnswerLog
 from feature_platform.serving.cache import CacheSettings
 from feature_platform.serving.client import FeatureClient, Limits
 from feature_platform.settings import Role, Settings, password
@@ -13,6 +14,7 @@ def open_client(
     limits: Limits | None = None,
     cache: CacheSettings | None = None,
     deadline_ms: float = READ_TIMEOUT_S * 1000,
+    log: AnswerLog | None = None,
 ) -> FeatureClient:
     """Log in as a ranker would, with the patience of a person. Blocks; the caller closes it.
 
@@ -31,4 +33,5 @@ def open_client(
         limits=limits,
         cache=cache,
         deadline_ms=deadline_ms,
+        log=log,
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from feature_platform.extras import require
+from feature_platform.serving.answer_log import LogStats
 from feature_platform.serving.cache_stats import CacheStats
 from feature_platform.serving.circuit import Circuit
 from feature_platform.serving.meters import BOUNDS_S, Counts, Histogram
@@ -54,6 +55,8 @@ class ReaderCollector:
         stats = self._client.cache_stats()
         if stats is not None:
             yield from _cache(stats)
+        if self._client.log is not None:
+            yield from _log(self._client.log.stats())
 
 
 def openmetrics(client: "FeatureClient") -> str:
@@ -152,6 +155,26 @@ def _cache(stats: CacheStats) -> "Iterator[Metric]":
     )
     yield GaugeMetricFamily("fp_reader_cache_entries", "Entities that are kept.", stats.entries)
     yield GaugeMetricFamily("fp_reader_cache_bytes", "About what they take.", stats.bytes)
+
+
+def _log(stats: LogStats) -> "Iterator[Metric]":
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+    yield CounterMetricFamily(
+        "fp_reader_log_sampled_rows", "Rows of answers to be logged.", value=stats.sampled_rows
+    )
+    yield CounterMetricFamily(
+        "fp_reader_log_sent_rows", "Of these, rows that the broker has.", value=stats.sent_rows
+    )
+    dropped = CounterMetricFamily(
+        "fp_reader_log_dropped_rows", "Of these, rows that were dropped, by why.", labels=["reason"]
+    )
+    for reason, rows in stats.dropped_rows.items():
+        dropped.add_metric([reason], rows)
+    yield dropped
+    yield GaugeMetricFamily(
+        "fp_reader_log_waiting_bytes", "About what answers take that wait.", stats.waiting_bytes
+    )
 
 
 def _buckets(histogram: Histogram) -> tuple[list[tuple[str, float]], float]:

@@ -131,7 +131,11 @@ class PreparedFeatures:
             )
             for each in keys
         ]
-        return answer(self.names, answers, explained=asked.explain)
+        made = answer(self.names, answers, explained=asked.explain)
+        log = self.client.log
+        if log is not None and self.feature_list.name and asked.at_ms is None:
+            log.note(self.feature_list, asked.now_ms, made, answers)
+        return made
 
     def planned(self, snapshots: Sequence[Snapshot], asked: Options) -> Planned:
         """Return how the features are read.
