@@ -85,16 +85,18 @@ class Feast:
         """Return columns as Feast's users get them.
 
         The precomputed path answers in the order of the keys, whatever was asked (feast#6805):
-        it is asked in that order.
+        it is asked in that order. Its vectors have full names, and are read by no others.
         """
         keys = sorted(entities) if self._precomputed else list(entities)
-        answer = self._store.get_online_features(features=self._features, entity_rows={KEY: keys})
+        answer = self._store.get_online_features(
+            features=self._features, entity_rows={KEY: keys}, full_feature_names=True
+        )
         found: dict[str, list[Any]] = answer.to_dict()
         return {**found, "asked": list(entities)}
 
     def values(self, answer: dict[str, list[Any]]) -> Floats:
         """Return a matrix in the order that was asked for."""
-        columns = [answer[name] for name in self._names]
+        columns = [answer[f"{VIEW}__{name}"] for name in self._names]
         rows = np.array(columns, dtype=np.float64).T
         asked = answer["asked"]
         keys = sorted(asked) if self._precomputed else asked

@@ -26,8 +26,8 @@ from feature_platform.tiles.cover import cover
 from feature_platform.tiles.grid import MINUTE_MS
 
 WINDOWS = ("30m", "2h", "1d", "5d")
-CELLS = 26
-"""Minutes of an entity that have events: about twenty tiles of its windows."""
+CELLS = 42
+"""Minutes of an entity that have events: a read of it finds about twenty tiles."""
 OLDEST_MINUTES = 5 * 24 * 60 + 600
 SIZES = ((1, 63), (64, 8_191), (8_192, 1_048_575))
 SIZE_SHARES = (0.70, 0.25, 0.05)
@@ -224,6 +224,15 @@ class Load:
             for key, row in self.rows(entity).items()
             if key[0] == HEAD_LEVEL or key in keys
         }
+
+    def tiles_read(self, entity: int, keys: Collection[TileKey]) -> int:
+        """Return how many tiles a read finds: all in the head, and the closed ones among some."""
+        grid, newest_ms = self.snapshot.layout.grid, int(self._cells(entity)[0].max())
+        in_head = sum(
+            start_ms >= grid.head_oldest_ms(newest_ms, level)
+            for level, start_ms in self.tiles(entity)
+        )
+        return in_head + len(self.wanted_rows(entity, keys))  # lifetime's, and the head is no tile
 
     def write(self, writer: TileWriter, keys: frozenset[TileKey]) -> None:
         """Write heads, and the closed tiles among some keys. Blocks."""

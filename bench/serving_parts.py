@@ -133,17 +133,18 @@ def builds(setting: Setting) -> Part:
         of = f" of {name}" if name in setting.builds else ""
         setting.versions.update({k + of: v for k, v in told.items() if isinstance(v, str)})
     rows, figures = _spent(answers, SIZE * features)
-    kept, row_bytes = about[f"{THIS}, all cached"], read_bytes(load, setting.now_ms)
+    kept, read = about[f"{THIS}, all cached"], Read.of(load, setting.now_ms)
     kept_bytes = kept["bytes"] / kept["entries"]
-    figures["cached bytes per byte of rows"] = kept_bytes / row_bytes
+    figures["cached bytes per byte of rows"] = kept_bytes / read.bytes
     return Part(
         title=f"A request of {SIZE:,} entities x {features} features",
         head=("", "CPU ms", "from", "to", "wall ms", "values a CPU second", "peak memory MiB"),
         rows=rows,
         figures=figures,
         note=f"Medians of {setting.rounds} requests each, in turns; CPU of the ranker's process. "
-        f"{load.entities:,} entities; a read finds {rows_read(load, setting.now_ms):.1f} rows and "
-        f"{row_bytes:,.0f} bytes of each, and the cache keeps {kept_bytes:,.0f}.",
+        f"{load.entities:,} entities; a read finds {read.tiles:.1f} tiles of each, in "
+        f"{read.rows:.1f} rows of {read.bytes:,.0f} bytes together; the cache keeps "
+        f"{kept_bytes:,.0f} bytes.",
     )
 
 
@@ -250,18 +251,25 @@ def _spent(answers: Mapping[str, Sequence[Answer]], values: int) -> tuple[Table,
     return rows, figures
 
 
-def read_bytes(load: Load, now_ms: int) -> float:
-    """Return the bytes of the rows that a read of an entity finds, the mean of a sample."""
-    keys = frozenset(load.keys(now_ms))
-    sample = range(min(SAMPLE, load.entities))
-    return float(np.mean([sum(map(len, load.wanted_rows(each, keys).values())) for each in sample]))
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """What a read of an entity finds, the mean of a sample."""
 
+    rows: float
+    tiles: float
+    bytes: float
 
-def rows_read(load: Load, now_ms: int) -> float:
-    """Return how many rows a read of an entity finds, the mean of a sample."""
-    keys = frozenset(load.keys(now_ms))
-    sample = range(min(SAMPLE, load.entities))
-    return float(np.mean([len(load.wanted_rows(each, keys)) for each in sample]))
+    @classmethod
+    def of(cls, load: Load, now_ms: int) -> "Read":
+        """Look at the first entities of a load."""
+        keys = frozenset(load.keys(now_ms))
+        sample = range(min(SAMPLE, load.entities))
+        found = [load.wanted_rows(each, keys) for each in sample]
+        return cls(
+            rows=float(np.mean([len(rows) for rows in found])),
+            tiles=float(np.mean([load.tiles_read(each, keys) for each in sample])),
+            bytes=float(np.mean([sum(map(len, rows.values())) for rows in found])),
+        )
 
 
 def refreshes(setting: Setting) -> Part:
