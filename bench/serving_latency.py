@@ -18,7 +18,8 @@ from bench.serving_parts import (
     p99,
     quantiles,
 )
-from bench.serving_rig import Process, Service, fp_serve, list_name, ranker
+from bench.serving_rig import Service, fp_serve, list_name, ranker
+from feature_platform.service_settings import ServiceSettings
 
 SHAPES = ((1, 250), (50, 25), (500, 50), (2_000, 100))
 """Entities and features of a request."""
@@ -29,13 +30,18 @@ ENTITIES = 5_000
 REQUESTS = {1: 4_000, 50: 2_000, 500: 400, 2_000: 200}
 """How many are drawn, by size; after the last one a cache is filled again."""
 
-ANEW: Mapping[str, str] = {}
-"""Environment of an `fp serve` that decodes and encodes for each request."""
-KEPT: Mapping[str, str] = {}
-"""Environment of one that keeps what it has encoded; as long as this is empty, none does."""
-SERVICE_HITS = HITS if KEPT else (0.0,)
-"""Without a cache in the service it does not matter what was asked before."""
+TILES = {
+    "FP_SERVICE__MAX_STALENESS_MS": "3600000",
+    "FP_SERVICE__TILES_CACHE_BYTES": str(CACHE_BYTES),
+}
+"""Environment of an `fp serve` that reads nothing twice while it is timed."""
+KEEPS_BYTES = "bytes_cache_bytes" in ServiceSettings.model_fields
+"""Whether this build's service keeps parts of answers as they are sent."""
+KEPT = TILES | ({"FP_SERVICE__BYTES_CACHE_BYTES": str(CACHE_BYTES)} if KEEPS_BYTES else {})
+ANEW = TILES | ({"FP_SERVICE__BYTES_CACHE_BYTES": "0"} if KEEPS_BYTES else {})
 
+KEPT_RATE = "gRPC requests a CPU second of fp serve, kept bytes"
+ANEW_RATE = "gRPC requests a CPU second of fp serve, anew"
 HEAD = (
     *("", "entities x features", "cached", "processes", "p50 ms", "p99 ms"),
     *("requests/s", "timed"),
@@ -71,7 +77,7 @@ def library(setting: Setting) -> Part:
                 path = _drawn(setting, load, size, hits)
                 check(setting, load, features, rankers[0], {"requests": path})
                 for count in PROCESSES:
-                    timed = at_once(rankers[:count], path, setting.seconds)
+                    timed = at_once(rankers[:count], [path] * count, setting.seconds)
                     rows.append(_row("library", (size, features), hits, count, timed))
                     if (size, hits, count) == (1, 0.0, 1):
                         figures["1 x 250 from the store, p99 ms"] = p99(timed[0])
@@ -107,55 +113,54 @@ def _bare(setting: Setting) -> Table:
     spec = setting.spec(load, features, bare=True)
     with ranker(setting.rig, "one query", "serving_build", spec) as running:
         running.run(requests=path, count=10)
-        timed = at_once([running], path, setting.seconds)
+        timed = at_once([running], [path], setting.seconds)
     return [_row("one query", SHAPES[0], 0.0, 1, timed)]
 
 
 def service(setting: Setting) -> Part:
-    """Time `fp serve` by both doors, with one worker and two; compare kept bytes with encoding."""
-    rows: Table = []
-    figures: Figures = {}
-    for workers in PROCESSES:
-        with fp_serve(setting.rig, workers, KEPT or ANEW) as running:
-            for door in ("grpc", "http"):
-                rows += _door(setting, running, door, workers)
-            kept = _requests_a_cpu_second(setting, running)
-        if workers == 1:
-            figures["gRPC requests a CPU second of fp serve, kept bytes"] = kept
-    encoding = figures["gRPC requests a CPU second of fp serve, kept bytes"]
-    if KEPT:
-        with fp_serve(setting.rig, 1, ANEW) as running:
-            encoding = _requests_a_cpu_second(setting, running)
-    figures["gRPC requests a CPU second of fp serve, encoding"] = encoding
+    """Time `fp serve` by both doors, with one worker and with two; compare kept bytes with anew."""
+    rows = [
+        _cell(setting, door, shape, hits, workers)
+        for workers in PROCESSES
+        for door in ("grpc", "http")
+        for shape in SHAPES
+        for hits in setting.service_hits
+    ]
+    kept, anew = (_requests_a_cpu_second(setting, each) for each in (KEPT, ANEW))
+    said = "joined from kept bytes" if KEEPS_BYTES else "this service keeps tiles, and no bytes"
     size, features = SHAPES[-1]
-    is_kept = "from kept bytes" if KEPT else "this service keeps nothing: read, decoded, encoded"
     return Part(
         title="Latencies through `fp serve`",
         head=HEAD,
         rows=rows,
-        figures=figures,
-        note=f"As many clients as workers. gRPC, {size:,} x {features}, one worker: "
-        f"{figures['gRPC requests a CPU second of fp serve, kept bytes']:.1f} requests for each "
-        f"second of CPU of the service ({is_kept}); {encoding:.1f} decoded and encoded each time.",
+        figures={KEPT_RATE: kept, ANEW_RATE: anew},
+        note="A service of its own for each line; as many clients as workers, and none asks for "
+        f"another's entities. gRPC, {size:,} x {features}, all cached: {kept:.1f} requests for "
+        f"each second of CPU of a worker ({said}), {anew:.1f} encoded anew.",
     )
 
 
-def _door(setting: Setting, running: Service, door: str, workers: int) -> Table:
-    rows: Table = []
-    for size, features in SHAPES:
-        load = _load(setting, features)
-        with ExitStack() as exits:
-            spec = _spec(running, door, load, features)
-            rankers: list[Process] = [
-                exits.enter_context(ranker(setting.rig, f"{door} {each}", "serving_doors", spec))
-                for each in range(workers)
-            ]
-            for hits in SERVICE_HITS:
-                path = _drawn(setting, load, size, hits)
-                check(setting, load, features, rankers[0], {"requests": path})
-                timed = at_once(rankers, path, setting.seconds)
-                rows.append(_row(door, (size, features), hits, workers, timed))
-    return rows
+def _cell(
+    setting: Setting, door: str, shape: tuple[int, int], hits: float, workers: int
+) -> tuple[str, ...]:
+    """Time one line, with a service that nobody has asked before."""
+    size, features = shape
+    load = setting.load if features <= len(setting.load.names) else setting.wide
+    drawn = requests(load.entities // workers, size, hits, REQUESTS[size], SEED + 4)
+    paths = [
+        setting.rig.save(f"{door}-{size}-{hits}-{each}", drawn.of_client(each, workers))
+        for each in range(workers)
+    ]
+    with fp_serve(setting.rig, workers, KEPT) as running, ExitStack() as exits:
+        spec = _spec(running, door, load, features)
+        rankers = [
+            exits.enter_context(ranker(setting.rig, f"{door} {each}", "serving_doors", spec))
+            for each in range(workers)
+        ]
+        for asking, path in zip(rankers, paths, strict=True):
+            check(setting, load, features, asking, {"requests": path})
+        timed = at_once(rankers, paths, setting.seconds, one_part=True)
+    return _row(door, shape, hits, workers, timed)
 
 
 def _spec(running: Service, door: str, load: Load, features: int) -> dict[str, Any]:
@@ -167,16 +172,17 @@ def _spec(running: Service, door: str, load: Load, features: int) -> dict[str, A
     }
 
 
-def _requests_a_cpu_second(setting: Setting, running: Service) -> float:
-    """Return how many requests of all cached entities the service answers with a second of CPU."""
+def _requests_a_cpu_second(setting: Setting, environment: Mapping[str, str]) -> float:
+    """Return how many requests of cached entities a worker answers with a second of CPU."""
     size, features = SHAPES[-1]
     load = _load(setting, features)
     path = _drawn(setting, load, size, 1.0)
-    spec = _spec(running, "grpc", load, features)
-    with ranker(setting.rig, "grpc warm", "serving_doors", spec) as asking:
-        check(setting, load, features, asking, {"requests": path})
-        before = running.used()
-        walls, _ = at_once([asking], path, setting.seconds)
-        after = running.used()
+    with fp_serve(setting.rig, 1, environment) as running:
+        spec = _spec(running, "grpc", load, features)
+        with ranker(setting.rig, "grpc warm", "serving_doors", spec) as asking:
+            check(setting, load, features, asking, {"requests": path})
+            before = running.used()
+            walls, _ = at_once([asking], [path], setting.seconds)
+            after = running.used()
     setting.versions["peak memory of fp serve"] = f"{after.peak_bytes / 2**20:,.0f} MiB"
     return (len(walls) + 1) / (after.cpu_s - before.cpu_s)  # one was before those that are timed

@@ -36,6 +36,7 @@ ZIPF_EXPONENT = 1.1
 ASKED_ONCE_SHARE = 0.4
 """Of the entities, those that are never kept and are asked for once, where some requests miss."""
 WRITERS = 8
+SAMPLE = 500
 ATTEMPT, FLUSH = 1, 1
 
 SOURCE = """source: actions
@@ -59,6 +60,11 @@ class Requests:
     """A request each row."""
     starts: tuple[int, ...]
     """Requests before which a part begins: no entity is asked for twice that is to be a miss."""
+
+    def of_client(self, client: int, clients: int) -> "Requests":
+        """Return the same requests for entities that no other client asks for."""
+        kept, asked = (each * clients + client for each in (self.kept, self.asked))
+        return replace(self, kept=kept, asked=asked)
 
     def save(self, path: Path) -> None:
         """Write them for a ranker."""
@@ -247,6 +253,27 @@ class Load:
         """Do something for each entity, some at a time."""
         with ThreadPoolExecutor(WRITERS) as pool:
             return list(pool.map(work, range(self.entities)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """What a read of an entity finds, the mean of a sample."""
+
+    rows: float
+    tiles: float
+    bytes: float
+
+    @classmethod
+    def of(cls, load: Load, now_ms: int) -> "Read":
+        """Look at the first entities of a load."""
+        keys = frozenset(load.keys(now_ms))
+        sample = range(min(SAMPLE, load.entities))
+        found = [load.wanted_rows(each, keys) for each in sample]
+        return cls(
+            rows=float(np.mean([len(rows) for rows in found])),
+            tiles=float(np.mean([load.tiles_read(each, keys) for each in sample])),
+            bytes=float(np.mean([sum(map(len, rows.values())) for rows in found])),
+        )
 
 
 def store(

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.rig import say
 from bench.row_decode import measure
-from bench.serving_load import FLUSH, Load, requests, store
+from bench.serving_load import FLUSH, Load, Read, requests, store
 from bench.serving_rig import Answer, Process, Rig, ranker
 from feature_platform.clock import SystemClock
 from feature_platform.registry.memory import MemoryRegistry
@@ -34,7 +34,6 @@ the first ones fill the cache, and bring entities that had no event for days to 
 REFRESH_MS, NEVER_MS = 200, 10**9
 """How often the registry is read where it is felt, and where it is not."""
 BLOCKS = 6
-SAMPLE = 500
 
 Figures = dict[str, float]
 Table = list[tuple[str, ...]]
@@ -53,6 +52,8 @@ class Setting:
     rounds: int
     seconds: float
     """Of each latency."""
+    service_hits: Sequence[float]
+    """Shares of cached entities in requests to `fp serve`, which is started for each."""
     builds: Mapping[str, Path]
     """Other builds, by name: their checkouts."""
     feast: str = ""
@@ -251,27 +252,6 @@ def _spent(answers: Mapping[str, Sequence[Answer]], values: int) -> tuple[Table,
     return rows, figures
 
 
-@dataclass(frozen=True, kw_only=True)
-class Read:
-    """What a read of an entity finds, the mean of a sample."""
-
-    rows: float
-    tiles: float
-    bytes: float
-
-    @classmethod
-    def of(cls, load: Load, now_ms: int) -> "Read":
-        """Look at the first entities of a load."""
-        keys = frozenset(load.keys(now_ms))
-        sample = range(min(SAMPLE, load.entities))
-        found = [load.wanted_rows(each, keys) for each in sample]
-        return cls(
-            rows=float(np.mean([len(rows) for rows in found])),
-            tiles=float(np.mean([load.tiles_read(each, keys) for each in sample])),
-            bytes=float(np.mean([sum(map(len, rows.values())) for rows in found])),
-        )
-
-
 def refreshes(setting: Setting) -> Part:
     """Count the rows that are read of a warm entity after one more flush, a flush a second."""
     flushed = Load.draw(setting.load.featureset, FLUSHED_ENTITIES, setting.now_ms, seed=SEED + 1)
@@ -379,12 +359,22 @@ def p99(walls_ms: Sequence[float]) -> float:
     return float(np.percentile(walls_ms, 99))
 
 
-def at_once(rankers: Sequence[Process], path: str, seconds: float) -> tuple[list[float], float]:
-    """Let rankers ask at the same time; return what requests took, and all requests a second."""
-    for running in rankers:
+def at_once(
+    rankers: Sequence[Process], paths: Sequence[str], seconds: float, *, one_part: bool = False
+) -> tuple[list[float], float]:
+    """Let rankers ask at the same time; return what requests took, and all requests a second.
+
+    Args:
+        rankers: Who asks.
+        paths: What each asks.
+        seconds: How long.
+        one_part: Whether to end before entities are asked for again that were to be misses.
+    """
+    pairs = list(zip(rankers, paths, strict=True))
+    for running, path in pairs:
         running.run(requests=path, count=1)  # so that caches are filled before
-    for running in rankers:
-        running.begin(requests=path, seconds=seconds)
+    for running, path in pairs:
+        running.begin(requests=path, seconds=seconds, one_part=one_part)
     walls = [[wall_s for _, wall_s in running.end()["spent"]] for running in rankers]
     rate = sum(len(each) / sum(each) for each in walls)
     return [1e3 * wall_s for each in walls for wall_s in each], rate

@@ -57,11 +57,17 @@ class Series:
         self.path = path
         self._next = 0
 
+    @property
+    def at_start(self) -> bool:
+        """Whether a part begins with the next request."""
+        return self._next % len(self._asked) in self._starts
+
     def next_for(self, ranker: Ranker) -> list[int]:
         """Return the next request; bring a cache to what it should hold where a part begins."""
         place = self._next % len(self._asked)
+        starts = self.at_start
         self._next = place + 1
-        if place in self._starts:
+        if starts:
             ranker.begin()
             for first in range(0, len(self._kept), WARM_UP):
                 ranker.ask(self._kept[first : first + WARM_UP])
@@ -74,11 +80,14 @@ def carry_out(ranker: Ranker, series: Series, task: Mapping[str, Any]) -> dict[s
     Args:
         ranker: Who is asked.
         series: What it is asked.
-        task: `count` or `seconds`; `answers`: where to write the last answer's values.
+        task: `count` or `seconds`; `one_part`: none of the next part, for who cannot forget;
+            `answers`: where to write the last answer's values.
     """
     spent: list[tuple[float, float]] = []
     left_s = task.get("seconds", 0.0)
     while len(spent) < task.get("count", 0) or left_s > 0:
+        if spent and task.get("one_part") and series.at_start:
+            break
         entities = series.next_for(ranker)
         cpu_s, wall_s = time.process_time(), time.perf_counter()
         answer = ranker.ask(entities)

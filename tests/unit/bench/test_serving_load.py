@@ -36,6 +36,17 @@ def test_a_request_names_no_entity_twice() -> None:
     assert [len(set(asked)) for asked in drawn.asked.tolist()] == [500] * 20
 
 
+def test_clients_ask_for_entities_of_their_own() -> None:
+    """What one client has asked for is no other client's hit."""
+    drawn = requests(1_000, 50, 0.8, 20, seed=1)
+    asked = [
+        {*each.kept.tolist(), *each.asked.ravel().tolist()}
+        for each in (drawn.of_client(number, 2) for number in range(2))
+    ]
+    assert asked[0].isdisjoint(asked[1])
+    assert max(asked[0] | asked[1]) < 2_000
+
+
 def test_the_popular_are_asked_more_often() -> None:
     """Entities are drawn by Zipf's law: the most popular is in nearly every request."""
     drawn = requests(2_000, 50, 1.0, 200, seed=1)
