@@ -376,5 +376,8 @@ def at_once(
     for running, path in pairs:
         running.begin(requests=path, seconds=seconds, one_part=one_part)
     walls = [[wall_s for _, wall_s in running.end()["spent"]] for running in rankers]
+    if not all(walls):
+        msg = "too few entities: those that were to be misses have all been asked for"
+        raise SystemExit(msg)
     rate = sum(len(each) / sum(each) for each in walls)
     return [1e3 * wall_s for each in walls for wall_s in each], rate
