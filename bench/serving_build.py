@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.serving_ranker import Floats, Ranker, Spec
+from bench.serving_ranker import Floats, OfMatrices, Ranker, Spec
 from feature_platform.definition.loading import load_project
 from feature_platform.registry.cql import CqlRegistry
 from feature_platform.registry.memory import MemoryRegistry
@@ -34,7 +34,7 @@ def logged_in(spec: Spec) -> Connection:
     return connect(settings, "fp_service", os.environ[PASSWORD])
 
 
-class Build:
+class Build(OfMatrices):
     """The client of a build. Mutable: begins again with an empty cache."""
 
     def __init__(self, spec: Spec) -> None:
@@ -69,22 +69,7 @@ class Build:
         client = FeatureClient(CqlTiles(self._connection), registry, clock=self._clock, **options)
         self._client, self._prepared = client, client.prepare(self._spec["features"])
         takes = inspect.signature(self._prepared.get).parameters
-        self._wishes: dict[str, Any] = (
-            {"deadline_ms": DEADLINE_MS} if "deadline_ms" in takes else {}
-        )
-
-    def ask(self, entities: Sequence[int]) -> Any:  # noqa: ANN401 - see `Ranker`
-        """Return a matrix, whose numpy form is made."""
-        matrix = self._prepared.get(entities, **self._wishes)
-        matrix.values  # noqa: B018 - made when it is asked for, and kept
-        return matrix
-
-    def values(self, answer: Any) -> Floats:  # noqa: ANN401 - see `Ranker`
-        """Return the matrix; nothing may have failed."""
-        if set(answer.status) != {"ok"}:
-            msg = f"some entities were not answered: {sorted(set(answer.status))}"
-            raise SystemExit(msg)
-        return np.asarray(answer.values, dtype=np.float64)
+        self._wishes = {"deadline_ms": DEADLINE_MS} if "deadline_ms" in takes else {}
 
     def about(self) -> dict[str, Any]:
         """Return versions, what the cache says, and whether the compiled core is used."""

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.serving_ranker import Floats, Ranker, Spec
+from bench.serving_ranker import Floats, OfMatrices, Ranker, Spec
 
 DEADLINE_MS = 60_000
 
 
-class Grpc:
+class Grpc(OfMatrices):
     """The platform's own client of the service."""
 
     def __init__(self, spec: Spec) -> None:
@@ -26,22 +26,10 @@ class Grpc:
 
         client = ServiceClient([f"127.0.0.1:{spec['service_port']}"], deadline_ms=DEADLINE_MS)
         self._prepared = client.prepare(list=spec["list"])
+        self._wishes = {"deadline_ms": DEADLINE_MS}
 
     def begin(self) -> None:
         """Keep nothing: what is kept, the service keeps."""
-
-    def ask(self, entities: Sequence[int]) -> Any:  # noqa: ANN401 - see `Ranker`
-        """Return a matrix, whose numpy form is made."""
-        matrix = self._prepared.get(entities, deadline_ms=DEADLINE_MS)
-        matrix.values  # noqa: B018 - made when it is asked for, and kept
-        return matrix
-
-    def values(self, answer: Any) -> Floats:  # noqa: ANN401 - see `Ranker`
-        """Return the matrix; nothing may have failed."""
-        if set(answer.status) != {"ok"}:
-            msg = f"some entities were not answered: {sorted(set(answer.status))}"
-            raise SystemExit(msg)
-        return np.asarray(answer.values, dtype=np.float64)
 
     def about(self) -> dict[str, Any]:
         """Return versions."""
@@ -64,7 +52,9 @@ class Http:
     def ask(self, entities: Sequence[int]) -> Any:  # noqa: ANN401 - see `Ranker`
         """Return the decoded object."""
         asked = {"list": self._list, "entities": {self._kind: entities}, "layout": "columns"}
-        self._connection.request("POST", "/features", json.dumps(asked | {"deadline_ms": 60_000}))
+        self._connection.request(
+            "POST", "/features", json.dumps(asked | {"deadline_ms": DEADLINE_MS})
+        )
         response = self._connection.getresponse()
         answer = json.loads(response.read())
         if response.status != http.client.OK:

@@ -61,6 +61,9 @@ class Requests:
     starts: tuple[int, ...]
     """Requests before which a part begins: no entity is asked for twice that is to be a miss."""
 
+    repeats: bool
+    """Whether they may be asked again as they are, because none is to be a miss."""
+
     def of_client(self, client: int, clients: int) -> "Requests":
         """Return the same requests for entities that no other client asks for."""
         kept, asked = (each * clients + client for each in (self.kept, self.asked))
@@ -68,7 +71,7 @@ class Requests:
 
     def save(self, path: Path) -> None:
         """Write them for a ranker."""
-        np.savez(path, kept=self.kept, asked=self.asked, starts=np.array(self.starts))
+        np.savez(path, kept=self.kept, asked=self.asked, starts=self.starts, repeats=self.repeats)
 
 
 def define(folder: Path, name: str, counters: int) -> FeatureSet:
@@ -329,7 +332,10 @@ def requests(entities: int, size: int, hits: float, rounds: int, seed: int) -> R
             starts.append(number)
             place = 0
         drawn = weights + chance.gumbel(size=len(kept))  # so the largest are drawn by weight
-        hot = kept[np.argsort(drawn)[len(kept) - (size - missed) :]]
+        others = len(kept) - (size - missed)
+        hot = kept[np.argpartition(drawn, others)[others:]] if others < len(kept) else kept[:0]
         asked.append(chance.permutation(np.concatenate([hot, pool[place : place + missed]])))
         place += missed
-    return Requests(kept=kept, asked=np.array(asked), starts=tuple(starts))
+    return Requests(
+        kept=kept, asked=np.array(asked), starts=tuple(starts), repeats=not misses.any()
+    )

@@ -44,6 +44,29 @@ class Ranker(Protocol):
         ...
 
 
+class OfMatrices:
+    """What the platform's library and the client of its service have alike: both answer matrices.
+
+    A subclass sets `_prepared`, and what its requests wish for in `_wishes`.
+    """
+
+    _prepared: Any
+    _wishes: Mapping[str, Any]
+
+    def ask(self, entities: Sequence[int]) -> Any:  # noqa: ANN401 - see `Ranker`
+        """Return a matrix, whose numpy form is made."""
+        matrix = self._prepared.get(entities, **self._wishes)
+        matrix.values  # noqa: B018 - made when it is asked for, and kept
+        return matrix
+
+    def values(self, answer: Any) -> Floats:  # noqa: ANN401 - see `Ranker`
+        """Return the matrix; nothing may have failed."""
+        if set(answer.status) != {"ok"}:
+            msg = f"some entities were not answered: {sorted(set(answer.status))}"
+            raise SystemExit(msg)
+        return np.asarray(answer.values, dtype=np.float64)
+
+
 class Series:
     """Requests from a file, in order. Mutable: knows which is next."""
 
@@ -53,19 +76,22 @@ class Series:
             self._kept: list[int] = file["kept"].tolist()
             self._asked: list[list[int]] = file["asked"].tolist()
             self._starts = frozenset(file["starts"].tolist())
+            self._repeats = bool(file["repeats"])
         self.path = path
         self._next = 0
 
     @property
     def at_start(self) -> bool:
         """Whether a part begins with the next request."""
+        if self._repeats:
+            return self._next == 0
         return self._next % len(self._asked) in self._starts
 
     def next_for(self, ranker: Ranker) -> list[int]:
         """Return the next request; bring a cache to what it should hold where a part begins."""
         place = self._next % len(self._asked)
         starts = self.at_start
-        self._next = place + 1
+        self._next += 1
         if starts:
             ranker.begin()
             for first in range(0, len(self._kept), WARM_UP):

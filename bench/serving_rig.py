@@ -222,13 +222,14 @@ class Service:
 
 @contextmanager
 def fp_serve(made: Rig, workers: int, environment: Mapping[str, str]) -> Iterator[Service]:
-    """Run the service on ports of servers that are not started.
+    """Run the service on free ports.
 
     Raises:
         SystemExit: It does not answer.
     """
-    port, http_port = made.settings.flink.port, made.settings.dagster.port
-    said = made.folder / "serve.log"
+    free = with_free_ports(made.settings)
+    port, http_port = free.flink.port, free.dagster.port
+    said = made.folder / f"serve-{port}.log"
     plain = {key: value for key, value in made.environment.items() if key != "PYTHONPATH"}
     deadlines = {
         f"FP_SERVICE__{name}": str(SERVICE_DEADLINE_MS)
