@@ -89,6 +89,7 @@ bench: setup ## the whole job's speed; what jobs do to rankers; what exactness c
 	$(BIN)/python bench/recovery.py
 	$(UV) run --all-extras --locked --group bench python bench/backfill.py
 	$(UV) run --all-extras --locked --group bench python bench/serving.py
+	$(BIN)/python bench/capacity.py
 
 chaos: setup ## faults at random moments under load; every row is judged (CHAOS_SEED, CHAOS_FAULTS, ARGS)
 	$(BIN)/python -m tests.chaos.run $(ARGS)

@@ -27,9 +27,9 @@ from typing import NamedTuple
 
 import psutil
 
-from bench.rig import HERE, say
+from bench.rig import HERE, say, table
 from bench.serving_builds import builds
-from bench.serving_goals import goal_lines, reached, table
+from bench.serving_goals import goal_lines, reached
 from bench.serving_latency import library
 from bench.serving_load import Load, check_rows, define
 from bench.serving_parts import refreshes, registry, rows_decoded
@@ -48,13 +48,13 @@ class Task(NamedTuple):
 
 
 TASKS: Mapping[str, Task] = {
-    "rows": Task(rows_decoded, "Decode and add one row of 100 counters", 60),
-    "builds": Task(builds, "Requests of {size:,} entities x 100 features", 600),
-    "answers": Task(answers, "gRPC from kept bytes", 120),
-    "registry": Task(registry, "Warm requests beside reads of the registry", 120),
-    "refreshes": Task(refreshes, "Refreshes of warm entities", 150),
-    "library": Task(library, "Latencies through the library", 360),
-    "service": Task(service, "Latencies through `fp serve`", 720),
+    "rows": Task(rows_decoded, "Decode and add one row of 100 counters", 30),
+    "builds": Task(builds, "Requests of {size:,} entities x 100 features", 540),
+    "answers": Task(answers, "gRPC from kept bytes", 90),
+    "registry": Task(registry, "Warm requests beside reads of the registry", 90),
+    "refreshes": Task(refreshes, "Refreshes of warm entities", 120),
+    "library": Task(library, "Latencies through the library", 300),
+    "service": Task(service, "Latencies through `fp serve`", 690),
 }
 """What matters most is first."""
 SEED = 7

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.rig import goal
+from bench.rig import goal, table
 from bench.serving_builds import CACHED, KEPT_BYTES, ROW_BYTES
 from bench.serving_latency import BARE_MS, SINGLE_MS
 from bench.serving_parts import DECODED_US, REFRESHED_ROWS, REGISTRY_TIMES
@@ -146,12 +146,6 @@ def goal_lines(goals: Sequence[dict[str, Any]], figures: Figures) -> list[str]:
     if all(each["met"] for each in goals):
         lines = ["All goals are met."]
     return [*table(("goal", "figure", "aim", "met"), rows), "", *lines, ""]
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a table."""
-    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
-    return [lines[0], f"|{'---|' * len(head)}", *lines[1:]]
 
 
 def _said(value: float | None) -> str:

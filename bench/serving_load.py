@@ -202,16 +202,23 @@ class Load:
             }
         return found
 
-    def rows(self, entity: int) -> dict[TileKey, bytes]:
-        """Return the rows of an entity as a job writes them: the head, and closed tiles."""
+    def rows(self, entity: int, keys: Collection[TileKey] | None = None) -> dict[TileKey, bytes]:
+        """Return the rows of an entity as a job writes them: the head, and closed tiles.
+
+        Args:
+            entity: Whose.
+            keys: The closed tiles that are wanted; without it, all are.
+        """
         layout = self.snapshot.layout
         newest_ms = int(self._cells(entity)[0].max())
         counters, (events,) = self._columns
         head: dict[TileKey, bytes] = {}
         rows: dict[TileKey, bytes] = {}
         for (level, start_ms), counts in self.tiles(entity).items():
-            partials = {events: sum(counts), **dict(zip(counters, counts, strict=True))}
             in_head = start_ms >= layout.grid.head_oldest_ms(newest_ms, level)
+            if not in_head and keys is not None and (level, start_ms) not in keys:
+                continue
+            partials = {events: sum(counts), **dict(zip(counters, counts, strict=True))}
             (head if in_head else rows)[level, start_ms] = encode_row(layout, partials)
         total = {events: int(self.counts[entity].sum())}
         head[layout.grid.lifetime_level, 0] = encode_row(layout, total)
@@ -226,14 +233,6 @@ class Load:
             counts=np.concatenate([self.counts, counts[:, None, :]], axis=1),
         )
 
-    def wanted_rows(self, entity: int, keys: Collection[TileKey]) -> dict[TileKey, bytes]:
-        """Return the head, and the closed tiles among some keys."""
-        return {
-            key: row
-            for key, row in self.rows(entity).items()
-            if key[0] == HEAD_LEVEL or key in keys
-        }
-
     def tiles_read(self, entity: int, keys: Collection[TileKey]) -> int:
         """Return how many tiles a read finds: all in the head, and the closed ones among some."""
         grid, newest_ms = self.snapshot.layout.grid, int(self._cells(entity)[0].max())
@@ -241,14 +240,13 @@ class Load:
             start_ms >= grid.head_oldest_ms(newest_ms, level)
             for level, start_ms in self.tiles(entity)
         )
-        return in_head + len(self.wanted_rows(entity, keys))  # lifetime's, and the head is no tile
+        return in_head + len(self.rows(entity, keys))  # lifetime's, and the head is no tile
 
     def write(self, writer: TileWriter, keys: frozenset[TileKey]) -> None:
         """Write heads, and the closed tiles among some keys. Blocks."""
 
         def write(entity: int) -> None:
-            rows = self.wanted_rows(entity, keys)
-            store(writer, self.snapshot.table, entity, rows, FLUSH)
+            store(writer, self.snapshot.table, entity, self.rows(entity, keys), FLUSH)
 
         self.for_each(write)
 
@@ -271,7 +269,7 @@ class Read:
         """Look at the first entities of a load."""
         keys = frozenset(load.keys(now_ms))
         sample = range(min(SAMPLE, load.entities))
-        found = [load.wanted_rows(each, keys) for each in sample]
+        found = [load.rows(each, keys) for each in sample]
         return cls(
             rows=float(np.mean([len(rows) for rows in found])),
             tiles=float(np.mean([load.tiles_read(each, keys) for each in sample])),

@@ -43,10 +43,10 @@ def refreshes(setting: Setting, part: Part) -> None:
     prepared = client.prepare(flushed.names)
     stored: list[dict[TileKey, bytes]] = [{} for _ in everyone]
     chance = np.random.default_rng(SEED)
-    counts = []
+    counts, written = [], frozenset(setting.written)
     for flush in range(FLUSH, FLUSH + scale.flushes):
         for place in everyone.tolist():
-            rows = flushed.rows(place)
+            rows = flushed.rows(place, written)
             changed = {k: row for k, row in rows.items() if stored[place].get(k) != row}
             store(tiles, flushed.snapshot.table, first + place, changed, flush)
             stored[place] = rows
