@@ -202,7 +202,7 @@ def check(setting: Setting, load: Load, features: int, running: Process, task: A
     Raises:
         SystemExit: It does not.
     """
-    path = setting.rig.folder / "answers.npz"
+    path = setting.rig.folder / "checked.npz"
     clock = SystemClock()
     instants = [setting.now_ms, clock.now_ms()]
     running.run(**task, count=1, answers=str(path))

@@ -138,7 +138,7 @@ def answers(setting: Setting, part: Part) -> None:
     load = setting.load_of(features)
     entities = min(ENTITIES, load.entities)
     drawn = requests(entities, size, 1.0, drawn_of(size), SEED + 5)
-    path = setting.rig.save("answers", drawn)
+    path = setting.rig.save("kept-bytes", drawn)
     environments = {KEPT_RATE: KEPT, ENCODING_RATE: ENCODING, READING_RATE: NOTHING}
     walls: dict[str, list[float]] = {name: [] for name in environments}
     cpu_s: dict[str, float] = dict.fromkeys(environments, 0.0)
