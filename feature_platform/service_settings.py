@@ -1,7 +1,7 @@
 """Settings of `fp serve`: where it listens, what a request may ask for, how it starts and ends."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -105,6 +105,11 @@ def service_tokens(
         )
         raise SettingsError(msg)
     return tokens
+
+
+def is_in_clear(settings: ServiceSettings, tokens: Sequence[str]) -> bool:
+    """Return whether tokens travel unencrypted, beyond this machine."""
+    return bool(tokens) and not settings.certificate_file and not is_loopback(settings.host)
 
 
 def _bracketed(host: str) -> str:

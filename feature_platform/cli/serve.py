@@ -8,7 +8,12 @@ from pydantic import ValidationError
 
 from feature_platform.cli.output import message
 from feature_platform.extras import require
-from feature_platform.service_settings import TOKEN, ServiceSettings, service_tokens
+from feature_platform.service_settings import (
+    TOKEN,
+    ServiceSettings,
+    is_in_clear,
+    service_tokens,
+)
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -48,7 +53,7 @@ def serve(
     service = _changed(settings.service, changed)
     tokens = service_tokens(service)
     check_free(service)
-    if tokens and not service.certificate_file:
+    if is_in_clear(service, tokens):
         message(f"warning: {TOKEN} is sent unencrypted: set service.certificate_file")
     crew = Crew(
         command=worker_command(settings.project),

@@ -104,7 +104,8 @@ def error_of(address: str, ended: Any) -> FeaturePlatformError:  # noqa: ANN401 
     failed = ended.exception()
     message = failed.details() or ""
     if TOO_LARGE in message:
-        return MessageTooLargeError(f"replica {address}: {message}")
+        msg = f"replica {address}: {message} (service.message_bytes_max): split the request"
+        return MessageTooLargeError(msg)
     detail = detail_of(failed.trailing_metadata() or ())
     if not detail.error:
         message = f"replica {address}: {message}"

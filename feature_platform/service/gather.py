@@ -22,7 +22,7 @@ from feature_platform.service.features_pb2 import GetFeaturesRequest
 from feature_platform.service.routing import owners
 
 TRIES_MAX = 3
-"""Replicas that are asked for a share, one after the other."""
+"""Times that a share is asked for, of one replica after the other."""
 LATE_S = 0.25
 """How long after the deadline gRPC may still say that it has passed."""
 
@@ -114,8 +114,10 @@ class Gathering:
         tried: Replicas,
         why: FeaturePlatformError | None,
     ) -> None:
-        """Ask the replicas that have some keys, passing over those that were tried."""
+        """Ask the replicas that have some keys; those that were tried only if none is left."""
         left = tuple(each for each in self.replicas if each not in tried)
+        if not left and type(why) is ServiceUnavailableError:
+            left = self.replicas  # a worker may have died, and others listen on its port
         if not len(places):
             return
         if not left or len(tried) == TRIES_MAX or self._left_s() <= 0:

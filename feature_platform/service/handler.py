@@ -20,6 +20,7 @@ from feature_platform.errors import (
     FeaturePlatformError,
     NoEntityError,
     OverloadedError,
+    UnknownFeatureError,
 )
 from feature_platform.service.answers import Answers
 from feature_platform.service.encode import About, Form
@@ -97,7 +98,11 @@ class Handler:
             served = await self._lists.find(asked.wanted)
             said.list = served.about.name
             work = self._joined if render is None else partial(self._rendered, render)
-            return await self._compute(lambda: work(served, asked, until_s))
+            try:
+                return await self._compute(lambda: work(served, asked, until_s))
+            except UnknownFeatureError:  # a deployment: its version of the list may fit
+                fits = await self._lists.renewed(asked.wanted, served)
+                return await self._compute(lambda: work(fits, asked, until_s))
 
         return await self._answered(arrival, said, answer())
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import grpc
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -24,7 +25,7 @@ from feature_platform.errors import (
 )
 from feature_platform.rows.partials import Value
 from feature_platform.service.encode import About, Form
-from feature_platform.service.failures import Failure, failure
+from feature_platform.service.failures import Code, Failure, failure, internal
 from feature_platform.service.features_pb2 import ListDescription
 from feature_platform.service.handler import Arrival, Handler
 from feature_platform.service.json_request import asked_of, deadline_s, loaded
@@ -99,7 +100,8 @@ class HttpDoor:
                 Route("/openapi.json", self._openapi, methods=["GET"]),
                 Route("/healthz", self._health, methods=["GET"]),
                 Route("/metrics", self._metrics, methods=["GET"]),
-            ]
+            ],
+            exception_handlers={404: _nowhere, 405: _otherwise, Exception: _broken},
         )
 
     async def _features(self, request: Request) -> Response:
@@ -255,6 +257,28 @@ def _failed(found: Failure) -> Response:
     if found.code.http == 401:  # noqa: PLR2004 (a code of HTTP)
         headers["www-authenticate"] = "Bearer"
     return JSONResponse({"error": error}, status_code=found.code.http, headers=headers)
+
+
+async def _nowhere(request: Request, _: Exception) -> Response:
+    """Answer for a path that there is not."""
+    message = f"there is no {request.url.path}; /openapi.json says which paths there are"
+    code = Code(grpc=grpc.StatusCode.NOT_FOUND, http=404)
+    return _failed(Failure(code=code, error=CallerError.__name__, message=message))
+
+
+async def _otherwise(request: Request, error: Exception) -> Response:
+    """Answer for a method that a path does not have."""
+    headers = getattr(error, "headers", None) or {}
+    message = f"{request.method} of {request.url.path} is not answered: use {headers.get('Allow')}"
+    code = Code(grpc=grpc.StatusCode.UNIMPLEMENTED, http=405)
+    answer = _failed(Failure(code=code, error=CallerError.__name__, message=message))
+    answer.headers.update(headers)
+    return answer
+
+
+async def _broken(_: Request, __: Exception) -> Response:
+    """Answer for a mistake in the door itself, whose traceback is in the log."""
+    return _failed(internal())
 
 
 def _configured(application: Callable[..., Awaitable[None]], tls: Certificate | None) -> Any:  # noqa: ANN401 (uvicorn's)

@@ -32,10 +32,11 @@ def loaded(body: bytes) -> dict[str, Any]:
     """Return the object in a body.
 
     Raises:
-        CallerError: It is not JSON, or another value, or has a field that is not known.
+        CallerError: It is not JSON, or another value, or has a field that is not known, or that is
+            there twice.
     """
     try:
-        given = json.loads(body)
+        given = json.loads(body, object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:
         msg = f"the body is not JSON: {error}"
         raise CallerError(msg) from error
@@ -52,6 +53,17 @@ def loaded(body: bytes) -> dict[str, Any]:
             msg = f"{name} is {_shown(value)}; write {right}"
             raise CallerError(msg)
     return given
+
+
+def _object(fields: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; one of two values of a field would get lost."""
+    made = dict(fields)
+    if len(made) < len(fields):
+        names = [name for name, _ in fields]
+        twice = next(name for name in names if names.count(name) > 1)
+        msg = f"the request has {_shown(twice)} twice in an object; write it once"
+        raise CallerError(msg)
+    return made
 
 
 def deadline_s(given: Mapping[str, Any]) -> float | None:

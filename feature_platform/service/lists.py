@@ -115,6 +115,22 @@ class ServedLists:
             raise type(known.found)(str(known.found))
         return known.found
 
+    async def renewed(self, wanted: Wanted, unfit: Served) -> Served:
+        """Return a list as it is stored by now.
+
+        Args:
+            wanted: The list.
+            unfit: How it was served: a feature of it is not deployed any more.
+
+        Raises:
+            UnknownFeatureError: There is no such list, version or feature any more.
+            StoreUnavailableError: The registry does not answer.
+        """
+        known = self._known.get(wanted)
+        if known is None or known.found is unfit:
+            await asyncio.shield(self._look(wanted))
+        return await self.find(wanted)
+
     async def close(self) -> None:
         """Look no more."""
         for look in self._looks.values():

@@ -37,6 +37,7 @@ def run(settings: ServiceSettings, client: Callable[[], FeatureClient]) -> int:
         level=logging.INFO, format=f"%(asctime)s worker {os.getpid()} %(levelname)s: %(message)s"
     )
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    logging.getLogger("cassandra").setLevel(logging.WARNING)  # not each node that it finds
     try:
         with closing(client()) as connected:
             asyncio.run(_serve(connected, settings))

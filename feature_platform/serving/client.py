@@ -5,7 +5,7 @@ Deciding and computing (`read_plan`, `assemble`) do no I/O; this module reads be
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from feature_platform.store.connect import Connection
 
 
+T = TypeVar("T")
 CACHED_DEADLINE_MS, DEADLINE_MS = 50, 1_000
 """How long a request waits for the store: with a cache most entities need no read."""
 PATIENCE = 0.5
@@ -212,11 +213,22 @@ class FeatureClient:
         Raises:
             UnknownFeatureError: It is not deployed.
         """
+        return self._looking(lambda: self._features(featureset))
+
+    def _features(self, featureset: str) -> tuple[str, ...]:
         deployed = {snapshot.featureset: snapshot for snapshot in self.snapshots()}
         if featureset not in deployed:
             msg = f"feature set {featureset!r} is not deployed{did_you_mean(featureset, deployed)}"
             raise UnknownFeatureError(msg)
         return tuple(served_names(deployed[featureset]))
+
+    def _looking(self, resolve: Callable[[], T]) -> T:
+        """Resolve names; one that is not known may have been deployed since the last look."""
+        try:
+            return resolve()
+        except UnknownFeatureError:
+            self._deployed.look()
+            return resolve()
 
     def prepare(
         self,
@@ -260,7 +272,7 @@ class FeatureClient:
             if features is None:
                 features = self.features(featureset) if featureset else ()
             chosen = listed_names(names_asked("features", features), featureset)
-        return prepared(self, chosen, edge, max_age or {})
+        return self._looking(lambda: prepared(self, chosen, edge, max_age or {}))
 
     def blocking(self, deadline_ms: float | None = None) -> Blocking:
         """Begin a request whose thread waits, until the deadline, or the client's."""

@@ -69,6 +69,11 @@ class DeployedReader:
                 self._lock.release()
         return self._known or ()
 
+    def look(self) -> None:
+        """Ask now, however new the answer is. Blocks, while others continue with what is known."""
+        with self._lock:
+            self._read()
+
     @property
     def age_s(self) -> float:
         """How long ago the registry last answered; NaN: never."""

@@ -23,6 +23,7 @@ from feature_platform.errors import (
 from feature_platform.service.channels import error_of
 from feature_platform.service.client import ServiceClient
 from feature_platform.service.features_pb2 import GetFeaturesRequest, GetFeaturesResponse, Keys
+from feature_platform.service_settings import is_in_clear
 from feature_platform.serving import FeatureClient, Limits
 from feature_platform.store.base import READ_TIMEOUT_S, Outcome, Requests, TileReader
 from feature_platform.testing import Deployed
@@ -168,6 +169,8 @@ def test_the_client_raises_what_the_library_raises(world: Deployed, limited: Run
         (b"[" * 3_000, "not JSON"),
         (b"[1]", "not an object"),
         (b'{"lst": "x"}', "did you mean `list`"),
+        (b'{"list": "x", "list": "y"}', '"list" twice in an object'),
+        (b'{"entities": {"post": ["a"], "user": 1, "post": ["b"]}}', '"post" twice in an object'),
         (b'{"list": 3}', "list is 3; write the name"),
         (b'{"version": true}', "version is true; write a number"),
         (b'{"version": -1}', "version is -1"),
@@ -200,6 +203,17 @@ def test_half_of_a_pair_is_a_key_without_events(limited: Running) -> None:
     assert answer["rows"][0]["entity"] == "\ud800"
 
 
+def test_paths_and_methods_that_there_are_not(limited: Running) -> None:
+    """They are JSON, too, and say what there is."""
+    nowhere, nothing, _ = limited.http("/feature", {})
+    no_get, answer, headers = limited.http("/features")
+
+    assert (nowhere, nothing["error"]["code"]) == (404, "NOT_FOUND")
+    assert "no /feature; /openapi.json" in nothing["error"]["message"]
+    assert (no_get, answer["error"]["code"], headers["allow"]) == (405, "UNIMPLEMENTED", "POST")
+    assert "GET of /features is not answered: use POST" in answer["error"]["message"]
+
+
 def test_bytes_that_are_no_message(limited: Running) -> None:
     """And keys of two types at once, or two keys for all rows."""
     with (
@@ -224,6 +238,7 @@ def test_a_message_that_is_too_large(limited: Running) -> None:
     status, answer, _ = limited.http("/features", body)
 
     assert (code, type(error)) == (grpc.StatusCode.RESOURCE_EXHAUSTED, MessageTooLargeError)
+    assert "service.message_bytes_max): split the request" in str(error)
     assert (status, answer["error"]["code"]) == (413, "RESOURCE_EXHAUSTED")
     assert by_grpc(limited, {"list": "feed_ranker", "entities": POSTS}).row_count == 2
 
@@ -375,3 +390,11 @@ def test_a_registry_that_fails_later_is_not_noticed(world: Deployed) -> None:
         after = [service.http("/features", body)[0] for _ in range(3)]
 
     assert (before, after) == (200, [200, 200, 200])
+
+
+def test_a_token_in_clear_is_warned_of_beyond_this_machine() -> None:
+    """Not on the loopback, where nobody else listens."""
+    here, everywhere = settings_of(), settings_of(host="0.0.0.0", anonymous=True)  # noqa: S104
+
+    assert [is_in_clear(each, (TOKEN,)) for each in (here, everywhere)] == [False, True]
+    assert not is_in_clear(everywhere, ())

@@ -2,8 +2,12 @@
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from typing import Any
 
+import grpc
 import pytest
 
 from feature_platform.errors import (
@@ -11,6 +15,7 @@ from feature_platform.errors import (
     DeadlineExceededError,
     ServiceUnavailableError,
 )
+from feature_platform.service.channels import ANSWERS, SERVICE
 from feature_platform.service.client import ServiceClient
 from feature_platform.serving import FeatureClient
 from feature_platform.testing import Deployed
@@ -132,6 +137,45 @@ def test_a_replica_that_hangs_is_passed_over(world: Deployed, replicas: Replicas
                 found = prepared.get(ENTITIES, deadline_ms=6_000)
         finally:
             slow.free.set()
+
+    assert_same(found, right)
+
+
+@contextmanager
+def broken_once(address: str) -> Iterator[str]:
+    """Pass calls on to a replica, except the first request for features; yield where."""
+    broken = threading.Event()
+    with grpc.insecure_channel(address) as channel:
+
+        def pass_on(method: str, data: bytes, context: Any) -> bytes:  # noqa: ANN401 (gRPC's)
+            if method == "GetFeatures" and not broken.is_set():
+                broken.set()
+                context.abort(grpc.StatusCode.UNAVAILABLE, "recvmsg:Connection reset by peer")
+            answer: bytes = channel.unary_unary(f"/{SERVICE}/{method}")(data, timeout=PATIENCE_S)
+            return answer
+
+        calls = {
+            method: grpc.unary_unary_rpc_method_handler(partial(pass_on, method))
+            for method in ANSWERS
+        }
+        server = grpc.server(ThreadPoolExecutor(4))
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(SERVICE, calls),))
+        port = server.add_insecure_port("127.0.0.1:0")
+        server.start()
+        try:
+            yield f"127.0.0.1:{port}"
+        finally:
+            server.stop(None).wait()
+
+
+def test_the_only_replica_is_asked_again(world: Deployed, replicas: Replicas) -> None:
+    """Of several workers on one port one has died: the next call reaches another."""
+    right = world.client.prepare(list="feed_ranker").get(ENTITIES)
+    with (
+        broken_once(replicas.add()) as address,
+        ServiceClient([address], deadline_ms=60_000) as client,
+    ):
+        found = client.prepare(list="feed_ranker").get(ENTITIES)
 
     assert_same(found, right)
 

@@ -110,6 +110,18 @@ def test_what_is_deployed_is_followed(world: Deployed) -> None:
         prepared.get(["a"])
 
 
+def test_what_was_deployed_just_now_can_be_prepared(world: Deployed) -> None:
+    """A name that is not known makes the client look, whatever the age of what it knows."""
+    with pytest.raises(UnknownFeatureError, match="'others' is not deployed"):
+        world.client.prepare(featureset="others")
+    world.registry.save(replace(world.snapshot, featureset="others"))
+    by_set = world.client.prepare(featureset="others")
+    world.registry.save(replace(world.snapshot, featureset="more"))
+
+    assert world.client.prepare(["more.action"]).get(["a"]).status == ("ok",)
+    assert by_set.get(["a"]).status == ("ok",)
+
+
 def test_a_registry_that_is_down_does_not_stop_serving(world: Deployed) -> None:
     """What was known is served on; only a client that never knew anything fails."""
     registry = FlakyRegistry(world.clock)
