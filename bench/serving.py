@@ -49,12 +49,12 @@ class Task(NamedTuple):
 
 TASKS: Mapping[str, Task] = {
     "rows": Task(rows_decoded, "Decode and add one row of 100 counters", 60),
-    "builds": Task(builds, "Requests of {size:,} entities x 100 features", 540),
-    "answers": Task(answers, "gRPC from kept bytes", 90),
+    "builds": Task(builds, "Requests of {size:,} entities x 100 features", 600),
+    "answers": Task(answers, "gRPC from kept bytes", 120),
     "registry": Task(registry, "Warm requests beside reads of the registry", 90),
     "refreshes": Task(refreshes, "Refreshes of warm entities", 120),
     "library": Task(library, "Latencies through the library", 300),
-    "service": Task(service, "Latencies through `fp serve`", 690),
+    "service": Task(service, "Latencies through `fp serve`", 630),
 }
 """What matters most is first."""
 SEED = 7

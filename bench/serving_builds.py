@@ -67,8 +67,9 @@ def builds(setting: Setting, part: Part) -> None:
     _spent(part, answers, size * features)
     read = Read.of(load, setting.now_ms)
     part.figures |= {ROWS: read.rows, ROW_BYTES: read.bytes}
+    rounds = max(map(len, answers.values()), default=0)
     part.note = (
-        f"Medians of {setting.scale.rounds} requests each, in turns; CPU of the ranker's process. "
+        f"Medians of {rounds} requests each, in turns; CPU of the ranker's process. "
         f"{load.entities:,} entities; a read finds {read.tiles:.1f} tiles of each, in "
         f"{read.rows:.1f} rows of {read.bytes:,.0f} bytes together."
     )
