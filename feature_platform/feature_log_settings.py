@@ -24,8 +24,6 @@ class FeatureLogSettings(Section):
     """Of one record; an answer that is larger is divided. The topic must take it."""
     close_ms: int = Field(default=5_000, ge=0)
     """How long closing waits for what is still to be sent."""
-    commit_records_max: int = Field(default=10_000, ge=1)
-    """How many records the archive reads and commits at a time."""
 
     def topic(self, name: str) -> str:
         """Return the topic of a list."""

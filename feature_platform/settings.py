@@ -15,7 +15,6 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from feature_platform.errors import SettingsError
-from feature_platform.feature_log_settings import FeatureLogSettings
 from feature_platform.paths import PARTS, file_uri, packed_kernel
 from feature_platform.service_settings import ServiceSettings
 from feature_platform.settings_input import Names, describe, override, resolve_files
@@ -225,7 +224,6 @@ class Settings(Section):
     checks: ChecksSettings = ChecksSettings()
     dagster: DagsterSettings = DagsterSettings()
     service: ServiceSettings = ServiceSettings()
-    feature_log: FeatureLogSettings = FeatureLogSettings()
     git: GitSettings = GitSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
 

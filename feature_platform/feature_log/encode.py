@@ -118,7 +118,7 @@ class _Shape:
 
     heads: bytes
     """The heads, as a serialised `ServedRows` of them alone."""
-    places: Mapping[Storage, Sequence[int]]
+    places: Mapping[int, Sequence[int]]
     """Which columns are in each block."""
 
 
@@ -128,7 +128,7 @@ def _shape(names: tuple[str, ...], types: tuple[str, ...], letters: str) -> _Sha
     storages = [*map(_storage, types, letters)]
     described = zip(names, types, storages, strict=True)
     heads = [Head(name=name, type=type_, storage=storage) for name, type_, storage in described]
-    places: dict[Storage, list[int]] = {storage: [] for storage in Storage.values()}
+    places: dict[int, list[int]] = {storage: [] for storage in Storage.values()}
     for place, storage in enumerate(storages):
         places[storage].append(place)
     return _Shape(heads=ServedRows(heads=heads).SerializeToString(), places=places)
