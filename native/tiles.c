@@ -41,7 +41,7 @@
 #endif
 
 #define EXPORTED __attribute__((visibility("default")))
-#define INTERFACE 2 /* grows with every change that the caller must know of */
+#define INTERFACE 3 /* grows with every change that the caller must know of */
 
 enum { CORRUPT = -1, FULL = -2, REFUSED = -3 };
 enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
@@ -101,7 +101,7 @@ typedef struct {
     uint8_t *seen;  /* scratch: windows x slots */
     const int32_t *out_windows, *out_slots;
     int64_t outs;
-    int64_t *out; /* outs x entities */
+    int64_t *out; /* entities x outs */
     uint8_t *present;
 } AddRequest;
 
@@ -841,14 +841,16 @@ EXPORTED int64_t fp_add(const AddRequest *request) {
         memset(request->sums, 0, (size_t)cells * sizeof *request->sums);
         memset(request->seen, 0, (size_t)cells);
         if (!add_entity(request, entity)) return CORRUPT;
+        int64_t *out = request->out + entity * request->outs;
+        uint8_t *present = request->present + entity * request->outs;
         for (int64_t index = 0; index < request->outs; index++) {
             int64_t slot = request->out_slots[index];
             int64_t cell = request->out_windows[index] * request->slots + slot;
             int64_t value = (int64_t)request->sums[cell];
             if (slot >= request->additive && !request->seen[cell])
                 value = request->smallest[slot] ? INT64_MAX : INT64_MIN;
-            request->out[index * request->entities + entity] = value;
-            request->present[index * request->entities + entity] = request->seen[cell];
+            out[index] = value;
+            present[index] = request->seen[cell];
         }
     }
     return 0;

@@ -19,6 +19,7 @@ from feature_platform.serving.compact import (
     decode_compactly,
 )
 from feature_platform.serving.compiled import Add, Census, Core, Find, address
+from feature_platform.serving.plain import plain_of
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.store.base import StoredRow
 from feature_platform.tiles.cover import Cover
@@ -106,7 +107,11 @@ class Adder:
     def add(
         self, tiles: CompactTiles, asked: Sequence[tuple[int, int]]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return a line for each pair of window and counter id: sums or extremes, and presence.
+        """Return sums or extremes, and presence: a row for each entity, a column for each pair.
+
+        Args:
+            tiles: Of all entities.
+            asked: Windows and counter ids.
 
         Raises:
             CorruptRowError: These are no compact tiles of these slots.
@@ -115,7 +120,7 @@ class Adder:
         places = self._windows.places
         windows = np.array([places[window_ms] for window_ms, _ in asked], dtype=np.int32)
         slots = self._slots.slot_by_id[[counter for _, counter in asked]]
-        out = np.empty((len(asked), tiles.entity_count), dtype=np.int64)
+        out = np.empty((tiles.entity_count, len(asked)), dtype=np.int64)
         present = np.empty(out.shape, dtype=np.bool_)
         request = self._request
         request.out_windows, request.out_slots = address(windows), address(slots)
@@ -177,7 +182,7 @@ class MergedCompactly:
     adder: Adder
     tiles: CompactTiles
     lines: Mapping[tuple[int, int], int]
-    """By window and counter id: the line in the two arrays."""
+    """By window and counter id: the column in the two arrays, which have a row per entity."""
     counters: NDArray[np.int64]
     present: NDArray[np.bool_]
 
@@ -188,13 +193,20 @@ class MergedCompactly:
 
     def total(self, column: LayoutColumn, window_ms: int) -> Ints:
         """Return the sum of a counter for each entity, as int64 wraps."""
-        totals: Ints = self.counters[self.lines[window_ms, column.id]]
-        return totals
+        return np.ascontiguousarray(self.counters[:, self.lines[window_ms, column.id]])
+
+    def totals(self, lines: Sequence[tuple[int, int]]) -> Ints:
+        """Return sums of many counters: a row for each entity, a column for each line."""
+        places = [self.lines[line] for line in lines]
+        if places == list(range(len(places))):
+            return self.counters[:, : len(places)]
+        return self.counters[:, places]
 
     def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:
         """Return the minimum or maximum for each entity, and where there is one."""
         line = self.lines[window_ms, column.id]
-        return self.counters[line], self.present[line]
+        extremes = np.ascontiguousarray(self.counters[:, line])
+        return extremes, np.ascontiguousarray(self.present[:, line])
 
     def encoded(self, column: LayoutColumn, window_ms: int) -> Iterator[tuple[int, bytes]]:
         """Yield entity and encoded value of a feature, tile by tile, by ascending entity."""
@@ -223,8 +235,10 @@ def fits(layout: Layout, slots: Slots, windows: int) -> bool:
 
 
 def _lines(plan: ReadPlan) -> dict[tuple[int, int], int]:
-    """Number the windows and counters that a plan's features are made of."""
+    """Number the windows and counters that a plan's features are made of, plain ones first."""
     lines: dict[tuple[int, int], int] = {}
+    for line in plan.derived(plain_of).lines:
+        lines.setdefault(line, len(lines))
     for wanted in plan.group.wanted:
         for column in wanted.columns if plan.has_value(wanted) else ():
             if column.kind in COUNTERS:

@@ -1,37 +1,28 @@
 """From what was read to the matrix: statuses, failures of single entities, receipts. No I/O."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_platform.definition.feature_list import Default
 from feature_platform.definition.served import served_type
 from feature_platform.errors import CorruptRowError
 from feature_platform.rows.wire import Ints
 from feature_platform.serving.ages import stale_from_ms
-from feature_platform.serving.assemble import assemble
+from feature_platform.serving.assemble import Values, assemble
 from feature_platform.serving.found import Found
-from feature_platform.serving.matrix import Column, FeatureMatrix, Status
+from feature_platform.serving.later import Later
+from feature_platform.serving.matrix import Block, Column, FeatureMatrix, Status
 from feature_platform.serving.merged import Merged
-from feature_platform.serving.read_plan import changes_ms
+from feature_platform.serving.read_plan import ReadPlan, changes_ms
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
-from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence, evidence
+from feature_platform.serving.shown import Shown, Wishes
+from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence
 
 STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
 """By HAS_ROWS, NO_ROWS and FAILED."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
-    """What is asked of single features, by their position in the request."""
-
-    defaults: Mapping[int, Default] = field(default_factory=dict)
-    """What is served where there is no value."""
-    max_ages_ms: Mapping[int, int] = field(default_factory=dict)
-    """How old the newest event of a property may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +31,8 @@ class Part:
 
     source: Found
     """What it is computed from."""
-    columns: tuple[Column, ...]
-    evidence: tuple[Evidence, ...]
-    found: NDArray[np.int8]
-    """Of each entity: HAS_ROWS, NO_ROWS or FAILED."""
+    shown: Shown
+    """The features."""
     now_ms: int
     stale_from_ms: tuple[Ints, ...] = ()
     """Of each feature with a `max_age`: from when each entity's value is too old."""
@@ -62,17 +51,36 @@ class Part:
             until_ms = np.where(each > self.now_ms, np.minimum(until_ms, each), until_ms)
         return until_ms
 
-    def in_rows(self, asked: AskedKeys) -> "Part":
-        """Return it with a line for each row of the answer, which may share entities."""
-        if asked.all_unique:
-            return self
-        found = self.found[asked.indexes]
-        return replace(
-            self,
-            columns=tuple(column.take(asked.indexes) for column in self.columns),
-            evidence=tuple(each.take(asked.indexes, found) for each in self.evidence),
-            found=found,
-        )
+    @property
+    def found(self) -> NDArray[np.int8]:
+        """Of each entity: HAS_ROWS, NO_ROWS or FAILED."""
+        return self.shown.found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InRows:
+    """The features of a part, with a line for each row of the answer; rows may share entities."""
+
+    shown: Shown
+    asked: AskedKeys
+
+    def column(self, place: int) -> Column:
+        """Return the values of a feature."""
+        made = self.shown.column(place)
+        return made if self.asked.all_unique else made.take(self.asked.indexes)
+
+    def evidence(self, place: int) -> Evidence:
+        """Return what the states of a feature follow from."""
+        made = self.shown.evidence(place)
+        if self.asked.all_unique:
+            return made
+        return made.take(self.asked.indexes, self.shown.found[self.asked.indexes])
+
+    @property
+    def block(self) -> Block | None:
+        """The plain counters, if every entity has values."""
+        block = self.shown.block
+        return block if block is None or self.asked.all_unique else block.take(self.asked.indexes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,39 +107,20 @@ def answer_part(found: Found, now_ms: int, wishes: Wishes | None = None) -> Part
         now_ms: The present: what is older than its `max_age` by then is no value.
         wishes: Defaults and ages.
     """
-    asked, plan, group = wishes or Wishes(), found.plan, found.plan.group
+    asked, plan = wishes or Wishes(), found.plan
     try:
-        merged, columns = _assembled(found)
+        merged, values = _assembled(found)
     except CorruptRowError:
         found = found.without(_corrupt(found))
-        merged, columns = _assembled(found)
-    states = found.states
+        merged, values = _assembled(found)
     ends_ms = stale_from_ms(plan, merged, asked.max_ages_ms) if plan.mode == "now" else {}
     old = {position: each <= now_ms for position, each in ends_ms.items()}
-    known = states != FAILED
-    all_known = bool(known.all())
-    made, seen = [], []
-    for position, wanted, column in zip(group.positions, group.wanted, columns, strict=True):
-        is_old = old.get(position)
-        shown = column
-        if is_old is not None:
-            shown = column.only(known & ~is_old)
-        elif not all_known:
-            shown = column.only(known)
-        seen.append(evidence(plan, wanted, states, is_old))
-        default = asked.defaults.get(position)
-        made.append(shown if default is None else shown.with_default(default))
-    return Part(
-        source=found,
-        columns=tuple(made),
-        evidence=tuple(seen),
-        found=states,
-        now_ms=now_ms,
-        stale_from_ms=tuple(ends_ms.values()),
-    )
+    shown = Shown(plan=plan, values=values, found=found.states, old=old, wishes=asked)
+    stale = tuple(ends_ms.values())
+    return Part(source=found, shown=shown, now_ms=now_ms, stale_from_ms=stale)
 
 
-def _assembled(found: Found) -> tuple[Merged, tuple[Column, ...]]:
+def _assembled(found: Found) -> tuple[Merged, Values]:
     merged = found.merge()
     return merged, assemble(found.plan, merged)
 
@@ -164,30 +153,41 @@ def answer(
         kinds: The answers.
         explained: Add receipts.
     """
-    columns: dict[int, Column] = {}
-    seen: dict[int, Evidence] = {}
+    where: dict[int, tuple[_InRows, int]] = {}
     types: dict[int, str] = {}
+    blocks: list[Block | None] = []
     for kind in kinds:
         for part in kind.parts:
-            group, shown = part.source.plan.group, part.in_rows(kind.asked)
-            for place, position in enumerate(group.positions):
-                feature = group.wanted[place].feature
-                types[position] = served_type(feature.aggregate, feature.value_type)
-                columns[position], seen[position] = shown.columns[place], shown.evidence[place]
-    order = range(len(names))
-    parts = [part for kind in kinds for part in kind.parts]
+            plan, shown = part.source.plan, _InRows(shown=part.shown, asked=kind.asked)
+            for place, position in enumerate(plan.group.positions):
+                where[position] = shown, place
+            types |= plan.derived(_types)
+            blocks.append(shown.block)
     return FeatureMatrix(
         names=names,
-        types=tuple(types[position] for position in order),
+        types=tuple(types[position] for position in range(len(names))),
         keys={kind.asked.entity: kind.asked.keys for kind in kinds},
         status=_statuses(kinds),
         errors=_errors(kinds),
-        columns=tuple(columns[position] for position in order),
-        evidence=tuple(seen[position] for position in order),
-        counts_since_ms=_counts_since_ms(names, parts),
+        columns=Later(len(names), lambda position: where[position][0].column(where[position][1])),
+        evidence=Later(
+            len(names), lambda position: where[position][0].evidence(where[position][1])
+        ),
+        counts_since_ms=_counts_since_ms(
+            names, [part.source.plan for kind in kinds for part in kind.parts]
+        ),
         receipts=tuple(_receipts(kinds)) if explained else None,
         ages_ms=_ages_ms(kinds),
+        blocks=tuple(block for block in blocks if block is not None),
     )
+
+
+def _types(plan: ReadPlan) -> dict[int, str]:
+    """Return the types of features by position."""
+    return {
+        position: served_type(wanted.feature.aggregate, wanted.feature.value_type)
+        for position, wanted in zip(plan.group.positions, plan.group.wanted, strict=True)
+    }
 
 
 def _ages_ms(kinds: Sequence[KindAnswer]) -> Ints | None:
@@ -222,12 +222,12 @@ def _errors(kinds: Sequence[KindAnswer]) -> dict[str, str]:
     return errors
 
 
-def _counts_since_ms(names: Sequence[str], parts: Sequence[Part]) -> dict[str, int]:
+def _counts_since_ms(names: Sequence[str], plans: Sequence[ReadPlan]) -> dict[str, int]:
     """Return the features that began to count inside what was asked, and since when."""
     return {
         names[position]: since_ms
-        for part in parts
-        for position, since_ms in part.source.plan.counts_since_ms().items()
+        for plan in plans
+        for position, since_ms in plan.counts_since_ms().items()
     }
 
 

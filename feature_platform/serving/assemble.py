@@ -4,14 +4,16 @@ Both give the same to the bit. The core names no reason when it refuses rows: nu
 rows again and does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from feature_platform.serving.adding import merge_compactly
 from feature_platform.serving.compiled import core
 from feature_platform.serving.finish import finish, nothing
 from feature_platform.serving.forms import CompactForm, Form, RowsForm
-from feature_platform.serving.matrix import Column
+from feature_platform.serving.matrix import Block, Column
 from feature_platform.serving.merged import Merged
+from feature_platform.serving.plain import plain_block
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.tiles import merge_tiles
 from feature_platform.store.base import StoredRow
@@ -33,18 +35,39 @@ def merge(plan: ReadPlan, rows: Sequence[Sequence[StoredRow]]) -> Merged:
     return merged or merge_tiles(plan, rows)
 
 
-def assemble(plan: ReadPlan, merged: Merged) -> tuple[Column, ...]:
-    """Return a column for each feature of a plan, an entity each.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Values:
+    """What a plan's features are, an entity each, before defaults and ages."""
+
+    block: Block
+    """Plain counters."""
+    lines: Mapping[int, int]
+    """Where they are in the block, by place of their feature in the plan."""
+    others: Mapping[int, Column]
+    """All other features, by place."""
+
+    def column(self, place: int) -> Column:
+        """Return the values of a feature of the plan."""
+        other = self.others.get(place)
+        return self.block.column(self.lines[place]) if other is None else other
+
+
+def assemble(plan: ReadPlan, merged: Merged) -> Values:
+    """Return the values of a plan's features, an entity each.
 
     Raises:
         CorruptRowError: An encoded value is malformed.
     """
-    return tuple(
-        finish(merged, wanted)
+    block, places = plain_block(plan, merged)
+    lines = {place: line for line, place in enumerate(places)}
+    others = {
+        place: finish(merged, wanted)
         if plan.has_value(wanted)
         else nothing(wanted.feature, merged.entity_count)
-        for wanted in plan.group.wanted
-    )
+        for place, wanted in enumerate(plan.group.wanted)
+        if place not in lines
+    }
+    return Values(block=block, lines=lines, others=others)
 
 
 def form_of(layout: Layout) -> Form:

@@ -20,7 +20,7 @@ from feature_platform.paths import CLONE, SHIPPED
 
 CORRUPT, FULL, REFUSED = -1, -2, -3
 """Outcomes: malformed rows; more room, please; nothing that the core takes on."""
-INTERFACE = 2
+INTERFACE = 3
 LIBRARY = f"fp-tiles-{sys.platform}-{platform.machine()}.so"
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ refused with its place, its value and the type. The store keeps keys as text (de
 
 import io
 import re
-from collections.abc import Iterable, KeysView, Mapping, Sized
+from collections.abc import Iterable, KeysView, Mapping, Sequence, Sized
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from numbers import Integral, Real
@@ -23,14 +23,6 @@ INTEGERS_END = 2**64
 """Larger ones are no key of anything, and slow to write out."""
 SHOWN_MAX = 60
 _WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
-_ALL_WHOLE = {
-    type_name: re.compile(rf"{each}(?:\n{each})*")
-    for type_name, each in {
-        "INT": "(?:0|-?[1-9][0-9]{0,8})",
-        "BIGINT": "(?:0|-?[1-9][0-9]{0,17})",
-    }.items()
-}
-"""Lines of whole numbers of a type, but for the largest, of one digit more."""
 _NUMPY_KEYS = "iufUO"
 """Kinds of numpy arrays whose items can be keys: instants, bytes and booleans cannot."""
 
@@ -73,31 +65,40 @@ def stored_keys(
         many = len(entities) if isinstance(entities, Sized) else f"more than {most}"
         msg = f"{many} entities requested; entities_max is {most}: split the request"
         raise LimitExceededError(msg)
+    stored: list[str] | None = None
     for entity, type_name in dict.fromkeys((each.entity, each.entity_type) for each in snapshots):
-        keys[:] = _all_stored(keys, type_name) or [
-            _stored(key, entity, type_name, f"{what}[{place}]") for place, key in enumerate(keys)
+        given: Sequence[object] = keys if stored is None else stored
+        stored = _all_stored(given, type_name) or [
+            _stored(key, entity, type_name, f"{what}[{place}]") for place, key in enumerate(given)
         ]
-    return list(map(str, keys))
+    return list(map(str, keys)) if stored is None else stored
 
 
-def _all_stored(keys: list[object], type_name: str) -> list[str] | None:
+def _all_stored(keys: Sequence[object], type_name: str) -> list[str] | None:
     """Return what `_stored` makes of each key, in one go; None if they are to be looked at singly.
 
     Hot path: most requests have plain keys that are right.
     """
     kinds = set(map(type, keys))
     if kinds == {int}:
-        bound = 1 << WHOLE_BITS.get(type_name, WHOLE_BITS["BIGINT"])
-        plain: list[int] = keys  # type: ignore[assignment]  # as `kinds` says
-        return list(map(str, plain)) if -bound <= min(plain) and max(plain) < bound else None
+        numbers: list[int] = keys  # type: ignore[assignment]  # as `kinds` says
+        bounds = type_name if type_name in WHOLE_BITS else "BIGINT"
+        return list(map(str, numbers)) if _all_fit(numbers, bounds) else None
     if kinds != {str}:
         return None
     texts: list[str] = keys  # type: ignore[assignment]  # as `kinds` says
     if type_name not in WHOLE_BITS:
         return texts
-    joined = "\n".join(texts)
-    is_right = _ALL_WHOLE[type_name].fullmatch(joined) and joined.count("\n") == len(texts) - 1
+    try:
+        numbers = list(map(int, texts))
+    except ValueError:
+        return None
+    is_right = _all_fit(numbers, type_name) and list(map(str, numbers)) == texts
     return texts if is_right else None
+
+
+def _all_fit(numbers: Sequence[int], type_name: str) -> bool:
+    return _fits(min(numbers), type_name) and _fits(max(numbers), type_name)
 
 
 def stored_key(key: object, snapshot: KeyType, place: str) -> str:

@@ -105,6 +105,25 @@ class Column:
         return floats
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """The values of several features that every entity has: whole numbers, one beside the other."""
+
+    positions: tuple[int, ...]
+    """Of the features in the request."""
+    data: NDArray[np.int64]
+    """A row per entity, a column per feature."""
+
+    def column(self, line: int) -> Column:
+        """Return the values of one feature."""
+        data = np.ascontiguousarray(self.data[:, line])
+        return Column(data=data, present=np.ones(len(data), dtype=np.bool_))
+
+    def take(self, indexes: NDArray[np.int64]) -> "Block":
+        """Return the values at these indexes."""
+        return replace(self, data=self.data[indexes])
+
+
 @dataclass(frozen=True, kw_only=True)
 class FeatureMatrix:
     """Served values: a row per entity, or per candidate where several kinds were asked together."""
@@ -120,8 +139,8 @@ class FeatureMatrix:
     for one of the entities of the row."""
     errors: dict[str, str]
     """Why an unavailable entity is; see `entities`."""
-    columns: tuple[Column, ...]
-    evidence: tuple[HasCodes, ...]
+    columns: Sequence[Column]
+    evidence: Sequence[HasCodes]
     """What the states of each column follow from."""
     counts_since_ms: dict[str, int]
     """Features that count since an instant inside what was asked, by name: their windows are not
@@ -131,6 +150,8 @@ class FeatureMatrix:
     ages_ms: NDArray[np.int64] | None = None
     """Of a client with a cache: how long ago what each row rests on was read from the store; every
     event that was there then is counted. 0 for what was read for this answer."""
+    blocks: tuple[Block, ...] = ()
+    """The values of some of the columns once more, of each feature in one block at most."""
 
     @cached_property
     def entities(self) -> tuple[str, ...]:
@@ -146,7 +167,18 @@ class FeatureMatrix:
     @cached_property
     def values(self) -> NDArray[np.float64]:
         """A column per name; NaN for no value, and for all texts and lists."""
-        return self._floats(np.float64)
+        if len(self.blocks) == 1 and self.blocks[0].positions == tuple(range(len(self.names))):
+            return self.blocks[0].data.astype(np.float64)
+        matrix = np.full((len(self.status), len(self.names)), np.nan)
+        left = set(range(len(self.names)))
+        for block in self.blocks:
+            matrix[:, list(block.positions)] = block.data
+            left.difference_update(block.positions)
+        for place in left:
+            column = self.columns[place]
+            if column.is_numeric:
+                matrix[:, place] = column.to_floats()
+        return matrix
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
@@ -220,12 +252,8 @@ class FeatureMatrix:
         return self._floats(np.float32)
 
     def _floats(self, dtype: DTypeLike) -> NDArray[Any]:
-        matrix = np.full((len(self.status), len(self.names)), np.nan, dtype=dtype)
         with np.errstate(over="ignore"):  # beyond float32 is infinite, as everywhere
-            for place, column in enumerate(self.columns):
-                if column.is_numeric:
-                    matrix[:, place] = column.to_floats()
-        return matrix
+            return self.values.astype(dtype)
 
     @cached_property
     def objects(self) -> dict[str, list[Value]]:

@@ -1,6 +1,6 @@
 """What finishing needs to know of tiles: counters merged over windows, features still encoded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from feature_platform.rows.wire import Ints, Mask
@@ -20,6 +20,14 @@ class Merged(Protocol):
 
     def total(self, column: LayoutColumn, window_ms: int) -> Ints:
         """Return the sum of a counter for each entity, as int64 wraps."""
+        ...
+
+    def totals(self, lines: Sequence[tuple[int, int]]) -> Ints:
+        """Return sums of many counters: a row for each entity, a column for each line.
+
+        Args:
+            lines: Windows and ids of counters.
+        """
         ...
 
     def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:

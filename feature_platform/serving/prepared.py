@@ -10,13 +10,14 @@ from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError, FeaturePlatformError, LimitExceededError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.ages import check_aged
-from feature_platform.serving.answer import KindAnswer, Part, Wishes, answer, answer_part
+from feature_platform.serving.answer import KindAnswer, Part, answer, answer_part
 from feature_platform.serving.asked import Instant, Options, options
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.meters import Watch
 from feature_platform.serving.planned import Planned, Planner
 from feature_platform.serving.read_plan import Group, ReadPlan, resolve
 from feature_platform.serving.request import AskedKeys, Request, asked_keys
+from feature_platform.serving.shown import Wishes
 from feature_platform.serving.waiting import Waits, finish
 from feature_platform.tiles.grid import parse_duration_ms
 

@@ -70,9 +70,19 @@ class MergedTiles:
 
     def total(self, column: LayoutColumn, window_ms: int) -> Ints:
         """Add up per entity, as int64 wraps: differences of running sums are exact for all that."""
+        return self._total(window_ms, column.id)
+
+    def totals(self, lines: Sequence[tuple[int, int]]) -> Ints:
+        """Return sums of many counters: a row for each entity, a column for each line."""
+        sums = np.empty((self.entity_count, len(lines)), dtype=np.int64)
+        for place, (window_ms, counter) in enumerate(lines):
+            sums[:, place] = self._total(window_ms, counter)
+        return sums
+
+    def _total(self, window_ms: int, counter: int) -> Ints:
         tiles, members = self.tiles, self.members[window_ms]
         running = np.zeros(len(members) + 1, dtype=np.int64)
-        np.cumsum(tiles.counters[column.id][members], out=running[1:])
+        np.cumsum(tiles.counters[counter][members], out=running[1:])
         bounds = np.searchsorted(tiles.entities[members], np.arange(tiles.entity_count + 1))
         return np.diff(running[bounds])
 

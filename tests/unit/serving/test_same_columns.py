@@ -199,7 +199,8 @@ def _plan(featureset: FeatureSet, asked: Asked) -> ReadPlan:
 def _columns(core: Core | None, plan: ReadPlan, asked: Asked) -> tuple[Column, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assemble, "core", lambda: core)
-        return assemble.assemble(plan, assemble.merge(plan, asked.rows))
+        values = assemble.assemble(plan, assemble.merge(plan, asked.rows))
+    return tuple(values.column(place) for place in range(len(plan.group.wanted)))
 
 
 @pytest.fixture(autouse=True, scope="session")
