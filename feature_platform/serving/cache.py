@@ -10,7 +10,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import count, repeat
 
 import numpy as np
 
@@ -88,7 +88,7 @@ class _Process:
         self.pid = os.getpid()
         self.ahead = Ahead(refresh)
         self.lock = threading.Lock()
-        self.entries: OrderedDict[Key, Entry] = OrderedDict()
+        self.shelves: list[OrderedDict[str, Entry]] = []
         self.flights: dict[Key, Flight] = {}
         self.spaces: dict[str, Space] = {}
         self.numbers = count(1)
@@ -171,18 +171,17 @@ class TileCache:
         What is asked for moves to the end at least once a second: when it is read again, or here if
         its bound is longer.
         """
-        number = need.space.number
-        keys = [(number, entity) for entity in entities]
+        kept = need.space.entries
         with mine.lock:
-            entries = list(map(mine.entries.get, keys))
+            entries = list(map(kept.get, entities, repeat(ABSENT)))
             left = need.not_met(entries)
             mine.counters.hits += len(entries) - len(left)
             if need.now_ms - need.read_since_ms > MOVES_MS:
                 missing = set(left)
-                for place, key in enumerate(keys):
+                for place, entity in enumerate(entities):
                     if place not in missing:
-                        mine.entries.move_to_end(key)
-        return entries, left  # type: ignore[return-value]  # where one is None, it is left
+                        kept.move_to_end(entity)
+        return entries, left  # type: ignore[return-value]  # of a list that can hold more
 
     async def _read_all(
         self, mine: _Process, waits: Waits, need: Need, entities: Sequence[str]
@@ -232,7 +231,8 @@ class TileCache:
         """Return what the cache of this process holds and has done."""
         mine = self._mine()
         with mine.lock:
-            return mine.counters.stats(entries=len(mine.entries), size=mine.bytes)
+            entries = sum(map(len, mine.shelves))
+            return mine.counters.stats(entries=entries, size=mine.bytes)
 
     def _mine(self) -> _Process:
         """Return what belongs to this process: after a fork nothing is kept, no lock is held."""
@@ -253,6 +253,7 @@ class TileCache:
                 space = Space(
                     number=next(mine.numbers), snapshot=snapshot, form=form_of(snapshot.layout)
                 )
+                mine.shelves = [shelf for shelf in mine.shelves if shelf] + [space.entries]
             mine.spaces[snapshot.table] = space
             return space
 
@@ -279,7 +280,7 @@ class TileCache:
                 flight.landed.update(await Refresher(need, read).run(todo.own))
         finally:
             if flight.keys:
-                self._land(mine, flight)
+                self._land(mine, need.space, flight)
         found |= flight.landed
         left: list[str] = []
         for entity, other in todo.others:
@@ -302,13 +303,13 @@ class TileCache:
     ) -> _Round:
         """Look entities up. Hot path."""
         todo = _Round(own=[], others=[])
-        number, kept = need.space.number, mine.entries
+        number, kept = need.space.number, need.space.entries
         with mine.lock:
-            for entity in entities:
-                key = (number, entity)
-                entry = kept.get(key)
-                if entry is not None and need.is_met(entry):
-                    kept.move_to_end(key)
+            left = set(need.not_met([kept.get(entity, ABSENT) for entity in entities]))
+            for place, entity in enumerate(entities):
+                key, entry = (number, entity), kept.get(entity)
+                if entry is not None and place not in left:
+                    kept.move_to_end(entity)
                     found[entity] = entry
                     mine.counters.hits += not flight.is_ahead
                     continue
@@ -323,7 +324,7 @@ class TileCache:
                 todo.own.append((entity, entry))
         return todo
 
-    def _land(self, mine: _Process, flight: Flight) -> None:
+    def _land(self, mine: _Process, space: Space, flight: Flight) -> None:
         """Keep what was read, and hand it to whoever waits; also if the read was interrupted."""
         with mine.lock:
             for key in flight.keys:
@@ -331,7 +332,7 @@ class TileCache:
                     del mine.flights[key]
                 landed = flight.landed.get(key[1])
                 if isinstance(landed, Entry):
-                    self._keep(mine, key, landed)
+                    self._keep(mine, space.entries, key[1], landed)
         flight.done.set_result(None)
 
     def _reader(self, mine: _Process, waits: Waits, table: str) -> ReadRows:
@@ -343,18 +344,26 @@ class TileCache:
 
         return read
 
-    def _keep(self, mine: _Process, key: Key, entry: Entry) -> None:
+    def _keep(
+        self, mine: _Process, shelf: OrderedDict[str, Entry], entity: str, entry: Entry
+    ) -> None:
         """Keep an entry; drop what was not asked for longest while there is no room."""
-        before = mine.entries.get(key)
+        before = shelf.get(entity)
         if before is not None:
-            mine.bytes -= before.bytes_with(key[1])
-        mine.entries[key] = entry
-        mine.entries.move_to_end(key)
-        mine.bytes += entry.bytes_with(key[1])
-        while mine.bytes > self.settings.bytes_max and mine.entries:
-            (_, entity), dropped = mine.entries.popitem(last=False)
+            mine.bytes -= before.bytes_with(entity)
+        shelf[entity] = entry
+        shelf.move_to_end(entity)
+        mine.bytes += entry.bytes_with(entity)
+        while mine.bytes > self.settings.bytes_max and mine.bytes:
+            oldest = min(filter(None, mine.shelves), key=_first_read_ms)
+            entity, dropped = oldest.popitem(last=False)
             mine.bytes -= dropped.bytes_with(entity)
             mine.counters.evicted += 1
+
+
+def _first_read_ms(shelf: OrderedDict[str, Entry]) -> int:
+    """Return when that was read which was not asked for longest: not long before it was asked."""
+    return next(iter(shelf.values())).read_ms
 
 
 def _answers(need: Need, other: Flight, entity: str) -> bool:

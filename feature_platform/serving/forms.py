@@ -7,7 +7,6 @@ the compiled core they are compact tiles of all columns, without it the rows as 
 import struct
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Protocol, Self
 
 import numpy as np
@@ -42,8 +41,10 @@ class Pieces:
     """Tiles of its head."""
     closed: Sequence[bytes]
     """Closed tiles; what the head also holds does not count."""
-    newest_ms: Sequence[int]
+    newest_ms: Sequence[int] | Ints
     """Start of the newest tile of the finest level in its head; `NEVER_MS` without one."""
+    sizes: Ints | None = None
+    """Bytes of all heads, then of all closed tiles, if somebody has counted them."""
 
 
 class Form(Protocol):
@@ -136,17 +137,19 @@ def _cut(arena: bytes, starts: Ints, stops: Ints) -> list[bytes]:
 def _compact(pieces: Pieces) -> CompactTiles:
     """Bring the pieces of many entities into one arena."""
     count = len(pieces.heads)
-    parts = list(chain.from_iterable(zip(pieces.heads, pieces.closed, strict=True)))
+    parts = [*pieces.heads, *pieces.closed]
     bounds = np.zeros(2 * count + 1, dtype=np.int64)
-    np.cumsum(np.fromiter(map(len, parts), dtype=np.int64, count=2 * count), out=bounds[1:])
+    sizes = pieces.sizes
+    if sizes is None:
+        sizes = np.fromiter(map(len, parts), dtype=np.int64, count=2 * count)
+    np.cumsum(sizes, out=bounds[1:])
     arena = np.frombuffer(b"".join(parts), dtype=np.uint8)
-    heads, closed = np.ascontiguousarray(bounds[:-1:2]), np.ascontiguousarray(bounds[1::2])
     return CompactTiles(
         arena=arena,
-        head_starts=heads,
-        head_stops=closed,
-        closed_starts=closed,
-        closed_stops=np.ascontiguousarray(bounds[2::2]),
+        head_starts=bounds[:count],
+        head_stops=bounds[1 : count + 1],
+        closed_starts=bounds[count:-1],
+        closed_stops=bounds[count + 1 :],
         newest_ms=np.array(pieces.newest_ms, dtype=np.int64),
         tiles=len(arena) // TILE_BYTES_MIN,
     )

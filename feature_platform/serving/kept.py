@@ -1,7 +1,10 @@
 """What a cache keeps of entities, and whether that is enough for a request. No I/O."""
 
+import struct
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +23,9 @@ FOREVER_MS = np.iinfo(np.int64).max
 ENTRY_BYTES = 700
 """About what an entry takes beside its pieces and its key: objects, numbers, its place."""
 _KNOWN_SETS_MAX = 200
+_NUMBERS = struct.Struct("<7q")
+READ_MS, LOADED_MS, SINCE_MS, NEWEST_MS, HEAD_BYTES, CLOSED_BYTES, KNOWN = range(7)
+"""Which column of `numbers_of` is which; the last is the identity of the set of known tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +51,15 @@ class Entry:
     """When the head was read: no event that was there then is missing."""
     loaded_ms: int
     """When all closed tiles were read."""
+    numbers: bytes = field(init=False, repr=False, compare=False)
+    """The instants and sizes once more, see `numbers_of`."""
+
+    def __post_init__(self) -> None:
+        """Pack the numbers."""
+        sizes = (len(self.head), len(self.closed))
+        instants = (self.read_ms, self.loaded_ms, self.since_ms, self.newest_ms)
+        packed = _NUMBERS.pack(*instants, *sizes, id(self.known))
+        object.__setattr__(self, "numbers", packed)
 
     @property
     def is_empty(self) -> bool:
@@ -70,13 +85,22 @@ ABSENT = Entry(
 """An entity that can have no rows, for instance because its key is too long for the store."""
 
 
+def numbers_of(entries: Sequence[Entry]) -> Ints:
+    """Return the instants and sizes of many entries: a line for each of `READ_MS` and so on."""
+    packed = b"".join(map(attrgetter("numbers"), entries))
+    lines = np.frombuffer(packed, dtype="<i8").reshape(len(entries), KNOWN + 1)
+    return np.ascontiguousarray(lines.T)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """Where entries of a table belong, as one deployment wrote it. Mutable: `_sets` grows."""
+    """Where entries of a table belong, as one deployment wrote it. Mutable: what it holds grows."""
 
     number: int
     snapshot: Snapshot
     form: Form
+    entries: OrderedDict[str, Entry] = field(default_factory=OrderedDict)
+    """What is kept, by entity; what was not asked for longest comes first."""
     _sets: dict[frozenset[TileKey], frozenset[TileKey]] = field(default_factory=dict)
 
     @property
@@ -114,35 +138,30 @@ class Need:
     loaded_since_ms: int
     """The oldest instant that all closed tiles may have been read at."""
     _limits: dict[int, tuple[frozenset[TileKey], int]] = field(default_factory=dict)
-    """By identity of a set of known tiles, which is kept alive: what `_limit` returns."""
+    """By identity of a set of known tiles, which is kept alive: what `_last_ms` returns."""
     _keys: list[tuple[TileKey, ...]] = field(default_factory=list)
     """What `keys` returns, once it is known."""
 
-    def is_met(self, entry: Entry) -> bool:
-        """Return whether an entry answers the request without a read."""
-        return not self.not_met((entry,))
-
-    def not_met(self, entries: Sequence[Entry | None]) -> list[int]:
+    def not_met(self, entries: Sequence[Entry]) -> list[int]:
         """Return the places of entries that do not answer the request without a read. Hot path."""
-        since_ms, now_ms, loaded_ms = self.read_since_ms, self.now_ms, self.loaded_since_ms
-        known: frozenset[TileKey] | None = None
-        limit_ms = 0
-        left: list[int] = []
-        for place, entry in enumerate(entries):
-            if entry is not None and since_ms < entry.read_ms <= now_ms:
-                if entry.known is not known:
-                    known, limit_ms = entry.known, self._limit(entry.known)
-                if entry.loaded_ms >= loaded_ms and entry.since_ms < limit_ms:
-                    continue
-            left.append(place)
-        return left
+        numbers = numbers_of(entries)
+        read_ms, known = numbers[READ_MS], numbers[KNOWN]
+        is_met = (read_ms > self.read_since_ms) & (read_ms <= self.now_ms)
+        is_met &= numbers[LOADED_MS] >= self.loaded_since_ms
+        left = is_met.copy()
+        while left.any():  # once for each set of known tiles, which most entries share
+            first = int(left.argmax())
+            same = known == known[first]
+            is_met &= ~same | (numbers[SINCE_MS] <= self._last_ms(entries[first].known))
+            left &= ~same
+        return np.flatnonzero(~is_met).tolist()
 
     def knows(self, entry: Entry) -> bool:
         """Return whether an entry knows all tiles that are needed."""
-        return entry.since_ms < self._limit(entry.known)
+        return entry.since_ms <= self._last_ms(entry.known)
 
-    def _limit(self, known: frozenset[TileKey]) -> int:
-        """Return before which instant `since_ms` must be so that no tile is missing."""
+    def _last_ms(self, known: frozenset[TileKey]) -> int:
+        """Return the latest instant that `since_ms` may be so that no tile is missing."""
         found = self._limits.get(id(known))
         if found is None:
             grid = self.space.grid
@@ -150,7 +169,8 @@ class Need:
             ends = (
                 start_ms + grid.depth[level] * grid.levels_ms[level] for level, start_ms in unknown
             )
-            found = self._limits[id(known)] = (known, min(ends, default=FOREVER_MS + 1))
+            last_ms = min(ends, default=FOREVER_MS + 1) - 1
+            found = self._limits[id(known)] = (known, last_ms)
         return found[1]
 
     def unknown(self, entry: Entry) -> tuple[TileKey, ...]:
@@ -188,28 +208,29 @@ def found_kept(need: Need, entries: list[Entry | WorldError], read: Iterable[int
     for place in errors:
         entries[place] = ABSENT
     known: Sequence[Entry] = entries  # type: ignore[assignment]  # the others are none
-    read_ms = np.array([entry.read_ms for entry in known], dtype=np.int64)
-    loaded_ms = np.array([entry.loaded_ms for entry in known], dtype=np.int64)
+    numbers = numbers_of(known)
+    read_ms = numbers[READ_MS]
     until_ms = np.minimum(
         read_ms + (need.now_ms - need.read_since_ms),
-        loaded_ms + (need.now_ms - need.loaded_since_ms) + 1,
+        numbers[LOADED_MS] + (need.now_ms - need.loaded_since_ms) + 1,
     )
     absent = read_ms == NEVER_MS
-    heads, closed = [entry.head for entry in known], [entry.closed for entry in known]
+    pieces = Pieces(
+        heads=list(map(attrgetter("head"), known)),
+        closed=list(map(attrgetter("closed"), known)),
+        newest_ms=numbers[NEWEST_MS],
+        sizes=numbers[HEAD_BYTES : CLOSED_BYTES + 1].reshape(-1),
+    )
     return FoundKept(
         plan=need.plan,
         form=need.space.form,
-        pieces=Pieces(heads=heads, closed=closed, newest_ms=[entry.newest_ms for entry in known]),
+        pieces=pieces,
         entries=known,
-        is_empty=(_sizes(heads) + _sizes(closed)) == 0,
+        is_empty=(numbers[HEAD_BYTES] | numbers[CLOSED_BYTES]) == 0,
         errors=errors,
         ages_ms=np.where(absent, 0, need.now_ms - read_ms),
         until_ms=np.where(absent, FOREVER_MS, until_ms),
     )
-
-
-def _sizes(pieces: Sequence[bytes]) -> Ints:
-    return np.fromiter(map(len, pieces), dtype=np.int64, count=len(pieces))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
