@@ -736,28 +736,39 @@ static int64_t value_at(const uint8_t *at, int class) {
     }
 }
 
+/* One list; the class is a constant wherever this is called. */
+static inline int add_list(
+    const AddRequest *request, const uint8_t *slots, int64_t count, int class, int64_t slot_width,
+    uint64_t *restrict sums, uint8_t *restrict seen) {
+    const uint8_t *values = slots + count * slot_width;
+    for (int64_t place = 0; place < count; place++) {
+        uint16_t slot = slots[place * slot_width];
+        if (slot_width == 2) memcpy(&slot, slots + 2 * place, 2);
+        if (slot >= request->slots) return 0;
+        int64_t value = value_at(values + (place << class), class), before = (int64_t)sums[slot];
+        if (slot < request->additive) {
+            sums[slot] += (uint64_t)value;
+        } else if (!seen[slot] || (request->smallest[slot] ? value < before : value > before)) {
+            sums[slot] = (uint64_t)value;
+            seen[slot] = 1;
+        }
+    }
+    return 1;
+}
+
 static int add_lists(const AddRequest *request, const Tile *tile, int64_t window) {
     uint64_t *sums = request->sums + window * request->slots;
     uint8_t *seen = request->seen + window * request->slots;
     int64_t slot_width = slot_bytes(request->slots);
-    const uint8_t *slots = tile->lists_at;
-    for (int class = 0; class < CLASSES; class++) {
-        const uint8_t *values = slots + tile->counts[class] * slot_width;
-        for (int64_t place = 0; place < tile->counts[class]; place++) {
-            uint16_t slot = slots[place * slot_width];
-            if (slot_width == 2) memcpy(&slot, slots + 2 * place, 2);
-            if (slot >= request->slots) return 0;
-            int64_t value = value_at(values + (place << class), class), before = (int64_t)sums[slot];
-            if (slot < request->additive) {
-                sums[slot] += (uint64_t)value;
-            } else if (!seen[slot] || (request->smallest[slot] ? value < before : value > before)) {
-                sums[slot] = (uint64_t)value;
-                seen[slot] = 1;
-            }
-        }
-        slots = values + (tile->counts[class] << class);
-    }
-    return 1;
+    const uint8_t *at = tile->lists_at;
+    const int64_t *counts = tile->counts;
+    if (counts[0] && !add_list(request, at, counts[0], 0, slot_width, sums, seen)) return 0;
+    at += counts[0] * (slot_width + 1);
+    if (counts[1] && !add_list(request, at, counts[1], 1, slot_width, sums, seen)) return 0;
+    at += counts[1] * (slot_width + 2);
+    if (counts[2] && !add_list(request, at, counts[2], 2, slot_width, sums, seen)) return 0;
+    at += counts[2] * (slot_width + 4);
+    return !counts[3] || add_list(request, at, counts[3], 3, slot_width, sums, seen);
 }
 
 static uint64_t place_of(int64_t key, int64_t bits) {
@@ -833,6 +844,24 @@ EVERY_PROCESSOR static int add_entity(const AddRequest *request, int64_t entity)
     return 1;
 }
 
+/* Hand out an entity's sums and extremes. */
+static void put_out(
+    const AddRequest *request, int64_t *restrict out, uint8_t *restrict present) {
+    const uint64_t *restrict sums = request->sums;
+    const uint8_t *restrict seen = request->seen;
+    const int32_t *restrict windows = request->out_windows, *restrict wanted = request->out_slots;
+    const int64_t outs = request->outs, slots = request->slots, additive = request->additive;
+    for (int64_t index = 0; index < outs; index++)
+        out[index] = (int64_t)sums[windows[index] * slots + wanted[index]];
+    memset(present, 0, (size_t)outs);
+    for (int64_t index = 0; slots > additive && index < outs; index++) {
+        int64_t slot = wanted[index], cell = windows[index] * slots + slot;
+        present[index] = seen[cell];
+        if (slot >= additive && !seen[cell])
+            out[index] = request->smallest[slot] ? INT64_MAX : INT64_MIN;
+    }
+}
+
 /* Add up all entities' tiles for all windows: 0, or CORRUPT if these are no compact tiles. */
 EXPORTED int64_t fp_add(const AddRequest *request) {
     int64_t cells = request->windows * request->slots;
@@ -841,17 +870,8 @@ EXPORTED int64_t fp_add(const AddRequest *request) {
         memset(request->sums, 0, (size_t)cells * sizeof *request->sums);
         memset(request->seen, 0, (size_t)cells);
         if (!add_entity(request, entity)) return CORRUPT;
-        int64_t *out = request->out + entity * request->outs;
-        uint8_t *present = request->present + entity * request->outs;
-        for (int64_t index = 0; index < request->outs; index++) {
-            int64_t slot = request->out_slots[index];
-            int64_t cell = request->out_windows[index] * request->slots + slot;
-            int64_t value = (int64_t)request->sums[cell];
-            if (slot >= request->additive && !request->seen[cell])
-                value = request->smallest[slot] ? INT64_MAX : INT64_MIN;
-            out[index] = value;
-            present[index] = request->seen[cell];
-        }
+        int64_t first = entity * request->outs;
+        if (request->outs > 0) put_out(request, request->out + first, request->present + first);
     }
     return 0;
 }

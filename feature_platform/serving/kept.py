@@ -154,7 +154,8 @@ class Need:
             same = known == known[first]
             is_met &= ~same | (numbers[SINCE_MS] <= self._last_ms(entries[first].known))
             left &= ~same
-        return np.flatnonzero(~is_met).tolist()
+        left_over: list[int] = np.flatnonzero(~is_met).tolist()
+        return left_over
 
     def knows(self, entry: Entry) -> bool:
         """Return whether an entry knows all tiles that are needed."""

@@ -32,18 +32,12 @@ class PreparedFeatures:
     client: "FeatureClient"
     feature_list: FeatureList
     """What was asked for; without a name if it was features alone."""
+    names: tuple[str, ...]
+    """The columns of the answer."""
+    full_names: tuple[str, ...]
+    """The features behind them, each with its feature set."""
     planner: Planner
     wishes: Wishes
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The columns of the answer."""
-        return tuple(feature.column for feature in self.feature_list.features)
-
-    @property
-    def full_names(self) -> tuple[str, ...]:
-        """The features behind them, each with its feature set."""
-        return tuple(feature.name for feature in self.feature_list.features)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -178,11 +172,14 @@ def prepared(
             f"{client.limits.features_max}"
         )
         raise LimitExceededError(msg)
+    full_names = tuple(feature.name for feature in chosen.features)
     made = PreparedFeatures(
         client=client,
         feature_list=chosen,
+        names=tuple(feature.column for feature in chosen.features),
+        full_names=full_names,
         planner=Planner(
-            names=tuple(feature.name for feature in chosen.features),
+            names=full_names,
             edge_ms=parse_duration_ms(edge) if edge else 0,
             tiles_max=client.limits.tiles_max,
         ),

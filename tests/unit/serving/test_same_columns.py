@@ -1,4 +1,4 @@
-"""The columns that are served are the same from the compiled core and from numpy, to the bit."""
+"""The columns are the same from the core and from numpy, finished together or one by one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,8 +14,10 @@ from feature_platform.definition.model import FeatureSet
 from feature_platform.rows.partials import Item, Partial
 from feature_platform.serving import assemble
 from feature_platform.serving.compiled import Core
+from feature_platform.serving.finish import finish, nothing
 from feature_platform.serving.matrix import Column
 from feature_platform.serving.read_plan import Group, ReadPlan, ResolvedFeature
+from feature_platform.serving.tiles import merge_tiles
 from feature_platform.store.base import HEAD_LEVEL, StoredRow
 from feature_platform.testing.deployed import snapshot_of
 from feature_platform.testing.reference_rows import encode_head, encode_row
@@ -203,6 +205,17 @@ def _columns(core: Core | None, plan: ReadPlan, asked: Asked) -> tuple[Column, .
     return tuple(values.column(place) for place in range(len(plan.group.wanted)))
 
 
+def _one_by_one(plan: ReadPlan, asked: Asked) -> tuple[Column, ...]:
+    """Finish every feature on its own, by numpy."""
+    merged = merge_tiles(plan, asked.rows)
+    return tuple(
+        finish(merged, wanted)
+        if plan.has_value(wanted)
+        else nothing(wanted.feature, merged.entity_count)
+        for wanted in plan.group.wanted
+    )
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _implementation() -> None:
     """These tests choose for themselves which they run."""
@@ -213,11 +226,12 @@ def _implementation() -> None:
 def test_both_serve_the_same_columns(compiled: Core, featureset: FeatureSet, asked: Asked) -> None:
     """Any features of any layout: values, presence, sums that are lost, sums beyond 64 bits."""
     plan = _plan(featureset, asked)
-    mine, reference = _columns(compiled, plan, asked), _columns(None, plan, asked)
-    for actual, expected in zip(mine, reference, strict=True):
-        np.testing.assert_array_equal(actual.data, expected.data, strict=True)
-        np.testing.assert_array_equal(actual.present, expected.present, strict=True)
-        assert (actual.lost is None) == (expected.lost is None)
-        if actual.lost is not None and expected.lost is not None:
-            np.testing.assert_array_equal(actual.lost, expected.lost, strict=True)
-        assert (actual.large, actual.filled) == (expected.large, expected.filled)
+    reference = _one_by_one(plan, asked)
+    for core in (compiled, None):
+        for actual, expected in zip(_columns(core, plan, asked), reference, strict=True):
+            np.testing.assert_array_equal(actual.data, expected.data, strict=True)
+            np.testing.assert_array_equal(actual.present, expected.present, strict=True)
+            assert (actual.lost is None) == (expected.lost is None)
+            if actual.lost is not None and expected.lost is not None:
+                np.testing.assert_array_equal(actual.lost, expected.lost, strict=True)
+            assert (actual.large, actual.filled) == (expected.large, expected.filled)
