@@ -120,7 +120,7 @@ class Compiled:
         """Add up all counters over all windows."""
         ids = [column.id for column in self.load.layout.columns]
         asked = [(window, key) for window in self.load.covers for key in ids]
-        return self.adder.add(tiles, asked)[0]
+        return self.adder.add(tiles, asked)[0].T
 
 
 def by_numpy(load: Load) -> "np.ndarray[Any, Any]":
