@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -10,7 +10,7 @@ from pyspark.sql import functions as f
 from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
 from feature_platform.errors import EventLogError
-from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.archiver import Topic, read_log
 from feature_platform.event_log.commits import LogFile, Span, commit_path
 from feature_platform.event_log.dates import of_dates
 from feature_platform.event_log.ranges import check_same, misplaced, tail
@@ -27,6 +27,14 @@ FILE_RECORDS = 500_000
 COMPRESSION = "zstd"
 GLOBS = "__globPaths__"
 """Spark's option: whether brackets and the like in a path are a pattern."""
+
+
+class Readable(Topic, Protocol):
+    """A topic whose records can be read; `KafkaTopic` is one."""
+
+    def read(self, spans: Mapping[int, Span]) -> DataFrame:
+        """Return the records of some offsets: key, value, partition, offset, timestamp."""
+        ...
 
 
 class SparkEngine:
@@ -95,7 +103,7 @@ def records(
     files: HadoopFiles,
     source: JobSource,
     until: Mapping[str, int],
-    kafka: KafkaTopic,
+    kafka: Readable,
     dates: Collection[str] | None = None,
     read_by: JobSource | None = None,
 ) -> DataFrame:

@@ -17,6 +17,7 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from backfill.as_of import answer
 from backfill.damage import damage
 from backfill.event_log import SparkEngine, records, source_files
 from backfill.kafka import KafkaTopic
@@ -36,6 +37,7 @@ from feature_platform.engines.spark_facts import (
 )
 from feature_platform.engines.spark_request import (
     ArchiveTask,
+    AsOfTask,
     EventsTask,
     RecountTask,
     SparkRequest,
@@ -113,6 +115,9 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
             return AllTold()
         case EventsTask():
             events_of(session, request.log, task, _tell)
+            return AllTold()
+        case AsOfTask():
+            answer(session, request.log, task, _tell)
             return AllTold()
         case _:
             assert_never(task)

@@ -25,7 +25,7 @@ LAYERS = (
     ("service", "engines"),
     ("monitor",),
     ("deploy",),
-    ("checks", "testing"),
+    ("checks", "testing", "training"),
     ("demo",),
     ("orchestration", "cli"),
 )

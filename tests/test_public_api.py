@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "feature_platform"
-PUBLIC = ("feature_platform", "feature_platform.serving", "feature_platform.testing")
+PUBLIC = (
+    "feature_platform",
+    "feature_platform.serving",
+    "feature_platform.testing",
+    "feature_platform.training",
+)
 
 
 def _packages() -> list[str]:

@@ -41,6 +41,7 @@ GROUPS = (
     "dead_letters",
     "produce",
     "archive",
+    "training",
     "check",
     "settings",
     "roles",

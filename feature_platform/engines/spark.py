@@ -17,10 +17,12 @@ from feature_platform import errors
 from feature_platform.definition.model import Source
 from feature_platform.engines.spark_facts import (
     END,
+    AsOfAnswered,
     EventsFound,
     Fact,
     Failed,
     LogArchived,
+    LogSpan,
     Lost,
     RecountFact,
     TilesWritten,
@@ -29,6 +31,7 @@ from feature_platform.engines.spark_facts import (
 )
 from feature_platform.engines.spark_request import (
     ArchiveTask,
+    AsOfTask,
     EventsTask,
     RecountTask,
     SparkRequest,
@@ -189,6 +192,21 @@ class SparkRecounter:
         name = task.job.job.featureset
         child = _Child(name=name, subject=f"feature set {name}", again=f"fp check {name}")
         return _run(self._settings, task, child)
+
+
+class SparkAnswerer:
+    """Implements `training.build.Answerer` by a child that reads the event log."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Use the kernel and the event log that the settings name."""
+        self._settings = settings
+
+    def answer(self, task: AsOfTask, name: str, again: str) -> Iterator[LogSpan | AsOfAnswered]:
+        """Answer the questions of a training set; see the port."""
+        child = _Child(name=name, subject=f"feature list {name}", again=again)
+        for fact in _run(self._settings, task, child):
+            if isinstance(fact, LogSpan | AsOfAnswered):
+                yield fact
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

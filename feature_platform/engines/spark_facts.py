@@ -142,8 +142,30 @@ class LogArchived:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogSpan:
+    """Which instants the event log of a feature set can answer."""
+
+    featureset: str
+    offsets: Mapping[str, int]
+    """First offset that does not count, by "topic/partition"."""
+    begins_ms: int
+    """The first event's time, or when it was appended: by what the questions go."""
+    ends_ms: int
+    """The last one's."""
+    event: Literal["log_span"] = "log_span"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOfAnswered:
+    """All questions about a feature set are answered, and the answers are in their folder."""
+
+    featureset: str
+    event: Literal["as_of_answered"] = "as_of_answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllTold:
-    """A recomputation or a search for events is done."""
+    """A recomputation, a search for events or the answering of questions is done."""
 
     event: Literal["all_told"] = "all_told"
 
@@ -168,6 +190,8 @@ Fact = (
     | Begun
     | Committed
     | LogArchived
+    | LogSpan
+    | AsOfAnswered
     | AllTold
     | Failed
 )

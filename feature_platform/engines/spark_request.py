@@ -2,8 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Literal
 
 from feature_platform.engines.job_spec import NOWHERE, JobSpec, job_spec
 from feature_platform.plan.job_source import JobSource
@@ -147,9 +147,55 @@ class EventsTask:
         return cls(job=JobSpec.from_json(data["job"]), until=data["until"], places=places)
 
 
-Task = ArchiveTask | TilesTask | RecountTask | EventsTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOfPart:
+    """The questions about one feature set."""
+
+    job: JobSpec
+    until: Mapping[str, int]
+    """As in `TilesTask`; empty: all that is archived."""
+    plan: Mapping[str, Any]
+    """What is asked, for the kernel's `AsOfPlan`."""
+    questions: str
+    """A Parquet file of `row`, `entity` and `instant`."""
+    answers: str
+    """The folder that gets the answers, in files by number of row."""
+    rows: int
+    """How many rows the spine has; each asks at most once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AsOfTask:
+    """Say what features were at instants."""
+
+    what: ClassVar = "as_of"
+    parts: tuple[AsOfPart, ...]
+    as_of: Literal["event", "known"]
+    """Whether events count that happened before an instant, or that were appended by then."""
+    lag_ms: int = 0
+    """With `known`: how much earlier than the instant they must have been appended."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that is in a request."""
+        parts = [
+            {each.name: getattr(part, each.name) for each in fields(part)}
+            | {"job": part.job.to_json(), "until": dict(part.until), "plan": dict(part.plan)}
+            for part in self.parts
+        ]
+        return {"parts": parts, "as_of": self.as_of, "lag_ms": self.lag_ms}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "AsOfTask":
+        """Read what `to_json` wrote."""
+        parts = tuple(
+            AsOfPart(**{**part, "job": JobSpec.from_json(part["job"])}) for part in data["parts"]
+        )
+        return cls(parts=parts, as_of=data["as_of"], lag_ms=data["lag_ms"])
+
+
+Task = ArchiveTask | TilesTask | RecountTask | EventsTask | AsOfTask
 KINDS: Mapping[str, type[Task]] = {
-    kind.what: kind for kind in (ArchiveTask, TilesTask, RecountTask, EventsTask)
+    kind.what: kind for kind in (ArchiveTask, TilesTask, RecountTask, EventsTask, AsOfTask)
 }
 
 
@@ -167,7 +213,9 @@ class SparkRequest:
     def password_env(self) -> str:
         """The variable that holds the password of the store; empty if none is asked."""
         task = self.task
-        return "" if isinstance(task, ArchiveTask) else task.job.store.password_env
+        if isinstance(task, ArchiveTask | AsOfTask):
+            return ""
+        return task.job.store.password_env
 
     def text(self) -> str:
         """Return it as JSON text."""

@@ -55,19 +55,20 @@ def to_arrow(matrix: "FeatureMatrix") -> "pa.Table":
         raise MissingExtraError(_missing("to_arrow", "pyarrow")) from error
     keys = [pa.array(keys, type=pa.string()) for keys in matrix.keys.values()]
     values = [
-        _arrow_values(column, served)
+        arrow_values(column, served)
         for column, served in zip(matrix.columns, matrix.types, strict=True)
     ]
     return pa.Table.from_arrays(keys + values, names=[*matrix.keys, *matrix.names])
 
 
-def _arrow_values(column: "Column", served_type: str) -> "pa.Array":
+def arrow_values(column: "Column", served_type: str) -> "pa.Array":
+    """Return the values of a column, of the type that is served."""
     import pyarrow as pa
 
     if column.large:
         return pa.array(column.to_list(), type=pa.decimal128(38, 0))
     if not column.is_numeric:
-        inner = _arrow_type(served_type.removeprefix(LIST_OF))
+        inner = arrow_type(served_type.removeprefix(LIST_OF))
         wanted = pa.list_(inner) if served_type.startswith(LIST_OF) else inner
         return pa.array(column.to_list(), type=wanted)
     if column.data.dtype == np.bool_:
@@ -79,7 +80,8 @@ def _arrow_values(column: "Column", served_type: str) -> "pa.Array":
     return pa.Array.from_buffers(pa.from_numpy_dtype(data.dtype), len(data), buffers)
 
 
-def _arrow_type(served_type: str) -> "pa.DataType":
+def arrow_type(served_type: str) -> "pa.DataType":
+    """Return Arrow's type of values, such as those of BIGINT."""
     import pyarrow as pa
 
     match served_type:

@@ -18,8 +18,9 @@ import org.apache.spark.sql.types.StructType;
 import org.apache.spark.unsafe.types.UTF8String;
 
 /**
- * Raw records as the SQL sees them: the source's columns, then {@code __ts}, {@code __partition}
- * and {@code __offset}. What does not parse is left out: the job has made a dead letter of it.
+ * Raw records as the SQL sees them: the source's columns, then {@code __ts}, {@code __partition},
+ * {@code __offset} and {@code __appended}, the record's timestamp. What does not parse is left out:
+ * the job has made a dead letter of it.
  */
 public final class Events {
   private Events() {}
@@ -52,7 +53,8 @@ public final class Events {
     }
     return type.add("__ts", DataTypes.LongType, false)
         .add("__partition", DataTypes.IntegerType, false)
-        .add("__offset", DataTypes.LongType, false);
+        .add("__offset", DataTypes.LongType, false)
+        .add("__appended", DataTypes.LongType, false);
   }
 
   private static DataType type(SourceColumn column) {
@@ -81,7 +83,7 @@ public final class Events {
       this.records = records;
       this.parser = parser;
       this.columns = schema.columns().toArray(SourceColumn[]::new);
-      this.values = new Object[columns.length + 3];
+      this.values = new Object[columns.length + 4];
       this.row = new GenericInternalRow(values);
     }
 
@@ -116,6 +118,7 @@ public final class Events {
       values[columns.length] = parser.eventTimeMs();
       values[columns.length + 1] = raw.getInt(1);
       values[columns.length + 2] = raw.getLong(2);
+      values[columns.length + 3] = raw.getLong(3);
       return true;
     }
 

@@ -65,7 +65,7 @@ public final class PartGroups {
     return plan;
   }
 
-  private static Seq<AggregateExpression> complete(BaseAggregateExec partial) {
+  static Seq<AggregateExpression> complete(BaseAggregateExec partial) {
     return asScala(
             asJava(partial.aggregateExpressions()).stream().map(PartGroups::complete).toList())
         .toSeq();

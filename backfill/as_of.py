@@ -1,0 +1,176 @@
+"""Point-in-time values for training sets: a definition's own query over single events, in Spark.
+
+What runs for an event, or for a row of the spine, is the kernel's Java.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from backfill.damage import damage
+from backfill.event_log import read_files, records, source_files
+from backfill.files import HadoopFiles
+from backfill.recount import as_read
+from backfill.tiles import register_functions
+from feature_platform.engines.job_spec import JobSpec
+from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
+from feature_platform.engines.spark_request import AsOfPart, AsOfTask
+from feature_platform.errors import EventLogError
+from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.commits import Log, Span
+from feature_platform.plan.job import JobDefinition
+
+ROWS_PER_FILE = 250_000
+QUESTIONS = "row BIGINT, entity STRING, instant BIGINT"
+_HIDDEN = "`__ts`, `__partition`, `__offset`, `__appended`"
+_INNER = re.compile(r"'(?:[^'\\]|\\.)*'|^( *)`__offset`$(?=\n *FROM )", re.MULTILINE | re.DOTALL)
+"""A constant, which may hold anything; or the last hidden column of an inner SELECT."""
+
+Tell = Callable[[LogSpan | AsOfAnswered], None]
+
+
+class _Archived:
+    """A topic of which nothing is read: all that counts is archived."""
+
+    def topic_id(self) -> str:
+        """Return that it is not known."""
+        return ""
+
+    def bounds(self) -> Mapping[int, Span]:
+        """Return that Kafka holds nothing."""
+        return {}
+
+    def read(self, spans: Mapping[int, Span]) -> DataFrame:
+        """Refuse: nothing is missing from the log."""
+        raise AssertionError(spans)
+
+
+def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -> None:
+    """Answer the questions of each feature set; see `engines.spark.SparkAnswerer`.
+
+    Raises:
+        EventLogError: A log is damaged or holds nothing.
+    """
+    for part in task.parts:
+        source = part.job.job.source
+        files = source_files(session, log_folder, source)
+        log = read_log(files)
+        _refuse_damage(session, files, log, part)
+        until = part.until or {f"{source.topic}/{at}": end for at, end in log.positions.items()}
+        raw = records(session, files, source, until, _Archived())
+        name = part.job.job.featureset
+        begins_ms, ends_ms = _span(read_files(session, files, list(log.files)), task.as_of)
+        tell(LogSpan(featureset=name, offsets=until, begins_ms=begins_ms, ends_ms=ends_ms))
+        questions = session.read.schema(QUESTIONS).parquet(part.questions)
+        found = answers(session, raw, questions, part.job, part.plan, task)
+        _write(found, part)
+        tell(AsOfAnswered(featureset=name))
+
+
+def answers(
+    session: SparkSession,
+    raw: DataFrame,
+    questions: DataFrame,
+    spec: JobSpec,
+    plan: Mapping[str, Any],
+    task: AsOfTask,
+) -> DataFrame:
+    """Answer questions about one feature set.
+
+    Args:
+        session: As `open_session` opens it, with the kernel's jar.
+        raw: Records as `event_log.records` returns them.
+        questions: `row`, `entity` and `instant` (epoch milliseconds).
+        spec: What the feature set computes.
+        plan: What is asked; see `training.asked`.
+        task: What counts at an instant.
+
+    Returns:
+        `row`, `known` (whether the entity had any event) and a column for each slot.
+    """
+    java: Any = session._jvm  # noqa: SLF001 - the bridge to Java
+    kernel, job = java.io.featureplatform.kernel.spark, spec.job
+    newest = questions.agg(f.max("instant")).head()
+    latest = (newest[0] if newest else 0) or 0
+    if task.as_of == "known":
+        raw = raw.where(f.col("timestamp") <= latest - task.lag_ms)
+    parsed = as_read(session, raw, spec)
+    if task.as_of == "event":
+        parsed = parsed.where(f.col("__ts") < latest)
+    asked = kernel.AsOfRows.asked(_java(parsed), job.entity, _java(questions))
+    each = _partials(session, DataFrame(asked, session), job)
+    at = f.col("__ts") if task.as_of == "event" else f.col("__appended") + task.lag_ms
+    made = kernel.AsOfRows.of(
+        _java(each.withColumn("__at", at)),
+        _java(questions),
+        json.dumps(job.to_json()),
+        json.dumps(plan),
+        task.as_of == "known",
+    )
+    return DataFrame(made, session)
+
+
+def event_query(sql: str) -> str:
+    """Return a rendered query (`definition.render`) grouped by single events.
+
+    The hidden columns of an event go through its inner SELECTs; the record's timestamp joins them.
+    """
+    outer = sql.rindex("\nGROUP BY ")
+    text = _INNER.sub(_with_appended, sql[:outer])
+    tile = " AS `__tile`,\n"
+    head, rest = text.split(tile, 1)
+    return f"{head}{tile}  {_HIDDEN},\n{rest}{sql[outer:]}, {_HIDDEN}"
+
+
+def _with_appended(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return found[0]
+    return f"{found[1]}`__offset`,\n{found[1]}`__appended`"
+
+
+def _partials(session: SparkSession, parsed: DataFrame, job: JobDefinition) -> DataFrame:
+    register_functions(session)
+    parsed.createOrReplaceTempView(job.source.name)
+    java: Any = session._jvm  # noqa: SLF001
+    query = session.sql(event_query(job.spark_sql))
+    return DataFrame(java.io.featureplatform.kernel.spark.EventPartials.of(_java(query)), session)
+
+
+def _write(found: DataFrame, part: AsOfPart) -> None:
+    """Write answers in files that follow each other by number of row."""
+    number = max(1, -(-part.rows // ROWS_PER_FILE))
+    (
+        found.repartitionById(number, f.expr(f"CAST(row DIV {ROWS_PER_FILE} AS INT)"))
+        .sortWithinPartitions("row")
+        .write.mode("overwrite")
+        .option("compression", "lz4_raw")
+        .parquet(part.answers)
+    )
+
+
+def _span(rows: DataFrame, as_of: Literal["event", "known"]) -> tuple[int, int]:
+    """Return the first and the last instant of a log; (0, -1) of an empty one."""
+    time = "event_time" if as_of == "event" else "timestamp"
+    found = rows.agg(f.min(time), f.max(time)).head()
+    if found is None or found[0] is None:
+        return 0, -1
+    return found[0], found[1]
+
+
+def _refuse_damage(session: SparkSession, files: HadoopFiles, log: Log, part: AsOfPart) -> None:
+    source = part.job.job.source
+    if not log.positions:
+        msg = f"the event log of source {source.name} is empty: run fp archive {source.name} first"
+        raise EventLogError(msg)
+    if wrong := damage(session, files, log):
+        words = "; ".join(wrong.words(files.root, source.topic))
+        msg = f"{words}: restore the changed files from a copy"
+        raise EventLogError(msg)
+
+
+def _java(frame: DataFrame) -> Any:  # noqa: ANN401 - a Java object
+    return frame._jdf  # noqa: SLF001 - the bridge to Java

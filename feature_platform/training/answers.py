@@ -1,0 +1,194 @@
+"""From the counters that Spark has merged to the values that are served, by serving's own code."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from pyarrow import parquet
+
+from feature_platform.errors import WorldError
+from feature_platform.rows.wire import Ints, Mask
+from feature_platform.serving.answer import Part, Wishes, answer_part
+from feature_platform.serving.matrix import Column
+from feature_platform.serving.merged import Merged
+from feature_platform.serving.read_plan import ReadPlan
+from feature_platform.serving.states import HAS_ROWS, NO_ROWS
+from feature_platform.store.base import StoredRow
+from feature_platform.tiles.layout import COUNTERS, LayoutColumn
+from feature_platform.training.asked import AskedList, AskedPart, Slot
+from feature_platform.training.spine import BATCH_ROWS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredRows:
+    """What Spark found for consecutive rows of a spine, of one feature set; implements `Found`."""
+
+    plan: ReadPlan
+    states: NDArray[np.int8]
+    slots: "MergedSlots"
+    ages_ms: Ints | None = None
+
+    @property
+    def errors(self) -> Mapping[int, WorldError]:
+        """Nothing fails here alone."""
+        return {}
+
+    @property
+    def until_ms(self) -> None:
+        """Say that nothing is kept."""
+        return
+
+    def rows(self, place: int) -> Sequence[StoredRow]:  # noqa: ARG002 - as `Found` has it
+        """Return none: nothing was read from the store."""
+        return []
+
+    def merge(self) -> Merged:
+        """Return the counters, which are merged already."""
+        return self.slots
+
+    def only(self, place: int) -> "AnsweredRows":
+        """Return what was found of one row."""
+        return replace(self, states=self.states[[place]], slots=self.slots.only(place))
+
+    def without(self, errors: Mapping[int, WorldError]) -> "AnsweredRows":  # noqa: ARG002
+        """Return the same: nothing fails here alone."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MergedSlots:
+    """Columns of an answer by slot; implements `serving.merged.Merged`."""
+
+    entity_count: int
+    values: Mapping[Slot, pa.Array]
+
+    def total(self, column: LayoutColumn, window_ms: int) -> Ints:
+        """Return the sum of a counter for each row."""
+        return np.asarray(self.values[column.id, window_ms].fill_null(0))
+
+    def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:
+        """Return the minimum or maximum for each row, and where there is one."""
+        found = self.values[column.id, window_ms]
+        present: Mask = np.asarray(found.is_valid())
+        return np.asarray(found.fill_null(0)), present
+
+    def encoded(self, column: LayoutColumn, window_ms: int) -> Iterator[tuple[int, bytes]]:
+        """Yield row and encoded value of a feature."""
+        for place, value in enumerate(self.values[column.id, window_ms].to_pylist()):
+            if value is not None:
+                yield place, value
+
+    def only(self, place: int) -> "MergedSlots":
+        """Return the values of one row."""
+        values = {slot: column.slice(place, 1) for slot, column in self.values.items()}
+        return MergedSlots(entity_count=1, values=values)
+
+
+class AnswerReader:
+    """Hands out the answers of one feature set in the order of the spine. Mutable."""
+
+    def __init__(self, part: AskedPart, folder: Path) -> None:
+        """Begin with the first row.
+
+        Args:
+            part: What was asked.
+            folder: What Spark wrote: files in order, each row by number at most once.
+        """
+        self.part = part
+        self._plan = ReadPlan(group=part.group, mode="now", covers={}, keys=())
+        self._schema = _schema(part)
+        self._batches = _batches(folder, self._schema)
+        self._held = self._schema.empty_table()
+
+    def take(self, first: int, count: int) -> AnsweredRows:
+        """Return the answers of rows `[first, first + count)`; call it with ascending rows.
+
+        A row that Spark was not asked about has nothing.
+        """
+        table = self._until(first + count)
+        places = np.full(count, -1, dtype=np.int64)
+        places[np.asarray(table["row"]) - first] = np.arange(len(table))
+        indexes = pa.array(places, mask=places < 0)
+        known = table["known"].combine_chunks().take(indexes).fill_null(False)
+        states = np.where(np.asarray(known), HAS_ROWS, NO_ROWS).astype(np.int8)
+        values = {
+            slot: table[f"v{number}"].combine_chunks().take(indexes)
+            for number, slot in enumerate(self.part.slots)
+        }
+        slots = MergedSlots(entity_count=count, values=values)
+        return AnsweredRows(plan=self._plan, states=states, slots=slots)
+
+    def _until(self, stop: int) -> pa.Table:
+        """Return all rows that are left before a number."""
+        tables = [self._held]
+        while not len(tables[-1]) or tables[-1]["row"][-1].as_py() < stop:
+            batch = next(self._batches, None)
+            if batch is None:
+                break
+            tables.append(batch)
+        table = pa.concat_tables(tables)
+        split = int(np.searchsorted(np.asarray(table["row"]), stop))
+        self._held = table.slice(split)
+        return table.slice(0, split)
+
+
+def _schema(part: AskedPart) -> pa.Schema:
+    kinds = {column.id: column.kind for column in part.group.snapshot.layout.columns}
+    slots = [
+        (f"v{number}", pa.int64() if kinds[column] in COUNTERS else pa.binary())
+        for number, (column, _) in enumerate(part.slots)
+    ]
+    return pa.schema([("row", pa.int64()), ("known", pa.bool_()), *slots])
+
+
+def _batches(folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    """Yield what is in the files, some rows at a time."""
+    for path in sorted(folder.glob("part-*.parquet")):
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(BATCH_ROWS, columns=schema.names):
+                arrays = [batch.column(name) for name in schema.names]
+                yield pa.Table.from_arrays(arrays, schema=schema)
+
+
+def finished(
+    asked: AskedList, found: Sequence[AnsweredRows], instants_ms: Ints, good: Mask
+) -> tuple[Column, ...]:
+    """Return the features of a list for some rows, in its order.
+
+    Args:
+        asked: The list.
+        found: What Spark found, by feature set.
+        instants_ms: Of each row; values that are older than their `max_age` then are none.
+        good: Which rows have features at all.
+    """
+    columns: dict[int, Column] = {}
+    for each in found:
+        columns |= _columns(each, instants_ms, asked.wishes)
+    return tuple(_only(columns[position], good) for position in range(len(columns)))
+
+
+def _columns(found: AnsweredRows, instants_ms: Ints, wishes: Wishes) -> dict[int, Column]:
+    """Return the features of one feature set by position in the list.
+
+    Each row is asked at an instant of its own, so ages are compared here, and defaults come after.
+    """
+    part: Part = answer_part(found, 0, Wishes(max_ages_ms=wishes.max_ages_ms))
+    positions = found.plan.group.positions
+    columns = dict(zip(positions, part.columns, strict=True))
+    aged = [position for position in positions if position in wishes.max_ages_ms]
+    for position, stale_from_ms in zip(aged, part.stale_from_ms, strict=True):
+        columns[position] = columns[position].only(stale_from_ms > instants_ms)
+    for position in positions:
+        if position in wishes.defaults:
+            columns[position] = columns[position].with_default(wishes.defaults[position])
+    return columns
+
+
+def _only(column: Column, good: Mask) -> Column:
+    """Return the values of good rows; in others not even a default is one."""
+    filled = None if column.filled is None else column.filled & good
+    large = {place: value for place, value in column.large.items() if good[place]}
+    return replace(column, present=column.present & good, filled=filled, large=large)
