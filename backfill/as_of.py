@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from backfill.damage import damage
-from backfill.event_log import read_files, records, source_files
+from backfill.event_log import GLOBS, read_files, records, source_files
 from backfill.files import HadoopFiles
 from backfill.recount import as_read
 from backfill.tiles import register_functions
@@ -65,7 +65,8 @@ def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -
         name = part.job.job.featureset
         begins_ms, ends_ms = _span(read_files(session, files, list(log.files)), task.as_of)
         tell(LogSpan(featureset=name, offsets=until, begins_ms=begins_ms, ends_ms=ends_ms))
-        questions = session.read.schema(QUESTIONS).parquet(part.questions)
+        reader = session.read.option(GLOBS, "false").schema(QUESTIONS)
+        questions = reader.parquet(part.questions)
         found = answers(session, raw, questions, part.job, part.plan, task)
         _write(found, part)
         tell(AsOfAnswered(featureset=name))

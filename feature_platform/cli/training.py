@@ -72,23 +72,26 @@ def training_set(  # noqa: PLR0913 (the options of a command)
         msg = f"{as_of!r} is neither event nor known"
         raise typer.BadParameter(msg, param_hint="--as-of")
     again = "what is answered is kept: the same command continues"
-    with open_store(settings) as (registry, _), interruptible(lambda: again):
-        with console.status(f"{name}: starting") as status:
-            made = build_training_set(
-                settings,
-                registry,
-                name,
-                spine,
-                out,
-                version=version,
-                as_of="known" if as_of == "known" else "event",
-                serving_lag_ms=serving_lag,
-                instant=instant,
-                keys=_keys(key or ()),
-                time_zone=time_zone,
-                edge=edge,
-                report=lambda text: status.update(f"{name}: {text}"),
-            )
+    with (
+        open_store(settings) as (registry, _),
+        interruptible(lambda: again),
+        console.status(f"{name}: starting") as status,
+    ):
+        made = build_training_set(
+            settings,
+            registry,
+            name,
+            spine,
+            out,
+            version=version,
+            as_of="known" if as_of == "known" else "event",
+            serving_lag_ms=serving_lag,
+            instant=instant,
+            keys=_keys(key or ()),
+            time_zone=time_zone,
+            edge=edge,
+            report=lambda text: status.update(f"{name}: {text}"),
+        )
     if as_json:
         print_json({"folder": str(out), **made.manifest.to_json()})
     else:

@@ -157,9 +157,9 @@ class AsOfPart:
     plan: Mapping[str, Any]
     """What is asked, for the kernel's `AsOfPlan`."""
     questions: str
-    """A Parquet file of `row`, `entity` and `instant`."""
+    """Address of a Parquet file of `row`, `entity` and `instant`."""
     answers: str
-    """The folder that gets the answers, in files by number of row."""
+    """Address of the folder that gets the answers, in files by number of row."""
     rows: int
     """How many rows the spine has; each asks at most once."""
 

@@ -50,5 +50,5 @@ class TrainingOracle:
     ) -> dict[str, Value]:
         """Return what serving answers at an instant, had it only the events that count then."""
         then = copy.copy(self._oracle)
-        then.rows = {entity: self.events(entity, instant_ms, as_of, lag_ms)}  # type: ignore[assignment]  # served only
+        then.rows = {entity: self.events(entity, instant_ms, as_of, lag_ms)}
         return then.served(entity, instant_ms, edge_ms=edge_ms)

@@ -5,7 +5,7 @@
 3. The spine is read again, beside the answers, and written with the features.
 
 All is done in a folder beside the one that is asked for, which gets its name when all of it is
-there. A build that was broken off continues after the last feature set that was answered.
+there. A build that was interrupted continues after the last feature set that was answered.
 """
 
 import json
@@ -26,6 +26,7 @@ from feature_platform.definition.fingerprint import digest
 from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
 from feature_platform.engines.spark_request import AsOfPart, AsOfTask, recount_spec
 from feature_platform.errors import CallerError
+from feature_platform.paths import file_uri
 from feature_platform.settings import Settings
 from feature_platform.training.asked import AskedList, AskedPart
 from feature_platform.training.manifest import (
@@ -164,7 +165,7 @@ def build(
     clock: WaitingClock,
     report: Report = lambda _: None,
 ) -> TrainingSet:
-    """Build a training set, or continue a build of the same that was broken off.
+    """Build a training set, or continue an interrupted build of the same.
 
     Args:
         settings: Where the event log is.
@@ -294,8 +295,8 @@ def _part(
         job=recount_spec(snapshot, settings),
         until=known.get(snapshot.topic, {}),
         plan=part.plan,
-        questions=str(work.questions(snapshot.entity).resolve()),
-        answers=str(work.answers(part.featureset).resolve()),
+        questions=file_uri(work.questions(snapshot.entity).resolve()),
+        answers=file_uri(work.answers(part.featureset).resolve()),
         rows=rows,
     )
 

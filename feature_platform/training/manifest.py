@@ -95,4 +95,5 @@ class Manifest:
             raise CallerError(msg)
         features = tuple(FeatureColumn(**each) for each in data["features"])
         used = tuple(UsedFeatureSet(**each) for each in data["featuresets"])
-        return cls(**{**data, "features": features, "featuresets": used})
+        files = tuple(data["files"])
+        return cls(**{**data, "features": features, "featuresets": used, "files": files})

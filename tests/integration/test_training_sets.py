@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ from feature_platform.clock import SystemClock
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
+from feature_platform.engines.spark import SparkAnswerer
 from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
 from feature_platform.engines.spark_request import AsOfTask
 from feature_platform.errors import CallerError, SparkFailedError
@@ -80,6 +82,11 @@ class Case:
     raw: list[RawEvent]
     oracle: Oracle
     log: Path
+
+    @cached_property
+    def arrived_ms(self) -> Mapping[tuple[int, int], int]:
+        """When each event was appended, by partition and offset."""
+        return {(event.partition, event.offset): event.timestamp_ms for event in self.raw}
 
     @property
     def training(self) -> TrainingOracle:
@@ -171,7 +178,7 @@ def write_log(folder: Path, raw: Sequence[RawEvent], oracle: Oracle) -> None:
     (folder / commit_path(0)).write_bytes(commit.to_bytes())
 
 
-def spine(each: Case, count: int, seed: int) -> pa.Table:
+def spine(each: Case, count: int, seed: int, lag_ms: int = 0) -> pa.Table:
     """Draw rows: any instant, those at events and edges, duplicates, unknown and wrong ones."""
     chance = random.Random(seed)  # noqa: S311
     entities = [*each.oracle.entities, "nobody"]
@@ -182,7 +189,8 @@ def spine(each: Case, count: int, seed: int) -> pa.Table:
         if each.oracle.rows.get(entity) and chance.random() < 0.7:
             event = chance.choice(each.oracle.rows[entity])
             window_ms = chance.choice((0, 60_000, 300_000, 1_800_000, 7_200_000, 86_400_000))
-            base_ms = chance.choice((event.time_ms, floor_ms(event.time_ms, 60_000)))
+            arrived_ms = each.arrived_ms[event.partition, event.offset] + lag_ms
+            base_ms = chance.choice((event.time_ms, floor_ms(event.time_ms, 60_000), arrived_ms))
             instant = base_ms + window_ms + chance.choice((-1, 0, 1, 60_000))
         if chance.random() < 0.05:
             instant = chance.choice((None, 1, END_MS + 10 * HOUR_MS))
@@ -317,7 +325,7 @@ def test_every_aggregate_equals_the_oracle(
     spark: SparkSession, whole: Case, tmp_path: Path, as_of: AsOf, lag_ms: int, edge_ms: int
 ) -> None:
     """Every aggregate and type through an inner select; late, odd and unreadable events."""
-    table = spine(whole, 400, seed=3)
+    table = spine(whole, 400, seed=3, lag_ms=lag_ms)
 
     found = made(spark, whole, table, tmp_path / "set", as_of, lag_ms=lag_ms, edge_ms=edge_ms)
 
@@ -337,14 +345,32 @@ def test_random_definitions_equal_the_oracle(
 ) -> None:
     """Random aggregates, windows, grids, spines; as of events and of what was known."""
     each = case(tmp_path, f"drawn{seed}", drawn(seed), seed=seed)
-    table = spine(each, 150, seed=seed)
-    as_of: AsOf = ("event", "known")[seed % 2]  # type: ignore[assignment]
+    as_of: AsOf = ("event", "known")[seed % 2]
     lag_ms = 30_000 if as_of == "known" else 0
+    table = spine(each, 150, seed=seed, lag_ms=lag_ms)
 
     found = made(spark, each, table, tmp_path / "set", as_of, lag_ms=lag_ms)
 
     differing = wrong(each, found, table, as_of, lag_ms, 0)
     assert differing[:5] == [], f"{len(differing)} values differ"
+
+
+def test_a_child_answers_the_same(spark: SparkSession, whole: Case, tmp_path: Path) -> None:
+    """The process that `fp training-set` starts, which reads the log of the settings."""
+    table = spine(whole, 50, seed=17)
+    expected = made(spark, whole, table, tmp_path / "here").to_table()
+    project = settings(tmp_path)
+    log = project.event_log.model_copy(update={"folder": str(whole.log)})
+    project = project.model_copy(update={"event_log": log})
+    request = request_of(whole, whole.everything, tmp_path / "there", "event")
+    said: list[str] = []
+
+    found = build(
+        project, request, open_spine(table), SparkAnswerer(project), SystemClock(), said.append
+    )
+
+    assert found.to_table() == expected
+    assert said[-2:] == ["everything: answered", "writing features"]
 
 
 def test_sums_beyond_64_bits_are_decimals(spark: SparkSession, tmp_path: Path) -> None:

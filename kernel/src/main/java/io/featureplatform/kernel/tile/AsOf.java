@@ -20,7 +20,7 @@ import java.util.TreeMap;
  * longest window on; what no window can reach is dropped.
  */
 public final class AsOf {
-  /** So many tiles are kept before the windows are moved to see which are needed. */
+  /** With more tiles than this the windows are moved, to see which are still needed. */
   private static final int TILES_MIN = 4_096;
 
   private final AsOfPlan plan;
@@ -152,7 +152,7 @@ public final class AsOf {
     }
   }
 
-  /** A window where it stands. Mutable. */
+  /** A window at its present place. Mutable. */
   private final class Window {
     private final long lengthMs;
     private final long tailMs;
