@@ -163,4 +163,4 @@ def test_spines_are_files_folders_and_tables(tmp_path: Path) -> None:
     with pytest.raises(CallerError, match="does not exist"):
         open_spine(tmp_path / "none.parquet")
     with pytest.raises(CallerError, match="not int"):
-        open_spine(7)  # type: ignore[arg-type]
+        open_spine(7)
