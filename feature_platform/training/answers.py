@@ -45,6 +45,10 @@ class AnsweredRows:
         """Return none: nothing was read from the store."""
         return []
 
+    def written(self, places: Ints) -> Ints:
+        """Return 0 for each row: nothing was read from the store."""
+        return np.zeros(len(places), dtype=np.int64)
+
     def merge(self) -> Merged:
         """Return the counters, which are merged already."""
         return self.slots
