@@ -9,14 +9,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from pyarrow import parquet
 
-from feature_platform.errors import WorldError
 from feature_platform.rows.wire import Ints, Mask
-from feature_platform.serving.answer import Part, Wishes, answer_part
+from feature_platform.serving.ages import stale_from_ms
+from feature_platform.serving.finish import finish
 from feature_platform.serving.matrix import Column
-from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan
+from feature_platform.serving.shown import Wishes
 from feature_platform.serving.states import HAS_ROWS, NO_ROWS
-from feature_platform.store.base import StoredRow
 from feature_platform.tiles.layout import COUNTERS, LayoutColumn
 from feature_platform.training.asked import AskedList, AskedPart, Slot
 from feature_platform.training.spine import BATCH_ROWS
@@ -24,42 +23,12 @@ from feature_platform.training.spine import BATCH_ROWS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredRows:
-    """What Spark found for consecutive rows of a spine, of one feature set; implements `Found`."""
+    """What Spark found for consecutive rows of a spine, of one feature set."""
 
     plan: ReadPlan
     states: NDArray[np.int8]
+    """Of each row: HAS_ROWS or NO_ROWS."""
     slots: "MergedSlots"
-    ages_ms: Ints | None = None
-
-    @property
-    def errors(self) -> Mapping[int, WorldError]:
-        """Nothing fails here alone."""
-        return {}
-
-    @property
-    def until_ms(self) -> None:
-        """Say that nothing is kept."""
-        return
-
-    def rows(self, place: int) -> Sequence[StoredRow]:  # noqa: ARG002 - as `Found` has it
-        """Return none: nothing was read from the store."""
-        return []
-
-    def written(self, places: Ints) -> Ints:
-        """Return 0 for each row: nothing was read from the store."""
-        return np.zeros(len(places), dtype=np.int64)
-
-    def merge(self) -> Merged:
-        """Return the counters, which are merged already."""
-        return self.slots
-
-    def only(self, place: int) -> "AnsweredRows":
-        """Return what was found of one row."""
-        return replace(self, states=self.states[[place]], slots=self.slots.only(place))
-
-    def without(self, errors: Mapping[int, WorldError]) -> "AnsweredRows":  # noqa: ARG002
-        """Return the same: nothing fails here alone."""
-        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +42,11 @@ class MergedSlots:
         """Return the sum of a counter for each row."""
         return np.asarray(self.values[column.id, window_ms].fill_null(0))
 
+    def totals(self, lines: Sequence[tuple[int, int]]) -> Ints:
+        """Return sums of many counters: a row for each row, a column for each line."""
+        sums = [np.asarray(self.values[column, window].fill_null(0)) for window, column in lines]
+        return np.stack(sums, axis=1) if sums else np.zeros((self.entity_count, 0), dtype=np.int64)
+
     def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:
         """Return the minimum or maximum for each row, and where there is one."""
         found = self.values[column.id, window_ms]
@@ -84,11 +58,6 @@ class MergedSlots:
         for place, value in enumerate(self.values[column.id, window_ms].to_pylist()):
             if value is not None:
                 yield place, value
-
-    def only(self, place: int) -> "MergedSlots":
-        """Return the values of one row."""
-        values = {slot: column.slice(place, 1) for slot, column in self.values.items()}
-        return MergedSlots(entity_count=1, values=values)
 
 
 class AnswerReader:
@@ -179,12 +148,14 @@ def _columns(found: AnsweredRows, instants_ms: Ints, wishes: Wishes) -> dict[int
 
     Each row is asked at an instant of its own, so ages are compared here, and defaults come after.
     """
-    part: Part = answer_part(found, 0, Wishes(max_ages_ms=wishes.max_ages_ms))
-    positions = found.plan.group.positions
-    columns = dict(zip(positions, part.columns, strict=True))
-    aged = [position for position in positions if position in wishes.max_ages_ms]
-    for position, stale_from_ms in zip(aged, part.stale_from_ms, strict=True):
-        columns[position] = columns[position].only(stale_from_ms > instants_ms)
+    group = found.plan.group
+    positions = group.positions
+    columns = {
+        position: finish(found.slots, wanted)
+        for position, wanted in zip(positions, group.wanted, strict=True)
+    }
+    for position, stale_ms in stale_from_ms(found.plan, found.slots, wishes.max_ages_ms).items():
+        columns[position] = columns[position].only(stale_ms > instants_ms)
     for position in positions:
         if position in wishes.defaults:
             columns[position] = columns[position].with_default(wishes.defaults[position])

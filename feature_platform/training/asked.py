@@ -8,8 +8,8 @@ from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.serving.answer import Wishes
 from feature_platform.serving.read_plan import Group, resolve
+from feature_platform.serving.shown import Wishes
 from feature_platform.tiles.cover import cover
 
 Slot = tuple[int, int]
