@@ -15,6 +15,29 @@ if TYPE_CHECKING:
     from feature_platform.training import TrainingSet
 
 COMMAND = "training-set"
+Spine = Annotated[
+    Path, typer.Option(help="Table of keys, instants and labels: Parquet, a folder, or CSV.")
+]
+Out = Annotated[Path, typer.Option(help="Folder to make; it must not exist.")]
+Version = Annotated[int | None, typer.Option(help="Version of the list; default: the newest.")]
+As = Annotated[
+    str,
+    typer.Option(help="event: what happened before the instant; known: what Kafka had by then."),
+]
+Lag = Annotated[
+    int,
+    typer.Option(metavar="MS", help="With known: how long events took from Kafka to the rankers."),
+]
+Instant = Annotated[
+    str, typer.Option(metavar="COLUMN", help="The spine's column with the instants.")
+]
+Key = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KIND=COLUMN", help="Where the keys of a kind of entity are; repeatable."),
+]
+Zone = Annotated[str, typer.Option(help="Of timestamps that have none.")]
+Edge = Annotated[str, typer.Option(help="The edge that rankers prepare the list with, such as 5m.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,39 +49,16 @@ def training_set(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
     name: Annotated[str, typer.Argument(metavar="LIST", help="Name of a stored feature list.")],
     *,
-    spine: Annotated[
-        Path, typer.Option(help="Table of keys, instants and labels: Parquet, a folder, or CSV.")
-    ],
-    out: Annotated[Path, typer.Option(help="Folder to make; it must not exist.")],
-    version: Annotated[
-        int | None, typer.Option(help="Version of the list; default: the newest.")
-    ] = None,
-    as_of: Annotated[
-        str,
-        typer.Option(
-            help="event: what happened before the instant; known: what Kafka had by then."
-        ),
-    ] = "event",
-    serving_lag: Annotated[
-        int,
-        typer.Option(
-            metavar="MS", help="With known: how long events took from Kafka to the rankers."
-        ),
-    ] = 0,
-    instant: Annotated[
-        str, typer.Option(metavar="COLUMN", help="The spine's column with the instants.")
-    ] = "instant",
-    key: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND=COLUMN", help="Where the keys of a kind of entity are; repeatable."
-        ),
-    ] = None,
-    time_zone: Annotated[str, typer.Option(help="Of timestamps that have none.")] = "UTC",
-    edge: Annotated[
-        str, typer.Option(help="The edge that rankers prepare the list with, such as 5m.")
-    ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    spine: Spine,
+    out: Out,
+    version: Version = None,
+    as_of: As = "event",
+    serving_lag: Lag = 0,
+    instant: Instant = "instant",
+    key: Key = None,
+    time_zone: Zone = "UTC",
+    edge: Edge = "",
+    as_json: Json = False,
 ) -> None:
     """Make a training set: the features of a list as of the instants of a table of labels."""
     from feature_platform.extras import require
