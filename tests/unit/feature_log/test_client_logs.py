@@ -182,6 +182,18 @@ def test_floats_that_a_ranker_changes_are_not_the_logs(world: Deployed) -> None:
         )
 
 
+def test_what_is_changed_before_columns_are_made_changes_no_column(world: Deployed) -> None:
+    """Columns are made when the log first asks for them, which may be later."""
+    client, _ = logged(world)
+    with client:
+        features = client.prepare(list="home")
+        wanted = [column.to_list() for column in features.get(["p1", "p2"]).columns]
+        for name in ("float64", "float32"):
+            made = features.get(["p1", "p2"])
+            made.to_numpy(name)[:] = 7
+            assert [column.to_list() for column in made.columns] == wanted
+
+
 def test_counts_are_in_the_metrics(world: Deployed) -> None:
     """Sampled, sent, dropped by reason, and the memory that waits."""
     client, sender = logged(world)
