@@ -186,9 +186,9 @@ def test_the_event_loop_runs_while_requests_wait(
         reader.may.set()
         return [(await each).to_dicts() for each in tasks]
 
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     answers = asyncio.run(together())
-    assert threading.active_count() == threads
+    assert set(threading.enumerate()) <= threads  # an earlier test's may end meanwhile
     assert answers == [prepared.get([each]).to_dicts() for each in ("a", "b", "a")]
     stats = client.cache_stats()
     assert stats is None or stats.joined == 1
