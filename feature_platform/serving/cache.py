@@ -89,6 +89,7 @@ class _Process:
         self.ahead = Ahead(refresh)
         self.lock = threading.Lock()
         self.shelves: list[OrderedDict[str, Entry]] = []
+        """Those of spaces that hold entries, of old deployments too."""
         self.flights: dict[Key, Flight] = {}
         self.spaces: dict[str, Space] = {}
         self.numbers = count(1)
@@ -253,7 +254,6 @@ class TileCache:
                 space = Space(
                     number=next(mine.numbers), snapshot=snapshot, form=form_of(snapshot.layout)
                 )
-                mine.shelves = [shelf for shelf in mine.shelves if shelf] + [space.entries]
             mine.spaces[snapshot.table] = space
             return space
 
@@ -351,14 +351,18 @@ class TileCache:
         before = shelf.get(entity)
         if before is not None:
             mine.bytes -= before.bytes_with(entity)
+        elif not shelf:
+            mine.shelves.append(shelf)
         shelf[entity] = entry
         shelf.move_to_end(entity)
         mine.bytes += entry.bytes_with(entity)
-        while mine.bytes > self.settings.bytes_max and mine.bytes:
-            oldest = min(filter(None, mine.shelves), key=_first_read_ms)
+        while mine.bytes > self.settings.bytes_max:
+            oldest = min(mine.shelves, key=_first_read_ms)
             entity, dropped = oldest.popitem(last=False)
             mine.bytes -= dropped.bytes_with(entity)
             mine.counters.evicted += 1
+            if not oldest:
+                mine.shelves.remove(oldest)
 
 
 def _first_read_ms(shelf: OrderedDict[str, Entry]) -> int:

@@ -1,6 +1,7 @@
 """One request about several kinds of entity: a row per candidate, every key read once."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,11 @@ import pytest
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.definition.model import FeatureSet
 from feature_platform.errors import CallerError, LimitExceededError, UnknownFeatureError
-from feature_platform.serving import FeatureClient, Limits
+from feature_platform.serving import CacheSettings, FeatureClient, Limits
 from feature_platform.testing import Deployed
 from feature_platform.testing.neighbours import WatchedReader
 from tests.unit.serving.conftest import NOW_MS, SOURCE, make_event
+from tests.unit.serving.hanging import PATIENCE_S, HangingReader
 from tests.unit.serving.several import load_users, serve_together
 
 NAMES = ["posts.views_30m", "users.events_30m", "posts.action", "users.action"]
@@ -222,3 +224,29 @@ def test_what_is_asked_twice_is_refused(both: Deployed) -> None:
         both.client.prepare(NAMES, list="feed_ranker")
     with pytest.raises(CallerError, match="version=1 and no list"):
         both.client.prepare(NAMES, version=1)
+
+
+@pytest.mark.parametrize("bytes_max", [1, 1 << 20])
+def test_the_limit_is_of_all_feature_sets_whenever_they_are_first_read(
+    both: Deployed, bytes_max: int
+) -> None:
+    """One of which the first read is under way counts, too, while another one is begun."""
+    reader = HangingReader(both.tiles, both.clock)
+    reader.is_back = True
+    reader.may.clear()
+    cache = CacheSettings(bytes_max=bytes_max)
+    client = FeatureClient(reader, both.registry, clock=both.clock, cache=cache)
+    posts, users = (client.prepare([name]) for name in ("posts.views_30m", "users.events_30m"))
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(posts.get, ["a", "b"], deadline_ms=60_000)
+        assert reader.began.acquire(timeout=PATIENCE_S)
+        second = pool.submit(users.get, [17], deadline_ms=60_000)
+        assert reader.began.acquire(timeout=PATIENCE_S)
+        reader.may.set()
+        assert first.result(PATIENCE_S).status == ("ok", "ok")
+        assert second.result(PATIENCE_S).status == ("ok",)
+    stats = client.cache_stats()
+    assert stats is not None
+    kept = (0, 3) if bytes_max == 1 else (3, 0)
+    assert (stats.entries, stats.evicted) == kept
+    assert stats.bytes <= bytes_max
