@@ -8,7 +8,6 @@ import static org.apache.spark.sql.functions.udf;
 import io.featureplatform.kernel.tile.AsOf;
 import io.featureplatform.kernel.tile.AsOfPlan;
 import io.featureplatform.kernel.tile.Column;
-import io.featureplatform.kernel.tile.CommandValues;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -145,7 +144,7 @@ public final class AsOfRows {
     private final Iterator<InternalRow> sorted;
     private final AsOfPlan plan;
     private final int slots;
-    private final Values values = new Values();
+    private final PartialValues values = new PartialValues(FIRST_PARTIAL);
     private UTF8String entity;
     private AsOf state;
     private InternalRow ready;
@@ -191,31 +190,6 @@ public final class AsOfRows {
       answer[1] = state.isKnown();
       state.ask(row.getLong(AT), answer, FIRST_SLOT);
       return new GenericInternalRow(answer);
-    }
-  }
-
-  /** The partials of a row. Mutable: one is reused. */
-  private static final class Values implements CommandValues {
-    private InternalRow row;
-
-    Values of(InternalRow row) {
-      this.row = row;
-      return this;
-    }
-
-    @Override
-    public boolean isNull(int column) {
-      return row.isNullAt(FIRST_PARTIAL + column);
-    }
-
-    @Override
-    public long int64(int column) {
-      return row.getLong(FIRST_PARTIAL + column);
-    }
-
-    @Override
-    public byte[] bytes(int column) {
-      return row.getBinary(FIRST_PARTIAL + column);
     }
   }
 }

@@ -36,7 +36,7 @@ final class EntityRows implements Iterator<InternalRow> {
   private final PartialOrder order;
   private final Iterator<InternalRow> partials;
   private final int tilesMax;
-  private final Values values = new Values();
+  private final PartialValues values = new PartialValues(FIRST_PARTIAL);
   private final Deque<InternalRow> ready = new ArrayDeque<>();
 
   /** Those whose hash is the one at hand: one, or seldom some that are mixed. */
@@ -154,31 +154,6 @@ final class EntityRows implements Iterator<InternalRow> {
 
     private InternalRow row(int level, long startMs, byte[] payload) {
       return new GenericInternalRow(new Object[] {name, level, startMs, payload});
-    }
-  }
-
-  /** The partials of a row, which follow its entity and tile. Mutable: one is reused. */
-  private static final class Values implements CommandValues {
-    private InternalRow row;
-
-    Values of(InternalRow row) {
-      this.row = row;
-      return this;
-    }
-
-    @Override
-    public boolean isNull(int column) {
-      return row.isNullAt(FIRST_PARTIAL + column);
-    }
-
-    @Override
-    public long int64(int column) {
-      return row.getLong(FIRST_PARTIAL + column);
-    }
-
-    @Override
-    public byte[] bytes(int column) {
-      return row.getBinary(FIRST_PARTIAL + column);
     }
   }
 }
