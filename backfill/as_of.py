@@ -6,7 +6,7 @@ What runs for an event, or for a row of the spine, is the kernel's Java.
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
@@ -18,7 +18,7 @@ from backfill.recount import as_read
 from backfill.tiles import register_functions
 from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
-from feature_platform.engines.spark_request import AsOfPart, AsOfTask
+from feature_platform.engines.spark_request import AsOf, AsOfPart, AsOfTask
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import Log, Span
@@ -153,7 +153,7 @@ def _write(found: DataFrame, part: AsOfPart) -> None:
     )
 
 
-def _span(rows: DataFrame, as_of: Literal["event", "known"]) -> tuple[int, int]:
+def _span(rows: DataFrame, as_of: AsOf) -> tuple[int, int]:
     """Return the first and the last instant of a log; (0, -1) of an empty one."""
     time = "event_time" if as_of == "event" else "timestamp"
     found = rows.agg(f.min(time), f.max(time)).head()

@@ -12,12 +12,11 @@ from collections.abc import Callable
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from feature_platform.broker.clients import Clients
-from feature_platform.broker.sender import ensure_topic
+from feature_platform.broker.sender import ACKNOWLEDGED, ensure_topic
 from feature_platform.errors import BrokerUnavailableError, SettingsError
 from feature_platform.settings import KafkaSettings
 
 LINGER_MS = 50
-DELIVERY_TIMEOUT_MS = 120_000
 PURGE_S = 1.0
 """How long records that are given up may take to say so."""
 RETRY_S = 10.0
@@ -91,13 +90,9 @@ class RecordSender:
         if self._producer is None:
             self._producer = Clients(self._settings).producer(
                 {
-                    "enable.idempotence": True,
-                    "acks": "all",
-                    "compression.type": "lz4",
+                    **ACKNOWLEDGED,
                     "linger.ms": LINGER_MS,
                     "queue.buffering.max.kbytes": max(1, self._memory_bytes_max // 1024),
-                    "message.max.bytes": 2_000_000,
-                    "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
                 }
             )
             _keep_in_children(self._producer)

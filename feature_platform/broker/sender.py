@@ -28,6 +28,14 @@ POLL_EVERY = 500
 REASONS_MAX = 10
 POLL_MADE_S = 0.1
 KNOWN_TIMEOUT_S = 5.0
+ACKNOWLEDGED: Mapping[str, str | int | bool] = {
+    "enable.idempotence": True,
+    "acks": "all",
+    "compression.type": "lz4",
+    "message.max.bytes": EVENT_BYTES_MAX,
+    "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
+}
+"""Options of a producer whose records are written once, and by all replicas."""
 ABSENT = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
 TIMESTAMP_TYPE = "message.timestamp.type"
 BROKERS_CLOCK, PRODUCERS_CLOCK = "LogAppendTime", "CreateTime"
@@ -65,13 +73,9 @@ class EventSender:
         self._handed_over = 0
         self._producer = self._clients.producer(
             {
-                "enable.idempotence": True,
-                "acks": "all",
-                "compression.type": "lz4",
+                **ACKNOWLEDGED,
                 "linger.ms": 20,
                 "queue.buffering.max.messages": QUEUE_EVENTS_MAX,
-                "message.max.bytes": EVENT_BYTES_MAX,
-                "delivery.timeout.ms": DELIVERY_TIMEOUT_MS,
             }
         )
 

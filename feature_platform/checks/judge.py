@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Protocol
 
 from feature_platform.checks.clean import clean
@@ -124,15 +124,12 @@ class Judge:
         The next batch is read while one is judged.
         """
         with ThreadPoolExecutor(READS_AT_ONCE) as pool:
-            before: tuple[Mapping[str, Mapping[RowKey, bytes]], list[Future[Read]]] | None = None
-            for recomputed in batches:
-                reads = [pool.submit(self._rows.read, entity) for entity in recomputed]
-                if before:
-                    self._judge(*before)
-                    yield
-                before = recomputed, reads
-            if before:
-                self._judge(*before)
+            begun = (
+                (batch, [pool.submit(self._rows.read, entity) for entity in batch])
+                for batch in batches
+            )
+            for (recomputed, reads), _ in pairwise(chain(begun, [({}, [])])):
+                self._judge(recomputed, reads)
                 yield
 
     def _judge(

@@ -16,6 +16,9 @@ SLICES = 1_000_000
 Place = tuple[str, int, int]
 """An entity, and event times `[start_ms, end_ms)`."""
 
+AsOf = Literal["event", "known"]
+"""Whether events count that happened before an instant, or that were appended by then."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiveTask:
@@ -170,8 +173,7 @@ class AsOfTask:
 
     what: ClassVar = "as_of"
     parts: tuple[AsOfPart, ...]
-    as_of: Literal["event", "known"]
-    """Whether events count that happened before an instant, or that were appended by then."""
+    as_of: AsOf
     lag_ms: int = 0
     """With `known`: how much earlier than the instant they must have been appended."""
 

@@ -9,25 +9,17 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
 from feature_platform.errors import CorruptRecordError
-from feature_platform.feature_log.encode import FORMAT, STATUSES, items_field
+from feature_platform.feature_log.encode import BLOCKS, FORMAT, items_field
 from feature_platform.feature_log.served_pb2 import (
-    STORAGE_BOOLEAN,
-    STORAGE_FLOAT64,
-    STORAGE_INT64,
     STORAGE_LIST,
     STORAGE_TEXT,
     ServedRows,
     Storage,
 )
 from feature_platform.rows.wire import Ints, Mask
-from feature_platform.serving.matrix import Column, Status
+from feature_platform.serving.matrix import STATUSES, Column, Status
 
 T = TypeVar("T")
-_NUMBERS: tuple[tuple[Storage, str, str], ...] = (
-    (STORAGE_INT64, "int64", "<i8"),
-    (STORAGE_FLOAT64, "float64", "<f8"),
-    (STORAGE_BOOLEAN, "booleans", "?"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +101,7 @@ def _columns(read: ServedRows, shown: Mask) -> Iterator[Column]:
     storages = [head.storage for head in read.heads]
     blocks: dict[Storage, Iterator[NDArray[Any]]] = {
         storage: iter(_block(getattr(read, name), letter, storages.count(storage), count))
-        for storage, name, letter in _NUMBERS
+        for storage, name, letter in BLOCKS
     }
     texts, lists = iter(read.texts), iter(read.lists)
     large: dict[int, dict[int, int]] = {}

@@ -27,13 +27,11 @@ from feature_platform.feature_log.served_pb2 import (
     Texts,
 )
 from feature_platform.rows.wire import Ints
-from feature_platform.serving.matrix import Column, Status
+from feature_platform.serving.matrix import STATUSES, Column
 
 FORMAT = 1
-STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
-"""By their number in a record."""
 _NUMBERS = {status: number for number, status in enumerate(STATUSES)}
-_BLOCKS: tuple[tuple[Storage, str, str], ...] = (
+BLOCKS: tuple[tuple[Storage, str, str], ...] = (
     (STORAGE_INT64, "int64", "<i8"),
     (STORAGE_FLOAT64, "float64", "<f8"),
     (STORAGE_BOOLEAN, "booleans", "?"),
@@ -97,7 +95,7 @@ def record(sample: Sample, places: Ints) -> bytes:
     )
     if matrix.ages_ms is not None:
         made.ages_ms = matrix.ages_ms[rows].astype("<i8").tobytes()
-    for storage, name, letter in _BLOCKS:
+    for storage, name, letter in BLOCKS:
         mine = shape.places[storage]
         block = _taken([columns[place].data for place in mine], rows, letter)
         if not all_shown:

@@ -5,7 +5,7 @@ that is older, only rows are known that have not been written since.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import itemgetter
 
 from feature_platform.errors import CorruptRowError
@@ -107,7 +107,7 @@ class KnownRows:
 class KnownTiles:
     """What is known of an entity's tiles as of a history."""
 
-    tiles: Mapping[TileKey, bytes] = field(default_factory=dict)
+    tiles: Mapping[TileKey, bytes]
     """Those of its head and those in rows, encoded."""
     unknown: frozenset[TileKey] = frozenset()
     """As of its rows."""

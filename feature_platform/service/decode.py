@@ -13,7 +13,6 @@ from numpy.typing import DTypeLike, NDArray
 
 from feature_platform.errors import ServiceUnavailableError
 from feature_platform.rows.partials import Value
-from feature_platform.service.encode import STATUSES
 from feature_platform.service.features_pb2 import (
     Block,
     ColumnHead,
@@ -23,7 +22,7 @@ from feature_platform.service.features_pb2 import (
 )
 from feature_platform.service.features_pb2 import Value as PackedValue
 from feature_platform.service.shape import BOOLEAN, Numbers, Rows, Shape
-from feature_platform.serving.matrix import Column, FeatureMatrix, Status
+from feature_platform.serving.matrix import STATUSES, Column, FeatureMatrix, Status
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.states import CODES, FAILED, NO_ROWS
 

@@ -24,8 +24,6 @@ from feature_platform.serving.matrix import Status
 
 Layout = Literal["columns", "rows", "packed"]
 
-STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
-"""By their number on the wire."""
 STATUS_NUMBERS: dict[Status, PackedStatus] = {
     "ok": STATUS_OK,
     "no_data": STATUS_NO_DATA,

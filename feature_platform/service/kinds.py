@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from typing import get_args
 
-from feature_platform.definition.served import served_type
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.service.bytes_cache import BytesCache, Shelf
 from feature_platform.service.encode import Form, heads
@@ -20,7 +19,7 @@ from feature_platform.service.shape import Numbers, Shape
 from feature_platform.serving import FeatureClient, PreparedFeatures
 from feature_platform.serving.asked import Options
 from feature_platform.serving.prepared import check_wishes, prepared
-from feature_platform.serving.read_plan import Group, ReadPlan, resolve
+from feature_platform.serving.read_plan import Group, ReadPlan, resolve, types_of
 
 FormKey = tuple[Numbers | None, bool]
 """A form of entities' bytes: how numbers are packed, None in the layout by row; with states."""
@@ -135,15 +134,11 @@ def _kind(
     cache: BytesCache,
 ) -> Kind:
     places = tuple(place for place, each in enumerate(about) if each == name)
-    types = {
-        position: served_type(wanted.feature.aggregate, wanted.feature.value_type)
-        for group in groups
-        for position, wanted in zip(group.positions, group.wanted, strict=True)
-    }
+    types = types_of(groups)
     return Kind(
         name=name,
         places=places,
-        types=tuple(types[place] for place in range(len(places))),
+        types=types,
         runs=_runs(places),
         part=part,
         about=tuple(group.snapshot for group in groups),

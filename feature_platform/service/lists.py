@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.problems import did_you_mean
-from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError, FeaturePlatformError, StoreUnavailableError
 from feature_platform.service.encode import About, heads, packable, set_value
 from feature_platform.service.features_pb2 import KindOfEntity, ListDescription
 from feature_platform.serving import FeatureClient, PreparedFeatures
 from feature_platform.serving.prepared import prepared
-from feature_platform.serving.read_plan import Group, resolve
+from feature_platform.serving.read_plan import Group, resolve, types_of
 
 LISTS_MAX = 1_000
 """How many are remembered, counting each version and choice of kinds."""
@@ -52,18 +51,13 @@ class Served:
 
     def describe(self) -> ListDescription:
         """Return columns and kinds of entity, for clients."""
-        types: dict[int, str] = {}
         kinds: dict[str, KindOfEntity] = {}
         for group in self.groups:
             snapshot = group.snapshot
             entity, type_ = snapshot.entity, snapshot.entity_type
             kind = kinds.setdefault(entity, KindOfEntity(name=entity, type=type_))
             kind.featuresets.append(snapshot.featureset)
-            for position, wanted in zip(group.positions, group.wanted, strict=True):
-                feature = wanted.feature
-                types[position] = served_type(feature.aggregate, feature.value_type)
-        names = self.prepared.names
-        told = heads(names, [types[place] for place in range(len(names))], self.about.kinds)
+        told = heads(self.prepared.names, types_of(self.groups), self.about.kinds)
         for column, listed in zip(told, self.prepared.feature_list.features, strict=True):
             if listed.default is not None:
                 set_value(column.default, packable(listed.default))

@@ -6,23 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_platform.definition.served import served_type
 from feature_platform.errors import CorruptRowError
 from feature_platform.rows.wire import Ints
 from feature_platform.serving.ages import stale_from_ms
 from feature_platform.serving.assemble import Values, assemble
 from feature_platform.serving.found import Found
 from feature_platform.serving.later import Later
-from feature_platform.serving.matrix import Block, Column, FeatureMatrix, Status
+from feature_platform.serving.matrix import STATUSES, Block, Column, FeatureMatrix, Status
 from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan, changes_ms
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.shown import Shown, Wishes
 from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence
-
-STATUSES: tuple[Status, ...] = ("ok", "no_data", "unavailable")
-"""By HAS_ROWS, NO_ROWS and FAILED."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +180,7 @@ def answer(
 
 def _types(plan: ReadPlan) -> dict[int, str]:
     """Return the types of features by position."""
-    return {
-        position: served_type(wanted.feature.aggregate, wanted.feature.value_type)
-        for position, wanted in zip(plan.group.positions, plan.group.wanted, strict=True)
-    }
+    return plan.group.types
 
 
 def _ages_ms(kinds: Sequence[KindAnswer]) -> Ints | None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Status = Literal["ok", "no_data", "unavailable"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+"""By HAS_ROWS, NO_ROWS and FAILED, and by their number on the wire and in logs: append only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

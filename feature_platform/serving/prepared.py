@@ -1,12 +1,11 @@
 """Features that were resolved once, to be asked for many entities. Reads through its client."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from feature_platform.definition.feature_list import FeatureList, default_fits
 from feature_platform.definition.problems import did_you_mean
-from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError, FeaturePlatformError, LimitExceededError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.ages import check_aged
@@ -195,8 +194,8 @@ def _wishes(chosen: FeatureList, max_age: Mapping[str, str]) -> Wishes:
     Raises:
         CallerError: A name is not among the features.
     """
-    features = list(enumerate(chosen.features))
-    ages = {place: each.max_age_ms for place, each in features if each.max_age_ms}
+    features, wishes = list(enumerate(chosen.features)), Wishes.of(chosen)
+    ages = dict(wishes.max_ages_ms)
     for name, text in max_age.items():
         places = [place for place, each in features if name in (each.column, each.name)]
         if not places:
@@ -204,8 +203,7 @@ def _wishes(chosen: FeatureList, max_age: Mapping[str, str]) -> Wishes:
             msg = f"max_age names {name!r}, which is not among the features{hint}"
             raise CallerError(msg)
         ages |= dict.fromkeys(places, parse_duration_ms(text))
-    defaults = {place: each.default for place, each in features if each.default is not None}
-    return Wishes(defaults=defaults, max_ages_ms=ages)
+    return replace(wishes, max_ages_ms=ages)
 
 
 def check_wishes(groups: Sequence[Group], chosen: FeatureList, wishes: Wishes) -> None:
@@ -217,11 +215,11 @@ def check_wishes(groups: Sequence[Group], chosen: FeatureList, wishes: Wishes) -
     if not wishes.defaults and not wishes.max_ages_ms:
         return
     for group in groups:
+        types = group.types
         for position, wanted in zip(group.positions, group.wanted, strict=True):
             if position in wishes.max_ages_ms:
                 check_aged(wanted, chosen.features[position].column)
-            served = served_type(wanted.feature.aggregate, wanted.feature.value_type)
-            default = wishes.defaults.get(position)
+            served, default = types[position], wishes.defaults.get(position)
             if default is not None and not default_fits(default, served):
                 msg = (
                     f"feature list {chosen.name!r} version {chosen.version}: the default "

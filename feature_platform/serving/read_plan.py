@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from feature_platform.clock import to_iso
 from feature_platform.definition.problems import did_you_mean
+from feature_platform.definition.served import served_type
 from feature_platform.errors import (
     LimitExceededError,
     OutOfReachError,
@@ -50,6 +51,14 @@ class Group:
     wanted: tuple[ResolvedFeature, ...]
     positions: tuple[int, ...]
     """Where they are in the list that was asked for."""
+
+    @property
+    def types(self) -> dict[int, str]:
+        """What each feature serves, such as BIGINT or `list of STRING`, by position."""
+        return {
+            position: served_type(wanted.feature.aggregate, wanted.feature.value_type)
+            for position, wanted in zip(self.positions, self.wanted, strict=True)
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +115,14 @@ def served_names(snapshot: Snapshot) -> dict[str, tuple[DeployedFeature, int]]:
         for feature in snapshot.features
         for name, window_ms in feature.served.items()
     }
+
+
+def types_of(groups: Iterable[Group]) -> tuple[str, ...]:
+    """Return what each feature of a list serves, in its order; the groups have all of it."""
+    types: dict[int, str] = {}
+    for group in groups:
+        types |= group.types
+    return tuple(types[position] for position in range(len(types)))
 
 
 def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group, ...]:

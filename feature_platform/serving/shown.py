@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_platform.definition.feature_list import Default
+from feature_platform.definition.feature_list import Default, FeatureList
 from feature_platform.rows.wire import Mask
 from feature_platform.serving.assemble import Values
 from feature_platform.serving.matrix import Block, Column
@@ -26,6 +26,15 @@ class Wishes:
     """What is served where there is no value."""
     max_ages_ms: Mapping[int, int] = field(default_factory=dict)
     """How old the newest event of a property may be."""
+
+    @classmethod
+    def of(cls, listed: FeatureList) -> "Wishes":
+        """Return what a list asks."""
+        features = list(enumerate(listed.features))
+        return cls(
+            defaults={at: each.default for at, each in features if each.default is not None},
+            max_ages_ms={at: each.max_age_ms for at, each in features if each.max_age_ms},
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from feature_platform.clock import SystemClock
 from feature_platform.engines.spark import SparkAnswerer
+from feature_platform.engines.spark_request import AsOf
 from feature_platform.registry.base import RegistryReader
 from feature_platform.serving.lists import chosen_list
 from feature_platform.settings import Settings
 from feature_platform.tiles.grid import parse_duration_ms
 from feature_platform.training.asked import asked_list
 from feature_platform.training.build import Answerer, BuildRequest, build
-from feature_platform.training.manifest import AsOf
 from feature_platform.training.rows import UTC_NAME, SpineColumns
 from feature_platform.training.spine import SpineLike, open_spine
 from feature_platform.training.training_set import TrainingSet

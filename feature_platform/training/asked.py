@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_platform.definition.feature_list import FeatureList
-from feature_platform.definition.served import served_type
 from feature_platform.errors import CallerError
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.serving.read_plan import Group, resolve
+from feature_platform.serving.read_plan import Group, resolve, types_of
 from feature_platform.serving.shown import Wishes
 from feature_platform.tiles.cover import cover
 
@@ -50,16 +49,6 @@ class AskedList:
             first.setdefault(part.group.snapshot.entity, part.group.snapshot)
         return tuple(first.values())
 
-    @property
-    def longest_ms(self) -> int:
-        """The longest window; 0 without any."""
-        return max(window_ms for part in self.parts for _, window_ms in part.slots)
-
-    @property
-    def has_lifetime(self) -> bool:
-        """Whether a feature rests on events of any age."""
-        return any(window_ms == 0 for part in self.parts for _, window_ms in part.slots)
-
 
 def asked_list(wanted: FeatureList, snapshots: Iterable[Snapshot], edge_ms: int = 0) -> AskedList:
     """Return what a list asks for.
@@ -78,21 +67,11 @@ def asked_list(wanted: FeatureList, snapshots: Iterable[Snapshot], edge_ms: int 
             msg = f"a column is named {feature.column!r}; names with `_` in front are reserved"
             raise CallerError(msg)
     groups = resolve(snapshots, [feature.name for feature in wanted.features])
-    types: dict[int, str] = {}
-    for group in groups:
-        for position, each in zip(group.positions, group.wanted, strict=True):
-            types[position] = served_type(each.feature.aggregate, each.feature.value_type)
-    numbered = dict(enumerate(wanted.features))
     return AskedList(
         of=wanted,
         parts=tuple(_part(group, edge_ms) for group in groups),
-        wishes=Wishes(
-            defaults={
-                at: each.default for at, each in numbered.items() if each.default is not None
-            },
-            max_ages_ms={at: each.max_age_ms for at, each in numbered.items() if each.max_age_ms},
-        ),
-        types=tuple(types[position] for position in range(len(types))),
+        wishes=Wishes.of(wanted),
+        types=types_of(groups),
     )
 
 

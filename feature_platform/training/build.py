@@ -11,8 +11,8 @@ there. A build that was interrupted continues after the last feature set that wa
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from pyarrow import parquet
 from feature_platform.clock import WaitingClock
 from feature_platform.definition.fingerprint import digest
 from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
-from feature_platform.engines.spark_request import AsOfPart, AsOfTask, recount_spec
+from feature_platform.engines.spark_request import AsOf, AsOfPart, AsOfTask, recount_spec
 from feature_platform.errors import CallerError
 from feature_platform.paths import file_uri
 from feature_platform.settings import Settings
@@ -32,7 +32,6 @@ from feature_platform.training.asked import AskedList, AskedPart
 from feature_platform.training.manifest import (
     MANIFEST,
     SUCCESS,
-    AsOf,
     FeatureColumn,
     Manifest,
     UsedFeatureSet,
@@ -142,15 +141,7 @@ class _Work:
         return state
 
     def _save(self, identity: str) -> None:
-        spans = {
-            name: {
-                "featureset": name,
-                "offsets": dict(span.offsets),
-                "begins_ms": span.begins_ms,
-                "ends_ms": span.ends_ms,
-            }
-            for name, span in self.spans.items()
-        }
+        spans = {name: asdict(span) for name, span in self.spans.items()}
         state = {"identity": identity, "spans": spans, "answered": sorted(self.answered)}
         part = self.folder / "state.json.part"
         part.write_text(json.dumps(state))
@@ -197,20 +188,12 @@ def build(
     return _publish(request, work, written, seconds, clock.now_ms())
 
 
-@dataclass(slots=True)
-class _timed:  # noqa: N801 - used as a statement
-    """Adds how long a block took."""
-
-    seconds: dict[str, float]
-    name: str
-    clock: WaitingClock
-    begun: float = 0.0
-
-    def __enter__(self) -> None:
-        self.begun = self.clock.monotonic_s()
-
-    def __exit__(self, *_: object) -> None:
-        self.seconds[self.name] = round(self.clock.monotonic_s() - self.begun, 3)
+@contextmanager
+def _timed(seconds: dict[str, float], name: str, clock: WaitingClock) -> Iterator[None]:
+    """Add how long a block took."""
+    begun_s = clock.monotonic_s()
+    yield
+    seconds[name] = round(clock.monotonic_s() - begun_s, 3)
 
 
 def _identity(request: BuildRequest) -> list[Any]:

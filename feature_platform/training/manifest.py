@@ -4,11 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from feature_platform.engines.spark_request import AsOf
 from feature_platform.errors import CallerError
 
-AsOf = Literal["event", "known"]
 VERSION = 1
 MANIFEST = "manifest.json"
 SUCCESS = "_SUCCESS"

@@ -86,12 +86,9 @@ class TrainingSet:
     @property
     def numeric(self) -> tuple[str, ...]:
         """The features that are numbers or booleans, in the list's order."""
-        kinds = {each.column: self.schema.field(each.column).type for each in self._features}
+        features = self.manifest.features
+        kinds = {each.column: self.schema.field(each.column).type for each in features}
         return tuple(name for name, kind in kinds.items() if _is_number(kind))
-
-    @property
-    def _features(self) -> Sequence[Any]:
-        return self.manifest.features
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield all rows in the spine's order, some at a time."""

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -12,6 +12,7 @@ from pyspark.sql import SparkSession
 from feature_platform.clock import SystemClock
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.engines.spark import SparkAnswerer
+from feature_platform.engines.spark_request import AsOf
 from feature_platform.errors import CallerError, SparkFailedError
 from feature_platform.settings import Settings, load_settings
 from feature_platform.testing import Mix
@@ -23,7 +24,6 @@ from feature_platform.training.training_set import TrainingSet
 from tests.integration.everything import EVERYTHING, LARGE
 from tests.integration.training_case import END_MS, HOUR_MS, Case, InProcess, case, spine
 
-AsOf = Literal["event", "known"]
 WINDOWS = ("1m", "2m", "5m", "7m", "30m", "45m", "2h", "1d", "2d")
 CALLS = {
     "COUNT(*)": "w",

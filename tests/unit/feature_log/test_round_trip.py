@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from feature_platform.errors import CorruptRecordError
 from feature_platform.feature_log.decode import Served, decode
-from feature_platform.feature_log.encode import STATUSES, records
+from feature_platform.feature_log.encode import records
 from feature_platform.feature_log.sample import Sample
 from feature_platform.feature_log.served_pb2 import ServedRows
-from feature_platform.serving.matrix import Column, FeatureMatrix
+from feature_platform.serving.matrix import STATUSES, Column, FeatureMatrix
 from tests.unit.feature_log.samples import INT64, TEXTS, TYPES, column, matrix, sample
 
 
