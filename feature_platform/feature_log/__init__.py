@@ -1,1 +1,1 @@
-"""The feature log: a sample of what was served, sent to a topic and archived to Parquet."""
+"""The feature log: a sample of what was served, sent to a topic."""

@@ -83,7 +83,7 @@ def packable(default: Default) -> Value:
 
 
 def listed(value: object) -> ListOfValues:
-    """Return the items of a list; none of what is no list."""
+    """Return the items of a list; anything else has none."""
     items = value if isinstance(value, list) else []
     match items[0] if items else None:
         case None:
