@@ -11,18 +11,16 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from backfill.damage import damage
-from backfill.event_log import GLOBS, read_files, records, source_files
-from backfill.files import HadoopFiles
+from backfill.archived_log import ArchivedLog
+from backfill.event_log import GLOBS
 from backfill.recount import as_read
 from backfill.tiles import register_functions
 from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
-from feature_platform.engines.spark_request import AsOf, AsOfPart, AsOfTask
+from feature_platform.engines.spark_request import AsOfPart, AsOfTask
 from feature_platform.errors import EventLogError
-from feature_platform.event_log.archiver import read_log
-from feature_platform.event_log.commits import Log, Span
 from feature_platform.plan.job import JobDefinition
+from feature_platform.plan.job_source import JobSource
 
 ROWS_PER_FILE = 250_000
 QUESTIONS = "row BIGINT, entity STRING, instant BIGINT"
@@ -33,38 +31,25 @@ _INNER = re.compile(r"'(?:[^'\\]|\\.)*'|^( *)`__offset`$(?=\n *FROM )", re.MULTI
 Tell = Callable[[LogSpan | AsOfAnswered], None]
 
 
-class _Archived:
-    """A topic of which nothing is read: all that counts is archived."""
-
-    def topic_id(self) -> str:
-        """Return that it is not known."""
-        return ""
-
-    def bounds(self) -> Mapping[int, Span]:
-        """Return that Kafka holds nothing."""
-        return {}
-
-    def read(self, spans: Mapping[int, Span]) -> DataFrame:
-        """Refuse: nothing is missing from the log."""
-        raise AssertionError(spans)
-
-
 def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -> None:
     """Answer the questions of each feature set; see `engines.spark.SparkAnswerer`.
 
     Raises:
         EventLogError: A log is damaged or holds nothing.
     """
+    time = "event_time" if task.as_of == "event" else "timestamp"
+    logs: dict[str, ArchivedLog] = {}
     for part in task.parts:
         source = part.job.job.source
-        files = source_files(session, log_folder, source)
-        log = read_log(files)
-        _refuse_damage(session, files, log, part)
-        until = part.until or {f"{source.topic}/{at}": end for at, end in log.positions.items()}
-        raw = records(session, files, source, until, _Archived())
+        place = f"{source.name}/{source.topic}"
+        if place not in logs:
+            logs[place] = _archived(session, log_folder, source)
+        archived = logs[place]
+        until = part.until or archived.positions
         name = part.job.job.featureset
-        begins_ms, ends_ms = _span(read_files(session, files, list(log.files)), task.as_of)
+        begins_ms, ends_ms = archived.span(time, until)
         tell(LogSpan(featureset=name, offsets=until, begins_ms=begins_ms, ends_ms=ends_ms))
+        raw = archived.records(until)
         reader = session.read.option(GLOBS, "false").schema(QUESTIONS)
         questions = reader.parquet(part.questions)
         found = answers(session, raw, questions, part.job, part.plan, task)
@@ -153,24 +138,13 @@ def _write(found: DataFrame, part: AsOfPart) -> None:
     )
 
 
-def _span(rows: DataFrame, as_of: AsOf) -> tuple[int, int]:
-    """Return the first and the last instant of a log; (0, -1) of an empty one."""
-    time = "event_time" if as_of == "event" else "timestamp"
-    found = rows.agg(f.min(time), f.max(time)).head()
-    if found is None or found[0] is None:
-        return 0, -1
-    return found[0], found[1]
-
-
-def _refuse_damage(session: SparkSession, files: HadoopFiles, log: Log, part: AsOfPart) -> None:
-    source = part.job.job.source
-    if not log.positions:
+def _archived(session: SparkSession, folder: str, source: JobSource) -> ArchivedLog:
+    archived = ArchivedLog(session, folder, source)
+    if not archived.positions:
         msg = f"the event log of source {source.name} is empty: run fp archive {source.name} first"
         raise EventLogError(msg)
-    if wrong := damage(session, files, log):
-        words = "; ".join(wrong.words(files.root, source.topic))
-        msg = f"{words}: restore the changed files from a copy"
-        raise EventLogError(msg)
+    archived.refuse_damage()
+    return archived
 
 
 def _java(frame: DataFrame) -> Any:  # noqa: ANN401 - a Java object

@@ -11,7 +11,7 @@ from backfill.files import HadoopFiles
 from backfill.kafka import KafkaTopic
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import Topic, read_log
-from feature_platform.event_log.commits import LogFile, Span, commit_path
+from feature_platform.event_log.commits import Log, LogFile, Span, commit_path
 from feature_platform.event_log.dates import of_dates
 from feature_platform.event_log.ranges import check_same, misplaced, tail
 from feature_platform.event_log.ranges import spans as spell
@@ -98,7 +98,7 @@ def source_files(session: SparkSession, log: str, source: JobSource) -> HadoopFi
     return HadoopFiles(session, f"{old.root}/{source.topic}")
 
 
-def records(
+def records(  # noqa: PLR0913 - what is read, and by what
     session: SparkSession,
     files: HadoopFiles,
     source: JobSource,
@@ -106,6 +106,8 @@ def records(
     kafka: Readable,
     dates: Collection[str] | None = None,
     read_by: JobSource | None = None,
+    *,
+    log: Log | None = None,
 ) -> DataFrame:
     """Return all records below some offsets, each once: from the log, the rest from Kafka.
 
@@ -117,6 +119,7 @@ def records(
         kafka: The source's topic.
         dates: Of what is archived, those of these dates alone; None for all.
         read_by: The source by which rows count them already; None: none do, or by the same.
+        log: What is archived, if the caller has read that; None: it is read.
 
     Returns:
         key, value, partition, offset, timestamp (epoch milliseconds), and readable: whether it is
@@ -126,14 +129,13 @@ def records(
         OffsetsGoneError: Neither has some offset; the message names them.
         EventLogError: The log is damaged, or its topic was recreated.
     """
-    archived = read_log(files)
+    archived = log or read_log(files)
     ends = {int(name.rpartition("/")[2]): end for name, end in until.items()}
     topic = source.topic
     check_same(source.name, topic, archived.topic_id, kafka.topic_id())
     rest = tail(source.name, topic, archived, ends, kafka.bounds())
-    limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
     paths = of_dates(archived, source, dates)
-    raw = _below(read_files(session, files, paths), limits).select(*RAW)
+    raw = below(session, read_files(session, files, paths), ends).select(*RAW)
     if rest:
         session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
         raw = raw.unionByName(kafka.read(rest).select(*RAW))
@@ -151,7 +153,9 @@ def read_files(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) 
     return reader.parquet(*[f"{files.root}/{path}" for path in paths])
 
 
-def _below(rows: DataFrame, limits: DataFrame) -> DataFrame:
+def below(session: SparkSession, rows: DataFrame, ends: Mapping[int, int]) -> DataFrame:
+    """Return the records of each partition below an offset."""
+    limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
     return rows.join(f.broadcast(limits), "partition").where("offset < until")
 
 

@@ -19,12 +19,12 @@ class HadoopFiles:
     def __init__(self, session: SparkSession, root: str) -> None:
         """Use a folder, which may be missing."""
         self._jvm: Any = session._jvm  # noqa: SLF001 (Spark's own way to Java)
-        self._conf: Any = session._jsc.hadoopConfiguration()  # noqa: SLF001
+        self.configuration: Any = session._jsc.hadoopConfiguration()  # noqa: SLF001
         for name, value in CONDITIONAL.items():
-            self._conf.set(name, value)
+            self.configuration.set(name, value)
         self.root = root.rstrip("/")
         home = self.path("")
-        self._fs: Any = home.getFileSystem(self._conf)
+        self._fs: Any = home.getFileSystem(self.configuration)
         self._scheme = str(self._fs.getUri().getScheme())
         self._prefix = len(self._fs.makeQualified(home).toString().rstrip("/")) + 1
 
@@ -62,7 +62,7 @@ class HadoopFiles:
     def parquet_records(self, path: str) -> int:
         """Return how many records a Parquet file holds, as its footer says."""
         parquet = self._jvm.org.apache.parquet.hadoop
-        given = parquet.util.HadoopInputFile.fromPath(self.path(path), self._conf)
+        given = parquet.util.HadoopInputFile.fromPath(self.path(path), self.configuration)
         reader = parquet.ParquetFileReader.open(given)
         try:
             return int(reader.getRecordCount())
@@ -108,7 +108,7 @@ class HadoopFiles:
             files.createLink(uri.get(target.toUri().getPath(), self._none()), self._local(part))
             return
         context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(
-            target.toUri(), self._conf
+            target.toUri(), self.configuration
         )
         none = self._jvm.org.apache.hadoop.fs.Options.Rename.NONE
         options = self._array(self._jvm.org.apache.hadoop.fs.Options.Rename, none)

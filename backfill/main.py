@@ -17,9 +17,9 @@ from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from backfill.archived_log import ArchivedLog
 from backfill.as_of import answer
-from backfill.damage import damage
-from backfill.event_log import SparkEngine, records, source_files
+from backfill.event_log import SparkEngine, source_files
 from backfill.kafka import KafkaTopic
 from backfill.recount import events_of, recount
 from backfill.session import close_session, open_session
@@ -43,8 +43,8 @@ from feature_platform.engines.spark_request import (
     SparkRequest,
     TilesTask,
 )
-from feature_platform.errors import EventLogError, FeaturePlatformError
-from feature_platform.event_log.archiver import ArchiveRequest, archive, read_log
+from feature_platform.errors import FeaturePlatformError
+from feature_platform.event_log.archiver import ArchiveRequest, archive
 from feature_platform.event_log.dates import reading
 from feature_platform.event_log.ranges import spans
 from feature_platform.settings import KAFKA_PASSWORD
@@ -146,17 +146,13 @@ def _archive(session: SparkSession, log_folder: str, task: ArchiveTask) -> LogAr
 
 def _write_tiles(session: SparkSession, request: SparkRequest, task: TilesTask) -> TilesWritten:
     job, source = task.job.job, task.job.job.source
-    files = source_files(session, request.log, source)
-    log = read_log(files)
-    if wrong := damage(session, files, log):
-        words = "; ".join(wrong.words(files.root, source.topic))
-        msg = f"{words}: restore the changed files from a copy"
-        raise EventLogError(msg)
-    for part, lost in sorted(log.lost.items()):
+    archived = ArchivedLog(session, request.log, source)
+    archived.refuse_damage()
+    for part, lost in sorted(archived.log.lost.items()):
         for span in lost:
             _tell(Lost(offsets=spans(source.topic, {part: span})))
     topic = KafkaTopic(session, source.topic, task.job.kafka.settings)
-    raw = records(session, files, source, task.until, topic, read_by=task.read_by)
+    raw = archived.records(task.until, topic, read_by=task.read_by)
     parsed = events(session, raw, job, strict=not task.accept_unreadable)
     rows = tile_rows(session, partials(session, parsed, job), job)
     limits = WriteLimits(rows_per_second_max=request.spark.rows_per_second_max)

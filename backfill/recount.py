@@ -10,8 +10,7 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from backfill.damage import damage
-from backfill.event_log import records, source_files
+from backfill.archived_log import ArchivedLog
 from backfill.kafka import KafkaTopic
 from backfill.tiles import events, packed_rows, partials, register_functions
 from feature_platform.engines.job_spec import JobSpec
@@ -24,10 +23,6 @@ from feature_platform.engines.spark_facts import (
     Sampled,
 )
 from feature_platform.engines.spark_request import EventsTask, RecountTask, TileSelection
-from feature_platform.errors import EventLogError
-from feature_platform.event_log.archiver import read_log
-from feature_platform.event_log.commits import Log
-from feature_platform.event_log.dates import of_dates
 
 OFFSETS_MAX = 100
 """Events that are named of one tile; all are counted."""
@@ -43,8 +38,8 @@ def recount(session: SparkSession, log_folder: str, task: RecountTask, tell: Tel
     """
     wanted, job = task.wanted, task.job.job
     source = _Events(session, log_folder, task)
-    log, words = source.looked_at(wanted.days, whole_log=wanted.whole_log)
-    tell(LogRead(complete_ms=log.complete_ms, damage=tuple(words)))
+    words = source.archived.damage(wanted.days, whole_log=wanted.whole_log)
+    tell(LogRead(complete_ms=source.archived.log.complete_ms, damage=tuple(words)))
     counted = source.read(wanted.days)
     if wanted.span:
         start_ms, end_ms = wanted.span
@@ -74,7 +69,7 @@ def events_of(session: SparkSession, log_folder: str, task: EventsTask, tell: Te
     """
     job = task.job.job
     source = _Events(session, log_folder, task)
-    source.looked_at(None, whole_log=True)
+    source.archived.damage()
     register_functions(session)
     source.read(None).createOrReplaceTempView(job.source.name)
     counted = session.sql(counting_query(job.spark_sql))
@@ -121,24 +116,12 @@ class _Events:
         self, session: SparkSession, log_folder: str, task: RecountTask | EventsTask
     ) -> None:
         self._session, self._spec, self._until = session, task.job, task.until
-        self._source = task.job.job.source
-        self._files = source_files(session, log_folder, self._source)
-
-    def looked_at(self, dates: Collection[str] | None, *, whole_log: bool) -> tuple[Log, list[str]]:
-        """Return the log and what is wrong with it; raise if files of the dates cannot be read."""
-        log = read_log(self._files)
-        wanted = of_dates(log, self._source, dates)
-        wrong = damage(self._session, self._files, log, None if whole_log else wanted)
-        words = wrong.words(self._files.root, self._source.topic)
-        if not {*wrong.missing}.isdisjoint(wanted):
-            msg = f"{'; '.join(words)}: restore the missing files from a copy"
-            raise EventLogError(msg)
-        return log, words
+        self.archived = ArchivedLog(session, log_folder, task.job.job.source)
 
     def read(self, dates: Collection[str] | None) -> DataFrame:
         """Return the events, each read by the source that the job had then."""
-        topic = KafkaTopic(self._session, self._source.topic, self._spec.kafka.settings)
-        raw = records(self._session, self._files, self._source, self._until, topic, dates)
+        topic = KafkaTopic(self._session, self._spec.job.source.topic, self._spec.kafka.settings)
+        raw = self.archived.records(self._until, topic, dates)
         return as_read(self._session, raw, self._spec)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from backfill import damage, recount
+from backfill import archived_log, damage, recount
 from feature_platform.engines.spark_facts import EventsFound, LogRead, RecountFact
 from feature_platform.engines.spark_request import EventsTask, RecountTask, TileSelection
 from feature_platform.errors import EventLogError
@@ -47,7 +47,7 @@ def _no_spark(monkeypatch: pytest.MonkeyPatch) -> None:
     def reached(*_: object) -> None:
         raise ReachedError
 
-    monkeypatch.setattr(recount, "source_files", lambda *_: Missing())
+    monkeypatch.setattr(archived_log, "source_files", lambda *_: Missing())
     monkeypatch.setattr(damage, "_lacking", lambda *_: None)
     monkeypatch.setattr(recount, "register_functions", reached)
     monkeypatch.setattr(recount._Events, "read", reached)

@@ -1,0 +1,143 @@
+"""The event log of a source, as every reader takes it: its commits, read once, and their files."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as f
+
+from backfill.damage import damage
+from backfill.event_log import Readable, below, read_files, records, source_files
+from feature_platform.errors import EventLogError
+from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.commits import Log, Span
+from feature_platform.event_log.damage import Damage
+from feature_platform.event_log.dates import of_dates
+from feature_platform.plan.job_source import JobSource
+
+
+class ArchivedLog:
+    """What is archived of a source's topic."""
+
+    def __init__(self, session: SparkSession, folder: str, source: JobSource) -> None:
+        """Read the commits.
+
+        Args:
+            session: As `open_session` opens it, with the kernel's jar.
+            folder: Of all event logs (`Settings.event_log_folder`).
+            source: As the job spec has it.
+
+        Raises:
+            EventLogError: A commit is missing or damaged.
+        """
+        self._session, self._source = session, source
+        self._files = source_files(session, folder, source)
+        self.log: Log = read_log(self._files)
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """First offset of each "topic/partition" that is not archived."""
+        return {f"{self._source.topic}/{part}": end for part, end in self.log.positions.items()}
+
+    def damage(self, dates: Collection[str] | None = None, *, whole_log: bool = True) -> list[str]:
+        """Return what is wrong with the files, in words.
+
+        Args:
+            dates: What is going to be read: files that may hold events of these dates; None: all.
+            whole_log: Look at all files, not only at those.
+
+        Raises:
+            EventLogError: A file that is going to be read is gone or no Parquet.
+        """
+        wanted = of_dates(self.log, self._source, dates)
+        wrong = damage(self._session, self._files, self.log, None if whole_log else wanted)
+        if not {*wrong.missing}.isdisjoint(wanted):
+            msg = f"{'; '.join(self._words(wrong))}: restore the missing files from a copy"
+            raise EventLogError(msg)
+        return self._words(wrong)
+
+    def refuse_damage(self) -> None:
+        """Check that all files hold what their commits say: what is computed may be kept.
+
+        Raises:
+            EventLogError: A file does not.
+        """
+        if words := self.damage():
+            msg = f"{'; '.join(words)}: restore the changed files from a copy"
+            raise EventLogError(msg)
+
+    def records(
+        self,
+        until: Mapping[str, int],
+        rest: Readable | None = None,
+        dates: Collection[str] | None = None,
+        read_by: JobSource | None = None,
+    ) -> DataFrame:
+        """Return all records below some offsets, each once; see `event_log.records`.
+
+        Args:
+            until: The first offset that is not wanted, by "topic/partition".
+            rest: The topic, for what is not archived; None: nothing else is wanted.
+            dates: Of what is archived, those of these dates alone; None for all.
+            read_by: The source by which rows count them already.
+
+        Raises:
+            OffsetsGoneError: Neither has some offset.
+            EventLogError: The topic was recreated.
+        """
+        topic = rest or _Nothing()
+        return records(
+            self._session,
+            self._files,
+            self._source,
+            until,
+            topic,
+            dates,
+            read_by,
+            log=self.log,
+        )
+
+    def span(self, column: str, until: Mapping[str, int]) -> Span:
+        """Return the first and the last instant of the records below some offsets.
+
+        Args:
+            column: `event_time`, or `timestamp`, when the broker took them.
+            until: The first offset that does not count, by "topic/partition".
+
+        Returns:
+            Epoch milliseconds; (0, -1) if no record has one.
+        """
+        files = list(self.log.files)
+        if dict(until) == self.positions and (found := self._footers(files, column)):
+            return found
+        limits = {int(name.rpartition("/")[2]): end for name, end in until.items()}
+        rows = below(self._session, read_files(self._session, self._files, files), limits)
+        first, last = rows.agg(f.min(column), f.max(column)).head() or (None, None)
+        return (0, -1) if first is None or last is None else (first, last)
+
+    def _footers(self, paths: Sequence[str], column: str) -> Span | None:
+        """Return what the footers of all files say; None if they do not."""
+        jvm: Any = self._session._jvm  # noqa: SLF001 (Spark's own way to Java)
+        whole = [self._files.path(path) for path in paths]
+        conf = self._files.configuration
+        found = jvm.io.featureplatform.kernel.spark.Footers.span(whole, conf, column)
+        return None if found is None else (int(found[0]), int(found[1]))
+
+    def _words(self, wrong: Damage) -> list[str]:
+        return wrong.words(self._files.root, self._source.topic)
+
+
+class _Nothing:
+    """A topic of which nothing is read: all that counts is archived."""
+
+    def topic_id(self) -> str:
+        """Return that it is not known."""
+        return ""
+
+    def bounds(self) -> Mapping[int, Span]:
+        """Return that Kafka holds nothing."""
+        return {}
+
+    def read(self, spans: Mapping[int, Span]) -> DataFrame:
+        """Refuse: nothing is missing from the log."""
+        raise AssertionError(spans)
