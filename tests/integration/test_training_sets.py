@@ -1,9 +1,6 @@
-"""Training sets equal the naive oracle: random definitions, spines and orders, both modes."""
+"""Training sets equal the naive oracle: every aggregate, both readings, statuses, arrays."""
 
-import random
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -14,145 +11,12 @@ from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.engines.spark import SparkAnswerer
 from feature_platform.engines.spark_request import AsOf
 from feature_platform.errors import CallerError, SparkFailedError
-from feature_platform.settings import Settings, load_settings
 from feature_platform.testing import Mix
-from feature_platform.training.asked import asked_list
-from feature_platform.training.build import BuildRequest, build
-from feature_platform.training.rows import SpineColumns
+from feature_platform.training.build import build
 from feature_platform.training.spine import open_spine
-from feature_platform.training.training_set import TrainingSet
 from tests.integration.everything import EVERYTHING, LARGE
 from tests.integration.training_case import END_MS, HOUR_MS, Case, InProcess, case, spine
-
-WINDOWS = ("1m", "2m", "5m", "7m", "30m", "45m", "2h", "1d", "2d")
-CALLS = {
-    "COUNT(*)": "w",
-    "COUNT(*) FILTER (WHERE action = 'view')": "w",
-    "SUM(watch_ms)": "w",
-    "SUM(user_id)": "w",
-    "AVG(score)": "s",
-    "SUM(price)": "s",
-    "MIN(watch_ms)": "w",
-    "MAX(watch_ms)": "w",
-    "MIN(score)": "w",
-    "MAX(seen_at)": "w",
-    "FIRST_VALUE(action)": "l",
-    "LAST_VALUE(muted)": "l",
-    "LAST_VALUE(score) FILTER (WHERE watch_ms > 10)": "l",
-    "LAST_N(user_id, 7)": "l",
-    "LAST_N(action, 3)": "l",
-}
-"""Aggregates, and how they are served: over windows, over windows with a scale, as latest."""
-
-
-def made(
-    spark: SparkSession,
-    each: Case,
-    table: pa.Table,
-    out: Path,
-    as_of: AsOf = "event",
-    *,
-    lag_ms: int = 0,
-    edge_ms: int = 0,
-) -> TrainingSet:
-    """Build a training set of all that a feature set serves."""
-    request = request_of(each, each.everything, out, as_of, lag_ms, edge_ms)
-    engine = InProcess(spark, each.log)
-    return build(settings(out.parent), request, open_spine(table), engine, SystemClock())
-
-
-def request_of(
-    each: Case, wanted: FeatureList, out: Path, as_of: AsOf, lag_ms: int = 0, edge_ms: int = 0
-) -> BuildRequest:
-    """Return what `made` builds."""
-    return BuildRequest(
-        asked=asked_list(wanted, [each.snapshot], edge_ms),
-        columns=SpineColumns(keys={"post_id": "post"}, instant="at"),
-        out=out,
-        as_of=as_of,
-        serving_lag_ms=lag_ms,
-        edge_ms=edge_ms,
-    )
-
-
-def settings(folder: Path) -> Settings:
-    """Return those of a project in a folder."""
-    return load_settings(folder, {})
-
-
-def wrong(
-    each: Case, found: TrainingSet, table: pa.Table, as_of: AsOf, lag_ms: int, edge_ms: int
-) -> list[tuple[Mapping[str, Any], str, object, object]]:
-    """Return the rows, features and values that differ from the oracle's."""
-    begins, ends = log_span(each, as_of)
-    differing: list[tuple[Mapping[str, Any], str, object, object]] = []
-    training = each.training
-    for asked, row in zip(table.to_pylist(), found.to_table().to_pylist(), strict=True):
-        assert {name: row[name] for name in asked} == asked
-        status, values = "key_null" if asked["post"] is None else "instant_null", {}
-        if asked["at"] is not None and asked["post"] is not None:
-            instant = instant_ms(asked["at"])
-            known = training.events(asked["post"], instant, as_of, lag_ms)
-            status = "ok" if known else "no_data"
-            status = "before_log" if instant - lag_ms < begins else status
-            status = "after_log" if instant - lag_ms > ends else status
-            if status in {"ok", "no_data"}:
-                values = training.served(
-                    asked["post"], instant, as_of, lag_ms=lag_ms, edge_ms=edge_ms
-                )
-        if row["_status"] != status:
-            differing.append((asked, "_status", status, row["_status"]))
-        for feature in found.manifest.features:
-            expected, actual = values.get(feature.column), row[feature.column]
-            if expected != actual:
-                differing.append((asked, feature.column, expected, actual))
-    return differing
-
-
-def instant_ms(moment: Any) -> int:  # noqa: ANN401 - a naive datetime
-    """Return epoch milliseconds."""
-    return int((moment - type(moment)(1970, 1, 1)).total_seconds() * 1000 + 0.5)
-
-
-def log_span(each: Case, as_of: AsOf) -> tuple[int, int]:
-    """Return the first and last instant of the log."""
-    times = [row.time_ms for rows in each.oracle.rows.values() for row in rows]
-    if as_of == "known":
-        times = [event.timestamp_ms for event in each.raw]
-    return min(times), max(times)
-
-
-def drawn(seed: int) -> str:
-    """Draw a definition."""
-    chance = random.Random(seed)  # noqa: S311
-    grid = chance.choice(("[1m, 5m, 30m, 3h, 1d, 5d]", "[1m, 30m, 1d]", "[30s, 1m, 10m, 1h]"))
-    columns, features = [], []
-    for number, (call, form) in enumerate(chance.sample(sorted(CALLS.items()), 9)):
-        columns.append(f"         {call} AS f{number}")
-        windows = chance.sample(WINDOWS, chance.randint(1, 3))
-        served = f"windows: [{', '.join(windows)}], lifetime: {chance.choice(('true', 'false'))}"
-        scale = ", scale: 3" if form == "s" else ""
-        features.append(
-            f"  f{number}: latest" if form == "l" else f"  f{number}: {{{{{served}{scale}}}}}"
-        )
-    columns_read = "post_id, user_id, action, watch_ms, score, price, muted, seen_at"
-    inner = f"SELECT {columns_read} FROM {{name}} WHERE action IS NULL OR action <> '`__offset`'"
-    source = chance.choice(("{name}", f"({inner})"))
-    return "\n".join(
-        [
-            "featureset: {name}",
-            "entity: post_id",
-            "source: {name}",
-            f"grid: {grid}",
-            "sql: |",
-            "  SELECT post_id,",
-            ",\n".join(columns),
-            f"  FROM {source}",
-            "  GROUP BY post_id",
-            "features:",
-            *features,
-        ]
-    )
+from tests.integration.training_judge import instant_ms, made, request_of, settings, wrong
 
 
 @pytest.fixture(scope="module", name="whole")
@@ -180,22 +44,6 @@ def test_every_aggregate_equals_the_oracle(
         found.manifest.status
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_random_definitions_equal_the_oracle(
-    spark: SparkSession, tmp_path: Path, seed: int
-) -> None:
-    """Random aggregates, windows, grids, spines; as of events and of what was known."""
-    each = case(tmp_path, f"drawn{seed}", drawn(seed), seed=seed)
-    as_of: AsOf = ("event", "known")[seed % 2]
-    lag_ms = 30_000 if as_of == "known" else 0
-    table = spine(each, 150, seed=seed, lag_ms=lag_ms)
-
-    found = made(spark, each, table, tmp_path / "set", as_of, lag_ms=lag_ms)
-
-    differing = wrong(each, found, table, as_of, lag_ms, 0)
-    assert differing[:5] == [], f"{len(differing)} values differ"
 
 
 def test_a_child_answers_the_same(spark: SparkSession, whole: Case, tmp_path: Path) -> None:

@@ -31,6 +31,10 @@ HOUR_MS = 3_600_000
 END_MS = 1_772_366_400_000
 """2026-03-01T12:00Z"""
 MIX = Mix(count=4_000, entities=40, end_ms=END_MS, span_ms=60 * HOUR_MS, partitions=4)
+NOBODY = "404"
+"""An entity that has no events."""
+COLUMNS = {"post_id": "post", "action": "what", "user_id": "user"}
+"""By kind of entity, the spine's column."""
 LOG_SCHEMA = pa.schema(
     {
         "key": pa.binary(),
@@ -66,13 +70,23 @@ class Case:
 
     @property
     def everything(self) -> FeatureList:
-        """A list of all that the feature set serves; every other one has a default."""
-        names = [name for feature in self.snapshot.features for name in feature.served_names]
-        features = tuple(
-            ListedFeature(name=f"{self.snapshot.featureset}.{name}", shown_as=name)
-            for name in names
+        """A list of all that the feature set serves."""
+        return everything([self])
+
+
+def everything(of: Sequence[Case]) -> FeatureList:
+    """Return a list of all that feature sets serve; of several, the set's name is before each."""
+    features = tuple(
+        ListedFeature(
+            name=f"{each.snapshot.featureset}.{name}",
+            shown_as=f"{prefix}{name}",
         )
-        return FeatureList(name="all", version=3, features=features)
+        for each in of
+        for prefix in ("" if len(of) == 1 else f"{each.snapshot.featureset}_",)
+        for feature in each.snapshot.features
+        for name in feature.served_names
+    )
+    return FeatureList(name="all", version=3, features=features)
 
 
 class InProcess:
@@ -100,26 +114,71 @@ class InProcess:
 
 
 def case(folder: Path, name: str, definition: str, seed: int, mix: Mix = MIX) -> Case:
-    """Make a feature set, and a log of events of its source."""
+    """Make a feature set, and a log of events of its source, which has its name."""
+    (made,) = cases(folder, {name: (name, definition)}, seed, mix)
+    return made
+
+
+def cases(
+    folder: Path, definitions: Mapping[str, tuple[str, str]], seed: int, mix: Mix = MIX
+) -> list[Case]:
+    """Make feature sets, and a log of events for each of their sources.
+
+    Args:
+        folder: Where definitions and logs go.
+        definitions: By name of a feature set, that of its source, and its text, in which `{name}`
+            and `{source}` stand for both.
+        seed: Of the events.
+        mix: What they are like.
+    """
     featuresets = folder / "featuresets"
     (featuresets / "sources").mkdir(parents=True)
-    (featuresets / "sources" / f"{name}.yaml").write_text(SOURCE.format(name=name))
-    (featuresets / f"{name}.yaml").write_text(definition.format(name=name))
-    featureset = load_project(featuresets).checked().featuresets[name]
-    raw = list(generate_events(featureset.source, featureset.entity, mix, seed=seed))
+    for name, (source, text) in definitions.items():
+        (featuresets / "sources" / f"{source}.yaml").write_text(SOURCE.format(name=source))
+        (featuresets / f"{name}.yaml").write_text(text.format(name=name, source=source))
+    project = load_project(featuresets).checked()
+    found: list[Case] = []
+    for number, source in enumerate(sorted({source for source, _ in definitions.values()})):
+        topic = project.sources[source]
+        raw = list(generate_events(topic, "post_id", mix, seed=seed + number))
+        of_source = [name for name, (its, _) in definitions.items() if its == source]
+        made = [case_of(project.featuresets[name], raw, folder / "log") for name in of_source]
+        write_log(folder / "log" / source / source, raw, event_times(made))
+        found += made
+    return found
+
+
+def case_of(featureset: FeatureSet, raw: list[RawEvent], log: Path) -> Case:
+    """Return a feature set with its events, which are in a folder of event logs."""
     snapshot = snapshot_of(featureset)
     oracle = Oracle(featureset, snapshot.layout, raw)
-    write_log(folder / "log" / name / name, raw, oracle)
-    return Case(
-        featureset=featureset, snapshot=snapshot, raw=raw, oracle=oracle, log=folder / "log"
-    )
+    return Case(featureset=featureset, snapshot=snapshot, raw=raw, oracle=oracle, log=log)
 
 
-def write_log(folder: Path, raw: Sequence[RawEvent], oracle: Oracle) -> None:
-    """Write an event log of one commit, its records in any order."""
-    times = {
-        (row.partition, row.offset): row.time_ms for rows in oracle.rows.values() for row in rows
+def event_times(of: Sequence[Case]) -> dict[tuple[int, int], int]:
+    """Return the event times of all events that count for one of the feature sets of a source."""
+    return {
+        (row.partition, row.offset): row.time_ms
+        for each in of
+        for rows in each.oracle.rows.values()
+        for row in rows
     }
+
+
+def write_log(
+    folder: Path,
+    raw: Sequence[RawEvent],
+    times: Mapping[tuple[int, int], int],
+    commit_number: int = 0,
+) -> None:
+    """Write a commit of an event log, its records in any order.
+
+    Args:
+        folder: The source's.
+        raw: Records, of each partition those that follow what is archived.
+        times: Event times by partition and offset; others have none.
+        commit_number: Of the commit.
+    """
     lines = [
         {
             "key": None,
@@ -135,39 +194,46 @@ def write_log(folder: Path, raw: Sequence[RawEvent], oracle: Oracle) -> None:
     random.Random(1).shuffle(lines)  # noqa: S311
     files = []
     for number in range(3):
-        path = f"data/date=2026-03-01/{0:020d}-0000000{number}-0.parquet"
+        path = f"data/date=2026-03-01/{commit_number:020d}-0000000{number}-0.parquet"
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         part = lines[number::3]
         parquet.write_table(pa.Table.from_pylist(part, LOG_SCHEMA), folder / path)
         files.append(LogFile(path=path, records=len(part), bytes=(folder / path).stat().st_size))
-    ends: dict[int, int] = {}
+    offsets: dict[int, list[int]] = {}
     for event in raw:
-        ends[event.partition] = max(ends.get(event.partition, 0), event.offset + 1)
-    spans = {part: (0, end) for part, end in ends.items()}
-    commit = LogCommit(number=0, at_ms=END_MS, spans=spans, added=tuple(files))
-    (folder / "commits").mkdir()
-    (folder / commit_path(0)).write_bytes(commit.to_bytes())
+        offsets.setdefault(event.partition, []).append(event.offset)
+    spans = {part: (min(own), max(own) + 1) for part, own in offsets.items()}
+    commit = LogCommit(number=commit_number, at_ms=END_MS, spans=spans, added=tuple(files))
+    (folder / "commits").mkdir(exist_ok=True)
+    (folder / commit_path(commit_number)).write_bytes(commit.to_bytes())
 
 
-def spine(each: Case, count: int, seed: int, lag_ms: int = 0) -> pa.Table:
+def spine(of: Case | Sequence[Case], count: int, seed: int, lag_ms: int = 0) -> pa.Table:
     """Draw rows: any instant, those at events and edges, duplicates, unknown and wrong ones."""
     chance = random.Random(seed)  # noqa: S311
-    entities = [*each.oracle.entities, "nobody"]
+    every = [of] if isinstance(of, Case) else list(of)
+    kinds = {each.featureset.entity: each for each in every}
     rows: list[dict[str, Any]] = []
     while len(rows) < count:
-        entity = chance.choice(entities)
+        keys = {
+            kind: chance.choice([*each.oracle.entities, NOBODY]) for kind, each in kinds.items()
+        }
         instant: int | None = chance.randint(END_MS - 60 * HOUR_MS, END_MS)
-        if each.oracle.rows.get(entity) and chance.random() < 0.7:
-            event = chance.choice(each.oracle.rows[entity])
+        about = chance.choice(every)
+        own = about.oracle.rows.get(keys[about.featureset.entity])
+        if own and chance.random() < 0.7:
+            event = chance.choice(own)
             window_ms = chance.choice((0, 60_000, 300_000, 1_800_000, 7_200_000, 86_400_000))
-            arrived_ms = each.arrived_ms[event.partition, event.offset] + lag_ms
+            arrived_ms = about.arrived_ms[event.partition, event.offset] + lag_ms
             base_ms = chance.choice((event.time_ms, floor_ms(event.time_ms, 60_000), arrived_ms))
             instant = base_ms + window_ms + chance.choice((-1, 0, 1, 60_000))
         if chance.random() < 0.05:
             instant = chance.choice((None, 1, END_MS + 10 * HOUR_MS))
-        rows.append({"post": entity, "at": instant, "label": len(rows)})
+        named = {COLUMNS[kind]: key for kind, key in keys.items()}
+        rows.append({**named, "at": instant, "label": len(rows)})
         if chance.random() < 0.1:
             rows.append(dict(rows[chance.randrange(len(rows))]))
-    rows.append({"post": None, "at": END_MS, "label": -1})
-    schema = pa.schema({"label": pa.int64(), "post": pa.string(), "at": pa.timestamp("ms")})
+    rows.append({**dict.fromkeys(map(COLUMNS.__getitem__, kinds)), "at": END_MS, "label": -1})
+    texts = {COLUMNS[kind]: pa.string() for kind in kinds}
+    schema = pa.schema({"label": pa.int64(), **texts, "at": pa.timestamp("ms")})
     return pa.Table.from_pylist(rows, schema)
