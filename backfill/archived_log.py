@@ -1,19 +1,22 @@
 """The event log of a source, as every reader takes it: its commits, read once, and their files."""
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from backfill.damage import damage
 from backfill.event_log import Readable, below, read_files, records, source_files
+from backfill.files import NO_SPAN, joined
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import Log, Span
 from feature_platform.event_log.damage import Damage
 from feature_platform.event_log.dates import of_dates
 from feature_platform.plan.job_source import JobSource
+
+FOOTERS_MAX = 200
+"""Footers of so many files are read here; of more, executors read the records sooner."""
 
 
 class ArchivedLog:
@@ -108,20 +111,14 @@ class ArchivedLog:
             Epoch milliseconds; (0, -1) if no record has one.
         """
         files = list(self.log.files)
-        if dict(until) == self.positions and (found := self._footers(files, column)):
-            return found
+        if dict(until) == self.positions and len(files) <= FOOTERS_MAX:
+            span = joined(self._files.parquet_span(path, column) for path in files)
+            if span is not None:
+                return (0, -1) if span == NO_SPAN else span
         limits = {int(name.rpartition("/")[2]): end for name, end in until.items()}
         rows = below(self._session, read_files(self._session, self._files, files), limits)
         first, last = rows.agg(f.min(column), f.max(column)).head() or (None, None)
         return (0, -1) if first is None or last is None else (first, last)
-
-    def _footers(self, paths: Sequence[str], column: str) -> Span | None:
-        """Return what the footers of all files say; None if they do not."""
-        jvm: Any = self._session._jvm  # noqa: SLF001 (Spark's own way to Java)
-        whole = [self._files.path(path) for path in paths]
-        conf = self._files.configuration
-        found = jvm.io.featureplatform.kernel.spark.Footers.span(whole, conf, column)
-        return None if found is None else (int(found[0]), int(found[1]))
 
     def _words(self, wrong: Damage) -> list[str]:
         return wrong.words(self._files.root, self._source.topic)

@@ -1,5 +1,7 @@
 """A source's folder through Hadoop's FileSystem, so that any address that Hadoop knows works."""
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +13,8 @@ OBJECT_STORES = frozenset({"s3a", "s3", "gs"})
 CONDITIONAL = {"fs.s3a.create.conditional.enabled": "true"}
 NO_PARQUET = "is not a Parquet file"
 EXISTS = "FileAlreadyExistsException"
+NO_SPAN = (2**63, -1)
+"""The least and the greatest of no values."""
 
 
 class HadoopFiles:
@@ -19,12 +23,12 @@ class HadoopFiles:
     def __init__(self, session: SparkSession, root: str) -> None:
         """Use a folder, which may be missing."""
         self._jvm: Any = session._jvm  # noqa: SLF001 (Spark's own way to Java)
-        self.configuration: Any = session._jsc.hadoopConfiguration()  # noqa: SLF001
+        self._conf: Any = session._jsc.hadoopConfiguration()  # noqa: SLF001
         for name, value in CONDITIONAL.items():
-            self.configuration.set(name, value)
+            self._conf.set(name, value)
         self.root = root.rstrip("/")
         home = self.path("")
-        self._fs: Any = home.getFileSystem(self.configuration)
+        self._fs: Any = home.getFileSystem(self._conf)
         self._scheme = str(self._fs.getUri().getScheme())
         self._prefix = len(self._fs.makeQualified(home).toString().rstrip("/")) + 1
 
@@ -61,11 +65,28 @@ class HadoopFiles:
 
     def parquet_records(self, path: str) -> int:
         """Return how many records a Parquet file holds, as its footer says."""
+        with self._parquet(path) as reader:
+            return int(reader.getRecordCount())
+
+    def parquet_span(self, path: str, column: str) -> tuple[int, int] | None:
+        """Return the least and the greatest value of an int64 column, as its footer says.
+
+        Returns:
+            `NO_SPAN` if the column has no value; None if the footer does not say which.
+        """
+        with self._parquet(path) as reader:
+            footer = reader.getFooter()
+            place = footer.getFileMetaData().getSchema().getFieldIndex(column)
+            spans = [_span(block.getColumns()[place]) for block in footer.getBlocks()]
+        return joined(spans)
+
+    @contextmanager
+    def _parquet(self, path: str) -> Iterator[Any]:
         parquet = self._jvm.org.apache.parquet.hadoop
-        given = parquet.util.HadoopInputFile.fromPath(self.path(path), self.configuration)
+        given = parquet.util.HadoopInputFile.fromPath(self.path(path), self._conf)
         reader = parquet.ParquetFileReader.open(given)
         try:
-            return int(reader.getRecordCount())
+            yield reader
         finally:
             reader.close()
 
@@ -108,7 +129,7 @@ class HadoopFiles:
             files.createLink(uri.get(target.toUri().getPath(), self._none()), self._local(part))
             return
         context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(
-            target.toUri(), self.configuration
+            target.toUri(), self._conf
         )
         none = self._jvm.org.apache.hadoop.fs.Options.Rename.NONE
         options = self._array(self._jvm.org.apache.hadoop.fs.Options.Rename, none)
@@ -144,3 +165,22 @@ class HadoopFiles:
                 return False
             raise
         return True
+
+
+def joined(spans: Iterable[tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Return the least and the greatest of several spans; None if one of them is not known."""
+    first, last = NO_SPAN
+    for span in spans:
+        if span is None:
+            return None
+        first, last = min(first, span[0]), max(last, span[1])
+    return first, last
+
+
+def _span(chunk: Any) -> tuple[int, int] | None:  # noqa: ANN401 (a Java object)
+    """Return the least and the greatest value of a part of a column; None if nobody knows."""
+    found = chunk.getStatistics()
+    if found is None or not found.hasNonNullValue():
+        empty = found is not None and found.getNumNulls() == chunk.getValueCount()
+        return NO_SPAN if empty else None
+    return int(found.genericGetMin()), int(found.genericGetMax())
