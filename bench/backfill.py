@@ -11,7 +11,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +24,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench.measure import Watch
 from bench.rig import HERE, NAME, goal, say
 from bench.workload import Workload
 from feature_platform.clock import SystemClock
@@ -43,7 +43,6 @@ FILE_EVENTS = 1_000_000
 DUCKDB_AIM = 3
 UDF_AIM = 5
 WRITE_AIM = 20_000
-LOOK_S = 0.2
 CONDITIONS = """
 {cores} cores, {memory} GiB; two threads each.
 {events:,} JSON events of about 90 bytes in Parquet, 200,000 entities by a Zipf law, a day of them.
@@ -166,44 +165,14 @@ def _child(
         child = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=log, cwd=HERE.parent, env=dict(environment)
         )
-        watch = _Watch(child.pid)
+        watch = Watch(child.pid)
         out, _ = child.communicate()
-    cpu_s, peak_bytes = watch.end()
+    used = watch.end()
     if child.returncode:
         tail = Path(log.name).read_text(errors="replace")[-2000:]
         msg = f"{name} ended with exit code {child.returncode}:\n{tail}"
         raise SystemExit(msg)
-    return json.loads(out.decode().strip().splitlines()[-1]), cpu_s, peak_bytes
-
-
-class _Watch:
-    """Reads again and again what a process and its children use (mutable)."""
-
-    def __init__(self, pid: int) -> None:
-        self._process = psutil.Process(pid)
-        self._cpu: dict[int, float] = {}
-        self._peak = 0
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-        self._thread.start()
-
-    def _look(self) -> None:
-        while not self._ended.wait(LOOK_S):
-            resident = 0
-            try:
-                for member in [self._process, *self._process.children(recursive=True)]:
-                    times = member.cpu_times()
-                    self._cpu[member.pid] = times.user + times.system
-                    resident += member.memory_info().rss
-            except psutil.NoSuchProcess:
-                continue
-            self._peak = max(self._peak, resident)
-
-    def end(self) -> tuple[float, int]:
-        """Return CPU seconds and the peak of resident memory."""
-        self._ended.set()
-        self._thread.join()
-        return sum(self._cpu.values()), self._peak
+    return json.loads(out.decode().strip().splitlines()[-1]), used.cpu_s, used.peak_bytes
 
 
 def _write(

@@ -1,6 +1,7 @@
 """CPU seconds, memory and threads of processes: what the benchmarks print beside their figures."""
 
 import re
+import threading
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +9,9 @@ from pathlib import Path
 
 import psutil
 
+LOOK_S = 0.2
+ITSELF = "itself"
+"""The process that is watched."""
 _THREAD_GROUPS = (
     (re.compile(r"Source: .*"), "intake (source, parser)"),
     (re.compile(r"Local.*|Global.*|Group.*|Calc.*|MiniB.*|Changelog.*|TableTo.*"), "SQL"),
@@ -34,6 +38,51 @@ def usage(pid: int) -> Usage:
         cpu_s=sum(member.cpu_times().user + member.cpu_times().system for member in family),
         peak_bytes=sum(_peak_bytes(member.pid) for member in family),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What a process and its children have used, those that have ended included."""
+
+    cpu_s: float
+    peak_bytes: int
+    """Of all together, at one moment."""
+    peaks: Mapping[str, int]
+    """By program of a child, and `ITSELF`, the peak of the process that took most."""
+
+
+class Watch:
+    """Reads again and again what a process and its children use (mutable)."""
+
+    def __init__(self, pid: int) -> None:
+        """Begin."""
+        self._process = psutil.Process(pid)
+        self._cpu: dict[int, float] = {}
+        self._peaks: dict[str, int] = {}
+        self._peak = 0
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def _look(self) -> None:
+        while not self._ended.wait(LOOK_S):
+            resident = 0
+            try:
+                for member in [self._process, *self._process.children(recursive=True)]:
+                    times, size = member.cpu_times(), member.memory_info().rss
+                    self._cpu[member.pid] = times.user + times.system
+                    resident += size
+                    name = ITSELF if member == self._process else member.name()
+                    self._peaks[name] = max(self._peaks.get(name, 0), size)
+            except psutil.NoSuchProcess:
+                continue
+            self._peak = max(self._peak, resident)
+
+    def end(self) -> Watched:
+        """Return what was used."""
+        self._ended.set()
+        self._thread.join()
+        return Watched(cpu_s=sum(self._cpu.values()), peak_bytes=self._peak, peaks=self._peaks)
 
 
 def thread_cpu_s(pid: int) -> dict[str, float]:
