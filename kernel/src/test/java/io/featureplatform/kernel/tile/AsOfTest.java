@@ -137,7 +137,8 @@ class AsOfTest {
 
   /** Any windows, events of any age in any order, any questions: as by filtering all events. */
   @Property(tries = 300)
-  void everyAnswerIsThatOfFiltering(@ForAll long seed, @ForAll @IntRange(min = 1, max = 120) int n) {
+  void everyAnswerIsThatOfFiltering(
+      @ForAll long seed, @ForAll @IntRange(min = 1, max = 120) int n) {
     Random random = new Random(seed);
     AsOfPlan plan = plan(random);
     AsOf state = new AsOf(plan);
@@ -166,7 +167,8 @@ class AsOfTest {
       List<Integer> columns = COUNTERS.stream().filter(column -> random.nextBoolean()).toList();
       windows.add(new AsOfPlan.Window(lengthMs, tailMs, frontMs, columns));
     }
-    return new AsOfPlan(LAYOUT, windows, random.nextBoolean() ? List.of(0, SUM, MIN, MAX, LAST) : List.of());
+    return new AsOfPlan(
+        LAYOUT, windows, random.nextBoolean() ? List.of(0, SUM, MIN, MAX, LAST) : List.of());
   }
 
   private static Object[] filtered(AsOfPlan plan, List<Event> before, long instantMs) {
