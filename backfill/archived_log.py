@@ -16,7 +16,7 @@ from feature_platform.event_log.dates import of_dates
 from feature_platform.plan.job_source import JobSource
 
 FOOTERS_MAX = 200
-"""Footers of so many files are read here; of more, executors read the records sooner."""
+"""Up to this number footers are read here; of more files, executors read the records sooner."""
 
 
 class ArchivedLog:

@@ -76,7 +76,7 @@ class Data:
         return self.folder / ".fp" / "event_log" / TOPIC / TOPIC
 
     def spine(self, rows: int) -> Path:
-        """Return the spine of so many rows; it is drawn if it is not there."""
+        """Return a spine of a number of rows; it is drawn if it is not there."""
         path = self.folder / f"spine-{rows}.parquet"
         if not path.exists():
             say(f"drawing a spine of {rows:,} rows")
@@ -85,7 +85,7 @@ class Data:
 
 
 def make(folder: Path, events: int) -> Data:
-    """Write definition and event log, unless the folder has those of so many events."""
+    """Write definition and event log, unless the folder has as many events."""
     data, said = Data(folder=folder), folder / "events.json"
     if said.exists() and json.loads(said.read_text()) == events:
         return data
