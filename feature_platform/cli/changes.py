@@ -92,7 +92,7 @@ def apply(
 ) -> None:
     """Carry out the plan; return when every new job has completed its first checkpoint."""
     from feature_platform.deploy.apply import make_plans
-    from feature_platform.deploy.lists import apply_lists, make_list_plans
+    from feature_platform.deploy.lists import apply_lists, apply_servable_lists, make_list_plans
     from feature_platform.plan.explain import explain
 
     _check_reset(names, reset)
@@ -114,8 +114,13 @@ def apply(
         warn_of_pushes(context.obj, project)
         if any(item.stages for item in plans) or any(item.kind != "none" for item in lists):
             ask("Apply this?", yes=yes)
-        outcomes = [_walk(world, item, walked) for item in plans]
-        stored = apply_lists(world, lists, tell_stage)
+        stored, waiting = apply_servable_lists(world, lists, tell_stage)
+        outcomes: list[Outcome] = []
+        for item in plans:
+            outcomes.append(_walk(world, item, walked))
+            done, waiting = apply_servable_lists(world, waiting, tell_stage)
+            stored += done
+        stored += apply_lists(world, waiting, tell_stage)  # which says what they wait for
     if as_json:
         print_json([*map(_outcome, outcomes), *map(_list_outcome, stored)])
     for outcome in outcomes:

@@ -79,6 +79,31 @@ def check_deletable(reads: Reads, deployed: Snapshot) -> None:
         raise PlanRefusedError("\n".join(refusals[deployed.featureset]))
 
 
+def apply_servable_lists(
+    world: World, plans: Iterable[ListPlan], report: Report = silent
+) -> tuple[list[ListOutcome], list[ListPlan]]:
+    """Store and remove the lists that need nothing to be deployed first.
+
+    A list that gives up a feature is stored before that goes: requests of its newest version never
+    name a feature that is not served.
+
+    Args:
+        world: Whose registry.
+        plans: What to do, as `make_list_plans` made them.
+        report: Called with each change before it is made.
+
+    Returns:
+        What became of those, and the plans that wait for a deployment, both in order.
+
+    Raises:
+        StoreUnavailableError: The registry did not answer.
+    """
+    plans = list(plans)
+    served = _served(world) if any(plan.wanted for plan in plans) else set()
+    waiting = [plan for plan in plans if _missing(plan, served)]
+    return [_outcome(world, plan, report) for plan in plans if plan not in waiting], waiting
+
+
 def apply_lists(
     world: World, plans: Iterable[ListPlan], report: Report = silent
 ) -> list[ListOutcome]:
@@ -120,13 +145,7 @@ def _store(world: World, plan: ListPlan, report: Report) -> None:
     if plan.wanted is None:
         world.registry.remove_list(plan.name)
         return
-    served = {
-        f"{snapshot.featureset}.{name}"
-        for snapshot in world.registry.snapshots()
-        for feature in snapshot.features
-        for name in feature.served
-    }
-    missing = [each.name for each in plan.wanted.features if each.name not in served]
+    missing = _missing(plan, _served(world))
     if missing:
         sets = " ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
         msg = (
@@ -135,6 +154,23 @@ def _store(world: World, plan: ListPlan, report: Report) -> None:
         )
         raise PlanRefusedError(msg)
     world.registry.save_list(plan.wanted)
+
+
+def _served(world: World) -> set[str]:
+    """Return the full names of all features that are served."""
+    return {
+        f"{snapshot.featureset}.{name}"
+        for snapshot in world.registry.snapshots()
+        for feature in snapshot.features
+        for name in feature.served
+    }
+
+
+def _missing(plan: ListPlan, served: Collection[str]) -> list[str]:
+    """Return the features of a list to be stored that are not served; none of one that is not."""
+    if plan.refusal or plan.kind == "none" or plan.wanted is None:
+        return []
+    return [each.name for each in plan.wanted.features if each.name not in served]
 
 
 def _lost(deployed: Snapshot | None, target: Snapshot | None) -> set[str]:

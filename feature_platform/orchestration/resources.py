@@ -17,7 +17,12 @@ from feature_platform.deploy.apply import make_plans
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import drop_all_expired
-from feature_platform.deploy.lists import apply_lists, make_list_plans
+from feature_platform.deploy.lists import (
+    ListOutcome,
+    apply_lists,
+    apply_servable_lists,
+    make_list_plans,
+)
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark import Archived
@@ -87,8 +92,10 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             (plan,) = make_plans(world, loaded.project, [name])
             text = explain(plan)
             log(text)
+            lists = make_list_plans(world, loaded.project, [name])
+            early, waiting = apply_servable_lists(world, lists, log)
             execute(plan, world, log)
-            store_lists(world, loaded.project, log, [name])
+            _log_refused([*early, *apply_lists(world, waiting, log)], log)
             return replace(_deployment(world, name, text), origin=loaded.origin)
 
     def store_list(self, name: str, log: Callable[[str], None]) -> FeatureList:
@@ -265,11 +272,12 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             drop_all_expired(world, log)
 
 
-def store_lists(
-    world: World, project: Project, log: Callable[[str], None], names: Sequence[str] = ()
-) -> list[str]:
-    """Store the feature lists that use some feature sets, or all; return what was refused."""
-    outcomes = apply_lists(world, make_list_plans(world, project, names), log)
+def store_lists(world: World, project: Project, log: Callable[[str], None]) -> list[str]:
+    """Store all feature lists; return what was refused."""
+    return _log_refused(apply_lists(world, make_list_plans(world, project), log), log)
+
+
+def _log_refused(outcomes: Sequence[ListOutcome], log: Callable[[str], None]) -> list[str]:
     refused = [str(outcome.error) for outcome in outcomes if outcome.error]
     for text in refused:
         log(text)

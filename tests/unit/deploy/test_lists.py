@@ -6,7 +6,12 @@ from feature_platform.definition.loading import Project, load_project
 from feature_platform.deploy.apply import apply, make_plans
 from feature_platform.deploy.control import delete
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.lists import ListOutcome, apply_lists, make_list_plans
+from feature_platform.deploy.lists import (
+    ListOutcome,
+    apply_lists,
+    apply_servable_lists,
+    make_list_plans,
+)
 from feature_platform.errors import PlanRefusedError
 from feature_platform.plan.explain import explain
 from tests.unit.stage import Stage
@@ -110,6 +115,30 @@ def test_a_list_that_changes_with_it_lets_a_feature_go(stage: Stage, names: tupl
     assert stored.removed
     (again,) = make_list_plans(stage.world, define(stage, LIST.replace("version: 1", "version: 4")))
     assert (again.kind, again.refusal) == ("added", "")
+
+
+def test_a_list_that_gives_up_a_feature_is_stored_before_that_goes(stage: Stage) -> None:
+    """At no time does its newest version name a feature that is not served."""
+    store(stage, define(stage, LIST))
+    fewer = LIST.replace("version: 1", "version: 2")
+    fewer = fewer.replace("  - {name: posts.views_lifetime, as: total, default: 0}\n", "")
+    project = define(stage, fewer, FEWER)
+
+    early, waiting = apply_servable_lists(stage.world, make_list_plans(stage.world, project))
+
+    assert ([each.change for each in early], waiting) == (["changed"], [])
+    (stored,) = stage.world.registry.feature_lists()
+    assert [each.name for each in stored.newest.features] == ["posts.views_2h"]
+    (plan,) = make_plans(stage.world, project)
+    assert not plan.refusals
+    execute(plan, stage.world)
+
+
+def test_a_list_of_a_new_feature_waits_for_it(stage: Stage) -> None:
+    """It is no error before its feature sets are deployed."""
+    plans = make_list_plans(stage.world, define(stage, LIST))
+
+    assert apply_servable_lists(stage.world, plans) == ([], plans)
 
 
 def test_a_list_that_does_not_load_is_not_a_removal(stage: Stage) -> None:
