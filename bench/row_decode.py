@@ -22,8 +22,8 @@ import numpy as np
 from bench.rig import goal
 from feature_platform.rows.partials import Row
 from feature_platform.rows.row_pb2 import TileRow
-from feature_platform.serving.adding import Adder, Windows
-from feature_platform.serving.compact import CompactTiles, Slots, decode_compactly
+from feature_platform.serving.adding import Adder, Addition, Windows
+from feature_platform.serving.compact import CompactTiles, Decoding, Slots, decode_compactly
 from feature_platform.serving.compiled import Core, library_path, loaded
 from feature_platform.serving.tiles import MergedTiles, decode_tiles
 from feature_platform.store.base import StoredRow
@@ -99,18 +99,26 @@ class Compiled:
     core: Core
     load: Load
     slots: Slots
-    adder: Adder
+    decoding: Decoding
+    addition: Addition
 
     @classmethod
     def of(cls, core: Core, load: Load) -> "Compiled":
         """Prepare it."""
         slots = Slots.of(load.layout.columns)
-        adder = Adder(core, load.layout.grid, slots, Windows.of(load.covers))
-        return cls(core=core, load=load, slots=slots, adder=adder)
+        lines = [(window, column.id) for window in load.covers for column in load.layout.columns]
+        windows = Windows.of(load.covers)
+        return cls(
+            core=core,
+            load=load,
+            slots=slots,
+            decoding=Decoding.of(core, load.layout, slots),
+            addition=Addition.of(core, load.layout.grid, slots, windows, lines),
+        )
 
     def decode(self) -> CompactTiles:
         """Decode all rows."""
-        tiles = decode_compactly(self.core, self.load.layout, self.slots, self.load.rows)
+        tiles = decode_compactly(self.decoding, self.load.rows)
         if tiles is None:
             msg = "the compiled core refused the rows"
             raise SystemExit(msg)
@@ -118,9 +126,7 @@ class Compiled:
 
     def add(self, tiles: CompactTiles) -> "np.ndarray[Any, Any]":
         """Add up all counters over all windows."""
-        ids = [column.id for column in self.load.layout.columns]
-        asked = [(window, key) for window in self.load.covers for key in ids]
-        return self.adder.add(tiles, asked)[0].T
+        return Adder(self.addition, tiles).add()[0].T
 
 
 def by_numpy(load: Load) -> "np.ndarray[Any, Any]":
@@ -198,16 +204,16 @@ def _inner_cpu_s(compiled: Compiled) -> float:
         calls.append(time.process_time() - started)
         return outcome
 
-    timed = replace(compiled.core, decode=decode)
+    timed = replace(compiled.decoding, core=replace(compiled.core, decode=decode))
     for _ in range(ROUNDS):
-        decode_compactly(timed, compiled.load.layout, compiled.slots, compiled.load.rows)
+        decode_compactly(timed, compiled.load.rows)
     return min(calls)
 
 
 def _ratio(tiles: CompactTiles, load: Load) -> float:
     """Return the decoded bytes, what is known of each entity included, over the rows' bytes."""
     known = 5 * 8 * tiles.entity_count
-    return (len(tiles.arena) + known) / sum(map(len, load.payloads))
+    return (tiles.size + known) / sum(map(len, load.payloads))
 
 
 def main() -> None:

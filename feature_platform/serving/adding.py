@@ -1,8 +1,8 @@
 """Compact tiles of many entities, added up over all windows by the compiled core. Hot path."""
 
 import ctypes
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
@@ -14,12 +14,13 @@ from feature_platform.serving.compact import (
     KEY_BITS,
     SLOTS_MAX,
     CompactTiles,
+    Decoding,
     Levels,
     Slots,
     decode_compactly,
 )
 from feature_platform.serving.compiled import Add, Census, Core, Find, address
-from feature_platform.serving.plain import plain_of
+from feature_platform.serving.plain import Line, plain_of
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.store.base import StoredRow
 from feature_platform.tiles.cover import Cover
@@ -61,25 +62,44 @@ class Windows:
         )
 
 
-class Adder:
-    """Adds up compact tiles over windows. Mutable: holds the memory that the core works with."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """How tiles are added up over windows: what is the same for all of them."""
 
-    def __init__(self, core: Core, grid: Grid, slots: Slots, windows: Windows) -> None:
-        """Lay out what is the same for all tiles."""
-        self._core = core
-        self._slots = slots
-        self._windows = windows
-        self._levels = Levels.of(grid)
+    core: Core
+    slots: Slots
+    windows: Windows
+    lines: tuple[Line, ...]
+    """What is added up: a column of the outcome each."""
+    levels: Levels
+    fixed: tuple[NDArray[np.int32], ...]
+    """Memory that the request points to: the windows and slots of the lines, lifetime's window."""
+    table_bits: int
+    request: Add
+    """What of a request is the same."""
+
+    @classmethod
+    def of(
+        cls, core: Core, grid: Grid, slots: Slots, windows: Windows, lines: Iterable[Line] = ()
+    ) -> "Addition":
+        """Lay it out.
+
+        Args:
+            core: The compiled core.
+            grid: Of the tiles.
+            slots: What they hold.
+            windows: Those of the lines, at least.
+            lines: Windows and counter ids.
+        """
+        lines, levels, places = tuple(lines), Levels.of(grid), windows.places
+        line_windows = np.array([places[window_ms] for window_ms, _ in lines], dtype=np.int32)
+        line_slots = slots.slot_by_id[[counter for _, counter in lines]]
+        lifetime = np.array([places[0]], dtype=np.int32)
         bits = max(_TABLE_BITS_MIN, int(2 * len(windows.keys) + 1).bit_length())
-        cells = len(windows.places) * slots.count
-        self._lifetime = np.array([windows.places[0]], dtype=np.int32)
-        self._table = np.empty(1 << bits, dtype=np.int32)
-        self._sums = np.empty(cells, dtype=np.uint64)
-        self._seen = np.empty(cells, dtype=np.uint8)
-        self._request = Add(
-            level_ms=address(self._levels.length_ms),
-            level_back_ms=address(self._levels.back_ms),
-            levels=self._levels.lifetime,
+        request = Add(
+            level_ms=address(levels.length_ms),
+            level_back_ms=address(levels.back_ms),
+            levels=levels.lifetime,
             additive=slots.additive,
             slots=slots.count,
             smallest=address(slots.smallest),
@@ -87,71 +107,84 @@ class Adder:
             key_windows=address(windows.key_windows),
             windows_of=address(windows.windows_of),
             key_count=len(windows.keys),
-            windows=len(windows.places),
-            lifetime_level=self._levels.lifetime,
-            lifetime_windows=address(self._lifetime),
+            windows=len(places),
+            lifetime_level=levels.lifetime,
+            lifetime_windows=address(lifetime),
             lifetime_count=1,
-            table=address(self._table),
             table_bits=bits,
-            sums=address(self._sums),
-            seen=address(self._seen),
+            out_windows=address(line_windows),
+            out_slots=address(line_slots),
+            outs=len(lines),
+        )
+        return cls(
+            core=core,
+            slots=slots,
+            windows=windows,
+            lines=lines,
+            levels=levels,
+            fixed=(line_windows, line_slots, lifetime),
+            table_bits=bits,
+            request=request,
         )
 
-    def _take(self, tiles: CompactTiles) -> None:
-        request = self._request
-        request.arena, request.arena_bytes = address(tiles.arena), len(tiles.arena)
+
+class Adder:
+    """Adds up compact tiles. Mutable: holds the memory that the core works with."""
+
+    def __init__(self, addition: Addition, tiles: CompactTiles) -> None:
+        """Get ready.
+
+        Args:
+            addition: How.
+            tiles: Of all entities.
+        """
+        self._addition, self._tiles = addition, tiles
+        cells = len(addition.windows.places) * addition.slots.count
+        self._table = np.empty(1 << addition.table_bits, dtype=np.int32)
+        self._sums = np.empty(cells, dtype=np.uint64)
+        self._seen = np.empty(cells, dtype=np.uint8)
+        self._request = request = Add.from_buffer_copy(addition.request)
+        request.table, request.sums = address(self._table), address(self._sums)
+        request.seen = address(self._seen)
+        request.arena, request.arena_bytes = tiles.begin, tiles.size
         request.entities = tiles.entity_count
         for name in ("head_starts", "head_stops", "closed_starts", "closed_stops", "newest_ms"):
             setattr(request, name, address(getattr(tiles, name)))
 
-    def add(
-        self, tiles: CompactTiles, asked: Sequence[tuple[int, int]]
-    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Return sums or extremes, and presence: a row for each entity, a column for each pair.
-
-        Args:
-            tiles: Of all entities.
-            asked: Windows and counter ids.
+    def add(self) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Return sums or extremes, and presence: a row for each entity, a column for each line.
 
         Raises:
             CorruptRowError: These are no compact tiles of these slots.
         """
-        self._take(tiles)
-        places = self._windows.places
-        windows = np.array([places[window_ms] for window_ms, _ in asked], dtype=np.int32)
-        slots = self._slots.slot_by_id[[counter for _, counter in asked]]
-        out = np.empty((tiles.entity_count, len(asked)), dtype=np.int64)
+        out = np.empty((self._tiles.entity_count, len(self._addition.lines)), dtype=np.int64)
         present = np.empty(out.shape, dtype=np.bool_)
-        request = self._request
-        request.out_windows, request.out_slots = address(windows), address(slots)
-        request.outs, request.out, request.present = len(asked), address(out), address(present)
-        _refuse_foreign(self._core.add(ctypes.byref(request)))
+        self._request.out, self._request.present = address(out), address(present)
+        _refuse_foreign(self._addition.core.add(ctypes.byref(self._request)))
         return out, present
 
-    def find(
-        self, tiles: CompactTiles, window_ms: int, feature: int
-    ) -> Iterator[tuple[int, bytes]]:
+    def find(self, window_ms: int, feature: int) -> Iterator[tuple[int, bytes]]:
         """Yield entity and encoded value of a feature in the tiles of a window.
 
         Raises:
             CorruptRowError: These are no compact tiles of these slots.
         """
-        self._take(tiles)
+        addition, tiles = self._addition, self._tiles
         found = np.empty((3, tiles.tiles), dtype=np.int64)
         request = Find(
-            line=int(self._slots.line_by_id[feature]),
-            window=self._windows.places[window_ms],
+            line=int(addition.slots.line_by_id[feature]),
+            window=addition.windows.places[window_ms],
             entities=address(found[0]),
             starts=address(found[1]),
             stops=address(found[2]),
             room=tiles.tiles,
         )
-        count = self._core.find(ctypes.byref(self._request), ctypes.byref(request))
+        count = addition.core.find(ctypes.byref(self._request), ctypes.byref(request))
         _refuse_foreign(count)
         for entity, start, stop in zip(*found[:, :count].tolist(), strict=True):
-            yield entity, tiles.arena[start:stop].tobytes()
+            yield entity, tiles.content(start, stop)
 
-    def census(self, tiles: CompactTiles, counter: int) -> tuple[Ints, Ints]:
+    def census(self, counter: int) -> tuple[Ints, Ints]:
         """Add up a counter over all tiles of each level, whatever the windows are.
 
         Returns:
@@ -161,11 +194,12 @@ class Adder:
         Raises:
             CorruptRowError: These are no compact tiles of these slots.
         """
-        self._take(tiles)
-        sums = np.empty((2, tiles.entity_count, self._levels.lifetime + 1), dtype=np.int64)
-        slot = int(self._slots.slot_by_id[counter])
+        addition = self._addition
+        levels = addition.levels.lifetime + 1
+        sums = np.empty((2, self._tiles.entity_count, levels), dtype=np.int64)
+        slot = int(addition.slots.slot_by_id[counter])
         request = Census(slot=slot, head=address(sums[0]), closed=address(sums[1]))
-        _refuse_foreign(self._core.census(ctypes.byref(self._request), ctypes.byref(request)))
+        _refuse_foreign(addition.core.census(ctypes.byref(self._request), ctypes.byref(request)))
         return sums[0], sums[1]
 
 
@@ -180,24 +214,19 @@ class MergedCompactly:
     """Compact tiles, their counters added up over all windows."""
 
     adder: Adder
-    tiles: CompactTiles
-    lines: Mapping[tuple[int, int], int]
+    entity_count: int
+    lines: Mapping[Line, int]
     """By window and counter id: the column in the two arrays, which have a row per entity."""
     counters: NDArray[np.int64]
     present: NDArray[np.bool_]
-
-    @property
-    def entity_count(self) -> int:
-        """How many entities there are."""
-        return self.tiles.entity_count
 
     def total(self, column: LayoutColumn, window_ms: int) -> Ints:
         """Return the sum of a counter for each entity, as int64 wraps."""
         return np.ascontiguousarray(self.counters[:, self.lines[window_ms, column.id]])
 
-    def totals(self, lines: Sequence[tuple[int, int]]) -> Ints:
+    def totals(self, lines: Sequence[Line]) -> Ints:
         """Return sums of many counters: a row for each entity, a column for each line."""
-        places = [self.lines[line] for line in lines]
+        places = list(map(self.lines.__getitem__, lines))
         if places == list(range(len(places))):
             return self.counters[:, : len(places)]
         return self.counters[:, places]
@@ -210,7 +239,7 @@ class MergedCompactly:
 
     def encoded(self, column: LayoutColumn, window_ms: int) -> Iterator[tuple[int, bytes]]:
         """Yield entity and encoded value of a feature, tile by tile, by ascending entity."""
-        return self.adder.find(self.tiles, window_ms, column.id)
+        return self.adder.find(window_ms, column.id)
 
 
 def merge_compactly(
@@ -218,11 +247,12 @@ def merge_compactly(
 ) -> MergedCompactly | None:
     """Decode what was read and add it up over all windows; None where the core does not take it."""
     layout = plan.group.snapshot.layout
-    slots, windows = plan.derived(slots_of), plan.derived(windows_of)
+    slots = plan.derived(slots_of)
     if not fits(layout, slots, len(plan.covers)):
         return None
-    tiles = decode_compactly(core, layout, slots, rows)
-    return None if tiles is None else add_up(core, plan, slots, windows, tiles)
+    decoding = plan.derived(_Ways.of).decoding(core, slots)
+    tiles = decode_compactly(decoding, rows)
+    return None if tiles is None else add_up(core, plan, slots, tiles)
 
 
 def fits(layout: Layout, slots: Slots, windows: int) -> bool:
@@ -234,9 +264,9 @@ def fits(layout: Layout, slots: Slots, windows: int) -> bool:
     )
 
 
-def _lines(plan: ReadPlan) -> dict[tuple[int, int], int]:
+def _lines(plan: ReadPlan) -> dict[Line, int]:
     """Number the windows and counters that a plan's features are made of, plain ones first."""
-    lines: dict[tuple[int, int], int] = {}
+    lines: dict[Line, int] = {}
     for line in plan.derived(plain_of).lines:
         lines.setdefault(line, len(lines))
     for wanted in plan.group.wanted:
@@ -246,23 +276,52 @@ def _lines(plan: ReadPlan) -> dict[tuple[int, int], int]:
     return lines
 
 
-def windows_of(plan: ReadPlan) -> Windows:
-    """Return which tiles belong to which windows of a plan."""
-    return Windows.of(plan.covers)
-
-
 def slots_of(plan: ReadPlan) -> Slots:
     """Return where the core has the columns of a plan's features."""
     return Slots.of(plan.columns().values())
 
 
-def add_up(
-    core: Core, plan: ReadPlan, slots: Slots, windows: Windows, tiles: CompactTiles
-) -> MergedCompactly:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ways:
+    """How a plan's tiles are decoded and added up. Mutable: laid out once for each `Slots`."""
+
+    plan: ReadPlan
+    windows: Windows
+    _additions: dict[int, Addition] = field(default_factory=dict)
+    """By identity of the slots, which they keep."""
+    _decodings: dict[int, Decoding] = field(default_factory=dict)
+
+    @staticmethod
+    def of(plan: ReadPlan) -> "_Ways":
+        """Lay out nothing yet."""
+        return _Ways(plan=plan, windows=Windows.of(plan.covers))
+
+    def addition(self, core: Core, slots: Slots) -> Addition:
+        """Return how they are added up."""
+        found = self._additions.get(id(slots))
+        if found is None:
+            grid, lines = self.plan.group.snapshot.layout.grid, self.plan.derived(_lines)
+            found = Addition.of(core, grid, slots, self.windows, lines)
+            self._additions[id(slots)] = found
+        return found
+
+    def decoding(self, core: Core, slots: Slots) -> Decoding:
+        """Return how they are decoded."""
+        found = self._decodings.get(id(slots))
+        if found is None:
+            found = Decoding.of(core, self.plan.group.snapshot.layout, slots)
+            self._decodings[id(slots)] = found
+        return found
+
+
+def add_up(core: Core, plan: ReadPlan, slots: Slots, tiles: CompactTiles) -> MergedCompactly:
     """Add up the counters of a plan's features over its windows."""
-    lines = plan.derived(_lines)
-    adder = Adder(core, plan.group.snapshot.layout.grid, slots, windows)
-    counters, present = adder.add(tiles, tuple(lines))
+    adder = Adder(plan.derived(_Ways.of).addition(core, slots), tiles)
+    counters, present = adder.add()
     return MergedCompactly(
-        adder=adder, tiles=tiles, lines=lines, counters=counters, present=present
+        adder=adder,
+        entity_count=tiles.entity_count,
+        lines=plan.derived(_lines),
+        counters=counters,
+        present=present,
     )

@@ -1,7 +1,8 @@
 """From what was read to the matrix: statuses, failures of single entities, receipts. No I/O."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,8 @@ from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.shown import Shown, Wishes
 from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS, Evidence
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +114,14 @@ def answer_part(found: Found, now_ms: int, wishes: Wishes | None = None) -> Part
         merged, values = _assembled(found)
     ends_ms = stale_from_ms(plan, merged, asked.max_ages_ms) if plan.mode == "now" else {}
     old = {position: each <= now_ms for position, each in ends_ms.items()}
-    shown = Shown(plan=plan, values=values, found=found.states, old=old, wishes=asked)
+    shown = Shown(plan=plan, values=values, found=values.block.found, old=old, wishes=asked)
     stale = tuple(ends_ms.values())
     return Part(source=found, shown=shown, now_ms=now_ms, stale_from_ms=stale)
 
 
 def _assembled(found: Found) -> tuple[Merged, Values]:
     merged = found.merge()
-    return merged, assemble(found.plan, merged)
+    return merged, assemble(found.plan, merged, found.states)
 
 
 def _corrupt(found: Found) -> dict[int, CorruptRowError]:
@@ -149,26 +152,21 @@ def answer(
         kinds: The answers.
         explained: Add receipts.
     """
-    where: dict[int, tuple[_InRows, int]] = {}
+    shown = tuple(
+        _InRows(shown=part.shown, asked=kind.asked) for kind in kinds for part in kind.parts
+    )
     types: dict[int, str] = {}
-    blocks: list[Block | None] = []
-    for kind in kinds:
-        for part in kind.parts:
-            plan, shown = part.source.plan, _InRows(shown=part.shown, asked=kind.asked)
-            for place, position in enumerate(plan.group.positions):
-                where[position] = shown, place
-            types |= plan.derived(_types)
-            blocks.append(shown.block)
+    for each in shown:
+        types |= each.shown.plan.derived(_types)
+    blocks = [each.block for each in shown]
     return FeatureMatrix(
         names=names,
-        types=tuple(types[position] for position in range(len(names))),
+        types=tuple(map(types.__getitem__, range(len(names)))),
         keys={kind.asked.entity: kind.asked.keys for kind in kinds},
         status=_statuses(kinds),
         errors=_errors(kinds),
-        columns=Later(len(names), lambda position: where[position][0].column(where[position][1])),
-        evidence=Later(
-            len(names), lambda position: where[position][0].evidence(where[position][1])
-        ),
+        columns=Later(len(names), lambda position: _of(shown, position, _InRows.column)),
+        evidence=Later(len(names), lambda position: _of(shown, position, _InRows.evidence)),
         counts_since_ms=_counts_since_ms(
             names, [part.source.plan for kind in kinds for part in kind.parts]
         ),
@@ -176,6 +174,24 @@ def answer(
         ages_ms=_ages_ms(kinds),
         blocks=tuple(block for block in blocks if block is not None),
     )
+
+
+def _of(shown: Sequence[_InRows], position: int, make: Callable[[_InRows, int], Made]) -> Made:
+    """Return something of the feature at a position of the request, whichever part has it.
+
+    Raises:
+        IndexError: No part has one there.
+    """
+    for each in shown:
+        place = each.shown.plan.derived(_places).get(position)
+        if place is not None:
+            return make(each, place)
+    raise IndexError(position)
+
+
+def _places(plan: ReadPlan) -> dict[int, int]:
+    """Return the place of each of a plan's features, by its position in the request."""
+    return {position: place for place, position in enumerate(plan.group.positions)}
 
 
 def _types(plan: ReadPlan) -> dict[int, str]:

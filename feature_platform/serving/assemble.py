@@ -7,6 +7,9 @@ rows again and does.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from feature_platform.serving.adding import merge_compactly
 from feature_platform.serving.compiled import core
 from feature_platform.serving.finish import finish, nothing
@@ -52,22 +55,26 @@ class Values:
         return self.block.column(self.lines[place]) if other is None else other
 
 
-def assemble(plan: ReadPlan, merged: Merged) -> Values:
+def assemble(plan: ReadPlan, merged: Merged, found: NDArray[np.int8]) -> Values:
     """Return the values of a plan's features, an entity each.
+
+    Args:
+        plan: What was read.
+        merged: What of it was added up.
+        found: Of each entity: HAS_ROWS, NO_ROWS or FAILED.
 
     Raises:
         CorruptRowError: An encoded value is malformed.
     """
-    block, places = plain_block(plan, merged)
-    lines = {place: line for line, place in enumerate(places)}
+    block, split = plain_block(plan, merged, found)
+    wanted = plan.group.wanted
     others = {
-        place: finish(merged, wanted)
-        if plan.has_value(wanted)
-        else nothing(wanted.feature, merged.entity_count)
-        for place, wanted in enumerate(plan.group.wanted)
-        if place not in lines
+        place: finish(merged, wanted[place])
+        if plan.has_value(wanted[place])
+        else nothing(wanted[place].feature, merged.entity_count)
+        for place in split.others
     }
-    return Values(block=block, lines=lines, others=others)
+    return Values(block=block, lines=split.lines, others=others)
 
 
 def form_of(layout: Layout) -> Form:

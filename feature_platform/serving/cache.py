@@ -23,7 +23,15 @@ from feature_platform.serving.asked import Options
 from feature_platform.serving.assemble import form_of
 from feature_platform.serving.cache_stats import CacheStats, Counters
 from feature_platform.serving.deadline import Deadline
-from feature_platform.serving.kept import ABSENT, Entry, FoundKept, Need, Space, found_kept
+from feature_platform.serving.kept import (
+    ABSENT,
+    Entry,
+    FoundKept,
+    Need,
+    Space,
+    found_kept,
+    numbers_of,
+)
 from feature_platform.serving.keys import can_be_stored
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.reads import read_rows
@@ -152,12 +160,12 @@ class TileCache:
         if bound_ms is None:
             bound_ms = self.settings.max_staleness_ms
         need = self._need(mine, plan, asked.now_ms, bound_ms)
-        entries, left = self._look_up(mine, need, entities)
+        entries, numbers, left = self._look_up(mine, need, entities)
         if left:
             found = await self._read_all(mine, waits, need, [entities[place] for place in left])
             for place in left:
                 entries[place] = found[entities[place]]
-        made = found_kept(need, entries, left)
+        made = found_kept(need, entries, left, numbers)
         with mine.lock:
             mine.counters.answered(made)
         if self._begin_request is not None:
@@ -166,8 +174,8 @@ class TileCache:
 
     def _look_up(
         self, mine: _Process, need: Need, entities: Sequence[str]
-    ) -> tuple[list[Entry | WorldError], list[int]]:
-        """Return what is kept of entities, and the places where that is not enough. Hot path.
+    ) -> tuple[list[Entry | WorldError], Ints, list[int]]:
+        """Return what is kept of entities, its numbers, and where it is not enough. Hot path.
 
         What is asked for moves to the end at least once a second: when it is read again, or here if
         its bound is longer.
@@ -175,14 +183,15 @@ class TileCache:
         kept = need.space.entries
         with mine.lock:
             entries = list(map(kept.get, entities, repeat(ABSENT)))
-            left = need.not_met(entries)
+            numbers = numbers_of(entries)
+            left = need.not_met(entries, numbers)
             mine.counters.hits += len(entries) - len(left)
             if need.now_ms - need.read_since_ms > MOVES_MS:
                 missing = set(left)
                 for place, entity in enumerate(entities):
                     if place not in missing:
                         kept.move_to_end(entity)
-        return entries, left  # type: ignore[return-value]  # of a list that can hold more
+        return entries, numbers, left  # type: ignore[return-value]  # of a list that can hold more
 
     async def _read_all(
         self, mine: _Process, waits: Waits, need: Need, entities: Sequence[str]
@@ -305,7 +314,8 @@ class TileCache:
         todo = _Round(own=[], others=[])
         number, kept = need.space.number, need.space.entries
         with mine.lock:
-            left = set(need.not_met([kept.get(entity, ABSENT) for entity in entities]))
+            known = [kept.get(entity, ABSENT) for entity in entities]
+            left = set(need.not_met(known, numbers_of(known)))
             for place, entity in enumerate(entities):
                 key, entry = (number, entity), kept.get(entity)
                 if entry is not None and place not in left:

@@ -68,9 +68,14 @@ def _by_id(columns: Sequence[LayoutColumn]) -> NDArray[np.int32]:
 class CompactTiles:
     """Tiles of many entities. The arrays have an entry for each entity."""
 
-    arena: Bytes
+    begin: int
+    """Address that places count from."""
+    size: int
+    """How far from there they go."""
+    owner: object
+    """Keeps that memory."""
     head_starts: Ints
-    """Where its head's tiles are in the arena."""
+    """Where its head's tiles are."""
     head_stops: Ints
     closed_starts: Ints
     """Where its closed tiles are."""
@@ -78,11 +83,16 @@ class CompactTiles:
     newest_ms: Ints
     """Start of the head's newest tile of the finest level, which says what else the head holds."""
     tiles: int
+    """How many there are, at most."""
 
     @property
     def entity_count(self) -> int:
         """How many entities there are."""
         return len(self.newest_ms)
+
+    def content(self, start: int, stop: int) -> bytes:
+        """Return what is between two places."""
+        return ctypes.string_at(self.begin + start, stop - start)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +115,48 @@ class Levels:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoding:
+    """How rows of a layout are decoded: what is the same for all of them."""
+
+    core: Core
+    slots: Slots
+    levels: Levels
+    request: Decode
+    """What of a request is the same."""
+
+    @classmethod
+    def of(cls, core: Core, layout: Layout, slots: Slots) -> "Decoding":
+        """Lay it out.
+
+        Args:
+            core: The compiled core.
+            layout: What the rows hold.
+            slots: What of it is wanted.
+        """
+        levels = Levels.of(layout.grid)
+        request = Decode(
+            level_ms=address(levels.length_ms),
+            level_back_ms=address(levels.back_ms),
+            levels=levels.lifetime,
+            finest=min(layout.used_levels, default=-1),
+            slot_by_id=address(slots.slot_by_id),
+            line_by_id=address(slots.line_by_id),
+            counter_ids=len(slots.slot_by_id),
+            feature_ids=len(slots.line_by_id),
+            additive=slots.additive,
+            slots=slots.count,
+        )
+        return cls(core=core, slots=slots, levels=levels, request=request)
+
+
 def decode_compactly(
-    core: Core, layout: Layout, slots: Slots, rows: Sequence[Sequence[StoredRow]]
+    decoding: Decoding, rows: Sequence[Sequence[StoredRow]]
 ) -> CompactTiles | None:
     """Decode the rows of many entities, as `serving.tiles.decode_tiles` does.
 
     Args:
-        core: The compiled core.
-        layout: What the rows hold.
-        slots: What of it is wanted.
+        decoding: How.
         rows: For each entity the rows that were read.
 
     Returns:
@@ -127,37 +170,31 @@ def decode_compactly(
     room = int((spans.stops - spans.starts).max(initial=0))
     numbers, row_slots = np.empty(room, dtype=np.uint64), np.empty(room, dtype=np.int32)
     pieces = np.zeros((5, len(rows)), dtype=np.int64)
-    grid = Levels.of(layout.grid)
-    request = Decode(
-        buffer=address(buffer),
-        buffer_bytes=len(buffer),
-        row_starts=address(spans.starts),
-        row_stops=address(spans.stops),
-        row_levels=address(levels),
-        row_starts_ms=address(starts_ms),
-        entity_rows=address(places),
-        entities=len(rows),
-        level_ms=address(grid.length_ms),
-        level_back_ms=address(grid.back_ms),
-        levels=grid.lifetime,
-        finest=min(layout.used_levels, default=-1),
-        slot_by_id=address(slots.slot_by_id),
-        line_by_id=address(slots.line_by_id),
-        counter_ids=len(slots.slot_by_id),
-        feature_ids=len(slots.line_by_id),
-        additive=slots.additive,
-        slots=slots.count,
-        numbers=address(numbers),
-        row_slots=address(row_slots),
-        room=room,
-    )
-    names = ("head_starts", "head_stops", "closed_starts", "closed_stops", "newest_ms")
-    for name, piece in zip(names, pieces, strict=True):
-        setattr(request, name, address(piece))
-    arena = _decoded(core, request, 2 * len(buffer) + 32 * len(flat))
+    request = Decode.from_buffer_copy(decoding.request)
+    request.buffer, request.buffer_bytes = address(buffer), len(buffer)
+    request.row_starts, request.row_stops = address(spans.starts), address(spans.stops)
+    request.row_levels, request.row_starts_ms = address(levels), address(starts_ms)
+    request.entity_rows, request.entities = address(places), len(rows)
+    request.numbers, request.row_slots = address(numbers), address(row_slots)
+    request.room = room
+    line, line_bytes = address(pieces), pieces.strides[0]
+    request.head_starts, request.head_stops = line, line + line_bytes
+    request.closed_starts, request.closed_stops = line + 2 * line_bytes, line + 3 * line_bytes
+    request.newest_ms = line + 4 * line_bytes
+    arena = _decoded(decoding.core, request, 2 * len(buffer) + 32 * len(flat))
     if arena is None:
         return None
-    return CompactTiles(arena=arena, tiles=request.tiles, **dict(zip(names, pieces, strict=True)))
+    return CompactTiles(
+        begin=address(arena),
+        size=len(arena),
+        owner=arena,
+        head_starts=pieces[0],
+        head_stops=pieces[1],
+        closed_starts=pieces[2],
+        closed_stops=pieces[3],
+        newest_ms=pieces[4],
+        tiles=request.tiles,
+    )
 
 
 def _decoded(core: Core, request: Decode, room: int) -> Bytes | None:

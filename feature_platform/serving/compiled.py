@@ -24,7 +24,7 @@ INTERFACE = 3
 LIBRARY = f"fp-tiles-{sys.platform}-{platform.machine()}.so"
 
 _log = logging.getLogger(__name__)
-_Pointer, _Number = ctypes.c_void_p, ctypes.c_int64
+_Pointer, _Number, _Byte = ctypes.c_void_p, ctypes.c_int64, ctypes.c_char
 
 
 class Decode(ctypes.Structure):
@@ -184,4 +184,25 @@ def load(path: Path) -> Loaded:
 
 def address(array: NDArray[Any]) -> int:
     """Return where an array's memory is; the caller keeps the array until the call has ended."""
-    return array.ctypes.data
+    try:
+        return ctypes.addressof(
+            _Byte.from_buffer(array.data)
+        )  # three times as fast as what follows
+    except (TypeError, ValueError):  # nobody may write into it, or it is empty
+        return array.ctypes.data
+
+
+def content_address(content: bytes) -> int:
+    """Return where the bytes of an object are; the caller keeps it until the call has ended."""
+    return id(content) + _CONTENT_AT
+
+
+def _content_at() -> int:
+    """Return how far behind an object's identity its bytes begin: in CPython that is an address."""
+    locate = ctypes.pythonapi.PyBytes_AsString
+    locate.argtypes, locate.restype = (ctypes.py_object,), _Pointer
+    probe = b"where are the bytes?"
+    return int(locate(probe)) - id(probe)
+
+
+_CONTENT_AT = _content_at()

@@ -6,22 +6,23 @@ the compiled core they are compact tiles of all columns, without it the rows as 
 
 import struct
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
 
 from feature_platform.errors import CorruptRowError
 from feature_platform.rows.wire import Ints
-from feature_platform.serving.adding import Adder, Windows, add_up, fits, windows_of
+from feature_platform.serving.adding import Adder, Addition, Windows, add_up, fits
 from feature_platform.serving.compact import (
     KEY_BITS,
     TILE_BYTES_MIN,
     CompactTiles,
+    Decoding,
     Slots,
     decode_compactly,
 )
-from feature_platform.serving.compiled import Core
+from feature_platform.serving.compiled import Core, content_address
 from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.tiles import decode_tiles, merge_tiles
@@ -29,6 +30,7 @@ from feature_platform.store.base import HEAD_LEVEL, StoredRow, TileKey
 from feature_platform.tiles.layout import EVENTS_ID, Layout
 
 NEVER_MS = np.iinfo(np.int64).min
+NO_ADDRESS = np.iinfo(np.int64).max
 _FRAME = struct.Struct("<qqqQ")
 """Before each payload that is kept as it is: level, start, write timestamp, bytes."""
 
@@ -43,8 +45,11 @@ class Pieces:
     """Closed tiles; what the head also holds does not count."""
     newest_ms: Sequence[int] | Ints
     """Start of the newest tile of the finest level in its head; `NEVER_MS` without one."""
-    sizes: Ints | None = None
-    """Bytes of all heads, then of all closed tiles, if somebody has counted them."""
+    spans: Ints | None = None
+    """Where they are in memory, if somebody knows: lines of addresses and sizes of all heads, then
+    of all closed tiles."""
+    owner: object = None
+    """Keeps that memory."""
 
 
 class Form(Protocol):
@@ -90,6 +95,11 @@ class CompactForm:
     core: Core
     layout: Layout
     slots: Slots
+    decoding: Decoding = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Lay out how rows are decoded."""
+        object.__setattr__(self, "decoding", Decoding.of(self.core, self.layout, self.slots))
 
     @classmethod
     def of(cls, core: Core, layout: Layout) -> Self | None:
@@ -99,12 +109,12 @@ class CompactForm:
 
     def keep(self, rows: Sequence[Sequence[StoredRow]]) -> Pieces:
         """Decode the rows of many entities; see `Form`."""
-        tiles = decode_compactly(self.core, self.layout, self.slots, rows)
+        tiles = decode_compactly(self.decoding, rows)
         if tiles is None:
             decode_tiles(self.layout, rows, [EVENTS_ID], [], [])  # names what is malformed
             msg = "a row has a start that no tile has"
             raise CorruptRowError(msg)
-        arena = tiles.arena.tobytes()
+        arena = tiles.content(0, tiles.size)
         return Pieces(
             heads=_cut(arena, tiles.head_starts, tiles.head_stops),
             closed=_cut(arena, tiles.closed_starts, tiles.closed_stops),
@@ -113,8 +123,8 @@ class CompactForm:
 
     def events(self, pieces: Pieces) -> tuple[Ints, Ints]:
         """Return how many events are counted, by level; see `Form`."""
-        adder = Adder(self.core, self.layout.grid, self.slots, Windows.of({}))
-        return adder.census(_compact(pieces), EVENTS_ID)
+        addition = Addition.of(self.core, self.layout.grid, self.slots, Windows.of({}))
+        return Adder(addition, _compact(pieces)).census(EVENTS_ID)
 
     def without(self, piece: bytes, keys: Container[TileKey]) -> bytes:
         """Return a piece without the tiles of these keys."""
@@ -127,7 +137,7 @@ class CompactForm:
 
     def merge(self, plan: ReadPlan, pieces: Pieces) -> Merged:
         """Merge the tiles of all entities over the windows of a plan; see `Form`."""
-        return add_up(self.core, plan, self.slots, plan.derived(windows_of), _compact(pieces))
+        return add_up(self.core, plan, self.slots, _compact(pieces))
 
 
 def _cut(arena: bytes, starts: Ints, stops: Ints) -> list[bytes]:
@@ -135,23 +145,42 @@ def _cut(arena: bytes, starts: Ints, stops: Ints) -> list[bytes]:
 
 
 def _compact(pieces: Pieces) -> CompactTiles:
-    """Bring the pieces of many entities into one arena."""
+    """Return the pieces of many entities where they are, or brought together."""
+    if pieces.spans is not None:
+        return _in_place(pieces, pieces.spans)
     count = len(pieces.heads)
     parts = [*pieces.heads, *pieces.closed]
     bounds = np.zeros(2 * count + 1, dtype=np.int64)
-    sizes = pieces.sizes
-    if sizes is None:
-        sizes = np.fromiter(map(len, parts), dtype=np.int64, count=2 * count)
-    np.cumsum(sizes, out=bounds[1:])
-    arena = np.frombuffer(b"".join(parts), dtype=np.uint8)
+    np.cumsum(np.fromiter(map(len, parts), dtype=np.int64, count=2 * count), out=bounds[1:])
+    arena = b"".join(parts)
     return CompactTiles(
-        arena=arena,
+        begin=content_address(arena),
+        size=len(arena),
+        owner=arena,
         head_starts=bounds[:count],
         head_stops=bounds[1 : count + 1],
         closed_starts=bounds[count:-1],
         closed_stops=bounds[count + 1 :],
         newest_ms=np.array(pieces.newest_ms, dtype=np.int64),
         tiles=len(arena) // TILE_BYTES_MIN,
+    )
+
+
+def _in_place(pieces: Pieces, spans: Ints) -> CompactTiles:
+    heads, head_bytes, closed, closed_bytes = spans
+    begin = int(min(heads.min(initial=NO_ADDRESS), closed.min(initial=NO_ADDRESS)))
+    head_starts, closed_starts = heads - begin, closed - begin
+    head_stops, closed_stops = head_starts + head_bytes, closed_starts + closed_bytes
+    return CompactTiles(
+        begin=begin,
+        size=int(max(head_stops.max(initial=0), closed_stops.max(initial=0))),
+        owner=pieces.owner,
+        head_starts=head_starts,
+        head_stops=head_stops,
+        closed_starts=closed_starts,
+        closed_stops=closed_stops,
+        newest_ms=np.asarray(pieces.newest_ms, dtype=np.int64),
+        tiles=int(head_bytes.sum() + closed_bytes.sum()) // TILE_BYTES_MIN,
     )
 
 

@@ -2,7 +2,7 @@
 
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import attrgetter
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from feature_platform.errors import WorldError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.wire import Ints, Mask
+from feature_platform.serving.compiled import content_address
 from feature_platform.serving.forms import NEVER_MS, Form, Pieces
+from feature_platform.serving.later import Later
 from feature_platform.serving.merged import Merged
 from feature_platform.serving.read_plan import ReadPlan, tiles_until
 from feature_platform.serving.states import FAILED, HAS_ROWS, NO_ROWS
@@ -23,9 +25,10 @@ FOREVER_MS = np.iinfo(np.int64).max
 ENTRY_BYTES = 700
 """About what an entry takes beside its pieces and its key: objects, numbers, its place."""
 _KNOWN_SETS_MAX = 200
-_NUMBERS = struct.Struct("<7q")
-READ_MS, LOADED_MS, SINCE_MS, NEWEST_MS, HEAD_BYTES, CLOSED_BYTES, KNOWN = range(7)
-"""Which column of `numbers_of` is which; the last is the identity of the set of known tiles."""
+_NUMBERS = struct.Struct("<9q")
+READ_MS, LOADED_MS, SINCE_MS, NEWEST_MS = range(4)
+HEAD_AT, HEAD_BYTES, CLOSED_AT, CLOSED_BYTES, KNOWN = range(4, 9)
+"""Which line of `numbers_of` is which; the last is the identity of the set of known tiles."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,13 +55,14 @@ class Entry:
     loaded_ms: int
     """When all closed tiles were read."""
     numbers: bytes = field(init=False, repr=False, compare=False)
-    """The instants and sizes once more, see `numbers_of`."""
+    """The instants, and where the pieces are in memory; see `numbers_of`."""
 
     def __post_init__(self) -> None:
         """Pack the numbers."""
-        sizes = (len(self.head), len(self.closed))
         instants = (self.read_ms, self.loaded_ms, self.since_ms, self.newest_ms)
-        packed = _NUMBERS.pack(*instants, *sizes, id(self.known))
+        head = (content_address(self.head), len(self.head))
+        closed = (content_address(self.closed), len(self.closed))
+        packed = _NUMBERS.pack(*instants, *head, *closed, id(self.known))
         object.__setattr__(self, "numbers", packed)
 
     @property
@@ -86,7 +90,10 @@ ABSENT = Entry(
 
 
 def numbers_of(entries: Sequence[Entry]) -> Ints:
-    """Return the instants and sizes of many entries: a line for each of `READ_MS` and so on."""
+    """Return the numbers of many entries: a line for each of `READ_MS` and so on. Hot path.
+
+    A request looks at these alone, not at thousands of objects. They hold while the entries live.
+    """
     packed = b"".join(map(attrgetter("numbers"), entries))
     lines = np.frombuffer(packed, dtype="<i8").reshape(len(entries), KNOWN + 1)
     return np.ascontiguousarray(lines.T)
@@ -142,9 +149,13 @@ class Need:
     _keys: list[tuple[TileKey, ...]] = field(default_factory=list)
     """What `keys` returns, once it is known."""
 
-    def not_met(self, entries: Sequence[Entry]) -> list[int]:
-        """Return the places of entries that do not answer the request without a read. Hot path."""
-        numbers = numbers_of(entries)
+    def not_met(self, entries: Sequence[Entry], numbers: Ints) -> list[int]:
+        """Return the places of entries that do not answer the request without a read. Hot path.
+
+        Args:
+            entries: Of the entities.
+            numbers: Of the entries, see `numbers_of`.
+        """
         read_ms, known = numbers[READ_MS], numbers[KNOWN]
         is_met = (read_ms > self.read_since_ms) & (read_ms <= self.now_ms)
         is_met &= numbers[LOADED_MS] >= self.loaded_since_ms
@@ -196,20 +207,27 @@ def is_known(grid: Grid, entry: Entry, key: TileKey) -> bool:
     return entry.since_ms != FOREVER_MS and start_ms >= grid.head_oldest_ms(entry.since_ms, level)
 
 
-def found_kept(need: Need, entries: list[Entry | WorldError], read: Iterable[int]) -> "FoundKept":
+def found_kept(
+    need: Need,
+    entries: list[Entry | WorldError],
+    read: Collection[int],
+    numbers: Ints,
+) -> "FoundKept":
     """Return what was found of the entities of a plan.
 
     Args:
         need: What was needed.
         entries: Of each entity, or why there is none; changed.
         read: Places that were read for this; no other one has failed.
+        numbers: Of the entries before any was read, see `numbers_of`.
     """
     failed = ((place, entries[place]) for place in read)
     errors = {place: each for place, each in failed if isinstance(each, WorldError)}
     for place in errors:
         entries[place] = ABSENT
     known: Sequence[Entry] = entries  # type: ignore[assignment]  # the others are none
-    numbers = numbers_of(known)
+    if read:
+        numbers = numbers_of(known)
     read_ms = numbers[READ_MS]
     until_ms = np.minimum(
         read_ms + (need.now_ms - need.read_since_ms),
@@ -217,10 +235,11 @@ def found_kept(need: Need, entries: list[Entry | WorldError], read: Iterable[int
     )
     absent = read_ms == NEVER_MS
     pieces = Pieces(
-        heads=list(map(attrgetter("head"), known)),
-        closed=list(map(attrgetter("closed"), known)),
+        heads=Later(len(known), lambda place: known[place].head),
+        closed=Later(len(known), lambda place: known[place].closed),
         newest_ms=numbers[NEWEST_MS],
-        sizes=numbers[HEAD_BYTES : CLOSED_BYTES + 1].reshape(-1),
+        spans=numbers[HEAD_AT : CLOSED_BYTES + 1],
+        owner=known,
     )
     return FoundKept(
         plan=need.plan,

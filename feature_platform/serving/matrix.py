@@ -14,7 +14,7 @@ from feature_platform.definition.feature_list import Default
 from feature_platform.errors import CallerError
 from feature_platform.rows.partials import Value
 from feature_platform.serving.receipt import Receipt
-from feature_platform.serving.states import STATES, HasCodes
+from feature_platform.serving.states import CODES, NO_ROWS, STATES, HasCodes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,6 +115,17 @@ class Block:
     """Of the features in the request."""
     data: NDArray[np.int64]
     """A row per entity, a column per feature."""
+    partial: NDArray[np.bool_]
+    """Of each feature, whether it began to count inside what was asked."""
+    found: NDArray[np.int8]
+    """Of each entity: HAS_ROWS or NO_ROWS."""
+
+    def codes(self) -> NDArray[np.int8]:
+        """Return the states of all values, as their places in `STATES`; see `Evidence.codes`."""
+        codes = np.where(self.data == 0, CODES["zero"], CODES["value"]).astype(np.int8)
+        codes[:, self.partial] = CODES["not_yet_valid"]
+        codes[self.found == NO_ROWS] = CODES["no_data"]
+        return codes
 
     def column(self, line: int) -> Column:
         """Return the values of one feature."""
@@ -123,7 +134,7 @@ class Block:
 
     def take(self, indexes: NDArray[np.int64]) -> "Block":
         """Return the values at these indexes."""
-        return replace(self, data=self.data[indexes])
+        return replace(self, data=self.data[indexes], found=self.found[indexes])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,11 +183,9 @@ class FeatureMatrix:
         if len(self.blocks) == 1 and self.blocks[0].positions == tuple(range(len(self.names))):
             return self.blocks[0].data.astype(np.float64)
         matrix = np.full((len(self.status), len(self.names)), np.nan)
-        left = set(range(len(self.names)))
         for block in self.blocks:
             matrix[:, list(block.positions)] = block.data
-            left.difference_update(block.positions)
-        for place in left:
+        for place in self.alone:
             column = self.columns[place]
             if column.is_numeric:
                 matrix[:, place] = column.to_floats()
@@ -186,8 +195,10 @@ class FeatureMatrix:
     def present(self) -> NDArray[np.bool_]:
         """Where there is a value, of any type; false where there is a default, or nothing."""
         mask = np.zeros((len(self.status), len(self.names)), dtype=np.bool_)
-        for place, column in enumerate(self.columns):
-            mask[:, place] = column.present
+        for block in self.blocks:
+            mask[:, list(block.positions)] = True
+        for place in self.alone:
+            mask[:, place] = self.columns[place].present
         return mask
 
     @cached_property
@@ -199,9 +210,19 @@ class FeatureMatrix:
     def state_codes(self) -> NDArray[np.int8]:
         """The same as numbers: the place of each state in `STATES`."""
         codes = np.zeros((len(self.status), len(self.names)), dtype=np.int8)
-        for place, (column, seen) in enumerate(zip(self.columns, self.evidence, strict=True)):
+        for block in self.blocks:
+            codes[:, list(block.positions)] = block.codes()
+        for place in self.alone:
+            column = self.columns[place]
+            seen = self.evidence[place]
             codes[:, place] = seen.codes(column.present, column.is_zero, column.lost)
         return codes
+
+    @cached_property
+    def alone(self) -> list[int]:
+        """The places of the features that are in no block."""
+        together = {position for block in self.blocks for position in block.positions}
+        return [place for place in range(len(self.names)) if place not in together]
 
     def to_numpy(self, dtype: DTypeLike = np.float32) -> NDArray[Any]:
         """Return the matrix as floats of a type; NaN for no value, and for all texts and lists.

@@ -4,7 +4,7 @@ A plain counter is a COUNT or a whole-number SUM whose value is its sum as it is
 in two parts is one as long as no entity's sum needs the second part. No I/O. Hot path.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,6 +24,22 @@ _HIGH_END, _TOTAL_END = 1 << 29, 1 << 61
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Which features of a plan are in a block, and which are not."""
+
+    lines: Mapping[int, int]
+    """Where they are in the block, by their place in the plan."""
+    others: tuple[int, ...]
+    """The places of all others."""
+
+    @classmethod
+    def of(cls, places: Sequence[int], count: int) -> "Split":
+        """Split a number of features: those at some places are in the block, in this order."""
+        lines = {place: line for line, place in enumerate(places)}
+        return cls(lines=lines, others=tuple(each for each in range(count) if each not in lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plain:
     """Which features of a plan are plain counters, and which lines they are made of."""
 
@@ -39,6 +55,12 @@ class Plain:
     """High halves of the others."""
     beyond: tuple[Line, ...]
     """How many values they have lost."""
+    partial: NDArray[np.bool_]
+    """Of each place, whether it began to count inside what is asked."""
+    whole: Split
+    """What of the plan is in a block of all of them."""
+    narrow: Split
+    """The same of a block of those of one part."""
 
     @property
     def lines(self) -> tuple[Line, ...]:
@@ -51,6 +73,7 @@ def plain_of(plan: ReadPlan) -> Plain:
     wanted, positions = plan.group.wanted, plan.group.positions
     plain = [place for place, each in enumerate(wanted) if plan.has_value(each) and _is_sum(each)]
     places = sorted(plain, key=lambda place: len(wanted[place].columns) > 1)
+    single = sum(len(wanted[place].columns) == 1 for place in places)
     parts = {
         part: tuple(
             (wanted[place].window_ms, column.id)
@@ -63,10 +86,13 @@ def plain_of(plan: ReadPlan) -> Plain:
     return Plain(
         places=tuple(places),
         positions=tuple(positions[place] for place in places),
-        single=sum(len(wanted[place].columns) == 1 for place in places),
+        single=single,
         totals=tuple((wanted[place].window_ms, wanted[place].columns[0].id) for place in places),
         highs=parts["high"],
         beyond=parts["beyond"],
+        partial=np.array([not plan.is_full(wanted[place]) for place in places], dtype=np.bool_),
+        whole=Split.of(places, len(wanted)),
+        narrow=Split.of(places[:single], len(wanted)),
     )
 
 
@@ -80,17 +106,30 @@ def _is_sum(wanted: ResolvedFeature) -> bool:
     )
 
 
-def plain_block(plan: ReadPlan, merged: Merged) -> tuple[Block, Sequence[int]]:
-    """Return the plain counters of all entities, and the places of their features in the plan."""
+def plain_block(plan: ReadPlan, merged: Merged, found: NDArray[np.int8]) -> tuple[Block, Split]:
+    """Return the plain counters of all entities, and which features of the plan they are.
+
+    Args:
+        plan: What was read.
+        merged: What of it was added up.
+        found: Of each entity: HAS_ROWS, NO_ROWS or FAILED.
+    """
     plain = plan.derived(plain_of)
     sums = merged.totals(plain.lines)
     count = len(plain.places)
-    block = Block(positions=plain.positions, data=sums[:, :count])
+    block = Block(
+        positions=plain.positions, data=sums[:, :count], partial=plain.partial, found=found
+    )
     if plain.single == count or _is_whole(sums[:, plain.single :], plain):
-        return block, plain.places
+        return block, plain.whole
     single = slice(plain.single)
-    fewer = replace(block, positions=plain.positions[single], data=sums[:, single])
-    return fewer, plain.places[single]
+    fewer = replace(
+        block,
+        positions=plain.positions[single],
+        data=sums[:, single],
+        partial=plain.partial[single],
+    )
+    return fewer, plain.narrow
 
 
 def _is_whole(sums: Ints, plain: Plain) -> bool:

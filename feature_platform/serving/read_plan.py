@@ -132,6 +132,7 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
         UnknownFeatureError: A name is not served; the message says which come close.
     """
     deployed = {snapshot.featureset: snapshot for snapshot in snapshots}
+    served_by: dict[str, Mapping[str, tuple[DeployedFeature, int]]] = {}
     members: dict[str, list[tuple[int, ResolvedFeature]]] = {}
     for position, name in enumerate(names):
         featureset, dot, served = name.partition(".")
@@ -144,7 +145,9 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
             hint = did_you_mean(featureset, deployed) or _listing(deployed)
             msg = f"feature set {featureset!r} is not deployed{hint}"
             raise UnknownFeatureError(msg)
-        wanted = _wanted(deployed[featureset], served, name)
+        if featureset not in served_by:
+            served_by[featureset] = served_names(deployed[featureset])
+        wanted = _wanted(deployed[featureset], served_by[featureset], served, name)
         members.setdefault(featureset, []).append((position, wanted))
     return tuple(
         Group(
@@ -156,8 +159,20 @@ def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group,
     )
 
 
-def _wanted(snapshot: Snapshot, served: str, name: str) -> ResolvedFeature:
-    names = served_names(snapshot)
+def _wanted(
+    snapshot: Snapshot, names: Mapping[str, tuple[DeployedFeature, int]], served: str, name: str
+) -> ResolvedFeature:
+    """Return a feature by its name in its feature set.
+
+    Args:
+        snapshot: The feature set.
+        names: What it serves.
+        served: The name there.
+        name: The full one.
+
+    Raises:
+        UnknownFeatureError: It is not served.
+    """
     if served not in names:
         hint = did_you_mean(served, names) or _listing(names)
         msg = f"feature {served!r} is not served by {snapshot.featureset}{hint}"

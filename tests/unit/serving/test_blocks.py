@@ -1,16 +1,16 @@
-"""The matrix of floats, of blocks where there are any, says what the columns do."""
+"""Floats, presence and states, of blocks where there are any, say what the columns do."""
 
 from copy import deepcopy
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_platform.definition.model import FeatureSet
-from feature_platform.serving import FeatureClient, FeatureMatrix
+from feature_platform.serving import FeatureClient
 from feature_platform.testing import Deployed, deploy_in_memory
 from feature_platform.testing.neighbours import WatchedReader
+from tests.unit.matrices import check_columns
 from tests.unit.serving.cached import ROOM
 from tests.unit.serving.conftest import EVENTS, NOW_MS
 
@@ -21,15 +21,6 @@ OTHERS = ("posts.spent_2h", "posts.score_2h", "posts.best_2h", "posts.liked", "p
 @pytest.fixture(name="deployed", scope="module")
 def _deployed(featureset: FeatureSet) -> Deployed:
     return deploy_in_memory(featureset, EVENTS, NOW_MS, valid_from_ms=17)
-
-
-def _check(matrix: FeatureMatrix) -> None:
-    for place, column in enumerate(matrix.columns):
-        if column.is_numeric:
-            np.testing.assert_array_equal(matrix.values[:, place], column.to_floats())
-        else:
-            assert np.isnan(matrix.values[:, place]).all()
-    np.testing.assert_array_equal(matrix.to_numpy(), matrix.values.astype(np.float32))
 
 
 @given(
@@ -52,7 +43,7 @@ def test_values_are_the_columns_floats(
     client = FeatureClient(reader, deployed.registry, clock=deployed.clock, cache=cache)
     prepared = client.prepare(names)
     for _ in range(2):
-        _check(prepared.get(posts))
+        check_columns(prepared.get(posts))
 
 
 def test_counts_alone_are_one_block(deployed: Deployed) -> None:

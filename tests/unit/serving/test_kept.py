@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 
 from feature_platform.definition.model import FeatureSet
 from feature_platform.serving.forms import NEVER_MS, RowsForm
-from feature_platform.serving.kept import ABSENT, FOREVER_MS, Entry, Need, Space, is_known
+from feature_platform.serving.kept import (
+    ABSENT,
+    FOREVER_MS,
+    Entry,
+    Need,
+    Space,
+    is_known,
+    numbers_of,
+)
 from feature_platform.serving.read_plan import Group, ReadPlan
 from feature_platform.store.base import HEAD_LEVEL, TileKey
 from feature_platform.testing.deployed import snapshot_of
@@ -89,7 +97,7 @@ def test_entries_are_judged_together_as_one_by_one(featureset: FeatureSet, case:
     """Stale, of the future, loaded too long ago, or without a tile that is needed."""
     need = _need(featureset, case)
     expected = [place for place, each in enumerate(case.entries) if not _is_met(need, each)]
-    assert need.not_met(case.entries) == expected
+    assert need.not_met(case.entries, numbers_of(case.entries)) == expected
 
 
 def test_a_changed_entry_has_its_own_numbers(featureset: FeatureSet) -> None:
@@ -97,4 +105,5 @@ def test_a_changed_entry_has_its_own_numbers(featureset: FeatureSet) -> None:
     entry = replace(ABSENT, read_ms=NOW_MS, loaded_ms=NOW_MS, since_ms=NEVER_MS)
     case = Case(entries=[entry], keys=[], read_since_ms=0, loaded_since_ms=0)
     need = _need(featureset, case)
-    assert need.not_met([entry, replace(entry, read_ms=NOW_MS + 1)]) == [1]
+    entries = [entry, replace(entry, read_ms=NOW_MS + 1)]
+    assert need.not_met(entries, numbers_of(entries)) == [1]

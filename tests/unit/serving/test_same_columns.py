@@ -201,7 +201,8 @@ def _plan(featureset: FeatureSet, asked: Asked) -> ReadPlan:
 def _columns(core: Core | None, plan: ReadPlan, asked: Asked) -> tuple[Column, ...]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(assemble, "core", lambda: core)
-        values = assemble.assemble(plan, assemble.merge(plan, asked.rows))
+        found = np.zeros(len(asked.rows), dtype=np.int8)
+        values = assemble.assemble(plan, assemble.merge(plan, asked.rows), found)
     return tuple(values.column(place) for place in range(len(plan.group.wanted)))
 
 
