@@ -6,6 +6,7 @@ together, and each row of the request gets the values of its key of each kind.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -22,6 +23,7 @@ from feature_platform.service.features_pb2 import (
 )
 from feature_platform.service.features_pb2 import Value as PackedValue
 from feature_platform.service.shape import BOOLEAN, Numbers, Rows, Shape
+from feature_platform.serving.later import Later
 from feature_platform.serving.matrix import STATUSES, Column, FeatureMatrix, Status
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.states import CODES, FAILED, NO_ROWS
@@ -63,16 +65,40 @@ class Codes:
 class ReceivedMatrix(FeatureMatrix):
     """A matrix whose numbers are still in the packed rows that were received."""
 
-    floats: tuple[tuple[NDArray[np.int64], NDArray[np.float32]], ...] | None
-    """Where all numbers came as float32: of each kind the columns, and their numbers by row."""
+    received: tuple["_Received", ...]
+    """About each kind of entity."""
+
+    @cached_property
+    def values(self) -> NDArray[np.float64]:
+        """A column per name; NaN for no value, and for all texts and lists."""
+        return self._numbers(np.float64)
+
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """Where there is a value, of any type; false where there is a default, or nothing."""
+        mask = np.zeros((len(self.status), len(self.names)), dtype=np.bool_)
+        for kind in self.received:
+            mask[:, kind.places] = kind.present
+        return mask
+
+    @cached_property
+    def state_codes(self) -> NDArray[np.int8]:
+        """The states of all values as numbers: the place of each in `STATES`."""
+        codes = np.zeros((len(self.status), len(self.names)), dtype=np.int8)
+        for kind in self.received:
+            codes[:, kind.places] = kind.state_codes
+        return codes
 
     def _floats(self, dtype: DTypeLike) -> NDArray[Any]:
-        if self.floats is None:
+        if any(kind.shape.numbers != "float32" for kind in self.received):
             return super()._floats(dtype)
+        return self._numbers(dtype)  # never by way of float64
+
+    def _numbers(self, dtype: DTypeLike) -> NDArray[Any]:
         matrix = np.full((len(self.status), len(self.names)), np.nan, dtype=dtype)
         with np.errstate(over="ignore"):  # beyond float16 is infinite, as everywhere
-            for places, numbers in self.floats:
-                matrix[:, places] = numbers
+            for kind in self.received:
+                kind.put_numbers(matrix)
         return matrix
 
 
@@ -99,8 +125,8 @@ def matrix_of(
         for kind in asked
         if any(head.kind == kind.entity for head in described.heads)
     ]
-    columns = {place: column for kind in kinds for place, column in kind.columns().items()}
-    codes = {place: codes for kind in kinds for place, codes in kind.codes().items()}
+    owners = {number: kind for kind in kinds for number in kind.heads}
+    count = len(described.heads)
     found = [kind.shape.status(kind.rows).astype(np.int8) for kind in kinds]
     several = len(asked) > 1
     return ReceivedMatrix(
@@ -115,8 +141,8 @@ def matrix_of(
                 parts[kind.entity], kind, f"{kind.entity}=" if several else ""
             ).items()
         },
-        columns=tuple(columns[place] for place in range(len(described.heads))),
-        evidence=tuple(codes[place] for place in range(len(described.heads))),
+        columns=Later(count, lambda number: owners[number].column(number)),
+        evidence=Later(count, lambda number: owners[number].codes(number)),
         counts_since_ms={
             name: since_ms
             for kind in asked
@@ -125,7 +151,7 @@ def matrix_of(
             for name, since_ms in part.answer.counts_since_ms.items()
         },
         ages_ms=_ages_ms(kinds),
-        floats=tuple(kind.floats() for kind in kinds) if numbers == "float32" else None,
+        received=tuple(kinds),
     )
 
 
@@ -154,7 +180,7 @@ def _ages_ms(kinds: Sequence["_Received"]) -> NDArray[np.int64] | None:
     return np.max(each, axis=0) if each else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class _Received:
     """What came about one kind of entity, a packed row for each row of the request."""
 
@@ -168,43 +194,63 @@ class _Received:
     """Integers beyond 64 bits, by place among the kind's, then by row."""
     ages_ms: NDArray[np.int64] | None
 
-    def columns(self) -> dict[int, Column]:
-        """Return the columns, by place in the list: views of the packed rows."""
-        present, filled = (
-            self.shape.mask(bits)
-            for bits in (self.shape.present(self.rows), self.shape.filled(self.rows))
-        )
-        has_filled = filled.any(axis=0)
-        slots = {place: slot for slot, place in enumerate(self.shape.numeric)}
-        views: dict[str, NDArray[Any]] = {}
-        made = {}
-        for place, (number, head) in enumerate(self.heads.items()):
-            here = present[:, place]
-            default = filled[:, place] if has_filled[place] else None
-            if place not in slots:
-                made[number] = replace(self.others[place], present=here, filled=default)
-                continue
-            dtype = self.shape.dtype(place)
-            if dtype not in views:
-                views[dtype] = self.shape.numbers_of(self.rows, dtype)
-            data = views[dtype][:, slots[place]]
-            if dtype == "<i8" and head.type == BOOLEAN:
-                data = data != 0
-            made[number] = Column(
-                data=data, present=here, filled=default, large=self.large.get(place, {})
-            )
-        return made
+    @cached_property
+    def places(self) -> NDArray[np.int64]:
+        """Where its columns are in the list."""
+        return np.array(tuple(self.heads), dtype=np.int64)
 
-    def codes(self) -> dict[int, Codes]:
-        """Return the states of each column."""
-        received = self.shape.state_codes(self.rows).view(np.int8)
-        return {number: Codes(received=received[:, n]) for n, number in enumerate(self.heads)}
+    @cached_property
+    def _order(self) -> dict[int, int]:
+        """The place of each column among the kind's, by its place in the list."""
+        return {number: place for place, number in enumerate(self.heads)}
 
-    def floats(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Return which columns have numbers, and these, if they came as float32."""
-        numbers = tuple(self.heads)
-        places = np.array([numbers[place] for place in self.shape.numeric], dtype=np.int64)
-        return places, self.shape.numbers_of(self.rows, "<f4").view(np.float32)
+    @cached_property
+    def present(self) -> NDArray[np.bool_]:
+        """Where values are, a column for each of the kind's."""
+        return self.shape.mask(self.shape.present(self.rows))
+
+    @cached_property
+    def _filled(self) -> NDArray[np.bool_]:
+        """Where defaults are."""
+        return self.shape.mask(self.shape.filled(self.rows))
+
+    @property
+    def state_codes(self) -> NDArray[np.int8]:
+        """The states, a column for each of the kind's."""
+        return self.shape.state_codes(self.rows).view(np.int8)
+
+    def put_numbers(self, matrix: NDArray[Any]) -> None:
+        """Write all numbers into a matrix of NaN with all columns of the list."""
+        shape = self.shape
+        shown = self.present | self._filled if self._filled.any() else self.present
+        by_dtype: dict[str, list[int]] = {}
+        for place in shape.numeric:
+            by_dtype.setdefault(shape.dtype(place), []).append(place)
+        for dtype, places in by_dtype.items():
+            slots = [shape.slots[place] for place in places]
+            numbers = shape.numbers_of(self.rows, dtype)[:, slots].astype(matrix.dtype)
+            numbers[~shown[:, places]] = np.nan
+            matrix[:, self.places[places]] = numbers
+        for place, rows in self.large.items():
+            for row, value in rows.items():
+                matrix[row, self.places[place]] = float(value) if shown[row, place] else np.nan
+
+    def column(self, number: int) -> Column:
+        """Return the column at a place of the list: a view of the packed rows."""
+        place, shape = self._order[number], self.shape
+        here, default = self.present[:, place], self._filled[:, place]
+        filled = default if default.any() else None
+        if place not in shape.slots:
+            return replace(self.others[place], present=here, filled=filled)
+        dtype = shape.dtype(place)
+        data: NDArray[Any] = shape.numbers_of(self.rows, dtype)[:, shape.slots[place]]
+        if dtype == "<i8" and self.heads[number].type == BOOLEAN:
+            data = data != 0
+        return Column(data=data, present=here, filled=filled, large=self.large.get(place, {}))
+
+    def codes(self, number: int) -> Codes:
+        """Return the states of the column at a place of the list."""
+        return Codes(received=self.state_codes[:, self._order[number]])
 
 
 def _received(

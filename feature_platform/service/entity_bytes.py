@@ -6,6 +6,7 @@ the layout by row it is the serialised values.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from feature_platform.definition.served import LIST_OF
 from feature_platform.service.encode import STATUS_NUMBERS, listed, set_value
 from feature_platform.service.features_pb2 import Column as PackedColumn
 from feature_platform.service.features_pb2 import Row
-from feature_platform.service.shape import Rows, Shape
+from feature_platform.service.shape import Rows, Shape, is_number
 from feature_platform.serving.matrix import Column, FeatureMatrix
 
 OBJECT_BYTES = 450
@@ -106,13 +107,17 @@ def packed(matrix: FeatureMatrix, shape: Shape, times: Times) -> list[EntityByte
 def _fill(rows: Rows, matrix: FeatureMatrix, shape: Shape, times: Times) -> None:
     shape.read_ms(rows)[:] = times.read_ms
     shape.status(rows)[:] = [STATUS_NUMBERS[each] for each in matrix.status]
-    for slot, place in enumerate(shape.numeric):
-        dtype = shape.dtype(place)
-        shape.numbers_of(rows, dtype)[:, slot] = _numbers(matrix.columns[place], dtype)
     filled = np.zeros((len(rows), len(shape.types)), dtype=np.bool_)
-    for place, column in enumerate(matrix.columns):
+    for block in filter(lambda each: each.positions, matrix.blocks):
+        numbers: NDArray[Any] = shape.numbers_of(rows, shape.dtype(block.positions[0]))
+        numbers[:, [shape.slots[place] for place in block.positions]] = block.data
+    for place in matrix.alone:
+        column = matrix.columns[place]
         if column.filled is not None:
             filled[:, place] = column.filled
+        if is_number(shape.types[place]):
+            dtype = shape.dtype(place)
+            shape.numbers_of(rows, dtype)[:, shape.slots[place]] = _numbers(column, dtype)
     shape.present(rows)[:] = np.packbits(matrix.present, axis=1, bitorder="little")
     shape.filled(rows)[:] = np.packbits(filled, axis=1, bitorder="little")
     if shape.states:

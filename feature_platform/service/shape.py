@@ -44,6 +44,11 @@ class Shape:
         return tuple(place for place, type_ in enumerate(self.types) if is_number(type_))
 
     @cached_property
+    def slots(self) -> dict[int, int]:
+        """Where the number of each of `numeric` is, in numbers."""
+        return {place: slot for slot, place in enumerate(self.numeric)}
+
+    @cached_property
     def others(self) -> tuple[int, ...]:
         """Which columns have texts or lists."""
         return tuple(place for place, type_ in enumerate(self.types) if not is_number(type_))

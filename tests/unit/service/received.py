@@ -14,6 +14,7 @@ from feature_platform.service.lists import Served, Wanted, only
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.prepared import prepared
 from feature_platform.serving.request import asked_keys
+from tests.unit.matrices import check_columns
 
 
 def matrix_received(
@@ -38,4 +39,6 @@ def matrix_received(
         found = answers.find(part, named, {kind.entity: list(kind.unique)}, None, form)
         answer = GetFeaturesResponse.FromString(found.write())
         shares[kind.entity] = [Share(places=np.arange(len(kind.unique)), answer=answer)]
-    return matrix_of(served.describe(), asked, shares, "exact")
+    made = matrix_of(served.describe(), asked, shares, "exact")
+    check_columns(made)
+    return made
