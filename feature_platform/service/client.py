@@ -23,6 +23,7 @@ from feature_platform.errors import (
 )
 from feature_platform.service.channels import Channels, error_of
 from feature_platform.service.decode import matrix_of
+from feature_platform.service.described import Described
 from feature_platform.service.features_pb2 import (
     LAYOUT_PACKED,
     NUMBERS_EXACT,
@@ -32,7 +33,6 @@ from feature_platform.service.features_pb2 import (
     ListDescription,
 )
 from feature_platform.service.gather import Gathering, Question, Replicas, Ways
-from feature_platform.service.routing import key_hashes
 from feature_platform.serving.asked import Instant, instant_ms, names_asked
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.request import Request, asked_keys
@@ -241,6 +241,10 @@ class PreparedService:
             for kind in self.described.kinds
         }
 
+    @cached_property
+    def _columns(self) -> Described:
+        return Described(self.described)
+
     @property
     def kinds(self) -> tuple[str, ...]:
         """The kinds of entity that a request has keys of."""
@@ -282,14 +286,12 @@ class PreparedService:
             states=True,
         )
         questions = [
-            Question(
-                kind=each.entity, keys=each.unique, hashes=key_hashes(each.entity, each.unique)
-            )
+            Question(kind=each.entity, keys=each.unique)
             for each in asked
             if each.entity in self._about
         ]
         shares = self.client.gathering(template, deadline_ms).run(questions)
-        return matrix_of(self.described, asked, shares, numbers)
+        return matrix_of(self._columns, asked, shares, numbers)
 
     async def aget(
         self,

@@ -4,7 +4,7 @@ Each replica answers for some keys of one kind of entity, each key once. Here th
 together, and each row of the request gets the values of its key of each kind.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Self
@@ -14,11 +14,11 @@ from numpy.typing import DTypeLike, NDArray
 
 from feature_platform.errors import ServiceUnavailableError
 from feature_platform.rows.partials import Value
+from feature_platform.service.described import Codes, Described, KindColumns
 from feature_platform.service.features_pb2 import (
     Block,
     ColumnHead,
     GetFeaturesResponse,
-    ListDescription,
     ListOfValues,
 )
 from feature_platform.service.features_pb2 import Value as PackedValue
@@ -26,7 +26,7 @@ from feature_platform.service.shape import BOOLEAN, Numbers, Rows, Shape
 from feature_platform.serving.later import Later
 from feature_platform.serving.matrix import STATUSES, Column, FeatureMatrix, Status
 from feature_platform.serving.request import AskedKeys
-from feature_platform.serving.states import CODES, FAILED, NO_ROWS
+from feature_platform.serving.states import CODES, FAILED, HAS_ROWS, NO_ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,26 +39,6 @@ class Share:
     """None: no replica answered."""
     reasons: Mapping[int, str] = field(default_factory=dict)
     """Why an answer is missing, by place."""
-
-
-_NOTHING = (Share(places=np.zeros(0, dtype=np.int64)),)
-"""What came of no keys."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Codes:
-    """States of one column, as they were received."""
-
-    received: NDArray[np.int8]
-
-    def codes(
-        self,
-        present: NDArray[np.bool_],  # noqa: ARG002 (part of the answer already)
-        zero: NDArray[np.bool_],  # noqa: ARG002
-        lost: NDArray[np.bool_] | None = None,  # noqa: ARG002
-    ) -> NDArray[np.int8]:
-        """Return them."""
-        return self.received
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,18 +56,20 @@ class ReceivedMatrix(FeatureMatrix):
     @cached_property
     def present(self) -> NDArray[np.bool_]:
         """Where there is a value, of any type; false where there is a default, or nothing."""
-        mask = np.zeros((len(self.status), len(self.names)), dtype=np.bool_)
-        for kind in self.received:
-            mask[:, kind.places] = kind.present
-        return mask
+        return self._together(lambda kind: kind.present, np.bool_)
 
     @cached_property
     def state_codes(self) -> NDArray[np.int8]:
         """The states of all values as numbers: the place of each in `STATES`."""
-        codes = np.zeros((len(self.status), len(self.names)), dtype=np.int8)
+        return self._together(lambda kind: kind.state_codes, np.int8)
+
+    def _together(
+        self, each: Callable[["_Received"], NDArray[Any]], dtype: DTypeLike
+    ) -> NDArray[Any]:
+        made = np.zeros((len(self.status), len(self.names)), dtype=dtype)
         for kind in self.received:
-            codes[:, kind.places] = kind.state_codes
-        return codes
+            made[:, kind.columns.places] = each(kind)
+        return made
 
     def _floats(self, dtype: DTypeLike) -> NDArray[Any]:
         if any(kind.shape.numbers != "float32" for kind in self.received):
@@ -103,7 +85,7 @@ class ReceivedMatrix(FeatureMatrix):
 
 
 def matrix_of(
-    described: ListDescription,
+    described: Described,
     asked: Sequence[AskedKeys],
     shares: Mapping[str, Sequence[Share]],
     numbers: Numbers,
@@ -119,19 +101,24 @@ def matrix_of(
     Raises:
         ServiceUnavailableError: A replica answers other columns than were described.
     """
-    parts = {kind.entity: shares.get(kind.entity) or _NOTHING for kind in asked}
+    nothing = Share(places=np.zeros(0, dtype=np.int64))  # came of no keys
+    parts = {kind.entity: shares.get(kind.entity) or (nothing,) for kind in asked}
+    columns = [described.columns(kind.entity, numbers) for kind in asked]
     kinds = [
-        _received(described, kind, parts[kind.entity], numbers)
-        for kind in asked
-        if any(head.kind == kind.entity for head in described.heads)
+        _received(kind, about, parts[kind.entity])
+        for kind, about in zip(asked, columns, strict=True)
+        if about.heads
     ]
-    owners = {number: kind for kind in kinds for number in kind.heads}
-    count = len(described.heads)
+
+    def owner(number: int) -> _Received:
+        return next(kind for kind in kinds if number in kind.columns.heads)
+
+    count = len(described.names)
     found = [kind.shape.status(kind.rows).astype(np.int8) for kind in kinds]
     several = len(asked) > 1
     return ReceivedMatrix(
-        names=tuple(head.name for head in described.heads),
-        types=tuple(head.type for head in described.heads),
+        names=described.names,
+        types=described.types,
         keys={kind.entity: kind.keys for kind in asked},
         status=_statuses(found or [np.full(len(each.keys), NO_ROWS, np.int8) for each in asked]),
         errors={
@@ -141,8 +128,8 @@ def matrix_of(
                 parts[kind.entity], kind, f"{kind.entity}=" if several else ""
             ).items()
         },
-        columns=Later(count, lambda number: owners[number].column(number)),
-        evidence=Later(count, lambda number: owners[number].codes(number)),
+        columns=Later(count, lambda number: owner(number).column(number)),
+        evidence=Later(count, lambda number: owner(number).codes(number)),
         counts_since_ms={
             name: since_ms
             for kind in asked
@@ -162,6 +149,8 @@ def _statuses(found: Sequence[NDArray[np.int8]]) -> tuple[Status, ...]:
     each = np.array(found)
     best = each.min(axis=0)
     best[(each == FAILED).any(axis=0)] = FAILED
+    if not best.any():
+        return (STATUSES[HAS_ROWS],) * len(best)
     return tuple(STATUSES[code] for code in best.tolist())
 
 
@@ -184,9 +173,7 @@ def _ages_ms(kinds: Sequence["_Received"]) -> NDArray[np.int64] | None:
 class _Received:
     """What came about one kind of entity, a packed row for each row of the request."""
 
-    heads: Mapping[int, ColumnHead]
-    """Of the columns about it, by their place in the list."""
-    shape: Shape
+    columns: KindColumns
     rows: Rows
     others: Mapping[int, Column]
     """Columns of texts and lists, by place among the kind's."""
@@ -194,15 +181,10 @@ class _Received:
     """Integers beyond 64 bits, by place among the kind's, then by row."""
     ages_ms: NDArray[np.int64] | None
 
-    @cached_property
-    def places(self) -> NDArray[np.int64]:
-        """Where its columns are in the list."""
-        return np.array(tuple(self.heads), dtype=np.int64)
-
-    @cached_property
-    def _order(self) -> dict[int, int]:
-        """The place of each column among the kind's, by its place in the list."""
-        return {number: place for place, number in enumerate(self.heads)}
+    @property
+    def shape(self) -> Shape:
+        """Of its rows."""
+        return self.columns.shape
 
     @cached_property
     def present(self) -> NDArray[np.bool_]:
@@ -223,44 +205,38 @@ class _Received:
         """Write all numbers into a matrix of NaN with all columns of the list."""
         shape = self.shape
         shown = self.present | self._filled if self._filled.any() else self.present
-        by_dtype: dict[str, list[int]] = {}
-        for place in shape.numeric:
-            by_dtype.setdefault(shape.dtype(place), []).append(place)
-        for dtype, places in by_dtype.items():
-            slots = [shape.slots[place] for place in places]
+        all_places = self.columns.places
+        for dtype, (places, slots) in self.columns.packed.items():
             numbers = shape.numbers_of(self.rows, dtype)[:, slots].astype(matrix.dtype)
             numbers[~shown[:, places]] = np.nan
-            matrix[:, self.places[places]] = numbers
+            matrix[:, all_places[places]] = numbers
         for place, rows in self.large.items():
             for row, value in rows.items():
-                matrix[row, self.places[place]] = float(value) if shown[row, place] else np.nan
+                matrix[row, all_places[place]] = float(value) if shown[row, place] else np.nan
 
     def column(self, number: int) -> Column:
         """Return the column at a place of the list: a view of the packed rows."""
-        place, shape = self._order[number], self.shape
+        place, shape = self.columns.order[number], self.shape
         here, default = self.present[:, place], self._filled[:, place]
         filled = default if default.any() else None
         if place not in shape.slots:
             return replace(self.others[place], present=here, filled=filled)
         dtype = shape.dtype(place)
         data: NDArray[Any] = shape.numbers_of(self.rows, dtype)[:, shape.slots[place]]
-        if dtype == "<i8" and self.heads[number].type == BOOLEAN:
+        if dtype == "<i8" and self.columns.heads[number].type == BOOLEAN:
             data = data != 0
         return Column(data=data, present=here, filled=filled, large=self.large.get(place, {}))
 
     def codes(self, number: int) -> Codes:
         """Return the states of the column at a place of the list."""
-        return Codes(received=self.state_codes[:, self._order[number]])
+        return Codes(received=self.state_codes[:, self.columns.order[number]])
 
 
-def _received(
-    described: ListDescription, kind: AskedKeys, parts: Sequence[Share], numbers: Numbers
-) -> _Received:
+def _received(kind: AskedKeys, columns: KindColumns, parts: Sequence[Share]) -> _Received:
     """Put the shares of one kind together, in the order of the request."""
-    heads = {n: head for n, head in enumerate(described.heads) if head.kind == kind.entity}
-    shape = Shape(types=tuple(head.type for head in heads.values()), numbers=numbers, states=True)
+    shape = columns.shape
     order = _order(parts, len(kind.unique))[kind.indexes]
-    blocks = [_Part.of(part, tuple(heads.values()), shape) for part in parts]
+    blocks = [_Part.of(part, columns) for part in parts]
     rows = np.concatenate([block.rows for block in blocks])
     others = {
         place: _joined([block.column(place) for block in blocks]).take(order)
@@ -268,8 +244,7 @@ def _received(
     }
     ages_ms = np.concatenate([block.ages_ms() for block in blocks])[order]
     return _Received(
-        heads=heads,
-        shape=shape,
+        columns=columns,
         rows=rows[order],
         others=others,
         large=_large(blocks, order),
@@ -282,44 +257,41 @@ class _Part:
     """What one replica answered for some keys of a kind."""
 
     share: Share
-    heads: tuple[ColumnHead, ...]
-    """Of the columns about the kind."""
-    shape: Shape
+    columns: KindColumns
     rows: Rows
     block: Block | None
     """None: nothing was answered."""
 
     @classmethod
-    def of(cls, share: Share, heads: tuple[ColumnHead, ...], shape: Shape) -> Self:
+    def of(cls, share: Share, columns: KindColumns) -> Self:
         """Take a share; where nothing was answered, its packed rows say so.
 
         Raises:
             ServiceUnavailableError: The answer has other columns.
         """
-        count, answer = len(share.places), share.answer
+        count, answer, shape = len(share.places), share.answer, columns.shape
         if answer is None:
-            rows = _unavailable(heads, shape, count)
-            return cls(share=share, heads=heads, shape=shape, rows=rows, block=None)
-        right = [ColumnHead(name=head.name, type=head.type, kind=head.kind) for head in heads]
+            rows = _unavailable(tuple(columns.heads.values()), shape, count)
+            return cls(share=share, columns=columns, rows=rows, block=None)
         block = answer.blocks[0] if answer.blocks else Block(row_bytes=shape.row_bytes)
-        if answer.heads != right or len(block.rows) != count * shape.row_bytes:
+        if answer.heads != columns.expected or len(block.rows) != count * shape.row_bytes:
             msg = (
                 f"a replica answers {len(answer.heads)} columns that are not the "
-                f"{len(right)} that were described: the list or what is deployed has changed; "
-                "prepare it again"
+                f"{len(columns.expected)} that were described: the list or what is deployed has "
+                "changed; prepare it again"
             )
             raise ServiceUnavailableError(msg)
         rows = np.frombuffer(block.rows, dtype=np.uint8).reshape(count, shape.row_bytes)
-        return cls(share=share, heads=heads, shape=shape, rows=rows, block=block)
+        return cls(share=share, columns=columns, rows=rows, block=block)
 
     @property
     def keeps(self) -> bool:
         """Whether the replica keeps what it has read."""
-        return self.block is not None and bool(self.shape.read_ms(self.rows).any())
+        return self.block is not None and bool(self.columns.shape.read_ms(self.rows).any())
 
     def ages_ms(self) -> NDArray[np.int64]:
         """Return how long ago each entity was read."""
-        answer, read_ms = self.share.answer, self.shape.read_ms(self.rows)
+        answer, read_ms = self.share.answer, self.columns.shape.read_ms(self.rows)
         if answer is None:
             return np.zeros(len(read_ms), dtype=np.int64)
         ages: NDArray[np.int64] = np.where(read_ms == 0, 0, answer.now_ms - read_ms)
@@ -327,9 +299,9 @@ class _Part:
 
     def column(self, place: int) -> Column:
         """Return a column of texts or lists, without what is in packed rows."""
-        head, count = self.heads[place], len(self.share.places)
+        head, count = tuple(self.columns.heads.values())[place], len(self.share.places)
         data = np.full(count, None, dtype=object)
-        shape, block = self.shape, self.block
+        shape, block = self.columns.shape, self.block
         bits = shape.mask(shape.present(self.rows) | shape.filled(self.rows))
         if block is None:
             default = value_of(head.default)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,7 +20,7 @@ from feature_platform.errors import (
 from feature_platform.service.channels import error_of
 from feature_platform.service.decode import Share
 from feature_platform.service.features_pb2 import GetFeaturesRequest
-from feature_platform.service.routing import owners
+from feature_platform.service.routing import key_hashes, owners
 
 TRIES_MAX = 3
 """Times that a share is asked for, of one replica after the other."""
@@ -29,14 +30,18 @@ LATE_S = 0.25
 Replicas = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """What is asked about one kind of entity."""
 
     kind: str
     keys: Sequence[str]
     """Each once."""
-    hashes: NDArray[np.uint64]
+
+    @cached_property
+    def hashes(self) -> NDArray[np.uint64]:
+        """A number for each key, which decides who has it."""
+        return key_hashes(self.kind, self.keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +129,9 @@ class Gathering:
             self._give_up(question, places, why or self._too_late())
             return
         asked = self.ways.usable(left)
-        owner = owners(question.hashes[places], asked)
+        owner = np.zeros(len(places), dtype=np.int64)
+        if len(asked) > 1:
+            owner = owners(question.hashes[places], asked)
         is_last = len(left) == 1 or len(tried) == TRIES_MAX - 1
         timeout_s = self._left_s() if is_last else self._left_s() / 2
         for number, replica in enumerate(asked):
@@ -140,7 +147,9 @@ class Gathering:
         message.CopyFrom(self.template)
         message.kinds.append(call.question.kind)
         keys = call.question.keys
-        message.entities[call.question.kind].texts.extend(keys[place] for place in call.places)
+        if len(call.places) < len(keys):
+            keys = [keys[place] for place in call.places.tolist()]
+        message.entities[call.question.kind].texts.extend(keys)
         try:
             future = self.ways.ask(call.replica, message, timeout_s)
         except ServiceUnavailableError as error:

@@ -7,6 +7,7 @@ import numpy as np
 from feature_platform.service.answers import Answers
 from feature_platform.service.bytes_cache import BytesCache
 from feature_platform.service.decode import Share, matrix_of
+from feature_platform.service.described import Described
 from feature_platform.service.encode import Form
 from feature_platform.service.features_pb2 import GetFeaturesResponse
 from feature_platform.service.kinds import edition_of
@@ -39,6 +40,6 @@ def matrix_received(
         found = answers.find(part, named, {kind.entity: list(kind.unique)}, None, form)
         answer = GetFeaturesResponse.FromString(found.write())
         shares[kind.entity] = [Share(places=np.arange(len(kind.unique)), answer=answer)]
-    made = matrix_of(served.describe(), asked, shares, "exact")
+    made = matrix_of(Described(served.describe()), asked, shares, "exact")
     check_columns(made)
     return made
