@@ -1,7 +1,8 @@
-"""A source's folder through Hadoop's FileSystem, so that any address that Hadoop knows works."""
+"""The folder of a log through Hadoop's FileSystem, so that any address that Hadoop knows works."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path as LocalPath
 from typing import Any
 from uuid import uuid4
 
@@ -118,6 +119,15 @@ class HadoopFiles:
         if not self._fs.rename(self.path(path), target):
             msg = f"{self.root}/{path} cannot be moved to {to}"
             raise OSError(msg)
+
+    def upload(self, local: LocalPath, path: str) -> None:
+        """Copy a local file there."""
+        self._fs.copyFromLocalFile(self._jvm.org.apache.hadoop.fs.Path(str(local)), self.path(path))
+
+    def download(self, path: str, local: LocalPath) -> None:
+        """Copy a file from there."""
+        there = self._jvm.org.apache.hadoop.fs.Path(str(local))
+        self._fs.copyToLocalFile(False, self.path(path), there, True)
 
     def delete(self, path: str) -> None:
         """Delete a file or a folder; no error if it is gone."""

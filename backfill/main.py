@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 from backfill.archived_log import ArchivedLog
 from backfill.as_of import answer
 from backfill.event_log import SparkEngine, source_files
+from backfill.feature_log import archive_feature_log
 from backfill.kafka import KafkaTopic
 from backfill.recount import events_of, recount
 from backfill.session import close_session, open_session
@@ -39,6 +40,7 @@ from feature_platform.engines.spark_request import (
     ArchiveTask,
     AsOfTask,
     EventsTask,
+    FeatureLogTask,
     RecountTask,
     SparkRequest,
     TilesTask,
@@ -108,6 +110,8 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
     match task := request.task:
         case ArchiveTask():
             return _archive(session, request.log, task)
+        case FeatureLogTask():
+            return archive_feature_log(session, request.log, task, _tell)
         case TilesTask():
             return _write_tiles(session, request, task)
         case RecountTask():

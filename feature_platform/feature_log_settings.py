@@ -6,6 +6,9 @@ from pydantic import Field
 
 from feature_platform.transport import Section
 
+FEATURE_LOG = "feature_log"
+"""Before the name of a list where sources have names, too: of folders, of `fp archive`."""
+
 
 class FeatureLogSettings(Section):
     """The sampled record of what was served from feature lists."""

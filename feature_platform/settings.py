@@ -15,6 +15,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from feature_platform.errors import SettingsError
+from feature_platform.feature_log_settings import FeatureLogSettings
 from feature_platform.paths import PARTS, file_uri, packed_kernel
 from feature_platform.service_settings import ServiceSettings
 from feature_platform.settings_input import Names, describe, override, resolve_files
@@ -221,6 +222,7 @@ class Settings(Section):
     flink: FlinkSettings = FlinkSettings()
     spark: SparkSettings = SparkSettings()
     event_log: EventLogSettings = EventLogSettings()
+    feature_log: FeatureLogSettings = FeatureLogSettings()
     checks: ChecksSettings = ChecksSettings()
     dagster: DagsterSettings = DagsterSettings()
     service: ServiceSettings = ServiceSettings()

@@ -200,6 +200,17 @@ class TopicClient:
             }
             yield from self._between(consumer, topic, spans)
 
+    def messages_between(
+        self, topic: str, spans: Mapping[int, tuple[int, int]]
+    ) -> Iterator[Message]:
+        """Yield what is in offsets `[start, end)` of partitions.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        with closing(self._consumer()) as consumer:
+            yield from self._between(consumer, topic, spans)
+
     def message(self, topic: str, partition: int, offset: int) -> Message | None:
         """Return the message of an offset; None if none is kept there.
 

@@ -1,6 +1,8 @@
-"""`fp archive`: brings the event log of sources up to now."""
+"""`fp archive`: brings the event log of sources, and the feature log of lists, up to now."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.status import Status
@@ -9,8 +11,12 @@ from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import EXIT_FAILED, complain, console, print_json, say
 from feature_platform.cli.produce import find_source
 from feature_platform.event_log.progress import Begun, Committed, Progress
+from feature_platform.feature_log_settings import FEATURE_LOG
 from feature_platform.settings import Settings
 from feature_platform.words import counted
+
+if TYPE_CHECKING:
+    from feature_platform.engines.spark import Archived
 
 Json = Annotated[bool, typer.Option("--json", help="Print what each event log contains as JSON.")]
 
@@ -22,7 +28,12 @@ def register(app: typer.Typer) -> None:
 
 def archive(
     context: typer.Context,
-    sources: Annotated[list[str], typer.Argument(metavar="SOURCE...", help="Source names.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...", help="Sources, or feature_log/LIST for what was served."
+        ),
+    ],
     *,
     accept_gap: Annotated[
         bool,
@@ -30,38 +41,56 @@ def archive(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Archive the topics of sources to Parquet, each offset exactly once."""
-    from feature_platform.engines.spark import archive as run
+    """Archive the topics of sources, or what was served from lists, each offset exactly once."""
     from feature_platform.errors import FeaturePlatformError
 
     settings: Settings = context.obj
-    found = [find_source(settings, name) for name in sources]
+    found = [(name, _archiver(settings, name)) for name in sources]
     facts: list[dict[str, Any]] = []
     failed = False
     words = f"commits made so far are kept; to archive the rest: fp archive {' '.join(sources)}"
-    for source in found:
-        with (
-            interruptible(lambda: words),
-            console.status(f"{source.name}: starting Spark") as status,
-        ):
-            progress = _Progress(source.name, status)
+    for name, run in found:
+        with interruptible(lambda: words), console.status(f"{name}: starting Spark") as status:
+            progress = _Progress(name, status)
             try:
-                done = run(settings, source, progress, accept_gap=accept_gap)
+                done = run(progress, accept_gap=accept_gap)
             except FeaturePlatformError as error:
                 failed = True
                 complain(str(error))
-                facts.append({"source": source.name, "error": str(error)})
+                facts.append({"source": name, "error": str(error)})
                 continue
         facts.append(done.to_json())
         if not as_json:
-            say(
-                f"{done.source}: {counted(done.added, 'record')} archived; the log holds "
-                f"{done.records:,} in {counted(done.files, 'file')}, {counted(done.bytes, 'byte')}"
-            )
+            _say(done)
     if as_json:
         print_json(facts)
     if failed:
         raise SystemExit(EXIT_FAILED)
+
+
+def _archiver(settings: Settings, name: str) -> "Callable[..., Archived]":
+    """Return what archives a source or a list.
+
+    Raises:
+        typer.BadParameter: There is none of this name; the message names the nearest.
+    """
+    from feature_platform.engines.feature_log import archive_feature_log
+    from feature_platform.engines.spark import archive as archive_source
+
+    folder, _, listed = name.rpartition("/")
+    if folder == FEATURE_LOG:
+        return partial(archive_feature_log, settings, listed)
+    return partial(archive_source, settings, find_source(settings, name))
+
+
+def _say(done: "Archived") -> None:
+    """Say what an archive holds."""
+    what = "row" if done.source.startswith(f"{FEATURE_LOG}/") else "record"
+    letters = f"; {counted(done.dead_letters, 'dead letter')} among them" * bool(done.dead_letters)
+    say(
+        f"{done.source}: {counted(done.added, what)} archived; the log holds "
+        f"{done.records:,} in {counted(done.files, 'file')}, {counted(done.bytes, 'byte')}{letters}"
+    )
 
 
 class _Progress:

@@ -33,6 +33,7 @@ from feature_platform.engines.spark_request import (
     ArchiveTask,
     AsOfTask,
     EventsTask,
+    FeatureLogTask,
     RecountTask,
     SparkRequest,
     Task,
@@ -62,13 +63,16 @@ class Archived:
     """What an event log holds after a run, and what that run did."""
 
     source: str
+    """Its name; of a list `feature_log/` and the list's."""
     records: int
     files: int
     bytes: int
     positions: Mapping[str, int]
     """First offset of each "topic/partition" that is not archived."""
     added: int
-    """Records that this run archived."""
+    """Records that this run archived; of a feature log rows."""
+    dead_letters: int = 0
+    """Of a feature log: records that could not be decoded, which are kept, too."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that `fp archive --json` prints."""
@@ -79,6 +83,7 @@ class Archived:
             "files": self.files,
             "bytes": self.bytes,
             "positions": dict(self.positions),
+            "dead_letters": self.dead_letters,
         }
 
 
@@ -105,8 +110,31 @@ def archive(
         records_max=settings.event_log.commit_records_max,
         accept_gap=accept_gap,
     )
-    name = source.name
-    child = _Child(name=name, subject=f"source {name}", again=f"fp archive {name}")
+    return archive_topic(settings, task, source.topic, source.name, f"source {source.name}", report)
+
+
+def archive_topic(
+    settings: Settings,
+    task: ArchiveTask | FeatureLogTask,
+    topic: str,
+    name: str,
+    subject: str,
+    report: Report,
+) -> Archived:
+    """Have a topic archived by a child, and note that it was.
+
+    Args:
+        settings: Where everything is.
+        task: What the child does.
+        topic: Whose records.
+        name: What `fp archive` calls it.
+        subject: The same in messages.
+        report: Called with what there is to do, and each commit.
+
+    Raises:
+        EventLogError: See `archive`; so of the other errors.
+    """
+    child = _Child(name=name.rpartition("/")[2], subject=subject, again=f"fp archive {name}")
     added = 0
     for fact in _run(settings, task, child):
         match fact:
@@ -119,14 +147,15 @@ def archive(
                 done = fact
             case _:
                 raise _odd(child, fact)
-    record(settings, "archived", source.name, {"added": added, "records": done.records})
+    record(settings, "archived", name, {"added": added, "records": done.records})
     return Archived(
-        source=source.name,
+        source=name,
         records=done.records,
         files=done.files,
         bytes=done.bytes,
-        positions={f"{source.topic}/{part}": end for part, end in done.positions.items()},
+        positions={f"{topic}/{part}": end for part, end in done.positions.items()},
         added=added,
+        dead_letters=done.dead_letters,
     )
 
 

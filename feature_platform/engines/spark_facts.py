@@ -138,6 +138,8 @@ class LogArchived:
     bytes: int
     positions: Mapping[int, int]
     """First offset that is not archived, by partition."""
+    dead_letters: int = 0
+    """Of a feature log: records that could not be decoded, which are kept."""
     event: Literal["log_archived"] = "log_archived"
 
 

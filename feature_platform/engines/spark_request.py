@@ -49,6 +49,36 @@ class ArchiveTask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureLogTask:
+    """Bring the archived feature log of a list up to its topic's ends of now."""
+
+    what: ClassVar = "feature_log"
+    name: str
+    """The list."""
+    topic: str
+    kafka: KafkaSettings
+    records_max: int
+    """Of one commit."""
+    accept_gap: bool
+    """As in `ArchiveTask`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that is in a request."""
+        return {
+            "name": self.name,
+            "topic": self.topic,
+            "kafka": self.kafka.model_dump(),
+            "records_max": self.records_max,
+            "accept_gap": self.accept_gap,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "FeatureLogTask":
+        """Read what `to_json` wrote."""
+        return cls(**{**data, "kafka": KafkaSettings.model_validate(data["kafka"])})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TilesTask:
     """Compute the rows of a generation from all events, and write them."""
 
@@ -195,9 +225,10 @@ class AsOfTask:
         return cls(parts=parts, as_of=data["as_of"], lag_ms=data["lag_ms"])
 
 
-Task = ArchiveTask | TilesTask | RecountTask | EventsTask | AsOfTask
+Task = ArchiveTask | FeatureLogTask | TilesTask | RecountTask | EventsTask | AsOfTask
 KINDS: Mapping[str, type[Task]] = {
-    kind.what: kind for kind in (ArchiveTask, TilesTask, RecountTask, EventsTask, AsOfTask)
+    kind.what: kind
+    for kind in (ArchiveTask, FeatureLogTask, TilesTask, RecountTask, EventsTask, AsOfTask)
 }
 
 
@@ -215,7 +246,7 @@ class SparkRequest:
     def password_env(self) -> str:
         """The variable that holds the password of the store; empty if none is asked."""
         task = self.task
-        if isinstance(task, ArchiveTask | AsOfTask):
+        if isinstance(task, ArchiveTask | FeatureLogTask | AsOfTask):
             return ""
         return task.job.store.password_env
 

@@ -47,8 +47,8 @@ FILES_MAX = 10
 Report = Callable[[Progress], None]
 
 
-class Files(Protocol):
-    """A source's folder; paths are relative to it."""
+class ReadableFiles(Protocol):
+    """A log's folder; paths are relative to it."""
 
     def paths(self, folder: str) -> list[str]:
         """Return all files below a folder; none if it is missing."""
@@ -57,6 +57,10 @@ class Files(Protocol):
     def read(self, path: str) -> bytes:
         """Return a file's content."""
         ...
+
+
+class Files(ReadableFiles, Protocol):
+    """The same, which can be written."""
 
     def publish(self, path: str, data: bytes) -> bool:
         """Create a file with its whole content at once; False if it is there already."""
@@ -107,7 +111,7 @@ class ArchiveRequest:
     """How the engine reads records; see `dates.reading`."""
 
 
-def read_log(files: Files) -> Log:
+def read_log(files: ReadableFiles) -> Log:
     """Add up a source's commits.
 
     Raises:
@@ -176,6 +180,10 @@ def archive(
                 f"file from a copy, then fp archive {job.source}"
             )
             raise EventLogError(msg)
+        if len(added) >= len(small):  # they do not fit together
+            for file in added:
+                files.delete(file.path)
+            break
         commit = LogCommit(
             number=log.next_number,
             at_ms=clock.now_ms(),

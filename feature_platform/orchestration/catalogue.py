@@ -27,6 +27,7 @@ from feature_platform.orchestration.checks import (
 )
 from feature_platform.orchestration.days import first_day
 from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
+from feature_platform.orchestration.feature_log import feature_log_asset, feature_log_key
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, old_tables_sensor, restart_deployed
@@ -50,6 +51,7 @@ class Shown:
     checks: tuple[dg.AssetChecksDefinition, ...] = ()
     sources: tuple[Source, ...] = ()
     featuresets: tuple[FeatureSet, ...] = ()
+    lists: tuple[FeatureList, ...] = ()
     broken: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
 
     def __add__(self, more: "Shown") -> "Shown":
@@ -59,6 +61,7 @@ class Shown:
             checks=self.checks + more.checks,
             sources=self.sources + more.sources,
             featuresets=self.featuresets + more.featuresets,
+            lists=self.lists + more.lists,
             broken={**self.broken, **more.broken},
         )
 
@@ -111,7 +114,9 @@ def show(loaded: Loaded) -> Shown:
 
 
 def _list(listed: FeatureList, featuresets: frozenset[str]) -> Shown:
-    return Shown(assets=(list_asset(listed, featuresets),))
+    return Shown(
+        assets=(list_asset(listed, featuresets), feature_log_asset(listed)), lists=(listed,)
+    )
 
 
 def _source(source: Source) -> Shown:
@@ -179,8 +184,9 @@ def _look(platform: Platform) -> Mapping[str, Sequence[Problem]]:
 
 def _schedules(settings: Settings, shown: Shown) -> list[dg.ScheduleDefinition]:
     names = [source.name for source in shown.sources]
+    served = [feature_log_key(listed.name) for listed in shown.lists]
     return [
-        event_log_schedule(names, settings, _cron(settings.event_log, EventLogSettings())),
+        event_log_schedule(names, served, settings, _cron(settings.event_log, EventLogSettings())),
         checks_schedule(shown.featuresets, settings, _cron(settings.checks, ChecksSettings())),
     ]
 

@@ -1,10 +1,12 @@
 """Assets `event_log/<source>` archive a topic; a schedule does so every hour. Wiring only."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import dagster as dg
 
 from feature_platform.definition.model import Source
+from feature_platform.feature_log_settings import FEATURE_LOG
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.resources import Platform
 from feature_platform.settings import Settings
@@ -47,26 +49,36 @@ def default_status(settings: Settings) -> dg.DefaultScheduleStatus:
 
 
 def event_log_schedule(
-    names: Iterable[str], settings: Settings, cron: str
+    names: Iterable[str], served: Sequence[dg.AssetKey], settings: Settings, cron: str
 ) -> dg.ScheduleDefinition:
-    """Make the schedule: a run for each source, so that one that fails stops no other."""
-    archived = sorted(names)
+    """Make the schedule: a run for each source, so that one that fails stops no other.
+
+    Args:
+        names: The sources.
+        served: The assets of lists, which share a run: most lists are not logged.
+        settings: Whether it runs.
+        cron: When.
+    """
+    archived = {name: [event_log_key(name)] for name in sorted(names)}
+    if served:
+        archived[f"{FEATURE_LOG}/"] = list(served)
 
     @dg.schedule(
         name="event_log",
         cron_schedule=cron,
-        target=dg.AssetSelection.assets(*map(event_log_key, archived)),
+        target=dg.AssetSelection.assets(*chain.from_iterable(archived.values())),
         default_status=default_status(settings),
-        description="Archives every source before Kafka's retention deletes its records.",
+        description="Archives every source, and what was served from lists, before Kafka's "
+        "retention deletes the records.",
     )
     def event_log(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         return [
             dg.RunRequest(
                 run_key=f"{name}:{context.scheduled_execution_time.isoformat()}",
-                asset_selection=[event_log_key(name)],
+                asset_selection=keys,
                 tags={SOURCE_TAG: name},
             )
-            for name in archived
+            for name, keys in archived.items()
         ]
 
     return event_log

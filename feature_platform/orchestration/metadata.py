@@ -104,6 +104,13 @@ def archived(done: Archived) -> Metadata:
     }
 
 
+def served(done: Archived | None) -> Metadata:
+    """Describe a feature log after a run; None: nothing was ever logged."""
+    if done is None:
+        return {"logged": dg.MetadataValue.text("nothing: no client has logged this list")}
+    return {**archived(done), "dead_letters": dg.MetadataValue.int(done.dead_letters)}
+
+
 def live(health: Health, *, events_per_second: float, rows_per_second: float) -> Metadata:
     """Describe a running job in numbers, which the UI plots over time."""
     values: dict[str, dg.MetadataValue] = {

@@ -24,6 +24,7 @@ from feature_platform.deploy.lists import (
     make_list_plans,
 )
 from feature_platform.deploy.recover import ensure_running
+from feature_platform.engines.feature_log import archive_feature_log, is_logged
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark import Archived
 from feature_platform.engines.spark import archive as archive_source
@@ -228,6 +229,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             msg = f"source {name} is no longer defined, or its file does not load: fp validate"
             raise UnknownFeatureError(msg)
         return archive_source(loaded.settings, source, lambda fact: log(line_of(fact)))
+
+    def archive_feature_log(self, name: str, log: Callable[[str], None]) -> Archived | None:
+        """Bring the archive of what was served from a list up to now; None: nothing was logged."""
+        settings = load_settings(Path(self.project))
+        if not is_logged(settings, name):
+            log(f"topic {settings.feature_log.topic(name)} does not exist: nothing was logged")
+            return None
+        return archive_feature_log(settings, name, lambda fact: log(line_of(fact)))
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""
