@@ -26,17 +26,18 @@ from feature_platform.feature_log.served_pb2 import (
     Storage,
     Texts,
 )
-from feature_platform.rows.wire import Ints
-from feature_platform.serving.matrix import STATUSES, Column
+from feature_platform.rows.wire import Ints, Mask
+from feature_platform.serving.matrix import STATUSES, Column, FeatureMatrix
 
 FORMAT = 1
-_NUMBERS = {status: number for number, status in enumerate(STATUSES)}
+_STATUS = {status: number for number, status in enumerate(STATUSES)}
 BLOCKS: tuple[tuple[Storage, str, str], ...] = (
     (STORAGE_INT64, "int64", "<i8"),
     (STORAGE_FLOAT64, "float64", "<f8"),
     (STORAGE_BOOLEAN, "booleans", "?"),
 )
 """Storage, field and type of the numbers of each block."""
+_WHOLE = np.dtype(np.int64).char
 
 
 def records(sample: Sample, bytes_max: int) -> Iterator[tuple[int, bytes | None]]:
@@ -55,25 +56,27 @@ def records(sample: Sample, bytes_max: int) -> Iterator[tuple[int, bytes | None]
 
 def _shares(sample: Sample, bytes_max: int) -> list[Ints]:
     """Return the places of rows that probably fit into a record together, the last ones first."""
-    together = max(1, bytes_max // row_bytes(sample.matrix.types))
-    count = len(sample.rows)
+    together = max(1, bytes_max // row_bytes(sample.logged.matrix.types))
+    count = sample.count
     return [np.arange(start, min(start + together, count)) for start in range(0, count, together)][
         ::-1
     ]
 
 
-def record(sample: Sample, places: Ints) -> bytes:
+def record(sample: Sample, rows: Ints) -> bytes:
     """Return a serialised `ServedRows`.
 
     Args:
         sample: What is logged.
-        places: Which of the sample's rows.
+        rows: Which of the sample's rows, one after the other.
     """
-    matrix, rows = sample.matrix, sample.rows[places]
-    columns, listed = matrix.columns, rows.tolist()
-    shape = _shape(matrix.names, matrix.types, "".join(each.data.dtype.char for each in columns))
-    shown = _taken([column.shown for column in columns], rows, "?")
-    all_shown = bool(shown.all())
+    matrix, written, listed = sample.logged.matrix, sample.logged.written, rows.tolist()
+    part = slice(listed[0], listed[-1] + 1)
+    others = _others(matrix)
+    shape = _shape(matrix.names, matrix.types, _letters(len(matrix.names), others))
+    shown = np.ones((len(matrix.names), len(listed)), dtype=np.bool_)
+    for place, column in others.items():
+        shown[place] = column.shown[part]
     made = ServedRows(
         format=FORMAT,
         request_id=sample.request_id,
@@ -85,29 +88,48 @@ def record(sample: Sample, places: Ints) -> bytes:
             for kind, keys in matrix.keys.items()
         ],
         origins=[
-            Origin(featureset=name, written=written[places].astype("<i8").tobytes())
-            for name, written in sample.written.items()
+            Origin(featureset=name, written=each[part].astype("<i8").tobytes())
+            for name, each in written.items()
         ],
-        row_count=len(rows),
-        status=bytes([_NUMBERS[matrix.status[row]] for row in listed]),
+        row_count=len(listed),
+        status=bytes([_STATUS[matrix.status[row]] for row in listed]),
         shown=np.packbits(shown, bitorder="little").tobytes(),
-        large=_large(columns, listed),
+        large=_large(others, listed),
     )
     if matrix.ages_ms is not None:
-        made.ages_ms = matrix.ages_ms[rows].astype("<i8").tobytes()
-    for storage, name, letter in BLOCKS:
-        mine = shape.places[storage]
-        block = _taken([columns[place].data for place in mine], rows, letter)
-        if not all_shown:
-            block[~shown[mine]] = 0
-        setattr(made, name, block.tobytes())
+        made.ages_ms = matrix.ages_ms[part].astype("<i8").tobytes()
+    for name, numbers in _numbers(matrix, others, shape, shown, part):
+        setattr(made, name, numbers.tobytes())
     for place in shape.places[STORAGE_TEXT]:
-        made.texts.append(Texts(values=_values(columns[place], rows, shown[place])))
+        made.texts.append(Texts(values=_values(others[place], rows, shown[place])))
     for place in shape.places[STORAGE_LIST]:
         items = items_field(matrix.types[place])
-        values = _values(columns[place], rows, shown[place])
+        values = _values(others[place], rows, shown[place])
         made.lists.append(Lists(values=[ListOfValues(**{items: each}) for each in values]))
     return shape.heads + made.SerializeToString()  # messages that follow each other are merged
+
+
+def _numbers(
+    matrix: FeatureMatrix,
+    others: Mapping[int, Column],
+    shape: "_Shape",
+    shown: Mask,
+    part: slice,
+) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield field and numbers of each block: a line for each column, 0 where nothing is shown."""
+    all_shown = bool(shown.all())
+    for storage, name, letter in BLOCKS:
+        mine = shape.places[storage]
+        numbers = np.empty((len(mine), shown.shape[1]), dtype=letter)
+        for line, place in enumerate(mine):
+            if place in others:
+                numbers[line] = others[place].data[part]
+        if storage == STORAGE_INT64:
+            for block in matrix.blocks:
+                numbers[shape.lines[list(block.positions)]] = block.data[part].T
+        if not all_shown:
+            numbers[~shown[mine]] = 0
+        yield name, numbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +140,8 @@ class _Shape:
     """The heads, as a serialised `ServedRows` of them alone."""
     places: Mapping[int, Sequence[int]]
     """Which columns are in each block."""
+    lines: Ints
+    """Of each column, where it is in its block."""
 
 
 @lru_cache(maxsize=100)
@@ -127,9 +151,11 @@ def _shape(names: tuple[str, ...], types: tuple[str, ...], letters: str) -> _Sha
     described = zip(names, types, storages, strict=True)
     heads = [Head(name=name, type=type_, storage=storage) for name, type_, storage in described]
     places: dict[int, list[int]] = {storage: [] for storage in Storage.values()}
+    lines = np.zeros(len(storages), dtype=np.int64)
     for place, storage in enumerate(storages):
+        lines[place] = len(places[storage])
         places[storage].append(place)
-    return _Shape(heads=ServedRows(heads=heads).SerializeToString(), places=places)
+    return _Shape(heads=ServedRows(heads=heads).SerializeToString(), places=places, lines=lines)
 
 
 def _storage(type_: str, letter: str) -> Storage:
@@ -144,17 +170,20 @@ def _storage(type_: str, letter: str) -> Storage:
             return STORAGE_INT64
 
 
-def _taken(columns: Sequence[NDArray[Any]], rows: Ints, letter: str) -> NDArray[Any]:
-    """Return some rows of each column, a line for each column."""
-    block = np.empty((len(columns), len(rows)), dtype=letter)
-    first, last = int(rows[0]), int(rows[-1])
-    if last - first + 1 == len(rows):  # rows ascend
-        for line, column in zip(block, columns, strict=True):
-            line[:] = column[first : last + 1]
-    else:
-        for line, column in zip(block, columns, strict=True):
-            column.take(rows, out=line, mode="clip")
-    return block
+def _others(matrix: FeatureMatrix) -> dict[int, Column]:
+    """Return the columns that are in no block, by place: those of blocks need not be made."""
+    in_blocks = {position for block in matrix.blocks for position in block.positions}
+    places = [place for place in range(len(matrix.names)) if place not in in_blocks]
+    return {place: matrix.columns[place] for place in places}
+
+
+def _letters(count: int, others: Mapping[int, Column]) -> str:
+    """Return the types of the columns' arrays; blocks have whole numbers."""
+    if not others:
+        return _WHOLE * count
+    return "".join(
+        others[place].data.dtype.char if place in others else _WHOLE for place in range(count)
+    )
 
 
 def _values(column: Column, rows: Ints, shown: NDArray[np.bool_]) -> list[Any]:
@@ -162,10 +191,10 @@ def _values(column: Column, rows: Ints, shown: NDArray[np.bool_]) -> list[Any]:
     return [column.data[row] for row in rows[shown].tolist()]
 
 
-def _large(columns: Sequence[Column], rows: Sequence[int]) -> list[Large]:
+def _large(columns: Mapping[int, Column], rows: Sequence[int]) -> list[Large]:
     return [
         Large(column=number, row=place, digits=str(column.large[row]))
-        for number, column in enumerate(columns)
+        for number, column in columns.items()
         if column.large
         for place, row in enumerate(rows)
         if row in column.large and column.present[row]

@@ -8,7 +8,7 @@ import logging
 import os
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -18,9 +18,8 @@ from feature_platform.extras import require
 from feature_platform.feature_log.encode import records
 from feature_platform.feature_log.sample import Sample, Sampler, new_request_id, row_bytes
 from feature_platform.feature_log_settings import FeatureLogSettings
-from feature_platform.serving.answer import KindAnswer
-from feature_platform.serving.answer_log import LogStats, writers
-from feature_platform.serving.matrix import FeatureMatrix
+from feature_platform.rows.wire import Ints
+from feature_platform.serving.answer_log import LoggedRows, LogStats
 from feature_platform.settings import KafkaSettings, kafka_password
 
 LOG = logging.getLogger("feature_platform.feature_log")
@@ -114,23 +113,28 @@ class FeatureLog:
         self,
         listed: FeatureList,
         instant_ms: int,
-        matrix: FeatureMatrix,
-        answers: Sequence[KindAnswer],
+        keys: Mapping[str, Sequence[str]],
+        take: Callable[[Ints], LoggedRows],
     ) -> None:
-        """Take an answer, or not; see the port. Hot path."""
+        """Take some rows of an answer, or none; see the port. Hot path."""
         mine = self._mine()
-        rows = mine.sampler.rows(matrix)
+        rows = mine.sampler.rows(keys)
         if rows is None:
+            return
+        try:
+            logged = take(rows)
+        except Exception as error:
+            LOG.exception("the feature log of %s could not take an answer", listed.name)
+            self._sampled(mine, len(rows))
+            self._drop(mine, FAILED, len(rows), repr(error))
             return
         sample = Sample(
             request_id=new_request_id(),
             instant_ms=instant_ms,
             list=listed.name,
             version=listed.version,
-            matrix=matrix,
-            rows=rows,
-            written=writers(answers, rows),
-            held_bytes=len(matrix.status) * row_bytes(matrix.types),
+            logged=logged,
+            held_bytes=len(rows) * row_bytes(logged.matrix.types),
         )
         self._hand_over(mine, sample)
 
@@ -163,7 +167,7 @@ class FeatureLog:
         return mine
 
     def _hand_over(self, mine: _Process, sample: Sample) -> None:
-        size, count = sample.held_bytes, len(sample.rows)
+        size, count = sample.held_bytes, sample.count
         with mine.changed:
             mine.sampled += count
             if mine.closing or mine.bytes + size > self._settings.memory_bytes_max:
@@ -204,7 +208,7 @@ class FeatureLog:
                 closing = mine.closing
             if sample is not None:
                 if until_s is not None and self._clock.monotonic_s() > until_s:
-                    self._drop(mine, CLOSED, len(sample.rows))
+                    self._drop(mine, CLOSED, sample.count)
                 else:
                     self._send(mine, sample)
                 with mine.changed:
@@ -217,7 +221,7 @@ class FeatureLog:
             self._report(mine)
 
     def _send(self, mine: _Process, sample: Sample) -> None:
-        topic, left = self._settings.topic(sample.list), len(sample.rows)
+        topic, left = self._settings.topic(sample.list), sample.count
         try:
             for count, data in records(sample, self._settings.record_bytes_max):
                 if data is None:
@@ -235,6 +239,10 @@ class FeatureLog:
             return
         with mine.changed:
             mine.sent += count
+
+    def _sampled(self, mine: _Process, count: int) -> None:
+        with mine.changed:
+            mine.sampled += count
 
     def _drop(self, mine: _Process, reason: Reason, count: int, why: str = "") -> None:
         with mine.changed:

@@ -13,7 +13,7 @@ import numpy as np
 from feature_platform.definition.served import LIST_OF
 from feature_platform.feature_log_settings import FeatureLogSettings
 from feature_platform.rows.wire import Ints
-from feature_platform.serving.matrix import FeatureMatrix
+from feature_platform.serving.answer_log import LoggedRows
 
 KNOWN_MAX = 200_000
 """Entities of which it is remembered whether they are in the sample."""
@@ -32,14 +32,14 @@ class Sample:
     instant_ms: int
     list: str
     version: int
-    matrix: FeatureMatrix
-    rows: Ints
-    """Which rows of the matrix."""
-    written: Mapping[str, Ints]
-    """By feature set, of each of these rows: the write timestamp of the head, 0 without one."""
-
+    logged: LoggedRows
     held_bytes: int
-    """About how much memory it keeps from being freed: that of the whole matrix."""
+    """About how much memory it keeps from being freed."""
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return len(self.logged.matrix.status)
 
 
 @lru_cache(maxsize=100)
@@ -58,13 +58,17 @@ class Sampler:
         self._by_entity = settings.by == "entity"
         self._known: dict[str, int] = {}
 
-    def rows(self, matrix: FeatureMatrix) -> Ints | None:
-        """Return which rows of an answer are logged; None: none. Hot path."""
+    def rows(self, kinds: Mapping[str, Sequence[str]]) -> Ints | None:
+        """Return which rows of an answer are logged; None: none. Hot path.
+
+        Args:
+            kinds: By kind of entity, its key in each row.
+        """
+        keys = next(iter(kinds.values()), ())
         if not self._by_entity:
-            if random.random() >= self._share:  # noqa: S311 (no secret)
+            if not keys or random.random() >= self._share:  # noqa: S311 (no secret)
                 return None
-            return np.arange(len(matrix.status)) if matrix.status else None
-        keys = next(iter(matrix.keys.values()), ())
+            return np.arange(len(keys))
         chosen = bytes(map(self._known.get, keys, repeat(_UNKNOWN)))
         if _UNKNOWN in chosen:
             chosen = self._decided(keys)

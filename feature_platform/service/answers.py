@@ -7,7 +7,8 @@ on staleness would change it; the rest is read through the client, which has its
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +19,11 @@ from feature_platform.service.entity_bytes import EntityBytes, Times, packed, sp
 from feature_platform.service.kinds import Edition, Kind, edition_of
 from feature_platform.service.layouts import Answer, KindAnswered
 from feature_platform.service.lists import LISTS_MAX, Served, Wanted
+from feature_platform.service.logged import logged_rows
 from feature_platform.serving import FeatureClient
 from feature_platform.serving.answer import KindAnswer, Part, answer, answer_part
 from feature_platform.serving.asked import Options, options
+from feature_platform.serving.found import Found
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.prepared import refuse_many_rows
 from feature_platform.serving.read_plan import ReadPlan
@@ -117,12 +120,20 @@ class Answers:
         return Answer(
             head=edition.head,
             form=form,
+            keys={each.entity: each.keys for each in asked},
             kinds=tuple(kinds),
             rows=len(asked[0].keys) if asked else 0,
             errors=errors,
             counts_since_ms=counts_since_ms,
             now_ms=moment.asked.now_ms,
         )
+
+    def note(self, served: Served, made: Answer) -> None:
+        """Show the client's log an answer of now, of a list, that was sent."""
+        log, listed = self._client.log, served.prepared.feature_list
+        if log is not None and listed.name:
+            take = partial(logged_rows, served.prepared.names, made)
+            log.note(listed, made.now_ms, made.keys, take)
 
     def stats(self) -> BytesStats:
         """Return what is kept, and how often that answered."""
@@ -189,8 +200,18 @@ class Answers:
         times = _times(matrix, parts, now_ms)
         form = moment.form
         if form.layout == "rows":
-            return spelled(matrix, kind.runs, times, states=form.states), matrix.errors
-        return packed(matrix, kind.shape(form), times), matrix.errors
+            made = spelled(matrix, kind.runs, times, states=form.states)
+        else:
+            made = packed(matrix, kind.shape(form), times)
+        return self._with_writers(made, found), matrix.errors
+
+    def _with_writers(self, made: list[EntityBytes], found: Sequence[Found]) -> list[EntityBytes]:
+        """Add what entities rest on, if that is logged."""
+        if self._client.log is None:
+            return made
+        places = np.arange(len(made), dtype=np.int64)
+        written = zip(*[each.written(places).tolist() for each in found], strict=True)
+        return [replace(each, written=line) for each, line in zip(made, written, strict=True)]
 
 
 def _times(matrix: FeatureMatrix, parts: Sequence[Part], now_ms: int) -> Times:

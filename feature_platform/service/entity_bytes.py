@@ -44,6 +44,9 @@ class EntityBytes:
     """The first instant that it is right for."""
     until_ms: int
     """Before when it is right and new enough; not later than `made_ms`: it is not to be kept."""
+    written: tuple[int, ...] = ()
+    """Of each feature set that it rests on: the write timestamp of the head, 0 without one; empty
+    where nothing is logged."""
 
     def bytes_with(self, entity: str) -> int:
         """Return about how much memory it takes, under this key."""

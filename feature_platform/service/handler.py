@@ -75,6 +75,8 @@ class Handler:
         self.metrics = Metrics()
         self.settings = settings
         self._client = client
+        if client.log is not None:
+            self.metrics.watch(client.log.stats)
         self._lists = ServedLists(client)
         self._answers = Answers(client, settings.bytes_cache_bytes)
         self._pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="fp-serve")
@@ -212,6 +214,8 @@ class Handler:
         self._check(served, found.rows, found.unavailable(), found.errors)
         with self.metrics.stage("encode"):
             written = found.write()
+        if asked.at_ms is None:
+            self._answers.note(served, found)
         self.metrics.keeps(self._answers.stats)
         return written
 

@@ -59,6 +59,8 @@ class Answer:
 
     head: bytes
     form: Form
+    keys: Mapping[str, Sequence[str]]
+    """By kind of entity, its key in each row."""
     kinds: tuple[KindAnswered, ...]
     rows: int
     errors: Mapping[str, str]
@@ -98,20 +100,21 @@ class Answer:
             for kind in self.kinds:
                 parts += _nested(_ANSWER["blocks"], _block(kind))
             return b"".join(parts)
-        parts.append(field(_ANSWER["read_ms"], self._read_ms()))
+        read_ms = self.read_ms()
+        parts.append(field(_ANSWER["read_ms"], read_ms.tobytes() if read_ms.any() else b""))
         if self.form.layout == "rows":
             return b"".join(chain(parts, self._spelled()))
         parts.append(field(_ANSWER["status"], self.statuses().astype(np.uint8).tobytes()))
         return b"".join(chain(parts, self._columns()))
 
-    def _read_ms(self) -> bytes:
-        """Return when the oldest of what each row rests on was read; nothing if none is kept."""
+    def read_ms(self) -> NDArray[np.int64]:
+        """Return when the oldest of what each row rests on was read; 0 of what is not kept."""
         each = [
             kind.of_rows(np.fromiter((one.read_ms for one in kind.entities), dtype=np.int64))
             for kind in self.kinds
         ]
-        oldest = np.min(each, axis=0) if each else np.zeros(0, dtype=np.int64)
-        return oldest.astype("<i8").tobytes() if oldest.any() else b""
+        oldest: NDArray[np.int64] = np.min(each, axis=0) if each else np.zeros(0, dtype=np.int64)
+        return oldest.astype("<i8")
 
     def _spelled(self) -> list[bytes]:
         """Return the rows: of each entity its runs, in the order of the list."""

@@ -15,12 +15,13 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 from feature_platform.errors import FeaturePlatformError
+from feature_platform.feature_log.log import FeatureLog
 from feature_platform.service.supervisor import READY
 from feature_platform.service.worker import Worker
 from feature_platform.service_settings import ServiceSettings
 from feature_platform.serving import CacheSettings, FeatureClient, Limits
 from feature_platform.serving.opened import open_client
-from feature_platform.settings import load_settings
+from feature_platform.settings import Settings, load_settings
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 EXIT_FAILED = 1
@@ -89,7 +90,23 @@ def main() -> int:
     settings = load_settings(Path(sys.argv[1]))
     limits = Limits(entities_max=settings.service.entities_max)
     cache, patience_ms = cache_settings(settings.service), settings.service.deadline_ms
-    return run(settings.service, lambda: open_client(settings, limits, cache, patience_ms))
+
+    def connect() -> FeatureClient:
+        return open_client(settings, limits, cache, patience_ms, feature_log(settings))
+
+    return run(settings.service, connect)
+
+
+def feature_log(settings: Settings) -> FeatureLog | None:
+    """Return where a worker logs what it serves; None: it logs nothing.
+
+    Raises:
+        MissingExtraError: Kafka's client is not installed.
+        SettingsError: The broker's password is not in the environment.
+    """
+    if not settings.feature_log.share:
+        return None
+    return FeatureLog.to_kafka(settings.feature_log, settings.kafka)
 
 
 def cache_settings(settings: ServiceSettings) -> CacheSettings | None:

@@ -1,16 +1,25 @@
 """The port to a log of what was served; `feature_log` implements it. No I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
 
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.rows.wire import Ints
 from feature_platform.serving.answer import KindAnswer
-from feature_platform.serving.matrix import FeatureMatrix
+from feature_platform.serving.later import Later
+from feature_platform.serving.matrix import Block, Column, FeatureMatrix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoggedRows:
+    """Some rows of an answer, and what they rest on."""
+
+    matrix: FeatureMatrix
+    """These rows alone. It is read later, in another thread: nobody may write into its columns."""
+    written: Mapping[str, Ints]
+    """By feature set, of each row: the write timestamp of the head, 0 without one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +42,16 @@ class AnswerLog(Protocol):
         self,
         listed: FeatureList,
         instant_ms: int,
-        matrix: FeatureMatrix,
-        answers: Sequence[KindAnswer],
+        keys: Mapping[str, Sequence[str]],
+        take: Callable[[Ints], LoggedRows],
     ) -> None:
-        """Take an answer, or not. Hot path.
-
-        The matrix is read later, in another thread: its columns must not be written to.
+        """Take some rows of an answer, or none. Hot path.
 
         Args:
             listed: The list that was asked for.
             instant_ms: What the values are of.
-            matrix: The answer.
-            answers: What it was put together from; not kept.
+            keys: By kind of entity, its key in each row of the answer.
+            take: Returns rows of the answer, which ascend; called at most once, before this ends.
         """
         ...
 
@@ -57,7 +64,7 @@ class AnswerLog(Protocol):
         ...
 
 
-def writers(answers: Sequence[KindAnswer], rows: NDArray[np.int64]) -> dict[str, Ints]:
+def writers(answers: Sequence[KindAnswer], rows: Ints) -> dict[str, Ints]:
     """Return by feature set the write timestamp of the head that each row rests on, 0 without one.
 
     Args:
@@ -69,3 +76,52 @@ def writers(answers: Sequence[KindAnswer], rows: NDArray[np.int64]) -> dict[str,
         for kind in answers
         for part in kind.parts
     }
+
+
+def logged_rows(matrix: FeatureMatrix, answers: Sequence[KindAnswer], rows: Ints) -> LoggedRows:
+    """Return some rows of an answer of a client, or all.
+
+    Args:
+        matrix: The answer.
+        answers: What it was put together from.
+        rows: Which; they ascend.
+    """
+    whole = len(rows) == len(matrix.status)
+    return LoggedRows(
+        matrix=matrix if whole else _only(matrix, rows), written=writers(answers, rows)
+    )
+
+
+def _only(matrix: FeatureMatrix, rows: Ints) -> FeatureMatrix:
+    """Return some rows, as far as they are logged: columns of blocks are made of these rows alone.
+
+    It keeps nothing of the answer alive.
+    """
+    listed = rows.tolist()
+    blocks = tuple(block.take(rows) for block in matrix.blocks)
+    of_blocks = {position for block in blocks for position in block.positions}
+    others = {
+        place: matrix.columns[place].take(rows)
+        for place in range(len(matrix.names))
+        if place not in of_blocks
+    }
+    return FeatureMatrix(
+        names=matrix.names,
+        types=matrix.types,
+        keys={kind: tuple([keys[row] for row in listed]) for kind, keys in matrix.keys.items()},
+        status=tuple([matrix.status[row] for row in listed]),
+        errors={},
+        columns=Later(len(matrix.names), partial(_column, blocks, others)),
+        evidence=(),
+        counts_since_ms={},
+        ages_ms=None if matrix.ages_ms is None else matrix.ages_ms[rows],
+        blocks=blocks,
+    )
+
+
+def _column(blocks: Sequence[Block], others: Mapping[int, Column], place: int) -> Column:
+    """Return a column that is in a block, or is none of a block."""
+    for block in blocks:
+        if place in block.positions:
+            return block.column(block.positions.index(place))
+    return others[place]

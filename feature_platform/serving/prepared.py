@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from feature_platform.definition.feature_list import FeatureList, default_fits
@@ -10,6 +11,7 @@ from feature_platform.errors import CallerError, FeaturePlatformError, LimitExce
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.serving.ages import check_aged
 from feature_platform.serving.answer import KindAnswer, Part, answer, answer_part
+from feature_platform.serving.answer_log import logged_rows
 from feature_platform.serving.asked import Instant, Options, options
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.serving.meters import Watch
@@ -128,7 +130,8 @@ class PreparedFeatures:
         made = answer(self.names, answers, explained=asked.explain)
         log = self.client.log
         if log is not None and self.feature_list.name and asked.at_ms is None:
-            log.note(self.feature_list, asked.now_ms, made, answers)
+            take = partial(logged_rows, made, answers)
+            log.note(self.feature_list, asked.now_ms, made.keys, take)
         return made
 
     def planned(self, snapshots: Sequence[Snapshot], asked: Options) -> Planned:

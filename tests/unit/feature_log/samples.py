@@ -8,6 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from feature_platform.feature_log.sample import Sample
+from feature_platform.serving.answer_log import LoggedRows, logged_rows
 from feature_platform.serving.matrix import Column, FeatureMatrix, Status
 from feature_platform.serving.states import Evidence
 
@@ -83,13 +84,17 @@ def sample(
     version: int = 1,
 ) -> Sample:
     """Return some rows of an answer, all by default, as they are handed over."""
+    places = np.array([] if rows is None else rows, dtype=np.int64)
     return Sample(
         request_id="00ff",
         instant_ms=1_700_000_000_123,
         list="home",
         version=version,
-        matrix=made,
-        rows=np.arange(len(made.status)) if rows is None else np.array(rows, dtype=np.int64),
-        written={name: np.array(each, dtype=np.int64) for name, each in (written or {}).items()},
+        logged=LoggedRows(
+            matrix=made if rows is None else logged_rows(made, (), places).matrix,
+            written={
+                name: np.array(each, dtype=np.int64) for name, each in (written or {}).items()
+            },
+        ),
         held_bytes=1,
     )

@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from feature_platform.feature_log.decode import decode
 from feature_platform.feature_log.log import FeatureLog
 from feature_platform.feature_log.sample import Sampler, is_sampled
 from feature_platform.feature_log_settings import FeatureLogSettings
+from feature_platform.rows.wire import Ints
+from feature_platform.serving.answer_log import LoggedRows, logged_rows
 from feature_platform.serving.matrix import FeatureMatrix
 from feature_platform.testing.clock import ManualClock
 from feature_platform.testing.records import MemorySender
@@ -47,6 +50,11 @@ def logging_to(
         log.close()
 
 
+def note(log: FeatureLog, instant_ms: int, made: FeatureMatrix) -> None:
+    """Show the log an answer."""
+    log.note(HOME, instant_ms, made.keys, partial(logged_rows, made, ()))
+
+
 def settle(log: FeatureLog) -> None:
     """Wait until nothing waits to be encoded."""
     clock = SystemClock()
@@ -59,8 +67,8 @@ def test_an_answer_arrives_in_the_topic_of_its_list() -> None:
     """With its list, version, instant and values; one request id for each answer."""
     sender = MemorySender()
     with logging_to(sender) as log:
-        log.note(HOME, 1_000, answer(), ())
-        log.note(HOME, 2_000, answer(2), ())
+        note(log, 1_000, answer())
+        note(log, 2_000, answer(2))
 
     first, second = map(decode, sender.topics[TOPIC])
     assert (first.list, first.version, first.instant_ms) == ("home", 3, 1_000)
@@ -73,7 +81,7 @@ def test_an_answer_arrives_in_the_topic_of_its_list() -> None:
 def test_nothing_is_made_while_nothing_is_sampled() -> None:
     """Of a share of 0: no thread, no record."""
     with logging_to(MemorySender(), FeatureLogSettings()) as log:
-        log.note(HOME, 1_000, answer(), ())
+        note(log, 1_000, answer())
         assert log.stats().sampled_rows == 0
         assert log._process.thread is None
 
@@ -91,7 +99,7 @@ def test_what_has_no_room_is_dropped_and_counted() -> None:
     settings = FeatureLogSettings(share=1.0, memory_bytes_max=1_048_576)
     with logging_to(sender, settings) as log:
         for _ in range(30):
-            log.note(HOME, 1_000, answer(1_000), ())
+            note(log, 1_000, answer(1_000))
         waiting = log.stats()
         released.set()
 
@@ -107,10 +115,10 @@ def test_a_broker_that_refuses_costs_records_alone(caplog: pytest.LogCaptureFixt
     clock, sender = ManualClock(0), MemorySender(trouble="no broker at home")
     with caplog.at_level(logging.WARNING), logging_to(sender, clock=clock) as log:
         for _ in range(5):
-            log.note(HOME, 1_000, answer(), ())
+            note(log, 1_000, answer())
         settle(log)
         clock.sleep_s(61)
-        log.note(HOME, 1_000, answer(), ())
+        note(log, 1_000, answer())
         settle(log)
 
     assert log.stats().dropped_rows == {"broker": 18}
@@ -124,7 +132,7 @@ def test_a_row_that_is_larger_than_a_record_is_dropped_alone() -> None:
     sender = MemorySender()
     columns = {"tag": ("STRING", column("STRING", ["a", "b" * 5_000, "c"]))}
     with logging_to(sender, FeatureLogSettings(share=1.0, record_bytes_max=1_000)) as log:
-        log.note(HOME, 1_000, matrix(columns, {"post": ("1", "2", "3")}), ())
+        note(log, 1_000, matrix(columns, {"post": ("1", "2", "3")}))
 
     keys = [key for record in sender.topics[TOPIC] for key in decode(record).keys["post"]]
     assert keys == ["1", "3"]
@@ -135,20 +143,36 @@ def test_an_answer_that_cannot_be_encoded_is_counted(caplog: pytest.LogCaptureFi
     """A text that is not Unicode, for one; the next answer is logged."""
     sender = MemorySender()
     with logging_to(sender) as log:
-        log.note(HOME, 1_000, answer(text="\ud800"), ())
-        log.note(HOME, 1_000, answer(), ())
+        note(log, 1_000, answer(text="\ud800"))
+        note(log, 1_000, answer())
 
     assert log.stats().dropped_rows == {"failed": 3}
     assert log.stats().sent_rows == 3
     assert "could not encode" in caplog.text
 
 
+def test_rows_that_cannot_be_taken_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    """The request is answered nevertheless; the next answer is logged."""
+
+    def take(_: Ints) -> LoggedRows:
+        msg = "these are no rows"
+        raise ValueError(msg)
+
+    with logging_to(MemorySender()) as log:
+        log.note(HOME, 1_000, {"post": ("1", "2")}, take)
+        note(log, 1_000, answer())
+
+    assert log.stats().dropped_rows == {"failed": 2}
+    assert (log.stats().sampled_rows, log.stats().sent_rows) == (5, 3)
+    assert "could not take" in caplog.text
+
+
 def test_closing_gives_up_what_does_not_arrive() -> None:
     """It is counted; what comes later is dropped, too; closing twice is harmless."""
     sender = MemorySender(slow=True)
     with logging_to(sender, FeatureLogSettings(share=1.0, close_ms=50)) as log:
-        log.note(HOME, 1_000, answer(), ())
-    log.note(HOME, 1_000, answer(), ())
+        note(log, 1_000, answer())
+    note(log, 1_000, answer())
     log.close()
 
     sender.slow = False
@@ -164,7 +188,7 @@ def test_threads_lose_nothing() -> None:
 
         def work() -> None:
             for _ in range(50):
-                log.note(HOME, 1_000, answer(), ())
+                note(log, 1_000, answer())
 
         threads = [threading.Thread(target=work) for _ in range(8)]
         for thread in threads:
@@ -186,24 +210,23 @@ def test_a_forked_child_logs_on_its_own() -> None:
         return senders[-1]
 
     log = FeatureLog(ALL, make)
-    log.note(HOME, 1_000, answer(), ())
+    note(log, 1_000, answer())
     settle(log)
     child = os.fork()
     if not child:  # pragma: no cover (another process)
-        log.note(HOME, 1_000, answer(2), ())
+        note(log, 1_000, answer(2))
         log.close()
         sent = log.stats().sent_rows, len(senders), sum(map(len, senders[-1].topics.values()))
         os._exit(0 if sent == (2, 2, 1) else 1)
     assert os.waitpid(child, 0)[1] == 0
-    log.note(HOME, 1_000, answer(1), ())
+    note(log, 1_000, answer(1))
     log.close()
     assert (log.stats().sent_rows, len(senders)) == (4, 1)
 
 
 def sampled(settings: FeatureLogSettings, keys: Sequence[str]) -> list[str]:
     """Return which entities of an answer are logged."""
-    columns = {"views": ("BIGINT", column("BIGINT", [1] * len(keys)))}
-    rows = Sampler(settings).rows(matrix(columns, {"post": tuple(keys)}))
+    rows = Sampler(settings).rows({"post": tuple(keys)})
     return [] if rows is None else [keys[row] for row in rows.tolist()]
 
 
@@ -223,9 +246,8 @@ def test_entities_are_sampled_by_the_first_kind() -> None:
     """So all candidates of a user are in, or none."""
     sampler = Sampler(FeatureLogSettings(share=0.5, by="entity"))
     users = tuple(f"u{number // 2}" for number in range(40))
-    columns = {"views": ("BIGINT", column("BIGINT", [1] * 40))}
     posts = tuple(f"p{number}" for number in range(40))
-    rows = sampler.rows(matrix(columns, {"user": users, "post": posts}))
+    rows = sampler.rows({"user": users, "post": posts})
     assert rows is not None
     assert {users[row] for row in rows.tolist()} == {u for u in users if is_sampled(u, 0.5)}
     assert 0 < len(rows) < 40
@@ -235,8 +257,7 @@ def test_entities_are_sampled_by_the_first_kind() -> None:
 def test_a_share_of_requests_is_logged_whole() -> None:
     """About that share; all rows of each."""
     sampler = Sampler(FeatureLogSettings(share=0.2))
-    made = answer()
-    found = [sampler.rows(made) for _ in range(2_000)]
+    found = [sampler.rows({"post": ("1", "2", "3")}) for _ in range(2_000)]
     whole = [rows for rows in found if rows is not None]
     assert 280 < len(whole) < 520
     assert all(np.array_equal(rows, [0, 1, 2]) for rows in whole)

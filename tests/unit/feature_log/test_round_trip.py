@@ -1,8 +1,10 @@
 """A record holds what was served: every type, to the bit; what is none is refused with a reason."""
 
 import struct
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from feature_platform.feature_log.decode import Served, decode
 from feature_platform.feature_log.encode import records
 from feature_platform.feature_log.sample import Sample
 from feature_platform.feature_log.served_pb2 import ServedRows
-from feature_platform.serving.matrix import STATUSES, Column, FeatureMatrix
+from feature_platform.serving.matrix import STATUSES, Block, Column, FeatureMatrix
 from tests.unit.feature_log.samples import INT64, TEXTS, TYPES, column, matrix, sample
 
 
@@ -60,12 +62,12 @@ def table(served: Served) -> list[tuple[Any, ...]]:
 
 def expected(given_: Sample) -> list[tuple[Any, ...]]:
     """Return the same of what was handed over."""
-    made, rows = given_.matrix, given_.rows.tolist()
+    made, rows = given_.logged.matrix, range(given_.count)
     columns = [[exact(each.to_list()[row]) for row in rows] for each in made.columns]
     keys = [[each[row] for row in rows] for each in made.keys.values()]
     status = [made.status[row] for row in rows]
     ages = [None if made.ages_ms is None else int(made.ages_ms[row]) for row in rows]
-    written = [each.tolist() for each in given_.written.values()]
+    written = [each.tolist() for each in given_.logged.written.values()]
     return list(zip(*keys, status, ages, *written, *columns, strict=True))
 
 
@@ -86,11 +88,38 @@ def test_what_is_decoded_is_what_was_served(given_: Sample, bytes_max: int) -> N
             given_.list,
             given_.version,
         )
-        assert (served.names, served.types) == (given_.matrix.names, given_.matrix.types)
-        assert [*served.keys] == [*given_.matrix.keys]
+        assert (served.names, served.types) == (
+            given_.logged.matrix.names,
+            given_.logged.matrix.types,
+        )
+        assert [*served.keys] == [*given_.logged.matrix.keys]
         found += table(served)
 
     assert found == expected(given_)
+
+
+@given(st.integers(1, 5), st.lists(INT64, min_size=20, max_size=20), st.data())
+def test_columns_in_blocks_are_as_if_they_were_made(
+    count: int, numbers: list[int], data: st.DataObject
+) -> None:
+    """A block is packed without making its columns; the bytes are the same."""
+    block = Block(
+        positions=(3, 0, 2), data=np.array(numbers[: 3 * count], np.int64).reshape(count, 3)
+    )
+    other = "BIGINT", column("BIGINT", [None, *range(count - 1)])
+    columns = {
+        "a": ("BIGINT", block.column(1)),
+        "b": other,
+        "c": ("BIGINT", block.column(2)),
+        "d": ("BIGINT", block.column(0)),
+    }
+    made = matrix(columns, {"post": tuple(map(str, range(count)))})
+    rows = data.draw(st.lists(st.integers(0, count - 1), min_size=1, unique=True).map(sorted))
+
+    plain, packed = (sample(each, rows) for each in (made, replace(made, blocks=(block,))))
+
+    assert [*records(packed, 1_000_000)] == [*records(plain, 1_000_000)]
+    assert packed.logged.matrix.columns[3].to_list() == plain.logged.matrix.columns[3].to_list()
 
 
 def one_record() -> bytes:
