@@ -19,7 +19,7 @@ from feature_platform.feature_log_settings import FEATURE_LOG
 
 
 def archive_feature_log(
-    session: SparkSession, root: str, task: FeatureLogTask, tell: Callable[[Progress], None]
+    session: SparkSession, root: str, task: FeatureLogTask, report: Callable[[Progress], None]
 ) -> LogArchived:
     """Bring a list's log up to its topic's ends of now.
 
@@ -27,7 +27,7 @@ def archive_feature_log(
         session: Spark, for its Java.
         root: The folder of all event logs.
         task: Which list.
-        tell: Called with what there is to do, and each commit.
+        report: Called with what there is to do, and each commit.
 
     Raises:
         EventLogError: The log is damaged, misses offsets, or somebody else archives it.
@@ -44,7 +44,7 @@ def archive_feature_log(
     place = session.conf.get("spark.local.dir", None)  # deleted by the parent, whatever happens
     with tempfile.TemporaryDirectory(prefix="fp-feature-log-", dir=place) as scratch:
         engine = ServedEngine(task.name, files, topic, Path(scratch))
-        log = archive(job, files, engine, topic, SystemClock(), tell)
+        log = archive(job, files, engine, topic, SystemClock(), report)
     return LogArchived(
         records=log.records,
         files=len(log.files),

@@ -171,18 +171,8 @@ def archive(
         log = _commit(job.source, files, log, commit, report)
     # 3.
     while small := small_files(log):
-        added = _write(job.source, files, log.next_number, partial(engine.rewrite, small))
-        if sum(file.records for file in added) != sum(log.files[path].records for path in small):
-            msg = (
-                f"source {job.source}: files to be merged do not have as many records as their "
-                f"commits say, so they are left as they are: {', '.join(small[:FILES_MAX])}. To "
-                "find the damaged file, run fp check on a feature set of the source; restore the "
-                f"file from a copy, then fp archive {job.source}"
-            )
-            raise EventLogError(msg)
-        if len(added) >= len(small):  # they do not fit together
-            for file in added:
-                files.delete(file.path)
+        added = _merged(job, files, engine, log, small)
+        if not added:
             break
         commit = LogCommit(
             number=log.next_number,
@@ -196,6 +186,30 @@ def archive(
     # 4.
     tidy(log, files, clock)
     return log
+
+
+def _merged(
+    job: ArchiveRequest, files: Files, engine: Engine, log: Log, small: Sequence[str]
+) -> tuple[LogFile, ...]:
+    """Write small files once more, as fewer; nothing if they do not fit together.
+
+    Raises:
+        EventLogError: They do not have as many records as their commits say.
+    """
+    added = _write(job.source, files, log.next_number, partial(engine.rewrite, small))
+    if sum(file.records for file in added) != sum(log.files[path].records for path in small):
+        msg = (
+            f"source {job.source}: files to be merged do not have as many records as their "
+            f"commits say, so they are left as they are: {', '.join(small[:FILES_MAX])}. To "
+            "find the damaged file, run fp check on a feature set of the source; restore the "
+            f"file from a copy, then fp archive {job.source}"
+        )
+        raise EventLogError(msg)
+    if len(added) < len(small):
+        return added
+    for file in added:
+        files.delete(file.path)
+    return ()
 
 
 def tidy(log: Log, files: Files, clock: Clock) -> None:

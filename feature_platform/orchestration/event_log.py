@@ -53,31 +53,22 @@ def event_log_schedule(
 ) -> dg.ScheduleDefinition:
     """Make the schedule: a run for each source, so that one that fails stops no other.
 
-    Args:
-        names: The sources.
-        served: The assets of lists, which share a run: most lists are not logged.
-        settings: Whether it runs.
-        cron: When.
+    The assets of lists (`served`) share a run: most lists are not logged.
     """
     archived = {name: [event_log_key(name)] for name in sorted(names)}
-    if served:
-        archived[f"{FEATURE_LOG}/"] = list(served)
+    archived |= {f"{FEATURE_LOG}/": list(served)} if served else {}
 
     @dg.schedule(
         name="event_log",
         cron_schedule=cron,
         target=dg.AssetSelection.assets(*chain.from_iterable(archived.values())),
         default_status=default_status(settings),
-        description="Archives every source, and what was served from lists, before Kafka's "
-        "retention deletes the records.",
+        description="Archives sources and what was served from lists, before Kafka deletes it.",
     )
     def event_log(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
+        at = context.scheduled_execution_time.isoformat()
         return [
-            dg.RunRequest(
-                run_key=f"{name}:{context.scheduled_execution_time.isoformat()}",
-                asset_selection=keys,
-                tags={SOURCE_TAG: name},
-            )
+            dg.RunRequest(run_key=f"{name}:{at}", asset_selection=keys, tags={SOURCE_TAG: name})
             for name, keys in archived.items()
         ]
 

@@ -16,6 +16,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from feature_platform.service.bytes_cache import BytesStats
+from feature_platform.service.log_meters import LogMeters
 from feature_platform.serving.answer_log import LogStats
 from feature_platform.serving.meters import BOUNDS_S
 
@@ -85,45 +86,13 @@ class Metrics:
             "Kept parts of answers that made room, or whose list or deployment changed.",
             registry=own,
         )
-        self._log_rows = Counter(
-            "fp_service_log_rows",
-            "Rows for the feature log: sampled, and acknowledged by the broker (sent).",
-            ("outcome",),
-            registry=own,
-        )
-        self._log_dropped = Counter(
-            "fp_service_log_dropped_rows",
-            "Sampled rows that were dropped, by reason.",
-            ("reason",),
-            registry=own,
-        )
-        self._log_bytes = Gauge(
-            "fp_service_log_waiting_bytes",
-            "About what answers take that are not encoded for the feature log yet.",
-            multiprocess_mode="livesum",
-            registry=own,
-        )
         self._seen = BytesStats(size=0, hits=0, misses=0, dropped=0)
-        self._logged = LogStats()
-        self._log: Callable[[], LogStats] = LogStats
+        self._log = LogMeters(own)
         self._lock = threading.Lock()
 
     def watch(self, stats: Callable[[], LogStats]) -> None:
         """Also show what a feature log has counted, as of each answer and look."""
-        self._log = stats
-
-    def _take_log(self) -> None:
-        with self._lock:
-            before, now = self._logged, self._log()
-            if now == before:
-                return
-            self._logged = now
-            self._log_bytes.set(now.waiting_bytes)
-            self._log_rows.labels("sampled").inc(now.sampled_rows - before.sampled_rows)
-            self._log_rows.labels("sent").inc(now.sent_rows - before.sent_rows)
-            for reason, count in now.dropped_rows.items():
-                more = count - before.dropped_rows.get(reason, 0)
-                self._log_dropped.labels(reason).inc(more)
+        self._log.stats = stats
 
     def keeps(self, stats: Callable[[], BytesStats]) -> None:
         """Take over what the cache of entities' bytes has counted."""
@@ -137,7 +106,7 @@ class Metrics:
 
     def answered(self, door: str, list_: str, code: str, seconds: float) -> None:
         """Count a request that was answered, or whose client hung up."""
-        self._take_log()
+        self._log.take()
         self._requests.labels(door, list_, code).inc()
         self._seconds.labels(door).observe(seconds)
 
@@ -173,7 +142,7 @@ class Metrics:
         Args:
             accept: The header of the request; OpenMetrics, or the older text format.
         """
-        self._take_log()
+        self._log.take()
         registry = self._registry
         if os.environ.get(FOLDER):
             registry = CollectorRegistry()
