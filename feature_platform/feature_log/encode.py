@@ -121,7 +121,7 @@ def _numbers(
     for storage, name, letter in BLOCKS:
         mine = shape.places[storage]
         numbers = np.empty((len(mine), shown.shape[1]), dtype=letter)
-        for line, place in enumerate(mine):
+        for line, place in enumerate(mine if others else ()):
             if place in others:
                 numbers[line] = others[place].data[part]
         if storage == STORAGE_INT64:

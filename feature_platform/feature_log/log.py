@@ -24,8 +24,8 @@ from feature_platform.settings import KafkaSettings, kafka_password
 
 LOG = logging.getLogger("feature_platform.feature_log")
 REPORT_S = 60.0
-SERVE_S = 0.2
-"""How often deliveries are looked at while nothing is sampled."""
+SERVE_S = 0.1
+"""How often the thread looks for samples, and for deliveries while nothing is sampled."""
 CLOSE_MORE_S = 2.0
 """How long closing waits, beyond `close_ms`, for the thread to count what it gives up."""
 Reason = str
@@ -178,7 +178,8 @@ class FeatureLog:
                 return
             mine.bytes += size
             mine.waiting.append(sample)
-            mine.changed.notify()
+            if mine.bytes > self._settings.memory_bytes_max // 4:
+                mine.changed.notify()  # else it looks by itself: waking it costs each request more
 
     def _runs(self, mine: _Process) -> bool:
         """Return whether the thread runs, after starting it if it does not."""

@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import repeat
 
 import numpy as np
 
@@ -18,8 +17,8 @@ from feature_platform.serving.answer_log import LoggedRows
 KNOWN_MAX = 200_000
 """Entities of which it is remembered whether they are in the sample."""
 HASHES = 1 << 32
-_NO, _YES, _UNKNOWN = range(3)
-"""Whether an entity is in the sample, a byte each."""
+_YES = 1
+"""Of an entity that is in the sample; 0 of others."""
 CELL_BYTES, TEXT_BYTES, LIST_BYTES, ROW_BYTES = 9, 100, 1_000, 120
 """About what a number with its presence, a text, a list, and a row's keys and status take."""
 
@@ -69,8 +68,9 @@ class Sampler:
             if not keys or random.random() >= self._share:  # noqa: S311 (no secret)
                 return None
             return np.arange(len(keys))
-        chosen = bytes(map(self._known.get, keys, repeat(_UNKNOWN)))
-        if _UNKNOWN in chosen:
+        try:
+            chosen = bytes(map(self._known.__getitem__, keys))
+        except KeyError:
             chosen = self._decided(keys)
         if _YES not in chosen:
             return None
