@@ -24,6 +24,8 @@ FEATURE_KEYS = ("name", "as", "default", "max_age")
 VERSION_MAX = 1_000_000
 FEATURES_MAX = 2_000
 MAX_AGE_MS = (1_000, 3_650 * 86_400_000)
+RESERVED = "fp_"
+"""Begins the columns that the feature log adds."""
 _COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _EXAMPLE = "[post_engagement.views_30m]"
 
@@ -177,6 +179,9 @@ class _Reader:
                 f"`as: {shown.text}` is not a valid name: use letters, digits, `_` and `.`, "
                 "starting with a letter or `_`, at most 128 characters"
             )
+            self.problems.add(shown, msg)
+        elif shown.text.startswith(RESERVED):
+            msg = f"`as: {shown.text}`: names with `{RESERVED}` in front are the feature log's own"
             self.problems.add(shown, msg)
         return shown.text
 

@@ -94,6 +94,7 @@ features:
         (f"{HEAD}features: [{{name: posts.title, max_age: 7}}]", 5, "must be a duration"),
         (f"{HEAD}features: [{{name: posts.views_30m, max_age: 7d}}]", 5, "it is a COUNT, and only"),
         (f"{HEAD}features: [{{name: posts.title, as: a b}}]", 5, "is not a valid name"),
+        (f"{HEAD}features: [{{name: posts.title, as: fp_row}}]", 5, "the feature log's own"),
         (f"{HEAD}features: [{{name: posts.title, as: post_id}}]", 5, "is also the entity of posts"),
         (f"{HEAD}entities: [post_id]\nfeatures: [posts.title, users.flag]", 5, "lacks `user_id`"),
         (f"{HEAD}entities: [post]\nfeatures: [posts.title]", 5, "unknown entity `post`"),

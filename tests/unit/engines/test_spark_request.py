@@ -25,6 +25,7 @@ from feature_platform.engines.spark_facts import (
 from feature_platform.engines.spark_request import (
     ArchiveTask,
     EventsTask,
+    FeatureLogTask,
     RecountTask,
     SparkRequest,
     Task,
@@ -57,6 +58,13 @@ TASKS: tuple[Task, ...] = (
             buckets_ms=(60_000,),
         ),
     ),
+    FeatureLogTask(
+        name="home",
+        topic="feature_log.home",
+        kafka=KafkaSettings(port=9),
+        records_max=7,
+        accept_gap=True,
+    ),
     EventsTask(job=SPEC, until=UNTIL, places=(("a", 0, 60_000),)),
 )
 
@@ -72,6 +80,7 @@ FACTS: tuple[Fact, ...] = (
     Begun(behind=10, archived=20),
     Committed(number=1, records=10, compacted=0, files=2, bytes=300),
     LogArchived(records=30, files=2, bytes=300, positions={0: 15, 1: 15}),
+    LogArchived(records=30, files=2, bytes=300, positions={0: 15}, dead_letters=3),
     AllTold(),
     Failed(kind="spark", message="no"),
 )

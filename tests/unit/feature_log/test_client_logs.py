@@ -56,7 +56,12 @@ HOME = FeatureList(
 
 @pytest.fixture(name="world")
 def _world(tmp_path: Path) -> Deployed:
-    folder = tmp_path / "featuresets"
+    return make_world(tmp_path)
+
+
+def make_world(parent: Path) -> Deployed:
+    """Serve ten posts from memory, and the list."""
+    folder = parent / "featuresets"
     (folder / "sources").mkdir(parents=True)
     (folder / "sources" / "events.yaml").write_text(SOURCE)
     (folder / "posts.yaml").write_text(POSTS)

@@ -49,6 +49,8 @@ class World:
     checked: CheckReport | FeaturePlatformError = field(
         default_factory=lambda: CheckReport(results=())
     )
+    served: Archived | None = None
+    """What the archive of a list holds after a run; None: nothing was logged."""
     broken: dict[str, Sequence[Problem]] = field(default_factory=dict)
     """The mistakes of files."""
     keeps: Exception | None = None
@@ -83,6 +85,12 @@ class _FakePlatform(Platform):
         return Archived(
             source=name, records=10, files=2, bytes=99, positions={f"{name}/0": 10}, added=3
         )
+
+    def archive_feature_log(self, name: str, log: Callable[[str], None]) -> Archived | None:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("archive what was served", name))
+        log(f"archive {name}")
+        return world.served
 
     def pushed(self, memory: Memory) -> Pushed | None:
         WORLDS[int(self.project)].calls.append(("pushed", memory.commit))

@@ -15,6 +15,22 @@ from feature_platform.settings import Settings
 DONE = Archived(source="posts", records=5, files=1, bytes=9, positions={"posts/0": 5}, added=5)
 
 
+def test_a_list_that_nobody_logs_starts_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The topic is looked for; Spark starts only if there is one."""
+    logged: dict[str, bool] = {}
+    monkeypatch.setattr(resources, "is_logged", lambda _, name: logged.get(name, False))
+    monkeypatch.setattr(resources, "archive_feature_log", lambda *_: DONE)
+    said: list[str] = []
+    platform = Platform(project=str(folder))
+
+    assert platform.archive_feature_log("feed", said.append) is None
+    assert said == ["topic feature_log.feed does not exist: nothing was logged"]
+    logged["feed"] = True
+    assert platform.archive_feature_log("feed", said.append) == DONE
+
+
 def test_progress_is_logged(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each fact is a line by itself."""
 

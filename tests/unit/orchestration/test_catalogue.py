@@ -308,4 +308,5 @@ def test_a_list_is_downstream_of_its_feature_sets(
         if each.key == dg.AssetKey(["list", "feed"])
     )
     assert [dep.asset_key for dep in spec.deps] == [dg.AssetKey(["live", "engagement"])]
+    assert "event_log/feature_log/feed" in names
     assert (spec.owners, spec.code_version) == (["team:ranking"], "2")

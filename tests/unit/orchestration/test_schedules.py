@@ -9,7 +9,9 @@ import pytest
 from dagster._core.definitions.schedule_definition import ScheduleExecutionData
 
 from feature_platform.checks.result import CHECKS, CheckReport, CheckResult
+from feature_platform.engines.spark import Archived
 from feature_platform.orchestration.event_log import SOURCE_TAG, event_log_key
+from feature_platform.orchestration.feature_log import feature_log_key
 from feature_platform.paths import DEFINITIONS
 from tests.unit.orchestration.fake import World
 
@@ -76,6 +78,50 @@ def test_what_the_hourly_tick_launches_archives(defs: dg.Definitions, world: Wor
     done = job.execute_in_process(asset_selection=request.asset_selection, tags=request.tags)
     assert done.success
     assert world.calls == [("archive", "posts")]
+
+
+def test_what_was_served_from_lists_is_archived_in_one_run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, world: World
+) -> None:
+    """Of a list that nobody logs, the run says so and is done; of others, what is archived."""
+    lists = folder / "featuresets" / "lists"
+    lists.mkdir()
+    for name in ("feed", "home"):
+        text = f"list: {name}\nversion: 1\nfeatures: [engagement.views_30m]\n"
+        (lists / f"{name}.yaml").write_text(text)
+    monkeypatch.setenv("FP_PROJECT", str(folder))
+    real: dg.Definitions = runpy.run_path(str(DEFINITIONS))["defs"]
+    defs = dg.Definitions(
+        assets=real.assets,
+        schedules=real.schedules,
+        asset_checks=real.asset_checks,
+        jobs=real.jobs,
+        executor=real.executor,
+        resources={"platform": world.resource},
+    )
+    posts_run, lists_run = _tick(defs, "event_log").run_requests or []
+    assert lists_run.asset_selection == [feature_log_key("feed"), feature_log_key("home")]
+    assert posts_run.asset_selection == [event_log_key("posts")]
+    job = defs.resolve_job_def(defs.resolve_schedule_def("event_log").job_name)
+
+    done = job.execute_in_process(asset_selection=lists_run.asset_selection, tags=lists_run.tags)
+
+    assert done.success
+    assert sorted(world.calls) == [("archive what was served", name) for name in ("feed", "home")]
+    (made,) = done.asset_materializations_for_node("event_log__feature_log__feed")
+    assert "no client has logged" in str(made.metadata["logged"].value)
+    world.served = Archived(
+        source="feature_log/feed",
+        records=7,
+        files=1,
+        bytes=9,
+        positions={},
+        added=7,
+        dead_letters=2,
+    )
+    done = job.execute_in_process(asset_selection=[feature_log_key("feed")])
+    (made,) = done.asset_materializations_for_node("event_log__feature_log__feed")
+    assert (made.metadata["added"].value, made.metadata["dead_letters"].value) == (7, 2)
 
 
 def test_what_the_nightly_tick_launches_runs_all_checks(defs: dg.Definitions, world: World) -> None:
