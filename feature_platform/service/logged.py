@@ -106,7 +106,12 @@ class _Packed:
         ]
         numbers = self.shape.numbers_of(self._rows, "<i8")[:, [slot for slot, _ in chosen]]
         positions = tuple(self.kind.places[place] for _, place in chosen)
-        return Block(positions=positions, data=numbers.astype(np.int64))
+        return Block(
+            positions=positions,
+            data=numbers.astype(np.int64),
+            partial=np.zeros(len(positions), dtype=np.bool_),  # states are not logged
+            found=self.shape.status(self._rows).astype(np.int8),
+        )
 
     def column(self, at: int) -> Column:
         """Return a column of the kind."""

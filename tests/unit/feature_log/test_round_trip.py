@@ -104,7 +104,10 @@ def test_columns_in_blocks_are_as_if_they_were_made(
 ) -> None:
     """A block is packed without making its columns; the bytes are the same."""
     block = Block(
-        positions=(3, 0, 2), data=np.array(numbers[: 3 * count], np.int64).reshape(count, 3)
+        positions=(3, 0, 2),
+        data=np.array(numbers[: 3 * count], np.int64).reshape(count, 3),
+        partial=np.zeros(3, dtype=np.bool_),
+        found=np.zeros(count, dtype=np.int8),
     )
     other = "BIGINT", column("BIGINT", [None, *range(count - 1)])
     columns = {
