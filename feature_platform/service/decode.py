@@ -309,7 +309,7 @@ class _Part:
                 data[row] = [*default] if isinstance(default, list) else default
         else:
             packed = block.others[block.heads[place]]
-            values = map(items_of, packed.lists) if packed.lists else packed.texts
+            values = map(_items, packed.lists) if packed.lists else packed.texts
             for row, value in enumerate(values):
                 data[row] = value
             data[~bits[:, place]] = None
@@ -369,8 +369,7 @@ def _joined(columns: Sequence[Column]) -> Column:
     )
 
 
-def items_of(values: ListOfValues) -> list[Any]:
-    """Return the items of a list."""
+def _items(values: ListOfValues) -> list[Any]:
     return [*values.texts, *values.integers, *values.reals, *values.booleans]
 
 
@@ -380,7 +379,7 @@ def value_of(packed: PackedValue) -> Value:
         case None:
             return None
         case "list":
-            return items_of(packed.list)
+            return _items(packed.list)
         case "digits":
             return int(packed.digits)
         case name:

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_platform.rows.wire import Ints, Mask
-from feature_platform.service.decode import items_of, value_of
+from feature_platform.service.decode import value_of
 from feature_platform.service.entity_bytes import EntityBytes
 from feature_platform.service.features_pb2 import Column as PackedColumn
-from feature_platform.service.features_pb2 import Row
+from feature_platform.service.features_pb2 import Row, Value
 from feature_platform.service.kinds import Kind
 from feature_platform.service.layouts import Answer, KindAnswered
 from feature_platform.service.shape import BOOLEAN, WHOLE, Shape, is_number
@@ -121,7 +121,9 @@ class _Packed:
             number = self.shape.others.index(at)
             for row in np.flatnonzero(present | filled).tolist():
                 packed = PackedColumn.FromString(self.entities[row].parts[number])
-                data[row] = items_of(packed.lists[0]) if packed.lists else packed.texts[0]
+                data[row] = (
+                    value_of(Value(list=packed.lists[0])) if packed.lists else packed.texts[0]
+                )
             return Column(data=data, present=present, filled=filled)
         dtype = self.shape.dtype(at)
         numbers = self.shape.numbers_of(self._rows, dtype)[:, self.shape.numeric.index(at)]
