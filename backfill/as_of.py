@@ -53,7 +53,7 @@ def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -
         reader = session.read.option(GLOBS, "false").schema(QUESTIONS)
         questions = reader.parquet(part.questions)
         found = answers(session, raw, questions, part.job, part.plan, task)
-        _write(found, part)
+        _write(session, found, part)
         tell(AsOfAnswered(featureset=name))
 
 
@@ -76,7 +76,8 @@ def answers(
         task: What counts at an instant.
 
     Returns:
-        `row`, `known` (whether the entity had any event) and a column for each slot.
+        `row`, `known` (whether the entity had any event), `counters` and a column for each slot of
+        an item; see `AsOfRows.java`.
     """
     java: Any = session._jvm  # noqa: SLF001 - the bridge to Java
     kernel, job = java.io.featureplatform.kernel.spark, spec.job
@@ -126,14 +127,16 @@ def _partials(session: SparkSession, parsed: DataFrame, job: JobDefinition) -> D
     return DataFrame(java.io.featureplatform.kernel.spark.EventPartials.of(_java(query)), session)
 
 
-def _write(found: DataFrame, part: AsOfPart) -> None:
+def _write(session: SparkSession, found: DataFrame, part: AsOfPart) -> None:
     """Write answers in files that follow each other by number of row."""
-    number = max(1, -(-part.rows // ROWS_PER_FILE))
+    each = min(ROWS_PER_FILE, max(1, -(-part.rows // session.sparkContext.defaultParallelism)))
+    number = max(1, -(-part.rows // each))
     (
-        found.repartitionById(number, f.expr(f"CAST(row DIV {ROWS_PER_FILE} AS INT)"))
+        found.repartitionById(number, f.expr(f"CAST(row DIV {each} AS INT)"))
         .sortWithinPartitions("row")
         .write.mode("overwrite")
         .option("compression", "lz4_raw")
+        .option("parquet.enable.dictionary", "false")  # hardly a row is as another
         .parquet(part.answers)
     )
 

@@ -76,7 +76,7 @@ def duckdb_sql(events: Sequence[str], spine: Path, out: Path) -> dict[str, str]:
     ]
     sums = [f"CAST(SUM({name}) OVER past AS BIGINT) AS {name}" for name in COLUMNS]
     edges = [
-        f"at - {length} - (at - {length}) % {MINUTE_MS} AS since_{window}"
+        f'"at" - {length} - ("at" - {length}) % {MINUTE_MS} AS since_{window}'
         for window, length in WINDOWS.items()
     ]
     joins = [
@@ -108,10 +108,10 @@ def duckdb_sql(events: Sequence[str], spine: Path, out: Path) -> dict[str, str]:
             WINDOW past AS (PARTITION BY post_id ORDER BY ts ROWS UNBOUNDED PRECEDING)""",
         "joins": f"""
             COPY (
-              WITH asked AS (SELECT *, {", ".join(edges)} FROM '{spine}')
-              SELECT asked."row", asked.post_id, asked.at, {", ".join(features)}
+              WITH asked AS (SELECT "row", post_id, "at", {", ".join(edges)} FROM '{spine}')
+              SELECT asked."row", asked.post_id, asked."at", {", ".join(features)}
               FROM asked
-              ASOF LEFT JOIN sums AS n ON asked.post_id = n.post_id AND asked.at > n.ts
+              ASOF LEFT JOIN sums AS n ON asked.post_id = n.post_id AND asked."at" > n.ts
               {" ".join(joins)}
             ) TO '{out}' (FORMAT parquet, COMPRESSION zstd)""",
     }

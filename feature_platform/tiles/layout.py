@@ -14,7 +14,8 @@ Carrier = Literal["int", "real", "text"]
 EVENTS_ID = 0
 EVENTS_COLUMN = "_events"
 ADDITIVE: frozenset[Kind] = frozenset({"count", "sum"})
-COUNTERS: frozenset[Kind] = frozenset({"count", "sum", "min", "max"})
+EXTREMES: frozenset[Kind] = frozenset({"min", "max"})
+COUNTERS: frozenset[Kind] = ADDITIVE | EXTREMES
 HIGH = "#high"
 """After a feature's name: the column with the high halves of what its SUM or AVG adds up."""
 BEYOND = "#beyond"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +17,7 @@ from feature_platform.serving.matrix import Column
 from feature_platform.serving.read_plan import ReadPlan
 from feature_platform.serving.shown import Wishes
 from feature_platform.serving.states import HAS_ROWS, NO_ROWS
-from feature_platform.tiles.layout import COUNTERS, LayoutColumn
+from feature_platform.tiles.layout import COUNTERS, EXTREMES, LayoutColumn
 from feature_platform.training.asked import AskedList, AskedPart, Slot
 from feature_platform.training.spine import BATCH_ROWS
 
@@ -33,29 +34,35 @@ class AnsweredRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MergedSlots:
-    """Columns of an answer by slot; implements `serving.merged.Merged`."""
+    """An answer by slot; implements `serving.merged.Merged`."""
 
     entity_count: int
-    values: Mapping[Slot, pa.Array]
+    counters: Ints
+    """A row for each row, a column for each slot of a counter."""
+    present: Mask
+    """A row for each row, a column for each slot of a minimum or maximum: whether there is one."""
+    items: Mapping[Slot, pa.Array]
+    places: Mapping[Slot, int]
+    """Columns of `counters`."""
+    marks: Mapping[Slot, int]
+    """Columns of `present`."""
 
     def total(self, column: LayoutColumn, window_ms: int) -> Ints:
         """Return the sum of a counter for each row."""
-        return np.asarray(self.values[column.id, window_ms].fill_null(0))
+        return self.counters[:, self.places[column.id, window_ms]]
 
     def totals(self, lines: Sequence[tuple[int, int]]) -> Ints:
         """Return sums of many counters: a row for each row, a column for each line."""
-        sums = [np.asarray(self.values[column, window].fill_null(0)) for window, column in lines]
-        return np.stack(sums, axis=1) if sums else np.zeros((self.entity_count, 0), dtype=np.int64)
+        return self.counters[:, [self.places[column, window] for window, column in lines]]
 
     def extreme(self, column: LayoutColumn, window_ms: int) -> tuple[Ints, Mask]:
         """Return the minimum or maximum for each row, and where there is one."""
-        found = self.values[column.id, window_ms]
-        present: Mask = np.asarray(found.is_valid())
-        return np.asarray(found.fill_null(0)), present
+        slot = (column.id, window_ms)
+        return self.counters[:, self.places[slot]], self.present[:, self.marks[slot]]
 
     def encoded(self, column: LayoutColumn, window_ms: int) -> Iterator[tuple[int, bytes]]:
         """Yield row and encoded value of a feature."""
-        for place, value in enumerate(self.values[column.id, window_ms].to_pylist()):
+        for place, value in enumerate(self.items[column.id, window_ms].to_pylist()):
             if value is not None:
                 yield place, value
 
@@ -71,8 +78,23 @@ class AnswerReader:
             folder: What Spark wrote: files in order, each row by number at most once.
         """
         self.part = part
+        kinds = {column.id: column.kind for column in part.group.snapshot.layout.columns}
+        counted = [slot for slot in part.slots if kinds[slot[0]] in COUNTERS]
+        extremes = [slot for slot in counted if kinds[slot[0]] in EXTREMES]
+        self._places = {slot: place for place, slot in enumerate(counted)}
+        self._marks = {slot: place for place, slot in enumerate(extremes)}
+        self._items = {
+            slot: f"v{number}" for number, slot in enumerate(part.slots) if slot not in self._places
+        }
         self._plan = ReadPlan(group=part.group, mode="now", covers={}, keys=())
-        self._schema = _schema(part)
+        self._schema = pa.schema(
+            [
+                ("row", pa.int64()),
+                ("known", pa.bool_()),
+                ("counters", pa.binary()),
+                *((name, pa.binary()) for name in self._items.values()),
+            ]
+        )
         self._batches = _batches(folder, self._schema)
         self._held = self._schema.empty_table()
 
@@ -82,17 +104,41 @@ class AnswerReader:
         A row that Spark was not asked about has nothing.
         """
         table = self._until(first + count)
+        rows = np.asarray(table["row"]) - first
+        states = np.full(count, NO_ROWS, dtype=np.int8)
+        states[rows[np.asarray(table["known"])]] = HAS_ROWS
+        counters, marks = self._numbers(table)
         places = np.full(count, -1, dtype=np.int64)
-        places[np.asarray(table["row"]) - first] = np.arange(len(table))
+        places[rows] = np.arange(len(rows))
         indexes = pa.array(places, mask=places < 0)
-        known = table["known"].combine_chunks().take(indexes).fill_null(False)
-        states = np.where(np.asarray(known), HAS_ROWS, NO_ROWS).astype(np.int8)
-        values = {
-            slot: table[f"v{number}"].combine_chunks().take(indexes)
-            for number, slot in enumerate(self.part.slots)
-        }
-        slots = MergedSlots(entity_count=count, values=values)
+        slots = MergedSlots(
+            entity_count=count,
+            counters=_spread(counters, rows, count),
+            present=_spread(marks, rows, count).astype(np.bool_),
+            items={
+                slot: table[name].combine_chunks().take(indexes)
+                for slot, name in self._items.items()
+            },
+            places=self._places,
+            marks=self._marks,
+        )
         return AnsweredRows(plan=self._plan, states=states, slots=slots)
+
+    def _numbers(self, table: pa.Table) -> tuple[Ints, NDArray[np.uint8]]:
+        """Return the counters of each row, and the marks behind them; see `AsOfAnswer.java`."""
+        size = 8 * len(self._places)
+        packed = np.empty((len(table), size + len(self._marks)), dtype=np.uint8)
+        at = 0
+        for chunk in table["counters"].chunks if packed.size else ():
+            if not len(chunk):
+                continue
+            _, offsets, values = chunk.buffers()
+            begin = int(np.frombuffer(offsets, dtype=np.int32)[chunk.offset])
+            whole = np.frombuffer(values, np.uint8, len(chunk) * packed.shape[1], begin)
+            packed[at : at + len(chunk)] = whole.reshape(len(chunk), packed.shape[1])
+            at += len(chunk)
+        counters = np.ascontiguousarray(packed[:, :size]).view(np.dtype("<i8"))
+        return counters.astype(np.int64, copy=False), packed[:, size:]
 
     def _until(self, stop: int) -> pa.Table:
         """Return all rows that are left before a number."""
@@ -108,13 +154,13 @@ class AnswerReader:
         return table.slice(0, split)
 
 
-def _schema(part: AskedPart) -> pa.Schema:
-    kinds = {column.id: column.kind for column in part.group.snapshot.layout.columns}
-    slots = [
-        (f"v{number}", pa.int64() if kinds[column] in COUNTERS else pa.binary())
-        for number, (column, _) in enumerate(part.slots)
-    ]
-    return pa.schema([("row", pa.int64()), ("known", pa.bool_()), *slots])
+def _spread(values: NDArray[Any], rows: Ints, count: int) -> NDArray[Any]:
+    """Return values of some rows in their places among all, with zeros in others."""
+    if len(rows) == count:
+        return values
+    whole = np.zeros((count, values.shape[1]), dtype=values.dtype)
+    whole[rows] = values
+    return whole
 
 
 def _batches(folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:

@@ -52,7 +52,8 @@ class Fake:
         questions = parquet.read_table(local_path(part.questions)).slice(1)
         count = len(questions)
         answers = {"row": questions["row"], "known": pa.array([True] * count)}
-        answers |= {"v0": pa.array([7] * count, pa.int64()), "v1": pa.nulls(count, pa.binary())}
+        seven = (7).to_bytes(8, "little")
+        answers |= {"counters": pa.array([seven] * count), "v1": pa.nulls(count, pa.binary())}
         folder = local_path(part.answers)
         assert folder is not None
         folder.mkdir()

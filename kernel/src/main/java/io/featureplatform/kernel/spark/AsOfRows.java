@@ -6,6 +6,7 @@ import static org.apache.spark.sql.functions.lit;
 import static org.apache.spark.sql.functions.udf;
 
 import io.featureplatform.kernel.tile.AsOf;
+import io.featureplatform.kernel.tile.AsOfAnswer;
 import io.featureplatform.kernel.tile.AsOfPlan;
 import io.featureplatform.kernel.tile.Column;
 import java.util.ArrayList;
@@ -13,6 +14,7 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.stream.IntStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Encoders;
@@ -34,10 +36,22 @@ public final class AsOfRows {
 
   private static final int ENTITY = 0;
   private static final int AT = 1;
-  private static final int ROW = 2;
-  private static final int TIME = 3;
-  private static final int FIRST_PARTIAL = 4;
-  private static final int FIRST_SLOT = 2;
+  private static final int TIME = 2;
+  private static final int FIRST_PARTIAL = 3;
+  private static final int ROW = 3;
+  private static final int KIND = 4;
+  private static final int PARTIALS = 5;
+  private static final int PARTIAL = 1;
+  private static final int FIRST_ITEM = 3;
+
+  private static final StructType SORTED =
+      new StructType()
+          .add("__entity", DataTypes.StringType, false)
+          .add("__at", DataTypes.LongType, false)
+          .add("__time", DataTypes.LongType, false)
+          .add("__row", DataTypes.LongType, false)
+          .add("__kind", DataTypes.IntegerType, false)
+          .add("__partials", DataTypes.BinaryType);
 
   private AsOfRows() {}
 
@@ -80,8 +94,9 @@ public final class AsOfRows {
    * @param planJson what is asked; see {@link AsOfPlan}
    * @param before whether a partial that comes to be known at the instant of a question itself
    *     counts for it
-   * @return {@code row}, {@code known} BOOLEAN (whether the entity had any event), and a column for
-   *     each slot, named {@code v0} and so on; in no order
+   * @return {@code row}, {@code known} BOOLEAN (whether the entity had any event), {@code counters}
+   *     BINARY (see {@link AsOfAnswer}), and a BINARY for each slot of an item, named {@code v0}
+   *     and so on by its slot; in no order
    */
   public static Dataset<Row> of(
       Dataset<Row> partials,
@@ -91,8 +106,8 @@ public final class AsOfRows {
       boolean before) {
     AsOfPlan plan = AsOfPlan.fromJson(Definition.parse(specJson).layout(), planJson);
     Dataset<Row> sorted =
-        told(partials, plan, 1)
-            .union(asked(partials, questions, plan, before ? 2 : 0))
+        packed(partials, plan)
+            .union(asked(questions, before ? PARTIAL + 1 : PARTIAL - 1))
             .repartition(col("__entity"))
             .withColumn("__hash", expr("xxhash64(__entity)"))
             .sortWithinPartitions("__hash", "__entity", "__at", "__kind");
@@ -101,50 +116,85 @@ public final class AsOfRows {
     return InternalRows.dataset(partials, rows, type(plan));
   }
 
-  private static Dataset<Row> told(Dataset<Row> partials, AsOfPlan plan, int kind) {
+  private static Dataset<Row> packed(Dataset<Row> partials, AsOfPlan plan) {
     List<org.apache.spark.sql.Column> columns =
-        new ArrayList<>(
-            List.of(col("__entity"), col("__at"), lit(-1L).as("__row"), col("__ts").as("__time")));
+        new ArrayList<>(List.of(col("__entity"), col("__at"), col("__ts")));
     plan.layout().columns().forEach(each -> columns.add(col("`" + each.name() + "`")));
-    columns.add(lit(kind).as("__kind"));
-    return partials.select(columns.toArray(org.apache.spark.sql.Column[]::new));
+    Dataset<Row> ordered = partials.select(columns.toArray(org.apache.spark.sql.Column[]::new));
+    JavaRDD<InternalRow> rows =
+        InternalRows.of(ordered).mapPartitions(each -> new Packed(each, plan));
+    return InternalRows.dataset(partials, rows, SORTED);
   }
 
-  private static Dataset<Row> asked(
-      Dataset<Row> partials, Dataset<Row> questions, AsOfPlan plan, int kind) {
-    List<org.apache.spark.sql.Column> columns =
-        new ArrayList<>(
-            List.of(
-                col("entity").as("__entity"),
-                col("instant").as("__at"),
-                col("row").as("__row"),
-                lit(0L).as("__time")));
-    for (Column each : plan.layout().columns()) {
-      columns.add(lit(null).cast(partials.schema().apply(each.name()).dataType()).as(each.name()));
-    }
-    columns.add(lit(kind).as("__kind"));
-    return questions.select(columns.toArray(org.apache.spark.sql.Column[]::new));
+  private static Dataset<Row> asked(Dataset<Row> questions, int kind) {
+    return questions.select(
+        col("entity").as("__entity"),
+        col("instant").as("__at"),
+        lit(0L).as("__time"),
+        col("row").as("__row"),
+        lit(kind).as("__kind"),
+        lit(null).cast(DataTypes.BinaryType).as("__partials"));
+  }
+
+  private static PackedPartials packer(AsOfPlan plan) {
+    int[] asked = plan.slots().stream().mapToInt(Column::index).distinct().sorted().toArray();
+    return new PackedPartials(plan.layout().columns(), asked);
   }
 
   private static StructType type(AsOfPlan plan) {
     StructType type =
         new StructType()
             .add("row", DataTypes.LongType, false)
-            .add("known", DataTypes.BooleanType, false);
-    List<Column> slots = plan.slots();
-    for (int i = 0; i < slots.size(); i++) {
-      boolean counter = slots.get(i).kind().isCounter();
-      type = type.add("v" + i, counter ? DataTypes.LongType : DataTypes.BinaryType, true);
+            .add("known", DataTypes.BooleanType, false)
+            .add("counters", DataTypes.BinaryType, false);
+    for (int slot : items(plan)) {
+      type = type.add("v" + slot, DataTypes.BinaryType, true);
     }
     return type;
+  }
+
+  /** Returns the slots that are no counters. */
+  private static int[] items(AsOfPlan plan) {
+    List<Column> slots = plan.slots();
+    return IntStream.range(0, slots.size())
+        .filter(slot -> !slots.get(slot).kind().isCounter())
+        .toArray();
+  }
+
+  /** Makes small rows of partials, for the shuffle. Hot path. */
+  private static final class Packed implements Iterator<InternalRow> {
+    private final Iterator<InternalRow> rows;
+    private final PartialValues values = new PartialValues(FIRST_PARTIAL);
+    private final PackedPartials packer;
+
+    Packed(Iterator<InternalRow> rows, AsOfPlan plan) {
+      this.rows = rows;
+      this.packer = packer(plan);
+    }
+
+    @Override
+    public boolean hasNext() {
+      return rows.hasNext();
+    }
+
+    @Override
+    public InternalRow next() {
+      InternalRow row = rows.next();
+      byte[] partials = packer.pack(values.of(row));
+      return new GenericInternalRow(
+          new Object[] {
+            row.getUTF8String(ENTITY), row.getLong(AT), row.getLong(TIME), -1L, PARTIAL, partials
+          });
+    }
   }
 
   /** Answers the questions of entities, one entity after the other. Hot path. */
   private static final class Answers implements Iterator<InternalRow> {
     private final Iterator<InternalRow> sorted;
     private final AsOfPlan plan;
-    private final int slots;
-    private final PartialValues values = new PartialValues(FIRST_PARTIAL);
+    private final PackedPartials partials;
+    private final AsOfAnswer found;
+    private final int[] items;
     private UTF8String entity;
     private AsOf state;
     private InternalRow ready;
@@ -152,7 +202,9 @@ public final class AsOfRows {
     Answers(Iterator<InternalRow> sorted, AsOfPlan plan) {
       this.sorted = sorted;
       this.plan = plan;
-      this.slots = plan.slots().size();
+      this.partials = packer(plan);
+      this.found = new AsOfAnswer(plan);
+      this.items = items(plan);
     }
 
     @Override
@@ -180,15 +232,18 @@ public final class AsOfRows {
         entity = name.copy();
         state = new AsOf(plan);
       }
-      long question = row.getLong(ROW);
-      if (question < 0) {
-        state.add(row.getLong(AT), row.getLong(TIME), values.of(row));
+      if (row.getInt(KIND) == PARTIAL) {
+        state.add(row.getLong(AT), row.getLong(TIME), partials.of(row.getBinary(PARTIALS)));
         return null;
       }
-      Object[] answer = new Object[FIRST_SLOT + slots];
-      answer[0] = question;
+      state.ask(row.getLong(AT), found);
+      Object[] answer = new Object[FIRST_ITEM + items.length];
+      answer[0] = row.getLong(ROW);
       answer[1] = state.isKnown();
-      state.ask(row.getLong(AT), answer, FIRST_SLOT);
+      answer[2] = found.counters();
+      for (int i = 0; i < items.length; i++) {
+        answer[FIRST_ITEM + i] = found.item(items[i]);
+      }
       return new GenericInternalRow(answer);
     }
   }

@@ -93,18 +93,19 @@ public final class AsOf {
    * Answers a question.
    *
    * @param instantMs not before the one of any earlier question
-   * @param answer gets the value of each slot, from a place on: Long, byte[] or null
+   * @param answer gets the value of each slot of the plan
    */
-  public void ask(long instantMs, Object[] answer, int from) {
+  public void ask(long instantMs, AsOfAnswer answer) {
     move(instantMs);
-    int at = from;
+    answer.clear();
+    int at = 0;
     for (Window window : windows) {
       for (int slot : window.members) {
-        answer[at++] = window.value(slot);
+        window.answer(slot, answer, at++);
       }
     }
     for (int index : plan.lifetime()) {
-      answer[at++] = lifetimeValue(index);
+      answerLifetime(index, answer, at++);
     }
   }
 
@@ -122,14 +123,15 @@ public final class AsOf {
     encoded[index] = null;
   }
 
-  private Object lifetimeValue(int index) {
+  private void answerLifetime(int index, AsOfAnswer answer, int at) {
     if (plan.layout().columns().get(index).kind().isCounter()) {
-      return lifetime.value(slots, slots.places[index]);
+      lifetime.answer(slots, slots.places[index], answer, at);
+      return;
     }
     if (encoded[index] == null && items[index] != null) {
       encoded[index] = items[index].toBytes();
     }
-    return encoded[index];
+    answer.setItem(at, encoded[index]);
   }
 
   private Values tile(long startMs) {
@@ -230,12 +232,15 @@ public final class AsOf {
       }
     }
 
-    Long value(int slot) {
+    void answer(int slot, AsOfAnswer answer, int at) {
       if (slots.additive[slot]) {
-        return sums[slot];
+        answer.set(at, sums[slot]);
+        return;
       }
       Map.Entry<Long, Long> first = stairs.get(slot).firstEntry();
-      return first == null ? null : (Long) slots.ordered(slot, first.getValue());
+      if (first != null) {
+        answer.setExtreme(at, slots.ordered(slot, first.getValue()));
+      }
     }
   }
 
@@ -272,10 +277,12 @@ public final class AsOf {
       present[slot] = true;
     }
 
-    Long value(Slots slots, int slot) {
-      return slots.additive[slot] || present[slot]
-          ? (Long) slots.ordered(slot, values[slot])
-          : null;
+    void answer(Slots slots, int slot, AsOfAnswer answer, int at) {
+      if (slots.additive[slot]) {
+        answer.set(at, values[slot]);
+      } else if (present[slot]) {
+        answer.setExtreme(at, slots.ordered(slot, values[slot]));
+      }
     }
   }
 

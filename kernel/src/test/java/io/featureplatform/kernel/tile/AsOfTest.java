@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.featureplatform.kernel.row.FeatureValues;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -57,9 +59,22 @@ class AsOfTest {
   }
 
   private static Object[] ask(AsOf state, AsOfPlan plan, long instantMs) {
-    Object[] answer = new Object[plan.slots().size()];
-    state.ask(instantMs, answer, 0);
-    return answer;
+    AsOfAnswer answer = new AsOfAnswer(plan);
+    state.ask(instantMs, answer);
+    List<Column> slots = plan.slots();
+    ByteBuffer counters = ByteBuffer.wrap(answer.counters()).order(ByteOrder.LITTLE_ENDIAN);
+    Object[] found = new Object[slots.size()];
+    for (int i = 0; i < found.length; i++) {
+      found[i] = slots.get(i).kind().isCounter() ? (Object) counters.getLong() : answer.item(i);
+    }
+    for (int i = 0; i < found.length; i++) {
+      Kind kind = slots.get(i).kind();
+      if (kind.isCounter() && !kind.isAdditive() && counters.get() == 0) {
+        found[i] = null;
+      }
+    }
+    assertFalse(counters.hasRemaining());
+    return found;
   }
 
   private static void add(AsOf state, Event event) {
