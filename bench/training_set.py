@@ -58,7 +58,7 @@ Seconds are from files to files, in a process of its own; ours with the start of
 DuckDB's SQL adds events up once and joins each edge of a window as of its instant, the quickest way
 that we know; it can do so for sums and counts alone, and writes the rows in no order.
 Feast counts no windows: it joined {finished:,} finished rows of a hundred values to {asked:,} asked
-rows, in the seconds of its call alone. More rows of one key than that exceed its memory.
+rows, in the seconds of its call alone: it holds every pair of rows of a key.{dropped}
 Python {python}, Spark {spark}, DuckDB {duckdb}{feast}.
 """
 
@@ -145,7 +145,8 @@ def _run(name: str, data: Data, rows: int) -> Run:
         raise SystemExit(msg)
     found = json.loads(told.decode().strip().splitlines()[-1])
     run = Run(rows=rows, seconds=found["seconds"], steps=found["steps"], used=used)
-    say(f"{name}, {rows:,} rows: {run.seconds:.1f} s, {run.steps}, {used.peaks}")
+    peaks = {each: size >> 20 for each, size in used.peaks.items()}
+    say(f"{name}, {rows:,} rows: {run.seconds:.1f} s, CPU {used.cpu_s:.1f} s, {run.steps}, {peaks}")
     return run
 
 
@@ -229,6 +230,9 @@ def _publish(
         compared=runs[OURS][0].rows,
         finished=FEAST_FINISHED,
         asked=FEAST_ASKED,
+        dropped=f" It dropped {feast['dropped']:,} of them, which had no value yet."
+        if feast
+        else "",
         python=sys.version.split()[0],
         spark=version("pyspark"),
         duckdb=version("duckdb"),
