@@ -2,8 +2,9 @@
 
 Feast does not count windows: it joins finished values as of instants. So it is given values that
 were finished before, and is asked for the newest of each key at each instant; its answer is
-compared with pandas' own as-of join. Of asked rows whose key has no value yet, it drops some. `python -m bench.training_feast FOLDER` reads
-`finished.parquet` and `asked.parquet` there, and prints one JSON object.
+compared with pandas' own as-of join. It drops some of the asked rows whose key has no value yet.
+`python -m bench.training_feast FOLDER` reads `finished.parquet` and `asked.parquet` there, and
+prints one JSON object.
 """
 
 import json
