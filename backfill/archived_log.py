@@ -116,7 +116,7 @@ class ArchivedLog:
             if span is not None:
                 return (0, -1) if span == NO_SPAN else span
         limits = {int(name.rpartition("/")[2]): end for name, end in until.items()}
-        rows = below(self._session, read_files(self._session, self._files, files), limits)
+        rows = below(read_files(self._session, self._files, files), limits)
         first, last = rows.agg(f.min(column), f.max(column)).head() or (None, None)
         return (0, -1) if first is None or last is None else (first, last)
 

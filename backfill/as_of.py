@@ -5,7 +5,7 @@ What runs for an event, or for a row of the spine, is the kernel's Java.
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +15,6 @@ from backfill.archived_log import ArchivedLog
 from backfill.event_log import GLOBS
 from backfill.recount import as_read
 from backfill.tiles import register_functions
-from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
 from feature_platform.engines.spark_request import AsOfPart, AsOfTask
 from feature_platform.errors import EventLogError
@@ -52,7 +51,7 @@ def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -
         raw = archived.records(until)
         reader = session.read.option(GLOBS, "false").schema(QUESTIONS)
         questions = reader.parquet(part.questions)
-        found = answers(session, raw, questions, part.job, part.plan, task)
+        found = answers(session, raw, questions, part, task)
         _write(session, found, part)
         tell(AsOfAnswered(featureset=name))
 
@@ -61,8 +60,7 @@ def answers(
     session: SparkSession,
     raw: DataFrame,
     questions: DataFrame,
-    spec: JobSpec,
-    plan: Mapping[str, Any],
+    part: AsOfPart,
     task: AsOfTask,
 ) -> DataFrame:
     """Answer questions about one feature set.
@@ -71,8 +69,7 @@ def answers(
         session: As `open_session` opens it, with the kernel's jar.
         raw: Records as `event_log.records` returns them.
         questions: `row`, `entity` and `instant` (epoch milliseconds).
-        spec: What the feature set computes.
-        plan: What is asked; see `training.asked`.
+        part: What is asked.
         task: What counts at an instant.
 
     Returns:
@@ -80,22 +77,20 @@ def answers(
         an item; see `AsOfRows.java`.
     """
     java: Any = session._jvm  # noqa: SLF001 - the bridge to Java
-    kernel, job = java.io.featureplatform.kernel.spark, spec.job
-    newest = questions.agg(f.max("instant")).head()
-    latest = (newest[0] if newest else 0) or 0
+    kernel, job = java.io.featureplatform.kernel.spark, part.job.job
     if task.as_of == "known":
-        raw = raw.where(f.col("timestamp") <= latest - task.lag_ms)
-    parsed = as_read(session, raw, spec)
+        raw = raw.where(f.col("timestamp") <= part.latest_ms - task.lag_ms)
+    parsed = as_read(session, raw, part.job)
     if task.as_of == "event":
-        parsed = parsed.where(f.col("__ts") < latest)
-    asked = kernel.AsOfRows.asked(_java(parsed), job.entity, _java(questions))
+        parsed = parsed.where(f.col("__ts") < part.latest_ms)
+    asked = kernel.AsOfRows.asked(_java(parsed), job.entity, _java(questions), part.rows)
     each = _partials(session, DataFrame(asked, session), job)
     at = f.col("__ts") if task.as_of == "event" else f.col("__appended") + task.lag_ms
     made = kernel.AsOfRows.of(
         _java(each.withColumn("__at", at)),
         _java(questions),
         json.dumps(job.to_json()),
-        json.dumps(plan),
+        json.dumps(part.plan),
         task.as_of == "known",
     )
     return DataFrame(made, session)

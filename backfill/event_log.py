@@ -135,7 +135,7 @@ def records(  # noqa: PLR0913 - what is read, and by what
     check_same(source.name, topic, archived.topic_id, kafka.topic_id())
     rest = tail(source.name, topic, archived, ends, kafka.bounds())
     paths = of_dates(archived, source, dates)
-    raw = below(session, read_files(session, files, paths), ends).select(*RAW)
+    raw = below(read_files(session, files, paths), ends).select(*RAW)
     if rest:
         session.sparkContext.setJobDescription(f"from Kafka: {spell(topic, rest)}")
         raw = raw.unionByName(kafka.read(rest).select(*RAW))
@@ -153,10 +153,10 @@ def read_files(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) 
     return reader.parquet(*[f"{files.root}/{path}" for path in paths])
 
 
-def below(session: SparkSession, rows: DataFrame, ends: Mapping[int, int]) -> DataFrame:
-    """Return the records of each partition below an offset."""
-    limits = session.createDataFrame(sorted(ends.items()), "partition INT, until BIGINT")
-    return rows.join(f.broadcast(limits), "partition").where("offset < until")
+def below(rows: DataFrame, ends: Mapping[int, int]) -> DataFrame:
+    """Return the records of each partition below an offset; of others, none."""
+    known = ", ".join(f"{part}, {end}L" for part, end in sorted(ends.items()))
+    return rows.where(f"offset < element_at(map({known}), partition)" if known else "FALSE")
 
 
 def _described(session: SparkSession, raw: DataFrame, source: JobSource) -> DataFrame:

@@ -195,6 +195,8 @@ class AsOfPart:
     """Address of the folder that gets the answers, in files by number of row."""
     rows: int
     """How many rows the spine has; each asks at most once."""
+    latest_ms: int
+    """The newest instant that is asked about; what came to be known later is not read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -177,11 +177,11 @@ def build(
     seconds: dict[str, float] = {}
     with _timed(seconds, "questions", clock):
         report("reading the spine")
-        rows, content = _ask(request, spine, work)
-    identity = digest([_identity(request), rows, content])
+        asked = _ask(request, spine, work)
+    identity = digest([_identity(request), asked.rows, asked.content])
     work.begin(identity)
     with _timed(seconds, "answers", clock):
-        _answer(settings, request, work, answerer, rows, identity, report)
+        _answer(settings, request, work, answerer, asked, identity, report)
     with _timed(seconds, "values", clock):
         report("writing features")
         written = write_rows(request, spine, work.spans, work.answers, work.folder / "set")
@@ -211,9 +211,21 @@ def _identity(request: BuildRequest) -> list[Any]:
     return [parts, request.as_of, request.serving_lag_ms]
 
 
-def _ask(request: BuildRequest, spine: Spine, work: _Work) -> tuple[int, str]:
-    """Write the questions of each kind of entity; return how many rows there are, and a digest."""
-    kinds, hashed, first = request.asked.kinds, blake2b(digest_size=16), 0
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a spine asks."""
+
+    rows: int
+    latest_ms: int
+    """The newest instant."""
+    content: str
+    """A digest of all keys and instants."""
+
+
+def _ask(request: BuildRequest, spine: Spine, work: _Work) -> _Asked:
+    """Write the questions of each kind of entity."""
+    kinds, hashed = request.asked.kinds, blake2b(digest_size=16)
+    first = latest_ms = 0
     with ExitStack() as stack:
         writers = {
             kind.entity: stack.enter_context(
@@ -232,7 +244,8 @@ def _ask(request: BuildRequest, spine: Spine, work: _Work) -> tuple[int, str]:
                 arrays = [pa.array(first + good), keys, instants]
                 writer.write_batch(pa.record_batch(arrays, schema=QUESTION))
             first += len(batch)
-    return first, hashed.hexdigest()
+            latest_ms = max(latest_ms, int(asked.instants_ms.max(initial=0)))
+    return _Asked(rows=first, latest_ms=latest_ms, content=hashed.hexdigest())
 
 
 def _answer(
@@ -240,7 +253,7 @@ def _answer(
     request: BuildRequest,
     work: _Work,
     answerer: Answerer,
-    rows: int,
+    asked: _Asked,
     identity: str,
     report: Report,
 ) -> None:
@@ -250,7 +263,7 @@ def _answer(
         return
     known = {topic: span.offsets for span in work.spans.values() for topic in _topics(span)}
     task = AsOfTask(
-        parts=tuple(_part(settings, work, part, known, rows) for part in left),
+        parts=tuple(_part(settings, work, part, known, asked) for part in left),
         as_of=request.as_of,
         lag_ms=request.serving_lag_ms,
     )
@@ -271,7 +284,7 @@ def _part(
     work: _Work,
     part: AskedPart,
     known: Mapping[str, Mapping[str, int]],
-    rows: int,
+    asked: _Asked,
 ) -> AsOfPart:
     snapshot = part.group.snapshot
     return AsOfPart(
@@ -280,7 +293,8 @@ def _part(
         plan=part.plan,
         questions=file_uri(work.questions(snapshot.entity).resolve()),
         answers=file_uri(work.answers(part.featureset).resolve()),
-        rows=rows,
+        rows=asked.rows,
+        latest_ms=asked.latest_ms,
     )
 
 

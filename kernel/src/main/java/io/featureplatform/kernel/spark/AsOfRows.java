@@ -62,18 +62,17 @@ public final class AsOfRows {
    *
    * @param events with a column of that name
    * @param questions {@code entity} STRING
+   * @param rows how many questions there are at most
    */
-  public static Dataset<Row> asked(Dataset<Row> events, String entity, Dataset<Row> questions) {
+  public static Dataset<Row> asked(
+      Dataset<Row> events, String entity, Dataset<Row> questions, long rows) {
+    Dataset<Row> all = questions.select(expr("xxhash64(entity)"));
+    Dataset<Row> few = rows <= ENTITIES_MAX ? all : all.distinct().limit(ENTITIES_MAX + 1);
     long[] hashes =
-        questions
-            .select(expr("xxhash64(entity)"))
-            .distinct()
-            .limit(ENTITIES_MAX + 1)
-            .as(Encoders.LONG())
-            .collectAsList()
-            .stream()
+        few.as(Encoders.LONG()).collectAsList().stream()
             .mapToLong(hash -> hash)
             .sorted()
+            .distinct()
             .toArray();
     if (hashes.length > ENTITIES_MAX) {
       return events;
