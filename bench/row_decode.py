@@ -112,13 +112,13 @@ class Compiled:
             core=core,
             load=load,
             slots=slots,
-            decoding=Decoding.of(core, load.layout, slots),
-            addition=Addition.of(core, load.layout.grid, slots, windows, lines),
+            decoding=Decoding.of(load.layout, slots),
+            addition=Addition.of(load.layout.grid, slots, windows, lines),
         )
 
     def decode(self) -> CompactTiles:
         """Decode all rows."""
-        tiles = decode_compactly(self.decoding, self.load.rows)
+        tiles = decode_compactly(self.core, self.decoding, self.load.rows)
         if tiles is None:
             msg = "the compiled core refused the rows"
             raise SystemExit(msg)
@@ -126,7 +126,7 @@ class Compiled:
 
     def add(self, tiles: CompactTiles) -> "np.ndarray[Any, Any]":
         """Add up all counters over all windows."""
-        return Adder(self.addition, tiles).add()[0].T
+        return Adder(self.core, self.addition, tiles).add()[0].T
 
 
 def by_numpy(load: Load) -> "np.ndarray[Any, Any]":
@@ -204,9 +204,9 @@ def _inner_cpu_s(compiled: Compiled) -> float:
         calls.append(time.process_time() - started)
         return outcome
 
-    timed = replace(compiled.decoding, core=replace(compiled.core, decode=decode))
+    timed = replace(compiled.core, decode=decode)
     for _ in range(ROUNDS):
-        decode_compactly(timed, compiled.load.rows)
+        decode_compactly(timed, compiled.decoding, compiled.load.rows)
     return min(calls)
 
 

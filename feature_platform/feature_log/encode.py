@@ -172,9 +172,7 @@ def _storage(type_: str, letter: str) -> Storage:
 
 def _others(matrix: FeatureMatrix) -> dict[int, Column]:
     """Return the columns that are in no block, by place: those of blocks need not be made."""
-    in_blocks = {position for block in matrix.blocks for position in block.positions}
-    places = [place for place in range(len(matrix.names)) if place not in in_blocks]
-    return {place: matrix.columns[place] for place in places}
+    return {place: matrix.columns[place] for place in matrix.alone}
 
 
 def _letters(count: int, others: Mapping[int, Column]) -> str:

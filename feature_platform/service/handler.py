@@ -61,7 +61,6 @@ class Arrival:
 STORE_SHARE = 0.8
 """Of the time that is left when a thread begins, what reading may take: the rest is for encoding
 and the way back."""
-""
 Render = Callable[[FeatureMatrix, About, Form], bytes]
 """Writes an answer in the format of a door; called in a thread. Without one the answer is a message
 of gRPC, of entities' bytes."""

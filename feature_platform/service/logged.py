@@ -126,7 +126,7 @@ class _Packed:
                 )
             return Column(data=data, present=present, filled=filled)
         dtype = self.shape.dtype(at)
-        numbers = self.shape.numbers_of(self._rows, dtype)[:, self.shape.numeric.index(at)]
+        numbers = self.shape.numbers_of(self._rows, dtype)[:, self.shape.slots[at]]
         large = {
             row: int(digits)
             for row, each in enumerate(self.entities)

@@ -2,7 +2,7 @@
 
 import ctypes
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
@@ -66,30 +66,25 @@ class Windows:
 class Addition:
     """How tiles are added up over windows: what is the same for all of them."""
 
-    core: Core
     slots: Slots
     windows: Windows
-    lines: tuple[Line, ...]
-    """What is added up: a column of the outcome each."""
     levels: Levels
-    fixed: tuple[NDArray[np.int32], ...]
-    """Memory that the request points to: the windows and slots of the lines, lifetime's window."""
-    table_bits: int
+    owned: tuple[NDArray[np.int32], ...]
+    """The windows and slots of the lines, lifetime's window: the request points to them, too."""
     request: Add
     """What of a request is the same."""
 
     @classmethod
     def of(
-        cls, core: Core, grid: Grid, slots: Slots, windows: Windows, lines: Iterable[Line] = ()
+        cls, grid: Grid, slots: Slots, windows: Windows, lines: Iterable[Line] = ()
     ) -> "Addition":
         """Lay it out.
 
         Args:
-            core: The compiled core.
             grid: Of the tiles.
             slots: What they hold.
             windows: Those of the lines, at least.
-            lines: Windows and counter ids.
+            lines: Windows and counter ids: what is added up, a column of the outcome each.
         """
         lines, levels, places = tuple(lines), Levels.of(grid), windows.places
         line_windows = np.array([places[window_ms] for window_ms, _ in lines], dtype=np.int32)
@@ -117,13 +112,10 @@ class Addition:
             outs=len(lines),
         )
         return cls(
-            core=core,
             slots=slots,
             windows=windows,
-            lines=lines,
             levels=levels,
-            fixed=(line_windows, line_slots, lifetime),
-            table_bits=bits,
+            owned=(line_windows, line_slots, lifetime),
             request=request,
         )
 
@@ -131,16 +123,17 @@ class Addition:
 class Adder:
     """Adds up compact tiles. Mutable: holds the memory that the core works with."""
 
-    def __init__(self, addition: Addition, tiles: CompactTiles) -> None:
+    def __init__(self, core: Core, addition: Addition, tiles: CompactTiles) -> None:
         """Get ready.
 
         Args:
+            core: The compiled core.
             addition: How.
             tiles: Of all entities.
         """
-        self._addition, self._tiles = addition, tiles
+        self._core, self._addition, self._tiles = core, addition, tiles
         cells = len(addition.windows.places) * addition.slots.count
-        self._table = np.empty(1 << addition.table_bits, dtype=np.int32)
+        self._table = np.empty(1 << addition.request.table_bits, dtype=np.int32)
         self._sums = np.empty(cells, dtype=np.uint64)
         self._seen = np.empty(cells, dtype=np.uint8)
         self._request = request = Add.from_buffer_copy(addition.request)
@@ -157,10 +150,10 @@ class Adder:
         Raises:
             CorruptRowError: These are no compact tiles of these slots.
         """
-        out = np.empty((self._tiles.entity_count, len(self._addition.lines)), dtype=np.int64)
+        out = np.empty((self._tiles.entity_count, self._request.outs), dtype=np.int64)
         present = np.empty(out.shape, dtype=np.bool_)
         self._request.out, self._request.present = address(out), address(present)
-        _refuse_foreign(self._addition.core.add(ctypes.byref(self._request)))
+        _refuse_foreign(self._core.add(ctypes.byref(self._request)))
         return out, present
 
     def find(self, window_ms: int, feature: int) -> Iterator[tuple[int, bytes]]:
@@ -179,7 +172,7 @@ class Adder:
             stops=address(found[2]),
             room=tiles.tiles,
         )
-        count = addition.core.find(ctypes.byref(self._request), ctypes.byref(request))
+        count = self._core.find(ctypes.byref(self._request), ctypes.byref(request))
         _refuse_foreign(count)
         for entity, start, stop in zip(*found[:, :count].tolist(), strict=True):
             yield entity, tiles.content(start, stop)
@@ -199,7 +192,7 @@ class Adder:
         sums = np.empty((2, self._tiles.entity_count, levels), dtype=np.int64)
         slot = int(addition.slots.slot_by_id[counter])
         request = Census(slot=slot, head=address(sums[0]), closed=address(sums[1]))
-        _refuse_foreign(addition.core.census(ctypes.byref(self._request), ctypes.byref(request)))
+        _refuse_foreign(self._core.census(ctypes.byref(self._request), ctypes.byref(request)))
         return sums[0], sums[1]
 
 
@@ -250,8 +243,7 @@ def merge_compactly(
     slots = plan.derived(slots_of)
     if not fits(layout, slots, len(plan.covers)):
         return None
-    decoding = plan.derived(_Ways.of).decoding(core, slots)
-    tiles = decode_compactly(decoding, rows)
+    tiles = decode_compactly(core, plan.derived(_decoding_of), rows)
     return None if tiles is None else add_up(core, plan, slots, tiles)
 
 
@@ -281,42 +273,33 @@ def slots_of(plan: ReadPlan) -> Slots:
     return Slots.of(plan.columns().values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ways:
-    """How a plan's tiles are decoded and added up. Mutable: laid out once for each `Slots`."""
+def _decoding_of(plan: ReadPlan) -> Decoding:
+    """Return how rows of a plan's columns alone are decoded."""
+    return Decoding.of(plan.group.snapshot.layout, plan.derived(slots_of))
 
-    plan: ReadPlan
-    windows: Windows
-    _additions: dict[int, Addition] = field(default_factory=dict)
-    """By identity of the slots, which they keep."""
-    _decodings: dict[int, Decoding] = field(default_factory=dict)
 
-    @staticmethod
-    def of(plan: ReadPlan) -> "_Ways":
-        """Lay out nothing yet."""
-        return _Ways(plan=plan, windows=Windows.of(plan.covers))
+def _windows_of(plan: ReadPlan) -> Windows:
+    """Return which tiles belong to which windows of a plan."""
+    return Windows.of(plan.covers)
 
-    def addition(self, core: Core, slots: Slots) -> Addition:
-        """Return how they are added up."""
-        found = self._additions.get(id(slots))
-        if found is None:
-            grid, lines = self.plan.group.snapshot.layout.grid, self.plan.derived(_lines)
-            found = Addition.of(core, grid, slots, self.windows, lines)
-            self._additions[id(slots)] = found
-        return found
 
-    def decoding(self, core: Core, slots: Slots) -> Decoding:
-        """Return how they are decoded."""
-        found = self._decodings.get(id(slots))
-        if found is None:
-            found = Decoding.of(core, self.plan.group.snapshot.layout, slots)
-            self._decodings[id(slots)] = found
-        return found
+def _additions_of(plan: ReadPlan) -> dict[int, Addition]:  # noqa: ARG001 - kept with the plan
+    """Return where `_addition` keeps what it makes: by identity of the slots, which that keeps."""
+    return {}
+
+
+def _addition(plan: ReadPlan, slots: Slots) -> Addition:
+    """Return how tiles of some slots are added up for a plan: laid out once."""
+    known = plan.derived(_additions_of)
+    if id(slots) not in known:
+        grid = plan.group.snapshot.layout.grid
+        known[id(slots)] = Addition.of(grid, slots, plan.derived(_windows_of), plan.derived(_lines))
+    return known[id(slots)]
 
 
 def add_up(core: Core, plan: ReadPlan, slots: Slots, tiles: CompactTiles) -> MergedCompactly:
     """Add up the counters of a plan's features over its windows."""
-    adder = Adder(plan.derived(_Ways.of).addition(core, slots), tiles)
+    adder = Adder(core, _addition(plan, slots), tiles)
     counters, present = adder.add()
     return MergedCompactly(
         adder=adder,

@@ -15,7 +15,7 @@ from feature_platform.serving.found import Found
 from feature_platform.serving.later import Later
 from feature_platform.serving.matrix import STATUSES, Block, Column, FeatureMatrix, Status
 from feature_platform.serving.merged import Merged
-from feature_platform.serving.read_plan import ReadPlan, changes_ms
+from feature_platform.serving.read_plan import ReadPlan, changes_ms, types_of
 from feature_platform.serving.receipt import FeatureReceipt, Receipt, explain
 from feature_platform.serving.request import AskedKeys
 from feature_platform.serving.shown import Shown, Wishes
@@ -155,13 +155,10 @@ def answer(
     shown = tuple(
         _InRows(shown=part.shown, asked=kind.asked) for kind in kinds for part in kind.parts
     )
-    types: dict[int, str] = {}
-    for each in shown:
-        types |= each.shown.plan.derived(_types)
     blocks = [each.block for each in shown]
     return FeatureMatrix(
         names=names,
-        types=tuple(map(types.__getitem__, range(len(names)))),
+        types=types_of(each.shown.plan.group for each in shown),
         keys={kind.asked.entity: kind.asked.keys for kind in kinds},
         status=_statuses(kinds),
         errors=_errors(kinds),
@@ -192,11 +189,6 @@ def _of(shown: Sequence[_InRows], position: int, make: Callable[[_InRows, int], 
 def _places(plan: ReadPlan) -> dict[int, int]:
     """Return the place of each of a plan's features, by its position in the request."""
     return {position: place for place, position in enumerate(plan.group.positions)}
-
-
-def _types(plan: ReadPlan) -> dict[int, str]:
-    """Return the types of features by position."""
-    return plan.group.types
 
 
 def _ages_ms(kinds: Sequence[KindAnswer]) -> Ints | None:

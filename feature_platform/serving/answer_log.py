@@ -99,12 +99,7 @@ def _only(matrix: FeatureMatrix, rows: Ints) -> FeatureMatrix:
     """
     listed = rows.tolist()
     blocks = tuple(block.take(rows) for block in matrix.blocks)
-    of_blocks = {position for block in blocks for position in block.positions}
-    others = {
-        place: matrix.columns[place].take(rows)
-        for place in range(len(matrix.names))
-        if place not in of_blocks
-    }
+    others = {place: matrix.columns[place].take(rows) for place in matrix.alone}
     return FeatureMatrix(
         names=matrix.names,
         types=matrix.types,

@@ -119,18 +119,17 @@ class Levels:
 class Decoding:
     """How rows of a layout are decoded: what is the same for all of them."""
 
-    core: Core
     slots: Slots
     levels: Levels
+    """The request points to what these two own."""
     request: Decode
     """What of a request is the same."""
 
     @classmethod
-    def of(cls, core: Core, layout: Layout, slots: Slots) -> "Decoding":
+    def of(cls, layout: Layout, slots: Slots) -> "Decoding":
         """Lay it out.
 
         Args:
-            core: The compiled core.
             layout: What the rows hold.
             slots: What of it is wanted.
         """
@@ -147,15 +146,16 @@ class Decoding:
             additive=slots.additive,
             slots=slots.count,
         )
-        return cls(core=core, slots=slots, levels=levels, request=request)
+        return cls(slots=slots, levels=levels, request=request)
 
 
 def decode_compactly(
-    decoding: Decoding, rows: Sequence[Sequence[StoredRow]]
+    core: Core, decoding: Decoding, rows: Sequence[Sequence[StoredRow]]
 ) -> CompactTiles | None:
     """Decode the rows of many entities, as `serving.tiles.decode_tiles` does.
 
     Args:
+        core: The compiled core.
         decoding: How.
         rows: For each entity the rows that were read.
 
@@ -181,7 +181,7 @@ def decode_compactly(
     request.head_starts, request.head_stops = line, line + line_bytes
     request.closed_starts, request.closed_stops = line + 2 * line_bytes, line + 3 * line_bytes
     request.newest_ms = line + 4 * line_bytes
-    arena = _decoded(decoding.core, request, 2 * len(buffer) + 32 * len(flat))
+    arena = _decoded(core, request, 2 * len(buffer) + 32 * len(flat))
     if arena is None:
         return None
     return CompactTiles(

@@ -184,10 +184,8 @@ def load(path: Path) -> Loaded:
 
 def address(array: NDArray[Any]) -> int:
     """Return where an array's memory is; the caller keeps the array until the call has ended."""
-    try:
-        return ctypes.addressof(
-            _Byte.from_buffer(array.data)
-        )  # three times as fast as what follows
+    try:  # three times as fast as numpy's own way
+        return ctypes.addressof(_Byte.from_buffer(array.data))
     except (TypeError, ValueError):  # nobody may write into it, or it is empty
         return array.ctypes.data
 

@@ -96,10 +96,14 @@ class CompactForm:
     layout: Layout
     slots: Slots
     decoding: Decoding = field(init=False)
+    census: Addition = field(init=False)
+    """Of no windows: events are counted by level."""
 
     def __post_init__(self) -> None:
-        """Lay out how rows are decoded."""
-        object.__setattr__(self, "decoding", Decoding.of(self.core, self.layout, self.slots))
+        """Lay out how rows are decoded, and events counted."""
+        object.__setattr__(self, "decoding", Decoding.of(self.layout, self.slots))
+        census = Addition.of(self.layout.grid, self.slots, Windows.of({}))
+        object.__setattr__(self, "census", census)
 
     @classmethod
     def of(cls, core: Core, layout: Layout) -> Self | None:
@@ -109,7 +113,7 @@ class CompactForm:
 
     def keep(self, rows: Sequence[Sequence[StoredRow]]) -> Pieces:
         """Decode the rows of many entities; see `Form`."""
-        tiles = decode_compactly(self.decoding, rows)
+        tiles = decode_compactly(self.core, self.decoding, rows)
         if tiles is None:
             decode_tiles(self.layout, rows, [EVENTS_ID], [], [])  # names what is malformed
             msg = "a row has a start that no tile has"
@@ -123,8 +127,7 @@ class CompactForm:
 
     def events(self, pieces: Pieces) -> tuple[Ints, Ints]:
         """Return how many events are counted, by level; see `Form`."""
-        addition = Addition.of(self.core, self.layout.grid, self.slots, Windows.of({}))
-        return Adder(addition, _compact(pieces)).census(EVENTS_ID)
+        return Adder(self.core, self.census, _compact(pieces)).census(EVENTS_ID)
 
     def without(self, piece: bytes, keys: Container[TileKey]) -> bytes:
         """Return a piece without the tiles of these keys."""

@@ -47,6 +47,20 @@ def _pandas_values(column: "Column") -> Any:  # noqa: ANN401 (one of pandas' arr
     return column.data if column.shown.all() else column.to_floats()
 
 
+def nullable_frame(table: "pa.Table") -> "pd.DataFrame":
+    """Return a table as a DataFrame; integers and booleans with missing values stay exact.
+
+    Raises:
+        ImportError: pandas is not installed.
+    """
+    import pandas as pd
+    import pyarrow as pa
+
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    frame: pd.DataFrame = table.to_pandas(types_mapper=nullable.get)
+    return frame
+
+
 def to_arrow(matrix: "FeatureMatrix") -> "pa.Table":
     """Return what `FeatureMatrix.to_arrow` does."""
     try:

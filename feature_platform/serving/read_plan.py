@@ -5,6 +5,7 @@ The same keys are read for every entity: its head, and the union of all covers.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeVar
 
 from feature_platform.clock import to_iso
@@ -43,7 +44,7 @@ class ResolvedFeature:
     """Levels that its cover may use."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Group:
     """The wanted features of one feature set: what one read of each entity answers."""
 
@@ -52,7 +53,7 @@ class Group:
     positions: tuple[int, ...]
     """Where they are in the list that was asked for."""
 
-    @property
+    @cached_property
     def types(self) -> dict[int, str]:
         """What each feature serves, such as BIGINT or `list of STRING`, by position."""
         return {
@@ -122,7 +123,7 @@ def types_of(groups: Iterable[Group]) -> tuple[str, ...]:
     types: dict[int, str] = {}
     for group in groups:
         types |= group.types
-    return tuple(types[position] for position in range(len(types)))
+    return tuple(map(types.__getitem__, range(len(types))))
 
 
 def resolve(snapshots: Iterable[Snapshot], names: Sequence[str]) -> tuple[Group, ...]:
