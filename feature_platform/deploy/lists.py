@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from feature_platform.definition.loading import Project
 from feature_platform.engines.reads import Reads
@@ -98,10 +99,10 @@ def apply_servable_lists(
     Raises:
         StoreUnavailableError: The registry did not answer.
     """
-    plans = list(plans)
-    served = _served(world) if any(plan.wanted for plan in plans) else set()
+    plans, served = list(plans), _Served(world)
     waiting = [plan for plan in plans if _missing(plan, served)]
-    return [_outcome(world, plan, report) for plan in plans if plan not in waiting], waiting
+    done = [_outcome(world, plan, served, report) for plan in plans if plan not in waiting]
+    return done, waiting
 
 
 def apply_lists(
@@ -119,18 +120,41 @@ def apply_lists(
     Returns:
         What became of each plan, in order; errors are in it, not raised.
     """
-    return [_outcome(world, plan, report) for plan in plans]
+    served = _Served(world)
+    return [_outcome(world, plan, served, report) for plan in plans]
 
 
-def _outcome(world: World, plan: ListPlan, report: Report) -> ListOutcome:
+class _Served:
+    """What is served, read when somebody first asks. Mutable: remembers it."""
+
+    def __init__(self, world: Reads) -> None:
+        """Know nothing yet."""
+        self._world = world
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The full names of all features.
+
+        Raises:
+            StoreUnavailableError: The registry did not answer; whoever asks next asks it again.
+        """
+        return frozenset(
+            f"{snapshot.featureset}.{name}"
+            for snapshot in self._world.registry.snapshots()
+            for feature in snapshot.features
+            for name in feature.served
+        )
+
+
+def _outcome(world: World, plan: ListPlan, served: _Served, report: Report) -> ListOutcome:
     try:
-        _store(world, plan, report)
+        _store(world, plan, served, report)
     except FeaturePlatformError as error:
         return ListOutcome(name=plan.name, change=plan.kind, error=error)
     return ListOutcome(name=plan.name, change=plan.kind)
 
 
-def _store(world: World, plan: ListPlan, report: Report) -> None:
+def _store(world: World, plan: ListPlan, served: _Served, report: Report) -> None:
     """Do what a plan says.
 
     Raises:
@@ -145,7 +169,7 @@ def _store(world: World, plan: ListPlan, report: Report) -> None:
     if plan.wanted is None:
         world.registry.remove_list(plan.name)
         return
-    missing = _missing(plan, _served(world))
+    missing = _missing(plan, served)
     if missing:
         sets = " ".join(dict.fromkeys(name.partition(".")[0] for name in missing))
         msg = (
@@ -156,21 +180,11 @@ def _store(world: World, plan: ListPlan, report: Report) -> None:
     world.registry.save_list(plan.wanted)
 
 
-def _served(world: World) -> set[str]:
-    """Return the full names of all features that are served."""
-    return {
-        f"{snapshot.featureset}.{name}"
-        for snapshot in world.registry.snapshots()
-        for feature in snapshot.features
-        for name in feature.served
-    }
-
-
-def _missing(plan: ListPlan, served: Collection[str]) -> list[str]:
+def _missing(plan: ListPlan, served: _Served) -> list[str]:
     """Return the features of a list to be stored that are not served; none of one that is not."""
     if plan.refusal or plan.kind == "none" or plan.wanted is None:
         return []
-    return [each.name for each in plan.wanted.features if each.name not in served]
+    return [each.name for each in plan.wanted.features if each.name not in served.names]
 
 
 def _lost(deployed: Snapshot | None, target: Snapshot | None) -> set[str]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from feature_platform.engines.job_spec import NOWHERE, JobSpec, job_spec
 from feature_platform.plan.job_source import JobSource
@@ -228,10 +228,7 @@ class AsOfTask:
 
 
 Task = ArchiveTask | FeatureLogTask | TilesTask | RecountTask | EventsTask | AsOfTask
-KINDS: Mapping[str, type[Task]] = {
-    kind.what: kind
-    for kind in (ArchiveTask, FeatureLogTask, TilesTask, RecountTask, EventsTask, AsOfTask)
-}
+KINDS: Mapping[str, type[Task]] = {kind.what: kind for kind in get_args(Task)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

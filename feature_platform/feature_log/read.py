@@ -20,6 +20,7 @@ from feature_platform.feature_log.archive import dead_letters
 from feature_platform.feature_log.schemas import LogSchema, conformed
 from feature_platform.feature_log.tables import DEAD_LETTERS, DEAD_SCHEMA, INSTANT
 from feature_platform.feature_log_settings import FEATURE_LOG
+from feature_platform.serving.frames import nullable_frame
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -179,11 +180,7 @@ class ServedLog:
         self, period: Period = ALWAYS, columns: Sequence[str] | None = None
     ) -> "pd.DataFrame":
         """Return the rows that were served as a DataFrame; whole numbers stay exact."""
-        import pandas as pd
-
-        whole = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-        frame: pd.DataFrame = self.to_arrow(period, columns).to_pandas(types_mapper=whole.get)
-        return frame
+        return nullable_frame(self.to_arrow(period, columns))
 
     def dead_letters(self) -> pa.Table:
         """Return the records that could not be decoded, with their positions and why."""

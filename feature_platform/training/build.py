@@ -38,7 +38,7 @@ from feature_platform.training.manifest import (
 )
 from feature_platform.training.rows import CODES, STATUSES, SpineColumns, questions
 from feature_platform.training.spine import Spine
-from feature_platform.training.training_set import TrainingSet
+from feature_platform.training.training_set import STATUS, TrainingSet
 from feature_platform.training.write import Written, write_rows
 
 QUESTION = pa.schema([("row", pa.int64()), ("entity", pa.string()), ("instant", pa.int64())])
@@ -90,7 +90,7 @@ class BuildRequest:
             )
             raise CallerError(msg)
         self.columns.check(schema)
-        taken = {"_status", *(feature.column for feature in self.asked.of.features)}
+        taken = {STATUS, *(feature.column for feature in self.asked.of.features)}
         both = sorted(taken.intersection(schema.names))
         if both:
             msg = (

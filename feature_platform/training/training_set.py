@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from feature_platform.errors import CallerError
+from feature_platform.serving.frames import nullable_frame
 from feature_platform.training.manifest import Manifest
 from feature_platform.training.rows import ANSWERED, STATUSES, read_instants
 from feature_platform.training.spine import BATCH_ROWS
@@ -106,11 +107,7 @@ class TrainingSet:
         Raises:
             ImportError: pandas is not installed.
         """
-        import pandas as pd
-
-        nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
-        frame: pd.DataFrame = self.to_table().to_pandas(types_mapper=nullable.get)
-        return frame
+        return nullable_frame(self.to_table())
 
     def arrays(self, labels: Sequence[str] = ()) -> Arrays:
         """Return the rows that have features as float32, and columns of the spine beside them.

@@ -19,7 +19,7 @@ from feature_platform.serving.frames import arrow_type, arrow_values
 from feature_platform.serving.matrix import Column
 from feature_platform.serving.states import HAS_ROWS
 from feature_platform.training.answers import AnsweredRows, AnswerReader, finished
-from feature_platform.training.rows import CODES, STATUSES, Codes, questions
+from feature_platform.training.rows import ANSWERED, CODES, STATUSES, Codes, questions
 from feature_platform.training.spine import Spine
 from feature_platform.training.training_set import STATUS
 
@@ -97,7 +97,7 @@ def _write(
             asked = questions(batch, request.columns, request.asked.kinds)
             found = [reader.take(first, len(batch)) for reader in readers]
             codes = _codes(request, asked.codes, asked.instants_ms, found, spans)
-            good = codes <= CODES["no_data"]
+            good = np.isin(codes, ANSWERED)
             columns = finished(request.asked, found, asked.instants_ms, good)
             features = [
                 _array(column, schema.field(len(batch.schema) + position).type, position, request)
