@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 
 from bench.measure import Watch
 from bench.rig import HERE, NAME, goal, say
-from bench.workload import Workload
+from bench.workload import Workload, record_columns
 from feature_platform.clock import SystemClock
 from feature_platform.definition.loading import load_project
 from feature_platform.engines.job_spec import NOWHERE, job_spec
@@ -107,14 +107,9 @@ def _write_events(folder: Path, count: int) -> list[str]:
     for first in range(0, count, FILE_EVENTS):
         size = min(FILE_EVENTS, count - first)
         times = now_ms - DAY_MS + (np.arange(first, first + size) * DAY_MS // count)
-        offsets = np.arange(first, first + size, dtype=np.int64)
         table = pa.table(
             {
-                "key": pa.nulls(size, pa.binary()),
-                "value": pa.array(workload.draw(size).lines(times), pa.binary()),
-                "partition": pa.array(np.zeros(size, dtype=np.int32)),
-                "offset": pa.array(offsets),
-                "timestamp": pa.array(times),
+                **record_columns(workload, first, times),
                 "readable": pa.array(np.ones(size, dtype=np.bool_)),
             }
         )

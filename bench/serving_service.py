@@ -9,7 +9,6 @@ from bench.serving_latency import HEAD, drawn_of, line
 from bench.serving_load import Load, requests
 from bench.serving_rig import Service, fp_serve, list_name, ranker
 from bench.serving_run import CACHE_BYTES, SEED, Part, Setting, Shape, at_once, check, left_s
-from feature_platform.service_settings import ServiceSettings
 
 DOORS = ("grpc", "http")
 ENTITIES = 5_000
@@ -21,19 +20,17 @@ TILES = {
     "FP_SERVICE__TILES_CACHE_BYTES": str(CACHE_BYTES),
 }
 """Environment of an `fp serve` that reads nothing twice while it is timed."""
-KEEPS_BYTES = "bytes_cache_bytes" in ServiceSettings.model_fields
-"""Whether this build's service keeps parts of answers as they are sent."""
 BYTES = "FP_SERVICE__BYTES_CACHE_BYTES"
-KEPT = TILES | ({BYTES: str(CACHE_BYTES)} if KEEPS_BYTES else {})
-ENCODING = TILES | ({BYTES: "0"} if KEEPS_BYTES else {})
-NOTHING = {"FP_SERVICE__TILES_CACHE_BYTES": "0"} | ({BYTES: "0"} if KEEPS_BYTES else {})
+KEPT = TILES | {BYTES: str(CACHE_BYTES)}
+ENCODING = TILES | {BYTES: "0"}
+NOTHING = {"FP_SERVICE__TILES_CACHE_BYTES": "0", BYTES: "0"}
 
 READS = 3
 """Requests that are read alone in each turn."""
 KEPT_RATE = "gRPC requests a CPU second of fp serve, kept bytes"
 ENCODING_RATE = "gRPC requests a CPU second of fp serve, encoding kept tiles"
 READING_RATE = "gRPC requests a CPU second of fp serve, reading"
-ANEW_RATE = "gRPC requests a CPU second of fp serve, decoding and encoding"
+AGAIN_RATE = "gRPC requests a CPU second of fp serve, decoding and encoding"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,7 +164,7 @@ def answers(setting: Setting, part: Part) -> None:
                 cpu_s[name] += after.cpu_s - before_s
                 peaks[name] = after.peak_bytes
     _say_answers(part, f"{size:,} x {features}", walls, cpu_s, peaks)
-    _say_anew(part, sum(reads_s) / len(reads_s))
+    _say_again(part, sum(reads_s) / len(reads_s))
 
 
 def _say_answers(
@@ -192,19 +189,17 @@ def _say_answers(
         f"gRPC, {asked}, one client and one worker of each, in turns; CPU of the service's "
         "processes."
     )
-    if not KEEPS_BYTES:
-        part.note += " This service keeps tiles and no bytes: both lines encode."
 
 
-def _say_anew(part: Part, read_s: float) -> None:
+def _say_again(part: Part, read_s: float) -> None:
     """Add what a request costs without its reading, which is timed alone."""
-    anew_s = 1 / part.figures[READING_RATE] - read_s
+    again_s = 1 / part.figures[READING_RATE] - read_s
     part.rows.append(("the reading of these rows alone", f"{1e3 * read_s:,.2f}", "", ""))
-    part.figures[ANEW_RATE] = 1 / anew_s
+    part.figures[AGAIN_RATE] = 1 / again_s
     kept = part.figures[KEPT_RATE]
     part.note += (
-        f" The goal is about decoding and encoding anew: the third line without the fourth, "
-        f"{1e3 * anew_s:,.2f} ms. Against the second line kept bytes answer "
+        f" The goal is about decoding and encoding again: the third line without the fourth, "
+        f"{1e3 * again_s:,.2f} ms. Against the second line kept bytes answer "
         f"{kept / part.figures[ENCODING_RATE]:,.1f} times the requests, against the third one "
         f"{kept / part.figures[READING_RATE]:,.1f} times."
     )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.rig import HERE, TOPIC, say
-from bench.workload import ACTIONS, Workload
+from bench.workload import ACTIONS, Workload, record_columns
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.definition.loading import load_project
 from feature_platform.event_log.commits import LogCommit, LogFile, commit_path, data_path
@@ -142,11 +142,7 @@ def _log_files(folder: Path, count: int) -> Iterator[LogFile]:
         times = START_MS + offsets * SPAN_MS // count
         table = pa.table(
             {
-                "key": pa.nulls(size, pa.binary()),
-                "value": pa.array(workload.draw(size).lines(times), pa.binary()),
-                "partition": pa.array(np.zeros(size, dtype=np.int32)),
-                "offset": pa.array(offsets),
-                "timestamp": pa.array(times),
+                **record_columns(workload, first, times),
                 "event_time": pa.array(times),
                 "reason": pa.nulls(size, pa.string()),
             }

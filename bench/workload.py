@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from feature_platform.clock import SystemClock
@@ -103,6 +104,26 @@ class Workload:
         longest = np.full(size, -1, dtype=np.int64)
         np.maximum.at(longest, posts, watch)
         return {**counts, "watch_ms": total, "longest_watch_ms": longest}
+
+
+def record_columns(
+    workload: Workload, first: int, times_ms: npt.NDArray[np.int64]
+) -> dict[str, pa.Array]:
+    """Draw events as an archive has their records: without keys, all of one partition.
+
+    Args:
+        workload: Draws them.
+        first: The first offset.
+        times_ms: Of each event, which the broker took at once.
+    """
+    size = len(times_ms)
+    return {
+        "key": pa.nulls(size, pa.binary()),
+        "value": pa.array(workload.draw(size).lines(times_ms), pa.binary()),
+        "partition": pa.array(np.zeros(size, dtype=np.int32)),
+        "offset": pa.array(np.arange(first, first + size, dtype=np.int64)),
+        "timestamp": pa.array(times_ms),
+    }
 
 
 def producer(bootstrap: str) -> Producer:

@@ -26,6 +26,7 @@ from feature_platform.testing.deployed import snapshot_of
 from feature_platform.testing.reference_training import TrainingOracle
 from feature_platform.tiles.grid import floor_ms
 from tests.integration.everything import SOURCE
+from tests.integration.records import fields
 
 HOUR_MS = 3_600_000
 END_MS = 1_772_366_400_000
@@ -180,15 +181,7 @@ def write_log(
         commit_number: Of the commit.
     """
     lines = [
-        {
-            "key": None,
-            "value": event.value,
-            "partition": event.partition,
-            "offset": event.offset,
-            "timestamp": event.timestamp_ms,
-            "event_time": times.get((event.partition, event.offset)),
-            "reason": None,
-        }
+        fields(event) | {"event_time": times.get((event.partition, event.offset)), "reason": None}
         for event in raw
     ]
     random.Random(1).shuffle(lines)  # noqa: S311
