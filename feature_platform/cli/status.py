@@ -53,7 +53,8 @@ def status(
         from feature_platform.monitor.glance import glance
 
         looked_at = server_status(settings)
-        seen = glance(settings, with_answers(looked_at, asked.result()))
+        servers = with_answers(looked_at, asked.result())
+        seen = glance(settings, servers, detailed=as_json or verbose)
     if as_json:
         print_json(seen.to_json())
     else:

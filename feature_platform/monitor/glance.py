@@ -17,7 +17,7 @@ from feature_platform.local.supervisor import read_state, supervisor_state
 from feature_platform.monitor.failures import gave_up
 from feature_platform.monitor.health import Health
 from feature_platform.monitor.look import look
-from feature_platform.monitor.status import FLINK, KAFKA
+from feature_platform.monitor.status import FLINK, KAFKA, FeatureSetStatus
 from feature_platform.monitor.verdict import (
     Level,
     Verdict,
@@ -32,7 +32,6 @@ from feature_platform.monitor.verdict import (
 from feature_platform.pushes.push_record import read_record
 from feature_platform.registry.base import RegistryReader
 from feature_platform.registry.cql import open_registry
-from feature_platform.report import Report
 from feature_platform.settings import Settings, password
 from feature_platform.store.connect import connect
 from feature_platform.store.service_levels import Isolation
@@ -104,7 +103,11 @@ class _Known:
 
 
 def glance(
-    settings: Settings, servers: Sequence[ServerStatus], clock: Clock | None = None
+    settings: Settings,
+    servers: Sequence[ServerStatus],
+    clock: Clock | None = None,
+    *,
+    detailed: bool = True,
 ) -> Glance:
     """Look at feature sets as far as servers answer, and judge everything.
 
@@ -112,16 +115,19 @@ def glance(
         settings: Of the project.
         servers: As they answer; those that do not are not asked again.
         clock: Returns the time.
+        detailed: Whether Flink is asked for checkpoints and metrics, which no verdict needs.
     """
     clock = clock or SystemClock()
-    found = _find(settings, servers, clock)
+    found = _find(settings, servers, clock, detailed=detailed)
     now_ms = clock.now_ms()
     return Glance(
         servers=servers, found=found, verdicts=_verdicts(settings, servers, found, now_ms)
     )
 
 
-def _find(settings: Settings, servers: Sequence[ServerStatus], clock: Clock) -> Found:
+def _find(
+    settings: Settings, servers: Sequence[ServerStatus], clock: Clock, *, detailed: bool
+) -> Found:
     states = {server.name: server for server in servers}
     store = states["cassandra"]
     if store.problem or store.state not in USABLE:
@@ -138,7 +144,8 @@ def _find(settings: Settings, servers: Sequence[ServerStatus], clock: Clock) -> 
                 topics=_Ends(TopicClient(settings.kafka)),
             )
             untold: list[str] = []
-            healths = _healths(settings, known, silent, untold.append)
+            seen = look(known, untold.append, silent, detailed=detailed)
+            healths = _healths(settings, seen)
             deployed = {health.featureset for health in healths}
             leases = {lease.name: lease.holder for lease in registry.leases()}
             names = [*registry.begun(), *leases]
@@ -161,14 +168,9 @@ def without_itself(text: str) -> str:
     return "; ".join(part for part in text.split("; ") if "`fp status`" not in part)
 
 
-def _healths(
-    settings: Settings, known: _Known, silent: Sequence[str], report: Report
-) -> list[Health]:
+def _healths(settings: Settings, seen: Sequence[FeatureSetStatus]) -> list[Health]:
     starts_max = settings.flink.store_starts_max
-    return [
-        Health.of(status, gave_up=gave_up(status.snapshot, starts_max))
-        for status in look(known, report, silent)
-    ]
+    return [Health.of(status, gave_up=gave_up(status.snapshot, starts_max)) for status in seen]
 
 
 def _verdicts(

@@ -5,21 +5,27 @@ Kafka the lag is unknown, without Flink the state of all jobs; trouble with one 
 one's alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from feature_platform.errors import BrokerUnavailableError, WorldError
 from feature_platform.monitor.status import FLINK, KAFKA, FeatureSetStatus, Known, status, statuses
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.report import Report
 
+_Ask = Callable[[Snapshot], FeatureSetStatus]
 
-def look(world: Known, report: Report, known_silent: Sequence[str] = ()) -> list[FeatureSetStatus]:
+
+def look(
+    world: Known, report: Report, known_silent: Sequence[str] = (), *, detailed: bool = True
+) -> list[FeatureSetStatus]:
     """Return the state of everything deployed, by name.
 
     Args:
         world: What is asked.
         report: Called with what could not be asked, and why.
         known_silent: Servers that are known not to answer: they are not asked.
+        detailed: Whether Flink is asked for checkpoints and metrics, too.
 
     Raises:
         StoreUnavailableError: The registry did not answer: nothing is known.
@@ -27,11 +33,12 @@ def look(world: Known, report: Report, known_silent: Sequence[str] = ()) -> list
     silent = list(known_silent)
     while True:
         try:
-            return statuses(world, silent)
+            return statuses(world, silent, detailed=detailed)
         except Exception as error:  # noqa: BLE001 (reported below, for what it belongs to)
             server = _who(world, error, silent)
             if not server:
-                return _each_alone(world, silent, report)
+                ask = partial(status, world, silent=silent, detailed=detailed)
+                return _each_alone(world, ask, report)
             silent.append(server)
             report(f"{server} is skipped at this tick: {error}")
 
@@ -48,16 +55,14 @@ def _who(world: Known, error: Exception, silent: Sequence[str]) -> str:
     return ""
 
 
-def _each_alone(world: Known, silent: Sequence[str], report: Report) -> list[FeatureSetStatus]:
-    found = (_alone(world, snapshot, silent, report) for snapshot in world.registry.snapshots())
+def _each_alone(world: Known, ask: _Ask, report: Report) -> list[FeatureSetStatus]:
+    found = (_alone(snapshot, ask, report) for snapshot in world.registry.snapshots())
     return [item for item in found if item]
 
 
-def _alone(
-    world: Known, snapshot: Snapshot, silent: Sequence[str], report: Report
-) -> FeatureSetStatus | None:
+def _alone(snapshot: Snapshot, ask: _Ask, report: Report) -> FeatureSetStatus | None:
     try:
-        return status(world, snapshot, silent)
+        return ask(snapshot)
     except Exception as error:  # noqa: BLE001 (reported as this feature set's)
         report(f"{snapshot.featureset} cannot be observed: {type(error).__name__}: {error}")
         return None

@@ -69,11 +69,12 @@ class FeatureSetStatus:
     attempt: int
     """The newest; 0 before the first."""
     checkpoint: Checkpoint | None
+    """The newest; None before the first, and in a look without details."""
     cut: Cut | None
     ends: Mapping[str, int] | None
     """End offsets of the topic, by "topic/partition"; None if Kafka does not answer."""
     metrics: JobMetrics
-    """Of its job, while that lives."""
+    """Of its job, while that lives; none in a look without details."""
     changed_by: str
     """Who is changing it right now; empty if nobody is."""
     last_failure: str
@@ -103,13 +104,16 @@ class FeatureSetStatus:
         return self.cut.letters.get(LETTERS_LOST, 0) if self.cut else 0
 
 
-def statuses(world: Known, silent: Collection[str] = ()) -> list[FeatureSetStatus]:
+def statuses(
+    world: Known, silent: Collection[str] = (), *, detailed: bool = True
+) -> list[FeatureSetStatus]:
     """Return the state of everything deployed, by name.
 
     Args:
         world: What is asked, for several feature sets at once.
         silent: Servers that are known not to answer, of `kafka` and `flink`: they are not asked,
             and what they know is left out.
+        detailed: Whether Flink is asked for checkpoints and metrics, too: most of a look's time.
 
     Raises:
         WorldError: A server did not answer.
@@ -117,18 +121,21 @@ def statuses(world: Known, silent: Collection[str] = ()) -> list[FeatureSetStatu
     snapshots = world.registry.snapshots()
     if not snapshots:
         return []
-    look = _Look.of(world, silent, {snapshot.topic for snapshot in snapshots})
+    topics = {snapshot.topic for snapshot in snapshots}
+    look = _Look.of(world, silent, topics, detailed=detailed)
     with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
         return list(pool.map(look.at, snapshots))
 
 
-def status(world: Known, snapshot: Snapshot, silent: Collection[str] = ()) -> FeatureSetStatus:
-    """Return the state of one feature set; servers that are `silent` are not asked.
+def status(
+    world: Known, snapshot: Snapshot, silent: Collection[str] = (), *, detailed: bool = True
+) -> FeatureSetStatus:
+    """Return the state of one feature set; the arguments are those of `statuses`.
 
     Raises:
         WorldError: A server did not answer.
     """
-    return _Look.of(world, silent, {snapshot.topic}).at(snapshot)
+    return _Look.of(world, silent, {snapshot.topic}, detailed=detailed).at(snapshot)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,9 +149,12 @@ class _Look:
     ends: Mapping[str, Mapping[str, int]] | None
     """By topic; None if Kafka does not answer."""
     leases: Mapping[str, str]
+    detailed: bool
 
     @classmethod
-    def of(cls, world: Known, silent: Collection[str], topics: Iterable[str]) -> "_Look":
+    def of(
+        cls, world: Known, silent: Collection[str], topics: Iterable[str], *, detailed: bool
+    ) -> "_Look":
         """Ask what they share."""
         flink, kafka = FLINK not in silent, KAFKA not in silent
         return cls(
@@ -153,6 +163,7 @@ class _Look:
             jobs=world.cluster.jobs() if flink else (),
             ends={topic: world.topics.end_offsets(topic) for topic in topics} if kafka else None,
             leases={lease.name: lease.holder for lease in world.registry.leases()},
+            detailed=detailed,
         )
 
     def at(self, snapshot: Snapshot) -> FeatureSetStatus:
@@ -182,13 +193,14 @@ class _Look:
         job = next((item for item in self.jobs if item.id == job_id), None)
         lives = job is not None and job.lives
         restarts = cluster.restarts(job_id) if lives else 0
+        measured = self.detailed and lives
         return replace(
             found,
             job_state=job.state if job else UNKNOWN,
             restarts=restarts,
             tasks_waiting=job.tasks_waiting if job else 0,
-            checkpoint=cluster.last_checkpoint(job_id),
-            metrics=job_metrics(cluster, job_id) if lives else JobMetrics({}),
+            checkpoint=cluster.last_checkpoint(job_id) if self.detailed else None,
+            metrics=job_metrics(cluster, job_id) if measured else JobMetrics({}),
             last_failure=last_failure(cluster, job, restarts),
             refused=refused_jobs(cluster, self.jobs, found.snapshot.featureset),
         )

@@ -127,7 +127,8 @@ def test_one_odd_feature_set_hides_no_other(
 ) -> None:
     """It is named, and so is what cannot be asked of it."""
 
-    def look(_: object, report: Report, silent: Sequence[str]) -> list[object]:
+    def look(_: object, report: Report, silent: Sequence[str], *, detailed: bool) -> list[object]:
+        assert detailed
         assert list(silent) == ["kafka"]
         report("odd cannot be observed: KeyError: 'x'; see `fp status`")
         return []

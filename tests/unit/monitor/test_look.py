@@ -105,3 +105,18 @@ def test_without_the_registry_nothing_is_known(stage: Stage, world: World) -> No
 
     with pytest.raises(StoreUnavailableError):
         look(replace(world, registry=Registry(stage.clock)), print)  # type: ignore[arg-type]
+
+
+def test_a_look_without_details_asks_for_no_checkpoint_and_no_metric(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They cost several requests for each job, and no line of `fp status` says them."""
+    asked: list[str] = []
+    for name in ("last_checkpoint", "metrics"):
+        monkeypatch.setattr(
+            FakeFlink, name, lambda *_, name=name: asked.append(name) or {"written_rows": 1.0}
+        )
+    states = [item.job_state for item in look(world, print, detailed=False)]
+    assert (sorted(states), asked) == (["RUNNING", "UNKNOWN"], [])
+    look(world, print)
+    assert set(asked) == {"last_checkpoint", "metrics"}
