@@ -155,14 +155,19 @@ class _Look:
     def of(
         cls, world: Known, silent: Collection[str], topics: Iterable[str], *, detailed: bool
     ) -> "_Look":
-        """Ask what they share."""
+        """Ask what they share, all servers at once."""
         flink, kafka = FLINK not in silent, KAFKA not in silent
+        wanted = sorted(topics) if kafka else []
+        with ThreadPoolExecutor(max_workers=ASKED_AT_ONCE) as pool:
+            jobs = pool.submit(world.cluster.jobs) if flink else None
+            leases = pool.submit(world.registry.leases)
+            ends = dict(zip(wanted, pool.map(world.topics.end_offsets, wanted), strict=True))
         return cls(
             world=world,
             flink=flink,
-            jobs=world.cluster.jobs() if flink else (),
-            ends={topic: world.topics.end_offsets(topic) for topic in topics} if kafka else None,
-            leases={lease.name: lease.holder for lease in world.registry.leases()},
+            jobs=jobs.result() if jobs else (),
+            ends=ends if kafka else None,
+            leases={lease.name: lease.holder for lease in leases.result()},
             detailed=detailed,
         )
 
