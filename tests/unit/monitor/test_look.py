@@ -1,6 +1,6 @@
 """A look at everything deployed, as far as servers answer: one that is odd stops no other."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -112,10 +112,16 @@ def test_a_look_without_details_asks_for_no_checkpoint_and_no_metric(
 ) -> None:
     """They cost several requests for each job, and no line of `fp status` says them."""
     asked: list[str] = []
+
+    def asking(name: str) -> Callable[..., dict[str, float]]:
+        def ask(*_: object) -> dict[str, float]:
+            asked.append(name)
+            return {}
+
+        return ask
+
     for name in ("last_checkpoint", "metrics"):
-        monkeypatch.setattr(
-            FakeFlink, name, lambda *_, name=name: asked.append(name) or {"written_rows": 1.0}
-        )
+        monkeypatch.setattr(FakeFlink, name, asking(name))
     states = [item.job_state for item in look(world, print, detailed=False)]
     assert (sorted(states), asked) == (["RUNNING", "UNKNOWN"], [])
     look(world, print)
