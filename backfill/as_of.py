@@ -42,7 +42,7 @@ def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -
         source = part.job.job.source
         place = f"{source.name}/{source.topic}"
         if place not in logs:
-            logs[place] = _archived(session, log_folder, source)
+            logs[place] = archived_log(session, log_folder, source)
         archived = logs[place]
         until = part.until or archived.positions
         name = part.job.job.featureset
@@ -52,7 +52,7 @@ def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -
         reader = session.read.option(GLOBS, "false").schema(QUESTIONS)
         questions = reader.parquet(part.questions)
         found = answers(session, raw, questions, part, task)
-        _write(session, found, part)
+        write_answers(session, found, part.rows, part.answers)
         tell(AsOfAnswered(featureset=name))
 
 
@@ -122,21 +122,33 @@ def _partials(session: SparkSession, parsed: DataFrame, job: JobDefinition) -> D
     return DataFrame(java.io.featureplatform.kernel.spark.EventPartials.of(_java(query)), session)
 
 
-def _write(session: SparkSession, found: DataFrame, part: AsOfPart) -> None:
-    """Write answers in files that follow each other by number of row."""
-    each = min(ROWS_PER_FILE, max(1, -(-part.rows // session.sparkContext.defaultParallelism)))
-    number = max(1, -(-part.rows // each))
+def write_answers(session: SparkSession, found: DataFrame, rows: int, folder: str) -> None:
+    """Write answers in files that follow each other by number of row.
+
+    Args:
+        session: The session of the answers.
+        found: Answers, each with its `row`.
+        rows: How many rows may have one.
+        folder: The address of the folder.
+    """
+    each = min(ROWS_PER_FILE, max(1, -(-rows // session.sparkContext.defaultParallelism)))
+    number = max(1, -(-rows // each))
     (
         found.repartitionById(number, f.expr(f"CAST(row DIV {each} AS INT)"))
         .sortWithinPartitions("row")
         .write.mode("overwrite")
         .option("compression", "lz4_raw")
         .option("parquet.enable.dictionary", "false")  # hardly a row is as another
-        .parquet(part.answers)
+        .parquet(folder)
     )
 
 
-def _archived(session: SparkSession, folder: str, source: JobSource) -> ArchivedLog:
+def archived_log(session: SparkSession, folder: str, source: JobSource) -> ArchivedLog:
+    """Open the event log of a source, to compute from it.
+
+    Raises:
+        EventLogError: It is empty or damaged.
+    """
     archived = ArchivedLog(session, folder, source)
     if not archived.positions:
         msg = f"the event log of source {source.name} is empty: run fp archive {source.name} first"

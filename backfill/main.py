@@ -22,10 +22,12 @@ from backfill.as_of import answer
 from backfill.event_log import SparkEngine, source_files
 from backfill.feature_log import archive_feature_log
 from backfill.kafka import KafkaTopic
+from backfill.labels import label
 from backfill.recount import events_of, recount
 from backfill.session import close_session, open_session
 from backfill.tiles import WriteLimits, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
+from feature_platform.engines.labels_request import LabelsTask
 from feature_platform.engines.spark_facts import (
     AllTold,
     Fact,
@@ -116,15 +118,15 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
             return _write_tiles(session, request, task)
         case RecountTask():
             recount(session, request.log, task, _tell)
-            return AllTold()
         case EventsTask():
             events_of(session, request.log, task, _tell)
-            return AllTold()
         case AsOfTask():
             answer(session, request.log, task, _tell)
-            return AllTold()
+        case LabelsTask():
+            label(session, request.log, task, _tell)
         case _:
             assert_never(task)
+    return AllTold()
 
 
 def _archive(session: SparkSession, log_folder: str, task: ArchiveTask) -> LogArchived:

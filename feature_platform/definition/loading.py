@@ -1,13 +1,14 @@
 """Loads a project's definitions: all files are read, all errors reported, valid ones kept."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.featureset import read_featureset
+from feature_platform.definition.labels import read_labels
 from feature_platform.definition.lists import read_list
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.definition.problems import Problems
@@ -103,7 +104,7 @@ def load_files(files: Iterable[DefinitionFile], root: str = FOLDER) -> Project:
     others = [file for file in chosen if not file.path.startswith(inner)]
     featureset_files, most = _parse(others, root, "featureset")
     told += more + most
-    sources = _read_each(source_files, "source", lambda file: read_source(file.tree, file.problems))
+    sources = _read_each(source_files, "source", _source)
     featuresets = _read_each(
         featureset_files,
         "feature set",
@@ -225,6 +226,14 @@ def _read_each(
             if here.name is not None:
                 here.problems.add(here.name, msg)
     return found
+
+
+def _source(file: _File) -> Source | None:
+    source = read_source(file.tree, file.problems)
+    if source is None:
+        return None
+    labels = read_labels(file.tree, source, file.problems)
+    return None if file.problems.found else replace(source, labels=labels)
 
 
 def _place(problem: Problem) -> tuple[str, int, int]:

@@ -17,6 +17,10 @@ MAX_PAST_MS = 7_300 * 86_400_000
 1970 in seconds or milliseconds is taken for one of the other."""
 
 
+LABELS_WITHIN_MS = (1_000, 3_650 * 86_400_000)
+"""How long after a row events may count for its labels, at least and at most."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
     """The type of a source column. `precision` and `scale` are for DECIMAL, 0 elsewhere."""
@@ -28,6 +32,41 @@ class ColumnType:
     def __str__(self) -> str:
         """Write it as in YAML."""
         return f"DECIMAL({self.precision},{self.scale})" if self.name == "DECIMAL" else self.name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelValue:
+    """One label: an expression over aggregates of the events that followed a row."""
+
+    name: str
+    type: ColumnType
+    sql: str
+    """For Spark, over the columns `__a0`, `__a1`, ... of `Labels.aggregates`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """The `labels:` of a source: how its events say what became of a row that was served."""
+
+    keys: tuple[tuple[str, str], ...]
+    """Kinds of entity, each with the source's column that has its keys."""
+    request: str
+    """The source's column with the id of the answer; empty if events do not have it."""
+    within_ms: int
+    """How long after a row its events count; 0: whoever asks says so."""
+    late_ms: int
+    """How much longer to wait for events that arrive late."""
+    sql: str
+    """As written."""
+    where: str
+    """For Spark: which events count; empty: all."""
+    aggregates: tuple[str, ...]
+    """For Spark, over a row's events."""
+    values: tuple[LabelValue, ...]
+    reads: tuple[tuple[str, ColumnType], ...]
+    """The columns of the source that are read, event time among them, by name."""
+    fingerprint: str
+    """Changes when labels would be others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +85,8 @@ class Source:
     max_past_ms: int = MAX_PAST_MS
     description: str = ""
     file: str = ""
+    labels: Labels | None = None
+    """What its events say of rows that were served before; None: it is not asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

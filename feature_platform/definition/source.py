@@ -11,7 +11,7 @@ from feature_platform.definition.yaml_tree import Mapping, Node, Scalar
 
 KEYS = (
     "source", "description", "topic", "format", "event_time", "event_time_unit", "max_future",
-    "max_past", "columns",
+    "max_past", "columns", "labels",
 )  # fmt: skip
 TIME_UNITS: tuple[TimeUnit, ...] = get_args(TimeUnit)
 COLUMNS_MAX = 500

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from feature_platform import errors
 from feature_platform.definition.model import Source
+from feature_platform.engines.labels_request import LabelsTask
 from feature_platform.engines.spark_facts import (
     END,
     AsOfAnswered,
@@ -224,7 +225,10 @@ class SparkRecounter:
 
 
 class SparkAnswerer:
-    """Implements `training.build.Answerer` by a child that reads the event log."""
+    """Answers questions and computes labels, by a child that reads the event log.
+
+    Implements `training.build.Answerer` and `training.labels.Labeller`.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Use the kernel and the event log that the settings name."""
@@ -232,6 +236,15 @@ class SparkAnswerer:
 
     def answer(self, task: AsOfTask, name: str, again: str) -> Iterator[LogSpan | AsOfAnswered]:
         """Answer the questions of a training set; see the port."""
+        yield from self._run(task, name, again)
+
+    def label(self, task: LabelsTask, name: str, again: str) -> Iterator[LogSpan | AsOfAnswered]:
+        """Compute labels; see `training.labels.Labeller`."""
+        yield from self._run(task, name, again)
+
+    def _run(
+        self, task: AsOfTask | LabelsTask, name: str, again: str
+    ) -> Iterator[LogSpan | AsOfAnswered]:
         child = _Child(name=name, subject=f"feature list {name}", again=again)
         for fact in _run(self._settings, task, child):
             if isinstance(fact, LogSpan | AsOfAnswered):

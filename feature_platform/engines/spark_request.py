@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Literal, get_args
 
 from feature_platform.engines.job_spec import NOWHERE, JobSpec, job_spec
+from feature_platform.engines.labels_request import LabelsTask
 from feature_platform.plan.job_source import JobSource
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.settings import KafkaSettings, Settings, SparkSettings
@@ -227,7 +228,7 @@ class AsOfTask:
         return cls(parts=parts, as_of=data["as_of"], lag_ms=data["lag_ms"])
 
 
-Task = ArchiveTask | FeatureLogTask | TilesTask | RecountTask | EventsTask | AsOfTask
+Task = ArchiveTask | FeatureLogTask | TilesTask | RecountTask | EventsTask | AsOfTask | LabelsTask
 KINDS: Mapping[str, type[Task]] = {kind.what: kind for kind in get_args(Task)}
 
 
@@ -245,7 +246,7 @@ class SparkRequest:
     def password_env(self) -> str:
         """The variable that holds the password of the store; empty if none is asked."""
         task = self.task
-        if isinstance(task, ArchiveTask | FeatureLogTask | AsOfTask):
+        if isinstance(task, ArchiveTask | FeatureLogTask | AsOfTask | LabelsTask):
             return ""
         return task.job.store.password_env
 

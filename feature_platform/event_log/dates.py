@@ -5,11 +5,15 @@ that read otherwise may have it at any date.
 """
 
 from collections.abc import Collection
+from datetime import date, timedelta
 
 from feature_platform.definition.fingerprint import digest
 from feature_platform.event_log.commits import DATA, Log
 from feature_platform.plan.job_source import JobSource
 
+DAY_MS = 86_400_000
+DATES_MAX = 10_000
+_EPOCH = date(1970, 1, 1)
 TIMING = ("format", "event_time", "event_time_unit", "max_future_ms", "max_past_ms")
 
 
@@ -24,6 +28,19 @@ def reading(source: JobSource) -> str:
     stored = source.to_json()
     types = [column.type for column in source.columns if column.name == source.event_time]
     return digest({**{name: stored[name] for name in TIMING}, "types": types})
+
+
+def dates_between(first_ms: int, last_ms: int) -> list[str] | None:
+    """Return the dates of the instants `[first_ms, last_ms]`, UTC; None: too many to name.
+
+    Args:
+        first_ms: Epoch milliseconds.
+        last_ms: Epoch milliseconds; before the first there is none.
+    """
+    first, last = first_ms // DAY_MS, last_ms // DAY_MS
+    if last - first >= DATES_MAX:
+        return None
+    return [(_EPOCH + timedelta(days=day)).isoformat() for day in range(first, last + 1)]
 
 
 def of_dates(log: Log, source: JobSource, dates: Collection[str] | None) -> list[str]:

@@ -27,6 +27,9 @@ DEAD_SCHEMA = pa.schema(
     ]
 )
 INSTANT = "fp_instant_ms"
+REQUEST_ID = "fp_request_id"
+VERSION = "fp_version"
+SERVED_STATUS = "fp_status"
 
 
 def served_table(served: Served, partition: int, offset: int, record_ms: int) -> pa.Table:
@@ -44,11 +47,11 @@ def served_table(served: Served, partition: int, offset: int, record_ms: int) ->
     count = served.count
     ages = pa.nulls(count, pa.int64()) if served.ages_ms is None else pa.array(served.ages_ms)
     named: list[tuple[str, pa.Array]] = [
-        ("fp_request_id", pa.array([served.request_id] * count, pa.string())),
+        (REQUEST_ID, pa.array([served.request_id] * count, pa.string())),
         (INSTANT, _same(served.instant_ms, count)),
-        ("fp_version", pa.array(np.full(count, served.version, dtype=np.int32))),
+        (VERSION, pa.array(np.full(count, served.version, dtype=np.int32))),
         ("fp_row", pa.array(np.arange(count, dtype=np.int32))),
-        ("fp_status", pa.array(served.status, pa.string())),
+        (SERVED_STATUS, pa.array(served.status, pa.string())),
         ("fp_age_ms", ages),
         *_writers(served),
         ("fp_partition", pa.array(np.full(count, partition, dtype=np.int32))),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import parquet
 
 from feature_platform.rows.wire import Ints, Mask
 from feature_platform.serving.ages import stale_from_ms
@@ -19,7 +18,7 @@ from feature_platform.serving.shown import Wishes
 from feature_platform.serving.states import HAS_ROWS, NO_ROWS
 from feature_platform.tiles.layout import COUNTERS, EXTREMES, LayoutColumn
 from feature_platform.training.asked import AskedList, AskedPart, Slot
-from feature_platform.training.spine import BATCH_ROWS
+from feature_platform.training.row_files import RowFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ class AnswerReader:
             slot: f"v{number}" for number, slot in enumerate(part.slots) if slot not in self._places
         }
         self._plan = ReadPlan(group=part.group, mode="now", covers={}, keys=())
-        self._schema = pa.schema(
+        schema = pa.schema(
             [
                 ("row", pa.int64()),
                 ("known", pa.bool_()),
@@ -95,15 +94,14 @@ class AnswerReader:
                 *((name, pa.binary()) for name in self._items.values()),
             ]
         )
-        self._batches = _batches(folder, self._schema)
-        self._held = self._schema.empty_table()
+        self._files = RowFiles(folder, schema)
 
     def take(self, first: int, count: int) -> AnsweredRows:
         """Return the answers of rows `[first, first + count)`; call it with ascending rows.
 
         A row that Spark was not asked about has nothing.
         """
-        table = self._until(first + count)
+        table = self._files.until(first + count)
         rows = np.asarray(table["row"]) - first
         states = np.full(count, NO_ROWS, dtype=np.int8)
         states[rows[np.asarray(table["known"])]] = HAS_ROWS
@@ -140,19 +138,6 @@ class AnswerReader:
         counters = np.ascontiguousarray(packed[:, :size]).view(np.dtype("<i8"))
         return counters.astype(np.int64, copy=False), packed[:, size:]
 
-    def _until(self, stop: int) -> pa.Table:
-        """Return all rows that are left before a number."""
-        tables = [self._held]
-        while not len(tables[-1]) or tables[-1]["row"][-1].as_py() < stop:
-            batch = next(self._batches, None)
-            if batch is None:
-                break
-            tables.append(batch)
-        table = pa.concat_tables(tables)
-        split = int(np.searchsorted(np.asarray(table["row"]), stop))
-        self._held = table.slice(split)
-        return table.slice(0, split)
-
 
 def _spread(values: NDArray[Any], rows: Ints, count: int) -> NDArray[Any]:
     """Return values of some rows in their places among all, with zeros in others."""
@@ -161,15 +146,6 @@ def _spread(values: NDArray[Any], rows: Ints, count: int) -> NDArray[Any]:
     whole = np.zeros((count, values.shape[1]), dtype=values.dtype)
     whole[rows] = values
     return whole
-
-
-def _batches(folder: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-    """Yield what is in the files, some rows at a time."""
-    for path in sorted(folder.glob("part-*.parquet")):
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(BATCH_ROWS, columns=schema.names):
-                arrays = [batch.column(name) for name in schema.names]
-                yield pa.Table.from_arrays(arrays, schema=schema)
 
 
 def finished(

@@ -1,20 +1,33 @@
-"""What a notebook or a pipeline calls: one function from labels to a training set."""
+"""What a notebook or a pipeline calls: from a table, or what was served, to a training set."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
 
 from feature_platform.clock import SystemClock
+from feature_platform.definition.model import Source
 from feature_platform.engines.spark import SparkAnswerer
 from feature_platform.engines.spark_request import AsOf
+from feature_platform.errors import CallerError
+from feature_platform.feature_log.read import ALWAYS, Period
+from feature_platform.feature_log.tables import REQUEST_ID
 from feature_platform.registry.base import RegistryReader
 from feature_platform.serving.lists import chosen_list
 from feature_platform.settings import Settings
 from feature_platform.tiles.grid import parse_duration_ms
 from feature_platform.training.asked import asked_list
 from feature_platform.training.build import Answerer, BuildRequest, build
+from feature_platform.training.labels import Labeller, LabelRequest, label_rows
 from feature_platform.training.rows import UTC_NAME, SpineColumns
+from feature_platform.training.served import ServedRequest, build_served
 from feature_platform.training.spine import SpineLike, open_spine
 from feature_platform.training.training_set import TrainingSet
+
+
+class Engine(Answerer, Labeller, Protocol):
+    """Reads event logs, for features and for labels."""
 
 
 def build_training_set(  # noqa: PLR0913 - what a training set depends on, each by its name
@@ -31,7 +44,11 @@ def build_training_set(  # noqa: PLR0913 - what a training set depends on, each 
     keys: Mapping[str, str] | None = None,
     time_zone: str = UTC_NAME,
     edge: str = "",
-    answerer: Answerer | None = None,
+    labels: Source | None = None,
+    within: str = "",
+    request_id: str = REQUEST_ID,
+    leave_out_open: bool = False,
+    answerer: Engine | None = None,
     report: Callable[[str], None] = lambda _: None,
 ) -> TrainingSet:
     """Return the features of a list as of the instants of a spine, as a folder of Parquet files.
@@ -53,7 +70,11 @@ def build_training_set(  # noqa: PLR0913 - what a training set depends on, each 
         keys: By kind of entity, the spine's column with its keys; of others the kind's own name.
         time_zone: Of timestamps that have none.
         edge: The `edge` that rankers prepare the list with, such as `5m`.
-        answerer: Who reads the event log; None: a child with Spark.
+        labels: A source that declares labels, which are joined to the spine; None: it has its own.
+        within: How long after a row its events count, such as `30m`; empty: as the source says.
+        request_id: The spine's column with the id of the answer, if labels are joined by it.
+        leave_out_open: Leave out rows whose labels may still change.
+        answerer: Who reads the event logs; None: children with Spark.
         report: Called with what is being done.
 
     Raises:
@@ -66,13 +87,97 @@ def build_training_set(  # noqa: PLR0913 - what a training set depends on, each 
     wanted = chosen_list(registry.feature_lists(), name, version)
     asked = asked_list(wanted, registry.snapshots(), edge_ms)
     named = {kind.entity: kind.entity for kind in asked.kinds} | dict(keys or {})
+    columns = SpineColumns(keys=named, instant=instant, time_zone=time_zone)
     request = BuildRequest(
         asked=asked,
-        columns=SpineColumns(keys=named, instant=instant, time_zone=time_zone),
+        columns=columns,
         out=Path(out),
         as_of=as_of,
         serving_lag_ms=serving_lag_ms,
         edge_ms=edge_ms,
     )
-    engine = answerer or SparkAnswerer(settings)
-    return build(settings, request, open_spine(spine), engine, SystemClock(), report)
+    engine, clock, opened = answerer or SparkAnswerer(settings), SystemClock(), open_spine(spine)
+    if labels is None:
+        return build(settings, request, opened, engine, clock, report)
+    wished = LabelRequest.of(
+        labels, _duration_ms(within), request_id, leave_out_open=leave_out_open
+    )
+    request.check(pa.schema([*opened.schema, *wished.columns]))
+    labelled = label_rows(
+        opened,
+        columns,
+        asked.kinds,
+        wished,
+        folder=request.work / "labels",
+        labeller=engine,
+        name=name,
+        report=report,
+    )
+    return build(settings, request, labelled, engine, clock, report)
+
+
+def build_served_set(  # noqa: PLR0913 - what a training set depends on, each by its name
+    settings: Settings,
+    registry: RegistryReader,
+    name: str,
+    out: str | Path,
+    *,
+    version: int | None = None,
+    start_ms: int = ALWAYS.start_ms,
+    end_ms: int = ALWAYS.end_ms,
+    labels: Source | None = None,
+    within: str = "",
+    leave_out_open: bool = False,
+    labeller: Labeller | None = None,
+    report: Callable[[str], None] = lambda _: None,
+) -> TrainingSet:
+    """Return what was served from a list, and what happened next, as a folder of Parquet files.
+
+    Args:
+        settings: Where the logs are, and how Spark runs.
+        registry: What is deployed, and the stored lists.
+        name: The feature list, whose feature log is archived.
+        out: The folder to make.
+        version: Rows that were served by this version of the list; None: by any.
+        start_ms: Rows of this instant and later, epoch milliseconds.
+        end_ms: Rows of earlier instants.
+        labels: A source that declares labels; None: rows get none.
+        within: How long after a row its events count, such as `30m`; empty: as the source says.
+        leave_out_open: Leave out rows whose labels may still change.
+        labeller: Who reads the event log; None: a child with Spark.
+        report: Called with what is being done.
+
+    Raises:
+        CallerError: The labels do not fit the list, nothing was served then, or the folder exists;
+            UnknownFeatureError if there is no such list.
+        EventLogError: A log is empty or damaged: run `fp archive feature_log/LIST` and `fp archive
+            SOURCE` first.
+        SparkFailedError: Spark failed; the same call continues.
+    """
+    wished = labels and LabelRequest.of(
+        labels, _duration_ms(within), REQUEST_ID, leave_out_open=leave_out_open
+    )
+    request = ServedRequest(
+        asked=asked_list(
+            chosen_list(registry.feature_lists(), name, version), registry.snapshots()
+        ),
+        out=Path(out),
+        labels=wished,
+        period=Period(start_ms=start_ms, end_ms=end_ms),
+        version=version,
+    )
+    engine = labeller or SparkAnswerer(settings)
+    return build_served(settings, request, engine, SystemClock(), report)
+
+
+def _duration_ms(text: str) -> int:
+    """Return a duration; 0 for none.
+
+    Raises:
+        CallerError: It is none.
+    """
+    try:
+        return parse_duration_ms(text) if text else 0
+    except ValueError as error:
+        msg = f"within {text!r}: {error}"
+        raise CallerError(msg) from error

@@ -11,7 +11,7 @@ there. A build that was interrupted continues after the last feature set that wa
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from hashlib import blake2b
 from pathlib import Path
@@ -29,16 +29,17 @@ from feature_platform.errors import CallerError
 from feature_platform.paths import file_uri
 from feature_platform.settings import Settings
 from feature_platform.training.asked import AskedList, AskedPart
+from feature_platform.training.labels import LabelledSpine
 from feature_platform.training.manifest import (
-    MANIFEST,
-    SUCCESS,
     FeatureColumn,
     Manifest,
     UsedFeatureSet,
+    UsedLabels,
 )
 from feature_platform.training.rows import CODES, STATUSES, SpineColumns, questions
+from feature_platform.training.seconds import timed
 from feature_platform.training.spine import Spine
-from feature_platform.training.training_set import STATUS, TrainingSet
+from feature_platform.training.training_set import STATUS, TrainingSet, publish
 from feature_platform.training.write import Written, write_rows
 
 QUESTION = pa.schema([("row", pa.int64()), ("entity", pa.string()), ("instant", pa.int64())])
@@ -73,6 +74,11 @@ class BuildRequest:
     as_of: AsOf
     serving_lag_ms: int = 0
     edge_ms: int = 0
+
+    @property
+    def work(self) -> Path:
+        """The folder in which it is under way."""
+        return self.out.with_name(f"{self.out.name}.part")
 
     def check(self, schema: pa.Schema) -> None:
         """Check that it fits a spine.
@@ -172,28 +178,21 @@ def build(
         SparkFailedError: Spark failed; run it again to continue.
     """
     request.check(spine.schema)
-    work = _Work(folder=request.out.with_name(f"{request.out.name}.part"))
+    work = _Work(folder=request.work)
     work.folder.mkdir(parents=True, exist_ok=True)
     seconds: dict[str, float] = {}
-    with _timed(seconds, "questions", clock):
+    with timed(seconds, "questions", clock):
         report("reading the spine")
         asked = _ask(request, spine, work)
     identity = digest([_identity(request), asked.rows, asked.content])
     work.begin(identity)
-    with _timed(seconds, "answers", clock):
+    with timed(seconds, "answers", clock):
         _answer(settings, request, work, answerer, asked, identity, report)
-    with _timed(seconds, "values", clock):
+    with timed(seconds, "values", clock):
         report("writing features")
         written = write_rows(request, spine, work.spans, work.answers, work.folder / "set")
-    return _publish(request, work, written, seconds, clock.now_ms())
-
-
-@contextmanager
-def _timed(seconds: dict[str, float], name: str, clock: WaitingClock) -> Iterator[None]:
-    """Add how long a block took."""
-    begun_s = clock.monotonic_s()
-    yield
-    seconds[name] = round(clock.monotonic_s() - begun_s, 3)
+    labels = spine.used() if isinstance(spine, LabelledSpine) else None
+    return _publish(request, work, written, seconds, clock.now_ms(), labels)
 
 
 def _identity(request: BuildRequest) -> list[Any]:
@@ -304,8 +303,9 @@ def _publish(
     written: Written,
     seconds: Mapping[str, float],
     now_ms: int,
+    labels: UsedLabels | None,
 ) -> TrainingSet:
-    """Write the manifest, give the folder its name, and delete what was only needed meanwhile."""
+    """Write the manifest, and give the folder its name."""
     asked, columns = request.asked, request.columns
     windows = {
         position: each.window_ms
@@ -340,13 +340,9 @@ def _publish(
         files=written.files,
         seconds=dict(seconds),
         made_ms=now_ms,
+        labels=labels,
     )
-    made = work.folder / "set"
-    (made / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=1))
-    (made / SUCCESS).touch()
-    made.rename(request.out)
-    shutil.rmtree(work.folder)
-    return TrainingSet(request.out, manifest=manifest)
+    return publish(work.folder, manifest, request.out)
 
 
 def _used(part: AskedPart, span: LogSpan) -> UsedFeatureSet:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from feature_platform.engines.spark_request import AsOf
 from feature_platform.errors import CallerError
@@ -44,12 +44,55 @@ class FeatureColumn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UsedLabels:
+    """The labels that were joined, and from which events."""
+
+    source: str
+    fingerprint: str
+    columns: Sequence[str]
+    keys: Mapping[str, str]
+    """By kind of entity, the source's column."""
+    request: str
+    """The rows' column with the id of the answer; empty: it was not compared."""
+    within_ms: int
+    """How long after a row events counted."""
+    late_ms: int
+    """How much longer events were waited for."""
+    offsets: Mapping[str, int]
+    """First offset that did not count, by "topic/partition"."""
+    begins_ms: int
+    """Before it the source's log is incomplete, or there was none."""
+    ends_ms: int
+    """When the broker took the last event that counted."""
+    status: Mapping[str, int]
+    """How many rows have which `_label_status`."""
+    open_left_out: bool
+    """Whether rows whose status is `open` were left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsedLog:
+    """The feature log from which the rows are."""
+
+    topic: str
+    offsets: Mapping[str, int]
+    """First offset that was not archived, by "topic/partition"."""
+    start_ms: int
+    """Rows that were served from then on."""
+    end_ms: int
+    """Rows that were served before."""
+    versions: Mapping[str, int]
+    """How many rows were served by which version of the list."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """All that is worth knowing of a training set beside its rows."""
 
     list: str
     list_version: int
-    as_of: AsOf
+    as_of: AsOf | Literal["served"]
+    """`served`: the rows and their features are those of the feature log."""
     serving_lag_ms: int
     edge_ms: int
     instant: str
@@ -67,6 +110,8 @@ class Manifest:
     seconds: Mapping[str, float]
     """How long each step took; a step that an earlier run had done took none."""
     made_ms: int
+    labels: UsedLabels | None = None
+    feature_log: UsedLog | None = None
     version: int = VERSION
 
     @property
@@ -96,4 +141,12 @@ class Manifest:
         features = tuple(FeatureColumn(**each) for each in data["features"])
         used = tuple(UsedFeatureSet(**each) for each in data["featuresets"])
         files = tuple(data["files"])
-        return cls(**{**data, "features": features, "featuresets": used, "files": files})
+        labels, served = data.get("labels"), data.get("feature_log")
+        parts = {
+            "features": features,
+            "featuresets": used,
+            "files": files,
+            "labels": labels and UsedLabels(**{**labels, "columns": tuple(labels["columns"])}),
+            "feature_log": served and UsedLog(**served),
+        }
+        return cls(**{**data, **parts})

@@ -27,6 +27,7 @@ RowStatus = Literal[
     "key_wrong_type",
     "before_log",
     "after_log",
+    "unavailable",
 ]
 """What a row of a training set says of itself; `docs/training.md` has the table."""
 STATUSES: tuple[RowStatus, ...] = get_args(RowStatus)

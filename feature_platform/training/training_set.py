@@ -1,5 +1,7 @@
 """A finished training set: as a table, as arrays for a model, and split by time."""
 
+import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +16,7 @@ from pyarrow import parquet
 
 from feature_platform.errors import CallerError
 from feature_platform.serving.frames import nullable_frame
-from feature_platform.training.manifest import Manifest
+from feature_platform.training.manifest import MANIFEST, SUCCESS, Manifest
 from feature_platform.training.rows import ANSWERED, STATUSES, read_instants
 from feature_platform.training.spine import BATCH_ROWS
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 STATUS = "_status"
 """The column that says whether a row has features."""
+LABEL_STATUS = "_label_status"
+"""The column that says whether a row's joined labels are known."""
+LABELLED = "ok"
+"""Of a row whose labels are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class Split:
     from_ms: int
     until_ms: int
     rows: int
-    """That have features."""
+    """That have features, and labels that are known."""
     overlapping: int
     """How many of them have a window that reaches into an earlier split."""
 
@@ -110,39 +116,52 @@ class TrainingSet:
         return nullable_frame(self.to_table())
 
     def arrays(self, labels: Sequence[str] = ()) -> Arrays:
-        """Return the rows that have features as float32, and columns of the spine beside them.
+        """Return the rows that have features as float32, and other columns beside them.
+
+        Rows whose joined labels are not known are left out.
 
         Texts and lists are left out: encode them from `to_table`.
 
         Args:
-            labels: Columns of the spine.
+            labels: Columns of the spine, or joined labels.
         """
         tables = (pa.Table.from_batches([batch]) for batch, _ in self.answered())
         return _arrays(self.numeric, labels, tables)
 
     def answered(self) -> Iterator[tuple[pa.RecordBatch, NDArray[np.int64]]]:
-        """Yield the rows that have features, with their instants in epoch milliseconds."""
+        """Yield the rows that a model can learn from, with their instants in epoch milliseconds.
+
+        They have features, and labels that are known, if labels were joined.
+        """
         wanted = pa.array([STATUSES[code] for code in ANSWERED])
         time_zone = self.manifest.time_zone or "UTC"
         for batch in self.batches():
-            rows = batch.filter(pa.compute.is_in(batch.column(STATUS), value_set=wanted))
+            good = pa.compute.is_in(batch.column(STATUS), value_set=wanted)
+            if self.manifest.labels is not None:
+                known = pa.compute.equal(batch.column(LABEL_STATUS), LABELLED)
+                good = pa.compute.and_(good, known)
+            rows = batch.filter(good)
             yield rows, read_instants(rows.column(self.manifest.instant), time_zone)[0]
 
-    def split(self, *boundaries_ms: int, embargo_ms: int = 0) -> tuple[Split, ...]:
+    def split(self, *boundaries_ms: int, embargo_ms: int | None = None) -> tuple[Split, ...]:
         """Split by time: before the first boundary, between two, from the last one on.
 
         A window of a row just after a boundary reaches back over it: it holds events that earlier
         rows hold, too. That is how features are served and no leak of labels; `overlapping` counts
-        such rows. A label that is decided after its instant is a leak: leave out, by `embargo_ms`,
-        the rows before each boundary whose labels were not decided by then.
+        such rows. A label that is decided after its instant is a leak: the rows before each
+        boundary whose labels were not decided by then are left out, by `embargo_ms`.
 
         Args:
             boundaries_ms: Ascending instants.
-            embargo_ms: How long before each boundary rows are left out.
+            embargo_ms: How long before each boundary rows are left out; None: as long as joined
+                labels look ahead, and not at all if the spine had its own.
 
         Raises:
             CallerError: There is no boundary, or they do not ascend.
         """
+        if embargo_ms is None:
+            joined = self.manifest.labels
+            embargo_ms = 0 if joined is None else joined.within_ms + joined.late_ms - 1
         ascend = all(before < after for before, after in pairwise(boundaries_ms))
         if not boundaries_ms or not ascend or embargo_ms < 0:
             msg = f"boundaries {boundaries_ms}, embargo {embargo_ms}: write ascending instants"
@@ -162,6 +181,22 @@ class TrainingSet:
             Split(of=self, from_ms=start, until_ms=end, rows=count, overlapping=over)
             for start, end, count, over in bounds
         )
+
+
+def publish(work: Path, manifest: Manifest, out: Path) -> TrainingSet:
+    """Write the manifest, give the folder its name, and delete what was needed meanwhile.
+
+    Args:
+        work: Has the rows in the folder `set`.
+        manifest: What the training set says of itself.
+        out: The name of the folder.
+    """
+    made = work / "set"
+    (made / MANIFEST).write_text(json.dumps(manifest.to_json(), indent=1))
+    (made / SUCCESS).touch()
+    made.rename(out)
+    shutil.rmtree(work)
+    return TrainingSet(out, manifest=manifest)
 
 
 def _arrays(names: Sequence[str], labels: Sequence[str], tables: Iterator[pa.Table]) -> Arrays:

@@ -92,7 +92,7 @@ def _write(
     schema = _schema(request, spine.schema, wide)
     counts = np.zeros(len(STATUSES), dtype=np.int64)
     first = 0
-    with closing(_Files(folder, schema)) as files:
+    with closing(RowWriter(folder, schema)) as files:
         for batch in spine.batches():
             asked = questions(batch, request.columns, request.asked.kinds)
             found = [reader.take(first, len(batch)) for reader in readers]
@@ -155,16 +155,18 @@ def _array(column: Column, wanted: pa.DataType, position: int, request: "BuildRe
     return values if values.type == wanted else values.cast(wanted)
 
 
-class _Files:
+class RowWriter:
     """Writes batches to files of about `FILE_ROWS` rows. Mutable."""
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        """Write to a folder; a file is begun when there is something to be written."""
         self._folder, self._schema = folder, schema
         self._writer: parquet.ParquetWriter | None = None
         self._rows = 0
         self.names: list[str] = []
 
     def write(self, batch: pa.RecordBatch) -> None:
+        """Write some rows."""
         writer = self._open()
         writer.write_batch(batch, row_group_size=max(len(batch), 1))
         self._rows += len(batch)
