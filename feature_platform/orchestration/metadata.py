@@ -9,6 +9,7 @@ import yaml
 
 from feature_platform.checks.result import CHECKS, CheckReport, CheckResult
 from feature_platform.definition.feature_list import FeatureList
+from feature_platform.definition.fingerprint import digest
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.engines.spark import Archived
 from feature_platform.errors import Problem
@@ -16,6 +17,7 @@ from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.tiles.grid import format_duration
+from feature_platform.training import TrainingSet
 
 Metadata = Mapping[str, dg.MetadataValue]
 PROBLEMS_MAX = 100
@@ -109,6 +111,35 @@ def served(done: Archived | None) -> Metadata:
     if done is None:
         return {"logged": dg.MetadataValue.text("nothing: no client has logged this list")}
     return {**archived(done), "dead_letters": dg.MetadataValue.int(done.dead_letters)}
+
+
+def training_set(made: TrainingSet) -> Metadata:
+    """Describe a training set: where it is, its rows, what it was made from, how long it took."""
+    manifest = made.manifest
+    counts = {**manifest.status}
+    if manifest.labels is not None:
+        counts |= {f"label {status}": rows for status, rows in manifest.labels.status.items()}
+    seconds = [
+        dg.TableRecord({"step": step, "seconds": each}) for step, each in manifest.seconds.items()
+    ]
+    prints = {each.featureset: each.data_fingerprint for each in manifest.featuresets}
+    if manifest.labels is not None:
+        prints[f"labels of {manifest.labels.source}"] = manifest.labels.fingerprint
+    return {
+        "folder": dg.MetadataValue.path(made.folder),
+        "dagster/row_count": dg.MetadataValue.int(manifest.rows),
+        "features": dg.MetadataValue.int(len(manifest.features)),
+        "list": dg.MetadataValue.text(f"{manifest.list} version {manifest.list_version}"),
+        "statuses": _table(
+            [dg.TableRecord({"status": name, "rows": rows}) for name, rows in counts.items()],
+            "status",
+            "rows",
+        ),
+        "seconds": _table(seconds, "step", "seconds"),
+        "total_seconds": dg.MetadataValue.float(round(sum(manifest.seconds.values()), 1)),
+        "fingerprints": dg.MetadataValue.json(prints),
+        "fingerprint": dg.MetadataValue.text(digest([manifest.as_of, prints])),
+    }
 
 
 def live(health: Health, *, events_per_second: float, rows_per_second: float) -> Metadata:

@@ -35,6 +35,7 @@ from feature_platform.local.dagster import reload_definitions
 from feature_platform.monitor.health import Health
 from feature_platform.monitor.observe import observe
 from feature_platform.orchestration.pushed import look_at, unreadable
+from feature_platform.orchestration.training_sets import SetPlace, SetWish, make_set
 from feature_platform.plan.explain import explain
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.commit_status import tell_status
@@ -48,6 +49,8 @@ from feature_platform.pushes.push_record import (
 )
 from feature_platform.report import silent
 from feature_platform.settings import Settings, load_settings
+from feature_platform.training import TrainingSet
+from feature_platform.training.spine import SpineLike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,6 +240,14 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             log(f"topic {settings.feature_log.topic(name)} does not exist: nothing was logged")
             return None
         return archive_feature_log(settings, name, lambda fact: log(line_of(fact)))
+
+    def training_set(
+        self, wish: SetWish, rows: SpineLike | None, place: SetPlace, log: Callable[[str], None]
+    ) -> TrainingSet:
+        """Make a training set; see `training_sets.make_set`."""
+        loaded = self.load()
+        with open_world(loaded.settings) as reads:
+            return make_set(loaded, reads.registry, wish, rows, place, log)
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""

@@ -9,8 +9,11 @@ from feature_platform.engines.spark import Archived
 from feature_platform.errors import FeaturePlatformError, Problem
 from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment, Platform
+from feature_platform.orchestration.training_sets import SetPlace, SetWish
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push import Memory, Pushed, PushVerdict
+from feature_platform.training import TrainingSet
+from feature_platform.training.spine import SpineLike
 
 SOURCE = """\
 source: posts
@@ -51,6 +54,10 @@ class World:
     )
     served: Archived | None = None
     """What the archive of a list holds after a run; None: nothing was logged."""
+    made: TrainingSet | None = None
+    """The training set that is made."""
+    sets: list[tuple[SetWish, SpineLike | None, SetPlace]] = field(default_factory=list)
+    """What was asked for."""
     broken: dict[str, Sequence[Problem]] = field(default_factory=dict)
     """The mistakes of files."""
     keeps: Exception | None = None
@@ -91,6 +98,16 @@ class _FakePlatform(Platform):
         world.calls.append(("archive what was served", name))
         log(f"archive {name}")
         return world.served
+
+    def training_set(
+        self, wish: SetWish, rows: SpineLike | None, place: SetPlace, log: Callable[[str], None]
+    ) -> TrainingSet:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("training set", wish.of))
+        world.sets.append((wish, rows, place))
+        log(f"training set {wish.of}")
+        assert world.made is not None
+        return world.made
 
     def pushed(self, memory: Memory) -> Pushed | None:
         WORLDS[int(self.project)].calls.append(("pushed", memory.commit))

@@ -9,7 +9,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from feature_platform.orchestration import assets, event_log, feature_log, sensors
+from feature_platform.orchestration import assets, event_log, feature_log, sensors, training
 from feature_platform.orchestration.assets import broken_check, stream_asset
 from feature_platform.orchestration.event_log import event_log_asset
 from feature_platform.orchestration.resources import Platform
@@ -126,7 +126,7 @@ def test_owners_are_written_as_dagster_wants_them(folder: Path) -> None:
     assert spec.owners == ["team:ranking_feed"]
 
 
-@pytest.mark.parametrize("module", [assets, event_log, feature_log, sensors])
+@pytest.mark.parametrize("module", [assets, event_log, feature_log, sensors, training])
 def test_dagster_code_is_wiring(module: ModuleType) -> None:
     """A function that makes an asset, a check or a sensor has at most 25 lines."""
     functions = [
