@@ -115,6 +115,7 @@ class FeatureLog:
         instant_ms: int,
         keys: Mapping[str, Sequence[str]],
         take: Callable[[Ints], LoggedRows],
+        request_id: str = "",
     ) -> None:
         """Take some rows of an answer, or none; see the port. Hot path."""
         mine = self._mine()
@@ -129,7 +130,7 @@ class FeatureLog:
             self._drop(mine, FAILED, len(rows), repr(error))
             return
         sample = Sample(
-            request_id=new_request_id(),
+            request_id=request_id or new_request_id(),
             instant_ms=instant_ms,
             list=listed.name,
             version=listed.version,

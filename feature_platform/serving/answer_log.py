@@ -44,6 +44,7 @@ class AnswerLog(Protocol):
         instant_ms: int,
         keys: Mapping[str, Sequence[str]],
         take: Callable[[Ints], LoggedRows],
+        request_id: str = "",
     ) -> None:
         """Take some rows of an answer, or none. Hot path.
 
@@ -52,6 +53,7 @@ class AnswerLog(Protocol):
             instant_ms: What the values are of.
             keys: By kind of entity, its key in each row of the answer.
             take: Returns rows of the answer, which ascend; called at most once, before this ends.
+            request_id: What the caller calls the answer; empty: the log makes an id.
         """
         ...
 

@@ -14,6 +14,7 @@ Instant = SupportsIndex | float | str
 """Epoch milliseconds, or ISO-8601."""
 CQL_PORT = 9042
 PORT_MAX = 65_535
+REQUEST_ID_CHARACTERS_MAX = 128
 _ADDRESS = re.compile(
     r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:\[\]]+|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f.]*))"
     r"(?::(?P<port>[0-9]{1,5}))?",
@@ -88,18 +89,32 @@ class Options:
     """Whether to add receipts."""
     max_staleness_ms: int | None
     """How long ago what is kept may have been read; None: what the client allows."""
+    request_id: str = ""
+    """What the feature log calls the answer; empty: it makes an id."""
 
 
 def options(
-    now_ms: int, at: Instant | None, max_staleness_ms: int | None, *, explain: bool
+    now_ms: int,
+    at: Instant | None,
+    max_staleness_ms: int | None,
+    *,
+    explain: bool,
+    request_id: str = "",
 ) -> Options:
     """Return what was passed, checked.
 
     Raises:
-        CallerError: The instant is none, or the bound is negative.
+        CallerError: The instant is none, the bound is negative, or the id is too long.
         ValueError: The instant is not ISO-8601.
     """
+    if len(request_id) > REQUEST_ID_CHARACTERS_MAX:
+        msg = (
+            f"request_id has {len(request_id)} characters; the limit is {REQUEST_ID_CHARACTERS_MAX}"
+            " (REQUEST_ID_CHARACTERS_MAX)"
+        )
+        raise CallerError(msg)
     return Options(
+        request_id=request_id,
         now_ms=now_ms,
         at_ms=instant_ms(at),
         explain=explain,

@@ -54,6 +54,7 @@ class PreparedFeatures:
         explain: bool = False,
         max_staleness_ms: int | None = None,
         deadline_ms: float | None = None,
+        request_id: str = "",
     ) -> FeatureMatrix:
         """Return the features of entities, in their order. Blocks.
 
@@ -69,6 +70,8 @@ class PreparedFeatures:
                 bound; 0 reads for this request. Without a cache every request reads.
             deadline_ms: How long to wait for the store, instead of the client's deadline. Entities
                 of which nothing has come by then are unavailable; the others are answered.
+            request_id: What the feature log calls this answer, if you send it with the events that
+                follow, too; at most 128 characters. Empty: it makes an id.
 
         Raises:
             CallerError: That is no list of keys, or one is none of the entity's type, a kind is
@@ -78,7 +81,8 @@ class PreparedFeatures:
             UnknownFeatureError: A feature is not served any more.
             ValueError: The instant is not ISO-8601.
         """
-        asked = options(self.client.clock.now_ms(), at, max_staleness_ms, explain=explain)
+        now_ms = self.client.clock.now_ms()
+        asked = options(now_ms, at, max_staleness_ms, explain=explain, request_id=request_id)
         waits = self.client.blocking(deadline_ms)
         return finish(self._measured(waits, entities, asked))
 
@@ -90,9 +94,11 @@ class PreparedFeatures:
         explain: bool = False,
         max_staleness_ms: int | None = None,
         deadline_ms: float | None = None,
+        request_id: str = "",
     ) -> FeatureMatrix:
         """Do what `get` does on an event loop: others run while it waits; it may be cancelled."""
-        asked = options(self.client.clock.now_ms(), at, max_staleness_ms, explain=explain)
+        now_ms = self.client.clock.now_ms()
+        asked = options(now_ms, at, max_staleness_ms, explain=explain, request_id=request_id)
         waits = self.client.on_loop(deadline_ms)
         return await self._measured(waits, entities, asked)
 
@@ -131,7 +137,7 @@ class PreparedFeatures:
         log = self.client.log
         if log is not None and self.feature_list.name and asked.at_ms is None:
             take = partial(logged_rows, made, answers)
-            log.note(self.feature_list, asked.now_ms, made.keys, take)
+            log.note(self.feature_list, asked.now_ms, made.keys, take, asked.request_id)
         return made
 
     def planned(self, snapshots: Sequence[Snapshot], asked: Options) -> Planned:

@@ -112,6 +112,7 @@ def _logged(project: MakeProject, submitter: Submitter) -> Iterator[Logged]:
         serve(settings, name, keys)
         assert fp(settings.project, "archive", f"feature_log/{name}").code == 0
         rows = ServedLog.open(settings, name).to_arrow().to_pylist()
+        assert {row["fp_request_id"] for row in rows} == {f"shown {n}" for n in range(REQUESTS)}
         yield Logged(settings=settings, name=name, rows=rows)
         for snapshot in world.registry.snapshots():
             world.cluster.cancel(snapshot.job_id)
@@ -131,8 +132,10 @@ def serve(settings: Settings, name: str, keys: Sequence[str]) -> None:
     log = FeatureLog.to_kafka(FeatureLogSettings(share=1.0, close_ms=60_000), settings.kafka)
     with open_client(settings, log=log) as client:
         prepared = client.prepare(list=name)
-        for _ in range(REQUESTS):
-            prepared.get(draw.sample(keys, draw.randint(1, len(keys))))
+        for number in range(REQUESTS):
+            prepared.get(
+                draw.sample(keys, draw.randint(1, len(keys))), request_id=f"shown {number}"
+            )
 
 
 def outcomes(rows: Sequence[Row]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import pytest
 
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.definition.loading import load_project
+from feature_platform.errors import CallerError
 from feature_platform.feature_log.decode import Served, decode
 from feature_platform.feature_log.log import FeatureLog
 from feature_platform.feature_log_settings import FeatureLogSettings
@@ -131,6 +132,22 @@ def test_what_was_answered_is_what_was_logged(world: Deployed, cache: CacheSetti
     assert writers == [(4, 17), (4, 17), (0, 0), (4, 17)]
     ages = [None if each.ages_ms is None else each.ages_ms.tolist() for each in (one, two)]
     assert ages == ([[0] * 4, [400]] if cache else [None, None])
+
+
+def test_a_ranker_names_its_answer(world: Deployed) -> None:
+    """By an id that events can have, too; without one the log makes another each time."""
+    client, sender = logged(world)
+    with client:
+        features = client.prepare(list="home")
+        features.get(["p1"], request_id="impression 7")
+        asyncio.run(features.aget(["p1"], request_id="8" * 128))
+        features.get(["p1"])
+        features.get(["p1"])
+        with pytest.raises(CallerError, match="129 characters; the limit is 128"):
+            features.get(["p1"], request_id="8" * 129)
+    ids = [served.request_id for served in held(sender)]
+    assert ids[:2] == ["impression 7", "8" * 128]
+    assert len({*ids}) == 4
 
 
 def test_a_sample_of_entities_has_their_rows_alone(world: Deployed) -> None:
