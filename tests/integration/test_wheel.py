@@ -14,11 +14,10 @@ import pytest
 
 from feature_platform.local.ports import with_free_ports
 from feature_platform.settings import load_settings
+from tests.integration.blocks import script
 from tests.integration.wheels import ROOT, build_wheel, run, uv
 
 PAGE = ROOT / "docs" / "quickstart.md"
-BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PYTHON = "python - <<'END_OF_PYTHON'\n{text}END_OF_PYTHON\n"
 TIMEOUT_S = 1_100
 SHOWN_MAX = 20_000
 """Characters of a failed run's output that are shown, its last ones."""
@@ -102,17 +101,6 @@ def _ports(folder: Path) -> dict[str, str]:
 SECTIONS = ("kafka", "store", "flink", "dagster")
 
 
-def _script(page: str) -> str:
-    """Return the page's blocks as one shell script, which says where it is and stops at errors."""
-    parts = ["set -eu\n"]
-    for found in BLOCK.finditer(page):
-        language, text = found.groups()
-        line = page.count("\n", 0, found.start()) + 1
-        parts.append(f'echo "{PAGE.name}:{line} after $SECONDS s"\n')
-        parts.append(PYTHON.format(text=text) if language == "python" else text)
-    return "".join(parts)
-
-
 def _views(project: Path) -> int:
     """Count the views of the post in the example events."""
     events = map(json.loads, (project / "events.jsonl").read_text().splitlines())
@@ -123,7 +111,7 @@ def _views(project: Path) -> int:
 def test_the_quickstart_runs_from_the_wheel(installed: Installed) -> None:
     """Install, init, up, apply, produce, get, an upgrade, a repair, down: block after block."""
     done = subprocess.run(
-        ["/bin/bash", "-c", _script(PAGE.read_text())],
+        ["/bin/bash", "-c", script(PAGE)],
         cwd=installed.folder,
         env=dict(installed.environment),
         stdin=subprocess.DEVNULL,
