@@ -7,7 +7,8 @@ from pyspark.sql import functions as f
 
 from backfill.damage import damage
 from backfill.event_log import Readable, below, read_files, records, source_files
-from backfill.files import NO_SPAN, joined
+from backfill.files import NO_SPAN, HadoopFiles, joined
+from backfill.history import ImportedHistory
 from feature_platform.errors import EventLogError
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import Log, Span
@@ -20,7 +21,7 @@ FOOTERS_MAX = 200
 
 
 class ArchivedLog:
-    """What is archived of a source's topic."""
+    """What is archived of a source's topic, and what is imported of its history."""
 
     def __init__(self, session: SparkSession, folder: str, source: JobSource) -> None:
         """Read the commits.
@@ -31,11 +32,17 @@ class ArchivedLog:
             source: As the job spec has it.
 
         Raises:
-            EventLogError: A commit is missing or damaged.
+            EventLogError: A commit is missing or damaged, or the history is not complete.
         """
         self._session, self._source = session, source
         self._files = source_files(session, folder, source)
         self.log: Log = read_log(self._files)
+        self._history = ImportedHistory(session, folder, source) if source.history else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to read, not even offsets without records."""
+        return not self.log.positions and self._history is None
 
     @property
     def positions(self) -> Mapping[str, int]:
@@ -57,7 +64,18 @@ class ArchivedLog:
         if not {*wrong.missing}.isdisjoint(wanted):
             msg = f"{'; '.join(self._words(wrong))}: restore the missing files from a copy"
             raise EventLogError(msg)
-        return self._words(wrong)
+        return [*self._words(wrong), *self._history_damage(dates, whole_log=whole_log)]
+
+    def _history_damage(self, dates: Collection[str] | None, *, whole_log: bool) -> list[str]:
+        if self._history is None:
+            return []
+        wanted = self._history.paths(dates)
+        wrong = self._history.damage(None if whole_log else wanted)
+        words = self._history.words(wrong)
+        if not {*wrong.missing}.isdisjoint(wanted):
+            msg = f"{'; '.join(words)}: restore the missing files from a copy"
+            raise EventLogError(msg)
+        return words
 
     def refuse_damage(self) -> None:
         """Check that all files hold what their commits say: what is computed may be kept.
@@ -76,7 +94,9 @@ class ArchivedLog:
         dates: Collection[str] | None = None,
         read_by: JobSource | None = None,
     ) -> DataFrame:
-        """Return all records below some offsets, each once; see `event_log.records`.
+        """Return all records below some offsets, each once, and those of the history.
+
+        See `event_log.records`. Which of both count, `SourceSchema.java` says.
 
         Args:
             until: The first offset that is not wanted, by "topic/partition".
@@ -89,7 +109,7 @@ class ArchivedLog:
             EventLogError: The topic was recreated.
         """
         topic = rest or _Nothing()
-        return records(
+        found = records(
             self._session,
             self._files,
             self._source,
@@ -99,6 +119,9 @@ class ArchivedLog:
             read_by,
             log=self.log,
         )
+        if self._history is None:
+            return found
+        return found.unionByName(self._history.records(dates, read_by))
 
     def span(self, column: str, until: Mapping[str, int]) -> Span:
         """Return the first and the last instant of the records below some offsets.
@@ -110,15 +133,28 @@ class ArchivedLog:
         Returns:
             Epoch milliseconds; (0, -1) if no record has one.
         """
-        files = list(self.log.files)
-        if dict(until) == self.positions and len(files) <= FOOTERS_MAX:
-            span = joined(self._files.parquet_span(path, column) for path in files)
-            if span is not None:
-                return (0, -1) if span == NO_SPAN else span
         limits = {int(name.rpartition("/")[2]): end for name, end in until.items()}
-        rows = below(read_files(self._session, self._files, files), limits)
+        whole = dict(until) == self.positions
+        span = self._span(self._files, self.log, column, None if whole else limits)
+        if self._history:
+            before = self._span(self._history.files, self._history.log, column, None)
+            span = joined([before, span]) or NO_SPAN
+        return (0, -1) if span == NO_SPAN else span
+
+    def _span(
+        self, folder: HadoopFiles, log: Log, column: str, limits: Mapping[int, int] | None
+    ) -> Span:
+        """Return the least and the greatest value of a column; None for limits: of all records."""
+        files = list(log.files)
+        if limits is None and len(files) <= FOOTERS_MAX:
+            span = joined(folder.parquet_span(path, column) for path in files)
+            if span is not None:
+                return span
+        rows = read_files(self._session, folder, files)
+        if limits is not None:
+            rows = below(rows, limits)
         first, last = rows.agg(f.min(column), f.max(column)).head() or (None, None)
-        return (0, -1) if first is None or last is None else (first, last)
+        return NO_SPAN if first is None or last is None else (first, last)
 
     def _words(self, wrong: Damage) -> list[str]:
         return wrong.words(self._files.root, self._source.topic)

@@ -150,7 +150,7 @@ def archived_log(session: SparkSession, folder: str, source: JobSource) -> Archi
         EventLogError: It is empty or damaged.
     """
     archived = ArchivedLog(session, folder, source)
-    if not archived.positions:
+    if archived.is_empty:
         msg = f"the event log of source {source.name} is empty: run fp archive {source.name} first"
         raise EventLogError(msg)
     archived.refuse_damage()

@@ -52,36 +52,37 @@ class SparkEngine:
 
     def write(self, spans: Mapping[int, Span], staging: str) -> Sequence[LogFile]:
         """Write the records of some offsets."""
-        frame = _described(self._session, self._topic.read(spans), self._source)
+        frame = described(self._session, self._topic.read(spans), self._source)
         total = sum(end - start for start, end in spans.values())
         per_date = min(len(spans), -(-total // FILE_RECORDS))
-        return self._write(frame, per_date, staging)
+        return write_dates(frame, self._files, per_date, staging)
 
     def rewrite(self, paths: Sequence[str], staging: str) -> Sequence[LogFile]:
         """Write the records of some files, one file a date."""
         frame = read_files(self._session, self._files, paths)
         date = f.regexp_extract(f.col("_metadata.file_path"), "/date=([^/]+)/[^/]+$", 1)
-        return self._write(frame.withColumn("date", date), 1, staging)
+        return write_dates(frame.withColumn("date", date), self._files, 1, staging)
 
-    def _write(self, frame: DataFrame, per_date: int, staging: str) -> list[LogFile]:
-        where = f"{self._files.root}/{staging}"
-        part = f.col("partition") % per_date
-        (
-            frame.repartition(f.col("date"), part)
-            .sortWithinPartitions("date", "partition", "offset")
-            .write.option("compression", COMPRESSION)
-            .partitionBy("date")
-            .parquet(where)
-        )
-        sizes = {
-            path: size
-            for path, size in self._files.sizes(staging)
-            if path.endswith(".parquet") and not path.rpartition("/")[2].startswith("_")
-        }
-        return [
-            LogFile(path=path, records=self._files.parquet_records(path), bytes=size)
-            for path, size in sorted(sizes.items())
-        ]
+
+def write_dates(frame: DataFrame, files: HadoopFiles, per_date: int, staging: str) -> list[LogFile]:
+    """Write described records below a folder of a log, those of a date in files of their own."""
+    part = f.col("partition") % per_date
+    (
+        frame.repartition(f.col("date"), part)
+        .sortWithinPartitions("date", "partition", "offset")
+        .write.option("compression", COMPRESSION)
+        .partitionBy("date")
+        .parquet(f"{files.root}/{staging}")
+    )
+    sizes = {
+        path: size
+        for path, size in files.sizes(staging)
+        if path.endswith(".parquet") and not path.rpartition("/")[2].startswith("_")
+    }
+    return [
+        LogFile(path=path, records=files.parquet_records(path), bytes=size)
+        for path, size in sorted(sizes.items())
+    ]
 
 
 def source_files(session: SparkSession, log: str, source: JobSource) -> HadoopFiles:
@@ -141,8 +142,8 @@ def records(  # noqa: PLR0913 - what is read, and by what
         raw = raw.unionByName(kafka.read(rest).select(*RAW))
     if read_by is None:
         return raw.withColumn("readable", f.lit(False))
-    described = _described(session, raw, read_by)
-    return described.select(*RAW, f.isnull("reason").alias("readable"))
+    read = described(session, raw, read_by)
+    return read.select(*RAW, f.isnull("reason").alias("readable"))
 
 
 def read_files(session: SparkSession, files: HadoopFiles, paths: Sequence[str]) -> DataFrame:
@@ -159,7 +160,7 @@ def below(rows: DataFrame, ends: Mapping[int, int]) -> DataFrame:
     return rows.where(f"offset < element_at(map({known}), partition)" if known else "FALSE")
 
 
-def _described(session: SparkSession, raw: DataFrame, source: JobSource) -> DataFrame:
+def described(session: SparkSession, raw: DataFrame, source: JobSource) -> DataFrame:
     """Add what the parser says of raw records, by a source; see `LogRecords.describe`."""
     jvm: Any = session._jvm  # noqa: SLF001 (Spark's own way to Java)
     kernel = jvm.io.featureplatform.kernel.spark.LogRecords

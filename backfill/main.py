@@ -21,6 +21,7 @@ from backfill.archived_log import ArchivedLog
 from backfill.as_of import answer
 from backfill.event_log import SparkEngine, source_files
 from backfill.feature_log import archive_feature_log
+from backfill.history import import_history
 from backfill.kafka import KafkaTopic
 from backfill.labels import label
 from backfill.recount import events_of, recount
@@ -111,7 +112,7 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
     """Do what is asked, and return the last fact."""
     match task := request.task:
         case ArchiveTask():
-            return _archive(session, request.log, task)
+            return _archive(session, request, task)
         case FeatureLogTask():
             return archive_feature_log(session, request.log, task, _tell)
         case TilesTask():
@@ -129,10 +130,11 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
     return AllTold()
 
 
-def _archive(session: SparkSession, log_folder: str, task: ArchiveTask) -> LogArchived:
+def _archive(session: SparkSession, request: SparkRequest, task: ArchiveTask) -> LogArchived:
+    """Archive the topic, which Kafka may delete, before the history, which may be refused."""
     source = task.source
     topic = KafkaTopic(session, source.topic, task.kafka)
-    files = source_files(session, log_folder, source)
+    files = source_files(session, request.log, source)
     job = ArchiveRequest(
         source=source.name,
         topic=source.topic,
@@ -142,7 +144,16 @@ def _archive(session: SparkSession, log_folder: str, task: ArchiveTask) -> LogAr
     )
     engine = SparkEngine(session, files, source, topic)
     log = archive(job, files, engine, topic, SystemClock(), _tell)
+    history = import_history(
+        session,
+        request.log,
+        request.project,
+        source,
+        _tell,
+        accept_unreadable=task.accept_gap,
+    )
     return LogArchived(
+        history=history.totals if history else {},
         records=log.records,
         files=len(log.files),
         bytes=log.bytes,
@@ -152,6 +163,7 @@ def _archive(session: SparkSession, log_folder: str, task: ArchiveTask) -> LogAr
 
 def _write_tiles(session: SparkSession, request: SparkRequest, task: TilesTask) -> TilesWritten:
     job, source = task.job.job, task.job.job.source
+    import_history(session, request.log, request.project, source, _tell)
     archived = ArchivedLog(session, request.log, source)
     archived.refuse_damage()
     for part, lost in sorted(archived.log.lost.items()):

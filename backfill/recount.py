@@ -23,7 +23,9 @@ from feature_platform.engines.spark_facts import (
     Sampled,
 )
 from feature_platform.engines.spark_request import EventsTask, RecountTask, TileSelection
+from feature_platform.plan.job_history import HISTORY_PARTITION
 
+OFFSET_MAX = 2**63 - 1
 OFFSETS_MAX = 100
 """Events that are named of one tile; all are counted."""
 
@@ -151,7 +153,9 @@ def as_read(session: SparkSession, raw: DataFrame, spec: JobSpec) -> DataFrame:
 
 
 def _by_partition(positions: Mapping[str, int]) -> dict[int, int]:
-    return {int(name.rpartition("/")[2]): offset for name, offset in positions.items()}
+    """Return offsets by partition; the history was read before any event of the topic."""
+    ends = {int(name.rpartition("/")[2]): offset for name, offset in positions.items()}
+    return {**ends, HISTORY_PARTITION: OFFSET_MAX}
 
 
 def _between(lower: Mapping[int, int], upper: Mapping[int, int] | None) -> Column:

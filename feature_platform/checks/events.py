@@ -9,7 +9,9 @@ from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark_facts import EventsFound
 from feature_platform.engines.spark_request import EventsTask, Place
 from feature_platform.errors import EventLogError, SparkFailedError
+from feature_platform.event_log.history import place_in_table
 from feature_platform.lineage.tile_values import name_tile
+from feature_platform.plan.job_history import HISTORY_PARTITION
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut
 from feature_platform.words import counted
@@ -101,9 +103,12 @@ def _place(snapshot: Snapshot, difference: Difference) -> Place:
 
 
 def _offsets(topic: str, fact: EventsFound) -> str:
-    parts: dict[int, list[str]] = {}
+    parts: dict[str, list[str]] = {}
     for part, offset in fact.offsets[:OFFSETS_MAX]:
-        parts.setdefault(part, []).append(str(offset))
-    listed = "; ".join(f"{topic}/{part}: {', '.join(all_of)}" for part, all_of in parts.items())
+        if part == HISTORY_PARTITION:
+            parts.setdefault("its history", []).append(place_in_table(offset))
+        else:
+            parts.setdefault(f"{topic}/{part}", []).append(str(offset))
+    listed = "; ".join(f"{place}: {', '.join(all_of)}" for place, all_of in parts.items())
     more = fact.events - min(len(fact.offsets), OFFSETS_MAX)
     return f"its {counted(fact.events, 'event')}: {listed}" + (f" and {more} more" if more else "")

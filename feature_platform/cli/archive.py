@@ -1,6 +1,6 @@
 """`fp archive`: brings the event log of sources, and the feature log of lists, up to now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,7 +10,7 @@ from rich.status import Status
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import EXIT_FAILED, complain, console, print_json, say
 from feature_platform.cli.produce import find_source
-from feature_platform.event_log.progress import Begun, Committed, Progress
+from feature_platform.event_log.progress import Begun, Committed, Imported, Progress
 from feature_platform.feature_log_settings import FEATURE_LOG
 from feature_platform.settings import Settings
 from feature_platform.words import counted
@@ -37,11 +37,18 @@ def archive(
     *,
     accept_gap: Annotated[
         bool,
-        typer.Option("--accept-gap", help="Permanently skip offsets that Kafka no longer has."),
+        typer.Option(
+            "--accept-gap",
+            help="Permanently skip offsets that Kafka no longer has, and damaged files of a "
+            "history.",
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Archive the topics of sources, or what was served from lists, each offset exactly once."""
+    """Archive the topics of sources, or what was served from lists, each offset exactly once.
+
+    The history of a source is imported, too.
+    """
     from feature_platform.errors import FeaturePlatformError
 
     settings: Settings = context.obj
@@ -91,6 +98,25 @@ def _say(done: "Archived") -> None:
         f"{done.source}: {counted(done.added, what)} archived; the log holds "
         f"{done.records:,} in {counted(done.files, 'file')}, {counted(done.bytes, 'byte')}{letters}"
     )
+    if done.history:
+        more = f": fp history {done.source}" if done.history["rejected"] else ""
+        say(f"{done.source}: {history_words(done.history)}{more}")
+
+
+def history_words(of: Mapping[str, int]) -> str:
+    """Say what became of the rows of a source's history."""
+    after, rejected = of["after_until"], of["rejected"]
+    text = (
+        f"history: {counted(of['imported'], 'event')} from {counted(of['rows'], 'row')} in "
+        f"{counted(of['files'], 'file')}"
+    )
+    if after:
+        text += f"; {counted(after, 'row')} from `until` on left to the topic"
+    if of["unreadable_files"]:
+        text += f"; {counted(of['unreadable_files'], 'file')} could not be read"
+    if rejected:
+        text += f"; {counted(rejected, 'row')} rejected"
+    return text
 
 
 class _Progress:
@@ -106,5 +132,11 @@ class _Progress:
                 self._behind = fact.behind
             case Committed():
                 self._done += fact.records
+            case Imported():
+                self._status.update(
+                    f"{self._source}: {fact.files:,} of {fact.files_total:,} files of its history "
+                    f"imported, {fact.rows:,} rows"
+                )
+                return
         line = f"{self._source}: {self._done:,} of {self._behind:,} records archived"
         self._status.update(line)

@@ -41,6 +41,7 @@ GROUPS = (
     "dead_letters",
     "produce",
     "archive",
+    "history",
     "training",
     "check",
     "settings",

@@ -137,6 +137,13 @@ def _entity(fields: Fields, source: Source | None) -> str:
         msg = f"entity `{named.text}` is {columns[named.text]}; an entity is one of {kinds}"
         fields.problems.add(named, msg)
         return ""
+    if source.history and named.text not in dict(source.history.columns):
+        msg = (
+            f"entity `{named.text}`: the history of source `{source.name}` does not have this "
+            "column, so none of its events would count; map it in `columns` of its `history`"
+        )
+        fields.problems.add(named, msg)
+        return ""
     return named.text
 
 

@@ -8,6 +8,7 @@ from feature_platform.definition.model import (
     ColumnType,
     Feature,
     FeatureSetSettings,
+    History,
     Source,
     StoredColumn,
 )
@@ -46,6 +47,7 @@ def data_fingerprint(
                 source.event_time_unit,
                 source.max_future_ms,
                 source.max_past_ms,
+                *([_history(source.history)] if source.history else []),
             ],
             "grid": [grid.levels_ms, grid.depth],
             "retention": retention_ms(grid, features, settings.keep_ms),
@@ -70,6 +72,19 @@ def data_fingerprint(
             ],
         }
     )
+
+
+def _history(history: History) -> list[Any]:
+    """Return what a history decides; which of its columns a query reads, its SQL says."""
+    return [
+        history.files,
+        history.format,
+        history.until_ms,
+        history.columns,
+        history.version,
+        history.delimiter,
+        history.null_value,
+    ]
 
 
 def metadata_fingerprint(

@@ -11,6 +11,7 @@ TypeName = Literal["BIGINT", "INT", "DOUBLE", "DECIMAL", "STRING", "BOOLEAN", "T
 Aggregate = Literal["count", "sum", "avg", "min", "max", "first", "last", "last_n"]
 OnChange = Literal["forward", "rebuild"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
+TableFormat = Literal["parquet", "csv"]
 
 MAX_PAST_MS = 7_300 * 86_400_000
 """How old an event may be when the source does not say: longer than any window, and no time since
@@ -70,6 +71,25 @@ class Labels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A table that has a source's events from before the topic took over."""
+
+    files: tuple[str, ...]
+    """Files, folders or patterns; a path without an address is relative to the project."""
+    format: TableFormat
+    until_ms: int
+    """The seam: the table has every event before it, and from it on the topic's count."""
+    columns: tuple[tuple[str, str], ...]
+    """By column of the source, the table's; what is left out, the table does not have."""
+    version: int = 1
+    """Raised by a person when the files have other contents."""
+    delimiter: str = ","
+    """With `null_value` of CSV."""
+    null_value: str = ""
+    """Beside nothing at all, what stands for NULL."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A topic and its columns."""
 
@@ -83,6 +103,7 @@ class Source:
     event_time_unit: TimeUnit = "ms"
     """What a number in the event time column counts since 1970."""
     max_past_ms: int = MAX_PAST_MS
+    history: History | None = None
     description: str = ""
     file: str = ""
     labels: Labels | None = None

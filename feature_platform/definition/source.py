@@ -4,6 +4,7 @@ import re
 from typing import cast, get_args
 
 from feature_platform.definition.fields import Fields
+from feature_platform.definition.history import read_history
 from feature_platform.definition.model import MAX_PAST_MS, ColumnType, Source, TimeUnit, TypeName
 from feature_platform.definition.names import TOPIC, check_column, check_name, unknown
 from feature_platform.definition.problems import Problems, did_you_mean
@@ -11,7 +12,7 @@ from feature_platform.definition.yaml_tree import Mapping, Node, Scalar
 
 KEYS = (
     "source", "description", "topic", "format", "event_time", "event_time_unit", "max_future",
-    "max_past", "columns", "labels",
+    "max_past", "columns", "labels", "history",
 )  # fmt: skip
 TIME_UNITS: tuple[TimeUnit, ...] = get_args(TimeUnit)
 COLUMNS_MAX = 500
@@ -65,6 +66,7 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
     past = fields.duration_ms("max_past", MAX_PAST_MS, _SECOND_MS, _MAX_PAST_MS_MAX)
     unit = fields.choice("event_time_unit", TIME_UNITS, "ms")
     description = fields.text("description")
+    history = read_history(fields, columns, event_time)
     if problems.found or name is None or topic is None:
         return None
     return Source(
@@ -76,6 +78,7 @@ def read_source(tree: Mapping, problems: Problems) -> Source | None:
         max_future_ms=future,
         max_past_ms=past,
         columns=tuple(columns.items()),
+        history=history,
         description=description,
         file=problems.file,
     )

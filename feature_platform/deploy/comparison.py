@@ -101,9 +101,12 @@ class _Side:
 def same_columns(old: Snapshot, new: Snapshot) -> tuple[LayoutColumn, ...]:
     """Return the columns of features that mean the same in both.
 
-    Each with the levels that both keep; none where the tiles themselves are others.
+    Each with the levels that both keep; none where the tiles themselves are others, or hold the
+    events of another history.
     """
     if (old.entity, old.layout.grid) != (new.entity, new.layout.grid):
+        return ()
+    if not new.job.source.continues_history_of(old.job.source):
         return ()
     before = {column.name: column for column in old.layout.columns}
     meanings = {feature.name: feature.meaning for feature in old.features}

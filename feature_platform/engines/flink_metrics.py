@@ -37,6 +37,7 @@ METRICS: Mapping[str, How] = {
     "dead_letters_cut": "sum",
     "dead_letters_lost": "sum",
     "long_texts": "sum",
+    "in_history": "sum",
 }
 
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
@@ -41,16 +41,17 @@ from feature_platform.engines.spark_request import (
     TilesTask,
 )
 from feature_platform.errors import FeaturePlatformError, SparkFailedError
-from feature_platform.event_log.progress import Begun, Committed, Progress
+from feature_platform.event_log.progress import Begun, Committed, Imported, Progress
 from feature_platform.extras import require
 from feature_platform.local.class_archive import class_archive
 from feature_platform.local.environment import OBJECT_STORES, SPARK, chosen, kafka_secret
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home, java_environment
 from feature_platform.local.last_done import record
-from feature_platform.paths import PARTS, make_private
+from feature_platform.paths import PARTS, file_uri, make_private
 from feature_platform.plan.job_source import JobSource
 from feature_platform.settings import Settings, password, password_variable
+from feature_platform.words import counted
 
 STOP_TIMEOUT_S = 10.0
 JAVA_OPTIONS = "spark.driver.defaultJavaOptions"
@@ -74,6 +75,8 @@ class Archived:
     """Records that this run archived; of a feature log rows."""
     dead_letters: int = 0
     """Of a feature log: records that could not be decoded, which are kept, too."""
+    history: Mapping[str, int] = field(default_factory=dict)
+    """Of a source with a history: what became of its rows; see `event_log.history.Import`."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that `fp archive --json` prints."""
@@ -85,6 +88,7 @@ class Archived:
             "bytes": self.bytes,
             "positions": dict(self.positions),
             "dead_letters": self.dead_letters,
+            **({"history": dict(self.history)} if self.history else {}),
         }
 
 
@@ -139,7 +143,7 @@ def archive_topic(
     added = 0
     for fact in _run(settings, task, child):
         match fact:
-            case Begun():
+            case Begun() | Imported():
                 report(fact)
             case Committed():
                 report(fact)
@@ -157,6 +161,7 @@ def archive_topic(
         positions={f"{topic}/{part}": end for part, end in done.positions.items()},
         added=added,
         dead_letters=done.dead_letters,
+        history=done.history,
     )
 
 
@@ -185,6 +190,9 @@ def _words(child: "_Child", fact: Fact) -> str:
     match fact:
         case Lost():
             return f"permanently skipping the offsets {fact.offsets}, which no longer exist"
+        case Imported():
+            files = f"{fact.files} of {counted(fact.files_total, 'file')}"
+            return f"history: {files} imported, {counted(fact.rows, 'row')}"
         case TilesWritten():
             return f"all rows written: {_so_far(fact)}"
         case Writing():
@@ -283,6 +291,7 @@ def _run(
             log=settings.event_log_folder,
             spark=settings.spark.model_copy(update={"options": options}),
             jars=tuple(str(jar) for jar in (build_kernel(settings, java_home), *jars)),
+            project=file_uri(settings.project.resolve()),
         )
         path = Path(folder) / "spec.json"
         path.write_text(request.text())

@@ -6,13 +6,13 @@ The last is one of `END`, or `Failed`; a line that is no fact is somebody else's
 import struct
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from pydantic import Discriminator, TypeAdapter, ValidationError
 
 from feature_platform.errors import SparkFailedError
-from feature_platform.event_log.progress import Begun, Committed
+from feature_platform.event_log.progress import Begun, Committed, Imported
 from feature_platform.rows.undo import RowKey
 
 _ROW = struct.Struct(">iqi")
@@ -140,6 +140,8 @@ class LogArchived:
     """First offset that is not archived, by partition."""
     dead_letters: int = 0
     """Of a feature log: records that could not be decoded, which are kept."""
+    history: Mapping[str, int] = field(default_factory=dict)
+    """What is imported of the source's history; see `event_log.history.Import.totals`."""
     event: Literal["log_archived"] = "log_archived"
 
 
@@ -191,6 +193,7 @@ Fact = (
     | TilesWritten
     | Begun
     | Committed
+    | Imported
     | LogArchived
     | LogSpan
     | AsOfAnswered

@@ -241,6 +241,8 @@ class SparkRequest:
     """The folder of all event logs, as `Settings.event_log_folder` names it."""
     spark: SparkSettings
     jars: tuple[str, ...]
+    project: str = ""
+    """Address of the project's folder, which relative paths of a history are in."""
 
     @property
     def password_env(self) -> str:
@@ -259,6 +261,7 @@ class SparkRequest:
                 "log": self.log,
                 "spark": self.spark.model_dump(),
                 "jars": list(self.jars),
+                "project": self.project,
             },
             indent=1,
         )
@@ -272,6 +275,7 @@ class SparkRequest:
             log=data["log"],
             spark=SparkSettings.model_validate(data["spark"]),
             jars=tuple(data["jars"]),
+            project=data.get("project", ""),
         )
 
 

@@ -158,7 +158,7 @@ def archive(
             break
         lost = {part: span for part, span in missing.items() if part in todo}
         write = partial(_read, job, engine, topic, topic_id, todo)
-        added = _write(job.source, files, log.next_number, write)
+        added = write_data(job.source, files, log.next_number, write)
         commit = LogCommit(
             number=log.next_number,
             at_ms=clock.now_ms(),
@@ -168,7 +168,7 @@ def archive(
             topic_id=topic_id,
             reading=job.reading,
         )
-        log = _commit(job.source, files, log, commit, report)
+        log = commit_to(job.source, files, log, commit, report)
     # 3.
     while small := small_files(log):
         added = _merged(job, files, engine, log, small)
@@ -182,7 +182,7 @@ def archive(
             topic_id=log.topic_id,
             reading=log.readings[small[0]],
         )
-        log = _commit(job.source, files, log, commit, report)
+        log = commit_to(job.source, files, log, commit, report)
     # 4.
     tidy(log, files, clock)
     return log
@@ -196,7 +196,7 @@ def _merged(
     Raises:
         EventLogError: They do not have as many records as their commits say.
     """
-    added = _write(job.source, files, log.next_number, partial(engine.rewrite, small))
+    added = write_data(job.source, files, log.next_number, partial(engine.rewrite, small))
     if sum(file.records for file in added) != sum(log.files[path].records for path in small):
         msg = (
             f"source {job.source}: files to be merged do not have as many records as their "
@@ -261,7 +261,7 @@ def _read(
     return made
 
 
-def _write(
+def write_data(
     source: str, files: Files, number: int, write: Callable[[str], Sequence[LogFile]]
 ) -> tuple[LogFile, ...]:
     """Write data files under names that nobody else has; what fails is deleted again."""
@@ -284,7 +284,7 @@ def _write(
     return tuple(moved)
 
 
-def _commit(source: str, files: Files, log: Log, commit: LogCommit, report: Report) -> Log:
+def commit_to(source: str, files: Files, log: Log, commit: LogCommit, report: Report) -> Log:
     """Publish a commit and return the log with it; if another came first, delete its files."""
     after = log.with_commit(commit)
     if not files.publish(commit_path(commit.number), commit.to_bytes()):

@@ -59,6 +59,10 @@ class LogCommit:
     """Which topic of its name the offsets are of; empty if nobody knows."""
     reading: str = ""
     """How the files' records were read, which decides their dates; empty if nobody knows."""
+    table: tuple[Mapping[str, Any], ...] = ()
+    """Of a history: what became of the rows of which files; see `history.FileRead`."""
+    ends_table: bool = False
+    """Of a history: those before it hold the whole table."""
 
     @property
     def records(self) -> int:
@@ -80,6 +84,8 @@ class LogCommit:
             "removed": list(self.removed),
             "topic_id": self.topic_id,
             "reading": self.reading,
+            **({"table": list(self.table)} if self.table else {}),
+            **({"ends_table": True} if self.ends_table else {}),
         }
         return json.dumps(value, indent=1).encode()
 
@@ -107,6 +113,8 @@ class LogCommit:
                 removed=tuple(value["removed"]),
                 topic_id=value.get("topic_id", ""),
                 reading=value.get("reading", ""),
+                table=tuple(value.get("table", ())),
+                ends_table=value.get("ends_table", False),
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"{where} is not a valid event log commit ({error}): restore it from a copy"

@@ -29,4 +29,18 @@ class Committed:
     event: Literal["committed"] = "committed"
 
 
-Progress = Begun | Committed
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """How much of a source's history is imported; see `history.FileRead`."""
+
+    files: int
+    files_total: int
+    rows: int
+    imported: int
+    after_until: int
+    rejected: int
+    unreadable_files: int
+    event: Literal["imported"] = "imported"
+
+
+Progress = Begun | Committed | Imported

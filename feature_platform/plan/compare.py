@@ -45,6 +45,7 @@ NOW_MS = -1
 """In place of an instant that is known only when the plan is executed."""
 FROM_LOG = "from the event log"
 FROM_TOPIC = "as far as the topic still has the events"
+FROM_HISTORY = "from the source's history and the event log"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,8 @@ def compare(
         start_empty: Whether a person wants no history where it would have to be recomputed.
     """
     if deployed is None:
-        verdicts = _begun(wanted, start_empty=start_empty or wanted.settings.on_change == "forward")
+        forward = wanted.settings.on_change == "forward" and wanted.source.history is None
+        verdicts = _begun(wanted, start_empty=start_empty or forward)
         return Change(kind="new", reasons=("not deployed yet",), verdicts=verdicts)
     breaking = _breaking(wanted, deployed)
     job = (*_asked(reset), *_job_differences(wanted, layout, deployed))
@@ -127,6 +129,7 @@ def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
         ]
         reasons.append(f"the grid is {levels[0]}, was {levels[1]}")
     old, new = deployed.job.source, job_definition(wanted, deployed.layout).source
+    reasons += _history_reasons(old, new)
     reasons += [
         f"the source's {what} is {after}, was {before}"
         for what, after, before in (
@@ -143,6 +146,15 @@ def _breaking(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, ...]:
         if (known := old.column(column.name)) and known != column
     ]
     return tuple(reasons)
+
+
+def _history_reasons(old: JobSource, new: JobSource) -> list[str]:
+    """Say how a source's history gives other events to the columns that rows are made of."""
+    if new.continues_history_of(old):
+        return []
+    if old.history is None or new.history is None:
+        return [f"the source {'has a' if new.history else 'no longer has its'} history"]
+    return ["the source's history changed"]
 
 
 def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> tuple[str, ...]:
@@ -168,8 +180,11 @@ def _job_differences(wanted: FeatureSet, layout: Layout, deployed: Snapshot) -> 
 
 
 def _but_columns(source: JobSource) -> JobSource:
-    """Leave out the columns that the query reads and the bounds of sums: they change with it."""
-    return replace(source, columns=(), sum_scales={})
+    """Leave out the columns that the query reads and the bounds of sums: they change with it.
+
+    A history that gives these columns something else is a rebuild already.
+    """
+    return replace(source, columns=(), sum_scales={}, history=None)
 
 
 def _in_words(setting: str, value: int) -> str:
@@ -197,7 +212,8 @@ def _metadata_differences(wanted: FeatureSet, deployed: Snapshot) -> tuple[str, 
 def _begun(wanted: FeatureSet, *, start_empty: bool) -> tuple[NameVerdict, ...]:
     """Say of every name how it begins in rows of its own."""
     verdict: Verdict = "counts from the first event on" if start_empty else "recomputed"
-    why = FROM_TOPIC if start_empty else FROM_LOG
+    from_log = FROM_HISTORY if wanted.source.history else FROM_LOG
+    why = FROM_TOPIC if start_empty else from_log
     return tuple(
         NameVerdict(name=name, verdict=verdict, why=why)
         for feature in wanted.features

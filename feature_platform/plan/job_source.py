@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from feature_platform.definition.model import ColumnType, Source, TimeUnit, TypeName
+from feature_platform.definition.source import parse_type
+from feature_platform.plan.job_history import JobHistory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +18,12 @@ class SourceColumn:
     precision: int = 0
     """With `scale` for DECIMAL, 0 elsewhere."""
     scale: int = 0
+
+    @classmethod
+    def of(cls, name: str, written: str) -> "SourceColumn":
+        """Return a column of a type as it is written in YAML."""
+        kind = parse_type(written)
+        return cls(name=name, type=kind.name, precision=kind.precision, scale=kind.scale)
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that the kernel's parser reads."""
@@ -41,6 +49,8 @@ class JobSource:
     sum_scales: Mapping[str, int] = field(default_factory=dict)
     """Digits after the point of what is summed, by column: beyond a sum's range an event is a dead
     letter."""
+    history: JobHistory | None = None
+    """Where its events from before the topic took over are."""
 
     @classmethod
     def of(cls, source: Source, columns: Iterable[tuple[str, ColumnType]]) -> "JobSource":
@@ -57,12 +67,19 @@ class JobSource:
                 SourceColumn(name=name, type=kind.name, precision=kind.precision, scale=kind.scale)
                 for name, kind in columns
             ),
+            history=JobHistory.of(source),
         )
 
     @classmethod
     def timing(cls, source: Source) -> "JobSource":
         """Return a source as the event log reads it: an event's time alone is of interest."""
         return cls.of(source, [each for each in source.columns if each[0] == source.event_time])
+
+    def continues_history_of(self, before: "JobSource") -> bool:
+        """Return whether the columns that were read before have the same history as then."""
+        names = {column.name for column in before.columns}
+        new, old = self.history, before.history
+        return (new and new.meaning(names)) == (old and old.meaning(names))
 
     def column(self, name: str) -> SourceColumn | None:
         """Return the column of a name; None if it is not read."""
@@ -75,6 +92,7 @@ class JobSource:
     def to_json(self) -> dict[str, Any]:
         """Return the form that is in the job spec and in the registry."""
         scales = {"sum_scales": dict(self.sum_scales)} if self.sum_scales else {}
+        history = {"history": self.history.to_json()} if self.history else {}
         return {
             "name": self.name,
             "topic": self.topic,
@@ -85,9 +103,13 @@ class JobSource:
             "max_past_ms": self.max_past_ms,
             "columns": [column.to_json() for column in self.columns],
             **scales,
+            **history,
         }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "JobSource":
         """Read what `to_json` wrote."""
-        return cls(**{**data, "columns": tuple(SourceColumn(**each) for each in data["columns"])})
+        columns = tuple(SourceColumn(**each) for each in data["columns"])
+        history = data.get("history")
+        read = JobHistory.from_json(history) if history else None
+        return cls(**{**data, "columns": columns, "history": read})

@@ -6,6 +6,7 @@ from typing import Any
 
 from feature_platform.clock import to_iso
 from feature_platform.definition.model import FeatureSet
+from feature_platform.errors import PlanRefusedError
 from feature_platform.plan.compare import NOW_MS, Change, NameVerdict, compare
 from feature_platform.plan.costs import Costs, costs_of
 from feature_platform.plan.ids import FeatureId, assign_ids, column_keys
@@ -120,12 +121,14 @@ def plan(
 
     Raises:
         UnknownFeatureError: There is no such feature to reset.
-        PlanRefusedError: It cannot be reset.
+        PlanRefusedError: It cannot be reset, or not begin empty.
     """
     fresh = reset_columns(wanted, deployed, reset)
     allocate = _allocation(wanted, deployed, facts, fresh)
     layout = build_layout(wanted, allocate.ids)
     change = compare(wanted, layout, deployed, fresh, start_empty=start_empty)
+    if start_empty and change.kind in ("new", "rebuild"):
+        check_start_empty(wanted)
     if deployed and change.kind in ("none", "metadata"):
         layout = deployed.layout  # it holds all that is wanted, and the job writes it
     base = _base(wanted, change, deployed, facts)
@@ -146,6 +149,21 @@ def plan(
         target=target,
         costs=costs_of(change.kind, deployed, target, facts.downtime_ms),
     )
+
+
+def check_start_empty(wanted: FeatureSet) -> None:
+    """Refuse to leave out a history that every check would count.
+
+    Raises:
+        PlanRefusedError: The source has one.
+    """
+    if wanted.source.history:
+        msg = (
+            f"{wanted.name} cannot begin empty: its source {wanted.source.name} has a history, "
+            "whose events belong to its rows. Apply it without --start-empty, or remove `history` "
+            "from the source"
+        )
+        raise PlanRefusedError(msg)
 
 
 def _base(wanted: FeatureSet, change: Change, deployed: Snapshot | None, facts: Facts) -> Snapshot:

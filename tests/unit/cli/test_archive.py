@@ -1,6 +1,7 @@
 """`fp archive` knows sources and lists by name, and says what each archive holds."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -70,3 +71,21 @@ def test_a_source_that_is_none_is_wrong_use(fp: RunFp) -> None:
     ran = fp("archive", "event")
     assert ran.code == 2
     assert "did you mean" in ran.messages
+
+
+def test_a_history_is_said(fp: RunFp, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was rejected may be looked at."""
+    counts = {
+        "files": 3, "rows": 40, "imported": 38, "after_until": 0, "rejected": 2,
+        "unreadable_files": 0,
+    }  # fmt: skip
+
+    def of_source(*_: object, **__: object) -> Archived:
+        return replace(_done("events", 0), history=counts)
+
+    monkeypatch.setattr(spark, "archive", of_source)
+    assert fp("archive", "events").out.splitlines()[1] == (
+        "events: history: 38 events from 40 rows in 3 files; 2 rows rejected: fp history events"
+    )
+    (facts,) = json.loads(fp("archive", "events", "--json").out)
+    assert facts["history"] == counts

@@ -15,15 +15,17 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 WORDS = (*FUNCTIONS, *AGGREGATES, *source.KEYS, *featureset.KEYS, *featureset.SETTINGS)
 
 
-def test_the_examples_load(tmp_path: Path) -> None:
+@pytest.mark.parametrize("history", ["", EXAMPLES[1]], ids=["topic alone", "with history"])
+def test_the_examples_load(tmp_path: Path, history: str) -> None:
     """The documented source and feature set have no mistake."""
     (tmp_path / "sources").mkdir()
-    (tmp_path / "sources" / "post_events.yaml").write_text(EXAMPLES[0])
-    (tmp_path / "post_engagement.yaml").write_text(EXAMPLES[1])
+    (tmp_path / "sources" / "post_events.yaml").write_text(EXAMPLES[0] + history)
+    (tmp_path / "post_engagement.yaml").write_text(EXAMPLES[2])
 
     project = load_project(tmp_path)
 
     assert project.problems == ()
+    assert bool(project.sources["post_events"].history) is bool(history)
     served = [
         name
         for each in project.featuresets["post_engagement"].features

@@ -19,6 +19,8 @@ import java.util.List;
  * @param eventBytesMax size in bytes above which an event is not looked at
  * @param columns declared columns; other fields of an event are ignored
  * @param sums bounds of the columns that the feature set sums
+ * @param topicSinceMs the event time from which on the topic's events count; those before are in a
+ *     table, the source's history; {@link Long#MIN_VALUE} without one
  */
 public record SourceSchema(
     String name,
@@ -29,10 +31,14 @@ public record SourceSchema(
     long maxPastMs,
     int eventBytesMax,
     List<SourceColumn> columns,
-    List<SumBound> sums)
+    List<SumBound> sums,
+    long topicSinceMs)
     implements Serializable {
   /** Size limit of a source that states none, in bytes. */
   public static final int DEFAULT_EVENT_BYTES_MAX = 1_000_000;
+
+  /** The partition of what comes from the source's history: no topic has so many. */
+  public static final int HISTORY_PARTITION = Integer.MAX_VALUE;
 
   /** Makes the lists unchangeable. */
   public SourceSchema {
@@ -77,7 +83,16 @@ public record SourceSchema(
         json.path("max_past_ms").asLong(EventParser.LAST_TIME_MS),
         json.path("event_bytes_max").asInt(DEFAULT_EVENT_BYTES_MAX),
         columns,
-        SumBound.fromJson(json.path("sum_scales"), columns));
+        SumBound.fromJson(json.path("sum_scales"), columns),
+        json.path("history").path("until_ms").asLong(Long.MIN_VALUE));
+  }
+
+  /**
+   * Returns whether an event counts where it is: before the seam those of the history do, from the
+   * seam on those of the topic. Whoever reads events asks here, so none counts twice.
+   */
+  public boolean counts(int partition, long eventTimeMs) {
+    return (partition == HISTORY_PARTITION) == (eventTimeMs < topicSinceMs);
   }
 
   /**

@@ -20,7 +20,8 @@ import org.apache.spark.unsafe.types.UTF8String;
 /**
  * Raw records as the SQL sees them: the source's columns, then {@code __ts}, {@code __partition},
  * {@code __offset} and {@code __appended}, the record's timestamp. What does not parse is left out:
- * the job has made a dead letter of it.
+ * the job has made a dead letter of it. So is what the other side of the seam between history and
+ * topic has.
  */
 public final class Events {
   private Events() {}
@@ -72,6 +73,7 @@ public final class Events {
   private static final class Parsed implements Iterator<InternalRow> {
     private final Iterator<InternalRow> records;
     private final EventParser parser;
+    private final SourceSchema schema;
     private final SourceColumn[] columns;
     private final Object[] values;
     private final InternalRow row;
@@ -81,6 +83,7 @@ public final class Events {
     Parsed(Iterator<InternalRow> records, EventParser parser, SourceSchema schema, boolean strict) {
       this.strict = strict;
       this.records = records;
+      this.schema = schema;
       this.parser = parser;
       this.columns = schema.columns().toArray(SourceColumn[]::new);
       this.values = new Object[columns.length + 4];
@@ -110,6 +113,9 @@ public final class Events {
         if (strict && raw.getBoolean(4) && !parser.reason().isOfFeatureSet()) {
           throw changed(raw);
         }
+        return false;
+      }
+      if (!schema.counts(raw.getInt(1), parser.eventTimeMs())) {
         return false;
       }
       for (int i = 0; i < columns.length; i++) {

@@ -22,7 +22,9 @@ class EventFormsTest {
     List<SourceColumn> columns =
         List.of(Events.column("id", ColumnType.BIGINT), Events.column("at", type));
     return new EventParser(
-        new SourceSchema("s", "s", "at", unit, 1_000, maxPastMs, 2_000, columns, List.of()), "id");
+        new SourceSchema(
+            "s", "s", "at", unit, 1_000, maxPastMs, 2_000, columns, List.of(), Long.MIN_VALUE),
+        "id");
   }
 
   private static boolean parseTime(EventParser parser, String time) {

@@ -28,7 +28,8 @@ final class Events {
               new SourceColumn("price", ColumnType.DECIMAL, 5, 2),
               column("liked", ColumnType.BOOLEAN),
               column("seen", ColumnType.TIMESTAMP)),
-          List.of());
+          List.of(),
+          Long.MIN_VALUE);
 
   private Events() {}
 

@@ -46,6 +46,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   private transient OriginState origin;
   private transient CutRecorder cuts;
   private transient Positions positions;
+  private transient SourceSchema schema;
   private transient EventParser parser;
   private transient EventRows rows;
   private transient Object[] values;
@@ -56,6 +57,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   private transient long currentCheckpointId;
   private transient int[] texts;
   private transient Counter longTexts;
+  private transient Counter inHistory;
   private transient Counter deadLetters;
   private transient Map<Reason, Counter> deadLettersByReason;
 
@@ -75,7 +77,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
   public void initializeState(StateInitializationContext context) throws Exception {
     super.initializeState(context);
     JobSpec spec = JobSpec.parse(specJson);
-    SourceSchema schema = SourceSchema.fromJson(spec.source());
+    schema = SourceSchema.fromJson(spec.source());
     parser = new EventParser(schema, spec.entity());
     rows = new EventRows(schema);
     values = new Object[schema.columns().size()];
@@ -110,6 +112,7 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     currentCheckpointId = attempt.claimed().attempt().firstCheckpointId();
     texts = texts(schema);
     longTexts = getMetricGroup().counter("long_texts");
+    inHistory = getMetricGroup().counter("in_history");
     deadLetters = getMetricGroup().counter("dead_letters");
     deadLettersByReason = new EnumMap<>(Reason.class);
     for (Reason reason : Reason.values()) {
@@ -125,11 +128,13 @@ final class IntakeOperator extends AbstractStreamOperator<RowData>
     long offset = raw.getLong(RawRecords.OFFSET);
     positions.seen(partition, offset);
     byte[] value = RawRecords.bytes(raw, RawRecords.VALUE);
-    if (parser.parse(value, raw.getLong(RawRecords.TIMESTAMP), values)) {
+    if (!parser.parse(value, raw.getLong(RawRecords.TIMESTAMP), values)) {
+      refuse(raw);
+    } else if (!schema.counts(partition, parser.eventTimeMs())) {
+      inHistory.inc();
+    } else {
       countLongTexts();
       output.collect(event.replace(rows.row(values, parser.eventTimeMs(), partition, offset)));
-    } else {
-      refuse(raw);
     }
   }
 

@@ -90,6 +90,22 @@ class IntakeOperatorTest {
     }
   }
 
+  /** An event from before the seam is in the source's history: it neither counts nor is a letter. */
+  @Test
+  void whatTheHistoryHasIsLeftOut() throws Exception {
+    String spec =
+        Specs.json()
+            .replaceFirst(
+                "\"max_future_ms\"", "\"history\": {\"until_ms\": %d}, $0".formatted(T0 + 1));
+    try (Harness intake = new Harness(null, 0, spec)) {
+      intake.process(GOOD, 3, 17);
+      intake.process(GOOD.replace(Long.toString(T0), Long.toString(T0 + 1)), 3, 18);
+      intake.process("bad", 3, 19);
+      assertEquals(List.of(18L), intake.rows().stream().map(row -> row.getLong(6)).toList());
+      assertEquals(1, intake.letters().size());
+    }
+  }
+
   /** A record without a value is a dead letter without one. */
   @Test
   void tombstonesAreDeadLetters() throws Exception {
