@@ -1,6 +1,7 @@
 """The table of a source's history in Spark: lists its files, reads their columns, writes events."""
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,10 @@ ANY_TIME_MS = 253_402_300_799_999
 LONG_NANOS = "spark.sql.legacy.parquet.nanosAsLong"
 HEADER_BYTES_MAX = 1_000_000
 CAUSE_CHARACTERS_MAX = 300
+PATTERN, LITERAL = re.compile(r"([\\*?\[\]{}])"), r"\\\1"
+"""What Hadoop takes for a pattern, and how it is told not to."""
+SLASHES = re.compile("^([a-z0-9]+):/+")
+"""After the scheme there are one or three."""
 CSV: Mapping[str, str] = {
     "header": "true",
     "enforceSchema": "false",
@@ -84,9 +89,7 @@ class SparkTable:
         """
         found: dict[str, TableFile] = {}
         for pattern in self._history.files:
-            address = pattern if "://" in pattern else f"{self._project}/{pattern}"
-            if pattern.startswith("/"):
-                address = f"file://{pattern}"
+            address = self._address(pattern)
             try:
                 matched = {file.path: file for file in self._matched(address)}
             except (Py4JJavaError, OSError) as error:
@@ -180,9 +183,8 @@ class SparkTable:
             place = f.col("_metadata.row_index")
         uris = [(number, self._uri(file.path)) for number, file in batch]
         numbers = self._session.createDataFrame(uris, "__file BIGINT, __path STRING")
-        placed = rows.select(
-            "*", f.col("_metadata.file_path").alias("__path"), place.alias("__row")
-        )
+        path = f.regexp_replace(f.col("_metadata.file_path"), SLASHES.pattern, "$1:/")
+        placed = rows.select("*", path.alias("__path"), place.alias("__row"))
         with self._with_nanos():
             yield placed.join(f.broadcast(numbers), "__path")
 
@@ -231,11 +233,23 @@ class SparkTable:
             for number, file in batch
         ]
 
+    def _address(self, pattern: str) -> str:
+        """Return the whole address of a pattern; the project's folder is none."""
+        if "://" in pattern:
+            return pattern
+        if pattern.startswith("/"):
+            return f"file://{pattern}"
+        return f"{PATTERN.sub(LITERAL, self._project)}/{pattern}"
+
     def _matched(self, address: str) -> Iterator[TableFile]:
-        """Yield the files of an address: a file, a folder with all below it, or a pattern."""
+        """Yield the files of an address: a file, a folder with all below it, or a pattern.
+
+        What exists under a name is meant, whatever letters the name has.
+        """
         where = self._jvm.org.apache.hadoop.fs.Path(address)
         system = where.getFileSystem(self._conf)
-        for status in system.globStatus(where) or ():
+        found = [system.getFileStatus(where)] if system.exists(where) else system.globStatus(where)
+        for status in found or ():
             if not status.isDirectory():
                 yield _table_file(status)
                 continue
@@ -248,7 +262,9 @@ class SparkTable:
                     yield _table_file(each)
 
     def _uri(self, path: str) -> str:
-        return str(self._jvm.org.apache.hadoop.fs.Path(path).toUri().toString())
+        return SLASHES.sub(
+            r"\1:/", str(self._jvm.org.apache.hadoop.fs.Path(path).toUri().toString())
+        )
 
     def _header(self, path: str) -> list[str]:
         """Return the names in the first line of a CSV file."""

@@ -103,6 +103,7 @@ def archived(done: Archived) -> Metadata:
         "files": dg.MetadataValue.int(done.files),
         "bytes": dg.MetadataValue.int(done.bytes),
         "offsets": dg.MetadataValue.table(records=rows, schema=schema),
+        **{f"history_{name}": dg.MetadataValue.int(each) for name, each in done.history.items()},
     }
 
 
