@@ -99,7 +99,7 @@ def _columns(
             text = fields.as_text(node, f"`{key.text}` in `columns` of `history`")
             found += [(key.text, text.text)] if text else []
     _check_all(fields, tree, columns, event_time)
-    return tuple(found)
+    return tuple(sorted(found))
 
 
 def _is_null(node: Node) -> bool:

@@ -80,7 +80,7 @@ class History:
     until_ms: int
     """The seam: the table has every event before it, and from it on the topic's count."""
     columns: tuple[tuple[str, str], ...]
-    """By column of the source, the table's; what is left out, the table does not have."""
+    """By column of the source, the table's, in order; what is left out, the table does not have."""
     version: int = 1
     """Raised by a person when the files have other contents."""
     delimiter: str = ","
