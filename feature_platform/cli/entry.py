@@ -13,6 +13,7 @@ NEEDS: Mapping[str, tuple[Extra, ...]] = {
     "apply": ("flink",),
     "archive": ("spark",),
     "check": ("spark",),
+    "statistics": ("statistics",),
     "try": ("flink",),
     "serve": ("service",),
     "demo": ("flink", "spark", "dagster", "demo"),

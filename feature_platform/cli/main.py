@@ -44,6 +44,7 @@ GROUPS = (
     "history",
     "training",
     "check",
+    "statistics",
     "settings",
     "roles",
     "demo",

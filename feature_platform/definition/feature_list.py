@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from feature_platform.definition.limits import StatisticsRules
 from feature_platform.definition.served import LIST_OF
 
 Plain = int | float | str | bool
@@ -72,6 +73,8 @@ class FeatureList:
     description: str = ""
     file: str = ""
     """Where it is defined; empty for a stored one."""
+    statistics: StatisticsRules = field(default_factory=StatisticsRules)
+    """How what is served is judged: the file's alone, a stored one has the usual ones."""
 
     @property
     def featuresets(self) -> tuple[str, ...]:

@@ -16,10 +16,11 @@ from feature_platform.definition.fields import Fields
 from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Place, Problems, listing
+from feature_platform.definition.read_limits import read_rules
 from feature_platform.definition.served import AGED, served_type
 from feature_platform.definition.yaml_tree import Items, Mapping, Node, Scalar, describe, is_decimal
 
-KEYS = ("list", "version", "owner", "description", "entities", "features")
+KEYS = ("list", "version", "owner", "description", "entities", "features", "statistics")
 FEATURE_KEYS = ("name", "as", "default", "max_age")
 VERSION_MAX = 1_000_000
 FEATURES_MAX = 2_000
@@ -55,6 +56,7 @@ def read_list(tree: Mapping, featuresets: FeatureSets, problems: Problems) -> Fe
     reader = _Reader(featuresets, problems)
     features = reader.read(fields)
     reader.check_entities(fields)
+    statistics = read_rules(fields, reader.types, problems)
     if problems.found or name is None or version is None:
         return None
     return FeatureList(
@@ -64,6 +66,7 @@ def read_list(tree: Mapping, featuresets: FeatureSets, problems: Problems) -> Fe
         owner=owner,
         description=description,
         file=problems.file,
+        statistics=statistics,
     )
 
 
@@ -75,6 +78,8 @@ class _Reader:
         self.problems = problems
         self.kinds: dict[str, FeatureSet] = {}
         """By kind of entity the first feature set that is about it."""
+        self.types: dict[str, str] = {}
+        """What each column serves."""
 
     def read(self, fields: Fields) -> tuple[ListedFeature, ...]:
         node = fields.node("features", example=_EXAMPLE)
@@ -127,6 +132,7 @@ class _Reader:
         default_node = fields.mapping.get("default")
         default = None if default_node is None else self._default(default_node)
         if found is None:
+            self.types[shown_as or name.text] = ""  # whatever it was meant to be
             return None
         featureset, feature = found
         if max_age_ms and feature.aggregate not in AGED:
@@ -135,8 +141,9 @@ class _Reader:
                 "LAST_VALUE and LAST_N have an age; remove it"
             )
             self.problems.add(fields.key("max_age"), msg)
+        served = self.types[shown_as or name.text] = _type_of(featureset, feature)
         if default is not None and default_node is not None:
-            self._check_default(name.text, default, _type_of(featureset, feature), default_node)
+            self._check_default(name.text, default, served, default_node)
         return ListedFeature(
             name=name.text, shown_as=shown_as, default=default, max_age_ms=max_age_ms
         )

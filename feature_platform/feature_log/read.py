@@ -4,9 +4,10 @@ Files are read one after the other, so that the log's length does not matter. On
 is read.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 BATCH_ROWS = 65_536
+BATCH_ROWS_MIN = 1_024
+BATCH_VALUES = 8_000_000
+"""About how many values of a batch are in memory."""
+DATE = "date="
+UNFINISHED = ".new"
+"""At the end of the names of files that are being written."""
 INSTANT_MAX_MS = 2**63 - 1
 
 
@@ -42,7 +49,7 @@ def log_folder(root: str, name: str, topic: str) -> str:
 
 
 class ArrowFolder:
-    """The files of a log, read by Arrow."""
+    """The files of a log, read by Arrow, and what is kept beside them."""
 
     def __init__(self, address: str) -> None:
         """Use a folder, which may be missing.
@@ -67,6 +74,21 @@ class ArrowFolder:
         """Return a file's content."""
         with self._system.open_input_stream(f"{self._root}/{path}") as stream:
             return bytes(stream.read())
+
+    def write(self, path: str, table: pa.Table) -> None:
+        """Write a table as a Parquet file, which is there whole or not at all.
+
+        Raises:
+            OSError: The folder cannot be written.
+        """
+        fresh = f"{self._root}/{path}.{uuid4().hex[:8]}{UNFINISHED}"
+        self._system.create_dir(fresh.rpartition("/")[0], recursive=True)
+        try:
+            parquet.write_table(table, fresh, filesystem=self._system, compression="zstd")
+            self._system.move(fresh, f"{self._root}/{path}")
+        finally:
+            if self._system.get_file_info(fresh).is_file:
+                self._system.delete_file(fresh)
 
     def parquet(self, path: str) -> parquet.ParquetFile:
         """Open a Parquet file.
@@ -111,7 +133,7 @@ class ServedLog:
             folder: The log's files.
             log: Its commits.
         """
-        self.name, self.log, self._folder = name, log, folder
+        self.name, self.log, self.folder = name, log, folder
 
     @classmethod
     def open(cls, settings: Settings, name: str) -> "ServedLog":
@@ -135,6 +157,30 @@ class ServedLog:
     def rows(self) -> int:
         """How many rows are archived."""
         return self.log.records - dead_letters(self.log)
+
+    def dates(self) -> dict[str, tuple[str, ...]]:
+        """Return the files of each date, UTC, such as `2026-12-01`."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self.log.files):
+            folder = path.split("/")[1]
+            if folder != DEAD_LETTERS:
+                found.setdefault(folder.removeprefix(DATE), []).append(path)
+        return {date: tuple(found[date]) for date in sorted(found)}
+
+    def rows_of(self, path: str, columns_wanted: Callable[[str], bool]) -> Iterator[pa.RecordBatch]:
+        """Yield the rows of a file as they are in it, some at a time, with its own columns.
+
+        Args:
+            path: See `dates`.
+            columns_wanted: Called with each column's name.
+
+        Raises:
+            EventLogError: The file is missing.
+        """
+        with self.folder.parquet(path) as opened:
+            names = [name for name in opened.schema_arrow.names if columns_wanted(name)]
+            rows = max(BATCH_ROWS_MIN, min(BATCH_ROWS, BATCH_VALUES // max(1, len(names))))
+            yield from opened.iter_batches(rows, columns=names)
 
     def schema(self, period: Period = ALWAYS) -> pa.Schema:
         """Return names and types of the columns.
@@ -166,7 +212,7 @@ class ServedLog:
         for file in files:
             names = whole.names_in(file.schema)
             asked = sorted({INSTANT, *(names[each] for each in wanted.names if each in names)})
-            with self._folder.parquet(file.path) as opened:
+            with self.folder.parquet(file.path) as opened:
                 for batch in opened.iter_batches(BATCH_ROWS, columns=asked):
                     table = _within(pa.Table.from_batches([batch]), period)
                     yield from conformed(table, wanted, names).to_batches()
@@ -187,7 +233,7 @@ class ServedLog:
         paths = [path for path in self.log.files if path.split("/")[1] == DEAD_LETTERS]
         tables = []
         for path in sorted(paths):
-            with self._folder.parquet(path) as opened:
+            with self.folder.parquet(path) as opened:
                 tables.append(opened.read())
         return pa.concat_tables(tables) if tables else DEAD_SCHEMA.empty_table()
 
@@ -202,7 +248,7 @@ class ServedLog:
         return sorted(held, key=lambda each: (each.last_ms, each.path))
 
     def _file(self, path: str) -> _File:
-        with self._folder.parquet(path) as opened:
+        with self.folder.parquet(path) as opened:
             schema = opened.schema_arrow.remove_metadata()
             facts = opened.metadata
             place = facts.schema.names.index(INSTANT)

@@ -2,7 +2,7 @@
 
 A list's columns come and go with its versions, and a type may change with a deployment. Whole
 numbers and decimals are one column of decimals; of any other two types each keeps a column of its
-own.
+own. Rows with other columns are never in one file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+KEY = {b"fp": b"key"}
+"""What a column's field says of itself if it has the keys of a kind of entity."""
 DECIMAL = pa.decimal128(38, 0)
 """Of whole numbers beyond 64 bits."""
 _WHOLE = (pa.int64(), DECIMAL)
@@ -23,15 +25,16 @@ def joined_type(one: pa.DataType, other: pa.DataType) -> pa.DataType | None:
 
 
 def joined_schema(one: pa.Schema, other: pa.Schema) -> pa.Schema | None:
-    """Return a schema with the columns of both; None if a column has two types."""
-    fields = {field.name: field.type for field in one}
-    for field in other:
-        known = fields.get(field.name, field.type)
-        joined = joined_type(known, field.type)
-        if joined is None:
-            return None
-        fields[field.name] = joined
-    return pa.schema(list(fields.items()))
+    """Return a schema for the rows of both; None if they differ in columns, or in a type.
+
+    So each row of a file was served with all of its columns: a null is one that was served.
+    """
+    if sorted(one.names) != sorted(other.names):
+        return None
+    joined = [joined_type(field.type, other.field(field.name).type) for field in one]
+    if None in joined:
+        return None
+    return pa.schema([field.with_type(kind) for field, kind in zip(one, joined, strict=True)])
 
 
 def joined_schemas(schemas: Sequence[pa.Schema]) -> list[pa.Schema]:
@@ -46,6 +49,11 @@ def joined_schemas(schemas: Sequence[pa.Schema]) -> list[pa.Schema]:
         files[place : place + 1] = [joined]
         of.append(place)
     return [files[place] for place in of]
+
+
+def is_key(field: pa.Field) -> bool:
+    """Return whether a column of a file has the keys of a kind of entity."""
+    return (field.metadata or {}).get(b"fp") == b"key"
 
 
 def conformed(table: pa.Table, schema: pa.Schema, names: Mapping[str, str]) -> pa.Table:

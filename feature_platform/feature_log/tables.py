@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from feature_platform.errors import CorruptRecordError
 from feature_platform.feature_log.decode import Served
+from feature_platform.feature_log.schemas import KEY
 from feature_platform.rows.wire import Ints
 from feature_platform.serving.frames import arrow_values
 from feature_platform.store.base import FLUSH_BITS
@@ -65,7 +66,11 @@ def served_table(served: Served, partition: int, offset: int, record_ms: int) ->
     if twice:
         msg = f"columns have the same name: {', '.join(twice)}"
         raise CorruptRecordError(msg)
-    return pa.Table.from_arrays([array for _, array in named], names=names)
+    fields = [
+        pa.field(name, array.type, metadata=KEY if name in served.keys else None)
+        for name, array in named
+    ]
+    return pa.Table.from_arrays([array for _, array in named], schema=pa.schema(fields))
 
 
 def dead_table(

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyarrow import parquet
 
 from feature_platform.errors import CallerError, EventLogError
 from feature_platform.event_log.archiver import SMALL_FILES_MAX
@@ -19,6 +20,7 @@ from feature_platform.feature_log import archive as archiving
 from feature_platform.feature_log.archive import dead_letters
 from feature_platform.feature_log.read import Period
 from feature_platform.feature_log.sample import Sample
+from feature_platform.feature_log.schemas import is_key
 from feature_platform.serving.matrix import Column
 from tests.unit.feature_log.samples import column, matrix, sample
 from tests.unit.feature_log.test_round_trip import exact, samples
@@ -236,8 +238,8 @@ def test_killed_anywhere_each_row_is_there_once(tmp_path: Path, steps: int) -> N
     assert len(log.files) <= SMALL_FILES_MAX
 
 
-def test_small_files_of_other_versions_become_one(tmp_path: Path) -> None:
-    """As few as types allow: a column of two types needs two."""
+def test_small_files_of_one_version_become_one(tmp_path: Path) -> None:
+    """As few as columns and types allow: a null in a file is one that was served."""
     topic = MemoryTopic()
     kinds: list[tuple[str, Any]] = [("BIGINT", 1), ("DOUBLE", 0.5)]
     for number in range(3 * SMALL_FILES_MAX):
@@ -250,7 +252,11 @@ def test_small_files_of_other_versions_become_one(tmp_path: Path) -> None:
     table = opened(tmp_path).to_arrow()
 
     merged = [path for path, file in log.files.items() if file.records > 2]
-    assert len(merged) == 2
+    assert len(merged) == 10
+    for path in merged:
+        found = parquet.read_schema(folder_of(tmp_path).root / path)
+        assert sum(name.startswith("f") and not name.startswith("fp_") for name in found.names) == 1
+        assert [field.name for field in found if is_key(field)] == ["post"]
     for number, row in enumerate(rows_of(table, *(f"f{each}" for each in range(5)))):
         assert row == tuple(number if each == number % 5 else None for each in range(5))
     assert len(table) == 3 * SMALL_FILES_MAX
