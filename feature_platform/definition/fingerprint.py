@@ -47,7 +47,7 @@ def data_fingerprint(
                 source.event_time_unit,
                 source.max_future_ms,
                 source.max_past_ms,
-                *([_history(source.history)] if source.history else []),
+                *([history_facts(source.history)] if source.history else []),
             ],
             "grid": [grid.levels_ms, grid.depth],
             "retention": retention_ms(grid, features, settings.keep_ms),
@@ -74,7 +74,7 @@ def data_fingerprint(
     )
 
 
-def _history(history: History) -> list[Any]:
+def history_facts(history: History) -> list[Any]:
     """Return what a history decides; which of its columns a query reads, its SQL says."""
     return [
         history.files,

@@ -14,7 +14,7 @@ from feature_platform.definition.aggregates import aggregate_call, holds_aggrega
 from feature_platform.definition.expression import BIGINT, DOUBLE, AggregateCall, Expression, Query
 from feature_platform.definition.expressions import Checker
 from feature_platform.definition.fields import Fields
-from feature_platform.definition.fingerprint import digest
+from feature_platform.definition.fingerprint import digest, history_facts
 from feature_platform.definition.functions import AGGREGATES, FUNCTIONS
 from feature_platform.definition.labels_sql import aggregate, value
 from feature_platform.definition.model import (
@@ -96,6 +96,7 @@ def read_labels(tree: Mapping, source: Source, problems: Problems) -> Labels | N
                 [request, late, query.where, query.aggregates],
                 [[each.name, str(each.type), each.sql] for each in query.values],
                 [[name, str(kind)] for name, kind in sorted(reads.items())],
+                *([history_facts(source.history)] if source.history else []),
             ]
         ),
     )
