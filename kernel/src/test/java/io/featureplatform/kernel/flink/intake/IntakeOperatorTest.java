@@ -90,7 +90,7 @@ class IntakeOperatorTest {
     }
   }
 
-  /** An event from before the seam is in the source's history: it neither counts nor is a letter. */
+  /** An event from before the seam is the history's: it neither counts nor is a letter. */
   @Test
   void whatTheHistoryHasIsLeftOut() throws Exception {
     String spec =
