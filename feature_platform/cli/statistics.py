@@ -68,9 +68,11 @@ def statistics(
     """
     from feature_platform.clock import SystemClock
     from feature_platform.extras import require
-    from feature_platform.statistics.run import StatisticsRequest, statistics
 
     require("fp statistics", "statistics")
+    from feature_platform.feature_log.read import ServedLog
+    from feature_platform.statistics.run import StatisticsRequest, statistics
+
     ask = StatisticsRequest(day=_day(day, "--day"), against=_day(against, "--against"))
     listed = _defined(context.obj, name)
     with console.status(f"{name}: reading the feature log") as status:
@@ -78,7 +80,8 @@ def statistics(
         def report(text: str) -> None:
             status.update(f"{name}: {text}")
 
-        found = statistics(context.obj, listed, ask, SystemClock(), report)
+        log = ServedLog.open(context.obj, name)
+        found = statistics(log, listed, ask, SystemClock(), report)
     if as_json:
         print_json(found.to_json())
     else:

@@ -142,16 +142,26 @@ class ServedLog:
         Raises:
             EventLogError: Nothing is archived, or the log is damaged.
         """
-        topic = settings.feature_log.topic(name)
-        folder = ArrowFolder(log_folder(settings.event_log_folder, name, topic))
-        log = read_log(folder)
-        if not log.next_number:
+        found = cls.try_open(settings, name)
+        if found is None:
             msg = (
                 f"nothing that was served from list {name} is archived: fp archive "
                 f"{FEATURE_LOG}/{name}"
             )
             raise EventLogError(msg)
-        return cls(name, folder, log)
+        return found
+
+    @classmethod
+    def try_open(cls, settings: Settings, name: str) -> "ServedLog | None":
+        """Open the log of a list; None if nothing is archived.
+
+        Raises:
+            EventLogError: The log is damaged.
+        """
+        topic = settings.feature_log.topic(name)
+        folder = ArrowFolder(log_folder(settings.event_log_folder, name, topic))
+        log = read_log(folder)
+        return cls(name, folder, log) if log.next_number else None
 
     @property
     def rows(self) -> int:

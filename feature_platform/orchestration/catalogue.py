@@ -31,6 +31,7 @@ from feature_platform.orchestration.feature_log import feature_log_asset, featur
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, old_tables_sensor, restart_deployed
+from feature_platform.orchestration.statistics import statistics_check
 from feature_platform.pushes.loading import Loaded, broken_name, load, project_folder
 from feature_platform.settings import (
     SETTINGS_FILE,
@@ -115,7 +116,9 @@ def show(loaded: Loaded) -> Shown:
 
 def _list(listed: FeatureList, featuresets: frozenset[str]) -> Shown:
     return Shown(
-        assets=(list_asset(listed, featuresets), feature_log_asset(listed)), lists=(listed,)
+        assets=(list_asset(listed, featuresets), feature_log_asset(listed)),
+        checks=(statistics_check(listed),),
+        lists=(listed,),
     )
 
 
@@ -185,9 +188,10 @@ def _look(platform: Platform) -> Mapping[str, Sequence[Problem]]:
 def _schedules(settings: Settings, shown: Shown) -> list[dg.ScheduleDefinition]:
     names = [source.name for source in shown.sources]
     served = [feature_log_key(listed.name) for listed in shown.lists]
+    checks_cron = _cron(settings.checks, ChecksSettings())
     return [
         event_log_schedule(names, served, settings, _cron(settings.event_log, EventLogSettings())),
-        checks_schedule(shown.featuresets, settings, _cron(settings.checks, ChecksSettings())),
+        checks_schedule(shown.featuresets, shown.lists, settings, checks_cron),
     ]
 
 

@@ -13,12 +13,14 @@ import dagster as dg
 from feature_platform.checks.result import CHECKS, CheckReport
 from feature_platform.checks.run import ENTITIES_MAX, CheckRequest
 from feature_platform.checks.scope import Span
+from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.model import FeatureSet
 from feature_platform.errors import PlanRefusedError, UnknownFeatureError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import live_key, stream_key
 from feature_platform.orchestration.event_log import POOL, default_status
 from feature_platform.orchestration.resources import Platform
+from feature_platform.orchestration.statistics import statistics_check_key
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -66,14 +68,18 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
 
 
 def checks_schedule(
-    featuresets: Sequence[FeatureSet], settings: Settings, cron: str
+    featuresets: Sequence[FeatureSet],
+    lists: Sequence[FeatureList],
+    settings: Settings,
+    cron: str,
 ) -> dg.ScheduleDefinition:
-    """Make the schedule of all checks; a feature set whose checks fail stops no other."""
+    """Make the schedule of all checks; a feature set or list whose checks fail stops no other."""
     keys = [
         dg.AssetCheckKey(asset_key=live_key(featureset.name), name=name)
         for featureset in featuresets
         for name in CHECKS
     ]
+    keys += [statistics_check_key(listed.name) for listed in lists]
     config = {"config": {"entities": settings.checks.sample_entities}}
     return dg.ScheduleDefinition(
         name="checks",
@@ -81,7 +87,8 @@ def checks_schedule(
         run_config={"ops": {_op_name(featureset): config for featureset in featuresets}},
         cron_schedule=cron,
         default_status=default_status(settings),
-        description="Compares tiles of a sample of entities with tiles recomputed from the events.",
+        description="Compares tiles of a sample of entities with tiles recomputed from the events, "
+        "and judges the statistics of what was served from lists on the day before.",
     )
 
 

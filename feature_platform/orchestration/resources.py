@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
@@ -31,6 +32,7 @@ from feature_platform.engines.spark import archive as archive_source
 from feature_platform.engines.spark_facts import line_of
 from feature_platform.engines.world import World, open_world
 from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
+from feature_platform.extras import require
 from feature_platform.local.dagster import reload_definitions
 from feature_platform.monitor.health import Health
 from feature_platform.monitor.observe import observe
@@ -51,6 +53,9 @@ from feature_platform.report import silent
 from feature_platform.settings import Settings, load_settings
 from feature_platform.training import TrainingSet
 from feature_platform.training.spine import SpineLike
+
+if TYPE_CHECKING:  # it needs an extra that a page does without
+    from feature_platform.statistics.judge import StatisticsReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,6 +253,28 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         loaded = self.load()
         with open_world(loaded.settings) as reads:
             return make_set(loaded, reads.registry, wish, rows, place, log)
+
+    def statistics(self, name: str, log: Callable[[str], None]) -> "StatisticsReport | None":
+        """Judge the statistics of the newest day of a list that is over; None: nothing is archived.
+
+        Raises:
+            UnknownFeatureError: The list is no longer defined, or does not load any more.
+            MissingExtraError: The library of sketches is not installed.
+            EventLogError: The log is damaged.
+        """
+        require("the check statistics", "statistics")
+        from feature_platform.feature_log.read import ServedLog
+        from feature_platform.statistics.run import StatisticsRequest, statistics
+
+        loaded = self.load()
+        listed = loaded.project.lists.get(name)
+        if listed is None:
+            msg = f"feature list {name} is no longer defined, or does not load: fp validate"
+            raise UnknownFeatureError(msg)
+        served = ServedLog.try_open(loaded.settings, name)
+        if served is None:
+            return None
+        return statistics(served, listed, StatisticsRequest(), SystemClock(), log)
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from feature_platform.clock import Clock
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.feature_log.read import ServedLog
-from feature_platform.settings import Settings
 from feature_platform.statistics.judge import StatisticsReport, judge
 from feature_platform.statistics.kept import KeptStatistics
 
@@ -23,7 +22,7 @@ class StatisticsRequest:
 
 
 def statistics(
-    settings: Settings,
+    log: ServedLog,
     listed: FeatureList,
     ask: StatisticsRequest,
     clock: Clock,
@@ -32,7 +31,7 @@ def statistics(
     """Return the statistics of a day of a list, judged; what is new is computed and kept.
 
     Args:
-        settings: Where the log is.
+        log: What was served from the list, as far as it is archived.
         listed: The list, with its rules.
         ask: Which days.
         clock: Says which days are over.
@@ -40,10 +39,10 @@ def statistics(
 
     Raises:
         CallerError: Nothing is archived of a day that was asked for.
-        EventLogError: Nothing of the list is archived, or the log is damaged.
+        EventLogError: A file of the log is missing.
         OSError: The log's folder cannot be written.
     """
-    kept = KeptStatistics(ServedLog.open(settings, listed.name), report)
+    kept = KeptStatistics(log, report)
     dates = kept.dates()
     day = ask.day or _newest(dates, clock)
     before = ask.against or listed.statistics.reference(date.fromisoformat(day)).isoformat()

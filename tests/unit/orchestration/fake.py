@@ -12,6 +12,7 @@ from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.orchestration.training_sets import SetPlace, SetWish
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push import Memory, Pushed, PushVerdict
+from feature_platform.statistics.judge import StatisticsReport
 from feature_platform.training import TrainingSet
 from feature_platform.training.spine import SpineLike
 
@@ -52,6 +53,8 @@ class World:
     checked: CheckReport | FeaturePlatformError = field(
         default_factory=lambda: CheckReport(results=())
     )
+    judged: StatisticsReport | FeaturePlatformError | None = None
+    """The statistics of every list; None: nothing is archived."""
     served: Archived | None = None
     """What the archive of a list holds after a run; None: nothing was logged."""
     made: TrainingSet | None = None
@@ -108,6 +111,14 @@ class _FakePlatform(Platform):
         log(f"training set {wish.of}")
         assert world.made is not None
         return world.made
+
+    def statistics(self, name: str, log: Callable[[str], None]) -> StatisticsReport | None:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("statistics", name))
+        log(f"statistics {name}")
+        if isinstance(world.judged, FeaturePlatformError):
+            raise world.judged
+        return world.judged
 
     def pushed(self, memory: Memory) -> Pushed | None:
         WORLDS[int(self.project)].calls.append(("pushed", memory.commit))

@@ -10,7 +10,7 @@ from feature_platform.errors import CallerError
 from feature_platform.statistics.judge import StatisticsReport
 from feature_platform.statistics.run import StatisticsRequest, statistics
 from feature_platform.testing.clock import ManualClock
-from tests.unit.feature_log.topic import MemoryTopic, archived, settings_of
+from tests.unit.feature_log.topic import MemoryTopic, archived, opened
 from tests.unit.statistics.days import DAY_MS, DAYS, FIRST_MS, answer, drawn, listed, served
 
 NULLS = Limit(feature="*", measure="nulls", high=0.2)
@@ -21,7 +21,7 @@ def ask(folder: Path, *limits: Limit, **asked: Any) -> StatisticsReport:  # noqa
     """Judge a day; the clock is that of the ninth day."""
     columns = asked.pop("columns", ("views", "language", "flag"))
     return statistics(
-        settings_of(folder),
+        opened(folder),
         listed(*limits, columns=columns),
         StatisticsRequest(**asked),
         ManualClock(FIRST_MS + 8 * DAY_MS),
