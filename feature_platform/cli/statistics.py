@@ -1,11 +1,13 @@
 """`fp statistics`: what was served from a feature list on a day, and how far it has drifted."""
 
+import math
 from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column
+from rich.text import Text
 
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
@@ -144,7 +146,7 @@ def _cells(each: "FeatureVerdict") -> list[str]:
     return cells + [f"{known[name]:.3f}" if name in known else "-" for name in DRIFTS]
 
 
-def _status(each: "FeatureVerdict") -> object:
+def _status(each: "FeatureVerdict") -> Text:
     return styled("-" if each.status == "skipped" else each.status, STYLES[each.status])
 
 
@@ -174,16 +176,17 @@ def _values(column: "ColumnStatistics | None") -> str:
 
 def histogram(column: "ColumnStatistics") -> str:
     """Draw the shares of numbers in bins of one width between p01 and p99."""
-    import numpy as np
-
     from feature_platform.statistics.sketches import bin_shares, quantiles
 
     ends = quantiles(column.numbers, [0.01, 0.99])
-    if not ends or ends[0] == ends[1]:
-        return BLOCKS[-1] if ends else "-"
-    edges = np.linspace(*ends, BARS + 1)[1:-1]
-    if not np.isfinite(edges).all() or len(set(edges)) < len(edges):
+    if not ends:
         return "-"
-    shares = bin_shares(column.numbers, edges.tolist())
-    heights = np.ceil(shares / shares.max() * (len(BLOCKS) - 1)).astype(int)
-    return "".join(BLOCKS[height] for height in heights)
+    low, high = ends
+    inner = range(1, BARS)  # each end is divided first, so that nothing overflows
+    between = {low / BARS * (BARS - number) + high / BARS * number for number in inner}
+    edges = sorted(between - {low, high})
+    if len(edges) < BARS - 1:
+        return BLOCKS[-1]
+    shares = bin_shares(column.numbers, edges).tolist()
+    most = max(shares)
+    return "".join(BLOCKS[math.ceil(share / most * (len(BLOCKS) - 1))] for share in shares)

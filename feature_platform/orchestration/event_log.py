@@ -68,7 +68,12 @@ def event_log_schedule(
     def event_log(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         at = context.scheduled_execution_time.isoformat()
         return [
-            dg.RunRequest(run_key=f"{name}:{at}", asset_selection=keys, tags={SOURCE_TAG: name})
+            dg.RunRequest(
+                run_key=f"{name}:{at}",
+                asset_selection=keys,
+                asset_check_keys=[],  # they have a schedule of their own
+                tags={SOURCE_TAG: name},
+            )
             for name, keys in archived.items()
         ]
 

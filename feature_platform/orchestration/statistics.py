@@ -46,7 +46,8 @@ def statistics_check(listed: FeatureList) -> dg.AssetChecksDefinition:
         if found is None:
             yield statistics_metadata.unjudged("nothing that was served is archived", key)
             return
-        context.log_event(dg.AssetObservation(key, metadata=statistics_metadata.numbers(found)))
+        seen = dg.AssetObservation(key, metadata=statistics_metadata.numbers(found))
+        context.op_execution_context.log_event(seen)
         yield statistics_metadata.judged(found, key)
         if found.status == "red":
             raise dg.Failure("\n".join(found.findings), allow_retries=False)

@@ -75,7 +75,7 @@ def _lines(found: "StatisticsReport") -> Iterator[str]:
 
 
 def _table(features: "Sequence[FeatureVerdict]") -> dg.TableMetadataValue:
-    """Return all features with their measures, so many as a page can hold."""
+    """Return features with their measures, up to a limit."""
     columns = [
         dg.TableColumn("feature"),
         dg.TableColumn("status"),

@@ -135,7 +135,8 @@ class ColumnStatistics:
     @property
     def distinct(self) -> int:
         """About how many different values there are."""
-        return round(self.distinct_values.get_estimate())
+        estimate: float = self.distinct_values.get_estimate()
+        return round(estimate)
 
     @property
     def top(self) -> list[tuple[str, int]]:

@@ -133,7 +133,8 @@ def _booleans(column: ColumnStatistics) -> tuple[float, ...]:
 
 def _shares(rows: Sequence[float], added: float = 0.0) -> Floats:
     counts = np.array(rows, dtype=np.float64) + added
-    return counts / counts.sum()
+    shares: Floats = counts / counts.sum()
+    return shares
 
 
 def _entropy(shares: Floats) -> float:

@@ -129,8 +129,8 @@ def _verdict(
     judged: bool,
 ) -> FeatureVerdict:
     if column is None:
-        why = ("no row of the day was served with it",)
-        return FeatureVerdict(name=name, status="skipped", measures={}, why=why)
+        absent = ("no row of the day was served with it",)
+        return FeatureVerdict(name=name, status="skipped", measures={}, why=absent)
     moved = drift(before, column) if before and column.role == "feature" else None
     measures = column.measures()
     if moved:

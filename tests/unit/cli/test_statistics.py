@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_platform.cli.output import EXIT_CHECKS_RED
+from feature_platform.cli.output import EXIT_CHECKS_RED, output
 from feature_platform.cli.statistics import histogram
 from tests.unit.cli.running import RunFp
 from tests.unit.statistics.columns import numbers
@@ -34,7 +34,8 @@ def _archived(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(folder, LIST + RULES)
     (folder / "feature_platform.toml").write_text(f"[event_log]\nfolder = '{folder}/log'\n")
     served(folder, [0, 7], values=lambda day, number: drawn(number + 100 * day, 6 * (day == 7)))
-    monkeypatch.setenv("COLUMNS", "160")
+    monkeypatch.setattr(output, "_width", 160)
+    monkeypatch.setattr(output, "_height", 40)
 
 
 def write(folder: Path, text: str) -> None:
@@ -96,10 +97,10 @@ def test_what_is_not_there_is_named(fp: RunFp) -> None:
 @pytest.mark.parametrize(
     ("values", "drawing"),
     [
-        ([*map(float, range(100))], "█" * 10),
+        ([*map(float, range(0, 30, 3))] * 20, "█" * 10),
         ([1.0] * 9, "█"),
         ([0.0, 10.0], "█▁▁▁▁▁▁▁▁█"),
-        ([-1.7e308, 1.7e308], "-"),
+        ([-1.7e308, 1.7e308], "█▁▁▁▁▁▁▁▁█"),
         ([None], "-"),
     ],
 )

@@ -76,6 +76,7 @@ def test_within_limits_is_green_and_without_them_grey(tmp_path: Path, world: Wor
     world.judged = judged(tmp_path, Limit(feature="*", measure="nulls", high=0.5))
     assert checked(world, success=True)[0].passed
 
+    (tmp_path / "other").mkdir()
     world.judged = judged(tmp_path / "other")
     found, seen = checked(world, success=True)
     assert (found.passed, found.severity) == (False, WARN)
