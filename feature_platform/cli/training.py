@@ -103,7 +103,7 @@ def training_set(  # noqa: PLR0913 (the options of a command)
     if as_of not in {"event", "known"}:
         msg = f"{as_of!r} is neither event nor known"
         raise typer.BadParameter(msg, param_hint="--as-of")
-    known = {"labels": find_source(settings, labels)} if labels else {}
+    known: dict[str, Any] = {"labels": find_source(settings, labels)} if labels else {}
     known |= {"within": within, "leave_out_open": leave_out_open, "version": version}
     if spine is None:
         known |= _period(since, until)

@@ -265,10 +265,11 @@ class _Reader:
     def _over_aggregates(self, node: exp.Expr, checker: Checker, name: str) -> Expression | None:
         """Return an expression in which each aggregate is a column."""
         if not holds_aggregate(node):
-            unknown_call = isinstance(node, exp.Anonymous) and str(node.this).upper()
+            called = str(node.this).upper() if isinstance(node, exp.Anonymous) else ""
+            if called and called not in FUNCTIONS:
+                return self.sql.refuse(node, refused_call(called))
             msg = f"a label is made of aggregates, such as {_EXAMPLE}"
-            is_strange = unknown_call and unknown_call not in FUNCTIONS
-            return self.sql.refuse(node, refused_call(unknown_call) if is_strange else msg)
+            return self.sql.refuse(node, msg)
         before = len(self.sql.problems.found)
         outer = node.transform(lambda each: self._as_column(each, checker, name))
         for column in outer.find_all(exp.Column):

@@ -394,4 +394,5 @@ class _Run:
         self._say()
 
     def _say(self) -> None:
-        self._report(Imported(files_total=self._total, **self._done.totals))
+        totals = self._done.totals
+        self._report(Imported(files_total=self._total, **totals))  # type: ignore[arg-type]  # counts

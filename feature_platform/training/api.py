@@ -154,9 +154,11 @@ def build_served_set(  # noqa: PLR0913 - what a training set depends on, each by
             SOURCE` first.
         SparkFailedError: Spark failed; the same call continues.
     """
-    wished = labels and LabelRequest.of(
-        labels, _duration_ms(within), REQUEST_ID, leave_out_open=leave_out_open
-    )
+    wished = None
+    if labels is not None:
+        wished = LabelRequest.of(
+            labels, _duration_ms(within), REQUEST_ID, leave_out_open=leave_out_open
+        )
     request = ServedRequest(
         asked=asked_list(
             chosen_list(registry.feature_lists(), name, version), registry.snapshots()

@@ -183,7 +183,7 @@ def build_served(
         files=written.files,
         seconds=seconds,
         made_ms=clock.now_ms(),
-        labels=labelled and labelled.used(),
+        labels=None if labelled is None else labelled.used(),
         feature_log=_used(settings, log, request, served),
     )
     return publish(work, manifest, request.out)

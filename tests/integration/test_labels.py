@@ -108,7 +108,9 @@ def _logged(project: MakeProject, submitter: Submitter) -> Iterator[Logged]:
         assert apply_lists(world, make_list_plans(world, defined))[0].error is None
         produce(settings, name, events)
         wait(world, name, timeout_s=PATIENCE_S)
-        keys = sorted({json.loads(event.value)["post_id"] for event in events if _is_good(event)})
+        keys = sorted(
+            {json.loads(event.value or b"")["post_id"] for event in events if _is_good(event)}
+        )
         serve(settings, name, keys)
         assert fp(settings.project, "archive", f"feature_log/{name}").code == 0
         rows = ServedLog.open(settings, name).to_arrow().to_pylist()
@@ -121,7 +123,7 @@ def _logged(project: MakeProject, submitter: Submitter) -> Iterator[Logged]:
 def _is_good(event: RawEvent) -> bool:
     """Tell whether an event has a key."""
     try:
-        return isinstance(json.loads(event.value)["post_id"], str)
+        return isinstance(json.loads(event.value or b"")["post_id"], str)
     except (ValueError, KeyError, TypeError):
         return False
 

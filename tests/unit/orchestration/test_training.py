@@ -48,7 +48,9 @@ def manifest() -> Manifest:
     )  # fmt: skip
 
 
-def run(world: World, asset: dg.AssetsDefinition, day: str | None = None) -> dg.MaterializeResult:
+def run(
+    world: World, asset: dg.AssetsDefinition, day: str | None = None
+) -> dg.MaterializeResult[None]:
     """Materialise; return what the page shows."""
     done = dg.materialize([asset], resources={"platform": world.resource}, partition_key=day)
     (event,) = done.get_asset_materialization_events()
