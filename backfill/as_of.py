@@ -42,7 +42,7 @@ def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -
         source = part.job.job.source
         place = f"{source.name}/{source.topic}"
         if place not in logs:
-            logs[place] = archived_log(session, log_folder, source)
+            logs[place] = readable_log(session, log_folder, source)
         archived = logs[place]
         until = part.until or archived.positions
         name = part.job.job.featureset
@@ -83,12 +83,12 @@ def answers(
     parsed = as_read(session, raw, part.job)
     if task.as_of == "event":
         parsed = parsed.where(f.col("__ts") < part.latest_ms)
-    asked = kernel.AsOfRows.asked(_java(parsed), job.entity, _java(questions), part.rows)
-    each = _partials(session, DataFrame(asked, session), job)
+    asked = kernel.AsOfRows.asked(java_frame(parsed), job.entity, java_frame(questions), part.rows)
+    each = event_partials(session, DataFrame(asked, session), job)
     at = f.col("__ts") if task.as_of == "event" else f.col("__appended") + task.lag_ms
     made = kernel.AsOfRows.of(
-        _java(each.withColumn("__at", at)),
-        _java(questions),
+        java_frame(each.withColumn("__at", at)),
+        java_frame(questions),
         json.dumps(job.to_json()),
         json.dumps(part.plan),
         task.as_of == "known",
@@ -114,12 +114,15 @@ def _with_appended(found: re.Match[str]) -> str:
     return f"{found[1]}`__offset`,\n{found[1]}`__appended`"
 
 
-def _partials(session: SparkSession, parsed: DataFrame, job: JobDefinition) -> DataFrame:
+def event_partials(session: SparkSession, parsed: DataFrame, job: JobDefinition) -> DataFrame:
+    """Return the partials of each event by itself; see `EventPartials.java`."""
     register_functions(session)
     parsed.createOrReplaceTempView(job.source.name)
     java: Any = session._jvm  # noqa: SLF001
     query = session.sql(event_query(job.spark_sql))
-    return DataFrame(java.io.featureplatform.kernel.spark.EventPartials.of(_java(query)), session)
+    return DataFrame(
+        java.io.featureplatform.kernel.spark.EventPartials.of(java_frame(query)), session
+    )
 
 
 def write_answers(session: SparkSession, found: DataFrame, rows: int, folder: str) -> None:
@@ -143,11 +146,11 @@ def write_answers(session: SparkSession, found: DataFrame, rows: int, folder: st
     )
 
 
-def archived_log(session: SparkSession, folder: str, source: JobSource) -> ArchivedLog:
-    """Open the event log of a source, to compute from it.
+def readable_log(session: SparkSession, folder: str, source: JobSource) -> ArchivedLog:
+    """Return what is archived of a source.
 
     Raises:
-        EventLogError: It is empty or damaged.
+        EventLogError: It is damaged, or nothing is.
     """
     archived = ArchivedLog(session, folder, source)
     if archived.is_empty:
@@ -157,5 +160,6 @@ def archived_log(session: SparkSession, folder: str, source: JobSource) -> Archi
     return archived
 
 
-def _java(frame: DataFrame) -> Any:  # noqa: ANN401 - a Java object
+def java_frame(frame: DataFrame) -> Any:  # noqa: ANN401 - a Java object
+    """Return a frame as Java has it."""
     return frame._jdf  # noqa: SLF001 - the bridge to Java

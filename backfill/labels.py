@@ -12,7 +12,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
-from backfill.as_of import archived_log, write_answers
+from backfill.as_of import readable_log, write_answers
 from backfill.event_log import GLOBS
 from backfill.tiles import register_functions
 from feature_platform.engines.labels_request import KEY, LabelsTask
@@ -30,7 +30,7 @@ def label(session: SparkSession, log_folder: str, task: LabelsTask, tell: Tell) 
         EventLogError: The source's log is damaged or holds nothing.
     """
     name = task.source.name
-    archived = archived_log(session, log_folder, task.source)
+    archived = readable_log(session, log_folder, task.source)
     until = task.until or archived.positions
     begins_ms, _ = archived.span("event_time", until)
     _, ends_ms = archived.span("timestamp", until)

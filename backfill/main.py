@@ -26,6 +26,7 @@ from backfill.kafka import KafkaTopic
 from backfill.labels import label
 from backfill.recount import events_of, recount
 from backfill.session import close_session, open_session
+from backfill.states import states
 from backfill.tiles import WriteLimits, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
 from feature_platform.engines.labels_request import LabelsTask
@@ -46,6 +47,7 @@ from feature_platform.engines.spark_request import (
     FeatureLogTask,
     RecountTask,
     SparkRequest,
+    StatesTask,
     TilesTask,
 )
 from feature_platform.errors import FeaturePlatformError
@@ -125,6 +127,8 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
             answer(session, request.log, task, _tell)
         case LabelsTask():
             label(session, request.log, task, _tell)
+        case StatesTask():
+            return states(session, request.log, task)
         case _:
             assert_never(task)
     return AllTold()

@@ -26,6 +26,7 @@ from feature_platform.engines.spark_facts import (
     LogSpan,
     Lost,
     RecountFact,
+    StatesTold,
     TilesWritten,
     Writing,
     fact_of,
@@ -37,6 +38,7 @@ from feature_platform.engines.spark_request import (
     FeatureLogTask,
     RecountTask,
     SparkRequest,
+    StatesTask,
     Task,
     TilesTask,
 )
@@ -257,6 +259,25 @@ class SparkAnswerer:
         for fact in _run(self._settings, task, child):
             if isinstance(fact, LogSpan | AsOfAnswered):
                 yield fact
+
+
+class SparkStates:
+    """Implements `match.states.Teller` by a child that reads the event log."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Use the kernel and the event log that the settings name."""
+        self._settings = settings
+
+    def tell(self, task: StatesTask, again: str) -> StatesTold:
+        """Write what rows can have held; see the port."""
+        name = task.job.job.featureset
+        child = _Child(name=name, subject=f"feature set {name}", again=again)
+        for fact in _run(self._settings, task, child):
+            if isinstance(fact, StatesTold):
+                return fact
+            raise _odd(child, fact)
+        msg = f"feature set {name}: Spark reported nothing; run {again} again"
+        raise SparkFailedError(msg)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

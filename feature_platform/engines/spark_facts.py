@@ -168,6 +168,17 @@ class AsOfAnswered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StatesTold:
+    """What rows can have held is in its folder."""
+
+    archived: Mapping[str, int]
+    """First offset that is not in the event log, by "topic/partition"."""
+    complete_ms: int
+    """As of `LogRead`."""
+    event: Literal["states_told"] = "states_told"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllTold:
     """A recomputation, a search for events or the answering of questions is done."""
 
@@ -197,10 +208,11 @@ Fact = (
     | LogArchived
     | LogSpan
     | AsOfAnswered
+    | StatesTold
     | AllTold
     | Failed
 )
-END = (TilesWritten, LogArchived, AllTold)
+END = (TilesWritten, LogArchived, StatesTold, AllTold)
 
 _FACT: TypeAdapter[Fact] = TypeAdapter(Annotated[Fact, Discriminator("event")])
 

@@ -228,7 +228,54 @@ class AsOfTask:
         return cls(parts=parts, as_of=data["as_of"], lag_ms=data["lag_ms"])
 
 
-Task = ArchiveTask | FeatureLogTask | TilesTask | RecountTask | EventsTask | AsOfTask | LabelsTask
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatesTask:
+    """Say what rows of entities can have held when they were read; see `StateRows.java`."""
+
+    what: ClassVar = "states"
+    job: JobSpec
+    plan: Mapping[str, Any]
+    """What is asked, for the kernel's `AsOfPlan`."""
+    chain: Mapping[int, Sequence[int]]
+    """Of each partition, its position at each cut, which ascend."""
+    questions: str
+    """Address of a Parquet file of `row`, `entity`, `instant`, `lower`, `upper` and `known`."""
+    answers: str
+    """Address of the folder that gets the answers."""
+    rows: int
+    """How many questions there are."""
+    first_ms: int
+    """The instant of the first question."""
+    last_ms: int
+    """That of the last one."""
+    events_max: int
+    """Of one question, events that may have been in the row and are told one by one."""
+    open_ms: int
+    """See `StateRows.Limits`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that is in a request."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        chain = {str(part): list(positions) for part, positions in self.chain.items()}
+        return plain | {"job": self.job.to_json(), "plan": dict(self.plan), "chain": chain}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "StatesTask":
+        """Read what `to_json` wrote."""
+        chain = {int(part): tuple(positions) for part, positions in data["chain"].items()}
+        return cls(**{**data, "job": JobSpec.from_json(data["job"]), "chain": chain})
+
+
+Task = (
+    ArchiveTask
+    | FeatureLogTask
+    | TilesTask
+    | RecountTask
+    | EventsTask
+    | AsOfTask
+    | LabelsTask
+    | StatesTask
+)
 KINDS: Mapping[str, type[Task]] = {kind.what: kind for kind in get_args(Task)}
 
 
@@ -248,7 +295,7 @@ class SparkRequest:
     def password_env(self) -> str:
         """The variable that holds the password of the store; empty if none is asked."""
         task = self.task
-        if isinstance(task, ArchiveTask | FeatureLogTask | AsOfTask | LabelsTask):
+        if isinstance(task, ArchiveTask | FeatureLogTask | AsOfTask | LabelsTask | StatesTask):
             return ""
         return task.job.store.password_env
 

@@ -66,66 +66,37 @@ class MergedSlots:
                 yield place, value
 
 
-class AnswerReader:
-    """Hands out the answers of one feature set in the order of the spine. Mutable."""
+class SlotShape:
+    """Where the slots of a feature set are in what Spark has written; see `AsOfAnswer.java`."""
 
-    def __init__(self, part: AskedPart, folder: Path) -> None:
-        """Begin with the first row.
-
-        Args:
-            part: What was asked.
-            folder: What Spark wrote: files in order, each row by number at most once.
-        """
+    def __init__(self, part: AskedPart) -> None:
+        """Work it out from what was asked."""
         self.part = part
-        kinds = {column.id: column.kind for column in part.group.snapshot.layout.columns}
+        self.columns = {column.id: column for column in part.group.snapshot.layout.columns}
+        kinds = {number: column.kind for number, column in self.columns.items()}
         counted = [slot for slot in part.slots if kinds[slot[0]] in COUNTERS]
         extremes = [slot for slot in counted if kinds[slot[0]] in EXTREMES]
-        self._places = {slot: place for place, slot in enumerate(counted)}
-        self._marks = {slot: place for place, slot in enumerate(extremes)}
-        self._items = {
-            slot: f"v{number}" for number, slot in enumerate(part.slots) if slot not in self._places
+        self.places = {slot: place for place, slot in enumerate(counted)}
+        """Columns of counters."""
+        self.marks = {slot: place for place, slot in enumerate(extremes)}
+        """Columns that say whether a minimum or maximum is there."""
+        self.items = {
+            slot: f"v{number}" for number, slot in enumerate(part.slots) if slot not in self.places
         }
-        self._plan = ReadPlan(group=part.group, mode="now", covers={}, keys=())
-        schema = pa.schema(
+        self.plan = ReadPlan(group=part.group, mode="now", covers={}, keys=())
+        self.schema = pa.schema(
             [
                 ("row", pa.int64()),
                 ("known", pa.bool_()),
                 ("counters", pa.binary()),
-                *((name, pa.binary()) for name in self._items.values()),
+                *((name, pa.binary()) for name in self.items.values()),
             ]
         )
-        self._files = RowFiles(folder, schema)
 
-    def take(self, first: int, count: int) -> AnsweredRows:
-        """Return the answers of rows `[first, first + count)`; call it with ascending rows.
-
-        A row that Spark was not asked about has nothing.
-        """
-        table = self._files.until(first + count)
-        rows = np.asarray(table["row"]) - first
-        states = np.full(count, NO_ROWS, dtype=np.int8)
-        states[rows[np.asarray(table["known"])]] = HAS_ROWS
-        counters, marks = self._numbers(table)
-        places = np.full(count, -1, dtype=np.int64)
-        places[rows] = np.arange(len(rows))
-        indexes = pa.array(places, mask=places < 0)
-        slots = MergedSlots(
-            entity_count=count,
-            counters=_spread(counters, rows, count),
-            present=_spread(marks, rows, count).astype(np.bool_),
-            items={
-                slot: table[name].combine_chunks().take(indexes)
-                for slot, name in self._items.items()
-            },
-            places=self._places,
-            marks=self._marks,
-        )
-        return AnsweredRows(plan=self._plan, states=states, slots=slots)
-
-    def _numbers(self, table: pa.Table) -> tuple[Ints, NDArray[np.uint8]]:
-        """Return the counters of each row, and the marks behind them; see `AsOfAnswer.java`."""
-        size = 8 * len(self._places)
-        packed = np.empty((len(table), size + len(self._marks)), dtype=np.uint8)
+    def numbers(self, table: pa.Table) -> tuple[Ints, NDArray[np.uint8]]:
+        """Return the counters of each row, and the marks behind them."""
+        size = 8 * len(self.places)
+        packed = np.empty((len(table), size + len(self.marks)), dtype=np.uint8)
         at = 0
         for chunk in table["counters"].chunks if packed.size else ():
             if not len(chunk):
@@ -137,6 +108,46 @@ class AnswerReader:
             at += len(chunk)
         counters = np.ascontiguousarray(packed[:, :size]).view(np.dtype("<i8"))
         return counters.astype(np.int64, copy=False), packed[:, size:]
+
+
+class AnswerReader:
+    """Hands out the answers of one feature set in the order of the spine. Mutable."""
+
+    def __init__(self, part: AskedPart, folder: Path) -> None:
+        """Begin with the first row.
+
+        Args:
+            part: What was asked.
+            folder: What Spark wrote: files in order, each row by number at most once.
+        """
+        self.part, self._shape = part, SlotShape(part)
+        self._files = RowFiles(folder, self._shape.schema)
+
+    def take(self, first: int, count: int) -> AnsweredRows:
+        """Return the answers of rows `[first, first + count)`; call it with ascending rows.
+
+        A row that Spark was not asked about has nothing.
+        """
+        table = self._files.until(first + count)
+        rows = np.asarray(table["row"]) - first
+        states = np.full(count, NO_ROWS, dtype=np.int8)
+        states[rows[np.asarray(table["known"])]] = HAS_ROWS
+        counters, marks = self._shape.numbers(table)
+        places = np.full(count, -1, dtype=np.int64)
+        places[rows] = np.arange(len(rows))
+        indexes = pa.array(places, mask=places < 0)
+        slots = MergedSlots(
+            entity_count=count,
+            counters=_spread(counters, rows, count),
+            present=_spread(marks, rows, count).astype(np.bool_),
+            items={
+                slot: table[name].combine_chunks().take(indexes)
+                for slot, name in self._shape.items.items()
+            },
+            places=self._shape.places,
+            marks=self._shape.marks,
+        )
+        return AnsweredRows(plan=self._shape.plan, states=states, slots=slots)
 
 
 def _spread(values: NDArray[Any], rows: Ints, count: int) -> NDArray[Any]:
@@ -161,11 +172,11 @@ def finished(
     """
     columns: dict[int, Column] = {}
     for each in found:
-        columns |= _columns(each, instants_ms, asked.wishes)
+        columns |= feature_columns(each, instants_ms, asked.wishes)
     return tuple(_only(columns[position], good) for position in range(len(columns)))
 
 
-def _columns(found: AnsweredRows, instants_ms: Ints, wishes: Wishes) -> dict[int, Column]:
+def feature_columns(found: AnsweredRows, instants_ms: Ints, wishes: Wishes) -> dict[int, Column]:
     """Return the features of one feature set by position in the list.
 
     Each row is asked at an instant of its own, so ages are compared here, and defaults come after.

@@ -135,7 +135,8 @@ public final class AsOfRows {
         lit(null).cast(DataTypes.BinaryType).as("__partials"));
   }
 
-  private static PackedPartials packer(AsOfPlan plan) {
+  /** Returns what packs the partials that are asked for. */
+  static PackedPartials packer(AsOfPlan plan) {
     int[] asked = plan.slots().stream().mapToInt(Column::index).distinct().sorted().toArray();
     return new PackedPartials(plan.layout().columns(), asked);
   }
@@ -153,7 +154,7 @@ public final class AsOfRows {
   }
 
   /** Returns the slots that are no counters. */
-  private static int[] items(AsOfPlan plan) {
+  static int[] items(AsOfPlan plan) {
     List<Column> slots = plan.slots();
     return IntStream.range(0, slots.size())
         .filter(slot -> !slots.get(slot).kind().isCounter())

@@ -2,6 +2,7 @@ package io.featureplatform.kernel.tile;
 
 import io.featureplatform.kernel.row.FeatureAccumulator;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
@@ -17,13 +18,15 @@ import java.util.TreeMap;
  * tiles that have come and gone since the last one, however long the window is.
  *
  * <p>Partials may come in any order of their event times. Tiles are kept from the tail of the
- * longest window on; what no window can reach is dropped.
+ * longest window on; what no window can reach is dropped. Where instants do not ascend, a window
+ * that has to move back begins anew.
  */
 public final class AsOf {
   /** With more tiles than this the windows are moved, to see which are still needed. */
   private static final int TILES_MIN = 4_096;
 
   private final AsOfPlan plan;
+  private final long backMs;
   private final Slots slots;
   private final List<Window> windows = new ArrayList<>();
   private final long finestMs;
@@ -36,9 +39,19 @@ public final class AsOf {
   private int tilesMax = TILES_MIN;
   private boolean known;
 
-  /** Begins with an entity of which nothing is known. */
+  /** Begins with an entity of which nothing is known; the instants of questions ascend. */
   public AsOf(AsOfPlan plan) {
+    this(plan, 0);
+  }
+
+  /**
+   * Begins with an entity of which nothing is known.
+   *
+   * @param backMs how far before an earlier question's instant that of a later one may be
+   */
+  public AsOf(AsOfPlan plan, long backMs) {
     this.plan = plan;
+    this.backMs = backMs;
     this.slots = Slots.of(plan);
     this.finestMs = plan.layout().grid().lengthMs(0);
     this.lifetime = new Values(slots.width);
@@ -59,6 +72,7 @@ public final class AsOf {
    * Adds the partials of an event, or of several of one finest tile.
    *
    * @param atMs when they came to be known, in the order of questions: no later question is before
+   *     that, but for {@code backMs}
    * @param timeMs their event time
    */
   public void add(long atMs, long timeMs, CommandValues values) {
@@ -92,7 +106,7 @@ public final class AsOf {
   /**
    * Answers a question.
    *
-   * @param instantMs not before the one of any earlier question
+   * @param instantMs not before the one of any earlier question, but for {@code backMs}
    * @param answer gets the value of each slot of the plan
    */
   public void ask(long instantMs, AsOfAnswer answer) {
@@ -148,8 +162,8 @@ public final class AsOf {
       window.move(instantMs);
       oldestMs = Math.min(oldestMs, window.loMs);
     }
-    tiles.headMap(oldestMs).clear();
-    if (newestStartMs < oldestMs) {
+    tiles.headMap(oldestMs - backMs).clear();
+    if (newestStartMs < oldestMs - backMs) {
       newest = null;
     }
   }
@@ -182,6 +196,9 @@ public final class AsOf {
       long tail = instantMs - lengthMs;
       long newLo = tail - Math.floorMod(tail, tailMs);
       long newHi = instantMs - Math.floorMod(instantMs, frontMs) + frontMs;
+      if (newLo < loMs || newHi < hiMs) {
+        begin();
+      }
       long from = Math.max(hiMs, newLo);
       if (from < newHi) {
         tiles.subMap(from, newHi).forEach(this::reach);
@@ -199,6 +216,13 @@ public final class AsOf {
       }
       loMs = newLo;
       hiMs = newHi;
+    }
+
+    private void begin() {
+      loMs = Long.MIN_VALUE;
+      hiMs = Long.MIN_VALUE;
+      Arrays.fill(sums, 0);
+      stairs.forEach(NavigableMap::clear);
     }
 
     private void reach(long startMs, Values tile) {

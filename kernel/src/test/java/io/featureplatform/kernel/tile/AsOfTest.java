@@ -150,13 +150,29 @@ class AsOfTest {
     assertEquals(2L, ask(state, FIVE_MINUTES, NOON_MS + 6 * MINUTE_MS)[SUM]);
   }
 
+  /** An instant before the last one: what has left comes back, and what was too new is out. */
+  @Example
+  void aWindowMovesBack() {
+    AsOf state = new AsOf(FIVE_MINUTES, 10 * MINUTE_MS);
+    add(state, event(NOON_MS, NOON_MS, 1L));
+    add(state, event(NOON_MS, NOON_MS + 9 * MINUTE_MS, 2L));
+    assertEquals(2L, ask(state, FIVE_MINUTES, NOON_MS + 10 * MINUTE_MS)[SUM]);
+    Object[] back = ask(state, FIVE_MINUTES, NOON_MS);
+    assertEquals(1L, back[SUM]);
+    assertEquals(1L, back[MAX]);
+    add(state, event(NOON_MS, NOON_MS + MINUTE_MS, 4L));
+    assertEquals(5L, ask(state, FIVE_MINUTES, NOON_MS + MINUTE_MS)[SUM]);
+    assertEquals(2L, ask(state, FIVE_MINUTES, NOON_MS + 10 * MINUTE_MS)[MAX]);
+  }
+
   /** Any windows, events of any age in any order, any questions: as by filtering all events. */
   @Property(tries = 300)
   void everyAnswerIsThatOfFiltering(
       @ForAll long seed, @ForAll @IntRange(min = 1, max = 120) int n) {
     Random random = new Random(seed);
     AsOfPlan plan = plan(random);
-    AsOf state = new AsOf(plan);
+    int backMs = random.nextBoolean() ? 0 : 1 + random.nextInt(40 * (int) MINUTE_MS);
+    AsOf state = new AsOf(plan, backMs);
     List<Event> before = new ArrayList<>();
     long nowMs = NOON_MS;
     for (int i = 0; i < n; i++) {
@@ -168,7 +184,8 @@ class AsOfTest {
         before.add(event);
         add(state, event);
       } else {
-        assertArrayEquals(filtered(plan, before, nowMs), ask(state, plan, nowMs));
+        long instantMs = backMs == 0 ? nowMs : nowMs - random.nextInt(backMs);
+        assertArrayEquals(filtered(plan, before, instantMs), ask(state, plan, instantMs));
       }
     }
   }
