@@ -172,6 +172,12 @@ class ChecksSettings(Section):
     """When it runs; a run that was missed, because the machine was off, is made up for once."""
     sample_entities: int = Field(default=2_000, ge=1)
     """About how many entities of a feature set are compared in a run."""
+    match_answers: int = Field(default=20_000, ge=1)
+    """How many rows of the feature log of a list are compared in a run."""
+    match_hours: int = Field(default=24, ge=1)
+    """How long ago rows that are compared may have been served."""
+    match_edge: str = ""
+    """The `edge` that rankers prepare lists with, such as `5m`."""
 
 
 class DagsterSettings(Section):

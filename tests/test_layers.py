@@ -26,6 +26,7 @@ LAYERS = (
     ("monitor",),
     ("deploy",),
     ("checks", "statistics", "testing", "training"),
+    ("match",),
     ("demo",),
     ("orchestration", "cli"),
 )

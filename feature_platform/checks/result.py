@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Check = Literal["count", "conservation", "parity", "decode", "freshness"]
+Check = Literal["count", "conservation", "parity", "decode", "freshness", "match_rate"]
 Status = Literal["green", "red", "skipped"]
 
 CHECKS: dict[Check, str] = {
@@ -14,6 +14,8 @@ CHECKS: dict[Check, str] = {
     "decode": "Every stored row can be read.",
     "freshness": "The job counts events soon after they arrive.",
 }
+MATCH_RATE: Check = "match_rate"
+"""Of a feature list; the others are of a feature set."""
 FINDINGS_MAX = 20
 """How many are named; how many there are is always said."""
 
@@ -23,6 +25,7 @@ class CheckResult:
     """One check of one feature set."""
 
     featureset: str
+    """Its name; of `match_rate` that of the feature list."""
     check: Check
     status: Status
     summary: str

@@ -137,7 +137,7 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
     if begun:
         report("a repair was interrupted and its list of rows is lost: comparing everything")
         ask = CheckRequest(share=1.0, whole_log=True)
-    rows = _newest(reads, snapshot, begun)
+    rows = rows_as_of_newest_cut(reads, snapshot, begun)
     if rows is None:
         skipped = "no cut yet: nothing can be compared"
         return CheckReport(
@@ -157,11 +157,11 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
     recounted = Recounted(damage=log.damage)
     scope = Scope.of(snapshot, reads.clock.now_ms(), ask.span, log.complete_ms)
     judge = Judge(rows, scope)
-    for _ in judge.judge(_batches(recounted.entities(facts))):
+    for _ in judge.judge(entity_batches(recounted.entities(facts))):
         report(f"{counted(len(judge.seen), 'entity')}, {counted(judge.tiles, 'tile')} compared")
     known = len(judge.seen)
     strangers = _strangers(reads, snapshot, judge.seen, recounted.slices)
-    for _ in judge.judge(_batches((key, dict[RowKey, bytes]()) for key in strangers)):
+    for _ in judge.judge(entity_batches((key, dict[RowKey, bytes]()) for key in strangers)):
         report(f"{counted(len(judge.seen) - known, 'entity')} that the events do not name")
     events = named(reads, spec, cut, snapshot, judge.differences)
     of = f"{counted(len(judge.seen), 'entity')}{recounted.share}"
@@ -187,7 +187,7 @@ def check(reads: Reads, name: str, ask: CheckRequest, report: Report = silent) -
     )
 
 
-def _newest(reads: Reads, snapshot: Snapshot, begun: Attempt | None) -> AsOf | None:
+def rows_as_of_newest_cut(reads: Reads, snapshot: Snapshot, begun: Attempt | None) -> AsOf | None:
     """Return the rows as of the newest cut; None if there is none.
 
     Rows that an interrupted repair has written already are taken as they are. The cut that it began
@@ -222,7 +222,8 @@ def _newest(reads: Reads, snapshot: Snapshot, begun: Attempt | None) -> AsOf | N
     )
 
 
-def _batches(entities: Iterator[tuple[str, T]]) -> Iterator[dict[str, T]]:
+def entity_batches(entities: Iterator[tuple[str, T]]) -> Iterator[dict[str, T]]:
+    """Yield entities with what belongs to them, some at a time."""
     while batch := dict(islice(entities, BATCH)):
         yield batch
 

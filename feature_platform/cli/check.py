@@ -9,6 +9,7 @@ from rich.console import Console
 
 from feature_platform.cli.changes import Json, Names, Yes, ask
 from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.match import check_match
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
     EXIT_FAILED,
@@ -40,7 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command()(check)
 
 
-def check(
+def check(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
     names: Names = None,
     *,
@@ -60,12 +61,26 @@ def check(
         typer.Option("--repair", help="Stop the job, correct wrong rows, and restart it."),
     ] = False,
     yes: Yes = False,
+    matching: Annotated[
+        bool,
+        typer.Option(
+            "--match",
+            help="Compare what was served from feature lists, by the feature log; names are lists.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compare stored rows with rows recomputed from the events; exit code 3 if a check fails.
 
-    Jobs keep running: rows are compared as of a cut.
+    Jobs keep running: rows are compared as of a cut. With --match: served values with what the
+    events say that was known then.
     """
+    if matching:
+        if repair or sample:
+            msg = "compares what was served: it takes --day, and neither --repair nor --sample"
+            raise typer.BadParameter(msg, param_hint="--match")
+        check_match(context.obj, names or [], _span(day or []), as_json=as_json)
+        return
     from feature_platform.checks.run import CheckRequest
     from feature_platform.engines.world import open_world
     from feature_platform.errors import FeaturePlatformError

@@ -27,7 +27,12 @@ from feature_platform.orchestration.checks import (
 )
 from feature_platform.orchestration.days import first_day
 from feature_platform.orchestration.event_log import event_log_asset, event_log_schedule
-from feature_platform.orchestration.feature_log import feature_log_asset, feature_log_key
+from feature_platform.orchestration.feature_log import (
+    feature_log_asset,
+    feature_log_key,
+    match_check,
+    match_schedule,
+)
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, old_tables_sensor, restart_deployed
@@ -117,7 +122,7 @@ def show(loaded: Loaded) -> Shown:
 def _list(listed: FeatureList, featuresets: frozenset[str]) -> Shown:
     return Shown(
         assets=(list_asset(listed, featuresets), feature_log_asset(listed)),
-        checks=(statistics_check(listed),),
+        checks=(match_check(listed), statistics_check(listed)),
         lists=(listed,),
     )
 
@@ -192,6 +197,7 @@ def _schedules(settings: Settings, shown: Shown) -> list[dg.ScheduleDefinition]:
     return [
         event_log_schedule(names, served, settings, _cron(settings.event_log, EventLogSettings())),
         checks_schedule(shown.featuresets, shown.lists, settings, checks_cron),
+        match_schedule(shown.lists, settings, checks_cron),
     ]
 
 

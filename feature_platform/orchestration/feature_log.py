@@ -1,12 +1,19 @@
-"""Assets `event_log/feature_log/<list>` archive what was served from lists. Wiring only."""
+"""Assets `event_log/feature_log/<list>` archive what was served from lists, and their check.
+
+Wiring only. The check's rates are an observation of the asset, too: Dagster plots those over time.
+"""
+
+from collections.abc import Sequence
 
 import dagster as dg
 
+from feature_platform.checks.result import MATCH_RATE
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.feature_log_settings import FEATURE_LOG
 from feature_platform.orchestration import metadata
-from feature_platform.orchestration.event_log import POOL
+from feature_platform.orchestration.event_log import POOL, default_status
 from feature_platform.orchestration.resources import Platform
+from feature_platform.settings import Settings
 
 
 def feature_log_key(name: str) -> dg.AssetKey:
@@ -33,3 +40,43 @@ def feature_log_asset(listed: FeatureList) -> dg.AssetsDefinition:
         return dg.MaterializeResult(metadata=metadata.served(done))
 
     return feature_log
+
+
+def match_check(listed: FeatureList) -> dg.AssetChecksDefinition:
+    """Make the check that compares what was served from a list with its events."""
+    key = feature_log_key(listed.name)
+
+    @dg.asset_check(
+        asset=key,
+        name=MATCH_RATE,
+        description="Served values equal those recomputed from the events that were known then, "
+        "or are explained by the events that they lack.",
+        pool=POOL,
+    )
+    def match_rate(
+        context: dg.AssetCheckExecutionContext, platform: Platform
+    ) -> dg.AssetCheckResult:
+        found = platform.match(listed.name, context.log.info)
+        if found.rates:
+            seen = dg.AssetObservation(asset_key=key, metadata=metadata.match_rates(found))
+            context.op_execution_context.log_event(seen)
+        return metadata.match_result(found, key)
+
+    return match_rate
+
+
+def match_schedule(
+    lists: Sequence[FeatureList], settings: Settings, cron: str
+) -> dg.ScheduleDefinition:
+    """Make the schedule of these checks, which is that of the checks of feature sets."""
+    keys = [
+        dg.AssetCheckKey(asset_key=feature_log_key(listed.name), name=MATCH_RATE)
+        for listed in lists
+    ]
+    return dg.ScheduleDefinition(
+        name=MATCH_RATE,
+        job=dg.define_asset_job(MATCH_RATE, selection=dg.AssetSelection.checks(*keys)),
+        cron_schedule=cron,
+        default_status=default_status(settings),
+        description="Compares a sample of what was served with what the events say.",
+    )

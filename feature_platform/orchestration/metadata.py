@@ -13,6 +13,7 @@ from feature_platform.definition.fingerprint import digest
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.engines.spark import Archived
 from feature_platform.errors import Problem
+from feature_platform.match.report import MatchReport
 from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment
 from feature_platform.plan.snapshot import Snapshot
@@ -203,6 +204,29 @@ def check_result(result: CheckResult, asset: dg.AssetKey) -> dg.AssetCheckResult
         check_name=result.check,
         description=f"{result.status}: {result.summary}",
         metadata={"status": result.status, "found": result.found, "report": _text(lines)},
+    )
+
+
+def match_rates(found: MatchReport) -> Metadata:
+    """Return numbers that Dagster plots over time: of each feature, and of all together."""
+    rates = {
+        f"{what}/{name}": dg.MetadataValue.float(share)
+        for name, rate in found.rates.items()
+        for what, share in (("equal", rate.equal), ("matched", rate.matched))
+    }
+    return {
+        "rows": dg.MetadataValue.int(found.rows),
+        "different": dg.MetadataValue.int(found.result.found),
+        **rates,
+    }
+
+
+def match_result(found: MatchReport, asset: dg.AssetKey) -> dg.AssetCheckResult:
+    """Return the verdict on what was served from a list, with the rates of its features."""
+    made = check_result(found.result, asset)
+    explained = [f"* {text}" for text in found.explained] or ["nothing had to be explained"]
+    return made._replace(
+        metadata={**made.metadata, **match_rates(found), "explained": _text(explained)}
     )
 
 

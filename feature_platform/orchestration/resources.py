@@ -34,6 +34,7 @@ from feature_platform.engines.world import World, open_world
 from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
 from feature_platform.extras import require
 from feature_platform.local.dagster import reload_definitions
+from feature_platform.match.report import MatchReport
 from feature_platform.monitor.health import Health
 from feature_platform.monitor.observe import observe
 from feature_platform.orchestration.pushed import look_at, unreadable
@@ -280,6 +281,13 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """Compare a feature set's tiles with their events."""
         with open_world(load_settings(Path(self.project))) as world:
             return check_and_note(world, name, ask, log)
+
+    def match(self, name: str, log: Callable[[str], None]) -> MatchReport:
+        """Compare what was served from a list with its events."""
+        from feature_platform.match.run import MatchRequest, match  # Arrow, which few runs need
+
+        with open_world(load_settings(Path(self.project))) as world:
+            return match(world, name, MatchRequest(), log)
 
     def repair(
         self, name: str, ask: CheckRequest, found: CheckReport, log: Callable[[str], None]

@@ -128,7 +128,7 @@ public final class StateRows {
 
   /** Adds {@code __at}: how many cuts do not hold an event; all hold those of the history. */
   private static Dataset<Row> numbered(Dataset<Row> partials, Map<Integer, long[]> chain) {
-    int cuts = chain.values().stream().mapToInt(each -> each.length).max().orElse(0);
+    int cuts = chain.values().stream().mapToInt(each -> each.length).max().orElse(1);
     UDF2<Integer, Long, Integer> number =
         (partition, offset) -> {
           if (partition == SourceSchema.HISTORY_PARTITION) {
