@@ -119,6 +119,8 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
             return archive_feature_log(session, request.log, task, _tell)
         case TilesTask():
             return _write_tiles(session, request, task)
+        case StatesTask():
+            return states(session, request.log, task)
         case RecountTask():
             recount(session, request.log, task, _tell)
         case EventsTask():
@@ -127,8 +129,6 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
             answer(session, request.log, task, _tell)
         case LabelsTask():
             label(session, request.log, task, _tell)
-        case StatesTask():
-            return states(session, request.log, task)
         case _:
             assert_never(task)
     return AllTold()

@@ -44,9 +44,7 @@ def check_match(
             try:
                 with console.status(f"{name}: reading the feature log") as status:
                     asked = MatchRequest(period=period)
-                    found.append(
-                        match(world, name, asked, lambda text: status.update(f"{text}"))
-                    )
+                    found.append(match(world, name, asked, lambda text: status.update(f"{text}")))
             except FeaturePlatformError as error:
                 failed = True
                 complain(str(error))

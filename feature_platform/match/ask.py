@@ -23,7 +23,7 @@ OPEN_MS = 60_000
 """How much earlier a record may have been taken by the broker than one that lies before it."""
 
 
-def asked_of_spark(  # noqa: PLR0913 - what a question is made of
+def asked_of_spark(
     settings: Settings,
     part: AskedPart,
     reads: Sequence[Read],

@@ -129,7 +129,7 @@ def reaches(positions: Positions, ends: Mapping[str, int]) -> bool:
 
 
 def chain_of(positions: Sequence[Positions]) -> list[Positions]:
-    """Return positions that ascend in every partition, the empty ones first; others are left out."""
+    """Return positions that ascend in every partition, from none on; others are left out."""
     chain: list[Positions] = [{}]
     for each in positions:
         if reaches(each, chain[-1]) and each != chain[-1]:

@@ -27,11 +27,10 @@ def _is_plain(kind: pa.DataType) -> bool:
 
 
 def _same_numbers(logged: pa.ChunkedArray | pa.Array, column: Column) -> Mask:
-    there: Mask = logged.is_valid().to_numpy(zero_copy_only=False) if isinstance(
-        logged, pa.Array
-    ) else logged.is_valid().to_numpy()
+    array = logged.combine_chunks() if isinstance(logged, pa.ChunkedArray) else logged
+    there: Mask = array.is_valid().to_numpy(zero_copy_only=False)
     zero = False if pa.types.is_boolean(logged.type) else 0
-    values = logged.fill_null(zero).to_numpy()
+    values = array.fill_null(zero).to_numpy(zero_copy_only=False)
     shown = column.shown
     if np.issubdtype(values.dtype, np.floating):
         expected = column.data.astype(np.float64)

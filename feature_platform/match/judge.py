@@ -150,9 +150,7 @@ class Judge:
             at: wrong if not (fits or fresh[at]) else settled.verdicts[at]
             for at, fits in best[1].items()
         }
-        return Judged(
-            read=first.read, verdicts=verdicts, expected=expected, events=settled.events
-        )
+        return Judged(read=first.read, verdicts=verdicts, expected=expected, events=settled.events)
 
     def _settled(
         self,

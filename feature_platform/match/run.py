@@ -88,9 +88,7 @@ def match(
     settings = reads.settings
     wanted = chosen_list(reads.registry.feature_lists(), name, None)
     edge = settings.checks.match_edge
-    asked = asked_list(
-        wanted, reads.registry.snapshots(), parse_duration_ms(edge) if edge else 0
-    )
+    asked = asked_list(wanted, reads.registry.snapshots(), parse_duration_ms(edge) if edge else 0)
     try:
         log = ServedLog.open(settings, name)
     except EventLogError as error:
@@ -129,7 +127,7 @@ def _left_out(taken: Sample, wanted: FeatureList) -> dict[str, int]:
     return {why: count for why, count in counts.items() if count}
 
 
-def _part(  # noqa: PLR0913 - what a part of a comparison is made of
+def _part(
     reads: Reads,
     asked: AskedList,
     part: AskedPart,
@@ -219,7 +217,7 @@ def _timeline(reads: Reads, snapshot: Snapshot, first_ms: int) -> Timeline:
     return Timeline(attempts, list(cuts.values()))
 
 
-def _reads(  # noqa: PLR0913 - columns of the sample
+def _reads(
     snapshot: Snapshot,
     rows: pa.Table,
     instants: Ints,
@@ -239,7 +237,10 @@ def _reads(  # noqa: PLR0913 - columns of the sample
             continue
         written = None if attempts[row] is None else (attempts[row], flushes[row])
         bounds = timeline.bounds(int(reads_ms[row]), int(instants[row]), written)
-        yield bounds and Read(
+        if bounds is None:
+            yield None
+            continue
+        yield Read(
             row=row,
             entity=keys[row],
             instant_ms=int(instants[row]),
@@ -248,7 +249,7 @@ def _reads(  # noqa: PLR0913 - columns of the sample
         )
 
 
-def _count(  # noqa: PLR0913 - what a value is named by
+def _count(
     found: _Found,
     judged: Judged,
     names: Mapping[int, str],
@@ -276,7 +277,7 @@ def _count(  # noqa: PLR0913 - what a value is named by
         different.append(judged)
 
 
-def _name(  # noqa: PLR0913 - what a difference is named by
+def _name(
     reads: Reads,
     asked: AskedList,
     part: AskedPart,
@@ -297,12 +298,13 @@ def _name(  # noqa: PLR0913 - what a difference is named by
             if verdict != "different":
                 continue
             feature, name = wanted[at].feature, asked.of.features[at].column
-            told = [tiles[read.entity, each] for each in feature.columns if (read.entity, each) in tiles]
+            told = [
+                tiles[read.entity, each] for each in feature.columns if (read.entity, each) in tiles
+            ]
             served, expected = rows[name][read.row].as_py(), judged.expected.get(at)
             first = told[0] if told else tiles.get((read.entity, ""), SAME)
-            found.findings.add(
-                [
-                    f"{name} of {read.entity!r} at {to_iso(read.instant_ms)}: served {served!r}, "
-                    f"recomputed {expected!r}; {first}"
-                ]
+            text = (
+                f"{name} of {read.entity!r} at {to_iso(read.instant_ms)}: served {served!r}, "
+                f"recomputed {expected!r}; {first}"
             )
+            found.findings.add([text])

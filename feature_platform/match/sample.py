@@ -1,4 +1,4 @@
-"""Which archived answers are compared: a bounded, stable sample of a period. Reads the feature log."""
+"""Which archived answers are compared: a bounded, stable sample of a period."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -76,7 +76,8 @@ def _smallest(table: pa.Table, rows_max: int) -> pa.Table:
 def _hashes(table: pa.Table) -> NDArray[np.uint64]:
     """Return a hash of each row's place in the topic."""
     offset, row, part = (
-        np.asarray(table[name]).astype(np.uint64) for name in ("fp_offset", "fp_row", "fp_partition")
+        np.asarray(table[name]).astype(np.uint64)
+        for name in ("fp_offset", "fp_row", "fp_partition")
     )
     mixed = (part << np.uint64(48)) ^ (offset << np.uint64(16)) ^ row
     for factor in _MIX:

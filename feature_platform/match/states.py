@@ -183,9 +183,7 @@ def _opened(table: pa.Table) -> dict[int, Open]:
             more.add(row)
         else:
             events.setdefault(row, []).append(
-                Event(
-                    partition=part, offset=offset, appended_ms=appended, time_ms=time, line=line
-                )
+                Event(partition=part, offset=offset, appended_ms=appended, time_ms=time, line=line)
             )
     return {
         row: Open(

@@ -1,4 +1,4 @@
-"""Which served values the events can be asked about: those that counted all that is in the log. Pure."""
+"""Which served values can be recomputed: those that counted all that is in the log. Pure."""
 
 from feature_platform.plan.expected import answers_from_ms
 from feature_platform.plan.snapshot import Snapshot, since_of

@@ -160,10 +160,10 @@ public final class AsOf {
     long oldestMs = Long.MAX_VALUE;
     for (Window window : windows) {
       window.move(instantMs);
-      oldestMs = Math.min(oldestMs, window.loMs);
+      oldestMs = Math.min(oldestMs, window.tailOf(instantMs - backMs));
     }
-    tiles.headMap(oldestMs - backMs).clear();
-    if (newestStartMs < oldestMs - backMs) {
+    tiles.headMap(oldestMs).clear();
+    if (newestStartMs < oldestMs) {
       newest = null;
     }
   }
@@ -193,8 +193,7 @@ public final class AsOf {
     }
 
     void move(long instantMs) {
-      long tail = instantMs - lengthMs;
-      long newLo = tail - Math.floorMod(tail, tailMs);
+      long newLo = tailOf(instantMs);
       long newHi = instantMs - Math.floorMod(instantMs, frontMs) + frontMs;
       if (newLo < loMs || newHi < hiMs) {
         begin();
@@ -216,6 +215,12 @@ public final class AsOf {
       }
       loMs = newLo;
       hiMs = newHi;
+    }
+
+    /** Returns where the window begins at an instant. */
+    private long tailOf(long instantMs) {
+      long tail = instantMs - lengthMs;
+      return tail - Math.floorMod(tail, tailMs);
     }
 
     private void begin() {
