@@ -313,7 +313,7 @@ def _batches(
         if found is None:
             continue
         full = size + file.bytes > BATCH_BYTES or (batch and len(batch.files) == BATCH_FILES)
-        if batch and (found != batch.columns or full):
+        if batch and (not found.is_like(batch.columns) or full):
             yield batch
             batch = None
         if batch is None:

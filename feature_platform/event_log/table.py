@@ -38,6 +38,10 @@ class TableColumns:
 
     types: Mapping[str, str]
 
+    def is_like(self, other: "TableColumns") -> bool:
+        """Return whether both may be read together: CSV goes by the order of the columns."""
+        return [*self.types.items()] == [*other.types.items()]
+
 
 def check_columns(source: str, path: str, found: TableColumns, history: JobHistory) -> None:
     """Refuse a file that lacks a column of the mapping, or has one that nothing can be made of.

@@ -91,4 +91,4 @@ def test_a_source_without_history(fp: RunFp) -> None:
     """Has none to show."""
     ran = fp("history", "events")
 
-    assert (ran.code, ran.messages) == (1, "source events has no `history`\n")
+    assert (ran.code, ran.messages) == (1, "error: source events has no `history`\n")

@@ -162,6 +162,14 @@ def test_a_changed_table_is_noticed(change: dict[str, object], told: str) -> Non
         run(table)
 
 
+def test_columns_in_another_order_are_read_apart() -> None:
+    """A CSV file goes by the order in its first line."""
+    turned = TableColumns(types=dict(reversed(PLAIN.types.items())))
+    table = FakeTable(disk=Disk(), names=["a", "b"], kinds={"b": turned})
+    run(table)
+    assert table.written == [["a"], ["b"]]
+
+
 def test_what_is_gone_after_the_import_is_nothing() -> None:
     """The log has its rows: a warehouse may delete what is old."""
     table = FakeTable(disk=Disk(), names=["a", "b"])

@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.spark;
 
 import io.featureplatform.kernel.event.EventParser;
+import io.featureplatform.kernel.event.Reason;
 import io.featureplatform.kernel.event.SourceSchema;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
@@ -121,7 +122,9 @@ public final class HistoryRecords implements MapPartitionsFunction<Row, Row> {
         return record(noEvent(value), row, null, BAD_ROW, row.getString(PROBLEM));
       }
       if (!timing.parse(value, 0, values)) {
-        return record(value, row, null, timing.reason().code(), timing.detail());
+        boolean isMissing = timing.reason() == Reason.MISSING_ENTITY; // the time is its entity
+        Reason reason = isMissing ? Reason.MISSING_EVENT_TIME : timing.reason();
+        return record(value, row, null, reason.code(), timing.detail());
       }
       long timeMs = timing.eventTimeMs();
       if (timeMs >= untilMs) {
