@@ -9,7 +9,7 @@ from rich.console import Console
 
 from feature_platform.cli.changes import Json, Names, Yes, ask
 from feature_platform.cli.interrupt import Walked, interruptible
-from feature_platform.cli.match import check_match
+from feature_platform.cli.match import check_match, refuse_with_match
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
     EXIT_FAILED,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from feature_platform.checks.scope import Span
     from feature_platform.engines.reads import Reads
     from feature_platform.engines.world import World
+    from feature_platform.settings import Settings
 
 DAYS_MAX = 2
 """The first and the last of a span."""
@@ -76,21 +77,40 @@ def check(  # noqa: PLR0913 (the options of a command)
     events say that was known then.
     """
     if matching:
-        if repair or sample:
-            msg = "compares what was served: it takes --day, and neither --repair nor --sample"
-            raise typer.BadParameter(msg, param_hint="--match")
+        refuse_with_match(repair=repair, sample=sample)
         check_match(context.obj, names or [], _span(day or []), as_json=as_json)
-        return
+    else:
+        share = parse_share(sample, "--sample") if sample else None
+        _check_rows(
+            context.obj,
+            names or [],
+            _span(day or []),
+            share,
+            repair=repair,
+            yes=yes,
+            as_json=as_json,
+        )
+
+
+def _check_rows(
+    settings: "Settings",
+    names: Sequence[str],
+    span: "Span | None",
+    share: float | None,
+    *,
+    repair: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     from feature_platform.checks.run import CheckRequest
     from feature_platform.engines.world import open_world
     from feature_platform.errors import FeaturePlatformError
 
-    share = parse_share(sample, "--sample") if sample else None
-    ask_for = CheckRequest(span=_span(day or []), share=share, whole_log=repair)
+    ask_for = CheckRequest(span=span, share=share, whole_log=repair)
     results: list[CheckResult] = []
     failed = False
     walked = Walked("fp check", "--repair")
-    with interruptible(walked.in_words), open_world(context.obj) as world:
+    with interruptible(walked.in_words), open_world(settings) as world:
         for name in names or [item.featureset for item in world.registry.snapshots()]:
             try:
                 found = _checked(world, name, ask_for)

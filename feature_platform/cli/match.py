@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import typer
+
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
@@ -22,6 +24,17 @@ if TYPE_CHECKING:
     from feature_platform.match.report import MatchReport
 
 STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
+
+
+def refuse_with_match(*, repair: bool, sample: str | None) -> None:
+    """Check that no option is there that `--match` does not have.
+
+    Raises:
+        typer.BadParameter: One is.
+    """
+    if repair or sample:
+        msg = "compares what was served: it takes --day, and neither --repair nor --sample"
+        raise typer.BadParameter(msg, param_hint="--match")
 
 
 def check_match(

@@ -249,7 +249,7 @@ class StatesTask:
     last_ms: int
     """That of the last one."""
     events_max: int
-    """Of one question, events that may have been in the row and are told one by one."""
+    """Of one question, events that may have been in the row and are listed one by one."""
     open_ms: int
     """See `StateRows.Limits`."""
 

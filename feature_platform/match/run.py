@@ -140,9 +140,14 @@ def _part(
     snapshot, left_out = part.group.snapshot, found.tally.left_out
     instants = _int64(rows, "fp_instant_ms")
     reads_ms = instants - _int64(rows, "fp_age_ms")
-    present = of_present(snapshot, reads_ms)
+    attempts = reads.registry.attempts(snapshot.featureset, snapshot.generation)
+    present = of_present(snapshot, attempts, reads_ms)
     each = len(part.group.wanted)
-    _leave(left_out, "served before the present deployment", each * int((~present).sum()))
+    _leave(
+        left_out,
+        "served from an earlier generation, or before a rollback",
+        each * int((~present).sum()),
+    )
     timeline = _timeline(reads, snapshot, int(reads_ms.min()))
     settled: list[Read] = []
     for read in _reads(snapshot, rows, instants, reads_ms, present, timeline):

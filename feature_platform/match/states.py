@@ -74,7 +74,7 @@ class Open:
     events: tuple[Event, ...]
     """Those that followed, as the broker took them."""
     more: bool
-    """Whether there were so many that some are not here."""
+    """Whether some are not here, because they were too many."""
 
 
 class Told:

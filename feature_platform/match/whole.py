@@ -1,18 +1,26 @@
 """Which served values can be recomputed: those that counted all that is in the log. Pure."""
 
+from collections.abc import Sequence
+
 from feature_platform.plan.expected import answers_from_ms
 from feature_platform.plan.snapshot import Snapshot, since_of
+from feature_platform.registry.base import Attempt
 from feature_platform.rows.wire import Ints, Mask
 from feature_platform.serving.read_plan import ResolvedFeature
 
 READERS_MS = 15_000
-"""How long readers may go on after a deployment by what was deployed before."""
+"""How long readers may still use what was deployed before."""
 
 
-def of_present(snapshot: Snapshot, reads_ms: Ints) -> Mask:
-    """Return which rows were read by what is deployed now."""
-    is_first = snapshot.generation == 1 and snapshot.previous is None
-    since_ms = 0 if is_first else snapshot.deployed_ms + READERS_MS
+def of_present(snapshot: Snapshot, attempts: Sequence[Attempt], reads_ms: Ints) -> Mask:
+    """Return which rows were read of the present generation, and not before a rollback.
+
+    What an upgrade has changed in a generation is known of each feature; see `is_whole`.
+    """
+    rolled_back_ms = [each.claimed_ms for each in attempts if each.kind == "sweep"]
+    replaced_ms = [snapshot.deployed_ms] if snapshot.generation > 1 else []
+    begun_ms = [*rolled_back_ms, *replaced_ms]
+    since_ms = max(begun_ms) + READERS_MS if begun_ms else 0
     found: Mask = reads_ms >= since_ms
     return found
 

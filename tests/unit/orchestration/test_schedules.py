@@ -16,7 +16,7 @@ from feature_platform.paths import DEFINITIONS
 from tests.unit.orchestration.fake import World
 
 AT = datetime(2026, 3, 1, 3, 37, tzinfo=UTC)
-NAMES = ("event_log", "checks")
+NAMES = ("event_log", "checks", "match_rate")
 
 
 @pytest.fixture

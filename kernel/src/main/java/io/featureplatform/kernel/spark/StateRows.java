@@ -43,7 +43,7 @@ public final class StateRows {
   /** What stands for a partition in the answer by all events up to a cut. */
   private static final int WHOLE = -1;
 
-  /** The same in the note that there are more events than are told. */
+  /** The same in the note that there are more events than are listed. */
   private static final int MORE = -2;
 
   private static final int ENTITY = 0;
@@ -76,7 +76,7 @@ public final class StateRows {
   /**
    * How much is told, and how far questions may go back.
    *
-   * @param eventsMax of one question, events that are told
+   * @param eventsMax of one question, events that are listed
    * @param openMs how much later than a question was read a record may lie in a partition before
    *     one that is older; then the question is done
    * @param firstMs the instant of the first question
@@ -91,7 +91,7 @@ public final class StateRows {
    * @param partials of single events, as {@link EventPartials} returns them
    * @param questions {@code row} BIGINT, {@code entity} STRING, {@code instant} BIGINT, {@code
    *     lower} INT, the cut that the row held for sure, {@code upper} INT, the cut that it did not
-   *     get beyond, and {@code known} BIGINT: events that the broker took until then are told, too
+   *     get beyond, and {@code known} BIGINT: events that the broker took until then are listed, too
    * @param specJson the job spec
    * @param planJson what is asked; see {@link AsOfPlan}
    * @param chainJson of each partition, its position at each cut of the chain, which ascend
@@ -231,7 +231,7 @@ public final class StateRows {
     }
   }
 
-  /** A question whose later events are told. Mutable: it counts them. */
+  /** A question whose later events are listed. Mutable: it counts them. */
   private static final class Open {
     private final long row;
     private final long instantMs;

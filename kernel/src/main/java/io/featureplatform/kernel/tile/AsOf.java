@@ -19,7 +19,7 @@ import java.util.TreeMap;
  *
  * <p>Partials may come in any order of their event times. Tiles are kept from the tail of the
  * longest window on; what no window can reach is dropped. Where instants do not ascend, a window
- * that has to move back begins anew.
+ * that has to move back is filled again.
  */
 public final class AsOf {
   /** With more tiles than this the windows are moved, to see which are still needed. */
