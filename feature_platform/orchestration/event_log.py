@@ -67,14 +67,15 @@ def event_log_schedule(
     )
     def event_log(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest]:
         at = context.scheduled_execution_time.isoformat()
-        return [
-            dg.RunRequest(
-                run_key=f"{name}:{at}",
-                asset_selection=keys,
-                asset_check_keys=[],  # they have a schedule of their own
-                tags={SOURCE_TAG: name},
-            )
-            for name, keys in archived.items()
-        ]
+        return [_request(name, keys, at) for name, keys in archived.items()]
 
     return event_log
+
+
+def _request(name: str, keys: Sequence[dg.AssetKey], at: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=f"{name}:{at}",
+        asset_selection=keys,
+        asset_check_keys=[],  # they have a schedule of their own
+        tags={SOURCE_TAG: name},
+    )
