@@ -45,7 +45,7 @@ LONG_NANOS = "spark.sql.legacy.parquet.nanosAsLong"
 HEADER_BYTES_MAX = 1_000_000
 CAUSE_CHARACTERS_MAX = 300
 PATTERN, LITERAL = re.compile(r"([\\*?\[\]{}])"), r"\\\1"
-"""What Hadoop takes for a pattern, and how it is told not to."""
+"""What Hadoop takes for a pattern, and how it takes it literally."""
 SLASHES = re.compile("^([a-z0-9]+):/+")
 """After the scheme there are one or three."""
 CSV: Mapping[str, str] = {

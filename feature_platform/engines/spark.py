@@ -235,9 +235,9 @@ class SparkRecounter:
 
 
 class SparkAnswerer:
-    """Answers questions and computes labels, by a child that reads the event log.
+    """Answers questions about what was so when, by a child that reads the event log.
 
-    Implements `training.build.Answerer` and `training.labels.Labeller`.
+    Implements `training.build.Answerer`, `training.labels.Labeller` and `match.states.Teller`.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -260,24 +260,15 @@ class SparkAnswerer:
             if isinstance(fact, LogSpan | AsOfAnswered):
                 yield fact
 
-
-class SparkStates:
-    """Implements `match.states.Teller` by a child that reads the event log."""
-
-    def __init__(self, settings: Settings) -> None:
-        """Use the kernel and the event log that the settings name."""
-        self._settings = settings
-
     def tell(self, task: StatesTask, again: str) -> StatesTold:
-        """Write what rows can have held; see the port."""
+        """Write what rows can have held; see `match.states.Teller`."""
         name = task.job.job.featureset
         child = _Child(name=name, subject=f"feature set {name}", again=again)
-        for fact in _run(self._settings, task, child):
-            if isinstance(fact, StatesTold):
-                return fact
-            raise _odd(child, fact)
-        msg = f"feature set {name}: Spark reported nothing; run {again} again"
-        raise SparkFailedError(msg)
+        told = [fact for fact in _run(self._settings, task, child) if isinstance(fact, StatesTold)]
+        if not told:
+            msg = f"feature set {name}: Spark reported nothing; run {again} again"
+            raise SparkFailedError(msg)
+        return told[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """Importing a source's history: the rows of a table become records of an event log of their own.
 
-Each commit names the table's files whose rows it holds, so a run that is killed goes on with the
+Each commit names the table's files whose rows it holds, so a run that is killed continues with the
 others; the last commit says that there are no more. A file that changes afterwards is noticed: the
 log has what it was, and nothing that was computed from that would agree with what it is.
 It is handed the files and the table, so that a test can end it anywhere.
@@ -28,7 +28,7 @@ from feature_platform.words import counted, verb
 FOLDER = "history"
 """In the folder of a source's topic; below it one for each import, by its id."""
 ROWS_BITS = 33
-"""An offset is the number of a file, and in so many bits the place of a row in it."""
+"""An offset is the number of a file, and in this number of bits the place of a row in it."""
 BATCH_BYTES = 1_000_000_000
 """Of the table's files that one commit imports; a larger file is imported alone."""
 BATCH_FILES = 500
@@ -181,7 +181,7 @@ def import_table(
     """Import what is not imported yet; of a complete import, look whether the table has changed.
 
     1. Compare the table's files with those that are imported.
-    2. Look at the columns of those that are not: damaged ones are told at once.
+    2. Look at the columns of those that are not: damaged ones are reported at once.
     3. Write the rows of some files, move them to their names, commit; until the end.
     4. Commit that this is all.
 
@@ -260,7 +260,7 @@ def _check_same(job: ImportRequest, done: Import, now: Sequence[TableFile]) -> N
         rest = f"; and {more:,} more" if more > 0 else ""
         msg = (
             f"source {job.source}: the table of its history has changed after it was imported: "
-            f"{'; '.join(wrong[:SHOWN_MAX])}{rest}. Restore it; or, to import it anew and rebuild "
+            f"{'; '.join(wrong[:SHOWN_MAX])}{rest}. Restore it; or, to import it again and rebuild "
             f"the feature sets, write `version: {job.history.version + 1}` in `history`"
         )
         raise EventLogError(msg)

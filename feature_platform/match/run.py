@@ -19,7 +19,7 @@ from feature_platform.checks.result import Findings
 from feature_platform.clock import to_iso
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.engines.reads import Reads
-from feature_platform.engines.spark import SparkStates
+from feature_platform.engines.spark import SparkAnswerer
 from feature_platform.errors import EventLogError
 from feature_platform.feature_log.read import Period, ServedLog
 from feature_platform.match.ask import asked_of_spark
@@ -104,7 +104,7 @@ def match(
         return reported(name, 0, found.tally, found.findings, ())
     report(f"{len(taken.rows):,} of {taken.logged:,} rows of the feature log")
     for part in asked.parts:
-        _part(reads, asked, part, taken.rows, found, teller or SparkStates(settings), report)
+        _part(reads, asked, part, taken.rows, found, teller or SparkAnswerer(settings), report)
     return reported(name, len(taken.rows), found.tally, found.findings, tuple(found.explained))
 
 

@@ -39,7 +39,7 @@ WHOLE, MORE = -1, -2
 
 
 class Teller(Protocol):
-    """Says what rows can have held; `engines.spark.SparkStates` is one."""
+    """Says what rows can have held; `engines.spark.SparkAnswerer` is one."""
 
     def tell(self, task: StatesTask, again: str) -> StatesTold:
         """Write the answers to the task's folder.
@@ -98,7 +98,9 @@ class Told:
         """Read what Spark wrote into a folder."""
         names = ["row", "partition", "offset", "appended", "time", *shape.schema.names[1:]]
         files = sorted(folder.glob("part-*.parquet"))
-        return cls(shape, pa.concat_tables([parquet.read_table(file, names) for file in files]))
+        return cls(
+            shape, pa.concat_tables([parquet.read_table(file, columns=names) for file in files])
+        )
 
     def states(self, of: Sequence[tuple[Open, Sequence[Event]]]) -> AnsweredRows:
         """Return the slots of states, a row each: what a cut holds, and some events more."""

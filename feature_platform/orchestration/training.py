@@ -44,22 +44,32 @@ def training_set_asset(
         deps: What is upstream, beside the list and the logs that are read.
     """
     upstream = [dg.AssetKey(["list", wish.of]), *_logs(project, wish, served=spine is None), *deps]
+    days = dg.DailyPartitionsDefinition(daily_from) if daily_from else None
+    return _asset(name, wish, spine, Path(folder) / name, list(dict.fromkeys(upstream)), days)
 
+
+def _asset(
+    name: str,
+    wish: SetWish,
+    spine: MakeSpine | str | Path | None,
+    folder: Path,
+    upstream: Sequence[dg.AssetKey],
+    days: dg.DailyPartitionsDefinition | None,
+) -> dg.AssetsDefinition:
     @dg.asset(
         key=dg.AssetKey(["training_set", name]),
-        deps=list(dict.fromkeys(upstream)),
-        description=f"Training sets of list {wish.of}, in {folder}/{name}.",
+        deps=upstream,
+        description=f"Training sets of list {wish.of}, in {folder}.",
         group_name="training",
         kinds={"spark", "parquet"},
-        partitions_def=dg.DailyPartitionsDefinition(daily_from) if daily_from else None,
+        partitions_def=days,
         pool=POOL,
     )
     def training_set(
         context: dg.AssetExecutionContext, platform: Platform
     ) -> dg.MaterializeResult[None]:
         rows = spine(context) if callable(spine) else spine
-        place = _place(context, Path(folder) / name)
-        made = platform.training_set(wish, rows, place, context.log.info)
+        made = platform.training_set(wish, rows, _place(context, folder), context.log.info)
         return dg.MaterializeResult(metadata=metadata.training_set(made))
 
     return training_set

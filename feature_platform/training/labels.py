@@ -306,7 +306,7 @@ def _known(span: LogSpan | None) -> LogSpan:
 
 
 def _answered(state: Path, identity: str) -> LogSpan | None:
-    """Return what an earlier run of the same was told, if it was answered."""
+    """Return the span that an earlier run of the same has kept, if it was answered."""
     try:
         known: Mapping[str, Any] = json.loads(state.read_text())
     except (FileNotFoundError, ValueError):

@@ -7,6 +7,7 @@ from feature_platform.checks.result import CheckReport
 from feature_platform.checks.run import ENTITIES_MAX, CheckRequest
 from feature_platform.engines.spark import Archived
 from feature_platform.errors import FeaturePlatformError, Problem
+from feature_platform.match.report import MatchReport, nothing
 from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment, Platform
 from feature_platform.orchestration.training_sets import SetPlace, SetWish
@@ -55,6 +56,8 @@ class World:
     )
     judged: StatisticsReport | FeaturePlatformError | None = None
     """The statistics of every list; None: nothing is archived."""
+    matched: MatchReport | None = None
+    """What was found of served values; None: there are none."""
     served: Archived | None = None
     """What the archive of a list holds after a run; None: nothing was logged."""
     made: TrainingSet | None = None
@@ -119,6 +122,12 @@ class _FakePlatform(Platform):
         if isinstance(world.judged, FeaturePlatformError):
             raise world.judged
         return world.judged
+
+    def match(self, name: str, log: Callable[[str], None]) -> MatchReport:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("match", name))
+        log(f"match {name}")
+        return world.matched or nothing(name, "no row was served")
 
     def pushed(self, memory: Memory) -> Pushed | None:
         WORLDS[int(self.project)].calls.append(("pushed", memory.commit))

@@ -3,7 +3,7 @@
 import inspect
 import runpy
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 import dagster as dg
@@ -128,14 +128,19 @@ def test_owners_are_written_as_dagster_wants_them(folder: Path) -> None:
 
 @pytest.mark.parametrize("module", [assets, event_log, feature_log, sensors, training])
 def test_dagster_code_is_wiring(module: ModuleType) -> None:
-    """A function that makes an asset, a check or a sensor has at most 25 lines."""
+    """A function that makes an asset, a check or a sensor has at most 25 lines, docs aside."""
     functions = [
         function
         for _, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__
     ]
-    long = [each.__name__ for each in functions if len(inspect.getsourcelines(each)[0]) > LINES_MAX]
-    assert long == []
+    assert [each.__name__ for each in functions if _lines(each) > LINES_MAX] == []
+
+
+def _lines(function: FunctionType) -> int:
+    """Count the lines of a function without its documentation."""
+    docs = function.__doc__.count("\n") + 1 if function.__doc__ else 0
+    return len(inspect.getsourcelines(function)[0]) - docs
 
 
 def _materialise(

@@ -37,7 +37,7 @@ public record SourceSchema(
   /** Size limit of a source that states none, in bytes. */
   public static final int DEFAULT_EVENT_BYTES_MAX = 1_000_000;
 
-  /** The partition of what comes from the source's history: no topic has so many. */
+  /** The partition of what comes from the source's history: no topic has as many. */
   public static final int HISTORY_PARTITION = Integer.MAX_VALUE;
 
   /** Makes the lists unchangeable. */

@@ -74,7 +74,7 @@ public final class StateRows {
   private StateRows() {}
 
   /**
-   * How much is told, and how far questions may go back.
+   * How many events are reported, and how far questions may go back.
    *
    * @param eventsMax of one question, events that are listed
    * @param openMs how much later than a question was read a record may lie in a partition before
