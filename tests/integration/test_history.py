@@ -159,6 +159,9 @@ def expected(rows: Mapping[str, list[Any]]) -> list[dict[str, Any]]:
         event = dict(zip(COLUMNS, values, strict=True))
         event["__ts"] = event["at"] = ms(event["at"])
         event["seen"] = ms(event["seen"]) if event["seen"] else None
+        event["ratio"] = (
+            None if event["ratio"] is None else event["ratio"] + 0.0
+        )  # no negative zero
         found.append(event)
     return found
 
