@@ -3,13 +3,15 @@
 Wiring only. The check's rates are an observation of the asset, too: Dagster plots those over time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 
 from feature_platform.checks.result import MATCH_RATE
 from feature_platform.definition.feature_list import FeatureList
+from feature_platform.errors import MissingExtraError, UnknownFeatureError
 from feature_platform.feature_log_settings import FEATURE_LOG
+from feature_platform.match.report import MatchReport, nothing
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.event_log import POOL, default_status
 from feature_platform.orchestration.resources import Platform
@@ -43,26 +45,36 @@ def feature_log_asset(listed: FeatureList) -> dg.AssetsDefinition:
 
 
 def match_check(listed: FeatureList) -> dg.AssetChecksDefinition:
-    """Make the check that compares what was served from a list with its events."""
+    """Make the check of what was served from a list; a run in which a value differs fails."""
     key = feature_log_key(listed.name)
 
-    @dg.asset_check(
-        asset=key,
+    spec = dg.AssetCheckSpec(
         name=MATCH_RATE,
+        asset=key,
         description="Served values equal those recomputed from the events that were known then, "
         "or are explained by the events that they lack.",
-        pool=POOL,
     )
+
+    @dg.multi_asset_check(name=f"{MATCH_RATE}_{listed.name}", specs=[spec], pool=POOL)
     def match_rate(
         context: dg.AssetCheckExecutionContext, platform: Platform
-    ) -> dg.AssetCheckResult:
-        found = platform.match(listed.name, context.log.info)
+    ) -> Iterator[dg.AssetCheckResult]:
+        found = _matched(platform, listed.name, context)
         if found.rates:
             seen = dg.AssetObservation(asset_key=key, metadata=metadata.match_rates(found))
             context.op_execution_context.log_event(seen)
-        return metadata.match_result(found, key)
+        yield metadata.match_result(found, key)
+        if found.is_red:
+            raise dg.Failure("\n".join(found.result.findings), allow_retries=False)
 
     return match_rate
+
+
+def _matched(platform: Platform, name: str, context: dg.AssetCheckExecutionContext) -> MatchReport:
+    try:
+        return platform.match(name, context.log.info)
+    except (UnknownFeatureError, MissingExtraError) as error:
+        return nothing(name, str(error))
 
 
 def match_schedule(

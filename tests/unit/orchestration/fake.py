@@ -56,7 +56,7 @@ class World:
     )
     judged: StatisticsReport | FeaturePlatformError | None = None
     """The statistics of every list; None: nothing is archived."""
-    matched: MatchReport | None = None
+    matched: MatchReport | FeaturePlatformError | None = None
     """What was found of served values; None: there are none."""
     served: Archived | None = None
     """What the archive of a list holds after a run; None: nothing was logged."""
@@ -127,6 +127,8 @@ class _FakePlatform(Platform):
         world = WORLDS[int(self.project)]
         world.calls.append(("match", name))
         log(f"match {name}")
+        if isinstance(world.matched, FeaturePlatformError):
+            raise world.matched
         return world.matched or nothing(name, "no row was served")
 
     def pushed(self, memory: Memory) -> Pushed | None:
