@@ -164,7 +164,7 @@ def test_a_changed_table_is_noticed(change: dict[str, object], told: str) -> Non
 
 def test_columns_in_another_order_are_read_apart() -> None:
     """A CSV file goes by the order in its first line."""
-    turned = TableColumns(types=dict(reversed(PLAIN.types.items())))
+    turned = TableColumns(types=dict(reversed(list(PLAIN.types.items()))))
     table = FakeTable(disk=Disk(), names=["a", "b"], kinds={"b": turned})
     run(table)
     assert table.written == [["a"], ["b"]]
