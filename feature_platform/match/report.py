@@ -55,8 +55,8 @@ class FeatureRate:
         """Return the form that `fp check --match --json` prints."""
         return {
             "compared": self.compared,
-            "equal": round(self.equal, 6),
-            "matched": round(self.matched, 6),
+            "equal_share": round(self.equal, 6),
+            "matched_share": round(self.matched, 6),
             **{verdict: self.verdicts[verdict] for verdict in VERDICTS if verdict in self.verdicts},
         }
 
