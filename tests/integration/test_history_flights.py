@@ -78,7 +78,7 @@ sql: |
   GROUP BY carrier
 grid: [1h, 1d]
 features:
-  flights: {{windows: [1d, 30d, 300d], lifetime: true}}
+  flights: {{windows: [1d, 30d, 150d], lifetime: true}}
   late:    {{windows: [30d], lifetime: true}}
   miles:   {{lifetime: true}}
   delay:   {{windows: [30d]}}
