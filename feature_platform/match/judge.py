@@ -5,6 +5,7 @@ in. A value that is the same in that state and with all that was known is equal;
 older state is explained by the events that the state lacks.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -81,14 +82,16 @@ class Judge:
         """Judge rows; those that hold all that was known first, which most do."""
         tries = [self._first(read) for read in reads]
         left = [each for each in tries if not _is_fresh(each)]
+        right: Counter[int] = Counter()
         for batch in _batches([each for each in tries if _is_fresh(each)]):
             for each, fits, expected in self._compared(batch):
+                right.update(at for at, is_right in fits.items() if is_right)
                 if all(fits.values()):
                     yield self._settled(each, fits, fits, expected)
                 else:
                     left.append(each)
         for each in left:
-            yield self._searched(each)
+            yield self._searched(each, right)
 
     def _first(self, read: Read) -> _Try:
         opened = self.told.rows[read.row]
@@ -125,8 +128,16 @@ class Judge:
                 {at: lists[at][place] for at in asked if not masks[at][place]},
             )
 
-    def _searched(self, first: _Try) -> Judged:
-        """Judge a row that does not hold what was known: find the state that it was in."""
+    def _searched(self, first: _Try, right: Mapping[int, int]) -> Judged:
+        """Judge a row that does not hold what was known: find the state that it was in.
+
+        Where none gives all values, the one counts that gives those of features that are right in
+        most rows: else a feature that is always wrong could put the blame on others, by chance.
+
+        Args:
+            first: The row.
+            right: By position, in how many rows that held all that was known a value is right.
+        """
         if first.opened.more:
             (found,) = self._compared([first])
             return Judged(
@@ -141,7 +152,7 @@ class Judge:
         ]
         compared = [each for batch in _batches(tries) for each in self._compared(batch)]
         _, fresh, expected = compared[0]
-        best = max(compared[1:], key=lambda each: sum(each[1].values()))
+        best = max(compared[1:], key=lambda each: _weight(each[1], right))
         if all(best[1].values()):
             return self._settled(best[0], best[1], fresh, expected)
         wrong: Verdict = "different" if tried.whole else "undecided"
@@ -193,6 +204,10 @@ def _is_fresh(each: _Try) -> bool:
     """Return whether a state is all that was known."""
     known = each.possible.known(each.read.read_ms)
     return not each.opened.more and len(known) == len(each.events)
+
+
+def _weight(fits: Mapping[int, bool], right: Mapping[int, int]) -> tuple[int, int]:
+    return sum(right.get(at, 0) for at, is_right in fits.items() if is_right), sum(fits.values())
 
 
 def _batches(tries: Sequence[_Try]) -> Iterator[Sequence[_Try]]:
