@@ -49,35 +49,62 @@ def judged(
     comparable: bool = True,
 ) -> Judged:
     """Judge a row that was served; the third feature has no value, rightly."""
+    (found,) = judged_rows(
+        tmp_path,
+        [(lines, served)],
+        upper=upper,
+        lower=lower,
+        replays=replays,
+        comparable=comparable,
+    )
+    return found
+
+
+def judged_rows(
+    tmp_path: Path,
+    rows: Sequence[tuple[Sequence[Line], tuple[int | None, str | None]]],
+    *,
+    upper: int = 100,
+    lower: int = 10,
+    replays: bool = False,
+    comparable: bool = True,
+) -> list[Judged]:
+    """Judge rows, each with its lines and what was served; return them by their numbers."""
     snapshot = make_world(tmp_path).snapshot
     asked = asked_list(LISTED, [snapshot])
     (part,) = asked.parts
     shape = SlotShape(part)
-    table = _table(shape, lines)
-    values = (pa.array([served[0]], pa.int64()), pa.array([served[1]]), pa.array([None], pa.null()))
+    table = pa.concat_tables([_table(shape, each, row) for row, (each, _) in enumerate(rows)])
+    values = (
+        pa.array([served[0] for _, served in rows], pa.int64()),
+        pa.array([served[1] for _, served in rows], pa.string()),
+        pa.nulls(len(rows)),
+    )
     judge = Judge(
         told=Told(shape, table),
         topic=TOPIC,
         wishes=asked.wishes,
         logged={at: pa.chunked_array([each]) for at, each in enumerate(values)},
-        comparable={at: np.array([comparable]) for at in range(3)},
+        comparable={at: np.full(len(rows), comparable) for at in range(3)},
     )
     bounds = Bounds(
         lower={f"{TOPIC}/0": lower, f"{TOPIC}/1": 0},
         upper={f"{TOPIC}/0": upper, f"{TOPIC}/1": upper},
         replays=replays,
     )
-    read = Read(row=0, entity="p1", instant_ms=NOW_MS, read_ms=NOW_MS, bounds=bounds)
-    (found,) = judge.judge([read])
-    return found
+    reads = [
+        Read(row=row, entity="p1", instant_ms=NOW_MS, read_ms=NOW_MS, bounds=bounds)
+        for row in range(len(rows))
+    ]
+    return sorted(judge.judge(reads), key=lambda each: each.read.row)
 
 
-def _table(shape: SlotShape, lines: Sequence[Line]) -> pa.Table:
+def _table(shape: SlotShape, lines: Sequence[Line], number: int) -> pa.Table:
     columns = shape.columns
     rows = []
     for part, offset, appended, time, count, action in lines:
         row: dict[str, object] = {
-            "row": 0,
+            "row": number,
             "partition": part,
             "offset": offset,
             "appended": NOW_MS - appended,
@@ -152,6 +179,18 @@ def test_a_replay_explains(tmp_path: Path) -> None:
     found = judged(tmp_path, [BEFORE, FIRST], (7, "old"), replays=True)
 
     assert found.verdicts[0] == found.verdicts[1] == "replay"
+
+
+def test_blame_is_put_on_what_is_wrong_in_other_rows(tmp_path: Path) -> None:
+    """One state gives the count, another the action: in other rows it is the count that is odd."""
+    odd = ([BEFORE, FIRST, SECOND], (8, "old"))
+    alone = judged_rows(tmp_path / "alone", [odd])
+    counts = judged_rows(tmp_path / "counts", [odd, *[([BEFORE], (99, "old"))] * 3])
+    actions = judged_rows(tmp_path / "actions", [odd, *[([BEFORE], (7, "odd"))] * 3])
+
+    assert sorted(alone[0].verdicts.values()) == ["different", "equal", "stale"]
+    assert counts[0].verdicts == {0: "different", 1: "stale", 2: "equal"}
+    assert actions[0].verdicts == {0: "stale", 1: "different", 2: "equal"}
 
 
 def test_too_many_events_are_undecided(tmp_path: Path) -> None:
