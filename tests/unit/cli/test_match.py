@@ -1,6 +1,7 @@
 """What `fp check --match` prints and ends with, whatever the comparison finds."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from feature_platform.engines import world as worlds
 from feature_platform.errors import UnknownFeatureError
 from feature_platform.feature_log.read import Period
 from feature_platform.match import run
+from feature_platform.match.judge import Verdict
 from feature_platform.match.report import MatchReport, Tally, nothing, reported
 from feature_platform.match.run import MatchRequest
 from feature_platform.registry.memory import MemoryRegistry
@@ -28,8 +30,9 @@ EXPLAINED = "sold of 'b' at 12:00: late: served 1, by all that was known 2; even
 
 def rated(name: str, equal: int, late: int = 0, different: int = 0) -> MatchReport:
     """Return a report about one feature."""
-    tally, findings = Tally(left_out={"no later cut yet": 3}), Findings()
-    for verdict, count in (("equal", equal), ("late", late), ("different", different)):
+    tally, findings = Tally(left_out=Counter({"no later cut yet": 3})), Findings()
+    counts: dict[Verdict, int] = {"equal": equal, "late": late, "different": different}
+    for verdict, count in counts.items():
         for _ in range(count):
             tally.add("sold", verdict)
     findings.add([FINDING] * different)

@@ -1,6 +1,5 @@
 """Which answers are compared: the same ones each time, of the version that is asked about."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def test_a_sample_is_of_all_answers_and_rows(tmp_path: Path, topic: MemoryTopic)
 
 def test_what_cannot_be_compared_is_counted(tmp_path: Path, topic: MemoryTopic) -> None:
     """Rows without an answer, and of another version: none is in the sample."""
-    statuses: Sequence[Status] = ["ok", "unavailable", "no_data", *["ok"] * 3, "unavailable"]
+    statuses: list[Status] = ["unavailable", "no_data", "unavailable", "ok", "ok", "ok", "ok"]
     send(topic, ANSWERS, 2, 1, *statuses)
     send(topic, ANSWERS + 2, 3, 2, *statuses)
     archived(topic, tmp_path, records_max=1_000)
