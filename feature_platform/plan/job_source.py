@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from feature_platform.definition.model import ColumnType, Source, TimeUnit, TypeName
-from feature_platform.definition.source import parse_type
 from feature_platform.plan.job_history import JobHistory
 
 
@@ -22,6 +21,8 @@ class SourceColumn:
     @classmethod
     def of(cls, name: str, written: str) -> "SourceColumn":
         """Return a column of a type as it is written in YAML."""
+        from feature_platform.definition.source import parse_type  # loads YAML; serving does not
+
         kind = parse_type(written)
         return cls(name=name, type=kind.name, precision=kind.precision, scale=kind.scale)
 
