@@ -16,13 +16,12 @@ from feature_platform.cli.output import (
     complain,
     console,
     message,
-    one_line,
     output,
     print_json,
-    styled,
     table,
 )
 from feature_platform.cli.share import parse_share
+from feature_platform.cli.verdicts import finding_lines, verdict_cells
 
 if TYPE_CHECKING:
     from feature_platform.checks.result import CheckReport, CheckResult
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 DAYS_MAX = 2
 """The first and the last of a span."""
-STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
 
 
 def register(app: typer.Typer) -> None:
@@ -163,16 +161,10 @@ def _repair(world: "World", name: str, found: "CheckReport", walked: Walked, *, 
 def _show(results: Sequence["CheckResult"], out: Console) -> None:
     shown = table("feature set", "check", "", "compared")
     for result in results:
-        verdict = styled(result.status, STYLES[result.status])
-        shown.add_row(result.featureset, result.check, verdict, one_line(result.summary))
+        shown.add_row(*verdict_cells(result))
     out.print(shown)
     for result in results:
-        lines = [f"{result.featureset}, {result.check}: {text}" for text in result.findings]
-        if result.found > len(result.findings):
-            lines.append(f"  and {result.found - len(result.findings):,} more")
-        if result.next_step:
-            lines.append(f"  next: {result.next_step}")
-        for line in lines:
+        for line in finding_lines(result, f"{result.featureset}, {result.check}"):
             out.print(line, soft_wrap=True)
 
 

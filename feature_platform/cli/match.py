@@ -11,19 +11,16 @@ from feature_platform.cli.output import (
     EXIT_FAILED,
     complain,
     console,
-    one_line,
     output,
     print_json,
-    styled,
     table,
 )
+from feature_platform.cli.verdicts import finding_lines, verdict_cells
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
     from feature_platform.checks.scope import Span
     from feature_platform.match.report import MatchReport
-
-STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
 
 
 def refuse_with_match(*, repair: bool, sample: str | None) -> None:
@@ -74,9 +71,7 @@ def check_match(
 def _show(found: Sequence["MatchReport"]) -> None:
     shown = table("feature list", "check", "", "compared")
     for each in found:
-        result = each.result
-        verdict = styled(result.status, STYLES[result.status])
-        shown.add_row(result.featureset, result.check, verdict, one_line(result.summary))
+        shown.add_row(*verdict_cells(each.result))
     output.print(shown)
     rates = table("feature list", "feature", "compared", "equal", "equal or explained")
     for each in found:
@@ -91,12 +86,7 @@ def _show(found: Sequence["MatchReport"]) -> None:
     if any(each.rates for each in found):
         output.print(rates)
     for each in found:
-        result = each.result
-        lines = [f"{result.featureset}: {text}" for text in result.findings]
-        if result.found > len(result.findings):
-            lines.append(f"  and {result.found - len(result.findings):,} more")
-        if result.next_step:
-            lines.append(f"  next: {result.next_step}")
-        lines += [f"{result.featureset}: explained: {text}" for text in each.explained]
-        for line in lines:
+        name = each.result.featureset
+        explained = [f"{name}: explained: {text}" for text in each.explained]
+        for line in [*finding_lines(each.result, name), *explained]:
             output.print(line, soft_wrap=True)

@@ -20,6 +20,7 @@ from feature_platform.cli.output import (
     styled,
     table,
 )
+from feature_platform.cli.verdicts import STYLES
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ NUMBERS = ("rows", "distinct")
 SHARES = ("nulls", "zeros")
 VALUES = ("mean", "p50")
 DRIFTS = ("psi", "js")
-STYLES = {"green": "green", "red": "bold red", "skipped": "dim"}
 BLOCKS = "▁▂▃▄▅▆▇█"
 BARS = 10
 """In the drawing of a histogram."""
