@@ -153,10 +153,10 @@ class Judge:
         compared = [each for batch in _batches(tries) for each in self._compared(batch)]
         _, fresh, expected = compared[0]
         best = max(compared[1:], key=lambda each: _weight(each[1], right))
-        if all(best[1].values()):
-            return self._settled(best[0], best[1], fresh, expected)
-        wrong: Verdict = "different" if tried.whole else "undecided"
         settled = self._settled(best[0], best[1], fresh, expected)
+        if all(best[1].values()):
+            return settled
+        wrong: Verdict = "different" if tried.whole else "undecided"
         verdicts = {
             at: wrong if not (fits or fresh[at]) else settled.verdicts[at]
             for at, fits in best[1].items()

@@ -101,7 +101,7 @@ def nothing(name: str, why: str, left_out: Mapping[str, int] | None = None) -> M
 def reported(
     name: str, rows: int, tally: Tally, findings: Findings, explained: tuple[str, ...]
 ) -> MatchReport:
-    """Return the report of what was found."""
+    """Return the report on a comparison."""
     total = tally.total
     judged = sum(total.values()) - total["undecided"]
     if not judged:

@@ -31,7 +31,7 @@ from feature_platform.match.states import Teller
 from feature_platform.match.where import SAME, first_tiles
 from feature_platform.match.whole import is_whole, of_present
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Cut, Epoch
+from feature_platform.registry.base import Attempt, Cut, Epoch
 from feature_platform.report import Report, silent
 from feature_platform.rows.wire import Ints, Mask
 from feature_platform.serving.lists import chosen_list
@@ -148,7 +148,7 @@ def _part(
         "served from an earlier generation, or before a rollback",
         each * int((~present).sum()),
     )
-    timeline = _timeline(reads, snapshot, int(reads_ms.min()))
+    timeline = _timeline(reads, snapshot, attempts, int(reads_ms.min()))
     settled: list[Read] = []
     for read in _reads(snapshot, rows, instants, reads_ms, present, timeline):
         if read is None:
@@ -205,10 +205,11 @@ def _int64(rows: pa.Table, name: str) -> Ints:
     return np.asarray(rows[name].fill_null(0).to_numpy(), dtype=np.int64)
 
 
-def _timeline(reads: Reads, snapshot: Snapshot, first_ms: int) -> Timeline:
+def _timeline(
+    reads: Reads, snapshot: Snapshot, attempts: Sequence[Attempt], first_ms: int
+) -> Timeline:
     """Return attempts and cuts, back to the newest cut before the first read."""
     name, generation, registry = snapshot.featureset, snapshot.generation, reads.registry
-    attempts = registry.attempts(name, generation)
     cuts: dict[Epoch, Cut] = {}
     for cut in registry.cuts(name, generation):
         cuts[cut.epoch] = cut

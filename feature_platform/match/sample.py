@@ -39,7 +39,8 @@ def sample(
         columns: What is read; those that the log has not are left out.
         rows_max: How many rows.
     """
-    wanted = [name for name in columns if name in log.schema(period).names]
+    schema = log.schema(period)
+    wanted = [name for name in columns if name in schema.names]
     kept: list[pa.Table] = []
     held = logged = unavailable = others = 0
     for batch in log.batches(period, wanted):
@@ -55,7 +56,6 @@ def sample(
         if held > 4 * rows_max:
             kept = [_smallest(pa.concat_tables(kept), rows_max)]
             held = len(kept[0])
-    schema = log.schema(period)
     none = pa.schema([schema.field(name) for name in wanted]).empty_table()
     return Sample(
         rows=_smallest(pa.concat_tables([none, *kept]), rows_max).combine_chunks(),

@@ -69,8 +69,6 @@ class Open:
 
     whole: int
     """The line with the answer by all events up to the cut."""
-    known: bool
-    """Whether the entity had any by then."""
     events: tuple[Event, ...]
     """Those that followed, as the broker took them."""
     more: bool
@@ -173,14 +171,14 @@ def encoded_items(items: Sequence[Item], carrier: Carrier) -> bytes:
 
 def _opened(table: pa.Table) -> dict[int, Open]:
     """Return, by number of row, what may have been in it."""
-    whole: dict[int, tuple[int, bool]] = {}
+    whole: dict[int, int] = {}
     events: dict[int, list[Event]] = {}
     more: set[int] = set()
-    names = ("row", "partition", "offset", "appended", "time", "known")
+    names = ("row", "partition", "offset", "appended", "time")
     columns = (table[name].to_pylist() for name in names)
-    for line, (row, part, offset, appended, time, known) in enumerate(zip(*columns, strict=True)):
+    for line, (row, part, offset, appended, time) in enumerate(zip(*columns, strict=True)):
         if part == WHOLE:
-            whole[row] = line, known
+            whole[row] = line
         elif part == MORE:
             more.add(row)
         else:
@@ -190,11 +188,10 @@ def _opened(table: pa.Table) -> dict[int, Open]:
     return {
         row: Open(
             whole=line,
-            known=known,
             events=tuple(sorted(events.get(row, ()), key=_arrival)),
             more=row in more,
         )
-        for row, (line, known) in whole.items()
+        for row, line in whole.items()
     }
 
 

@@ -16,7 +16,7 @@ def event(offset: int, appended_ms: int, time_ms: int = 0, partition: int = 0) -
 
 def possible(*events: Event, lower: int = 0, upper: int = 100) -> Possible:
     """Return what a row can have held of events."""
-    opened = Open(whole=0, known=True, events=events, more=False)
+    opened = Open(whole=0, events=events, more=False)
     both = [{f"t/{part}": bound for part in range(3)} for bound in (lower, upper)]
     return Possible.of(opened, Bounds(lower=both[0], upper=both[1], replays=False), "t")
 
