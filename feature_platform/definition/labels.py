@@ -16,7 +16,7 @@ from feature_platform.definition.expressions import Checker
 from feature_platform.definition.fields import Fields
 from feature_platform.definition.fingerprint import digest, history_facts
 from feature_platform.definition.functions import AGGREGATES, FUNCTIONS
-from feature_platform.definition.labels_sql import aggregate, value
+from feature_platform.definition.labels_sql import DECIMAL_DIGITS, aggregate, value
 from feature_platform.definition.model import (
     LABELS_WITHIN_MS,
     ColumnType,
@@ -36,7 +36,6 @@ KEYS = ("keys", "request", "within", "late", "sql")
 KEY_TYPES = ("BIGINT", "INT", "STRING")
 KEYS_MAX = 8
 VALUES_MAX = 100
-DECIMAL_DIGITS = 38
 _WITHIN = " of `labels`"
 _PARTS = frozenset({"expressions", "from_", "where"})
 _EXAMPLE = "COUNT(*) FILTER (WHERE action = 'click') > 0 AS clicked"

@@ -11,7 +11,8 @@ from feature_platform.definition.render import HIDDEN, expression, quote
 HIT = f"{quote(HIDDEN[0])} IS NOT NULL"
 """A row that met no event is joined with nulls."""
 _ORDER = f"STRUCT({', '.join(quote(name) for name in HIDDEN)})"
-_DIGITS = 38
+DECIMAL_DIGITS = 38
+"""Of decimals in labels: as many as Spark has."""
 
 
 def aggregate(call: AggregateCall) -> str:
@@ -56,9 +57,9 @@ def _sum(text: str, kind: ColumnType, chosen: str, *, whole: bool = True) -> str
         ascending = f"ARRAY_SORT(COLLECT_LIST({text}) {chosen})"
         return f"FP_FINITE(AGGREGATE({ascending}, 0D, (sum, each) -> sum + each))"
     if kind.name == "DECIMAL":
-        decimal = f"DECIMAL({_DIGITS}, {kind.scale})"
+        decimal = f"DECIMAL({DECIMAL_DIGITS}, {kind.scale})"
         return f"COALESCE(CAST(SUM({text}) {chosen} AS {decimal}), CAST(0 AS {decimal}))"
-    exact = f"SUM(CAST({text} AS DECIMAL({_DIGITS}, 0))) {chosen}"
+    exact = f"SUM(CAST({text} AS DECIMAL({DECIMAL_DIGITS}, 0))) {chosen}"
     return f"TRY_CAST(COALESCE({exact}, 0) AS BIGINT)" if whole else f"COALESCE({exact}, 0)"
 
 
@@ -67,6 +68,6 @@ def _column_type(kind: ColumnType) -> str:
         case "BIGINT" | "INT" | "TIMESTAMP":
             return "BIGINT"
         case "DECIMAL":
-            return f"DECIMAL({_DIGITS}, {kind.scale})"
+            return f"DECIMAL({DECIMAL_DIGITS}, {kind.scale})"
         case _:
             return kind.name

@@ -14,10 +14,9 @@ from feature_platform.errors import FeaturePlatformError
 from feature_platform.local.last_done import last_done
 from feature_platform.local.status import ServerStatus
 from feature_platform.local.supervisor import read_state, supervisor_state
-from feature_platform.monitor.failures import gave_up
-from feature_platform.monitor.health import Health
+from feature_platform.monitor.health import Health, healths_of
 from feature_platform.monitor.look import look
-from feature_platform.monitor.status import FLINK, KAFKA, FeatureSetStatus
+from feature_platform.monitor.status import FLINK, KAFKA
 from feature_platform.monitor.verdict import (
     Level,
     Verdict,
@@ -145,7 +144,7 @@ def _find(
             )
             untold: list[str] = []
             seen = look(known, untold.append, silent, detailed=detailed)
-            healths = _healths(settings, seen)
+            healths = healths_of(seen, settings.flink.store_starts_max)
             deployed = {health.featureset for health in healths}
             leases = {lease.name: lease.holder for lease in registry.leases()}
             names = [*registry.begun(), *leases]
@@ -166,11 +165,6 @@ def _find(
 def without_itself(text: str) -> str:
     """Leave out of an error's message that one should look at `fp status`: that prints it."""
     return "; ".join(part for part in text.split("; ") if "`fp status`" not in part)
-
-
-def _healths(settings: Settings, seen: Sequence[FeatureSetStatus]) -> list[Health]:
-    starts_max = settings.flink.store_starts_max
-    return [Health.of(status, gave_up=gave_up(status.snapshot, starts_max)) for status in seen]
 
 
 def _verdicts(

@@ -1,12 +1,13 @@
 """What is known about a deployed feature set and what to do about it. Pure: asks no server."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 from feature_platform.clock import to_iso
 from feature_platform.engines.flink import LIVING, Checkpoint
 from feature_platform.engines.flink_metrics import JobMetrics
+from feature_platform.monitor.failures import gave_up
 from feature_platform.monitor.status import SILENT, FeatureSetStatus
 from feature_platform.plan.snapshot import State, Tried
 from feature_platform.registry.base import Cut
@@ -176,6 +177,16 @@ class Health:
             ],
             "needs_person": self.died and self.gave_up,
         }
+
+
+def healths_of(statuses: Iterable[FeatureSetStatus], starts_max: int) -> list[Health]:
+    """Put together what is known of feature sets.
+
+    Args:
+        statuses: What registry and servers said of each.
+        starts_max: `flink.store_starts_max`.
+    """
+    return [Health.of(status, gave_up=gave_up(status.snapshot, starts_max)) for status in statuses]
 
 
 def in_words(health: Health) -> str:

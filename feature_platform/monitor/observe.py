@@ -1,8 +1,7 @@
 """Asks the servers how every deployed feature set is doing, its dead letters included."""
 
 from feature_platform.engines.reads import Reads
-from feature_platform.monitor.failures import gave_up
-from feature_platform.monitor.health import Health
+from feature_platform.monitor.health import Health, healths_of
 from feature_platform.monitor.look import look
 from feature_platform.report import Report
 
@@ -19,8 +18,4 @@ def observe(reads: Reads, report: Report) -> list[Health]:
     Raises:
         WorldError: The registry does not answer.
     """
-    starts_max = reads.settings.flink.store_starts_max
-    return [
-        Health.of(status, gave_up=gave_up(status.snapshot, starts_max))
-        for status in look(reads, report)
-    ]
+    return healths_of(look(reads, report), reads.settings.flink.store_starts_max)

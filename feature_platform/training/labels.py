@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 
 from feature_platform.definition.fingerprint import digest
+from feature_platform.definition.labels_sql import DECIMAL_DIGITS
 from feature_platform.definition.model import LABELS_WITHIN_MS, ColumnType, Labels, Source
 from feature_platform.engines.labels_request import KEY, LabelsTask
 from feature_platform.engines.spark_facts import AsOfAnswered, LogSpan
@@ -39,8 +40,6 @@ LabelStatus = Literal["ok", "open", "before_log", "not_asked"]
 """`docs/training.md` has the table."""
 LABEL_STATUSES: tuple[LabelStatus, ...] = get_args(LabelStatus)
 _OK, _OPEN, _BEFORE, _NOT_ASKED = range(len(LABEL_STATUSES))
-_DIGITS = 38
-"""Of a decimal label."""
 
 
 class Labeller(Protocol):
@@ -379,5 +378,5 @@ def _task(request: LabelRequest, asked: _Asked, folder: Path) -> LabelsTask:
 
 def _arrow(kind: ColumnType) -> pa.DataType:
     if kind.name == "DECIMAL":
-        return pa.decimal128(_DIGITS, kind.scale)
+        return pa.decimal128(DECIMAL_DIGITS, kind.scale)
     return arrow_type(kind.name)

@@ -206,7 +206,7 @@ def _check_keys(request: ServedRequest, schema: pa.Schema, name: str) -> None:
     """Check that something was served, with the keys that the list has now.
 
     Raises:
-        CallerError: There is no row, or one kind of entity is none of its columns.
+        CallerError: No row was served then, or the rows lack a column of one kind of entity.
     """
     missing = [kind for kind in request.kinds if kind not in schema.names]
     if missing:
