@@ -91,7 +91,8 @@ public final class StateRows {
    * @param partials of single events, as {@link EventPartials} returns them
    * @param questions {@code row} BIGINT, {@code entity} STRING, {@code instant} BIGINT, {@code
    *     lower} INT, the cut that the row held for sure, {@code upper} INT, the cut that it did not
-   *     get beyond, and {@code known} BIGINT: events that the broker took until then are listed, too
+   *     get beyond, and {@code known} BIGINT: events that the broker took until then are listed,
+   *     too
    * @param specJson the job spec
    * @param planJson what is asked; see {@link AsOfPlan}
    * @param chainJson of each partition, its position at each cut of the chain, which ascend
