@@ -29,7 +29,7 @@ setup: .venv/.synced native/target/.built ## install what is missing (git, JDK 1
 	@$(BIN)/python -m compileall -q feature_platform backfill streaming tests
 	@touch $@
 
-native/target/.built: native/tiles.c scripts/build_native .venv/.synced
+native/target/.built: native/tiles.c native/varints.h scripts/build_native .venv/.synced
 	scripts/build_native
 	@touch $@
 

@@ -8,7 +8,8 @@
  *      behind the end of the buffer, no value is taken
  *      from behind its message, and nothing is written without a look at the room that is left.
  *   2. CORRUPT names no reason. The caller decodes the same rows by the reference, which does.
- *   3. No state, no allocation: the caller brings all memory, so calls may run in parallel.
+ *   3. No state but constants, no allocation: the caller brings all memory, so calls may run in
+ *      parallel.
  *   4. All sums wrap as int64 does, by unsigned arithmetic.
  *
  * A compact tile, everything little-endian and unaligned:
@@ -28,6 +29,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "varints.h"
+
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "compact tiles are little-endian, and so is what reads them"
 #endif
@@ -43,20 +46,15 @@
 #define EXPORTED __attribute__((visibility("default")))
 #define INTERFACE 3 /* grows with every change that the caller must know of */
 
-enum { CORRUPT = -1, FULL = -2, REFUSED = -3 };
+enum { FULL = -2, REFUSED = -3 }; /* and CORRUPT */
 enum { VARINT = 0, FIXED64 = 1, LENGTH = 2, FIXED32 = 5 };
 enum { LEVEL_BITS = 6, LEVEL_MAX = 63, HEAD_LEVEL = -1, CLASSES = 4 };
-enum { FEATURES_BIT = 0x80, ENTRY_HEAD = 6, LIST_COST = 2, VARINT_BITS_MAX = 70 };
+enum { FEATURES_BIT = 0x80, ENTRY_HEAD = 6, LIST_COST = 2 };
 enum { LINE_BYTES = 64, FETCHED_MAX = 4096 }; /* of a processor's cache; of a piece, ahead of use */
 
 static const int64_t START_MS_MAX = INT64_C(1) << 53;
 static const int64_t KEY_START_MS_MAX = INT64_C(1) << 56;
 static const uint64_t ID_MAX = 0xFFFFFFFF;
-static const uint64_t ENDS = UINT64_C(0x8080808080808080);
-
-typedef struct {
-    const uint8_t *start, *stop;
-} Span;
 
 /* ---- what the caller hands over; compact.py has the same fields in the same order ---- */
 
@@ -125,21 +123,6 @@ typedef struct {
     Span content;
 } Field;
 
-static int read_varint(Span *rest, uint64_t *value) {
-    const uint8_t *at = rest->start;
-    uint64_t found = 0;
-    for (int shift = 0; shift < VARINT_BITS_MAX && at < rest->stop; shift += 7) {
-        uint8_t octet = *at++;
-        found |= (uint64_t)(octet & 0x7F) << shift;
-        if (octet < 0x80) {
-            rest->start = at;
-            *value = found;
-            return 1;
-        }
-    }
-    return 0;
-}
-
 static int take(Span *rest, uint64_t bytes, Span *taken) {
     if (bytes > (uint64_t)(rest->stop - rest->start)) return 0;
     taken->start = rest->start;
@@ -168,61 +151,6 @@ static int read_field(Span *rest, Field *field) {
 }
 
 static int64_t zigzag(uint64_t raw) { return (int64_t)((raw >> 1) ^ (0 - (raw & 1))); }
-
-/* Drop the top bit of each of eight octets and close the gaps. */
-static uint64_t without_top_bits(uint64_t octets) {
-    octets &= ~ENDS;
-    octets = (octets & UINT64_C(0x007F007F007F007F)) | (octets & UINT64_C(0x7F007F007F007F00)) >> 1;
-    octets = (octets & UINT64_C(0x00003FFF00003FFF)) | (octets & UINT64_C(0x3FFF00003FFF0000)) >> 2;
-    return (octets & UINT64_C(0x0FFFFFFF)) | (octets & UINT64_C(0x0FFFFFFF00000000)) >> 4;
-}
-
-/* The same of at most four octets, which most numbers have. */
-static uint64_t without_few_top_bits(uint64_t octets) {
-    return (octets & 0x7F) | (octets >> 1 & 0x3F80) | (octets >> 2 & 0x1FC000) |
-           (octets >> 3 & 0xFE00000);
-}
-
-/* A bit for each of up to 64 octets: whether a number ends in it. 64 can be read. */
-static uint64_t find_ends(const uint8_t *at, int64_t octets) {
-    uint64_t ends = 0;
-    for (int place = 0; place < 8; place++) {
-        uint64_t word;
-        memcpy(&word, at + 8 * place, 8);
-        ends |= ((~word & ENDS) >> 7) * UINT64_C(0x0102040810204080) >> 56 << 8 * place;
-    }
-    return octets < 64 ? ends & ((UINT64_C(1) << octets) - 1) : ends;
-}
-
-/* Read packed varints; `numbers` has room for one of each octet, and up to `readable` more octets
- * can be looked at, though they are not of the list: blocks of 64 are cheap, numbers are not. */
-static int64_t read_packed(Span rest, const uint8_t *readable, uint64_t *numbers) {
-    uint64_t *next = numbers;
-    while (rest.start < rest.stop && readable - rest.start >= 64 + 8) {
-        uint64_t ends = find_ends(rest.start, rest.stop - rest.start);
-        int from = 0;
-        if (ends == 0 && !read_varint(&rest, next++)) return CORRUPT;
-        for (; ends; ends &= ends - 1) {
-            int to = __builtin_ctzll(ends) + 1, octets = to - from;
-            uint64_t word;
-            memcpy(&word, rest.start + from, 8);
-            if (octets <= 4) {
-                word &= (UINT64_C(1) << 8 * octets) - 1;
-                *next++ = without_few_top_bits(word);
-            } else if (octets <= 8) {
-                *next++ = without_top_bits(word & ~UINT64_C(0) >> (64 - 8 * octets));
-            } else {
-                Span one = {rest.start + from, rest.start + to};
-                if (!read_varint(&one, next++) || one.start != one.stop) return CORRUPT;
-            }
-            from = to;
-        }
-        rest.start += from;
-    }
-    while (rest.start < rest.stop)
-        if (!read_varint(&rest, next++)) return CORRUPT;
-    return next - numbers;
-}
 
 /* ---- a row ---- */
 
@@ -390,29 +318,31 @@ static void put(uint8_t *at, int64_t value, int class) {
     }
 }
 
+/* What is stored where it does not begin at a multiple of its size. */
+typedef uint16_t __attribute__((aligned(1), may_alias)) Loose16;
+typedef uint32_t __attribute__((aligned(1), may_alias)) Loose32;
+typedef uint64_t __attribute__((aligned(1), may_alias)) Loose64;
+
+/* The value, or 0 where it is too wide; without a branch, so that compilers do several at once. */
+static uint64_t fitting(uint64_t raw, uint64_t most) {
+    return (uint64_t)zigzag(raw & (0 - (uint64_t)(raw <= most)));
+}
+
 /* The base of a row whose counters are in the order of slots; 0 for what does not fit. */
-static void put_straight(
+EVERY_PROCESSOR __attribute__((noinline)) static void put_straight(
     uint8_t *restrict at, const uint64_t *restrict numbers, int64_t count, int base) {
     if (base == 0) {
         for (int64_t place = 0; place < count; place++)
-            at[place] = numbers[place] > 0xFF ? 0 : (uint8_t)zigzag(numbers[place]);
+            at[place] = (uint8_t)fitting(numbers[place], 0xFF);
     } else if (base == 1) {
-        for (int64_t place = 0; place < count; place++) {
-            uint32_t raw = numbers[place] > 0xFFFF ? 0 : (uint32_t)numbers[place];
-            uint16_t value = (uint16_t)((raw >> 1) ^ (0 - (raw & 1)));
-            memcpy(at + 2 * place, &value, 2);
-        }
+        for (int64_t place = 0; place < count; place++)
+            ((Loose16 *)at)[place] = (uint16_t)fitting(numbers[place], 0xFFFF);
     } else if (base == 2) {
-        for (int64_t place = 0; place < count; place++) {
-            uint32_t raw = numbers[place] > 0xFFFFFFFF ? 0 : (uint32_t)numbers[place];
-            uint32_t value = (raw >> 1) ^ (0 - (raw & 1));
-            memcpy(at + 4 * place, &value, 4);
-        }
+        for (int64_t place = 0; place < count; place++)
+            ((Loose32 *)at)[place] = (uint32_t)fitting(numbers[place], 0xFFFFFFFF);
     } else {
-        for (int64_t place = 0; place < count; place++) {
-            int64_t value = zigzag(numbers[place]);
-            memcpy(at + 8 * place, &value, 8);
-        }
+        for (int64_t place = 0; place < count; place++)
+            ((Loose64 *)at)[place] = (uint64_t)zigzag(numbers[place]);
     }
 }
 
@@ -432,6 +362,22 @@ static void put_listed(Lists *lists, int32_t slot, uint64_t raw, int64_t slot_wi
     lists->values[class] += 1 << class;
 }
 
+/* List what the base of a straight row has no room for. */
+static void put_exceptions(
+    const Decoder *decoder, uint64_t most, Lists *lists, int64_t slot_width) {
+    const uint64_t *numbers = decoder->request->numbers;
+    for (int64_t first = 0; first < decoder->count; first += 64) {
+        int64_t stop = decoder->count - first < 64 ? decoder->count - first : 64;
+        uint64_t over = 0;
+        for (int64_t place = 0; place < stop; place++)
+            over |= (uint64_t)(numbers[first + place] > most) << place;
+        for (; over; over &= over - 1) {
+            int64_t place = first + __builtin_ctzll(over);
+            put_listed(lists, (int32_t)place, numbers[place], slot_width);
+        }
+    }
+}
+
 static void put_counters(
     const Decoder *decoder, uint8_t *base_at, int base, Lists *lists, int64_t slot_width,
     int any_listed) {
@@ -440,9 +386,7 @@ static void put_counters(
     if (base >= 0 && decoder->straight) {
         uint64_t most = base == 3 ? ~UINT64_C(0) : (UINT64_C(1) << (8 << base)) - 1;
         put_straight(base_at, request->numbers, decoder->count, base);
-        for (int64_t place = 0; any_listed && place < decoder->count; place++)
-            if (request->numbers[place] > most)
-                put_listed(lists, (int32_t)place, request->numbers[place], slot_width);
+        if (any_listed) put_exceptions(decoder, most, lists, slot_width);
         return;
     }
     for (int64_t place = 0; place < decoder->count; place++) {

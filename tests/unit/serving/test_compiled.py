@@ -92,12 +92,15 @@ def test_import_compiles_and_loads_nothing() -> None:
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
-def test_damaged_rows_do_no_harm(tmp_path: Path, compiled: Core) -> None:
+@pytest.mark.parametrize("numbers", ["several at once", "one by one"])
+def test_damaged_rows_do_no_harm(numbers: str, tmp_path: Path, compiled: Core) -> None:
     """Under the compiler's checks of memory and arithmetic, no row makes the core trespass."""
     assert compiled
     assert CLONE is not None
     program = tmp_path / "fuzz"
     checks = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-DFP_PLAIN", "-O1"]
+    if numbers == "one by one":
+        checks.append("-DFP_ONE_BY_ONE")
     source = CLONE / "native" / "fuzz.c"
     subprocess.run([_compiler(), "-std=c11", *checks, "-o", program, source], check=True)
     environment = {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"}
