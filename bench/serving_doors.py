@@ -20,13 +20,13 @@ class Grpc(OfMatrices):
         """Connect.
 
         Args:
-            spec: `list`: a stored feature list; `service_port`.
+            spec: `list`: a stored feature list; `service_port`; `numbers`, as the client's.
         """
         from feature_platform.service.client import ServiceClient
 
         client = ServiceClient([f"127.0.0.1:{spec['service_port']}"], deadline_ms=DEADLINE_MS)
         self._prepared = client.prepare(list=spec["list"])
-        self._wishes = {"deadline_ms": DEADLINE_MS}
+        self._wishes = {"deadline_ms": DEADLINE_MS, "numbers": spec.get("numbers", "exact")}
 
     def begin(self) -> None:
         """Keep nothing: what is kept, the service keeps."""

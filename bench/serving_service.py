@@ -25,6 +25,8 @@ KEPT = TILES | {BYTES: str(CACHE_BYTES)}
 ENCODING = TILES | {BYTES: "0"}
 NOTHING = {"FP_SERVICE__TILES_CACHE_BYTES": "0", BYTES: "0"}
 
+NUMBERS = "float32"
+"""As a model takes them, where kept bytes are the question."""
 READS = 3
 """Requests that are read alone in each turn."""
 KEPT_RATE = "gRPC requests a CPU second of fp serve, kept bytes"
@@ -147,7 +149,7 @@ def answers(setting: Setting, part: Part) -> None:
         pairs = {}
         for name, environment in environments.items():
             running = exits.enter_context(fp_serve(setting.rig, 1, environment))
-            spec = _spec(running, "grpc", load, features)
+            spec = _spec(running, "grpc", load, features) | {"numbers": NUMBERS}
             asking = exits.enter_context(ranker(setting.rig, "grpc warm", "serving_doors", spec))
             check(setting, load, features, asking, {"requests": path})
             pairs[name] = (running, asking)
@@ -186,8 +188,8 @@ def _say_answers(
         cpu_ms = f"{1e3 / part.figures[name]:,.2f}"
         part.rows.append((said[name], cpu_ms, middle, f"{peaks[name] / 2**20:,.0f}"))
     part.note = (
-        f"gRPC, {asked}, one client and one worker of each, in turns; CPU of the service's "
-        "processes."
+        f"gRPC, {asked} as {NUMBERS}, one client and one worker of each, in turns; CPU of the "
+        "service's processes."
     )
 
 

@@ -1,7 +1,7 @@
 """The registry in the platform's keyspace; races are decided by compare-and-set."""
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from feature_platform.clock import Clock
 from feature_platform.errors import LeaseHeldError
@@ -37,12 +37,18 @@ CUT_PARTS_PAGE = 256
 class CqlRegistry(CqlLists):
     """What is deployed, in Cassandra or ScyllaDB."""
 
+    def __init__(self, connection: Connection) -> None:
+        """Use a connection that the caller closes."""
+        super().__init__(connection)
+        self._known: Mapping[str, Snapshot] = {}
+        """Snapshots by their text, as last read: clients ask every few seconds, little changes."""
+
     def snapshots(self) -> list[Snapshot]:
         """Return what is deployed; see `RegistryReader`."""
-        rows = self._run("SELECT snapshot FROM {keyspace}.featuresets")
-        found = sorted(
-            (snapshot_of(row[0]) for row in rows), key=lambda snapshot: snapshot.featureset
-        )
+        known = self._known
+        texts = [row[0] for row in self._run("SELECT snapshot FROM {keyspace}.featuresets")]
+        self._known = {text: known.get(text) or snapshot_of(text) for text in texts}
+        found = sorted(self._known.values(), key=lambda snapshot: snapshot.featureset)
         return [snapshot for snapshot in found if snapshot.state != "deleted"]
 
     def snapshot(self, name: str) -> Snapshot | None:

@@ -15,7 +15,7 @@ from feature_platform.service.encode import Form, heads
 from feature_platform.service.entity_bytes import Run
 from feature_platform.service.features_pb2 import GetFeaturesResponse
 from feature_platform.service.lists import Served, kinds_of, only
-from feature_platform.service.shape import Numbers, Shape
+from feature_platform.service.shape import Numbers, Shape, shape_of
 from feature_platform.serving import FeatureClient, PreparedFeatures
 from feature_platform.serving.asked import Options
 from feature_platform.serving.prepared import check_wishes, prepared
@@ -44,7 +44,7 @@ class Kind:
 
     def shape(self, form: Form) -> Shape:
         """Return the shape of its packed rows."""
-        return Shape(types=self.types, numbers=form.numbers, states=form.states)
+        return shape_of(self.types, form.numbers, states=form.states)
 
     def shelf(self, form: Form) -> Shelf:
         """Return where its entities' bytes are kept; columns are made of packed rows."""

@@ -4,7 +4,7 @@
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -20,6 +20,8 @@ Rows = NDArray[np.uint8]
 WHOLE = ("BIGINT", "INT", "TIMESTAMP")
 TEXT, BOOLEAN = "STRING", "BOOLEAN"
 READ_MS_BYTES = 8
+SHAPES_MAX = 256
+"""That are kept."""
 ALIGNED_BYTES = 8
 """Rows are a multiple of this, so that all numbers are where a processor wants them."""
 
@@ -123,3 +125,9 @@ class Shape:
     def mask(self, bits: Rows) -> NDArray[np.bool_]:
         """Return bits as truth values, a column for each column."""
         return np.unpackbits(bits, axis=1, count=len(self.types), bitorder="little").view(np.bool_)
+
+
+@lru_cache(maxsize=SHAPES_MAX)
+def shape_of(types: tuple[str, ...], numbers: Numbers, *, states: bool) -> Shape:
+    """Return a shape; requests of one list share one, with what it has computed."""
+    return Shape(types=types, numbers=numbers, states=states)

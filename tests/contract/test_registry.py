@@ -55,6 +55,16 @@ def test_a_snapshot_comes_back_as_it_was_saved(registry: Registry, name: str) ->
     assert saved in registry.snapshots()
 
 
+def test_who_asks_again_sees_what_changed_and_what_did_not(registry: Registry, name: str) -> None:
+    """A registry that remembers what it has read forgets what is changed, back again, and gone."""
+    first, second = snapshot(name), replace(snapshot(name), state="stopped")
+    for saved in (first, first, second, first):
+        registry.save(saved)
+        assert [item for item in registry.snapshots() if item.featureset == name] == [saved]
+    registry.save(replace(first, state="deleted"))
+    assert name not in [item.featureset for item in registry.snapshots()]
+
+
 def test_an_unknown_or_deleted_feature_set_has_no_snapshot(registry: Registry, name: str) -> None:
     """Readers answer "unknown feature" for both."""
     assert registry.snapshot(name) is None
