@@ -176,6 +176,8 @@ def kept_write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) 
 
 def _sweep_entity(world: World, deployed: Snapshot, line: Line, of: tuple[str, Undo]) -> int:
     entity, undo = of
+    if not line.kept.before(undo):
+        return 0  # nobody off the line has written it: most entities, so their rows are not read
     found = {
         RowKey(row.level, row.start_ms): row
         for row in world.tiles.read_entity(deployed.table, entity)

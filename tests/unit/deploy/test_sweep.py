@@ -168,6 +168,31 @@ def test_the_whole_table_is_walked(stage: Stage) -> None:
         }
 
 
+def test_rows_of_entities_that_no_dead_attempt_wrote_are_not_read(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their undo rows say so: a sweep costs what is undone, not what is stored."""
+    snapshot = stage.apply().snapshot
+    assert snapshot is not None
+    now_ms, read = stage.clock.now_ms(), list[str]()
+    for entity, by in (("living", 1), ("dead", 2)):
+        undo = encode_undo({HEAD: b"before"})
+        rows = [RowWrite(level=UNDO_LEVEL, start_ms=UndoKey(by, 5, 0).start, payload=undo)]
+        rows += [RowWrite(level=HEAD_LEVEL, start_ms=0, payload=b"x")]
+        stage.tiles.write(snapshot.table, entity, rows, written=write_timestamp(by, 6))
+    own = replace(attempt(3, R, "sweep"), claimed_ms=now_ms, dirty_since_ms=now_ms)
+    line = Line.of([attempt(1), replace(attempt(2, R), claimed_ms=now_ms), own], own)
+    read_entity = stage.tiles.read_entity
+
+    def noted(table: str, entity: str) -> list[StoredRow]:
+        read.append(entity)
+        return read_entity(table, entity)
+
+    monkeypatch.setattr(stage.tiles, "read_entity", noted)
+    assert sweep(stage.world, snapshot, line, stage.said.append) == 1
+    assert read.count("dead") == read.count("living") + 1  # the store in memory walks by it, too
+
+
 def test_what_the_store_cannot_expire_stays() -> None:
     """Cassandra refuses a row that would expire after January 2038; ours then has no TTL."""
     now_ms = LAST_EXPIRY_S * 1000 - 60_000
