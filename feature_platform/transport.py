@@ -16,9 +16,8 @@ class Section(BaseModel):
     """A table of settings; an unknown name in it is a mistake."""
 
     # Each section's validator is built once, as a part of the whole settings': every start waits.
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, defer_build=True
-    )
+    # For the same reason what a setting means is read by `fp settings` alone, not by pydantic.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Tls(Section):

@@ -9,12 +9,13 @@ import typer
 from rich.prompt import Confirm
 from rich.text import Text
 
-from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import EXIT_FAILED, console, escape, message, print_json, say
 from feature_platform.cli.pushes import warn_of_pushes
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
+    from feature_platform.cli.walked import Walked
     from feature_platform.definition.loading import Project
     from feature_platform.deploy.apply import Outcome
     from feature_platform.deploy.lists import ListOutcome
@@ -91,6 +92,7 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Carry out the plan; return when every new job has completed its first checkpoint."""
+    from feature_platform.cli.walked import Walked
     from feature_platform.deploy.apply import make_plans
     from feature_platform.deploy.lists import apply_lists, apply_servable_lists, make_list_plans
     from feature_platform.plan.explain import explain
@@ -141,7 +143,7 @@ def _show_on_page(settings: Settings) -> None:
         message(note)
 
 
-def _walk(world: "World", plan: "Plan", walked: Walked) -> "Outcome":
+def _walk(world: "World", plan: "Plan", walked: "Walked") -> "Outcome":
     from feature_platform.deploy.apply import apply as execute_all
 
     walked.begin(plan)

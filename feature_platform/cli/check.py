@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from feature_platform.cli.changes import Json, Names, Yes, ask
-from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.match import check_match, refuse_with_match
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from feature_platform.checks.result import CheckReport, CheckResult
     from feature_platform.checks.run import CheckRequest
     from feature_platform.checks.scope import Span
+    from feature_platform.cli.walked import Walked
     from feature_platform.engines.reads import Reads
     from feature_platform.engines.world import World
     from feature_platform.settings import Settings
@@ -101,6 +102,7 @@ def _check_rows(
     as_json: bool,
 ) -> None:
     from feature_platform.checks.run import CheckRequest
+    from feature_platform.cli.walked import Walked
     from feature_platform.engines.world import open_world
     from feature_platform.errors import FeaturePlatformError
 
@@ -140,7 +142,9 @@ def _checked(reads: "Reads", name: str, ask_for: "CheckRequest") -> "CheckReport
         return check_and_note(reads, name, ask_for, report)
 
 
-def _repair(world: "World", name: str, found: "CheckReport", walked: Walked, *, yes: bool) -> bool:
+def _repair(
+    world: "World", name: str, found: "CheckReport", walked: "Walked", *, yes: bool
+) -> bool:
     """Correct what is wrong, as a plan that is shown first; return whether there was anything."""
     from feature_platform.checks.repair import make_repair_plan
     from feature_platform.deploy.execute import execute

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from feature_platform.cli.changes import Json, Name, Yes, ask, open_project
-from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import message, print_json, say
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def recover(
     as_json: Json = False,
 ) -> None:
     """Restart a job as deployed, from its newest checkpoint or from the store."""
+    from feature_platform.cli.walked import Walked
     from feature_platform.deploy.execute import execute
     from feature_platform.deploy.recover import make_recover_plan
     from feature_platform.errors import RestoreFailedError
@@ -77,6 +78,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Undo the last upgrade, its rows included."""
+    from feature_platform.cli.walked import Walked
     from feature_platform.deploy.execute import execute
     from feature_platform.deploy.recover import make_rollback_plan
     from feature_platform.plan.explain import explain

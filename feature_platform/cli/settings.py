@@ -3,12 +3,15 @@
 The list is read from the models of `feature_platform.settings`: nothing is listed a second time.
 """
 
+import ast
+import inspect
 import json
 import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Annotated, Any, get_args
 
 import typer
@@ -118,6 +121,7 @@ def _fields(
     file: Any,  # noqa: ANN401 (TOML)
     environment: Mapping[str, str],
 ) -> Iterator[Setting]:
+    abouts = _abouts(type(model))
     for name, field in type(model).model_fields.items():
         here, value = (*path, name), getattr(model, name)
         there = file.get(name) if isinstance(file, dict) else None
@@ -126,11 +130,26 @@ def _fields(
         elif isinstance(value, dict) and value:
             for key, item in value.items():
                 origin = SETTINGS_FILE if isinstance(there, dict) and key in there else DEFAULT
-                yield _setting((*here, key), item, None, origin, field.description or "")
+                yield _setting((*here, key), item, None, origin, abouts.get(name, ""))
         else:
             default = None if field.is_required() else field.get_default(call_default_factory=True)
             origin = _origin(here, environment, set_in_file=there is not None)
-            yield _setting(here, value, default, origin, field.description or "")
+            yield _setting(here, value, default, origin, abouts.get(name, ""))
+
+
+def _abouts(model: type[BaseModel]) -> Mapping[str, str]:
+    """Return what the source says of a section's settings: the string below each."""
+    found: dict[str, str] = {}
+    for section in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
+        (parsed,) = ast.parse(inspect.getsource(section)).body
+        for field, below in pairwise(parsed.body if isinstance(parsed, ast.ClassDef) else ()):
+            match field, below:
+                case (
+                    ast.AnnAssign(target=ast.Name(id=name)),
+                    ast.Expr(value=ast.Constant(value=str(text))),
+                ):
+                    found[name] = text
+    return found
 
 
 def _origin(path: tuple[str, ...], environment: Mapping[str, str], *, set_in_file: bool) -> str:

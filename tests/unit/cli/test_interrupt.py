@@ -9,8 +9,9 @@ from typing import NoReturn
 import pytest
 
 from feature_platform.cli import changes, waiting
-from feature_platform.cli.interrupt import Walked, interruptible
+from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.main import run
+from feature_platform.cli.walked import Walked
 from feature_platform.definition.loading import load_project
 from feature_platform.deploy import apply as applying
 from feature_platform.deploy import lists
