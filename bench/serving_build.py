@@ -25,6 +25,7 @@ from feature_platform.testing.deployed import snapshot_of
 
 DEADLINE_MS = 60_000
 """Of a request, where a build has deadlines: a slow answer is a figure here, not a failure."""
+REQUEST_MS, READ_MS = "ms a request", "ms of it reading"
 PASSWORD = "BENCH_PASSWORD"  # noqa: S105 - the variable's name
 
 
@@ -81,7 +82,24 @@ class Build(OfMatrices):
             said |= {"compiled": loaded().core is not None}
             said |= {"entries": stats.entries, "bytes": stats.bytes, "hits": stats.hits}
             said |= {"misses": stats.misses, "refreshes": stats.refreshes}
+        if self._client is not None and hasattr(self._client, "metrics"):
+            said |= _means_ms(self._client.metrics())
         return said
+
+
+def _means_ms(metrics: str) -> dict[str, float]:
+    """Return how long a request and the reads in it took on average, by a client's metrics."""
+    found = dict.fromkeys((REQUEST_MS, READ_MS), 0.0)
+    requests = 0.0
+    for line in metrics.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name.startswith("fp_reader_request_seconds_count"):
+            requests += float(value)
+        elif name.startswith("fp_reader_request_seconds_sum"):
+            found[REQUEST_MS] += 1e3 * float(value)
+        elif name == "fp_reader_store_read_seconds_sum":
+            found[READ_MS] += 1e3 * float(value)
+    return {name: total / requests for name, total in found.items()} if requests else {}
 
 
 class Bare:

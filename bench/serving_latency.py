@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+from bench.serving_build import READ_MS, REQUEST_MS
 from bench.serving_load import Load, requests
 from bench.serving_rig import Process, ranker
 from bench.serving_run import (
@@ -52,6 +53,11 @@ def library(setting: Setting, part: Part) -> None:
         "a cache, in turns with `one query`: the read of that entity by the driver alone, nothing "
         "decoded."
     )
+    if READ_MS in part.figures:
+        part.note += (
+            f" On average `from the store` took {part.figures[REQUEST_MS]:.2f} ms, of which "
+            f"{part.figures[READ_MS]:.2f} are its query, and the rest is this build's."
+        )
 
 
 def _some(setting: Setting, features: int) -> Load:
@@ -106,12 +112,14 @@ def _single(setting: Setting, part: Part) -> None:
         for _ in range(setting.scale.blocks):
             for name, running in rankers.items():
                 walls[name] += at_once([running], [path], setting.scale.seconds)[0]
+        told = rankers["from the store"].run(about=True)
     lines: Table = [
         line(name, shape, 0.0, 1, (each, 1e3 * len(each) / sum(each)))
         for name, each in walls.items()
     ]
     part.rows += lines
     part.figures |= {SINGLE_MS: p99(walls["from the store"]), BARE_MS: p99(walls["one query"])}
+    part.figures |= {name: told[name] for name in (REQUEST_MS, READ_MS)}
 
 
 def line(

@@ -203,6 +203,7 @@ def _items(rows: Mapping[tuple[str, int, int], bytes]) -> dict[Any, Any]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_the_first_half_may_come_from_a_table(
     project: Callable[[Mapping[str, str]], Settings], submitter: Submitter, tmp_path: Path
