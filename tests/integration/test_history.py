@@ -176,6 +176,8 @@ def seen_as(event: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+DATES = 20
+"""Of the rows of damaged files: each date of a table is a file of the event log."""
 DRAWS = int(os.environ.get("HISTORY_DRAWS", "1"))
 """How many tables of each kind are drawn: more take half a minute each."""
 TYPES = {
@@ -334,6 +336,7 @@ def test_what_cannot_be_read_is_counted_by_file(spark: SparkSession, tmp_path: P
 def test_a_damaged_file_stops_or_is_left_out(spark: SparkSession, tmp_path: Path) -> None:
     """Cut off, or with a page that is garbage: it is named."""
     rows = drawn(random.Random(4), 3_000)  # noqa: S311
+    rows["at"] = [rows["at"][number % DATES] for number in range(3_000)]  # each date is a file
     whole = pa.table({name: pa.array(rows[name], TYPES["plain"].get(name)) for name in rows})
     for name in ("a", "b", "c"):
         parquet.write_table(whole, tmp_path / f"{name}.parquet", compression="none")
