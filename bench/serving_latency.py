@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
+import numpy as np
+
 from bench.serving_build import READ_MS, REQUEST_MS
 from bench.serving_load import Load, requests
 from bench.serving_rig import Process, ranker
@@ -31,6 +33,7 @@ HEAD = (
     *("requests/s", "timed"),
 )
 SINGLE_MS, BARE_MS = "1 x 250 from the store, p99 ms", "one query, p99 ms"
+STEADY_MS = "ms, all cached, asked again and again"
 
 
 def drawn_of(size: int) -> int:
@@ -53,6 +56,11 @@ def library(setting: Setting, part: Part) -> None:
         "a cache, in turns with `one query`: the read of that entity by the driver alone, nothing "
         "decoded."
     )
+    if STEADY_MS in part.figures:
+        part.note += (
+            " Here a process does nothing else; in turns with a dozen others, as above, each "
+            "request finds the processor's caches cold."
+        )
     if READ_MS in part.figures:
         part.note += (
             f" On average `from the store` took {part.figures[REQUEST_MS]:.2f} ms, of which "
@@ -90,6 +98,8 @@ def _shape(setting: Setting, part: Part, shape: Shape) -> None:
             for count in setting.scale.processes:
                 timed = at_once(rankers[:count], [path] * count, setting.scale.seconds)
                 part.rows.append(line("library", shape, hits, count, timed))
+                if (shape, hits, count) == (setting.scale.shapes[-1], 1.0, 1):
+                    part.figures[STEADY_MS] = float(np.median(timed[0]))
 
 
 def _single(setting: Setting, part: Part) -> None:

@@ -5,6 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from bench.service_bytes import measure
 from bench.serving_latency import HEAD, drawn_of, line
 from bench.serving_load import Load, requests
 from bench.serving_rig import Service, fp_serve, list_name, ranker
@@ -27,12 +28,11 @@ NOTHING = {"FP_SERVICE__TILES_CACHE_BYTES": "0", BYTES: "0"}
 
 NUMBERS = "float32"
 """As a model takes them, where kept bytes are the question."""
-READS = 3
-"""Requests that are read alone in each turn."""
 KEPT_RATE = "gRPC requests a CPU second of fp serve, kept bytes"
 ENCODING_RATE = "gRPC requests a CPU second of fp serve, encoding kept tiles"
 READING_RATE = "gRPC requests a CPU second of fp serve, reading"
-AGAIN_RATE = "gRPC requests a CPU second of fp serve, decoding and encoding"
+KEPT_MS = "gRPC, CPU ms of a worker that joins kept bytes"
+AGAIN_MS = "gRPC, CPU ms of a worker that decodes and encodes rows"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,12 +153,7 @@ def answers(setting: Setting, part: Part) -> None:
             asking = exits.enter_context(ranker(setting.rig, "grpc warm", "serving_doors", spec))
             check(setting, load, features, asking, {"requests": path})
             pairs[name] = (running, asking)
-        bare = setting.spec(load, features, bare=True)
-        reader = exits.enter_context(ranker(setting.rig, "reading alone", "serving_build", bare))
-        reads_s: list[float] = []
         for _ in range(setting.scale.blocks):
-            spent = reader.run(requests=path, count=READS)["spent"]
-            reads_s += [cpu_s for cpu_s, _ in spent]
             for name, (running, asking) in pairs.items():
                 before_s = running.used().cpu_s
                 walls[name] += at_once([asking], [path], setting.scale.seconds)[0]
@@ -166,7 +161,7 @@ def answers(setting: Setting, part: Part) -> None:
                 cpu_s[name] += after.cpu_s - before_s
                 peaks[name] = after.peak_bytes
     _say_answers(part, f"{size:,} x {features}", walls, cpu_s, peaks)
-    _say_again(part, sum(reads_s) / len(reads_s))
+    _say_again(part, measure(setting.scale.blocks, 1.0, size, ["packed"]))
 
 
 def _say_answers(
@@ -193,15 +188,19 @@ def _say_answers(
     )
 
 
-def _say_again(part: Part, read_s: float) -> None:
-    """Add what a request costs without its reading, which is timed alone."""
-    again_s = 1 / part.figures[READING_RATE] - read_s
-    part.rows.append(("the reading of these rows alone", f"{1e3 * read_s:,.2f}", "", ""))
-    part.figures[AGAIN_RATE] = 1 / again_s
-    kept = part.figures[KEPT_RATE]
+def _say_again(part: Part, found: Mapping[tuple[str, str], tuple[float, float]]) -> None:
+    """Add what decoding and encoding cost without any reading; see `service_bytes`."""
+    said = {
+        "bytes": ("joins kept bytes, store in memory", KEPT_MS),
+        "rows": ("decodes, adds up and encodes rows, store in memory", AGAIN_MS),
+    }
+    for kept, (words, name) in said.items():
+        part.figures[name] = found["packed", kept][1]
+        part.rows.append((words, f"{part.figures[name]:,.2f}", "", ""))
     part.note += (
-        f" The goal is about decoding and encoding again: the third line without the fourth, "
-        f"{1e3 * again_s:,.2f} ms. Against the second line kept bytes answer "
-        f"{kept / part.figures[ENCODING_RATE]:,.1f} times the requests, against the third one "
-        f"{kept / part.figures[READING_RATE]:,.1f} times."
+        " The goal is about decoding and encoding again: the last two lines, workers whose store "
+        "hands out rows at no cost. Of the first three lines kept bytes answer "
+        f"{part.figures[KEPT_RATE] / part.figures[ENCODING_RATE]:,.1f} times the requests of the "
+        f"second and {part.figures[KEPT_RATE] / part.figures[READING_RATE]:,.1f} times those of "
+        "the third."
     )
