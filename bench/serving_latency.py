@@ -64,7 +64,7 @@ def library(setting: Setting, part: Part) -> None:
     if READ_MS in part.figures:
         part.note += (
             f" On average `from the store` took {part.figures[REQUEST_MS]:.2f} ms, of which "
-            f"{part.figures[READ_MS]:.2f} are its query, and the rest is this build's."
+            f"{part.figures[READ_MS]:.2f} are the read, and the rest is what is made of it."
         )
 
 

@@ -17,7 +17,7 @@ from feature_platform.deploy.start import age_limit_ms
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
 from feature_platform.errors import CorruptRowError, PlanRefusedError
-from feature_platform.lineage.as_of import Past, Undo
+from feature_platform.lineage.as_of import Before, Past, Undo
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.claim import FIRST_CHECKPOINT_ID
@@ -135,13 +135,13 @@ def cut_of(line: Line, target: Cut, now_ms: int) -> Cut:
 
 
 def swept(
-    line: Line, undo: Undo, rows: Mapping[RowKey, StoredRow], layout: Layout, now_ms: int
+    line: Line, before: Before, rows: Mapping[RowKey, StoredRow], layout: Layout, now_ms: int
 ) -> list[RowWrite]:
     """Return what is to be written of one entity, ascending.
 
     Args:
         line: The sweep's attempt and those before it.
-        undo: The entity's undo rows.
+        before: What its undo rows say of flushes off the history; see `Past.before`.
         rows: Its rows as they are in the store.
         layout: How long tiles are kept.
         now_ms: The present.
@@ -149,7 +149,6 @@ def swept(
     Raises:
         CorruptRowError: A row was written by an abandoned attempt and no undo row says what it was.
     """
-    before = line.kept.before(undo)
     writes = []
     for key in sorted(before):
         row = rows.get(key)
@@ -176,7 +175,8 @@ def kept_write(key: RowKey, payload: bytes | None, layout: Layout, now_ms: int) 
 
 def _sweep_entity(world: World, deployed: Snapshot, line: Line, of: tuple[str, Undo]) -> int:
     entity, undo = of
-    if not line.kept.before(undo):
+    before = line.kept.before(undo)
+    if not before:
         return 0  # nobody off the line has written it: most entities, so their rows are not read
     found = {
         RowKey(row.level, row.start_ms): row
@@ -184,7 +184,7 @@ def _sweep_entity(world: World, deployed: Snapshot, line: Line, of: tuple[str, U
         if row.level > UNDO_LEVEL
     }
     try:
-        writes = swept(line, undo, found, deployed.layout, world.clock.now_ms())
+        writes = swept(line, before, found, deployed.layout, world.clock.now_ms())
     except CorruptRowError as error:
         msg = f"{deployed.table}, entity {entity!r}: {error}"
         raise CorruptRowError(msg) from error

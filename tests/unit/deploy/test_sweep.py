@@ -64,7 +64,7 @@ def written(
 ) -> dict[RowKey, bytes | None]:
     """Sweep an entity; payload and writer of its rows are given."""
     present = {key: stored(key, payload, by) for key, (payload, by) in rows.items()}
-    writes = swept(line, undo, present, LAYOUT, now_ms)
+    writes = swept(line, line.kept.before(undo), present, LAYOUT, now_ms)
     return {RowKey(item.level, item.start_ms): item.payload for item in writes}
 
 
@@ -136,9 +136,9 @@ def test_a_tile_gets_the_time_that_it_has_left() -> None:
     """It ends at 120 s and is kept for 600 s; after that it is deleted, never kept for ever."""
     undo = {UndoKey(2, 6, 0): {HEAD: b"h", TILE: b"t"}}
     rows = {HEAD: stored(HEAD, b"x", 2), TILE: stored(TILE, b"y", 2)}
-    writes = swept(LINE, undo, rows, LAYOUT, NOW_MS + 1)
+    writes = swept(LINE, LINE.kept.before(undo), rows, LAYOUT, NOW_MS + 1)
     assert [(item.payload, item.ttl_s) for item in writes] == [(b"h", 0), (b"t", 420)]
-    late = swept(LINE, undo, rows, LAYOUT, 720_000)
+    late = swept(LINE, LINE.kept.before(undo), rows, LAYOUT, 720_000)
     assert [(item.payload, item.ttl_s) for item in late] == [(b"h", 0), (None, 0)]
 
 

@@ -184,7 +184,8 @@ class Writer:
     def _swept(self, line: Line) -> bool:
         """Go over the rows once; False if it died after one of them."""
         stamp = write_timestamp(line.sweep.attempt, 1)
-        for write in swept(line, self.store.read_undo(), self.store.read(), LAYOUT, 0):
+        before = line.kept.before(self.store.read_undo())
+        for write in swept(line, before, self.store.read(), LAYOUT, 0):
             dies = self.chance.random() < 0.1
             key = RowKey(write.level, write.start_ms)
             self.store.write(key, Cell(stamp, write.payload), acknowledged=not dies)
