@@ -7,7 +7,6 @@ kernel, and with serving only the cover (which has tests of its own) and the fin
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import cached_property
 
 import sqlglot
@@ -16,15 +15,12 @@ from sqlglot import exp
 from feature_platform.definition.model import Feature, FeatureSet, StoredColumn
 from feature_platform.definition.sql_text import DefinitionDialect
 from feature_platform.rows.partials import (
-    Item,
     Partial,
     Scalar,
     Value,
     finish_average,
     finish_counter,
     finish_items,
-    to_sortable,
-    wrap,
 )
 from feature_platform.store.base import HEAD_LEVEL, TileKey
 from feature_platform.testing.expressions import LOST, evaluate, is_lost, is_true
@@ -33,16 +29,13 @@ from feature_platform.testing.reference_events import (
     ColumnValue,
     DeadLetter,
     RawEvent,
-    fixed_point,
     judge,
 )
 from feature_platform.testing.reference_rows import encode_head, encode_row
+from feature_platform.testing.reference_values import Call, Order, aggregated, call_of, taken
 from feature_platform.tiles.cover import Mode, cover
 from feature_platform.tiles.layout import EVENTS_COLUMN, Layout
-from feature_platform.tiles.size import TEXT_BYTES_MAX
 
-Order = tuple[int, int, int]
-"""Time, partition and offset of an event."""
 Columns = dict[str, ColumnValue]
 
 
@@ -99,6 +92,7 @@ class Oracle:
         self.dead_letters: list[DeadLetter] = []
         self.rows: dict[str, list[Accepted]] = defaultdict(list)
         """Rows that are aggregated, by entity: accepted events after inner selects and WHERE."""
+        self._source = replace(featureset.source, columns=featureset.reads)
         self._query = _parse(featureset.sql)
         self._steps = _steps(self._query)
         self._taken: dict[str, dict[Order, Scalar | None]] = defaultdict(dict)
@@ -107,16 +101,33 @@ class Oracle:
 
     def add(self, events: Iterable[RawEvent]) -> None:
         """Take more events in."""
-        source = replace(self.featureset.source, columns=self.featureset.reads)
         for event in events:
-            judged = judge(source, self.featureset.entity, event, self.featureset.sum_scales)
-            if isinstance(judged, DeadLetter):
-                self.dead_letters.append(judged)
-                continue
-            columns = _select(self._steps, judged.columns)
-            key = None if columns is None else columns[self.featureset.entity]
-            if columns is not None and key is not None:
-                self.rows[str(key)].append(replace(judged, columns=columns))
+            found = self.read(event)
+            if isinstance(found, DeadLetter):
+                self.dead_letters.append(found)
+            elif found is not None:
+                self.add_row(found)
+
+    def read(self, event: RawEvent) -> Accepted | DeadLetter | None:
+        """Return the row that is aggregated of an event; None if a WHERE leaves it out."""
+        judged = judge(self._source, self.featureset.entity, event, self.featureset.sum_scales)
+        if isinstance(judged, DeadLetter):
+            return judged
+        columns = _select(self._steps, judged.columns)
+        key = None if columns is None else columns[self.featureset.entity]
+        return replace(judged, columns=columns) if columns is not None and key is not None else None
+
+    def add_row(self, row: Accepted) -> None:
+        """Take in what `read` returned of an event."""
+        self.rows[str(row.columns[self.featureset.entity])].append(row)
+
+    def takes(self, column: str, row: Accepted) -> bool:
+        """Return whether a stored column takes anything of a row: FILTER and operand let it."""
+        return column == EVENTS_COLUMN or bool(self._entries(column, [row]))
+
+    def condition(self, feature: str) -> exp.Expr | None:
+        """Return the FILTER of a feature; None if it has none."""
+        return self._calls[feature].condition
 
     @property
     def entities(self) -> list[str]:
@@ -174,37 +185,39 @@ class Oracle:
         """Aggregate rows into the partial of one stored column."""
         if column == EVENTS_COLUMN:
             return len(rows)
-        return _aggregate(self._stored[column], self._entries(column, rows))
+        return aggregated(self._stored[column], self._entries(column, rows))
 
     def _entries(self, column: str, rows: Sequence[Accepted]) -> list[tuple[Order, Scalar]]:
-        stored, taken = self._stored[column], self._taken[column]
+        stored, known = self._stored[column], self._taken[column]
         entries: list[tuple[Order, Scalar]] = []
         for row in rows:
-            if row.order not in taken:
-                taken[row.order] = self._take(stored, row)
-            value = taken[row.order]
+            if row.order not in known:
+                known[row.order] = self._take(stored, row)
+            value = known[row.order]
             if value is not None:
                 entries.append((row.order, value))
         return entries
 
     def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
         """Return what a stored column takes of a row; None if nothing."""
-        call = self._calls[column.name.partition("#")[0]]
-        if not is_true(call.condition, row.columns):
-            return None
-        value = 1 if call.star else evaluate(call.argument, row.columns)
-        if column.name.endswith("#beyond"):
-            unheld = value is not None and _addend(column, value) is None
-            return 1 if unheld or is_lost(call.argument, row.columns) else None
-        return None if value is None else _taken(column, value)
+        return taken(column, self._calls[column.name.partition("#")[0]], row)
+
+    def unfiltered(self, column: str, rows: Sequence[Accepted]) -> Partial:
+        """Aggregate rows into the partial of a stored column as if its feature had no FILTER."""
+        if column == EVENTS_COLUMN:
+            return len(rows)
+        stored = self._stored[column]
+        call = replace(self._calls[stored.name.partition("#")[0]], condition=None)
+        values = ((row.order, taken(stored, call, row)) for row in rows)
+        return aggregated(stored, [(order, value) for order, value in values if value is not None])
 
     @cached_property
     def _stored(self) -> dict[str, StoredColumn]:
         return {column.name: column for column in self.featureset.columns}
 
     @cached_property
-    def _calls(self) -> dict[str, "_Call"]:
-        return {node.alias: _call(node.this) for node in self._query.expressions if node.alias}
+    def _calls(self) -> dict[str, Call]:
+        return {node.alias: call_of(node.this) for node in self._query.expressions if node.alias}
 
     def served(
         self, entity: str, now_ms: int, *, at_ms: int | None = None, edge_ms: int = 0
@@ -256,21 +269,6 @@ class Oracle:
         return finish_counter("sum", str(stored.value_type), stored.scale, sum(addends))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    argument: exp.Expr
-    star: bool
-    condition: exp.Expr | None
-
-
-def _call(node: exp.Expr) -> _Call:
-    condition = None
-    if isinstance(node, exp.Filter):
-        node, condition = node.this, node.expression.this
-    argument = node.expressions[0]
-    return _Call(argument=argument, star=isinstance(argument, exp.Star), condition=condition)
-
-
 def _parse(sql: str) -> exp.Select:
     query = sqlglot.parse_one(sql, dialect=DefinitionDialect)
     if not isinstance(query, exp.Select):
@@ -314,78 +312,3 @@ def _select(steps: Sequence[_Step], columns: Columns) -> Columns | None:
                 f"{LOST}{name}": True for name, node in step.made if is_lost(node, columns)
             }
     return columns
-
-
-def _aggregate(column: StoredColumn, entries: Sequence[tuple[Order, Scalar]]) -> Partial:
-    values = [value for _, value in entries]
-    match column.kind:
-        case "count":
-            return len(values)
-        case "sum":
-            return wrap(sum(map(int, values)))
-        case "min":
-            return min(map(int, values), default=None)
-        case "max":
-            return max(map(int, values), default=None)
-        case "first" | "last" | "last_n":
-            newest_first = sorted(entries, reverse=True, key=lambda entry: entry[0])
-            items = tuple(Item(*order, value) for order, value in newest_first)
-            kept = {"first": items[-1:], "last": items[:1], "last_n": items[: column.n]}
-            return kept[column.kind]
-
-
-def _taken(column: StoredColumn, value: ColumnValue) -> Scalar | None:
-    """Return what a stored column takes of a value; None if nothing."""
-    match column.kind:
-        case "count":
-            return None if _addend(column, value) is None else 1
-        case "sum":
-            addend = _addend(column, value)
-            if addend is not None and column.name.endswith("#high"):
-                return (addend + 2**31) // 2**32
-            return addend
-        case "min" | "max":
-            return _comparable(column, value)
-        case "first" | "last" | "last_n":
-            return _carried(column, value)
-
-
-def _addend(column: StoredColumn, value: ColumnValue) -> int | None:
-    """Return what a value adds; None for a fixed-point one that BIGINT does not hold."""
-    if column.value_type.name not in ("DOUBLE", "DECIMAL"):
-        return int(value or 0) if column.kind == "sum" else 1
-    return fixed_point(_double_or_decimal(column, value), column.scale)
-
-
-def _double_or_decimal(column: StoredColumn, value: ColumnValue) -> float | Decimal:
-    if column.value_type.name == "DECIMAL":
-        return Decimal(str(value))
-    return float(value or 0)
-
-
-def _comparable(column: StoredColumn, value: ColumnValue) -> int:
-    if column.value_type.name == "DOUBLE":
-        return to_sortable(float(value or 0))
-    return int(_carried(column, value))
-
-
-def _carried(column: StoredColumn, value: ColumnValue) -> Scalar:
-    match column.carrier:
-        case "text":
-            return _first_characters(str(value))
-        case "real":
-            return float(value or 0)
-        case "int" if column.value_type.name == "DECIMAL":
-            return int(Decimal(str(value)).scaleb(column.scale))
-        case "int":
-            return int(value or 0)
-
-
-def _first_characters(text: str) -> str:
-    """Return the longest beginning of a text that is within the limit."""
-    kept = 0
-    for length, character in enumerate(text):
-        kept += len(character.encode())
-        if kept > TEXT_BYTES_MAX:
-            return text[:length]
-    return text

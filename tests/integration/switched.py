@@ -7,8 +7,8 @@ from functools import cached_property
 from feature_platform.definition.model import FeatureSet, StoredColumn
 from feature_platform.rows.partials import Partial, Scalar
 from feature_platform.testing import Oracle, RawEvent
-from feature_platform.testing.reference import Order
 from feature_platform.testing.reference_events import Accepted
+from feature_platform.testing.reference_values import Order
 from feature_platform.tiles.layout import Layout
 
 
