@@ -26,7 +26,7 @@ LAYERS = (
     ("monitor",),
     ("deploy",),
     ("checks", "statistics", "testing", "training"),
-    ("match",),
+    ("match", "debug"),
     ("demo",),
     ("orchestration", "cli"),
 )

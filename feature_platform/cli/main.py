@@ -36,6 +36,7 @@ GROUPS = (
     "catalogue",
     "lists",
     "reading",
+    "debug",
     "serve",
     "status",
     "dead_letters",

@@ -1,0 +1,200 @@
+"""Says of each record of an entity what became of it: counted, by which features, or why not. Pure.
+
+The reading is the reference's (`testing.reference`), which shares no code with the kernel.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal
+
+from feature_platform.clock import to_iso
+from feature_platform.debug.records import FoundRecord
+from feature_platform.definition.model import FeatureSet, Source
+from feature_platform.plan.job_history import HISTORY_PARTITION
+from feature_platform.testing.reference import Oracle
+from feature_platform.testing.reference_events import TICKS_PER_SECOND, Accepted, DeadLetter
+from feature_platform.tiles.layout import Layout
+
+Outcome = Literal["counted", "where", "dead letter", "other side"]
+"""`where`: a WHERE leaves it out; `other side`: of the seam between history and topic."""
+UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
+NEAR_MS = 30 * 86_400_000
+"""An event time this near to the broker's time is taken for a right one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventAccount:
+    """What became of one record."""
+
+    record: FoundRecord
+    outcome: Outcome
+    reason: str = ""
+    """Of a dead letter."""
+    row: Accepted | None = None
+    """What is aggregated."""
+    hint: str = ""
+    """What may be wrong with the event, in words."""
+
+    @property
+    def place(self) -> str:
+        """Partition and offset."""
+        event = self.record.event
+        part = "history" if event.partition == HISTORY_PARTITION else str(event.partition)
+        return f"{part}/{event.offset}"
+
+    @property
+    def time_ms(self) -> int:
+        """The event time, or the broker's where there is none."""
+        return self.row.time_ms if self.row else self.record.event.timestamp_ms
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What became of all records of an entity."""
+
+    entity: str
+    oracle: Oracle
+    """Holds the rows of all events that count."""
+    events: Sequence[EventAccount]
+    """In the order of their times."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def counted(self) -> list[EventAccount]:
+        """Those that count."""
+        return [each for each in self.events if each.outcome == "counted"]
+
+    @cached_property
+    def dead(self) -> list[EventAccount]:
+        """Those that are dead letters."""
+        return [each for each in self.events if each.outcome == "dead letter"]
+
+    def taken_by(self, feature: str) -> list[EventAccount]:
+        """Return the events that a feature takes something of."""
+        stored = next(
+            each.columns[0] for each in self.oracle.featureset.features if each.name == feature
+        )
+        return [each for each in self.counted if each.row and self.oracle.takes(stored, each.row)]
+
+
+def account(
+    featureset: FeatureSet, layout: Layout, entity: str, records: Iterable[FoundRecord]
+) -> Account:
+    """Judge records; those of other entities are left out.
+
+    Args:
+        featureset: The definition that is deployed.
+        layout: Grid and ids as deployed.
+        entity: The key as the store has it.
+        records: That may be the entity's.
+    """
+    oracle = Oracle(featureset, layout)
+    events: list[EventAccount] = []
+    for record in records:
+        found = _judged(oracle, featureset, entity, record)
+        if found is None:
+            continue
+        if found.outcome == "counted" and found.row:
+            oracle.add_row(found.row)
+        events.append(found)
+    events.sort(key=lambda each: (each.time_ms, each.place))
+    return Account(
+        entity=entity,
+        oracle=oracle,
+        events=events,
+        outcomes=Counter(each.outcome for each in events),
+    )
+
+
+def until(whole: Account, positions: dict[int, int]) -> Account:
+    """Return the account of the events below some offsets alone, by partition."""
+    kept = [
+        each
+        for each in whole.events
+        if each.record.event.partition == HISTORY_PARTITION
+        or each.record.event.offset < positions.get(each.record.event.partition, 0)
+    ]
+    oracle = Oracle(whole.oracle.featureset, whole.oracle.layout)
+    for each in kept:
+        if each.outcome == "counted" and each.row:
+            oracle.add_row(each.row)
+    return Account(
+        entity=whole.entity,
+        oracle=oracle,
+        events=kept,
+        outcomes=Counter(each.outcome for each in kept),
+    )
+
+
+def _judged(
+    oracle: Oracle, featureset: FeatureSet, entity: str, record: FoundRecord
+) -> EventAccount | None:
+    """Return what became of a record; None if it is another entity's."""
+    event, column, source = record.event, featureset.entity, featureset.source
+    found = oracle.read(event)
+    if isinstance(found, Accepted):
+        if str(found.columns[column]) != entity:
+            return None
+        side: Outcome = "counted" if _is_on_its_side(source, found) else "other side"
+        hint = _unit_hint(source, event.value, event.timestamp_ms, found.time_ms)
+        return EventAccount(record=record, outcome=side, row=found, hint=hint)
+    if not _names(event.value, column, entity):
+        return None
+    if found is None:
+        return EventAccount(record=record, outcome="where")
+    assert isinstance(found, DeadLetter)  # noqa: S101 (there is no third)
+    hint = _unit_hint(source, event.value, event.timestamp_ms, None)
+    return EventAccount(record=record, outcome="dead letter", reason=found.reason, hint=hint)
+
+
+def _is_on_its_side(source: Source, row: Accepted) -> bool:
+    """Do what the kernel's `SourceSchema.counts` does."""
+    since_ms = source.history.until_ms if source.history else None
+    is_history = row.partition == HISTORY_PARTITION
+    return is_history == (since_ms is not None and row.time_ms < since_ms)
+
+
+def _names(value: bytes | None, column: str, entity: str) -> bool:
+    """Return whether a refused record is of an entity, as far as that can be known."""
+    text = (value or b"").decode("utf-8", "replace")
+    data = _object(text)
+    if data is not None:
+        return _spelled(data.get(column)) == entity
+    field = rf'"{re.escape(column)}"\s*:\s*"?{re.escape(entity)}(?![0-9A-Za-z_])'
+    return re.search(field, text) is not None
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        data = json.loads(text[text.find("{") :], parse_int=str, parse_float=str)
+    except ValueError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _spelled(value: object) -> str:
+    text = str(value)
+    return str(int(float(text))) if re.fullmatch(r"-?[0-9]+(\.0+)", text) else text
+
+
+def _unit_hint(source: Source, value: bytes | None, timestamp_ms: int, time_ms: int | None) -> str:
+    """Say in which other unit an event's time would be near the broker's; empty if it is near."""
+    if time_ms is not None and abs(time_ms - timestamp_ms) <= NEAR_MS:
+        return ""
+    data = _object((value or b"").decode("utf-8", "replace")) or {}
+    text = str(data.get(source.event_time))
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        return ""
+    for unit, ticks in TICKS_PER_SECOND.items():
+        meant_ms = int(text) * 1000 // ticks
+        if unit != source.event_time_unit and abs(meant_ms - timestamp_ms) <= NEAR_MS:
+            return (
+                f"{source.event_time} is {text}: in {UNIT_NAMES[unit]} that is {to_iso(meant_ms)}, "
+                f"when the broker took it; source {source.name} reads it in "
+                f"{UNIT_NAMES[source.event_time_unit]}"
+            )
+    return ""

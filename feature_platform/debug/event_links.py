@@ -1,0 +1,220 @@
+"""The first places of the chain: definition, events, how they are read, and the query. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from feature_platform.clock import to_iso
+from feature_platform.debug.account import Account, EventAccount
+from feature_platform.debug.filters import unmatched
+from feature_platform.debug.records import Searched
+from feature_platform.debug.report import Bar, EventLine, Link, State
+from feature_platform.definition.model import FeatureSet
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.testing.reference_events import Accepted
+from feature_platform.words import counted, verb
+
+BARS = 160
+"""Of the picture of events over time."""
+LETTERS_SHOWN = 5
+VALUE_CHARACTERS_MAX = 300
+
+
+def definition_link(
+    snapshot: Snapshot, defined: FeatureSet | None, features: Sequence[str]
+) -> Link:
+    """Compare what is deployed with what the project's folder defines.
+
+    Args:
+        snapshot: What is deployed.
+        defined: The definition in the folder; None: it has none that can be read.
+        features: That are asked about.
+    """
+    name = snapshot.featureset
+    deployed = f"deployed {to_iso(snapshot.deployed_ms)}, generation {snapshot.generation}"
+    young = [
+        f"{each.name} counts since {to_iso(each.valid_from_ms)}, not since the first event"
+        for each in snapshot.features
+        if each.valid_from_ms and each.name in features
+    ]
+    if defined is None:
+        summary = f"{deployed}; the folder has no definition of it that can be read"
+        return Link(place="definition", state="note", summary=summary, details=tuple(young))
+    if defined.data_fingerprint != snapshot.data_fingerprint:
+        return Link(
+            place="definition",
+            state="note",
+            summary=f"{deployed}; the definition in the folder is another one",
+            details=(*_changed(snapshot, defined), *young),
+            next_step=f"fp plan {name} shows the difference; fp apply {name} deploys it",
+        )
+    state: State = "note" if young else "fine"
+    summary = f"{deployed}; the definition in the folder is the same"
+    return Link(place="definition", state=state, summary=summary, details=tuple(young))
+
+
+def _changed(snapshot: Snapshot, defined: FeatureSet) -> list[str]:
+    old = {each.name: each.meaning for each in snapshot.features}
+    new = {each.name: each.meaning for each in defined.features}
+    told = [f"{name} is not in the folder" for name in old.keys() - new.keys()]
+    told += [f"{name} is not deployed" for name in new.keys() - old.keys()]
+    told += [
+        f"{name} has another aggregate, FILTER or operand in the folder than what is deployed"
+        for name in old.keys() & new.keys()
+        if old[name] != new[name]
+    ]
+    return sorted(told)
+
+
+def events_link(searched: Searched, account: Account, key_field: str) -> Link:
+    """Say which events of the entity there are."""
+    parts = (
+        f"{number:,} in {'Kafka' if where == 'Kafka' else f'the {where}'}"
+        for where, number in searched.looked_at.items()
+    )
+    looked_at = " and ".join(parts) or "no"
+    found = len(account.events)
+    notes = tuple(searched.notes)
+    if not found:
+        return Link(
+            place="events",
+            state="wrong" if not notes else "unknown",
+            summary=f"no event has {key_field} = {account.entity!r}; looked at {looked_at} records",
+            details=notes,
+            next_step="see whether the key is written as the producer writes it, and whether the "
+            "producer sends to this topic",
+        )
+    first, last = account.events[0], account.events[-1]
+    summary = (
+        f"{counted(found, 'event')} of it, from {to_iso(first.time_ms)} to {to_iso(last.time_ms)}; "
+        f"looked at {looked_at} records"
+    )
+    return Link(
+        place="events", state="unknown" if notes else "fine", summary=summary, details=notes
+    )
+
+
+def reading_link(account: Account, featureset: str) -> Link:
+    """Say which of its events cannot be read, and why."""
+    dead = account.dead
+    odd = [each for each in account.counted if each.hint]
+    if not dead and not odd:
+        return Link(place="reading", state="fine", summary="every event of it can be read")
+    reasons = Counter(each.reason for each in dead)
+    said = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
+    summary = (
+        f"{counted(len(dead), 'event')} of {len(account.events):,} "
+        f"{verb(len(dead), 'is a dead letter', 'are dead letters')} ({said})"
+        if dead
+        else f"{counted(len(odd), 'event')} {verb(len(odd), 'has', 'have')} an odd time"
+    )
+    details = [_letter(each) for each in [*dead, *odd][-LETTERS_SHOWN:]]
+    return Link(
+        place="reading",
+        state="wrong",
+        summary=summary,
+        details=tuple(details),
+        next_step=f"fp dead-letters {featureset} shows them; correct the producer or the source, "
+        "then send them again",
+    )
+
+
+def _letter(each: EventAccount) -> str:
+    event = each.record.event
+    value = (event.value or b"").decode("utf-8", "replace")[:VALUE_CHARACTERS_MAX]
+    why = f"{each.reason}: " if each.reason else ""
+    hint = f"; {each.hint}" if each.hint else ""
+    return f"{each.place} of {to_iso(event.timestamp_ms)}: {why}{value}{hint}"
+
+
+def query_link(account: Account, features: Sequence[str], recent: Sequence[Accepted]) -> Link:
+    """Say which events the query counts, and which FILTERs let none through.
+
+    Args:
+        account: Of all events of the entity.
+        features: That are asked about.
+        recent: What is aggregated of the topic's newest events, of all entities.
+    """
+    rows = [each.row for each in account.counted if each.row]
+    oracle = account.oracle
+    newest = f"of the topic's newest {counted(len(recent), 'event')}"
+    own = f"of this entity's {counted(len(rows), 'event')}"
+    dead_filters: list[str] = []
+    notes: list[str] = []
+    for name in features:
+        if text := unmatched(oracle, name, recent, newest):
+            dead_filters.append(f"{name}: {text}")
+        elif text := unmatched(oracle, name, rows, own):
+            notes.append(f"{name}: {text}")
+        elif oracle.condition(name) is not None:
+            taken = len(account.taken_by(name))
+            notes.append(f"{name}: {taken:,} of {counted(len(rows), 'event')} match its FILTER")
+    left_out = account.outcomes["where"]
+    summary = f"{counted(len(rows), 'event')} of it {verb(len(rows), 'counts', 'count')}"
+    if left_out:
+        summary += f", {left_out:,} left out by WHERE"
+    if account.outcomes["other side"]:
+        summary += f", {account.outcomes['other side']:,} on the other side of the history's seam"
+    if dead_filters:
+        return Link(
+            place="query",
+            state="wrong",
+            summary=dead_filters[0],
+            details=(*dead_filters[1:], *notes),
+            next_step="correct the constant in the FILTER, then fp plan and fp apply",
+        )
+    state: State = "note" if rows and any(" matches none of " in each for each in notes) else "fine"
+    if account.events and not rows and not account.dead:
+        state = "wrong" if account.outcomes["where"] == len(account.events) else state
+    return Link(place="query", state=state, summary=summary, details=tuple(notes))
+
+
+def bars(account: Account) -> tuple[Bar, ...]:
+    """Count the events of stretches of time, all of one length: a picture of any number of them."""
+    if not account.events:
+        return ()
+    first_ms, last_ms = account.events[0].time_ms, account.events[-1].time_ms
+    length_ms = max(1, -(-(last_ms - first_ms + 1) // BARS))
+    counts = Counter(
+        ((each.time_ms - first_ms) // length_ms, each.outcome) for each in account.events
+    )
+    return tuple(
+        Bar(
+            start_ms=first_ms + place * length_ms,
+            length_ms=length_ms,
+            counted=counts[place, "counted"],
+            refused=counts[place, "dead letter"],
+            left_out=counts[place, "where"] + counts[place, "other side"],
+        )
+        for place in sorted({place for place, _ in counts})
+    )
+
+
+def event_lines(account: Account, features: Sequence[str], most: int) -> tuple[EventLine, ...]:
+    """Return the newest events for people."""
+    stored = {
+        each.name: each.columns[0]
+        for each in account.oracle.featureset.features
+        if each.name in features
+    }
+    lines: list[EventLine] = []
+    for each in account.events[-most:]:
+        event = each.record.event
+        taken = [
+            name
+            for name, column in stored.items()
+            if each.outcome == "counted" and each.row and account.oracle.takes(column, each.row)
+        ]
+        lines.append(
+            EventLine(
+                place=each.place,
+                origin=each.record.origin,
+                time_ms=each.time_ms,
+                appended_ms=event.timestamp_ms,
+                outcome=each.outcome,
+                reason=each.reason,
+                features=tuple(taken),
+                value=(event.value or b"").decode("utf-8", "replace")[:VALUE_CHARACTERS_MAX],
+                hint=each.hint,
+            )
+        )
+    return tuple(lines)

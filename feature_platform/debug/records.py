@@ -1,0 +1,211 @@
+"""Finds an entity's records: in the archived event log, in its history, and in Kafka beyond both.
+
+What is archived is searched by Arrow, some rows at a time; of Kafka everything that is not archived
+is read, up to a limit.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from feature_platform.broker.record_reader import Record
+from feature_platform.errors import EventLogError, WorldError
+from feature_platform.event_log.archiver import read_log
+from feature_platform.event_log.history import FOLDER, read_import
+from feature_platform.feature_log.read import ArrowFolder
+from feature_platform.plan.job_source import JobSource
+from feature_platform.testing.reference_events import RawEvent
+
+BATCH_ROWS = 65_536
+RECORDS_MAX = 200_000
+"""Of an entity that are looked at: the newest."""
+TAIL_MAX = 1_000_000
+"""Records of Kafka that are read because they are not archived."""
+COLUMNS = ["value", "partition", "offset", "timestamp"]
+
+Origin = Literal["event log", "history", "Kafka"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundRecord:
+    """A record that may be the entity's."""
+
+    event: RawEvent
+    origin: Origin
+
+
+@dataclass(slots=True, kw_only=True)
+class Searched:
+    """What was found (mutable: filled while it is searched)."""
+
+    records: list[FoundRecord] = field(default_factory=list)
+    looked_at: dict[Origin, int] = field(default_factory=dict)
+    """How many records were looked at."""
+    notes: list[str] = field(default_factory=list)
+    """What could not be searched, and why."""
+    archived: Mapping[int, int] = field(default_factory=dict)
+    """First offset of each partition that is not archived."""
+    dropped: int = 0
+    """Records of the entity beyond `RECORDS_MAX`: the oldest are left out."""
+
+    def take(self, event: RawEvent, origin: Origin) -> None:
+        """Keep a record."""
+        self.records.append(FoundRecord(event=event, origin=origin))
+
+
+class Tail(Protocol):
+    """A topic: `broker.record_reader.RecordReader` is one."""
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Return the first kept offset and the end of each partition."""
+        ...
+
+    def read(self, spans: Mapping[int, tuple[int, int]]) -> Iterator[Record]:
+        """Yield the records of offsets `[start, end)`."""
+        ...
+
+
+def search(source: JobSource, log: str, topic: Tail, pattern: str) -> Searched:
+    """Find records by their bytes.
+
+    Args:
+        source: As the job has it.
+        log: The folder of all event logs (`Settings.event_log_folder`).
+        topic: The source's topic.
+        pattern: As `pattern_of` returns it.
+
+    Returns:
+        Records by event log, history and Kafka; what cannot be searched is in the notes.
+    """
+    found = Searched()
+    root = f"{log.rstrip('/')}/{source.name}/{source.topic}"
+    try:
+        folder = ArrowFolder(root)
+        archived = read_log(folder)
+        found.archived = archived.positions
+        _search_files(found, folder, list(archived.files), pattern, "event log")
+    except (EventLogError, OSError) as error:
+        found.notes.append(f"the event log cannot be read: {error}")
+    if source.history:
+        _search_history(found, f"{root}/{FOLDER}/{source.history.id}", pattern)
+    try:
+        _search_tail(found, topic, pattern)
+    except WorldError as error:
+        found.notes.append(f"Kafka cannot be read, only what is archived is known: {error}")
+    _keep_newest(found)
+    return found
+
+
+def _search_history(found: Searched, address: str, pattern: str) -> None:
+    try:
+        folder = ArrowFolder(address)
+        done = read_import(folder)
+        _search_files(found, folder, list(done.log.files), pattern, "history")
+    except (EventLogError, OSError) as error:
+        found.notes.append(f"the imported history cannot be read: {error}")
+
+
+def _search_files(
+    found: Searched, folder: ArrowFolder, paths: list[str], pattern: str, origin: Origin
+) -> None:
+    found.looked_at[origin] = 0
+    for path in paths:
+        with folder.parquet(path) as opened:
+            for batch in opened.iter_batches(BATCH_ROWS, columns=COLUMNS):
+                found.looked_at[origin] += len(batch)
+                for row in _matching(batch, pattern).to_pylist():
+                    found.take(
+                        RawEvent(
+                            value=row["value"],
+                            partition=row["partition"],
+                            offset=row["offset"],
+                            timestamp_ms=row["timestamp"],
+                        ),
+                        origin,
+                    )
+
+
+def _matching(batch: pa.RecordBatch, pattern: str) -> pa.RecordBatch:
+    if not pattern:
+        return batch
+    mask = pc.match_substring_regex(batch.column("value"), pattern)
+    return batch.filter(mask)
+
+
+def _search_tail(found: Searched, topic: Tail, pattern: str) -> None:
+    spans = {
+        part: (max(low, found.archived.get(part, 0)), end)
+        for part, (low, end) in topic.bounds().items()
+    }
+    spans = {part: span for part, span in spans.items() if span[0] < span[1]}
+    found.looked_at["Kafka"] = 0
+    if not spans:
+        return
+    total = sum(end - start for start, end in spans.values())
+    if total > TAIL_MAX:
+        each = TAIL_MAX // len(spans)
+        spans = {part: (max(start, end - each), end) for part, (start, end) in spans.items()}
+        found.notes.append(
+            f"{total:,} records of the topic are not archived; the newest {TAIL_MAX:,} are looked "
+            "at. To look at all of them, archive the source first"
+        )
+    held: list[Record] = []
+    for record in topic.read(spans):
+        held.append(record)
+        if len(held) == BATCH_ROWS:
+            _take_records(found, held, pattern)
+            held = []
+    _take_records(found, held, pattern)
+
+
+def _take_records(found: Searched, records: list[Record], pattern: str) -> None:
+    if not records:
+        return
+    found.looked_at["Kafka"] += len(records)
+    values = pa.array([each.value for each in records], pa.binary())
+    batch = pa.record_batch([values, pa.array(range(len(records)))], names=["value", "place"])
+    for row in _matching(batch, pattern).column("place").to_pylist():
+        each = records[row]
+        found.take(
+            RawEvent(
+                value=each.value,
+                partition=each.partition,
+                offset=each.offset,
+                timestamp_ms=each.timestamp_ms,
+            ),
+            "Kafka",
+        )
+
+
+def _keep_newest(found: Searched) -> None:
+    found.records.sort(key=lambda each: each.event.timestamp_ms)
+    found.dropped = max(0, len(found.records) - RECORDS_MAX)
+    if found.dropped:
+        del found.records[: found.dropped]
+        found.notes.append(
+            f"more than {RECORDS_MAX:,} records may be of this entity; the oldest "
+            f"{found.dropped:,} are left out"
+        )
+
+
+def recent(topic: Tail, most: int) -> list[RawEvent]:
+    """Return about as many of the topic's newest records, of all entities.
+
+    Raises:
+        WorldError: Kafka does not answer.
+    """
+    bounds = topic.bounds()
+    each = max(1, most // max(1, len(bounds)))
+    spans = {part: (max(low, end - each), end) for part, (low, end) in bounds.items() if low < end}
+    return [
+        RawEvent(
+            value=record.value,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp_ms=record.timestamp_ms,
+        )
+        for record in (topic.read(spans) if spans else ())
+    ]

@@ -1,0 +1,153 @@
+"""What a look at one entity has found: a chain of places, and the first where it goes wrong."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+from feature_platform.clock import to_iso
+
+Place = Literal["definition", "events", "reading", "query", "job", "rows", "served"]
+"""In the order in which an event passes them."""
+PLACES: tuple[Place, ...] = get_args(Place)
+State = Literal["fine", "wrong", "note", "unknown"]
+"""`note`: a person should know it, and nothing is wrong; `unknown`: it could not be looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """What was found at one place."""
+
+    place: Place
+    state: State
+    summary: str
+    details: tuple[str, ...] = ()
+    next_step: str = ""
+    """What to do about it; empty if nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventLine:
+    """An event of the entity, for people."""
+
+    place: str
+    """Partition and offset."""
+    origin: str
+    time_ms: int
+    """Event time; the broker's for an event without one."""
+    appended_ms: int
+    outcome: str
+    reason: str
+    features: tuple[str, ...]
+    """That take something of it."""
+    value: str
+    hint: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `fp debug --json` prints."""
+        return {
+            "place": self.place,
+            "origin": self.origin,
+            "time": to_iso(self.time_ms),
+            "appended": to_iso(self.appended_ms),
+            "outcome": self.outcome,
+            "reason": self.reason or None,
+            "features": list(self.features),
+            "value": self.value,
+            "hint": self.hint or None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How many events a stretch of time has."""
+
+    start_ms: int
+    length_ms: int
+    counted: int
+    refused: int
+    """Dead letters."""
+    left_out: int
+
+    @property
+    def events(self) -> int:
+        """All of them."""
+        return self.counted + self.refused + self.left_out
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileLine:
+    """A stored or expected tile of the entity, for people."""
+
+    level: str
+    start_ms: int
+    length_ms: int
+    """0 for lifetime."""
+    place: str
+    """`head`, `row`, or `missing`."""
+    writer: str
+    """Attempt and flush of the row; empty if there is none."""
+    stored: dict[str, Any]
+    expected: dict[str, Any]
+    differs: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `fp debug --json` prints."""
+        return {**asdict(self), "start": to_iso(self.start_ms)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueLine:
+    """A served value."""
+
+    name: str
+    served: Any
+    recomputed: Any
+    state: str
+    """`same`, `behind` (events that are not written yet), `differs`, or why it is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebugReport:
+    """Everything about one entity."""
+
+    featureset: str
+    entity: str
+    at_ms: int
+    is_past: bool
+    links: tuple[Link, ...]
+    events: tuple[EventLine, ...] = ()
+    events_total: int = 0
+    bars: tuple[Bar, ...] = ()
+    """All its events over time."""
+    tiles: tuple[TileLine, ...] = ()
+    values: tuple[ValueLine, ...] = ()
+
+    @property
+    def first(self) -> Link | None:
+        """The first place where something is wrong; None if nothing is."""
+        return next((link for link in self.links if link.state == "wrong"), None)
+
+    @property
+    def verdict(self) -> str:
+        """Say in one sentence where it goes wrong."""
+        first = self.first
+        if first:
+            return f"goes wrong first at {first.place}: {first.summary}"
+        unknown = [link.place for link in self.links if link.state == "unknown"]
+        if unknown:
+            return f"nothing is wrong as far as could be seen; unknown: {', '.join(unknown)}"
+        return "nothing is wrong: every place agrees with the events"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that `fp debug --json` prints."""
+        return {
+            "featureset": self.featureset,
+            "entity": self.entity,
+            "at": to_iso(self.at_ms),
+            "verdict": self.verdict,
+            "first": self.first.place if self.first else None,
+            "links": [asdict(link) for link in self.links],
+            "events_total": self.events_total,
+            "events": [each.to_json() for each in self.events],
+            "tiles": [each.to_json() for each in self.tiles],
+            "values": [asdict(each) for each in self.values],
+        }

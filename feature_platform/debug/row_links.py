@@ -1,0 +1,280 @@
+"""The later places of the chain: the job that writes, its rows, and what is served."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feature_platform.checks.judge import AsOf
+from feature_platform.checks.scope import Scope
+from feature_platform.checks.tiles import Difference, compare, conservation, decoded
+from feature_platform.clock import to_iso
+from feature_platform.debug.account import Account
+from feature_platform.debug.diagnosis import diagnose
+from feature_platform.debug.report import Link, State, TileLine, ValueLine
+from feature_platform.engines.flink import FlinkJob
+from feature_platform.errors import CorruptRowError
+from feature_platform.lineage.as_of import KnownRows, KnownTiles, encoded_tiles
+from feature_platform.lineage.tile_values import values_of
+from feature_platform.plan.ids import FeatureId
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Attempt
+from feature_platform.rows.codec import decode_row
+from feature_platform.rows.undo import HEAD, RowKey
+from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_by
+from feature_platform.tiles.layout import EVENTS_COLUMN
+from feature_platform.words import counted
+
+DETAILS_MAX = 12
+TILES_MAX = 400
+"""Tiles that are shown: those that differ, and the newest."""
+
+
+def job_link(
+    snapshot: Snapshot,
+    jobs: Sequence[FlinkJob] | str,
+    attempts: Sequence[Attempt],
+    ids: Sequence[FeatureId],
+    stored: Sequence[StoredRow],
+) -> Link:
+    """Say who writes, and whether anybody else has written.
+
+    Args:
+        snapshot: What is deployed.
+        jobs: Those that Flink knows; a text: why that is not known.
+        attempts: Of the generation.
+        ids: That the registry has allocated.
+        stored: All rows of the entity.
+    """
+    name = snapshot.featureset
+    wrong = [*_strange_writers(attempts, stored), *_mixed_ids(snapshot, ids)]
+    if isinstance(jobs, str):
+        if wrong:
+            return _wrong_job(name, wrong)
+        return Link(place="job", state="unknown", summary=f"Flink cannot be asked: {jobs}")
+    own = f"{name}_g{snapshot.generation}"
+    living = [job for job in jobs if job.lives and job.name == own]
+    others = [job for job in living if job.id != snapshot.job_id]
+    if others:
+        known = ", ".join(job.id for job in others)
+        wrong.insert(
+            0, f"{counted(len(living), 'job')} named {own} run; not the deployed one: {known}"
+        )
+    if wrong:
+        return _wrong_job(name, wrong)
+    if not living:
+        newest = next((job for job in jobs if job.id == snapshot.job_id), None)
+        state = newest.state if newest else "unknown to Flink"
+        return Link(
+            place="job",
+            state="wrong" if snapshot.state == "running" else "note",
+            summary=f"job {snapshot.job_id} is {state}: no new events are counted",
+            next_step=f"fp recover {name} starts it again",
+        )
+    latest = attempts[-1].attempt if attempts else 0
+    return Link(place="job", state="fine", summary=f"job {snapshot.job_id} runs, attempt {latest}")
+
+
+def _wrong_job(name: str, wrong: Sequence[str]) -> Link:
+    return Link(
+        place="job",
+        state="wrong",
+        summary=wrong[0],
+        details=tuple(wrong[1:]),
+        next_step=f"fp status {name}; cancel what is not deployed, then fp check {name} --repair",
+    )
+
+
+def _strange_writers(attempts: Sequence[Attempt], stored: Sequence[StoredRow]) -> list[str]:
+    known = {each.attempt for each in attempts}
+    strange: dict[int, int] = {}
+    for row in stored:
+        writer, _ = written_by(row.written)
+        if row.level != UNDO_LEVEL and writer not in known:
+            strange[writer] = strange.get(writer, 0) + 1
+    return [
+        f"{counted(rows, 'row')} of it were written by attempt {writer}, which the registry does "
+        "not know: somebody else writes to this table"
+        for writer, rows in sorted(strange.items())
+    ]
+
+
+def _mixed_ids(snapshot: Snapshot, ids: Sequence[FeatureId]) -> list[str]:
+    by_id = {each.id: each for each in ids}
+    wrong: list[str] = []
+    for column in snapshot.layout.columns:
+        owner = by_id.get(column.id)
+        if column.name == EVENTS_COLUMN:  # it has its id by definition
+            continue
+        if owner is None:
+            wrong.append(f"column {column.name} has id {column.id}, which nobody was given")
+        elif owner.column.name != column.name:
+            wrong.append(
+                f"column {column.name} has id {column.id}, which is that of {owner.column.name}"
+            )
+    return wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowsFound:
+    """What is stored of the entity, beside what its events say."""
+
+    link: Link
+    tiles: tuple[TileLine, ...] = ()
+    differences: tuple[Difference, ...] = ()
+
+
+def rows_link(
+    snapshot: Snapshot,
+    rows: AsOf | None,
+    scope: Scope,
+    account: Account,
+    stored: Sequence[StoredRow],
+    columns: Sequence[str] | None,
+) -> RowsFound:
+    """Compare rows as of the newest cut with what the events up to it say.
+
+    Args:
+        snapshot: What is deployed.
+        rows: Reads rows as of the cut; None: there is no cut yet.
+        scope: What may be judged.
+        account: The events up to the cut.
+        stored: All rows of the entity, as they are now.
+        columns: Stored columns to be looked at alone; None: all.
+    """
+    if rows is None:
+        summary = "no cut yet: no row is final"
+        return RowsFound(link=Link(place="rows", state="unknown", summary=summary))
+    known = rows.read(account.entity)
+    if isinstance(known, CorruptRowError):
+        summary = f"its rows cannot be read: {known}"
+        link = Link(place="rows", state="wrong", summary=summary, next_step=_repair(snapshot))
+        return RowsFound(link=link)
+    tiles = _tiles(known)
+    expected = _expected(account)
+    readable, unreadable = decoded(account.entity, tiles.tiles, snapshot)
+    number, found = compare(account.entity, tiles, readable, expected, scope)
+    chosen = [each for each in found if columns is None or each.column in columns]
+    sums, unconserved = conservation(account.entity, readable, scope)
+    lines = _tile_lines(snapshot, scope, tiles, expected, stored, chosen)
+    cut = rows.cut
+    as_of = f"as of cut {cut.attempt}/{cut.checkpoint_id} of {to_iso(cut.recorded_ms)}"
+    if unreadable or chosen:
+        told = [*unreadable, *diagnose(snapshot, account, chosen, found)]
+        link = Link(
+            place="rows",
+            state="wrong",
+            summary=told[0],
+            details=(*told[1:DETAILS_MAX], as_of, *unconserved[:DETAILS_MAX]),
+            next_step=_repair(snapshot),
+        )
+    else:
+        left = len(found) - len(chosen)
+        details = [f"{counted(left, 'difference')} in other columns"] if left else []
+        state: State = "note" if left or not number else "fine"
+        what = f"{counted(number, 'tile')} and {counted(sums, 'sum')} agree with the events"
+        if not number:
+            what = "no tile of it is kept and certain to have all its events"
+        link = Link(place="rows", state=state, summary=f"{what}, {as_of}", details=tuple(details))
+    return RowsFound(link=link, tiles=lines, differences=tuple(chosen))
+
+
+def _repair(snapshot: Snapshot) -> str:
+    name = snapshot.featureset
+    return f"fp check {name} says how many others are wrong; fp check {name} --repair corrects them"
+
+
+def _tiles(known: KnownRows) -> KnownTiles:
+    (tiles,) = encoded_tiles([known.rows])
+    return KnownTiles(tiles=tiles, unknown=known.unknown)
+
+
+def _expected(account: Account) -> dict[TileKey, bytes]:
+    made = account.oracle.entity(account.entity)
+    return {(tile.level, tile.start_ms): tile.payload for tile in made.tiles} if made else {}
+
+
+def _tile_lines(
+    snapshot: Snapshot,
+    scope: Scope,
+    known: KnownTiles,
+    expected: Mapping[TileKey, bytes],
+    stored: Sequence[StoredRow],
+    found: Sequence[Difference],
+) -> tuple[TileLine, ...]:
+    grid = snapshot.layout.grid
+    written = {
+        RowKey(row.level, row.start_ms): written_by(row.written)
+        for row in stored
+        if row.level != UNDO_LEVEL
+    }
+    differing = {each.key for each in found}
+    kept = [key for key in {*known.tiles, *expected} if key in known.tiles or scope.columns(key)]
+    chosen = sorted(kept, key=lambda key: (key not in differing, -key[1]))[:TILES_MAX]
+    lines: list[TileLine] = []
+    for key in sorted(chosen):
+        level, start_ms = key
+        own = written.get(RowKey(level, start_ms))
+        place = "row" if own else "head" if key in known.tiles else "missing"
+        writer = own or (written.get(HEAD) if place == "head" else None)
+        lines.append(
+            TileLine(
+                level=grid.level_name(level) if level <= grid.lifetime_level else str(level),
+                start_ms=start_ms,
+                length_ms=grid.levels_ms[level] if level < grid.lifetime_level else 0,
+                place=place,
+                writer=f"{writer[0]}/{writer[1]}" if writer else "",
+                stored=_values(snapshot, key, known.tiles.get(key)),
+                expected=_values(snapshot, key, expected.get(key)),
+                differs=key in differing,
+            )
+        )
+    return tuple(lines)
+
+
+def _values(snapshot: Snapshot, key: TileKey, payload: bytes | None) -> dict[str, Any]:
+    if payload is None:
+        return {}
+    layout = snapshot.layout
+    try:
+        row = decode_row(payload)
+    except CorruptRowError as error:
+        return {"unreadable": str(error)}
+    held = values_of(row, layout.columns, key[0], layout.grid.lifetime_level)
+    return {
+        name: value.hex() if isinstance(value, bytes) else value for name, value in held.items()
+    }
+
+
+def served_link(values: Sequence[ValueLine], rows_state: str, behind: int) -> Link:
+    """Judge served values beside what the events say."""
+    different = [each for each in values if each.state == "differs"]
+    late = [each for each in values if each.state == "behind"]
+    if different:
+        first = different[0]
+        cause = (
+            " (its rows are wrong already)"
+            if rows_state == "wrong"
+            else ": the rows are right, so the reader puts them together wrongly, or reads others"
+        )
+        return Link(
+            place="served",
+            state="wrong",
+            summary=f"{first.name} is served as {first.served}, its events say {first.recomputed}"
+            f"{cause}",
+            details=tuple(
+                f"{each.name}: served {each.served}, recomputed {each.recomputed}"
+                for each in different[1:DETAILS_MAX]
+            ),
+        )
+    if late:
+        return Link(
+            place="served",
+            state="note",
+            summary=f"{counted(len(late), 'value')} without the newest events: "
+            f"{counted(behind, 'event')} of it are not written yet",
+        )
+    return Link(
+        place="served",
+        state="fine",
+        summary=f"{counted(len(values), 'value')} served as the events say",
+    )

@@ -1,0 +1,272 @@
+"""Gathers everything about one entity, in the order in which its events pass the platform.
+
+What is read first can only be older than what is read later: the cut, then the served values, then
+the events. So events that came meanwhile are no difference.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from feature_platform.broker.record_reader import RecordReader
+from feature_platform.checks.judge import AsOf
+from feature_platform.checks.run import rows_as_of_newest_cut
+from feature_platform.checks.scope import Scope
+from feature_platform.debug.account import Account, account, until
+from feature_platform.debug.definition import deployed_definition
+from feature_platform.debug.event_links import (
+    bars,
+    definition_link,
+    event_lines,
+    events_link,
+    query_link,
+    reading_link,
+)
+from feature_platform.debug.pattern import pattern_of
+from feature_platform.debug.records import Searched, recent, search
+from feature_platform.debug.report import DebugReport, Link, ValueLine
+from feature_platform.debug.row_links import job_link, rows_link, served_link
+from feature_platform.definition.loading import load_project
+from feature_platform.definition.model import FeatureSet
+from feature_platform.definition.names import unknown
+from feature_platform.deploy.control import deployed_snapshot
+from feature_platform.deploy.start import unfinished_repair
+from feature_platform.engines.flink import FlinkJob
+from feature_platform.engines.reads import Reads
+from feature_platform.errors import FeaturePlatformError, UnknownFeatureError, WorldError
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.report import Report, silent
+from feature_platform.serving.client import FeatureClient
+from feature_platform.serving.keys import stored_key
+from feature_platform.testing.reference_events import Accepted
+
+EVENTS_SHOWN = 200
+RECENT = 5_000
+"""Newest events of the topic that FILTERs are tried on."""
+STATES_MAX = 200
+"""How many states between the cut and all events are compared with what is served."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebugRequest:
+    """What is asked about."""
+
+    featureset: str
+    entity: str
+    feature: str = ""
+    """A feature or a served name; empty: all."""
+    at_ms: int | None = None
+    """A past instant that values are served for; None: the present."""
+
+
+def debug(
+    reads: Reads, client: FeatureClient, ask: DebugRequest, report: Report = silent
+) -> DebugReport:
+    """Follow an entity from its events to its served values.
+
+    Args:
+        reads: What is deployed; nothing is changed.
+        client: A client without a cache.
+        ask: About what.
+        report: Called with what is being looked at.
+
+    Raises:
+        UnknownFeatureError: The feature set is not deployed, or has no such feature.
+        CallerError: The key cannot be one of the feature set's.
+        WorldError: The store did not answer.
+    """
+    snapshot = deployed_snapshot(reads, ask.featureset)
+    features = _features(snapshot, ask.feature)
+    entity = stored_key(ask.entity, snapshot, "--entity")
+    deployed = deployed_definition(snapshot)
+    report("reading its rows")
+    rows = rows_as_of_newest_cut(reads, snapshot, unfinished_repair(reads, snapshot))
+    stored = reads.tiles.read_entity(snapshot.table, entity)
+    now_ms = reads.clock.now_ms()
+    served = _served(client, snapshot, entity, ask, features)
+    report("looking for its events")
+    job = snapshot.job
+    topic = RecordReader(reads.settings.kafka, snapshot.topic)
+    pattern = pattern_of(deployed.entity, dict(deployed.reads)[deployed.entity], entity)
+    searched = search(job.source, reads.settings.event_log_folder, topic, pattern)
+    report("recounting")
+    whole = account(deployed, snapshot.layout, entity, searched.records)
+    as_of_cut = _as_of_cut(whole, rows)
+    columns = [name for each in snapshot.features if each.name in features for name in each.columns]
+    scope = Scope.of(snapshot, reads.clock.now_ms(), None, 0)
+    attempts = reads.registry.attempts(snapshot.featureset, snapshot.generation)
+    found = rows_link(snapshot, rows, scope, as_of_cut, stored, columns if ask.feature else None)
+    values = _values(snapshot, served, whole, as_of_cut, ask.at_ms or now_ms, ask.at_ms)
+    unseen = bool(searched.notes)
+    behind = len(whole.events) - len(as_of_cut.events)
+    links = (
+        definition_link(snapshot, _defined(reads, ask.featureset), features),
+        events_link(searched, whole, deployed.entity),
+        reading_link(whole, ask.featureset),
+        query_link(whole, features, _recent_rows(whole, topic, searched)),
+        job_link(
+            snapshot,
+            _jobs(reads),
+            attempts,
+            reads.registry.feature_ids(ask.featureset),
+            stored,
+        ),
+        _unless(found.link, unseen=unseen),
+        _unless(served_link(values, found.link.state, behind), unseen=unseen),
+    )
+    return DebugReport(
+        featureset=ask.featureset,
+        entity=entity,
+        at_ms=ask.at_ms or now_ms,
+        is_past=ask.at_ms is not None,
+        links=links,
+        events=event_lines(whole, features, EVENTS_SHOWN),
+        events_total=len(whole.events),
+        bars=bars(whole),
+        tiles=found.tiles,
+        values=values,
+    )
+
+
+def _unless(link: Link, *, unseen: bool) -> Link:
+    """Return a comparison; unknown where not all events could be read."""
+    if not unseen or link.state != "wrong":
+        return link
+    return Link(
+        place=link.place,
+        state="unknown",
+        summary=f"cannot be judged without all events: {link.summary}",
+        details=link.details,
+    )
+
+
+def _features(snapshot: Snapshot, wanted: str) -> list[str]:
+    """Return the features that are asked about.
+
+    Raises:
+        UnknownFeatureError: There is none of that name.
+    """
+    if not wanted:
+        return [each.name for each in snapshot.features]
+    names = {each.name: each.name for each in snapshot.features}
+    names |= {served: each.name for each in snapshot.features for served in each.served}
+    if wanted not in names:
+        raise UnknownFeatureError(unknown("feature", wanted, names))
+    return [names[wanted]]
+
+
+def _defined(reads: Reads, name: str) -> FeatureSet | None:
+    return load_project(reads.settings.featuresets).featuresets.get(name)
+
+
+def _jobs(reads: Reads) -> list[FlinkJob] | str:
+    try:
+        return reads.cluster.jobs()
+    except WorldError as error:
+        return str(error)
+
+
+def _served(
+    client: FeatureClient,
+    snapshot: Snapshot,
+    entity: str,
+    ask: DebugRequest,
+    features: Sequence[str],
+) -> Mapping[str, Any] | str:
+    """Return the served values by name; a text: why there are none."""
+    wanted = [
+        served for each in snapshot.features if each.name in features for served in each.served
+    ]
+    try:
+        prepared = client.prepare(wanted, featureset=snapshot.featureset)
+        matrix = prepared.get([entity], at=ask.at_ms)
+    except FeaturePlatformError as error:
+        return str(error)
+    (answer,) = matrix.to_dicts()
+    values: Mapping[str, Any] = answer["values"]
+    return str(answer["error"]) if answer["status"] == "unavailable" else values
+
+
+def _as_of_cut(whole: Account, rows: AsOf | None) -> Account:
+    if rows is None:
+        return until(whole, {})
+    return until(
+        whole, {int(name.rpartition("/")[2]): at for name, at in rows.cut.positions.items()}
+    )
+
+
+def _recent_rows(whole: Account, topic: RecordReader, searched: Searched) -> list[Accepted]:
+    """Return what is aggregated of the topic's newest events; nothing if Kafka is silent."""
+    if not searched.looked_at.get("Kafka") and searched.notes:
+        return []
+    try:
+        events = recent(topic, RECENT)
+    except WorldError:
+        return []
+    read = (whole.oracle.read(each) for each in events)
+    return [each for each in read if isinstance(each, Accepted)]
+
+
+def _values(
+    snapshot: Snapshot,
+    served: Mapping[str, Any] | str,
+    whole: Account,
+    as_of_cut: Account,
+    instant_ms: int,
+    at_ms: int | None,
+) -> tuple[ValueLine, ...]:
+    if isinstance(served, str):
+        return (ValueLine(name="all", served=None, recomputed=None, state=served),)
+    del snapshot
+
+    def values_of(state: Account) -> dict[str, Any]:
+        return dict(state.oracle.served(state.entity, instant_ms, at_ms=at_ms))
+
+    full = values_of(whole)
+    differing = {name for name, value in served.items() if full[name] != value}
+    between = _between(whole, as_of_cut, values_of, served, differing) if differing else set()
+    return tuple(
+        ValueLine(
+            name=name,
+            served=value,
+            recomputed=full[name],
+            state="same" if name not in differing else "behind" if name in between else "differs",
+        )
+        for name, value in served.items()
+    )
+
+
+def _between(
+    whole: Account,
+    as_of_cut: Account,
+    values_of: Callable[[Account], dict[str, Any]],
+    served: Mapping[str, Any],
+    differing: set[str],
+) -> set[str]:
+    """Return the names whose value is that of a state that rows have passed since the cut."""
+    kept = {id(each) for each in as_of_cut.events}
+    later = sorted(
+        (each for each in whole.events if id(each) not in kept),
+        key=lambda each: each.record.event.timestamp_ms,
+    )
+    found: set[str] = set()
+    for number in islice(range(len(later)), STATES_MAX):
+        ends: dict[int, int] = {}
+        for each in later[:number]:
+            event = each.record.event
+            ends[event.partition] = max(ends.get(event.partition, 0), event.offset + 1)
+        state = values_of(until(whole, _joined(as_of_cut, ends)))
+        found |= {name for name in differing if state[name] == served[name]}
+        if found == differing:
+            break
+    return found
+
+
+def _joined(as_of_cut: Account, ends: Mapping[int, int]) -> dict[int, int]:
+    """Return the positions of the cut's events, and of some beyond them."""
+    found = dict(ends)
+    for each in as_of_cut.events:
+        event = each.record.event
+        found[event.partition] = max(found.get(event.partition, 0), event.offset + 1)
+    return found
