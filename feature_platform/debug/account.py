@@ -19,8 +19,8 @@ from feature_platform.testing.reference import Oracle
 from feature_platform.testing.reference_events import TICKS_PER_SECOND, Accepted, DeadLetter
 from feature_platform.tiles.layout import Layout
 
-Outcome = Literal["counted", "where", "dead letter", "other side"]
-"""`where`: a WHERE leaves it out; `other side`: of the seam between history and topic."""
+Outcome = Literal["counted", "left out by WHERE", "dead letter", "other side"]
+"""`other side`: of the seam between history and topic."""
 UNIT_NAMES = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 NEAR_MS = 30 * 86_400_000
 """An event time this near to the broker's time is taken for a right one."""
@@ -145,7 +145,7 @@ def _judged(
     if not _names(event.value, column, entity):
         return None
     if found is None:
-        return EventAccount(record=record, outcome="where")
+        return EventAccount(record=record, outcome="left out by WHERE")
     assert isinstance(found, DeadLetter)  # noqa: S101 (there is no third)
     hint = _unit_hint(source, event.value, event.timestamp_ms, None)
     return EventAccount(record=record, outcome="dead letter", reason=found.reason, hint=hint)

@@ -148,7 +148,7 @@ def query_link(account: Account, features: Sequence[str], recent: Sequence[Accep
         elif oracle.condition(name) is not None:
             taken = len(account.taken_by(name))
             notes.append(f"{name}: {taken:,} of {counted(len(rows), 'event')} match its FILTER")
-    left_out = account.outcomes["where"]
+    left_out = account.outcomes["left out by WHERE"]
     summary = f"{counted(len(rows), 'event')} of it {verb(len(rows), 'counts', 'count')}"
     if left_out:
         summary += f", {left_out:,} left out by WHERE"
@@ -164,7 +164,7 @@ def query_link(account: Account, features: Sequence[str], recent: Sequence[Accep
         )
     state: State = "note" if rows and any(" matches none of " in each for each in notes) else "fine"
     if account.events and not rows and not account.dead:
-        state = "wrong" if account.outcomes["where"] == len(account.events) else state
+        state = "wrong" if account.outcomes["left out by WHERE"] == len(account.events) else state
     return Link(place="query", state=state, summary=summary, details=tuple(notes))
 
 
@@ -183,7 +183,7 @@ def bars(account: Account) -> tuple[Bar, ...]:
             length_ms=length_ms,
             counted=counts[place, "counted"],
             refused=counts[place, "dead letter"],
-            left_out=counts[place, "where"] + counts[place, "other side"],
+            left_out=counts[place, "left out by WHERE"] + counts[place, "other side"],
         )
         for place in sorted({place for place, _ in counts})
     )

@@ -4,6 +4,7 @@ Nothing is loaded from elsewhere; every text of the outside is escaped.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
@@ -24,7 +25,8 @@ h1{font-size:1.35em;margin:0 0 .2em}h2{font-size:1.05em;margin:1.6em 0 .4em}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.25em .6em;border-bottom:1px solid #d0d7de;vertical-align:top}
 th{font-weight:600;background:#f6f8fa}td.value{font-family:ui-monospace,monospace;font-size:12px;
-overflow-wrap:anywhere}.wrong b,.differs{color:#cf222e}.fine b{color:#1a7f37}
+overflow-wrap:anywhere}td.time{white-space:nowrap}
+.wrong b,.differs{color:#cf222e}.fine b{color:#1a7f37}
 .note b,.unknown b{color:#9a6700}ul{margin:.2em 0;padding-left:1.2em}
 svg{width:100%;height:auto;background:#f6f8fa;border-radius:6px}
 svg text{font:11px system-ui,sans-serif;fill:#57606a}
@@ -73,7 +75,7 @@ def _picture(found: DebugReport) -> Iterator[str]:
     start_ms = found.bars[0].start_ms
     end_ms = max(found.bars[-1].start_ms + found.bars[-1].length_ms, found.at_ms)
     lanes = list(dict.fromkeys(tile.level for tile in found.tiles if tile.length_ms))
-    height = BARS_HEIGHT + LANE * (len(lanes) + 2)
+    height = BARS_HEIGHT + LANE * (len(lanes) + 2) + 10
 
     def x(time_ms: int) -> float:
         share = (time_ms - start_ms) / max(1, end_ms - start_ms)
@@ -110,6 +112,7 @@ def _picture(found: DebugReport) -> Iterator[str]:
     )
 
 
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z")
 _COLOURS = {"head": "#54aeff", "row": "#2da44e", "missing": "#d0d7de"}
 
 
@@ -183,9 +186,13 @@ def _table(title: str, head: Sequence[str], rows: Iterable[Sequence[str]]) -> It
     yield "".join(f"<th>{escape(each)}</th>" for each in head) + "</tr>"
     for row in rows:
         differs = " class=differs" if "differs" in row else ""
-        cells = "".join(f"<td class=value>{escape(each)}</td>" for each in row)
+        cells = "".join(f'<td class="value{_kind(each)}">{escape(each)}</td>' for each in row)
         yield f"<tr{differs}>{cells}</tr>"
     yield "</table>"
+
+
+def _kind(cell: str) -> str:
+    return " time" if _TIME.fullmatch(cell) else ""
 
 
 def _json(value: object) -> str:

@@ -1,0 +1,103 @@
+"""What explains a tile is named only if it gives exactly what is stored."""
+
+from collections.abc import Callable, Sequence
+
+from feature_platform.checks.tiles import Difference
+from feature_platform.debug.account import Account
+from feature_platform.debug.diagnosis import diagnose
+from feature_platform.testing.reference_events import Accepted
+from tests.unit.debug.debug_case import accounted, record, snapshot
+
+Change = Callable[[Sequence[Accepted]], Sequence[Accepted]]
+DEPLOYED = snapshot()
+
+
+def differing(made: Account, column: str, change: Change, level: int = 0) -> list[Difference]:
+    """Return the tiles of a level in which a column is stored as if events were others."""
+    length_ms = DEPLOYED.layout.grid.levels_ms[level]
+    rows = [each.row for each in made.counted if each.row]
+    found: list[Difference] = []
+    for start_ms in sorted({row.time_ms // length_ms * length_ms for row in rows}):
+        inside = [row for row in rows if start_ms <= row.time_ms < start_ms + length_ms]
+        stored = made.oracle.partial(column, change(inside))
+        expected = made.oracle.partial(column, inside)
+        assert isinstance(stored, int)
+        assert isinstance(expected, int)
+        if stored != expected:
+            found.append(
+                Difference(
+                    entity="7",
+                    key=(level, start_ms),
+                    column=column,
+                    stored=stored,
+                    expected=expected,
+                )
+            )
+    return found
+
+
+def explained(made: Account, column: str, change: Change, *more: str) -> str:
+    """Return what is said of a column."""
+    chosen = differing(made, column, change)
+    every = [*chosen, *(each for name in more for each in differing(made, name, change))]
+    (text,) = diagnose(DEPLOYED, made, chosen, every)
+    return text
+
+
+def test_one_event_of_several_is_found_by_another_column() -> None:
+    """Counts alone fit any event of the tile; the sum fits one."""
+    made = accounted([record(1), record(2, minutes=1, ms=99), record(5)])
+    lost = next(each for each in made.counted if b"99" in (each.record.event.value or b""))
+
+    def without(rows: Sequence[Accepted]) -> Sequence[Accepted]:
+        return [row for row in rows if row is not lost.row]
+
+    alone = explained(made, "events", without)
+    assert "event 0/1 of " in alone
+    assert " or 0/2 of " in alone
+    both = explained(made, "events", without, "total")
+    assert " or " not in both
+    assert "had not been counted" in both
+
+
+def test_an_event_counted_twice() -> None:
+    """Named by its place."""
+    made = accounted([record(1), record(5)])
+    text = explained(made, "total", lambda rows: [*rows, *(row for row in rows if row.offset == 5)])
+    assert "as if event 0/5 of " in text
+    assert "had been counted twice" in text
+
+
+def test_another_filter() -> None:
+    """All tiles are as if events of one kind were left out."""
+    made = accounted(
+        [record(number, action=("view", "like")[number % 2]) for number in range(1, 9)]
+    )
+    text = explained(
+        made, "events", lambda rows: [row for row in rows if row.columns["action"] != "like"]
+    )
+    assert "action = 'like'" in text
+    assert "another FILTER" in text
+
+
+def test_the_values_of_another_column() -> None:
+    """Ids that are mixed up."""
+    made = accounted([record(1, ms=1), record(1, ms=1), record(2, action="like", ms=1)])
+    found = differing(made, "events", lambda rows: rows[:0])
+    mixed = [
+        Difference(entity="7", key=each.key, column="likes", stored=each.expected, expected=0)
+        for each in found
+    ]
+    (text,) = diagnose(DEPLOYED, made, mixed, mixed)
+    assert "exactly what events counts: the ids of the two are mixed up" in text
+
+
+def test_what_nothing_explains_is_not_explained() -> None:
+    """A number from nowhere; a tile without events."""
+    made = accounted([record(1)])
+    (strange,) = differing(made, "events", lambda rows: [*rows] * 7)
+    (text,) = diagnose(DEPLOYED, made, [strange], [strange])
+    assert "no single event, other FILTER or other column explains it" in text
+    empty = Difference(entity="7", key=(0, 0), column="events", stored=3, expected=None)
+    (text,) = diagnose(DEPLOYED, made, [empty], [empty])
+    assert "no event of this entity is in the tile" in text
