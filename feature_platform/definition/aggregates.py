@@ -87,7 +87,13 @@ def aggregate_call(
         return None
     argument, n = parts
     return AggregateCall(
-        name=name, aggregate=kind, argument=argument, n=n, filter=filter_, spot=sql.spot(node)
+        name=name,
+        aggregate=kind,
+        argument=argument,
+        n=n,
+        filter=filter_,
+        spot=sql.spot(node),
+        filter_text=condition.sql(comments=False) if condition else "",
     )
 
 

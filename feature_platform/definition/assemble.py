@@ -8,6 +8,7 @@ from feature_platform.definition.aggregates import (
     carrier_of,
     value_type_of,
 )
+from feature_platform.definition.event_rows import event_rows
 from feature_platform.definition.expression import BIGINT, AggregateCall, Query
 from feature_platform.definition.features import FeatureEntry
 from feature_platform.definition.fingerprint import (
@@ -85,6 +86,7 @@ def assemble(checked: CheckedParts) -> FeatureSet:
         ),
         file=checked.file,
         rows_meaning=digest(row_source(checked.query)),
+        event_rows=event_rows(checked.query),
     )
 
 

@@ -53,6 +53,8 @@ class AggregateCall:
     n: int
     filter: Expression | None
     spot: Spot
+    filter_text: str = ""
+    """The FILTER's condition as written, on one line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,8 +1,9 @@
 """Checked definitions as frozen values: what `loading` makes and everything after it reads."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from feature_platform.definition.operands import EventRows
 from feature_platform.definition.served import served_names
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import Carrier, Kind
@@ -201,3 +202,5 @@ class FeatureSet:
     file: str = ""
     rows_meaning: str = ""
     """Hash of which events the query counts: its FROM and WHERE."""
+    event_rows: EventRows = field(default_factory=EventRows)
+    """The query over single events, for statistics of them."""

@@ -275,11 +275,18 @@ def _type(kind: ColumnType) -> str:
 def _origin(origin: InnerSelect | str, dialect: Dialect, lost: frozenset[str]) -> str:
     if isinstance(origin, str):
         return quote(origin)
-    lines = _rows(origin, dialect, lost).split("\n")
+    lines = render_rows(origin, dialect, lost).split("\n")
     return "\n".join(["(", *(f"  {line}" for line in lines), ")"])
 
 
-def _rows(rows: InnerSelect, dialect: Dialect, lost: frozenset[str]) -> str:
+def render_rows(rows: InnerSelect, dialect: Dialect, lost: frozenset[str] = frozenset()) -> str:
+    """Write a SELECT that makes rows of rows; the hidden columns of events go through it.
+
+    Args:
+        rows: The SELECT.
+        dialect: For which engine.
+        lost: As for `row_source`.
+    """
     items = [_item(name, value, dialect) for name, value in rows.columns]
     marked = lost_columns(rows, lost)
     items += [_item(f"{LOST}{name}", value, dialect) for name, value in marked.items()]

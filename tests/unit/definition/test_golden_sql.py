@@ -32,6 +32,14 @@ def test_rendered_sql(name: str, dialect: str, golden: Callable[[Path, str], Non
 
 
 @pytest.mark.parametrize("name", sorted(PROJECT.featuresets))
+def test_sql_over_single_events(name: str, golden: Callable[[Path, str], None]) -> None:
+    """The query of the statistics of events, which leaves out no event, is as in its file."""
+    sql = PROJECT.featuresets[name].event_rows.sql
+
+    golden(GOLDEN / "expected" / f"{name}.events.sql", f"{sql}\n")
+
+
+@pytest.mark.parametrize("name", sorted(PROJECT.featuresets))
 def test_stored_columns_and_served_names(name: str, golden: Callable[[Path, str], None]) -> None:
     """What is stored of a definition, and what is served, is as in its golden file."""
     golden(GOLDEN / "expected" / f"{name}.txt", _describe(PROJECT.featuresets[name]))
