@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 from backfill.archived_log import ArchivedLog
 from backfill.as_of import answer
 from backfill.event_log import SparkEngine, source_files
+from backfill.event_rows import write_event_rows
 from backfill.feature_log import archive_feature_log
 from backfill.history import import_history
 from backfill.kafka import KafkaTopic
@@ -29,6 +30,7 @@ from backfill.session import close_session, open_session
 from backfill.states import states
 from backfill.tiles import WriteLimits, events, partials, tile_rows, write_rows
 from feature_platform.clock import SystemClock
+from feature_platform.engines.event_rows_request import EventRowsTask
 from feature_platform.engines.labels_request import LabelsTask
 from feature_platform.engines.spark_facts import (
     AllTold,
@@ -127,6 +129,8 @@ def do(session: SparkSession, request: SparkRequest) -> Fact:
             events_of(session, request.log, task, _tell)
         case AsOfTask():
             answer(session, request.log, task, _tell)
+        case EventRowsTask():
+            write_event_rows(session, request.log, task)
         case LabelsTask():
             label(session, request.log, task, _tell)
         case _:

@@ -1,8 +1,9 @@
-"""`fp statistics`: what was served from a feature list on a day, and how far it has drifted."""
+"""`fp statistics`: what was served on a day, or what its events are, and how far both drifted."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,10 +26,14 @@ from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
     from feature_platform.definition.feature_list import FeatureList
+    from feature_platform.definition.model import FeatureSet
     from feature_platform.statistics.column import ColumnStatistics
-    from feature_platform.statistics.judge import FeatureVerdict, StatisticsReport
+    from feature_platform.statistics.judge import FeatureVerdict, StatisticsReport, Subject
+    from feature_platform.statistics.rows import DayRows
 
 NUMBERS = ("rows", "distinct")
+MATCHED = ("matched",)
+"""Of a feature set alone."""
 SHARES = ("nulls", "zeros")
 VALUES = ("mean", "p50")
 DRIFTS = ("psi", "js")
@@ -38,6 +43,15 @@ BARS = 10
 TEXTS = 2
 """How many of the most frequent texts the table has."""
 TEXT_CHARACTERS_MAX = 20
+
+
+class Kind(StrEnum):
+    """What may have a name."""
+
+    LIST = "list"
+    FEATURESET = "featureset"
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print the statistics as JSON.")]
 
 
@@ -48,7 +62,9 @@ def register(app: typer.Typer) -> None:
 
 def statistics(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="LIST", help="Name of a feature list.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name of a feature list or a feature set.")
+    ],
     *,
     day: Annotated[
         str,
@@ -59,31 +75,34 @@ def statistics(
     against: Annotated[
         str,
         typer.Option(
-            metavar="DATE", help="Day that drift is measured from; default: as the list says."
+            metavar="DATE", help="Day that drift is measured from; default: as its YAML says."
         ),
     ] = "",
+    of: Annotated[
+        Kind | None, typer.Option(help="Which of both, if a list and a feature set share NAME.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show statistics and drift of what was served; exit code 3 if a limit of the list is passed.
+    """Show statistics and drift of a day; exit code 3 if a limit of the YAML is passed.
 
-    They are computed from the archived feature log, once for each day, and kept beside it.
+    Of a list: what was served, from the archived feature log. Of a feature set: what its features
+    take of the archived events. They are computed once for each day, and kept.
     """
     from feature_platform.clock import SystemClock
     from feature_platform.extras import require
 
     require("fp statistics", "statistics")
-    from feature_platform.feature_log.read import ServedLog
     from feature_platform.statistics.run import StatisticsRequest, statistics
 
     ask = StatisticsRequest(day=_day(day, "--day"), against=_day(against, "--against"))
-    listed = _defined(context.obj, name)
-    with console.status(f"{name}: reading the feature log") as status:
+    defined = _defined(context.obj, name, of)
+    with console.status(f"{name}: reading the archived log") as status:
 
         def report(text: str) -> None:
             status.update(f"{name}: {text}")
 
-        log = ServedLog.open(context.obj, name)
-        found = statistics(log, listed, ask, SystemClock(), report)
+        rows, subject = _opened(context.obj, defined)
+        found = statistics(rows, subject, ask, SystemClock(), report)
     if as_json:
         print_json(found.to_json())
     else:
@@ -92,22 +111,57 @@ def statistics(
         raise SystemExit(EXIT_CHECKS_RED)
 
 
-def _defined(settings: Settings, name: str) -> "FeatureList":
-    """Return the list as it is defined, with its limits; mistakes of other files are no matter.
+def _opened(settings: Settings, defined: "FeatureList | FeatureSet") -> "tuple[DayRows, Subject]":
+    """Return what is archived of a list or a feature set, and how it is judged.
+
+    Raises:
+        EventLogError: Nothing is archived, or the log is damaged.
+    """
+    from feature_platform.definition.feature_list import FeatureList
+
+    if isinstance(defined, FeatureList):
+        from feature_platform.feature_log.read import ServedLog
+        from feature_platform.statistics.rows import ServedRows
+        from feature_platform.statistics.run import of_list
+
+        return ServedRows(ServedLog.open(settings, defined.name)), of_list(defined)
+    from feature_platform.engines.spark import SparkEventReader
+    from feature_platform.statistics.event_days import EventDays, of_featureset
+
+    reader = SparkEventReader(settings)
+    return EventDays.open(settings, defined, reader), of_featureset(defined)
+
+
+def _defined(settings: Settings, name: str, of: Kind | None) -> "FeatureList | FeatureSet":
+    """Return the list or the feature set as it is defined; mistakes of other files are no matter.
 
     Raises:
         UnknownFeatureError: It is not defined, or has mistakes; these are printed.
+        CallerError: There are both.
     """
     from feature_platform.definition.loading import load_project
     from feature_platform.definition.names import unknown
-    from feature_platform.errors import UnknownFeatureError
+    from feature_platform.errors import CallerError, UnknownFeatureError
 
     project = load_project(settings.featuresets)
-    if name in project.lists:
-        return project.lists[name]
+    named: dict[Kind, Mapping[str, FeatureList | FeatureSet]] = {
+        Kind.LIST: project.lists,
+        Kind.FEATURESET: project.featuresets,
+    }
+    found = [each[name] for kind, each in named.items() if name in each and of in {None, kind}]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        msg = (
+            f"{name} is a feature list and a feature set: add --of list for what was served, or "
+            "--of featureset for what its events are"
+        )
+        raise CallerError(msg)
     for problem in project.problems:
         message(str(problem))
-    raise UnknownFeatureError(unknown("feature list", name, project.lists))
+    names = [*dict.fromkeys(each for kind in named if of in {None, kind} for each in named[kind])]
+    what = {None: "feature list or feature set", Kind.LIST: "feature list"}
+    raise UnknownFeatureError(unknown(what.get(of, "feature set"), name, names))
 
 
 def _day(text: str, option: str) -> str:
@@ -124,26 +178,29 @@ def _day(text: str, option: str) -> str:
 
 
 def _show(found: "StatisticsReport") -> None:
-    right = (
-        Column(header=header, justify="right") for header in (*NUMBERS, *SHARES, *VALUES, *DRIFTS)
-    )
+    numbers = (*NUMBERS, *(MATCHED if found.of.kind == Kind.FEATURESET.value else ()))
+    headers = (*numbers, *SHARES, *VALUES, *DRIFTS)
+    right = (Column(header=header, justify="right") for header in headers)
     shown = table("feature", *right, "values", "", box=None, padding=(0, 1))
     for each in found.features:
-        shown.add_row(one_line(each.name), *_cells(each), _values(each.column), _status(each))
+        cells = [_cell(name, each.measures) for name in headers]
+        shown.add_row(one_line(each.name), *cells, _values(each.column), _status(each))
     output.print(shown)
-    say(f"{found.list}: {found.summary}")
-    for line in found.findings:
+    say(f"{found.of.name}: {found.summary}")
+    for line in (*found.findings, *found.unmatched.values()):
         say(f"  {one_line(line)}")
     for line in (*found.notes, *_skipped(found.features)):
         say(f"  note: {one_line(line)}")
 
 
-def _cells(each: "FeatureVerdict") -> list[str]:
-    known = each.measures
-    cells = [f"{known[name]:,.0f}" if name in known else "-" for name in NUMBERS]
-    cells += [f"{known[name]:.1%}" if name in known else "-" for name in SHARES]
-    cells += [f"{known[name]:.4g}" if name in known else "-" for name in VALUES]
-    return cells + [f"{known[name]:.3f}" if name in known else "-" for name in DRIFTS]
+def _cell(name: str, known: Mapping[str, float]) -> str:
+    if name not in known:
+        return "-"
+    if name in NUMBERS:
+        return f"{known[name]:,.0f}"
+    if name in {*SHARES, *MATCHED}:
+        return f"{known[name]:.1%}"
+    return f"{known[name]:.3f}" if name in DRIFTS else f"{known[name]:.4g}"
 
 
 def _status(each: "FeatureVerdict") -> Text:
@@ -163,7 +220,7 @@ def _skipped(features: Sequence["FeatureVerdict"]) -> list[str]:
 
 def _values(column: "ColumnStatistics | None") -> str:
     """Draw the histogram of numbers between p01 and p99, or name the most frequent texts."""
-    if column is None or not column.known:
+    if column is None or not column.known or column.kind == "event":
         return "-"
     if column.kind == "text":
         top = [(text[:TEXT_CHARACTERS_MAX], rows / column.known) for text, rows in column.top]

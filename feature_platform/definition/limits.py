@@ -23,8 +23,12 @@ QUANTILES = {
     "p99": 0.99,
 }
 DRIFTS = ("psi", "js")
+MATCHED = "matched"
+"""Of events: the share that a FILTER lets through of those that the WHERE does."""
 OF_NUMBERS = ("not_finite", "mean", "min", "max", *QUANTILES)
 """Measures that texts and booleans have not; of a list they are of its length."""
+OF_EVENTS = ("rows", MATCHED, *DRIFTS)
+"""Measures of COUNT(*), whose events have no value."""
 MEASURES = ("rows", "nulls", "zeros", "not_finite", "distinct", *OF_NUMBERS[1:], *DRIFTS)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from feature_platform.definition.limits import StatisticsRules
 from feature_platform.definition.operands import EventRows
 from feature_platform.definition.served import served_names
 from feature_platform.tiles.grid import Grid
@@ -204,3 +205,5 @@ class FeatureSet:
     """Hash of which events the query counts: its FROM and WHERE."""
     event_rows: EventRows = field(default_factory=EventRows)
     """The query over single events, for statistics of them."""
+    statistics: StatisticsRules = field(default_factory=StatisticsRules)
+    """How the events of a day are judged; nothing is deployed for it."""

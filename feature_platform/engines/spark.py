@@ -13,8 +13,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-from feature_platform import errors
 from feature_platform.definition.model import Source
+from feature_platform.engines.event_rows_request import EventRowsTask
 from feature_platform.engines.labels_request import LabelsTask
 from feature_platform.engines.spark_facts import (
     END,
@@ -31,6 +31,7 @@ from feature_platform.engines.spark_facts import (
     Writing,
     fact_of,
 )
+from feature_platform.engines.spark_failures import Child, odd, translated
 from feature_platform.engines.spark_request import (
     ArchiveTask,
     AsOfTask,
@@ -42,7 +43,7 @@ from feature_platform.engines.spark_request import (
     Task,
     TilesTask,
 )
-from feature_platform.errors import FeaturePlatformError, SparkFailedError
+from feature_platform.errors import SparkFailedError
 from feature_platform.event_log.progress import Begun, Committed, Imported, Progress
 from feature_platform.extras import require
 from feature_platform.local.class_archive import class_archive
@@ -141,7 +142,7 @@ def archive_topic(
     Raises:
         EventLogError: See `archive`; so of the other errors.
     """
-    child = _Child(name=name.rpartition("/")[2], subject=subject, again=f"fp archive {name}")
+    child = Child(name=name.rpartition("/")[2], subject=subject, again=f"fp archive {name}")
     added = 0
     for fact in _run(settings, task, child):
         match fact:
@@ -153,7 +154,7 @@ def archive_topic(
             case LogArchived():
                 done = fact
             case _:
-                raise _odd(child, fact)
+                raise odd(child, fact)
     record(settings, "archived", name, {"added": added, "records": done.records})
     return Archived(
         source=name,
@@ -177,7 +178,7 @@ class SparkBackfiller:
     def backfill(self, task: TilesTask, report: Callable[[str], None]) -> None:
         """Write every row of a generation; see the port."""
         name = task.job.job.featureset
-        child = _Child(name=name, subject=f"feature set {name}", again=f"fp apply {name}")
+        child = Child(name=name, subject=f"feature set {name}", again=f"fp apply {name}")
         secret = {password_variable("job"): password(self._settings, "job")}
         said = ""
         for fact in _run(self._settings, task, child, secret):
@@ -187,7 +188,7 @@ class SparkBackfiller:
             said = text or said
 
 
-def _words(child: "_Child", fact: Fact) -> str:
+def _words(child: Child, fact: Fact) -> str:
     """Say how far a backfill is; empty where there is nothing to say."""
     match fact:
         case Lost():
@@ -202,7 +203,7 @@ def _words(child: "_Child", fact: Fact) -> str:
             text = f"Spark's stage {fact.stage}: {tasks}; written so far: {_so_far(fact)}"
             return text if fact.tasks else ""
         case _:
-            raise _odd(child, fact)
+            raise odd(child, fact)
 
 
 def _so_far(fact: Writing | TilesWritten) -> str:
@@ -230,7 +231,7 @@ class SparkRecounter:
 
     def _run(self, task: RecountTask | EventsTask) -> Iterator[Fact]:
         name = task.job.job.featureset
-        child = _Child(name=name, subject=f"feature set {name}", again=f"fp check {name}")
+        child = Child(name=name, subject=f"feature set {name}", again=f"fp check {name}")
         return _run(self._settings, task, child)
 
 
@@ -255,7 +256,7 @@ class SparkAnswerer:
     def _run(
         self, task: AsOfTask | LabelsTask, name: str, again: str
     ) -> Iterator[LogSpan | AsOfAnswered]:
-        child = _Child(name=name, subject=f"feature list {name}", again=again)
+        child = Child(name=name, subject=f"feature list {name}", again=again)
         for fact in _run(self._settings, task, child):
             if isinstance(fact, LogSpan | AsOfAnswered):
                 yield fact
@@ -263,7 +264,7 @@ class SparkAnswerer:
     def tell(self, task: StatesTask, again: str) -> StatesTold:
         """Write what rows can have held; see `match.states.Teller`."""
         name = task.job.job.featureset
-        child = _Child(name=name, subject=f"feature set {name}", again=again)
+        child = Child(name=name, subject=f"feature set {name}", again=again)
         told = [fact for fact in _run(self._settings, task, child) if isinstance(fact, StatesTold)]
         if not told:
             msg = f"feature set {name}: Spark reported nothing; run {again} again"
@@ -271,18 +272,23 @@ class SparkAnswerer:
         return told[0]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Child:
-    """Whose task a child does, and how its failure is reported."""
+class SparkEventReader:
+    """Implements `statistics.event_days.EventReader` by a child that reads the event log."""
 
-    name: str
-    subject: str
-    again: str
-    """The command that continues where it ended."""
+    def __init__(self, settings: Settings) -> None:
+        """Use the kernel and the event log that the settings name."""
+        self._settings = settings
+
+    def write(self, task: EventRowsTask, name: str) -> None:
+        """Write what a feature set takes of the events of a day; see the port."""
+        again = f"fp statistics {name}"
+        child = Child(name=name, subject=f"feature set {name}", again=again)
+        for _ in _run(self._settings, task, child):
+            pass
 
 
 def _run(
-    settings: Settings, task: Task, of: _Child, secrets: Mapping[str, str] | None = None
+    settings: Settings, task: Task, of: Child, secrets: Mapping[str, str] | None = None
 ) -> Iterator[Fact]:
     """Yield what the child reports; the last is one of `END`."""
     require(of.again, "spark")
@@ -318,7 +324,7 @@ def _classes(java_home: Path) -> tuple[object, ...]:
 
 
 def _told(
-    settings: Settings, what: str, of: _Child, request: Path, environment: Mapping[str, str]
+    settings: Settings, what: str, of: Child, request: Path, environment: Mapping[str, str]
 ) -> Iterator[Fact]:
     make_private(settings.data)
     logs = settings.data / "logs"
@@ -333,7 +339,7 @@ def _told(
         for line in child.stdout:
             fact = fact_of(line)
             if isinstance(fact, Failed):
-                raise _translated(settings, of, fact, log)
+                raise translated(settings, of, fact, log)
             if fact is not None:
                 yield fact
             if isinstance(fact, END):
@@ -373,28 +379,3 @@ def _child(
             child.wait()
         if child.stdout:
             child.stdout.close()
-
-
-def _translated(settings: Settings, of: _Child, fact: Failed, log: Path) -> FeaturePlatformError:
-    kind = getattr(errors, fact.kind, None)
-    text = fact.message
-    if kind is not None and issubclass(kind, FeaturePlatformError):
-        made: FeaturePlatformError = kind(text)
-        return made
-    if "No space left" in text:
-        msg = (
-            f"{of.subject}: a disk is full ({text}): that of the event log "
-            f"{settings.event_log_folder}, or that of Spark's spark.local.dir. Completed commits "
-            f"are kept and there are no partial commits: free some space, then {of.again}"
-        )
-        return SparkFailedError(msg)
-    msg = (
-        f"{of.subject}: Spark failed: {text}. Completed commits are kept and there are no "
-        f"partial commits: fix the cause, then {of.again}; its log is {log}"
-    )
-    return SparkFailedError(msg)
-
-
-def _odd(of: _Child, fact: Fact) -> SparkFailedError:
-    msg = f"{of.subject}: Spark reported something else than it was asked for: {fact}"
-    return SparkFailedError(msg)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, ClassVar, Literal, get_args
 
+from feature_platform.engines.event_rows_request import EventRowsTask
 from feature_platform.engines.job_spec import NOWHERE, JobSpec, job_spec
 from feature_platform.engines.labels_request import LabelsTask
 from feature_platform.plan.job_source import JobSource
@@ -274,6 +275,7 @@ Task = (
     | EventsTask
     | AsOfTask
     | LabelsTask
+    | EventRowsTask
     | StatesTask
 )
 KINDS: Mapping[str, type[Task]] = {kind.what: kind for kind in get_args(Task)}
@@ -295,9 +297,9 @@ class SparkRequest:
     def password_env(self) -> str:
         """The variable that holds the password of the store; empty if none is asked."""
         task = self.task
-        if isinstance(task, ArchiveTask | FeatureLogTask | AsOfTask | LabelsTask | StatesTask):
-            return ""
-        return task.job.store.password_env
+        if isinstance(task, TilesTask | RecountTask | EventsTask):
+            return task.job.store.password_env
+        return ""
 
     def text(self) -> str:
         """Return it as JSON text."""

@@ -30,6 +30,11 @@ def reading(source: JobSource) -> str:
     return digest({**{name: stored[name] for name in TIMING}, "types": types})
 
 
+def first_ms_of(date_: str) -> int:
+    """Return the first instant of a date, UTC, in epoch milliseconds."""
+    return (date.fromisoformat(date_) - _EPOCH).days * DAY_MS
+
+
 def dates_between(first_ms: int, last_ms: int) -> list[str] | None:
     """Return the dates of the instants `[first_ms, last_ms]`, UTC; None: too many to name.
 

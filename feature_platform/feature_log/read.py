@@ -99,7 +99,7 @@ class ArrowFolder:
         try:
             return parquet.ParquetFile(self._system.open_input_file(f"{self._root}/{path}"))
         except (OSError, pa.ArrowInvalid) as error:
-            msg = f"{self._root}/{path} of the feature log cannot be read: {error}"
+            msg = f"{self._root}/{path} of the log cannot be read: {error}"
             raise EventLogError(msg) from error
 
 

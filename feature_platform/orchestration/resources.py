@@ -265,7 +265,8 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         """
         require("the check statistics", "statistics")
         from feature_platform.feature_log.read import ServedLog
-        from feature_platform.statistics.run import StatisticsRequest, statistics
+        from feature_platform.statistics.rows import ServedRows
+        from feature_platform.statistics.run import StatisticsRequest, of_list, statistics
 
         loaded = self.load()
         listed = loaded.project.lists.get(name)
@@ -275,7 +276,8 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         served = ServedLog.try_open(loaded.settings, name)
         if served is None:
             return None
-        return statistics(served, listed, StatisticsRequest(), SystemClock(), log)
+        rows = ServedRows(served)
+        return statistics(rows, of_list(listed), StatisticsRequest(), SystemClock(), log)
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""

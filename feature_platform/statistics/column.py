@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_platform.definition.limits import QUANTILES
+from feature_platform.definition.limits import MATCHED, QUANTILES
 from feature_platform.statistics.sketches import (
     HLL_LG_K,
     KLL_K,
@@ -22,7 +22,8 @@ from feature_platform.statistics.sketches import (
     quantiles,
 )
 
-Kind = Literal["number", "text", "boolean", "list"]
+Kind = Literal["number", "text", "boolean", "list", "event"]
+"""`event`: rows that have no value, as those of COUNT(*)."""
 Role = Literal["feature", "key", "log"]
 """`log`: what the feature log says of a row beside its values."""
 
@@ -77,23 +78,31 @@ class ColumnStatistics:
     """Exact sum of the whole numbers."""
     scaled: float = 0.0
     """Sum of the reals, divided by `_SCALE`."""
+    seen: int = 0
+    """Events among which the rows were looked for; 0: nobody looked."""
     numbers: ds.kll_doubles_sketch = field(default_factory=_kll)
     distinct_values: ds.hll_sketch = field(default_factory=_hll)
     texts: ds.frequent_strings_sketch = field(default_factory=_frequent)
 
-    def add(self, values: pa.Array, last_ms: int) -> None:
+    def add(self, values: pa.Array, last_ms: int, seen: int = 0) -> None:
         """Take in the values of some rows.
 
         Args:
             values: Of a type of this kind.
             last_ms: The newest of the rows' instants.
+            seen: Events among which the rows were looked for; 0: nobody looked.
         """
-        self.last_ms = max(self.last_ms, last_ms)
-        self.rows += len(values)
+        self.add_rows(len(values), seen, last_ms)
         self.nulls += values.null_count
         known = values.drop_null()
         if len(known):
             _ADD[self.kind](self, known)
+
+    def add_rows(self, rows: int, seen: int, last_ms: int) -> None:
+        """Take in rows alone; see `add`."""
+        self.last_ms = max(self.last_ms, last_ms)
+        self.rows += rows
+        self.seen += seen
 
     def merged(self, other: "ColumnStatistics") -> "ColumnStatistics":
         """Return the statistics of the rows of both, of one name and kind; neither changes."""
@@ -105,6 +114,7 @@ class ColumnStatistics:
             self,
             last_ms=max(self.last_ms, other.last_ms),
             rows=self.rows + other.rows,
+            seen=self.seen + other.seen,
             nulls=self.nulls + other.nulls,
             zeros=self.zeros + other.zeros,
             not_finite=self.not_finite + other.not_finite,
@@ -114,6 +124,11 @@ class ColumnStatistics:
             distinct_values=merged_distinct(self.distinct_values, other.distinct_values),
             texts=texts,
         )
+
+    @property
+    def base(self) -> int:
+        """How many rows what is said of them rests on: those seen, if the rows are all there is."""
+        return self.seen if self.kind == "event" else self.rows
 
     @property
     def known(self) -> int:
@@ -145,7 +160,12 @@ class ColumnStatistics:
 
     def measures(self) -> dict[str, float]:
         """Return what can be measured; see `definition.limits.MEASURES`. Shares are of all rows."""
-        found: dict[str, float] = {"rows": self.rows, "distinct": self.distinct}
+        found: dict[str, float] = {"rows": self.rows}
+        if self.seen:
+            found[MATCHED] = self.rows / self.seen
+        if self.kind == "event":
+            return found
+        found["distinct"] = self.distinct
         if self.rows:
             found |= {"nulls": self.nulls / self.rows, "zeros": self.zeros / self.rows}
         if self.kind not in {"number", "list"}:
@@ -164,6 +184,7 @@ class ColumnStatistics:
         measured = self.measures()
         return {
             **{name: getattr(self, name) for name in _KEPT},
+            "seen": self.seen,
             "distinct": self.distinct,
             **{name: measured.get(name) for name in ("mean", "min", "max", *QUANTILES)},
             "top": [{"value": text, "rows": count} for text, count in self.top],
@@ -183,6 +204,7 @@ class ColumnStatistics:
         """
         return cls(
             **{name: row[name] for name in _KEPT},
+            seen=row.get("seen") or 0,  # days that were kept before have none
             whole=int(row["whole_sum"]),
             scaled=row["scaled_sum"],
             numbers=ds.kll_doubles_sketch.deserialize(row["kll"]),
@@ -243,7 +265,7 @@ _ADD: Mapping[Kind, Callable[[ColumnStatistics, pa.Array], None]] = {
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("name", "kind", "role")),
-        *((name, pa.int64()) for name in _KEPT[3:]),
+        *((name, pa.int64()) for name in (*_KEPT[3:], "seen")),
         ("distinct", pa.int64()),
         *((name, pa.float64()) for name in ("mean", "min", "max", *QUANTILES)),
         ("top", pa.list_(pa.struct([("value", pa.string()), ("rows", pa.int64())]))),

@@ -1,23 +1,13 @@
-"""The statistics of one day of a feature list: of each column over the rows served on it.
+"""The statistics of one day: of each column over the day's rows.
 
 Rows are read some at a time, so that the length of a day does not matter.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from feature_platform.feature_log.read import ServedLog
-from feature_platform.feature_log.schemas import is_key
-from feature_platform.feature_log.tables import INSTANT
-from feature_platform.statistics.column import ColumnStatistics, Kind, Role, kind_of
-
-OWN = "fp_"
-"""In front of the columns that the feature log adds."""
-ABOUT = ("fp_status", "fp_age_ms")
-"""Those of them that have statistics, too."""
+from feature_platform.statistics.column import ColumnStatistics, Kind
+from feature_platform.statistics.rows import DayRows
 
 Columns = dict[tuple[str, Kind], ColumnStatistics]
 
@@ -32,6 +22,10 @@ class DayStatistics:
     """The files of the log whose rows these are."""
     columns: Columns
     """By name and kind: a feature whose type has changed is there once for each kind."""
+    meaning: str = ""
+    """See `rows.DayRows`."""
+    sample: int = 1
+    """Of how many rows one was measured."""
 
     def shown(self) -> dict[str, ColumnStatistics]:
         """Return the columns by the name that they are shown under.
@@ -51,43 +45,31 @@ class DayStatistics:
         for key, more in other.columns.items():
             known = columns.get(key)
             columns[key] = known.merged(more) if known else more
-        return DayStatistics(date=self.date, files=self.files | other.files, columns=columns)
+        return replace(self, files=self.files | other.files, columns=columns)
 
 
-def measure(log: ServedLog, date: str, files: Collection[str]) -> DayStatistics:
-    """Return the statistics of the rows of some files of a day.
+def measure(rows: DayRows, date: str, files: Collection[str], sample: int) -> DayStatistics:
+    """Return the statistics of the rows of a day that are in some files.
 
     Raises:
         EventLogError: A file is missing.
     """
     columns: Columns = {}
-    for path in sorted(files):
-        for batch in log.rows_of(path, _is_measured):
-            if len(batch):
-                _take(columns, batch)
-    return DayStatistics(date=date, files=frozenset(files), columns=columns)
-
-
-def _is_measured(name: str) -> bool:
-    return not name.startswith(OWN) or name in ABOUT or name == INSTANT
-
-
-def _take(columns: Columns, batch: pa.RecordBatch) -> None:
-    last_ms: int = pc.max(batch.column(INSTANT)).as_py()
-    for field, values in zip(batch.schema, batch.columns, strict=True):
-        if field.name != INSTANT:
-            kind = kind_of(field.type)
-            found = columns.setdefault(
-                (field.name, kind),
-                ColumnStatistics(name=field.name, kind=kind, role=_role(field)),
-            )
-            found.add(values, last_ms)
-
-
-def _role(field: pa.Field) -> Role:
-    if field.name.startswith(OWN):
-        return "log"
-    return "key" if is_key(field) else "feature"
+    for batch in rows.batches(date, files, sample):
+        for each in batch.columns:
+            new = ColumnStatistics(name=each.name, kind=each.kind, role=each.role)
+            found = columns.setdefault((each.name, each.kind), new)
+            if each.values is None:
+                found.add_rows(each.rows, each.seen, batch.last_ms)
+            else:
+                found.add(each.values, batch.last_ms, each.seen)
+    return DayStatistics(
+        date=date,
+        files=frozenset(files),
+        columns=columns,
+        meaning=rows.meaning,
+        sample=sample,
+    )
 
 
 def _in_order(found: dict[str, ColumnStatistics], columns: Columns) -> Iterator[str]:

@@ -3,7 +3,8 @@
 Both compare the shares of rows in the same bins. Of numbers the bins end at the reference day's
 deciles, and what is below its least or above its greatest number has bins of its own. Of texts
 they are the reference day's most frequent ones, and all others together; of booleans both values.
-Nulls are a bin, and so is what is not finite.
+Nulls are a bin, and so is what is not finite. Where events have no value, those that a FILTER lets
+through are a bin, and the others.
 
 * PSI, the population stability index: `sum((p - q) * ln(p / q))` over bins (Siddiqi, Credit Risk
   Scorecards, 2006, chapter 6), which is Jeffreys' divergence (Kullback and Leibler, On Information
@@ -64,8 +65,10 @@ def jensen_shannon(reference: Sequence[float], present: Sequence[float]) -> floa
 
 def drift(reference: ColumnStatistics, present: ColumnStatistics) -> Drift | None:
     """Compare two days of a column; None if one has no rows, or its kind has changed."""
-    if reference.kind != present.kind or not (reference.rows and present.rows):
+    if reference.kind != present.kind or not (reference.base and present.base):
         return None
+    if reference.kind == "event":
+        return _found(("matched", "not matched"), _events(reference), _events(present))
     match reference.kind:
         case "text":
             names, before, after = _texts(reference, present)
@@ -74,8 +77,11 @@ def drift(reference: ColumnStatistics, present: ColumnStatistics) -> Drift | Non
             before, after = (_booleans(each) for each in (reference, present))
         case _:
             names, before, after = _numbers(reference, present)
-    names = (*names, "null")
     before, after = (*before, float(reference.nulls)), (*after, float(present.nulls))
+    return _found((*names, "null"), before, after)
+
+
+def _found(names: tuple[str, ...], before: tuple[float, ...], after: tuple[float, ...]) -> Drift:
     return Drift(
         psi=psi(before, after),
         js=jensen_shannon(before, after),
@@ -129,6 +135,10 @@ def _texts(reference: ColumnStatistics, present: ColumnStatistics) -> _Bins:
 
 def _booleans(column: ColumnStatistics) -> tuple[float, ...]:
     return float(column.zeros), float(column.known - column.zeros)
+
+
+def _events(column: ColumnStatistics) -> tuple[float, ...]:
+    return float(column.rows), float(column.seen - column.rows)
 
 
 def _shares(rows: Sequence[float], added: float = 0.0) -> Floats:

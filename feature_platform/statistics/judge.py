@@ -4,13 +4,36 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from feature_platform.definition.limits import DRIFTS, MEASURES, OF_NUMBERS, Limit, StatisticsRules
+from feature_platform.definition.limits import (
+    DRIFTS,
+    MATCHED,
+    MEASURES,
+    OF_EVENTS,
+    OF_NUMBERS,
+    Limit,
+    StatisticsRules,
+)
+from feature_platform.definition.operands import EventRows
 from feature_platform.statistics.column import ColumnStatistics
 from feature_platform.statistics.day import DayStatistics
 from feature_platform.statistics.drift import Drift, drift
+from feature_platform.statistics.unmatched import unmatched
 from feature_platform.words import counted
 
 Verdict = Literal["green", "red", "skipped"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the statistics are of, and how they are judged."""
+
+    kind: Literal["list", "featureset"]
+    name: str
+    rules: StatisticsRules
+    features: tuple[str, ...]
+    """Columns that the limits are about."""
+    events: EventRows | None = None
+    """Of a feature set: its query over single events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,13 +71,17 @@ class FeatureVerdict:
 class StatisticsReport:
     """The statistics of a day of a list, judged."""
 
-    list: str
+    of: Subject
     date: str
     against: str
     """The day that drift is measured from; empty if there is nothing of it."""
     features: tuple[FeatureVerdict, ...]
     notes: tuple[str, ...] = field(default=())
     """What a reader must know of the whole."""
+    unmatched: Mapping[str, str] = field(default_factory=dict)
+    """By feature that takes no event of the day: why that is, as far as the events say."""
+    sample: int = 1
+    """Of how many rows one was measured."""
 
     @property
     def status(self) -> Verdict:
@@ -81,61 +108,69 @@ class StatisticsReport:
     def to_json(self) -> dict[str, Any]:
         """Return the form that `fp statistics --json` prints."""
         return {
-            "list": self.list,
+            self.of.kind: self.of.name,
             "date": self.date,
             "against": self.against or None,
             "status": self.status,
             "notes": list(self.notes),
+            **({"unmatched": dict(self.unmatched)} if self.of.kind == "featureset" else {}),
+            **({"sample": self.sample} if self.sample > 1 else {}),
             "columns": [each.to_json() for each in self.features],
         }
 
 
-def judge(
-    name: str,
-    rules: StatisticsRules,
-    listed: tuple[str, ...],
-    day: DayStatistics,
-    reference: DayStatistics | None,
-) -> StatisticsReport:
+def judge(of: Subject, day: DayStatistics, reference: DayStatistics | None) -> StatisticsReport:
     """Judge a day.
 
     Args:
-        name: The list.
-        rules: Its limits.
-        listed: The columns of its features; the limits are theirs.
-        day: What was served.
+        of: What it is a day of.
+        day: What is known of it.
         reference: The day that drift is measured from; None: there is nothing of it.
     """
     shown, before = day.shown(), reference.shown() if reference else {}
-    missing = [each for each in listed if each not in shown]
+    missing = [each for each in of.features if each not in shown]
     verdicts = [
-        _verdict(rules, column, shown.get(column), before.get(column), judged=column in listed)
+        _verdict(of, column, shown.get(column), before.get(column), day.sample)
         for column in [*shown, *missing]
     ]
     return StatisticsReport(
-        list=name,
+        of=of,
         date=day.date,
         against=reference.date if reference else "",
         features=tuple(verdicts),
+        notes=_notes(day),
+        unmatched=unmatched(of.events, day) if of.events else {},
+        sample=day.sample,
     )
 
 
+def _notes(day: DayStatistics) -> tuple[str, ...]:
+    if day.sample == 1:
+        return ()
+    text = (
+        f"1 of {day.sample:,} events was measured, chosen by a hash of partition and offset; "
+        "numbers of rows are estimates"
+    )
+    return (text,)
+
+
 def _verdict(
-    rules: StatisticsRules,
+    of: Subject,
     name: str,
     column: ColumnStatistics | None,
     before: ColumnStatistics | None,
-    *,
-    judged: bool,
+    sample: int,
 ) -> FeatureVerdict:
+    rules = of.rules
     if column is None:
         absent = ("no row of the day was served with it",)
         return FeatureVerdict(name=name, status="skipped", measures={}, why=absent)
     moved = drift(before, column) if before and column.role == "feature" else None
     measures = column.measures()
+    measures["rows"] *= sample
     if moved:
         measures |= {"psi": moved.psi, "js": moved.js}
-    limits = rules.of(name, _measures(column)) if judged else ()
+    limits = rules.of(name, _measures(column)) if name in of.features else ()
     findings: list[str] = []
     why: list[str] = []
     passed = 0
@@ -161,8 +196,11 @@ def _verdict(
 
 def _measures(column: ColumnStatistics) -> tuple[str, ...]:
     """Return the measures that a column's kind has."""
+    if column.kind == "event":
+        return OF_EVENTS
     counts = column.kind in {"text", "boolean"}
-    return tuple(each for each in MEASURES if not (counts and each in OF_NUMBERS))
+    measures = tuple(each for each in MEASURES if not (counts and each in OF_NUMBERS))
+    return (*measures, MATCHED) if column.seen else measures
 
 
 def _skipped(
@@ -174,8 +212,11 @@ def _skipped(
     """Say why a limit says nothing of this day; empty if it does."""
     if limit.measure == "rows":
         return ""
-    if column.rows < rules.rows_min:
-        return f"{counted(column.rows, 'row')}, fewer than rows_min = {rules.rows_min:,}"
+    if limit.measure == MATCHED:
+        few = column.seen < rules.rows_min
+        return f"{counted(column.seen, 'event')}, {_fewer(rules)}" if few else ""
+    if column.base < rules.rows_min:
+        return f"{counted(column.base, 'row')}, {_fewer(rules)}"
     return _incomparable(rules, column, before) if limit.measure in DRIFTS else ""
 
 
@@ -187,10 +228,14 @@ def _incomparable(
         return "the reference day has no row with it: no drift is known"
     if before.kind != column.kind:
         return f"it was {before.kind} on the reference day and is {column.kind}: not comparable"
-    if before.rows < rules.rows_min:
-        rows = counted(before.rows, "row")
-        return f"{rows} on the reference day, fewer than rows_min = {rules.rows_min:,}"
+    if before.base < rules.rows_min:
+        rows = counted(before.base, "row")
+        return f"{rows} on the reference day, {_fewer(rules)}"
     return ""
+
+
+def _fewer(rules: StatisticsRules) -> str:
+    return f"fewer than rows_min = {rules.rows_min:,}"
 
 
 def _finding(
@@ -209,4 +254,4 @@ def _finding(
     text = f"{name}: {limit.measure} is {value:.4g}, the limit is {limit}"
     if limit.measure in DRIFTS and moved:
         return f"{text}; most changed: {moved.most}"
-    return f"{text}; of {counted(column.rows, 'row')}"
+    return f"{text}; of {counted(column.seen or column.rows, 'event' if column.seen else 'row')}"

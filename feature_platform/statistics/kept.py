@@ -1,4 +1,4 @@
-"""The statistics of each day, kept as a table beside the feature log that they are of.
+"""The statistics of each day, kept as a table beside the log that they are of.
 
 A day's table says which files of the log its rows are from. So a day is computed once; if more of
 it was archived, the new files alone are read, and the sketches merged. A kept day outlives its
@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 
 from feature_platform.errors import CallerError, EventLogError
-from feature_platform.feature_log.read import DATE, ServedLog
+from feature_platform.feature_log.read import DATE
 from feature_platform.statistics.column import SCHEMA, ColumnStatistics
 from feature_platform.statistics.day import DayStatistics, measure
+from feature_platform.statistics.rows import FOLDER, DayRows
 
-FOLDER = "statistics"
 FORMAT = 1
 """Of the table and of the sketches' parameters; a day of another one is computed again."""
 _ABOUT = b"fp_statistics"
@@ -32,32 +32,36 @@ _BROKEN = (
 
 
 class KeptStatistics:
-    """The statistics of a list's days."""
+    """The statistics of days."""
 
-    def __init__(self, log: ServedLog, report: Callable[[str], None]) -> None:
-        """Use a log.
+    def __init__(self, rows: DayRows, report: Callable[[str], None]) -> None:
+        """Use rows.
 
         Args:
-            log: What was served, as far as it is archived.
+            rows: Those of all days, as far as they are archived.
             report: Called with what is computed.
         """
-        self._log, self._report = log, report
-        self._files = log.dates()
+        self._rows, self._report = rows, report
+        self._files = rows.dates()
 
     def dates(self) -> list[str]:
         """Return the days that there is something of, the oldest first."""
         kept = {
             path.rpartition(DATE)[2].removesuffix(".parquet")
-            for path in self._log.folder.paths(FOLDER)
-            if path.endswith(".parquet")
+            for path in self._rows.folder.paths(self._rows.kept)
+            if path.endswith(".parquet") and path.rpartition("/")[0] == self._rows.kept
         }
         return sorted(kept | self._files.keys())
+
+    def has(self, date: str) -> bool:
+        """Return whether there is something of a day."""
+        return bool(self._files.get(date)) or self._kept(date) is not None
 
     def day(self, date: str) -> DayStatistics:
         """Return the statistics of a day, and keep them.
 
         Raises:
-            CallerError: Nothing was served on that day, as far as it is archived.
+            CallerError: There is nothing of that day, as far as it is archived.
             EventLogError: A file of the log is missing.
             OSError: The log's folder cannot be written.
         """
@@ -67,48 +71,52 @@ class KeptStatistics:
             return kept
         if not files:
             raise CallerError(self._nothing(date))
-        grown = kept is not None and kept.files < files
+        sample = self._rows.sample(files)
+        grown = kept is not None and kept.files < files and kept.sample == sample
         new = files - kept.files if kept and grown else files
-        self._report(
-            f"{date}: measuring {sum(self._log.log.files[path].records for path in new):,} rows"
-        )
-        made = measure(self._log, date, new)
+        self._report(f"{date}: measuring {self._rows.records(new):,} rows")
+        made = measure(self._rows, date, new, sample)
         if kept and grown:
             made = kept.merged(made)
-        self._log.folder.write(path_of(date), to_table(made))
+        self._rows.folder.write(path_of(date, self._rows.kept), to_table(made))
         return made
 
     def _nothing(self, date: str) -> str:
         dates = self.dates()
         there = f"there is {dates[0]} to {dates[-1]}" if dates else "no day is"
-        return (
-            f"nothing that was served from list {self._log.name} on {date} is archived ({there}); "
-            f"to archive what was logged since: fp archive feature_log/{self._log.name}"
-        )
+        return self._rows.nothing(date, there)
 
     def _kept(self, date: str) -> DayStatistics | None:
         """Return what is kept of a day; None if nothing that can be read is."""
-        path = path_of(date)
-        if path not in self._log.folder.paths(FOLDER):
+        rows = self._rows
+        path = path_of(date, rows.kept)
+        if path not in rows.folder.paths(rows.kept):
             return None
         try:
-            with self._log.folder.parquet(path) as opened:
-                return from_table(opened.read(), date)
+            with rows.folder.parquet(path) as opened:
+                found = from_table(opened.read(), date)
         except _BROKEN as error:
             self._report(f"{date}: {path} cannot be read, and is computed again: {error!r}")
             return None
+        return found if found.meaning == rows.meaning else None
 
 
-def path_of(date: str) -> str:
+def path_of(date: str, folder: str = FOLDER) -> str:
     """Return where a day's statistics are in the log's folder."""
-    return f"{FOLDER}/{DATE}{date}.parquet"
+    return f"{folder}/{DATE}{date}.parquet"
 
 
 def to_table(day: DayStatistics) -> pa.Table:
     """Return a day as a table, a row for each column."""
     rows = [each.to_row() for each in day.columns.values()]
-    about = json.dumps({"format": FORMAT, "files": sorted(day.files)})
-    return pa.Table.from_pylist(rows, SCHEMA).replace_schema_metadata({_ABOUT: about.encode()})
+    about = {
+        "format": FORMAT,
+        "files": sorted(day.files),
+        "meaning": day.meaning,
+        "sample": day.sample,
+    }
+    metadata = {_ABOUT: json.dumps(about).encode()}
+    return pa.Table.from_pylist(rows, SCHEMA).replace_schema_metadata(metadata)
 
 
 def from_table(table: pa.Table, date: str) -> DayStatistics:
@@ -128,4 +136,6 @@ def from_table(table: pa.Table, date: str) -> DayStatistics:
         date=date,
         files=frozenset(about["files"]),
         columns={(each.name, each.kind): each for each in columns},
+        meaning=about.get("meaning", ""),
+        sample=about.get("sample", 1),
     )

@@ -1,4 +1,4 @@
-"""Brings together what is archived of a list, its rules and the days that are asked for."""
+"""Brings together what is archived, the rules and the days that are asked for."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 
 from feature_platform.clock import Clock
 from feature_platform.definition.feature_list import FeatureList
-from feature_platform.feature_log.read import ServedLog
-from feature_platform.statistics.judge import StatisticsReport, judge
+from feature_platform.statistics.judge import StatisticsReport, Subject, judge
 from feature_platform.statistics.kept import KeptStatistics
+from feature_platform.statistics.rows import DayRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,17 +22,17 @@ class StatisticsRequest:
 
 
 def statistics(
-    log: ServedLog,
-    listed: FeatureList,
+    rows: DayRows,
+    of: Subject,
     ask: StatisticsRequest,
     clock: Clock,
     report: Callable[[str], None],
 ) -> StatisticsReport:
-    """Return the statistics of a day of a list, judged; what is new is computed and kept.
+    """Return the statistics of a day, judged; what is new is computed and kept.
 
     Args:
-        log: What was served from the list, as far as it is archived.
-        listed: The list, with its rules.
+        rows: Those of all days, as far as they are archived.
+        of: What they are rows of, with its rules.
         ask: Which days.
         clock: Says which days are over.
         report: Called with what is computed.
@@ -42,24 +42,28 @@ def statistics(
         EventLogError: A file of the log is missing.
         OSError: The log's folder cannot be written.
     """
-    kept = KeptStatistics(log, report)
-    dates = kept.dates()
-    day = ask.day or _newest(dates, clock)
-    before = ask.against or listed.statistics.reference(date.fromisoformat(day)).isoformat()
-    known = before in dates or bool(ask.against)
-    judged = judge(
-        listed.name,
-        listed.statistics,
-        tuple(feature.column for feature in listed.features),
-        kept.day(day),
-        kept.day(before) if known else None,
-    )
+    kept = KeptStatistics(rows, report)
+    day = ask.day or _newest(kept.dates(), clock)
+    before = ask.against or of.rules.reference(date.fromisoformat(day)).isoformat()
+    known = bool(ask.against) or kept.has(before)
+    present = kept.day(day)
+    judged = judge(of, present, kept.day(before) if known else None)
     if known:
         return judged
     note = (
         f"nothing of {before} is archived, so drift is not known; choose another day by --against"
     )
-    return replace(judged, notes=(note,))
+    return replace(judged, notes=(note, *judged.notes))
+
+
+def of_list(listed: FeatureList) -> Subject:
+    """Return a list as what statistics are of."""
+    return Subject(
+        kind="list",
+        name=listed.name,
+        rules=listed.statistics,
+        features=tuple(feature.column for feature in listed.features),
+    )
 
 
 def _newest(dates: list[str], clock: Clock) -> str:

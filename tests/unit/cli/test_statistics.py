@@ -82,7 +82,10 @@ def test_a_list_without_limits_is_shown(fp: RunFp, folder: Path) -> None:
 
 def test_what_is_not_there_is_named(fp: RunFp) -> None:
     """A list, a day, a reference; a day that is none is refused."""
-    assert "unknown feature list `hme`; did you mean `home`?" in fp("statistics", "hme").messages
+    assert (
+        "unknown feature list or feature set `hme`; did you mean `home`?"
+        in fp("statistics", "hme").messages
+    )
     missing = fp("statistics", "home", "--day", "2023-01-01")
     assert missing.code == 1
     assert "on 2023-01-01 is archived (there is 2023-11-14 to 2023-11-21)" in missing.messages

@@ -16,7 +16,8 @@ from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.statistics import statistics_check, statistics_check_key
 from feature_platform.paths import DEFINITIONS
 from feature_platform.statistics.judge import StatisticsReport
-from feature_platform.statistics.run import StatisticsRequest, statistics
+from feature_platform.statistics.rows import ServedRows
+from feature_platform.statistics.run import StatisticsRequest, of_list, statistics
 from feature_platform.testing.clock import ManualClock
 from tests.unit.feature_log.topic import settings_of
 from tests.unit.orchestration.fake import World
@@ -32,7 +33,9 @@ def judged(folder: Path, *limits: Limit) -> StatisticsReport:
     served(folder, [0, 7], values=lambda day, number: drawn(number + 100 * day, 6 * (day == 7)))
     log = ServedLog.open(settings_of(folder), "home")
     clock = ManualClock(FIRST_MS + 8 * DAY_MS)
-    return statistics(log, listed(*limits), StatisticsRequest(), clock, lambda _: None)
+    return statistics(
+        ServedRows(log), of_list(listed(*limits)), StatisticsRequest(), clock, lambda _: None
+    )
 
 
 def checked(world: World, *, success: bool) -> tuple[dg.AssetCheckEvaluation, dg.AssetObservation]:

@@ -8,7 +8,8 @@ import pytest
 from feature_platform.definition.limits import Limit
 from feature_platform.errors import CallerError
 from feature_platform.statistics.judge import StatisticsReport
-from feature_platform.statistics.run import StatisticsRequest, statistics
+from feature_platform.statistics.rows import ServedRows
+from feature_platform.statistics.run import StatisticsRequest, of_list, statistics
 from feature_platform.testing.clock import ManualClock
 from tests.unit.feature_log.topic import MemoryTopic, archived, opened
 from tests.unit.statistics.days import DAY_MS, DAYS, FIRST_MS, answer, drawn, listed, served
@@ -21,8 +22,8 @@ def ask(folder: Path, *limits: Limit, **asked: Any) -> StatisticsReport:  # noqa
     """Judge a day; the clock is that of the ninth day."""
     columns = asked.pop("columns", ("views", "language", "flag"))
     return statistics(
-        opened(folder),
-        listed(*limits, columns=columns),
+        ServedRows(opened(folder)),
+        of_list(listed(*limits, columns=columns)),
         StatisticsRequest(**asked),
         ManualClock(FIRST_MS + 8 * DAY_MS),
         lambda _: None,

@@ -11,6 +11,7 @@ from feature_platform.event_log.archiver import SMALL_FILES_MAX
 from feature_platform.feature_log.read import ServedLog
 from feature_platform.statistics import kept as keeping
 from feature_platform.statistics.kept import KeptStatistics, path_of
+from feature_platform.statistics.rows import ServedRows
 from tests.unit.feature_log.topic import MemoryTopic, archived, folder_of, opened
 from tests.unit.statistics.days import DAYS, ROWS, Values, answer, drawn, served
 
@@ -26,7 +27,7 @@ class Said(list[str]):
 def days(folder: Path) -> tuple[KeptStatistics, Said]:
     """Open what is kept, and what is said."""
     said = Said()
-    return KeptStatistics(opened(folder), said), said
+    return KeptStatistics(ServedRows(opened(folder)), said), said
 
 
 def test_a_day_is_measured_once(tmp_path: Path) -> None:
@@ -135,7 +136,7 @@ def test_a_kept_day_outlives_its_files(tmp_path: Path) -> None:
     log = opened(tmp_path)
     left = {path: file for path, file in log.log.files.items() if DAYS[0] not in path}
     object.__setattr__(log.log, "files", left)
-    kept = KeptStatistics(ServedLog("home", log.folder, log.log), Said())
+    kept = KeptStatistics(ServedRows(ServedLog("home", log.folder, log.log)), Said())
 
     assert kept.dates() == [DAYS[0], DAYS[1]]
     assert kept.day(DAYS[0]).shown()["views"].rows == 1_000
