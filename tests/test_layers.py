@@ -26,7 +26,7 @@ LAYERS = (
     ("monitor",),
     ("deploy",),
     ("checks", "statistics", "testing", "training"),
-    ("match", "debug"),
+    ("match", "debug", "author"),
     ("demo",),
     ("orchestration", "cli"),
 )

@@ -33,6 +33,7 @@ GROUPS = (
     "waiting",
     "recovery",
     "trial",
+    "preview",
     "catalogue",
     "lists",
     "reading",

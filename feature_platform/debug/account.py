@@ -73,13 +73,6 @@ class Account:
         """Those that are dead letters."""
         return [each for each in self.events if each.outcome == "dead letter"]
 
-    def taken_by(self, feature: str) -> list[EventAccount]:
-        """Return the events that a feature takes something of."""
-        stored = next(
-            each.columns[0] for each in self.oracle.featureset.features if each.name == feature
-        )
-        return [each for each in self.counted if each.row and self.oracle.takes(stored, each.row)]
-
 
 def account(
     featureset: FeatureSet, layout: Layout, entity: str, records: Iterable[FoundRecord]

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from feature_platform.clock import to_iso
 from feature_platform.debug.account import Account, EventAccount
-from feature_platform.debug.filters import unmatched
 from feature_platform.debug.records import Searched
 from feature_platform.debug.report import Bar, EventLine, Link, State
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.testing.reference_events import Accepted
+from feature_platform.testing.unmatched import unmatched
 from feature_platform.words import counted, verb
 
 BARS = 160
@@ -138,16 +138,20 @@ def query_link(account: Account, features: Sequence[str], recent: Sequence[Accep
     oracle = account.oracle
     newest = f"of the topic's newest {counted(len(recent), 'event')}"
     own = f"of this entity's {counted(len(rows), 'event')}"
+    columns = {each.name: each.columns[0] for each in oracle.featureset.features}
+    filters = {each.feature: each.filter for each in oracle.featureset.event_rows.taken}
     dead_filters: list[str] = []
     notes: list[str] = []
     for name in features:
-        if text := unmatched(oracle, name, recent, newest):
-            dead_filters.append(f"{name}: {text}")
-        elif text := unmatched(oracle, name, rows, own):
-            notes.append(f"{name}: {text}")
-        elif oracle.condition(name) is not None:
-            taken = len(account.taken_by(name))
-            notes.append(f"{name}: {taken:,} of {counted(len(rows), 'event')} match its FILTER")
+        stored = columns[name]
+        if recent and not any(oracle.takes(stored, row) for row in recent):
+            text = unmatched(oracle.featureset, name, recent, newest)
+            dead_filters += [f"{name}: {text}"] if text else []
+        elif filters.get(name):
+            taken = sum(oracle.takes(stored, row) for row in rows)
+            why = "" if taken else unmatched(oracle.featureset, name, rows, own)
+            matched = f"{taken:,} of {counted(len(rows), 'event')} match its FILTER"
+            notes.append(f"{name}: {why or matched}")
     left_out = account.outcomes["left out by WHERE"]
     summary = f"{counted(len(rows), 'event')} of it {verb(len(rows), 'counts', 'count')}"
     if left_out:

@@ -125,10 +125,6 @@ class Oracle:
         """Return whether a stored column takes anything of a row: FILTER and operand let it."""
         return column == EVENTS_COLUMN or bool(self._entries(column, [row]))
 
-    def condition(self, feature: str) -> exp.Expr | None:
-        """Return the FILTER of a feature; None if it has none."""
-        return self._calls[feature].condition
-
     @property
     def entities(self) -> list[str]:
         """The entities that have any row."""

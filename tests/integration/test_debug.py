@@ -141,6 +141,7 @@ def test_each_fault_is_named_where_it_is(case: Case) -> None:
                 part(case, planted)
         except AssertionError as error:
             failed.append(error)
+    _a_preview_needs_no_server(case)
     _an_entity_that_never_was(case)
     _what_cannot_be_asked_about_is_said(case)
     if failed:
@@ -225,6 +226,15 @@ def _an_event_in_another_unit_is_named(case: Case, planted: Planted) -> None:
     assert facts["first"] == "reading"
     said = link(facts, "reading")
     assert "in seconds that is" in said["details"][-1]
+
+
+def _a_preview_needs_no_server(case: Case) -> None:
+    """It reads the archived log."""
+    ran = fp(case.settings.project, "preview", case.name, "--json", "--sample", "500")
+    assert ran.facts["read"] == 500
+    assert ran.facts["counted"] > 0
+    views = next(each for each in ran.facts["features"] if each["feature"] == "views")
+    assert "'veiw'" in views["why_none"]
 
 
 def _an_entity_that_never_was(case: Case) -> None:
