@@ -1,16 +1,19 @@
 """A feature set's YAML: the query, what is asked of its features, and settings."""
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 from feature_platform.definition.assemble import CheckedParts, assemble
 from feature_platform.definition.expression import Query
 from feature_platform.definition.features import read_features
 from feature_platform.definition.fields import Fields
+from feature_platform.definition.limits import StatisticsRules, of_operand
 from feature_platform.definition.model import FeatureSet, FeatureSetSettings, Source
 from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Place, Problems
 from feature_platform.definition.query import QueryReader
+from feature_platform.definition.read_limits import IN_FEATURESET, read_rules
 from feature_platform.definition.sql_text import SqlText
 from feature_platform.definition.yaml_tree import Items, Mapping, Scalar, Spot
 from feature_platform.tiles.grid import Grid, format_duration
@@ -23,6 +26,7 @@ from feature_platform.tiles.size import (
 
 KEYS = (
     "featureset", "description", "owner", "entity", "source", "sql", "features", "grid", "settings",
+    "statistics",
 )  # fmt: skip
 SETTINGS = (
     "state_ttl", "sql_state_ttl", "checkpoint_interval", "flush_interval", "parallelism", "keep",
@@ -68,6 +72,7 @@ def read_featureset(
     if sql is not None and source is not None and entity:
         query, names = _query(SqlText(sql, problems), source, entity)
     asks = read_features(fields, names, query, grid)
+    statistics = _statistics(fields, names, query)
     if problems.found or query is None or source is None or not name or not sql:
         return None
     made = assemble(
@@ -84,6 +89,7 @@ def read_featureset(
             file=problems.file,
         )
     )
+    made = replace(made, statistics=statistics)
     return made if _fits_a_row(made, fields.key("features"), problems) else None
 
 
@@ -203,6 +209,22 @@ def _settings(fields: Fields) -> FeatureSetSettings:
         keep_ms=read.duration_ms("keep", _DEFAULTS.keep_ms, _MINUTE_MS, 3_650 * _DAY_MS),
         on_change="rebuild" if on_change == "rebuild" else "forward",
     )
+
+
+def _statistics(
+    fields: Fields, names: dict[str, Spot] | None, query: Query | None
+) -> StatisticsRules:
+    """Return how events are judged; features of a query that has mistakes have any measure."""
+    calls = {call.name: call for call in query.calls} if query else {}
+    known = {
+        name: of_operand(call.argument.type.name if call.argument else "")
+        for name, call in calls.items()
+    }
+    if not query:
+        known = dict.fromkeys(names or (), of_operand("BIGINT"))
+        if names is None and fields.mapping.get("statistics") is not None:
+            return StatisticsRules()  # what the query would say is not known
+    return read_rules(fields, known, fields.problems, IN_FEATURESET)
 
 
 def _query(

@@ -81,7 +81,36 @@ class StatisticsRules:
         return tuple(each for each in found.values() if each.measure in measures)
 
 
-def measures_of(served_type: str) -> tuple[str, ...]:
-    """Return the measures that a feature of a type has; see `definition.served.served_type`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurable:
+    """What can be measured of a feature."""
+
+    what: str
+    """What it is, for messages: `serves BIGINT`."""
+    measures: tuple[str, ...]
+
+
+def of_served(served_type: str) -> Measurable:
+    """Return what is measured of a feature of a list.
+
+    Args:
+        served_type: See `definition.served.served_type`.
+    """
+    return Measurable(what=f"serves {served_type}", measures=_measures_of(served_type))
+
+
+def of_operand(type_name: str) -> Measurable:
+    """Return what is measured of a feature of a feature set.
+
+    Args:
+        type_name: Of what is aggregated; empty for COUNT(*).
+    """
+    if not type_name:
+        return Measurable(what="counts events alone", measures=OF_EVENTS)
+    rows, *others = _measures_of(type_name)
+    return Measurable(what=f"takes {type_name}", measures=(rows, MATCHED, *others))
+
+
+def _measures_of(served_type: str) -> tuple[str, ...]:
     counted = not served_type.startswith(LIST_OF) and served_type in {"STRING", "BOOLEAN"}
     return tuple(each for each in MEASURES if not (counted and each in OF_NUMBERS))

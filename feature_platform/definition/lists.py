@@ -13,6 +13,7 @@ from feature_platform.definition.feature_list import (
     default_fits,
 )
 from feature_platform.definition.fields import Fields
+from feature_platform.definition.limits import of_served
 from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Place, Problems, listing
@@ -56,7 +57,8 @@ def read_list(tree: Mapping, featuresets: FeatureSets, problems: Problems) -> Fe
     reader = _Reader(featuresets, problems)
     features = reader.read(fields)
     reader.check_entities(fields)
-    statistics = read_rules(fields, reader.types, problems)
+    served = {name: of_served(type_) for name, type_ in reader.types.items()}
+    statistics = read_rules(fields, served, problems)
     if problems.found or name is None or version is None:
         return None
     return FeatureList(

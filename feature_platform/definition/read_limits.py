@@ -1,21 +1,23 @@
-"""Reads `statistics:` of a feature list's YAML; every mistake with its place and remedy."""
+"""Reads `statistics:` of a list's or feature set's YAML; every mistake with place and remedy."""
 
 import math
 import re
 from collections.abc import Iterator
 from collections.abc import Mapping as MappingOf
+from dataclasses import dataclass
 from datetime import date
 
 from feature_platform.definition.fields import Fields
 from feature_platform.definition.limits import (
     DAYS_BEFORE,
     EVERY,
+    MATCHED,
     MEASURES,
     ROWS_MIN,
     SHARES,
     Limit,
+    Measurable,
     StatisticsRules,
-    measures_of,
 )
 from feature_platform.definition.names import unknown
 from feature_platform.definition.problems import Problems, did_you_mean, listing
@@ -31,13 +33,35 @@ _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d{1,3})?")
 Bounds = tuple[float | None, float | None]
 
 
-def read_rules(fields: Fields, types: MappingOf[str, str], problems: Problems) -> StatisticsRules:
-    """Check `statistics:` of a list.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Whose `statistics:` are read."""
+
+    where: str
+    """Said about a name that is no feature of it."""
+    measures: tuple[str, ...]
+    """All that its features may have."""
+
+
+IN_LIST = Scope(where=" in this list (a limit names the column of the answer)", measures=MEASURES)
+IN_FEATURESET = Scope(
+    where=" in this feature set (a limit names the aggregate, without a window)",
+    measures=("rows", MATCHED, *MEASURES[1:]),
+)
+Features = MappingOf[str, Measurable]
+"""What can be measured, by name."""
+
+
+def read_rules(
+    fields: Fields, features: Features, problems: Problems, scope: Scope = IN_LIST
+) -> StatisticsRules:
+    """Check `statistics:` of a list or a feature set.
 
     Args:
-        fields: The list.
-        types: What each column of the list serves, see `definition.served.served_type`.
+        fields: The list or the feature set.
+        features: Its features.
         problems: Collects every mistake.
+        scope: Which of both.
     """
     mapping = fields.submapping("statistics")
     if mapping is None:
@@ -50,7 +74,7 @@ def read_rules(fields: Fields, types: MappingOf[str, str], problems: Problems) -
         against=against,
         days_before=days_before,
         rows_min=ROWS_MIN if rows_min is None else rows_min,
-        limits=tuple(_limits(limits, types, problems)) if limits else (),
+        limits=tuple(_limits(limits, features, problems, scope)) if limits else (),
     )
 
 
@@ -77,18 +101,19 @@ def _reference(fields: Fields) -> tuple[date | None, int]:
     return None, days
 
 
-def _limits(mapping: Mapping, types: MappingOf[str, str], problems: Problems) -> Iterator[Limit]:
+def _limits(
+    mapping: Mapping, features: Features, problems: Problems, scope: Scope
+) -> Iterator[Limit]:
     for feature, node in mapping.entries:
-        if feature.text != EVERY and feature.text not in types:
-            where = " in this list (a limit names the column of the answer)"
-            problems.add(feature, unknown("feature", feature.text, types, where=where))
+        if feature.text != EVERY and feature.text not in features:
+            problems.add(feature, unknown("feature", feature.text, features, where=scope.where))
             continue
         if not isinstance(node, Mapping):
             msg = f"limits of `{feature.text}` must be such as {{nulls: <= 0.1}}"
             problems.add(node, f"{msg}, not {describe(node)}")
             continue
         for measure, value in node.entries:
-            if _is_measure(measure, feature, types, problems):
+            if _is_measure(measure, feature, features, problems, scope):
                 bounds = _bounds(measure.text, value, problems)
                 if bounds:
                     low, high = bounds
@@ -96,18 +121,19 @@ def _limits(mapping: Mapping, types: MappingOf[str, str], problems: Problems) ->
 
 
 def _is_measure(
-    measure: Scalar, feature: Scalar, types: MappingOf[str, str], problems: Problems
+    measure: Scalar, feature: Scalar, features: Features, problems: Problems, scope: Scope
 ) -> bool:
     """Return whether a feature has a measure; if not, say which it has."""
-    if measure.text not in MEASURES:
-        hint = did_you_mean(measure.text, MEASURES) or f"; there are {listing(MEASURES)}"
+    known = scope.measures
+    if measure.text not in known:
+        hint = did_you_mean(measure.text, known) or f"; there are {listing(known)}"
         problems.add(measure, f"unknown measure `{measure.text}`{hint}")
         return False
-    if feature.text == EVERY or measure.text in measures_of(types[feature.text]):
+    if feature.text == EVERY or measure.text in features[feature.text].measures:
         return True
-    known = listing(measures_of(types[feature.text]))
-    msg = f"`{feature.text}` serves {types[feature.text]}, which has no {measure.text}; it has"
-    problems.add(measure, f"{msg} {known}")
+    of = features[feature.text]
+    msg = f"`{feature.text}` {of.what}, which has no {measure.text}; it has"
+    problems.add(measure, f"{msg} {listing(of.measures)}")
     return False
 
 
@@ -125,7 +151,9 @@ def _bounds(measure: str, node: Node, problems: Problems) -> Bounds | None:
     if low is not None and high is not None and low > high:
         problems.add(node, f"the limit of `{measure}` allows nothing: {low:g} is above {high:g}")
         return None
-    if measure in SHARES and any(each is not None and not 0 <= each <= 1 for each in read):
+    if measure in {*SHARES, MATCHED} and any(
+        each is not None and not 0 <= each <= 1 for each in read
+    ):
         problems.add(node, f"`{measure}` is a share, from 0 to 1: write 0.1 for 10 %")
         return None
     return read

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from feature_platform.definition.limits import MEASURES, Limit, StatisticsRules, measures_of
+from feature_platform.definition.limits import MEASURES, Limit, StatisticsRules, of_served
 from feature_platform.definition.loading import Project
 from tests.unit.definition.test_lists import HEAD, files
 
@@ -70,7 +70,7 @@ def test_an_own_limit_is_before_that_of_all() -> None:
         )
     )
     assert [each.high for each in rules.of("x", MEASURES)] == [0.5, 1]
-    assert [each.high for each in rules.of("y", measures_of("STRING"))] == [0.1]
+    assert [each.high for each in rules.of("y", of_served("STRING").measures)] == [0.1]
     assert Limit(feature="x", measure="mean", low=1, high=2).allows(2)
     assert not Limit(feature="x", measure="mean", low=1).allows(0.5)
     assert not Limit(feature="x", measure="mean", low=1).allows(float("nan"))
@@ -133,3 +133,88 @@ def test_a_list_has_the_measures_of_its_length(load: Load) -> None:
     """LAST_N is a number of items."""
     text = f"{HEAD}{FEATURES}statistics: {{limits: {{posts.seen: {{mean: [0, 3]}}}}}}"
     assert load(files(text)).problems == ()
+
+
+SOURCE = """source: clicks
+topic: clicks
+event_time: at
+columns: {user_id: BIGINT, action: STRING, ms: INT, at: TIMESTAMP}
+"""
+CLICKS = """featureset: clicks
+description: d
+owner: o
+entity: user_id
+source: clicks
+sql: |
+  SELECT user_id, COUNT(*) FILTER (WHERE action = 'click') AS n, SUM(ms) AS ms,
+         LAST_VALUE(action) AS action, LAST_N(ms, 3) AS last_ms
+  FROM clicks GROUP BY user_id
+features: {n: {windows: [1d]}, ms: {windows: [1d]}, action: latest, last_ms: latest}
+"""
+
+
+def clicks(statistics: str) -> dict[str, str | bytes]:
+    """Return a project with a feature set."""
+    return {"sources/clicks.yaml": SOURCE, "clicks.yaml": CLICKS + statistics}
+
+
+def test_a_feature_set_has_limits(load: Load) -> None:
+    """They name aggregates; what is deployed does not depend on them."""
+    project = load(
+        clicks(
+            """statistics:
+  rows_min: 10
+  limits:
+    "*": {psi: <= 0.2, matched: ">= 0.001"}
+    n: {rows: ">= 5"}
+    last_ms: {mean: <= 100}
+"""
+        )
+    )
+    assert project.problems == ()
+    found = project.featuresets["clicks"]
+    assert found.statistics == StatisticsRules(
+        rows_min=10,
+        limits=(
+            Limit(feature="*", measure="psi", high=0.2),
+            Limit(feature="*", measure="matched", low=0.001),
+            Limit(feature="n", measure="rows", low=5),
+            Limit(feature="last_ms", measure="mean", high=100),
+        ),
+    )
+    without = load(clicks("")).featuresets["clicks"]
+    assert without.statistics == StatisticsRules()
+    assert found.data_fingerprint == without.data_fingerprint
+    assert found.metadata_fingerprint == without.metadata_fingerprint
+    assert found.sql_fingerprint == without.sql_fingerprint
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (
+            "n: {mean: <= 1}",
+            "`n` counts events alone, which has no mean; it has `rows`, `matched`, `psi` and `js`",
+        ),
+        (
+            "action: {p50: <= 1}",
+            "`action` takes STRING, which has no p50; it has `rows`, `matched`",
+        ),
+        ("n_1d: {rows: <= 1}", "unknown feature `n_1d` in this feature set (a limit names the ag"),
+        ("n: {machted: <= 1}", "unknown measure `machted`; did you mean `matched`?"),
+        ("n: {matched: <= 10}", "`matched` is a share, from 0 to 1: write 0.1 for 10 %"),
+    ],
+)
+def test_a_wrong_limit_of_a_feature_set_is_named(load: Load, limits: str, message: str) -> None:
+    """With the remedy, in its place."""
+    (problem,) = load(clicks(f"statistics: {{limits: {{{limits}}}}}\n")).problems
+    assert problem.message.startswith(message)
+    assert problem.line == 11
+
+
+def test_limits_are_read_beside_a_wrong_query(load: Load) -> None:
+    """The mistake of the query is named, and none of the limits because of it."""
+    files = clicks("statistics: {limits: {n: {mean: <= 1}, ms: {p50: <= 1}}}\n")
+    files["clicks.yaml"] = str(files["clicks.yaml"]).replace("SUM(ms)", "SUM(mss)")
+    (problem,) = load(files).problems
+    assert "mss" in problem.message
