@@ -105,9 +105,10 @@ class EntityVerdict:
 class Judge:
     """Adds up what it finds of entities (mutable)."""
 
-    def __init__(self, rows: AsOf, scope: Scope) -> None:
+    def __init__(self, rows: AsOf, scope: Scope, differences_max: int = DIFFERENCES_MAX) -> None:
         """Begin with none."""
         self._rows = rows
+        self._differences_max = differences_max
         self.scope = scope
         """Its present goes along: a tile is judged only if it lasts after it was read."""
         self.counts = Counts(scope.snapshot)
@@ -211,7 +212,7 @@ class Judge:
         self.different += len(verdict.differences)
         if not verdict.is_clean and len(self.wrong) <= ENTITIES_MAX:
             self.wrong.append(entity)
-        self.differences += verdict.differences[: DIFFERENCES_MAX - len(self.differences)]
+        self.differences += verdict.differences[: self._differences_max - len(self.differences)]
 
 
 def _tiles_of_each(stored: Mapping[str, Read]) -> dict[str, KnownTiles | CorruptRowError]:

@@ -14,6 +14,9 @@ from feature_platform.errors import EventLogError, SparkFailedError
 from feature_platform.plan.snapshot import Snapshot
 
 ENTITIES_MAX = 20
+DIFFERENCES_MAX = 20_000
+"""Of all these entities: each tile of each level may differ in each column."""
+NOT_LOOKED_AT = f"only the tiles of the first {ENTITIES_MAX} entities that differ are looked at"
 SAME = (
     "the stored tiles are what their events say now: they were corrected since, or the reader put "
     "them together wrongly"
@@ -44,7 +47,7 @@ def first_tiles(reads: Reads, snapshot: Snapshot, entities: Sequence[str]) -> Ma
         facts = reads.recounter.recount(task)
         log = log_of(facts)
         scope = Scope.of(snapshot, reads.clock.now_ms(), None, log.complete_ms)
-        judge = Judge(rows, scope)
+        judge = Judge(rows, scope, DIFFERENCES_MAX)
         for _ in judge.judge(entity_batches(Recounted(damage=()).entities(facts))):
             pass
     except (EventLogError, SparkFailedError) as error:
@@ -54,4 +57,5 @@ def first_tiles(reads: Reads, snapshot: Snapshot, entities: Sequence[str]) -> Ma
         first.setdefault((each.entity, each.column), each)
     told = named(reads, spec, rows.cut, snapshot, list(first.values()))
     pairs = zip(first.items(), told.texts, strict=True)
-    return {tile: describe(each, snapshot, text) for (tile, each), text in pairs}
+    others = {(entity, ""): NOT_LOOKED_AT for entity in entities[ENTITIES_MAX:]}
+    return others | {tile: describe(each, snapshot, text) for (tile, each), text in pairs}

@@ -2,11 +2,14 @@
 
 import json
 import random
+import re
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 import pytest
 
@@ -14,18 +17,21 @@ from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.deploy.recover import ensure_running
+from feature_platform.engines.job_spec import JobSpec
 from feature_platform.engines.ports import Submitter
 from feature_platform.feature_log.log import FeatureLog
 from feature_platform.feature_log_settings import FeatureLogSettings
+from feature_platform.match.bounds import CLOCKS_MS
 from feature_platform.match.report import MatchReport
 from feature_platform.match.run import MatchRequest, match
-from feature_platform.plan.job import job_definition
 from feature_platform.serving import CacheSettings, FeatureClient
 from feature_platform.settings import password
 from feature_platform.testing import RawEvent
+from feature_platform.testing.submitter import EditedSubmitter
 from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
 from tests.integration.commands import fp
 from tests.integration.judge import load, produce
+from tests.integration.waiting import until
 
 pytestmark = [pytest.mark.integration, pytest.mark.long]
 
@@ -40,8 +46,10 @@ SERVED = (
     "recent",
 )
 EDITED = ("COUNT(*)              AS events", "COUNT(*) FILTER (WHERE action <> 'view') AS events")
-"""What the registry says after somebody has edited it: not what the job counts."""
+"""What a job counts after somebody has edited its query: not what the registry says."""
+TOUCHED = ("events_30m", "events_2h", "events_lifetime")
 BEFORE_S, AFTER_S = 14.0, 14.0
+PLANTED_S = 12.0
 
 
 @dataclass(kw_only=True)
@@ -114,8 +122,9 @@ def _case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
         yield made
 
 
-def flow(case: Case, listed: str) -> Flow:
-    """Let events flow and rankers ask, while the job is killed and brought back."""
+@contextmanager
+def flowing(case: Case, listed: str) -> Iterator[None]:
+    """Let events flow and rankers ask, one of them with a cache."""
     made = Flow(case=case, listed=listed)
     cached = CacheSettings(bytes_max=1 << 24, max_staleness_ms=2_000)
     threads = [
@@ -125,17 +134,30 @@ def flow(case: Case, listed: str) -> Flow:
     for thread in threads:
         thread.start()
     try:
-        time.sleep(BEFORE_S)
-        case.cancel()
-        time.sleep(2)
-        assert ensure_running(case.world, case.name)
-        time.sleep(AFTER_S)
+        yield
     finally:
         made.stopped.set()
         for thread in threads:
             thread.join(60)
     assert made.failed == []
-    return made
+
+
+def settle(case: Case, listed: str) -> None:
+    """Archive what was served, and its events, when cuts say what each answer rests on.
+
+    An answer's rows may hold what is flushed for the checkpoint after the one under way: that is
+    the second cut from then on.
+    """
+    served_ms = SystemClock().now_ms() + CLOCKS_MS
+    case.wait()
+
+    def later_cuts() -> bool:
+        cuts = islice(case.world.registry.cuts(case.name, 1), 2)
+        return [cut.recorded_ms > served_ms for cut in cuts] == [True, True]
+
+    until(later_cuts, "two cuts after the last answer")
+    for what in (case.name, f"feature_log/{listed}"):
+        assert fp(case.settings.project, "archive", what).code == 0
 
 
 def counts(found: MatchReport) -> Counter[str]:
@@ -153,11 +175,13 @@ def test_every_served_value_is_equal_or_explained(case: Case) -> None:
             features=tuple(ListedFeature(name=f"{case.name}.{each}") for each in SERVED),
         )
     )
-    flow(case, listed)
-    case.wait()
-    time.sleep(5)  # for a cut after the last answer
-    for what in (case.name, f"feature_log/{listed}"):
-        assert fp(case.settings.project, "archive", what).code == 0
+    with flowing(case, listed):  # and the job is killed
+        time.sleep(BEFORE_S)
+        case.cancel()
+        time.sleep(2)
+        assert ensure_running(case.world, case.name)
+        time.sleep(AFTER_S)
+    settle(case, listed)
 
     found = match(case.world, listed, MatchRequest(rows_max=60_000))
 
@@ -173,22 +197,39 @@ def test_every_served_value_is_equal_or_explained(case: Case) -> None:
 
 
 def _planted(case: Case, listed: str) -> None:
-    """Say in the registry that something else is counted: the check is red, and says where."""
-    snapshot = case.world.registry.snapshot(case.name)
-    assert snapshot is not None
+    """Let the job count something else than the registry says: the check is red, and says where."""
     case.define(EDITED)
     edited = load(case.settings).featuresets[case.name]
-    case.world.registry.save(replace(snapshot, job=job_definition(edited, snapshot.layout)))
+    snapshot = case.world.registry.snapshot(case.name)
+    assert snapshot is not None
+    assert edited.flink_sql != snapshot.job.sql
+
+    def otherwise(spec: JobSpec) -> JobSpec:
+        print_of = edited.sql_fingerprint  # else it would meet the state of the query before
+        return replace(spec, job=replace(spec.job, sql=edited.flink_sql, sql_fingerprint=print_of))
+
+    case.cancel()
+    skewed = replace(case.world, submitter=EditedSubmitter(case.world.submitter, otherwise))
+    assert ensure_running(skewed, case.name)
+    with flowing(case, listed):
+        time.sleep(PLANTED_S)
+    settle(case, listed)
 
     ran = fp(case.settings.project, "check", "--match", listed, "--json")
 
     (facts,) = ran.facts
+    print(facts["summary"], *facts["findings"][:6], sep="\n")  # noqa: T201
     assert ran.code == 3
     assert facts["status"] == "red"
-    assert facts["rates"][f"{case.name}.recent"].get("different", 0) == 0
-    assert facts["rates"][f"{case.name}.events_lifetime"]["different"] > 1_000
-    assert all(f"{case.name}.events_" in text for text in facts["findings"])
-    named = [text for text in facts["findings"] if f"{case.name}/" in text]
-    assert named, facts["findings"]
-    assert "stored" in named[0]
-    assert "recomputed" in named[0]
+    different = {each: facts["rates"][f"{case.name}.{each}"].get("different", 0) for each in SERVED}
+    assert {each for each, count in different.items() if count} == set(TOUCHED), different
+    assert different["events_lifetime"] > 200
+    findings = facts["findings"]
+    assert all(text.startswith(f"{case.name}.events_") for text in findings), findings
+    users = {text.split(" of '")[1].split("'")[0] for text in findings}
+    assert users <= set(USERS)
+    for text in findings:
+        assert re.search(r"tile of \d{4}-|lifetime", text), text
+        assert re.search(rf"events?: {case.name}/\d: \d", text), text
+        assert "stored" in text, text
+        assert "recomputed" in text, text
