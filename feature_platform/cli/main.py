@@ -47,6 +47,7 @@ GROUPS = (
     "training",
     "check",
     "statistics",
+    "late_events",
     "settings",
     "roles",
     "demo",
