@@ -20,7 +20,10 @@ from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import live_key, stream_key
 from feature_platform.orchestration.event_log import POOL, default_status
 from feature_platform.orchestration.resources import Platform
-from feature_platform.orchestration.statistics import statistics_check_key
+from feature_platform.orchestration.statistics import (
+    event_statistics_check_key,
+    statistics_check_key,
+)
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -79,6 +82,7 @@ def checks_schedule(
         for featureset in featuresets
         for name in CHECKS
     ]
+    keys += [event_statistics_check_key(featureset.name) for featureset in featuresets]
     keys += [statistics_check_key(listed.name) for listed in lists]
     config = {"config": {"entities": settings.checks.sample_entities}}
     return dg.ScheduleDefinition(
@@ -88,7 +92,7 @@ def checks_schedule(
         cron_schedule=cron,
         default_status=default_status(settings),
         description="Compares tiles of a sample of entities with tiles recomputed from the events, "
-        "and judges the statistics of what was served from lists on the day before.",
+        "and judges the statistics of the day before: of its events, and of what lists served.",
     )
 
 

@@ -279,6 +279,30 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
         rows = ServedRows(served)
         return statistics(rows, of_list(listed), StatisticsRequest(), SystemClock(), log)
 
+    def event_statistics(self, name: str, log: Callable[[str], None]) -> "StatisticsReport | None":
+        """Judge what a feature set takes of the newest day's events; see `statistics`.
+
+        Raises:
+            UnknownFeatureError: See `statistics`; so of the other errors.
+            SparkFailedError: Spark failed.
+        """
+        require("the check statistics", "statistics")
+        from feature_platform.engines.spark import SparkEventReader
+        from feature_platform.statistics.event_days import EventDays, of_featureset
+        from feature_platform.statistics.run import StatisticsRequest, statistics
+
+        loaded = self.load()
+        featureset = loaded.project.featuresets.get(name)
+        if featureset is None:
+            msg = f"feature set {name} is no longer defined, or does not load: fp validate"
+            raise UnknownFeatureError(msg)
+        reader = SparkEventReader(loaded.settings)
+        days = EventDays.try_open(loaded.settings, featureset, reader)
+        if days is None:
+            return None
+        subject = of_featureset(featureset)
+        return statistics(days, subject, StatisticsRequest(), SystemClock(), log)
+
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""
         with open_world(load_settings(Path(self.project))) as world:

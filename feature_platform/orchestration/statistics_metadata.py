@@ -8,11 +8,11 @@ import dagster as dg
 if TYPE_CHECKING:  # it needs an extra that a page does without
     from feature_platform.statistics.judge import FeatureVerdict, StatisticsReport
 
-PLOTTED = ("nulls", "zeros", "distinct", "mean", "p50", "p95", "psi", "js")
+PLOTTED = ("rows", "matched", "nulls", "zeros", "distinct", "mean", "p50", "p95", "psi", "js")
 """Measures that the page plots over time."""
 PLOTTED_MAX = 100
 """Of how many columns; those that are not within their limits first."""
-SHOWN = ("rows", "nulls", "zeros", "distinct", "mean", "p05", "p50", "p95", "psi", "js")
+SHOWN = ("rows", "matched", "nulls", "zeros", "distinct", "mean", "p05", "p50", "p95", "psi", "js")
 SHOWN_MAX = 2_000
 FINDINGS_MAX = 20
 STATISTICS = "statistics"
@@ -32,13 +32,17 @@ def numbers(found: "StatisticsReport") -> Mapping[str, dg.MetadataValue]:
 
 
 def judged(found: "StatisticsReport", asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """Return the verdict: red if a limit is passed, a warning if nothing was judged."""
+    """Return the verdict: red if a limit is passed, a warning if nothing was judged.
+
+    A FILTER that matches no event is a warning, too; a feature set without limits needs none.
+    """
+    none_asked = found.of.kind == "featureset" and not found.of.rules.limits
     return dg.AssetCheckResult(
-        passed=found.status == "green",
+        passed=(found.status == "green" or none_asked) and not found.warned,
         severity=_ERROR if found.status == "red" else _WARN,
         asset_key=asset,
         check_name=STATISTICS,
-        description=f"{found.status}: {found.summary}",
+        description=f"{found.status}: {'; '.join([found.summary, *found.warned[:1]])}",
         metadata={
             "status": found.status,
             "date": found.date,
@@ -67,6 +71,10 @@ def _lines(found: "StatisticsReport") -> Iterator[str]:
     yield from (f"* {text}" for text in found.findings[:FINDINGS_MAX])
     if len(found.findings) > FINDINGS_MAX:
         yield f"* and {len(found.findings) - FINDINGS_MAX:,} more"
+    told = list(found.unmatched.values())
+    yield from (f"* {text}" for text in told[:FINDINGS_MAX])
+    if len(told) > FINDINGS_MAX:
+        yield f"* and {len(told) - FINDINGS_MAX:,} more that match no event"
     yield from (f"* note: {text}" for text in found.notes)
     skipped = [f"{each.name}: {why}" for each in found.features for why in each.why]
     yield from (f"* not judged: {text}" for text in skipped[:FINDINGS_MAX])

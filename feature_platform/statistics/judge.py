@@ -97,6 +97,12 @@ class StatisticsReport:
         return tuple(text for each in self.features for text in each.findings)
 
     @property
+    def warned(self) -> tuple[str, ...]:
+        """What is said of features that take no event, and have no limit of how many they take."""
+        own = {each.feature for each in self.of.rules.limits if each.measure in {"rows", MATCHED}}
+        return tuple(text for name, text in self.unmatched.items() if name not in own)
+
+    @property
     def summary(self) -> str:
         """Say in one line what was judged."""
         judged = [each for each in self.features if each.status != "skipped"]

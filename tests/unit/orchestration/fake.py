@@ -123,6 +123,9 @@ class _FakePlatform(Platform):
             raise world.judged
         return world.judged
 
+    def event_statistics(self, name: str, log: Callable[[str], None]) -> StatisticsReport | None:
+        return self.statistics(name, log)
+
     def match(self, name: str, log: Callable[[str], None]) -> MatchReport:
         world = WORLDS[int(self.project)]
         world.calls.append(("match", name))

@@ -8,20 +8,29 @@ import pytest
 
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.definition.limits import Limit
+from feature_platform.definition.loading import load_project
 from feature_platform.errors import EventLogError, MissingExtraError, UnknownFeatureError
 from feature_platform.feature_log.read import ServedLog
 from feature_platform.orchestration import statistics_metadata
+from feature_platform.orchestration.assets import live_key
 from feature_platform.orchestration.feature_log import feature_log_key
 from feature_platform.orchestration.resources import Platform
-from feature_platform.orchestration.statistics import statistics_check, statistics_check_key
+from feature_platform.orchestration.statistics import (
+    event_statistics_check,
+    event_statistics_check_key,
+    statistics_check,
+    statistics_check_key,
+)
 from feature_platform.paths import DEFINITIONS
-from feature_platform.statistics.judge import StatisticsReport
+from feature_platform.statistics.judge import StatisticsReport, judge
 from feature_platform.statistics.rows import ServedRows
 from feature_platform.statistics.run import StatisticsRequest, of_list, statistics
+from feature_platform.statistics.unmatched import EVENTS
 from feature_platform.testing.clock import ManualClock
 from tests.unit.feature_log.topic import settings_of
 from tests.unit.orchestration.fake import World
 from tests.unit.statistics.days import DAY_MS, DAYS, FIRST_MS, drawn, listed, served
+from tests.unit.statistics.event_lines import ACTIONS, events, lines, subject
 
 WARN, ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 LIST = "list: home\nversion: 1\nfeatures: [{name: engagement.views_30m, as: views}]\n"
@@ -105,6 +114,70 @@ def test_what_cannot_be_judged_is_a_warning(
     assert why in str(found.metadata["report"].value)
 
 
+def checked_events(
+    world: World, folder: Path, *, success: bool
+) -> tuple[dg.AssetCheckEvaluation, dict[str, dg.MetadataValue]]:
+    """Run the check of a feature set; return its verdict, and what was observed."""
+    featureset = load_project(folder / "featuresets").featuresets["engagement"]
+    with dg.DagsterInstance.ephemeral() as instance:
+        result = dg.materialize(
+            [dg.AssetSpec(live_key("engagement")), event_statistics_check(featureset)],
+            resources={"platform": world.resource},
+            selection=dg.AssetSelection.all_asset_checks(),
+            raise_on_error=False,
+            instance=instance,
+        )
+        assert result.success == success
+        (evaluation,) = result.get_asset_check_evaluations()
+        seen = [
+            event.asset_observation_data.asset_observation.metadata
+            for event in result.all_events
+            if event.event_type is dg.DagsterEventType.ASSET_OBSERVATION
+        ]
+    return evaluation, dict(seen[0]) if seen else {}
+
+
+def test_a_filter_that_matches_nothing_is_a_warning(folder: Path, world: World) -> None:
+    """In words, with what events have; it fails no run, and needs no limit."""
+    day = lines(events(EVENTS, 100, 120), events("opens", 0, 100), ACTIONS)
+    world.judged = judge(subject(), day, None)
+    found, seen = checked_events(world, folder, success=True)
+
+    assert (found.passed, found.severity) == (False, WARN)
+    assert found.asset_key == live_key("engagement")
+    text = "opens: no event of 2026-12-01 matches FILTER (WHERE action = 'veiw'); action has 'view'"
+    assert text in str(found.description)
+    assert text in str(found.metadata["report"].value)
+    assert (seen["opens matched"].value, seen["opens rows"].value) == (0.0, 0.0)
+    assert seen["events of the day rows"].value == 100.0
+
+
+def test_a_feature_set_without_limits_is_fine_if_its_filters_match(
+    folder: Path, world: World
+) -> None:
+    """And red if a limit is passed; nothing archived is a warning."""
+    day = lines(events(EVENTS, 100, 120), events("opens", 50, 100), ACTIONS)
+    world.judged = judge(subject(), day, None)
+    assert checked_events(world, folder, success=True)[0].passed
+
+    world.judged = judge(subject(Limit(feature="opens", measure="matched", low=0.9)), day, None)
+    found, _ = checked_events(world, folder, success=False)
+    assert (found.passed, found.severity) == (False, ERROR)
+
+    world.judged = None
+    found, _ = checked_events(world, folder, success=True)
+    assert (found.passed, found.severity) == (False, WARN)
+    assert "is archived" in str(found.description)
+
+
+def test_the_platform_says_what_it_cannot_judge_of_events(folder: Path) -> None:
+    """Nothing is archived; the feature set is no longer defined."""
+    platform = Platform(project=str(folder))
+    assert platform.event_statistics("engagement", print) is None
+    with pytest.raises(UnknownFeatureError, match="gone is no longer defined"):
+        platform.event_statistics("gone", print)
+
+
 def test_many_columns_are_plotted_up_to_a_limit(
     tmp_path: Path, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,4 +233,5 @@ def test_it_runs_with_the_checks_of_every_night(
     }
 
     assert statistics_check_key("home") in of["checks"]
+    assert event_statistics_check_key("engagement") in of["checks"]
     assert of["event_log"] == set()
