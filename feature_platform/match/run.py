@@ -9,6 +9,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,15 +21,16 @@ from feature_platform.clock import to_iso
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.spark import SparkAnswerer
+from feature_platform.engines.spark_facts import StatesTold
 from feature_platform.errors import EventLogError
 from feature_platform.feature_log.read import Period, ServedLog
 from feature_platform.match.ask import asked_of_spark
 from feature_platform.match.bounds import CLOCKS_MS, Timeline, reaches
 from feature_platform.match.judge import EXPLAINED, Judge, Judged, Read
+from feature_platform.match.naming import Naming
 from feature_platform.match.report import MatchReport, Tally, nothing, reported
 from feature_platform.match.sample import Sample, sample
-from feature_platform.match.states import Teller
-from feature_platform.match.where import SAME, first_tiles
+from feature_platform.match.states import Teller, Told
 from feature_platform.match.whole import is_whole, of_present
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt, Cut, Epoch
@@ -158,10 +160,8 @@ def _part(
     if not settled:
         return
     report(f"{part.featureset}: asking the event log about {len(settled):,} rows")
-    with TemporaryDirectory(prefix="fp-match-", dir=_scratch(reads)) as folder:
-        fact, told = asked_of_spark(
-            reads.settings, part, settled, timeline, Path(folder), teller, asked.of.name
-        )
+    by = partial(_asked, reads, part, timeline, teller, asked.of.name)
+    fact, told = by(settled)
     archived = [read for read in settled if reaches(fact.archived, read.bounds.upper)]
     _leave(
         left_out,
@@ -187,7 +187,20 @@ def _part(
     different: list[Judged] = []
     for judged in judge.judge(archived):
         _count(found, judged, names, rows, snapshot, different)
-    _name(reads, asked, part, rows, different, found)
+    named = Naming(reads=reads, asked=asked, part=part, rows=rows, judge=judge, told_of=by)
+    found.findings.add(named.texts(different))
+
+
+def _asked(
+    reads: Reads,
+    part: AskedPart,
+    timeline: Timeline,
+    teller: Teller,
+    name: str,
+    rows: Sequence[Read],
+) -> tuple[StatesTold, Told]:
+    with TemporaryDirectory(prefix="fp-match-", dir=_scratch(reads)) as folder:
+        return asked_of_spark(reads.settings, part, rows, timeline, Path(folder), teller, name)
 
 
 def _leave(left_out: Counter[str], why: str, count: int) -> None:
@@ -281,36 +294,3 @@ def _count(
         )
     if "different" in judged.verdicts.values():
         different.append(judged)
-
-
-def _name(
-    reads: Reads,
-    asked: AskedList,
-    part: AskedPart,
-    rows: pa.Table,
-    different: Sequence[Judged],
-    found: _Found,
-) -> None:
-    """Name values that differ, those that were served first, with tile and events."""
-    if not different:
-        return
-    ordered = sorted(different, key=lambda each: (each.read.instant_ms, each.read.entity))
-    entities = list(dict.fromkeys(each.read.entity for each in ordered))
-    tiles = first_tiles(reads, part.group.snapshot, entities)
-    wanted = dict(zip(part.group.positions, part.group.wanted, strict=True))
-    for judged in ordered:
-        read = judged.read
-        for at, verdict in judged.verdicts.items():
-            if verdict != "different":
-                continue
-            feature, name = wanted[at].feature, asked.of.features[at].column
-            told = [
-                tiles[read.entity, each] for each in feature.columns if (read.entity, each) in tiles
-            ]
-            served, expected = rows[name][read.row].as_py(), judged.expected.get(at)
-            first = told[0] if told else tiles.get((read.entity, ""), SAME)
-            text = (
-                f"{name} of {read.entity!r} at {to_iso(read.instant_ms)}: served {served!r}, "
-                f"recomputed {expected!r}; {first}"
-            )
-            found.findings.add([text])

@@ -74,7 +74,7 @@ def judged_rows(
     asked = asked_list(LISTED, [snapshot])
     (part,) = asked.parts
     shape = SlotShape(part)
-    table = pa.concat_tables([_table(shape, each, row) for row, (each, _) in enumerate(rows)])
+    table = pa.concat_tables([line_table(shape, each, row) for row, (each, _) in enumerate(rows)])
     values = (
         pa.array([served[0] for _, served in rows], pa.int64()),
         pa.array([served[1] for _, served in rows], pa.string()),
@@ -99,7 +99,8 @@ def judged_rows(
     return sorted(judge.judge(reads), key=lambda each: each.read.row)
 
 
-def _table(shape: SlotShape, lines: Sequence[Line], number: int) -> pa.Table:
+def line_table(shape: SlotShape, lines: Sequence[Line], number: int) -> pa.Table:
+    """Return what Spark would write of a row."""
     columns = shape.columns
     rows = []
     for part, offset, appended, time, count, action in lines:
