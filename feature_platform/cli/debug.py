@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
     app.command()(debug)
 
 
-def debug(
+def debug(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
     featureset: Annotated[
         str, typer.Argument(metavar="FS", help="Name of a deployed feature set.")
@@ -43,6 +43,10 @@ def debug(
     at: Annotated[
         str, typer.Option(help="A past time, ISO-8601; UTC unless it has an offset.")
     ] = "",
+    state: Annotated[
+        bool,
+        typer.Option("--state", help="Read the job's state from its newest checkpoint, too."),
+    ] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with a timeline, too.")
     ] = None,
@@ -55,7 +59,11 @@ def debug(
     from feature_platform.serving.opened import open_client
 
     ask = DebugRequest(
-        featureset=featureset, entity=entity, feature=feature, at_ms=_instant(at) if at else None
+        featureset=featureset,
+        entity=entity,
+        feature=feature,
+        at_ms=_instant(at) if at else None,
+        state=state,
     )
     with (
         console.status(f"{featureset}: connecting") as status,

@@ -6,6 +6,7 @@ the events. So events that came meanwhile are no difference.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -27,12 +28,14 @@ from feature_platform.debug.pattern import pattern_of
 from feature_platform.debug.records import Searched, recent, search
 from feature_platform.debug.report import DebugReport, Link, ValueLine
 from feature_platform.debug.row_links import job_link, rows_link, served_link
+from feature_platform.debug.state_link import state_link
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
 from feature_platform.definition.names import unknown
 from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.start import unfinished_repair
 from feature_platform.engines.flink import FlinkJob
+from feature_platform.engines.flink_state import read_heads
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import FeaturePlatformError, UnknownFeatureError, WorldError
 from feature_platform.plan.snapshot import Snapshot
@@ -58,6 +61,8 @@ class DebugRequest:
     """A feature or a served name; empty: all."""
     at_ms: int | None = None
     """A past instant that values are served for; None: the present."""
+    state: bool = False
+    """Read what the job holds, too, from its newest checkpoint."""
 
 
 def debug(
@@ -112,6 +117,7 @@ def debug(
             reads.registry.feature_ids(ask.featureset),
             stored,
         ),
+        *_state(reads, ask, snapshot, whole, scope, unseen=unseen),
         _unless(found.link, unseen=unseen),
         _unless(served_link(values, found.link.state, behind), unseen=unseen),
     )
@@ -127,6 +133,21 @@ def debug(
         tiles=found.tiles,
         values=values,
     )
+
+
+def _state(
+    reads: Reads,
+    ask: DebugRequest,
+    snapshot: Snapshot,
+    whole: Account,
+    scope: Scope,
+    *,
+    unseen: bool,
+) -> list[Link]:
+    if not ask.state:
+        return []
+    read = partial(read_heads, reads.settings)
+    return [_unless(state_link(reads, snapshot, whole, scope, read), unseen=unseen)]
 
 
 def _unless(link: Link, *, unseen: bool) -> Link:

@@ -26,10 +26,22 @@ WRAPPED_PLANNER = "flink-table-planner-loader-*.jar"
 
 
 class FlinkClient:
-    """Starts the client."""
+    """Starts the client, or another program that has Flink's classes."""
 
-    def __init__(self, settings: Settings, conf: Path) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        conf: Path,
+        main: str = MAIN,
+        jars: Sequence[Path] = (),
+    ) -> None:
         """Use a cluster's configuration folder.
+
+        Args:
+            settings: Where jars are kept.
+            conf: The configuration folder.
+            main: The program's class.
+            jars: That it needs beside Flink's.
 
         Raises:
             ServerError: It has no configuration; or jars or a JDK are missing.
@@ -41,9 +53,12 @@ class FlinkClient:
         self._java_home = Path(java_home) if java_home else find_java_home()
         planner = fetch_jars(settings, "planner", self._java_home).glob("*.jar")
         lib = self._home / "lib"
-        self._jars = sorted({*lib.glob("*.jar"), *planner} - {*lib.glob(WRAPPED_PLANNER)})
-        self._archives = settings.cache.expanduser() / "flink-client"
-        self._log = settings.data / "logs" / "flink-client.log"
+        flink = sorted({*lib.glob("*.jar"), *planner} - {*lib.glob(WRAPPED_PLANNER)})
+        self._jars = [*jars, *flink]
+        self._main = main
+        name = "flink-client" if main == MAIN else f"flink-{main.rpartition('.')[2]}"
+        self._archives = settings.cache.expanduser() / name
+        self._log = settings.data / "logs" / f"{name}.log"
 
     @contextmanager
     def running(self, arguments: Sequence[str], output: Path) -> Iterator[subprocess.Popen[bytes]]:
@@ -58,7 +73,7 @@ class FlinkClient:
             output.open("wb") as file,
             class_archive(self._archives, of) as archive,
             subprocess.Popen(
-                [*self._java(archive), MAIN, *arguments],
+                [*self._java(archive), self._main, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,

@@ -176,9 +176,11 @@ def _a_lost_event_is_named(case: Case, planted: Planted) -> None:
     rows = sorted(planted.oracle.rows[planted.entity], key=lambda row: row.order)
     lost = rows[len(rows) // 2]
     planted.counted([row for row in rows if row is not lost])
-    ran, facts = looked(case, planted.entity, "--feature", "events")
+    ran, facts = looked(case, planted.entity, "--feature", "events", "--state")
     assert ran.code == 3
     assert facts["first"] == "rows"
+    assert link(facts, "state")["state"] == "fine", link(facts, "state")
+    assert "agree with the events" in link(facts, "state")["summary"]
     assert f"{lost.partition}/{lost.offset}" in link(facts, "rows")["summary"]
     assert "had not been counted" in link(facts, "rows")["summary"]
 

@@ -31,6 +31,12 @@ final class HeadState implements Heads {
    * @param ttlMs how long after its last change an entity stays; 0: it never expires
    */
   HeadState(KeyedStateStore store, Consumer<String> setKey, long ttlMs) {
+    this.state = store.getState(descriptor(ttlMs));
+    this.setKey = setKey;
+  }
+
+  /** Describes the state: for the job, and for whoever reads its checkpoints. */
+  static ValueStateDescriptor<byte[]> descriptor(long ttlMs) {
     ValueStateDescriptor<byte[]> descriptor =
         new ValueStateDescriptor<>(NAME, BytePrimitiveArraySerializer.INSTANCE);
     if (ttlMs > 0) {
@@ -40,14 +46,11 @@ final class HeadState implements Heads {
               .setStateVisibility(StateTtlConfig.StateVisibility.NeverReturnExpired)
               .build());
     }
-    this.state = store.getState(descriptor);
-    this.setKey = setKey;
+    return descriptor;
   }
 
-  @Override
-  public byte[] get(String entity) throws Exception {
-    setKey.accept(entity);
-    byte[] bytes = state.value();
+  /** Returns the head row of an entity's state; null if there is none. */
+  static byte[] decoded(String entity, byte[] bytes) {
     if (bytes == null) {
       return null;
     }
@@ -57,6 +60,12 @@ final class HeadState implements Heads {
               .formatted(entity, bytes.length == 0 ? "none" : bytes[0], VERSION));
     }
     return Arrays.copyOfRange(bytes, 1, bytes.length);
+  }
+
+  @Override
+  public byte[] get(String entity) throws Exception {
+    setKey.accept(entity);
+    return decoded(entity, state.value());
   }
 
   @Override
