@@ -286,5 +286,4 @@ def _text(
     values = rows.column(compared.column)
     if counted is not None:
         values = values.filter(counted)
-    name = f"{line}{compared.name}"
-    return Measured(name=name, role="log", values=values, rows=len(values))
+    return Measured(name=line.format(compared.name), role="log", values=values, rows=len(values))

@@ -7,12 +7,13 @@ from feature_platform.statistics.column import ColumnStatistics
 from feature_platform.statistics.day import DayStatistics
 from feature_platform.statistics.sketches import short
 
-EVENTS = "events of the day"
+EVENTS = "(events)"
 """The line of all events: those that the WHEREs let through, of all there are."""
-DEAD_LETTERS = "dead letters of the day"
-COLUMN = "column "
-"""In front of a text that a FILTER compares: the line of what events have there."""
-IN_WHERE = "column in WHERE "
+DEAD_LETTERS = "(dead letters)"
+"""In brackets, as no feature can be."""
+COLUMN = "({})"
+"""The line of a text that a FILTER compares: what events have there."""
+IN_WHERE = "(WHERE {})"
 SHOWN = 3
 """How many of the most frequent texts are named."""
 CHARACTERS = 40
@@ -65,7 +66,7 @@ def _compared(day: DayStatistics, compared: Sequence[Compared], line: str) -> li
     return [
         text
         for name in names
-        if (column := _of(day, f"{line}{name}"))
+        if (column := _of(day, line.format(name)))
         for text in _told(name, column, compared)
     ]
 

@@ -160,8 +160,8 @@ def test_a_day_equals_plain_python(
     letters = found[DEAD_LETTERS]
     assert (letters.rows, letters.seen) == (len(raw) - events, len(raw))  # all are in its file
     actions = Counter(row.columns["action"] for row in rows)
-    assert found["column action"].nulls == actions.pop(None)
-    assert dict(found["column action"].top) == {
+    assert found["(action)"].nulls == actions.pop(None)
+    assert dict(found["(action)"].top) == {
         short(str(action)): rows for action, rows in actions.items()
     }
     assert (found["views"].kind, found["views"].rows) == ("event", 0)

@@ -111,7 +111,7 @@ def test_a_typo_and_a_drift_are_told(project: Settings) -> None:
     assert found["clicks"]["matched"] == 10 / 90
     kept = [number for number in range(100) if number % 10 != 9]
     assert found["mean_ms"]["mean"] == sum(kept) / 90
-    assert (found["events of the day"]["rows"], found["dead letters of the day"]["rows"]) == (90, 3)
+    assert (found["(events)"]["rows"], found["(dead letters)"]["rows"]) == (90, 3)
     assert ran.facts["unmatched"] == {
         "opens": f"opens: no event of {DAYS[0]} matches FILTER (WHERE action = 'opne'); "
         "action has 'open' 89%, 'click' 11%"
@@ -119,8 +119,8 @@ def test_a_typo_and_a_drift_are_told(project: Settings) -> None:
 
     send(project, range(100, 200), 0)  # the same day grows by another archive
     ran, found = statistics(project, "--day", DAYS[0])
-    assert (found["clicks"]["rows"], found["events of the day"]["rows"]) == (20, 180)
-    assert found["dead letters of the day"]["rows"] == 6
+    assert (found["clicks"]["rows"], found["(events)"]["rows"]) == (20, 180)
+    assert found["(dead letters)"]["rows"] == 6
 
     send(project, range(200), 1)
     ran, found = statistics(project)

@@ -149,7 +149,7 @@ def test_a_filter_that_matches_nothing_is_a_warning(folder: Path, world: World) 
     assert text in str(found.description)
     assert text in str(found.metadata["report"].value)
     assert (seen["opens matched"].value, seen["opens rows"].value) == (0.0, 0.0)
-    assert seen["events of the day rows"].value == 100.0
+    assert seen["(events) rows"].value == 100.0
 
 
 def test_a_feature_set_without_limits_is_fine_if_its_filters_match(

@@ -42,7 +42,7 @@ def taken(*literals: str, filter_: str = "action = 'veiw'", column: str = "actio
     return Taken(feature="opens", matched="__v0", operand="", filter=filter_, compared=compared)
 
 
-ACTIONS = texts(f"{COLUMN}action", *["view"] * 61, *["click"] * 37, None, None)
+ACTIONS = texts(COLUMN.format("action"), *["view"] * 61, *["click"] * 37, None, None)
 
 
 def subject(*limits: Limit, rows_min: int = 50) -> Subject:

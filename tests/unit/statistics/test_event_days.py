@@ -166,7 +166,7 @@ def assert_counted(found: dict[str, ColumnStatistics], events: Sequence[Event]) 
     texts = [each["action"] for each in passed]
     expected = {text: texts.count(text) for text in texts if text is not None}
     assert dict(found["action"].top) == expected
-    assert dict(found["column action"].top) == expected
+    assert dict(found["(action)"].top) == expected
 
 
 @given(st.lists(EVENTS_DRAWN, min_size=1, max_size=4), st.integers(0, 4))

@@ -47,7 +47,7 @@ def test_a_where_that_lets_nothing_through_is_told() -> None:
     day = lines(
         events(EVENTS, 0, 4),
         events("opens", 0, 0),
-        texts(f"{IN_WHERE}kind", "a", "a", "b", "a" * 60),
+        texts(IN_WHERE.format("kind"), "a", "a", "b", "a" * 60),
     )
     compared = (Compared(name="kind", column="__w0", literals=("x",)),)
     found = unmatched(EventRows(taken=(taken("veiw"),), compared=compared), day)
