@@ -29,6 +29,7 @@ GROUPS = (
     "stack",
     "init",
     "definitions",
+    "tests",
     "changes",
     "waiting",
     "recovery",

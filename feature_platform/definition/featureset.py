@@ -13,6 +13,7 @@ from feature_platform.definition.model import FeatureSet, FeatureSetSettings, So
 from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Place, Problems
 from feature_platform.definition.query import QueryReader
+from feature_platform.definition.read_examples import read_tests
 from feature_platform.definition.read_limits import IN_FEATURESET, read_rules
 from feature_platform.definition.sql_text import SqlText
 from feature_platform.definition.yaml_tree import Items, Mapping, Scalar, Spot
@@ -24,9 +25,10 @@ from feature_platform.tiles.size import (
     head_bytes_max,
 )
 
+TESTS = "tests"
 KEYS = (
     "featureset", "description", "owner", "entity", "source", "sql", "features", "grid", "settings",
-    "statistics",
+    "statistics", TESTS,
 )  # fmt: skip
 SETTINGS = (
     "state_ttl", "sql_state_ttl", "checkpoint_interval", "flush_interval", "parallelism", "keep",
@@ -74,6 +76,7 @@ def read_featureset(
     asks = read_features(fields, names, query, grid)
     statistics = _statistics(fields, names, query)
     if problems.found or query is None or source is None or not name or not sql:
+        read_tests(fields, None)
         return None
     made = assemble(
         CheckedParts(
@@ -89,8 +92,10 @@ def read_featureset(
             file=problems.file,
         )
     )
-    made = replace(made, statistics=statistics)
-    return made if _fits_a_row(made, fields.key("features"), problems) else None
+    tests = read_tests(fields, made.served_types)
+    made = replace(made, statistics=statistics, tests=tests)
+    fits = _fits_a_row(made, fields.key("features"), problems)
+    return made if fits and not problems.found else None
 
 
 def _fits_a_row(made: FeatureSet, place: Place, problems: Problems) -> bool:

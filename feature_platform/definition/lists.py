@@ -18,7 +18,7 @@ from feature_platform.definition.model import Feature, FeatureSet
 from feature_platform.definition.names import check_name, unknown
 from feature_platform.definition.problems import Place, Problems, listing
 from feature_platform.definition.read_limits import read_rules
-from feature_platform.definition.served import AGED, served_type
+from feature_platform.definition.served import AGED
 from feature_platform.definition.yaml_tree import Items, Mapping, Node, Scalar, describe, is_decimal
 
 KEYS = ("list", "version", "owner", "description", "entities", "features", "statistics")
@@ -143,7 +143,9 @@ class _Reader:
                 "LAST_VALUE and LAST_N have an age; remove it"
             )
             self.problems.add(fields.key("max_age"), msg)
-        served = self.types[shown_as or name.text] = _type_of(featureset, feature)
+        served = self.types[shown_as or name.text] = featureset.served_types[
+            name.text.partition(".")[2]
+        ]
         if default is not None and default_node is not None:
             self._check_default(name.text, default, served, default_node)
         return ListedFeature(
@@ -230,11 +232,6 @@ class _Reader:
                     f"choose another `as` than {listing(self.kinds)}"
                 )
                 self.problems.add(node, msg)
-
-
-def _type_of(featureset: FeatureSet, feature: Feature) -> str:
-    stored = next(each for each in featureset.columns if each.name == feature.columns[0])
-    return served_type(feature.aggregate, str(stored.value_type))
 
 
 def _entity_type(featureset: FeatureSet) -> str:

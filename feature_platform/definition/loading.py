@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
 from feature_platform.definition.feature_list import FeatureList
-from feature_platform.definition.featureset import read_featureset
+from feature_platform.definition.featureset import TESTS, read_featureset
 from feature_platform.definition.labels import read_labels
 from feature_platform.definition.lists import read_list
 from feature_platform.definition.model import FeatureSet, Source
@@ -43,7 +43,7 @@ class Project:
     featuresets: dict[str, FeatureSet]
     problems: tuple[Problem, ...]
     raw: dict[str, dict[str, Any]]
-    """Each good feature set's YAML as data, with its source's YAML under `source`."""
+    """Each good feature set's YAML as data, but for its tests; `source` has its source's YAML."""
     lists: dict[str, FeatureList] = field(default_factory=dict)
 
     def checked(self) -> "Project":
@@ -118,7 +118,10 @@ def load_files(files: Iterable[DefinitionFile], root: str = FOLDER) -> Project:
     good = {name: featureset for name, featureset in featuresets.items() if featureset}
     data = {file.name.text: file.data for file in source_files if file.name}
     raw = {
-        file.name.text: {**file.data, "source": data[good[file.name.text].source.name]}
+        file.name.text: {
+            **{key: value for key, value in file.data.items() if key != TESTS},
+            "source": data[good[file.name.text].source.name],
+        }
         for file in featureset_files
         if file.name and file.name.text in good
     }

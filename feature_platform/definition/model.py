@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from feature_platform.definition.examples import DefinitionTest
 from feature_platform.definition.limits import StatisticsRules
 from feature_platform.definition.operands import EventRows
-from feature_platform.definition.served import served_names
+from feature_platform.definition.served import served_names, served_type
 from feature_platform.tiles.grid import Grid
 from feature_platform.tiles.layout import Carrier, Kind
 
@@ -207,3 +208,15 @@ class FeatureSet:
     """The query over single events, for statistics of them."""
     statistics: StatisticsRules = field(default_factory=StatisticsRules)
     """How the events of a day are judged; nothing is deployed for it."""
+    tests: tuple[DefinitionTest, ...] = ()
+    """What its author expects of some events; nothing is deployed of it."""
+
+    @property
+    def served_types(self) -> dict[str, str]:
+        """What is served under each name, in the words of a source's columns."""
+        stored = {column.name: str(column.value_type) for column in self.columns}
+        return {
+            name: served_type(feature.aggregate, stored[feature.columns[0]])
+            for feature in self.features
+            for name in feature.served_names
+        }

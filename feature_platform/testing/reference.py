@@ -207,6 +207,10 @@ class Oracle:
         values = ((row.order, taken(stored, call, row)) for row in rows)
         return aggregated(stored, [(order, value) for order, value in values if value is not None])
 
+    def passes(self, feature: str, row: Accepted) -> bool:
+        """Return whether a feature's FILTER lets a row through; without one every row passes."""
+        return is_true(self._calls[feature].condition, row.columns)
+
     @cached_property
     def _stored(self) -> dict[str, StoredColumn]:
         return {column.name: column for column in self.featureset.columns}

@@ -99,7 +99,8 @@ def test_the_workflow_installs_this_version(project: Path) -> None:
 
     steps = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
     install = f"pip install 'feature-platform[cli]=={__version__}'"
-    assert [step for step in steps if step] == [install, "fp validate", install, "fp plan"]
+    expected = [install, "fp validate", "fp test", install, "fp plan"]
+    assert [step for step in steps if step] == expected
 
 
 def test_the_readme_shows_the_same_feature_set(project: Path) -> None:
@@ -107,7 +108,8 @@ def test_the_readme_shows_the_same_feature_set(project: Path) -> None:
     shown = (ROOT / "README.md").read_text().split("```yaml\n", 1)[1].split("```", 1)[0]
     written = yaml.safe_load((project / "featuresets" / "post_engagement.yaml").read_text())
 
-    assert yaml.safe_load(shown) == {key: written[key] for key in written if key != "settings"}
+    left_out = {"settings", "tests"}
+    assert yaml.safe_load(shown) == {key: written[key] for key in written if key not in left_out}
 
 
 def test_new_reads_the_projects_source(project: Path) -> None:
