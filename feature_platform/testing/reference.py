@@ -93,7 +93,7 @@ class Oracle:
         self.rows: dict[str, list[Accepted]] = defaultdict(list)
         """Rows that are aggregated, by entity: accepted events after inner selects and WHERE."""
         self._source = replace(featureset.source, columns=featureset.reads)
-        self._query = _parse(featureset.sql)
+        self._query = parse_query(featureset.sql)
         self._steps = _steps(self._query)
         self._taken: dict[str, dict[Order, Scalar | None]] = defaultdict(dict)
         """What each stored column takes of each row: worked out once."""
@@ -269,7 +269,8 @@ class Oracle:
         return finish_counter("sum", str(stored.value_type), stored.scale, sum(addends))
 
 
-def _parse(sql: str) -> exp.Select:
+def parse_query(sql: str) -> exp.Select:
+    """Parse the query of a feature set."""
     query = sqlglot.parse_one(sql, dialect=DefinitionDialect)
     if not isinstance(query, exp.Select):
         msg = f"a feature set's query is a SELECT, not {type(query).__name__}"

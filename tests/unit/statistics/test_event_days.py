@@ -29,7 +29,8 @@ from feature_platform.statistics.event_days import EventDays, of_featureset
 from feature_platform.statistics.kept import KeptStatistics
 from feature_platform.statistics.unmatched import DEAD_LETTERS, EVENTS
 from feature_platform.testing.expressions import evaluate, is_true
-from feature_platform.testing.reference import _call, _parse
+from feature_platform.testing.reference import parse_query
+from feature_platform.testing.reference_values import call_of
 
 DATE = "2026-12-01"
 SOURCE = b"""source: clicks
@@ -81,9 +82,9 @@ class Reader:
         """Take events by file."""
         self.events, self.featureset = events, featureset
         self.tasks: list[EventRowsTask] = []
-        query = _parse(featureset.sql)
+        query = parse_query(featureset.sql)
         self.where = query.args["where"].this
-        self.calls = {node.alias: _call(node.this) for node in query.expressions if node.alias}
+        self.calls = {node.alias: call_of(node.this) for node in query.expressions if node.alias}
 
     def write(self, task: EventRowsTask, name: str) -> None:
         """Write the rows of the task's files."""
