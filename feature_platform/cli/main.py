@@ -49,6 +49,7 @@ GROUPS = (
     "check",
     "statistics",
     "late_events",
+    "usage",
     "settings",
     "roles",
     "demo",
