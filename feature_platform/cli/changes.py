@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,6 +48,13 @@ StartEmpty = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+class Form(StrEnum):
+    """As what a plan is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     for command in (plan, apply, stop, delete):
@@ -59,14 +67,21 @@ def plan(
     *,
     reset: Reset = None,
     start_empty: StartEmpty = False,
+    written: Annotated[
+        Form, typer.Option("--format", help="As what to print it; markdown is for pull requests.")
+    ] = Form.TEXT,
     as_json: Json = False,
 ) -> None:
     """Show what would change without changing anything."""
     from feature_platform.deploy.apply import make_plans
     from feature_platform.deploy.lists import make_list_plans
     from feature_platform.plan.explain import explain
+    from feature_platform.plan.markdown import markdown
 
     _check_reset(names, reset)
+    if as_json and written is not Form.TEXT:
+        msg = "--json prints JSON: leave out one of the two"
+        raise typer.BadParameter(msg, param_hint="--format")
     project = _load(context.obj)
     with open_project(context.obj) as world:
         plans = make_plans(world, project, names or (), reset=reset or (), start_empty=start_empty)
@@ -74,6 +89,8 @@ def plan(
     warn_of_pushes(context.obj, project)
     if as_json:
         print_json([*(item.to_json() for item in plans), *(item.to_json() for item in lists)])
+    elif written is Form.MARKDOWN:
+        say(markdown(plans, lists, project.problems))
     else:
         texts = [*map(explain, plans), *("\n".join(item.lines()) for item in lists)]
         say("\n\n".join(texts) or _nothing(context.obj, project))

@@ -1,12 +1,13 @@
 """Printing a plan for people: what becomes of every feature, and the stages of `apply`."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 from feature_platform.clock import to_iso
 from feature_platform.definition.ranges import LONG_DIGITS, LONG_MAX
 from feature_platform.definition.source import parse_type
-from feature_platform.plan.compare import NOW_MS, Kind, NameVerdict
+from feature_platform.plan.compare import NOW_MS, Kind, NameVerdict, Verdict
 from feature_platform.plan.costs import Costs
 from feature_platform.plan.planner import Plan
 from feature_platform.plan.snapshot import DeployedFeature
@@ -51,22 +52,45 @@ def explain(plan: Plan) -> str:
     lines += [f"  refused: {refusal}" for refusal in plan.refusals]
     same = plan.change.kind in SAME
     lines += [] if same else _verdict_lines(plan.verdicts)
-    lines += [] if same or plan.target is None else _range_lines(plan.target.features)
-    lines += _cost_lines(plan.costs, same=same) if plan.costs else []
+    lines += [] if same or plan.target is None else range_lines(plan.target.features)
+    lines += cost_lines(plan.costs, same=same) if plan.costs else []
     lines += [f"  {number}. {stage.words}" for number, stage in enumerate(plan.stages, 1)]
     return "\n".join(lines)
 
 
-def _verdict_lines(verdicts: tuple[NameVerdict, ...]) -> list[str]:
-    ordered = sorted(verdicts, key=_group)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictGroup:
+    """Served names that the same becomes of."""
+
+    names: tuple[str, ...]
+    verdict: Verdict
+    since: str
+    """Since when they count; empty if that says nothing."""
+    why: str
+
+
+def verdict_groups(verdicts: Sequence[NameVerdict]) -> list[VerdictGroup]:
+    """Return the served names by what becomes of them."""
     return [
-        f"  {', '.join(item.name for item in items)}: {verdict}{_since(since_ms)}"
-        f"{f' ({why})' if why else ''}"
-        for (verdict, since_ms, why), items in groupby(ordered, key=_group)
+        VerdictGroup(
+            names=tuple(item.name for item in items),
+            verdict=verdict,
+            since=_since(since_ms),
+            why=why,
+        )
+        for (verdict, since_ms, why), items in groupby(sorted(verdicts, key=_group), key=_group)
     ]
 
 
-def _range_lines(features: Sequence[DeployedFeature]) -> list[str]:
+def _verdict_lines(verdicts: Sequence[NameVerdict]) -> list[str]:
+    return [
+        f"  {', '.join(group.names)}: {group.verdict}"
+        f"{f' since {group.since}' if group.since else ''}{f' ({group.why})' if group.why else ''}"
+        for group in verdict_groups(verdicts)
+    ]
+
+
+def range_lines(features: Sequence[DeployedFeature]) -> list[str]:
     """Say how large a value may be that is summed with digits after the point."""
     summed = [
         feature
@@ -103,14 +127,14 @@ def _range_words(scale: int, shows: bool) -> str:
 
 
 def _since(since_ms: int) -> str:
-    return "" if since_ms in (0, NOW_MS) else f" since {to_iso(since_ms)}"
+    return "" if since_ms in (0, NOW_MS) else to_iso(since_ms)
 
 
-def _group(verdict: NameVerdict) -> tuple[str, int, str]:
+def _group(verdict: NameVerdict) -> tuple[Verdict, int, str]:
     return verdict.verdict, verdict.since_ms, verdict.why
 
 
-def _cost_lines(costs: Costs, *, same: bool) -> list[str]:
+def cost_lines(costs: Costs, *, same: bool) -> list[str]:
     """Say what it costs; rows and bytes only where they may change."""
     seconds = costs.downtime_ms / 1000
     pause = f"updates pause for about {seconds:.0f} s" if seconds else "updates do not pause"

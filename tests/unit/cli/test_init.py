@@ -99,7 +99,8 @@ def test_the_workflow_installs_this_version(project: Path) -> None:
 
     steps = [step.get("run") for job in workflow["jobs"].values() for step in job["steps"]]
     install = f"pip install 'feature-platform[cli]=={__version__}'"
-    expected = [install, "fp validate", "fp test", install, "fp plan"]
+    plan = 'fp plan --format markdown >> "$GITHUB_STEP_SUMMARY"'
+    expected = [install, "fp validate", "fp test", install, plan]
     assert [step for step in steps if step] == expected
 
 
