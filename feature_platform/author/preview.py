@@ -6,15 +6,16 @@ deployed, and no server is asked.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from feature_platform.author.sample import Sample
+from feature_platform.author.timeless import without_bounds
 from feature_platform.clock import to_iso
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.layout import build_layout
 from feature_platform.testing.reference import Oracle
-from feature_platform.testing.reference_events import LAST_TIME_MS, Accepted, DeadLetter
+from feature_platform.testing.reference_events import Accepted, DeadLetter
 from feature_platform.testing.unmatched import unmatched
 
 ENTITIES_SHOWN = 5
@@ -93,7 +94,7 @@ class PreviewRequest:
 
 def preview(featureset: FeatureSet, sample: Sample, ask: PreviewRequest) -> Preview:
     """Compute what a definition makes of events."""
-    read = _without_bounds(featureset) if ask.timeless else featureset
+    read = without_bounds(featureset) if ask.timeless else featureset
     ids = {column.name: number for number, column in enumerate(featureset.columns)}
     oracle = Oracle(read, build_layout(featureset, ids))
     refused: Counter[str] = Counter()
@@ -129,11 +130,6 @@ def preview(featureset: FeatureSet, sample: Sample, ask: PreviewRequest) -> Prev
         missing=[key for key in chosen if key not in oracle.rows],
         tiles={key: _tiles(oracle, key) for key in chosen} if ask.tiles else {},
     )
-
-
-def _without_bounds(featureset: FeatureSet) -> FeatureSet:
-    source = replace(featureset.source, max_future_ms=LAST_TIME_MS, max_past_ms=LAST_TIME_MS)
-    return replace(featureset, source=source)
 
 
 def _features(oracle: Oracle, rows: Sequence[Accepted]) -> list[FeatureTaken]:

@@ -5,9 +5,10 @@ deployed, and no server is asked.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
+from feature_platform.author.timeless import without_bounds
 from feature_platform.clock import to_iso
 from feature_platform.definition.examples import DefinitionTest, Expected
 from feature_platform.definition.model import Feature, FeatureSet
@@ -15,7 +16,6 @@ from feature_platform.plan.layout import build_layout
 from feature_platform.rows.partials import Value
 from feature_platform.testing.reference import Oracle
 from feature_platform.testing.reference_events import (
-    LAST_TIME_MS,
     Accepted,
     DeadLetter,
     RawEvent,
@@ -95,7 +95,7 @@ class _Run:
         ids = {column.name: number for number, column in enumerate(featureset.columns)}
         layout = build_layout(featureset, ids)
         self.oracle = Oracle(featureset, layout)
-        punctual = Oracle(_without_bounds(featureset), layout)
+        punctual = Oracle(without_bounds(featureset), layout)
         self.read: list[Accepted | DeadLetter | None] = []
         for number, event in enumerate(test.events):
             raw = RawEvent(
@@ -173,12 +173,6 @@ def _outside(span: Cover | None, time_ms: int) -> str:
     if span and time_ms >= span.hi_ms:
         return f"too new: the window ends at {to_iso(span.hi_ms)}"
     return ""
-
-
-def _without_bounds(featureset: FeatureSet) -> FeatureSet:
-    """Return a definition that no event is too late or too early for."""
-    source = replace(featureset.source, max_future_ms=LAST_TIME_MS, max_past_ms=LAST_TIME_MS)
-    return replace(featureset, source=source)
 
 
 def failed(results: Sequence[Tested]) -> int:
