@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from feature_platform.cli.changes import Json
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.output import message, one_line, output, print_json, say, table
 from feature_platform.settings import Settings
 
@@ -81,7 +82,9 @@ def list_(context: typer.Context, *, as_json: Json = False) -> None:
 
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="FS", help="Feature set name.")],
+    name: Annotated[
+        str, typer.Argument(metavar="FS", help="Feature set name.", autocompletion=featuresets)
+    ],
     defined: Annotated[
         bool,
         typer.Option(

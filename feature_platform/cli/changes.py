@@ -10,6 +10,7 @@ import typer
 from rich.prompt import Confirm
 from rich.text import Text
 
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import EXIT_FAILED, console, escape, message, print_json, say
 from feature_platform.cli.pushes import warn_of_pushes
@@ -24,9 +25,17 @@ if TYPE_CHECKING:
     from feature_platform.plan.planner import Plan
 
 Names = Annotated[
-    list[str] | None, typer.Argument(metavar="[FS]...", help="Feature sets; default: all.")
+    list[str] | None,
+    typer.Argument(
+        metavar="[FS]...", help="Feature sets; default: all.", autocompletion=featuresets
+    ),
 ]
-Name = Annotated[str, typer.Argument(metavar="FS", help="Name of a deployed feature set.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="FS", help="Name of a deployed feature set.", autocompletion=featuresets
+    ),
+]
 AcceptDifferences = Annotated[
     bool,
     typer.Option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
     cell,
@@ -35,7 +36,10 @@ def register(app: typer.Typer) -> None:
 def debug(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
     featureset: Annotated[
-        str, typer.Argument(metavar="FS", help="Name of a deployed feature set.")
+        str,
+        typer.Argument(
+            metavar="FS", help="Name of a deployed feature set.", autocompletion=featuresets
+        ),
     ],
     entity: Annotated[str, typer.Argument(metavar="ENTITY", help="Entity key.")],
     *,

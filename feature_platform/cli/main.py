@@ -66,7 +66,6 @@ def build() -> typer.Typer:
         name="fp",
         help="Features for ML rankers: defined in SQL, computed from event streams, served fast.",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,  # a wrong use is reported in one line, not broken over a panel's
     )

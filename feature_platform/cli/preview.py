@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.output import (
     cell,
     cells,
@@ -36,7 +37,12 @@ def register(app: typer.Typer) -> None:
 
 def preview(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="FS", help="Name of a defined feature set.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="FS", help="Name of a defined feature set.", autocompletion=featuresets
+        ),
+    ],
     *,
     events: Annotated[
         Path | None,

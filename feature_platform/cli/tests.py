@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
     EXIT_FAILED,
@@ -32,7 +33,10 @@ def register(app: typer.Typer) -> None:
 def run(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[FS]...", help="Feature sets; default: all.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[FS]...", help="Feature sets; default: all.", autocompletion=featuresets
+        ),
     ] = None,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.live import Live
 
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import console, message, output, print_json, say
 from feature_platform.cli.share import parse_share
@@ -31,7 +32,12 @@ def register(app: typer.Typer) -> None:
 
 def try_(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="FS", help="Name of a defined feature set.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="FS", help="Name of a defined feature set.", autocompletion=featuresets
+        ),
+    ],
     sample: Annotated[
         str, typer.Option(help="Share of the entities to run on: 1%, 0.5%, 100%.")
     ] = "100%",
