@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as f
 
 from backfill.damage import damage
+from backfill.delta import DeltaTable
 from backfill.event_log import RAW, described, read_files, source_files
 from backfill.files import HadoopFiles
 from backfill.table import SparkTable
@@ -55,7 +56,12 @@ def import_history(
         accept_unreadable=accept_unreadable,
         reading=reading(source),
     )
-    table = SparkTable(session, project, source, files)
+    kind = SparkTable
+    if source.history.format == "delta":
+        if (done := read_import(files)).is_complete:
+            return done  # a version never changes, and VACUUM may have removed its files by now
+        kind = DeltaTable
+    table = kind(session, project, source, files)
     return import_table(job, files, table, SystemClock(), tell)
 
 

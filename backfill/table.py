@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as f
 
 from backfill.event_log import GLOBS, SCHEMA, write_dates
@@ -93,7 +93,7 @@ class SparkTable:
             try:
                 matched = {file.path: file for file in self._matched(address)}
             except (Py4JJavaError, OSError) as error:
-                msg = f"source {self._source.name}: {address} of its history: {_cause(error)}"
+                msg = f"source {self._source.name}: {address} of its history: {cause(error)}"
                 raise EventLogError(msg) from error
             if not matched:
                 msg = (
@@ -115,7 +115,7 @@ class SparkTable:
                 return TableColumns(types=dict.fromkeys(self._header(path), "string"))
             return TableColumns(types=self._parquet_types(path))
         except (Py4JJavaError, PySparkException, UnicodeDecodeError) as error:
-            raise UnreadableFileError(path, _cause(error)) from error
+            raise UnreadableFileError(path, cause(error)) from error
 
     def write(
         self, batch: Sequence[tuple[int, TableFile]], columns: TableColumns, staging: str
@@ -163,7 +163,16 @@ class SparkTable:
         self, batch: Sequence[tuple[int, TableFile]], columns: TableColumns
     ) -> Iterator[DataFrame]:
         """Give the rows, with `__file`, its number, and `__row`, which grows along it."""
-        paths = [file.path for _, file in batch]
+        rows, place = self._contents([file.path for _, file in batch], columns)
+        uris = [(number, self._uri(file.path)) for number, file in batch]
+        numbers = self._session.createDataFrame(uris, "__file BIGINT, __path STRING")
+        path = f.regexp_replace(f.col("_metadata.file_path"), SLASHES.pattern, "$1:/")
+        placed = rows.select("*", path.alias("__path"), place.alias("__row"))
+        with self._with_nanos():
+            yield placed.join(f.broadcast(numbers), "__path")
+
+    def _contents(self, paths: list[str], columns: TableColumns) -> tuple[DataFrame, Column]:
+        """Return rows of at least these files, and the place of each in its file."""
         reader = self._session.read.option(GLOBS, "false")
         if self._history.format == "csv":
             fields = [f"{quoted(name)} STRING" for name in columns.types]
@@ -172,21 +181,14 @@ class SparkTable:
                 options["nullValue"] = self._history.null_value
             schema = ", ".join([*fields, f"{CORRUPT} STRING"])
             rows = reader.options(**options).schema(schema).csv(paths)
-            place = f.monotonically_increasing_id().bitwiseAND(f.lit(ROWS_MASK))
-        else:
-            fields = [
-                f"{quoted(name)} {'BIGINT' if kind == NANOS else kind}"
-                for name, kind in columns.types.items()
-                if name in {column.column for column in self._history.columns}
-            ]
-            rows = reader.schema(", ".join(fields)).parquet(*paths)
-            place = f.col("_metadata.row_index")
-        uris = [(number, self._uri(file.path)) for number, file in batch]
-        numbers = self._session.createDataFrame(uris, "__file BIGINT, __path STRING")
-        path = f.regexp_replace(f.col("_metadata.file_path"), SLASHES.pattern, "$1:/")
-        placed = rows.select("*", path.alias("__path"), place.alias("__row"))
-        with self._with_nanos():
-            yield placed.join(f.broadcast(numbers), "__path")
+            return rows, f.monotonically_increasing_id().bitwiseAND(f.lit(ROWS_MASK))
+        fields = [
+            f"{quoted(name)} {'BIGINT' if kind == NANOS else kind}"
+            for name, kind in columns.types.items()
+            if name in {column.column for column in self._history.columns}
+        ]
+        rows = reader.schema(", ".join(fields)).parquet(*paths)
+        return rows, f.col("_metadata.row_index")
 
     @contextmanager
     def _with_nanos(self) -> Iterator[None]:
@@ -335,12 +337,13 @@ def _naming(paths: Sequence[str]) -> Iterator[None]:
         for path in paths:
             bare = path.split(":", 1)[-1].lstrip("/")  # Spark writes file:///, and in URLs' letters
             if bare in text or quote(bare) in text:
-                raise UnreadableFileError(path, _cause(error)) from error
+                raise UnreadableFileError(path, cause(error)) from error
         raise
 
 
-def _cause(error: Exception) -> str:
+def cause(error: Exception) -> str:
     """Return the innermost cause that Java gives, in one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line for line in lines if not line.startswith("at ")]
     causes = [line for line in lines if line.startswith("Caused by: ")] or lines or [repr(error)]
     return causes[-1].removeprefix("Caused by: ")[:CAUSE_CHARACTERS_MAX]

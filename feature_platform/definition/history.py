@@ -39,7 +39,9 @@ def read_history(source: Fields, columns: Collection[str], event_time: str) -> H
     fields = Fields(tree, KEYS, source.problems, within=WITHIN)
     files = _files(fields)
     kind = fields.choice("format", FORMATS, "parquet")
-    version = fields.integer("version", 1, VERSION_MAX)
+    version = fields.integer("version", 0 if kind == "delta" else 1, VERSION_MAX)
+    if kind == "delta":
+        _check_delta(fields, files)
     return History(
         files=files,
         format=cast("TableFormat", kind),
@@ -62,6 +64,19 @@ def _files(fields: Fields) -> tuple[str, ...]:
         return ()
     texts = [fields.as_text(item, f"an entry of `files`{WITHIN}") for item in items]
     return tuple(text.text.strip() for text in texts if text)
+
+
+def _check_delta(fields: Fields, files: tuple[str, ...]) -> None:
+    """Of a Delta table its folder and one version are named: that never has other rows."""
+    if fields.mapping.get("version") is None:
+        msg = (
+            f"`version`{WITHIN} is missing: name the version of the Delta table to import, as "
+            "DESCRIBE HISTORY shows it"
+        )
+        fields.problems.add(fields.key("format"), msg)
+    if len(files) > 1 or any(character in "".join(files) for character in "*?[]{}"):
+        msg = f"`files`{WITHIN} of `format: delta` must be the folder of one table, no pattern"
+        fields.problems.add(fields.key("files"), msg)
 
 
 def _until_ms(fields: Fields) -> int:

@@ -14,7 +14,7 @@ TypeName = Literal["BIGINT", "INT", "DOUBLE", "DECIMAL", "STRING", "BOOLEAN", "T
 Aggregate = Literal["count", "sum", "avg", "min", "max", "first", "last", "last_n"]
 OnChange = Literal["forward", "rebuild"]
 TimeUnit = Literal["s", "ms", "us", "ns"]
-TableFormat = Literal["parquet", "csv"]
+TableFormat = Literal["parquet", "csv", "delta"]
 
 MAX_PAST_MS = 7_300 * 86_400_000
 """How old an event may be when the source does not say: longer than any window, and no time since
@@ -85,7 +85,7 @@ class History:
     columns: tuple[tuple[str, str], ...]
     """By column of the source, the table's, in order; what is left out, the table does not have."""
     version: int = 1
-    """Raised by a person when the files have other contents."""
+    """Raised by a person when the files have other contents; of Delta, the table's version."""
     delimiter: str = ","
     """With `null_value` of CSV."""
     null_value: str = ""

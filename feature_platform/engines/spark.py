@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from feature_platform.definition.model import Source
+from feature_platform.engines.delta import delta_jars, delta_options, reads_delta
 from feature_platform.engines.event_rows_request import EventRowsTask
 from feature_platform.engines.labels_request import LabelsTask
 from feature_platform.engines.spark_facts import (
@@ -294,6 +295,7 @@ def _run(
     require(of.again, "spark")
     java_home = find_java_home()
     jars = sorted(fetch_jars(settings, "spark", java_home).glob("*.jar"))
+    jars += delta_jars(settings, task, java_home)
     with (
         tempfile.TemporaryDirectory(prefix="fp-spark-") as folder,
         class_archive(settings.cache.expanduser() / "spark", _classes(java_home)) as archive,
@@ -304,6 +306,8 @@ def _run(
             JAVA_OPTIONS: " ".join(f'"{option}"' for option in archive),
             **settings.spark.options,
         }
+        if reads_delta(task):
+            options = delta_options(options)
         request = SparkRequest(
             task=task,
             log=settings.event_log_folder,

@@ -201,7 +201,7 @@ def import_table(
     columns, damaged = _looked_at(job, table, todo)
     # 3.
     run = _Run(job, files, table, clock, report, done, len(now))
-    for batch in _batches(todo, columns):
+    for batch in _batches(todo, columns, whole=job.history.format == "delta"):
         damaged |= run.imported(batch)
     # 4.
     return run.ended(
@@ -303,7 +303,7 @@ def _check_damaged(job: ImportRequest, damaged: Mapping[str, str]) -> None:
 
 
 def _batches(
-    todo: Mapping[int, TableFile], columns: Mapping[str, TableColumns]
+    todo: Mapping[int, TableFile], columns: Mapping[str, TableColumns], *, whole: bool
 ) -> Iterator[_Batch]:
     """Yield what one commit imports: files that follow each other and have the same columns."""
     batch: _Batch | None = None
@@ -313,7 +313,7 @@ def _batches(
         if found is None:
             continue
         full = size + file.bytes > BATCH_BYTES or (batch and len(batch.files) == BATCH_FILES)
-        if batch and (not found.is_like(batch.columns) or full):
+        if batch and (not found.is_like(batch.columns) or (full and not whole)):
             yield batch
             batch = None
         if batch is None:

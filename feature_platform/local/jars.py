@@ -24,7 +24,7 @@ POM = Path(__file__).with_name("pom.xml")
 STAMP = "pom.sha256"
 OUTPUT_LINES_MAX = 15
 
-Profile = Literal["kafka", "cassandra", "flink", "planner", "state", "spark"]
+Profile = Literal["kafka", "cassandra", "flink", "planner", "state", "spark", "delta"]
 
 
 def fetch_jars(settings: Settings, profile: Profile, java_home: Path) -> Path:

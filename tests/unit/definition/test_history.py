@@ -58,6 +58,21 @@ def test_a_history_is_read(load: Load) -> None:
     )
 
 
+DELTA = (
+    ('[warehouse/*.csv, "s3a://lake/sales"]', "warehouse/sales"),
+    ("format: csv", "format: delta"),
+    ('  delimiter: "\\t"\n  null_value: NA\n', ""),
+)
+
+
+def test_a_delta_table_is_named_with_its_version(load: Load) -> None:
+    """The first version of a table is 0."""
+    history = loaded(load, *DELTA, ("version: 3", "version: 0")).checked().sources["sales"].history
+
+    assert history is not None
+    assert (history.files, history.format, history.version) == (("warehouse/sales",), "delta", 0)
+
+
 def test_it_is_in_the_jobs_source(load: Load) -> None:
     """And goes through JSON; a source without one has no key for it."""
     source = loaded(load).checked().sources["sales"]
