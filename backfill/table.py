@@ -346,4 +346,4 @@ def cause(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     lines = [line for line in lines if not line.startswith("at ")]
     causes = [line for line in lines if line.startswith("Caused by: ")] or lines or [repr(error)]
-    return causes[-1].removeprefix("Caused by: ")[:CAUSE_CHARACTERS_MAX]
+    return causes[-1].removeprefix("Caused by: ").lstrip(": ")[:CAUSE_CHARACTERS_MAX]

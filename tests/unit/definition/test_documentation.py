@@ -15,12 +15,14 @@ EXAMPLES = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
 WORDS = (*FUNCTIONS, *AGGREGATES, *source.KEYS, *featureset.KEYS, *featureset.SETTINGS)
 
 
-@pytest.mark.parametrize("history", ["", EXAMPLES[1]], ids=["topic alone", "with history"])
+@pytest.mark.parametrize(
+    "history", ["", EXAMPLES[1], EXAMPLES[2]], ids=["topic alone", "with history", "Delta"]
+)
 def test_the_examples_load(tmp_path: Path, history: str) -> None:
     """The documented source and feature set have no mistake."""
     (tmp_path / "sources").mkdir()
     (tmp_path / "sources" / "post_events.yaml").write_text(EXAMPLES[0] + history)
-    (tmp_path / "post_engagement.yaml").write_text(EXAMPLES[2])
+    (tmp_path / "post_engagement.yaml").write_text(EXAMPLES[3])
 
     project = load_project(tmp_path)
 
