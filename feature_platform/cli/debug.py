@@ -7,6 +7,7 @@ import typer
 from rich.text import Text
 
 from feature_platform.cli.completion import featuresets
+from feature_platform.cli.dates import parse_instant
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
     cell,
@@ -18,7 +19,7 @@ from feature_platform.cli.output import (
     styled,
     table,
 )
-from feature_platform.clock import from_iso, to_iso
+from feature_platform.clock import to_iso
 
 if TYPE_CHECKING:
     from feature_platform.debug.report import DebugReport, State
@@ -66,7 +67,7 @@ def debug(  # noqa: PLR0913 (the options of a command)
         featureset=featureset,
         entity=entity,
         feature=feature,
-        at_ms=_instant(at) if at else None,
+        at_ms=parse_instant(at, "--at") if at else None,
         state=state,
     )
     with (
@@ -85,14 +86,6 @@ def debug(  # noqa: PLR0913 (the options of a command)
         _show(found)
     if found.first:
         raise SystemExit(EXIT_CHECKS_RED)
-
-
-def _instant(text: str) -> int:
-    try:
-        return from_iso(text)
-    except (ValueError, OverflowError) as error:
-        msg = f"{text!r} is not a timestamp; write it as 2026-01-31T15:37:00Z"
-        raise typer.BadParameter(msg, param_hint="--at") from error
 
 
 def _show(found: "DebugReport") -> None:

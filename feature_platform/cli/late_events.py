@@ -1,11 +1,11 @@
 """`fp late-events`: how late the events of a source come, and what they change after the fact."""
 
-from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Column
 
+from feature_platform.cli.dates import parse_day
 from feature_platform.cli.output import output, print_json, say, table
 from feature_platform.cli.produce import find_source
 from feature_platform.settings import Settings
@@ -52,7 +52,7 @@ def late_events(
 
     settings: Settings = context.obj
     found = find_source(settings, source)
-    chosen = _day(day)
+    chosen = parse_day(day, "--day")
     featuresets = [
         each
         for each in load_project(settings.featuresets).featuresets.values()
@@ -64,19 +64,6 @@ def late_events(
         print_json([each.to_json() for each in measured])
     else:
         _show(source, measured)
-
-
-def _day(text: str) -> str:
-    """Check a day.
-
-    Raises:
-        typer.BadParameter: It is not a date.
-    """
-    try:
-        return date.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
-        msg = f"{text}: write a day as 2026-01-31"
-        raise typer.BadParameter(msg, param_hint="--day") from None
 
 
 def _show(source: str, days: "Sequence[DayLate]") -> None:

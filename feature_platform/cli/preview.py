@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from feature_platform.cli.completion import featuresets
+from feature_platform.cli.dates import parse_instant
 from feature_platform.cli.output import (
     cell,
     cells,
@@ -16,7 +17,7 @@ from feature_platform.cli.output import (
     say,
     table,
 )
-from feature_platform.clock import from_iso, to_iso
+from feature_platform.clock import to_iso
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def preview(  # noqa: PLR0913 (the options of a command)
     wanted = _defined(settings, name)
     ask = PreviewRequest(
         entities=tuple((entity or [])[:ENTITIES_MAX]),
-        at_ms=_instant(at) if at else None,
+        at_ms=parse_instant(at, "--at") if at else None,
         timeless=events is not None,
         tiles=tiles,
     )
@@ -110,14 +111,6 @@ def _defined(settings: Settings, name: str) -> "FeatureSet":
     for problem in project.problems:
         complain(str(problem))
     raise UnknownFeatureError(unknown("feature set", name, project.featuresets))
-
-
-def _instant(text: str) -> int:
-    try:
-        return from_iso(text)
-    except (ValueError, OverflowError) as error:
-        msg = f"{text!r} is not a timestamp; write it as 2026-01-31T15:37:00Z"
-        raise typer.BadParameter(msg, param_hint="--at") from error
 
 
 def _show(found: "Preview") -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from feature_platform.cli.dates import parse_instant
 from feature_platform.cli.lines import open_file, read_lines
 from feature_platform.cli.output import EXIT_FAILED, cell, one_line, output, print_json, say, table
-from feature_platform.clock import from_iso
 from feature_platform.settings import Role, Settings, password
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     from feature_platform.cli.answers import show_answers, young_names
     from feature_platform.serving.opened import open_client
 
-    at_ms = None if at is None else _instant(at)
+    at_ms = None if at is None else parse_instant(at, "--at")
     given = [*(entity or ()), *(more or ())]
     keys = [Key(text=key, place=f"key {number}") for number, key in enumerate(given, start=1)]
     if entities_file is not None:
@@ -163,14 +163,6 @@ def open_store(settings: Settings) -> Iterator[tuple["CqlRegistry", "CqlTiles"]]
 
     with connect(settings.store, f"fp_{READER}", password(settings, READER)) as connection:
         yield CqlRegistry(connection), CqlTiles(connection)
-
-
-def _instant(text: str) -> int:
-    try:
-        return from_iso(text)
-    except (ValueError, OverflowError) as error:
-        msg = f"{text!r} is not a timestamp; write it as 2026-01-31T15:37:00Z"
-        raise typer.BadParameter(msg, param_hint="--at") from error
 
 
 def _read_keys(path: Path) -> Iterator[Key]:

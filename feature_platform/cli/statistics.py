@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +9,7 @@ import typer
 from rich.table import Column
 from rich.text import Text
 
+from feature_platform.cli.dates import parse_day
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
     console,
@@ -94,7 +94,7 @@ def statistics(
     require("fp statistics", "statistics")
     from feature_platform.statistics.run import StatisticsRequest, statistics
 
-    ask = StatisticsRequest(day=_day(day, "--day"), against=_day(against, "--against"))
+    ask = StatisticsRequest(day=parse_day(day, "--day"), against=parse_day(against, "--against"))
     defined = _defined(context.obj, name, of)
     with console.status(f"{name}: reading the archived log") as status:
 
@@ -162,19 +162,6 @@ def _defined(settings: Settings, name: str, of: Kind | None) -> "FeatureList | F
     names = [*dict.fromkeys(each for kind in named if of in {None, kind} for each in named[kind])]
     what = {None: "feature list or feature set", Kind.LIST: "feature list"}
     raise UnknownFeatureError(unknown(what.get(of, "feature set"), name, names))
-
-
-def _day(text: str, option: str) -> str:
-    """Check a day.
-
-    Raises:
-        typer.BadParameter: It is not a date.
-    """
-    try:
-        return date.fromisoformat(text).isoformat() if text else ""
-    except ValueError:
-        msg = f"{text}: write a day as 2026-01-31"
-        raise typer.BadParameter(msg, param_hint=option) from None
 
 
 def _show(found: "StatisticsReport") -> None:
