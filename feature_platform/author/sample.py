@@ -1,20 +1,15 @@
 """Events for a preview: the newest of the archived event log, all of an entity, or a file's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 from feature_platform.errors import CallerError
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.commits import Log
 from feature_platform.feature_log.read import ArrowFolder
+from feature_platform.testing.archived import batches, raw_events
 from feature_platform.testing.reference_events import RawEvent
-
-EVENTS_MAX = 1_000_000
-BATCH_ROWS = 65_536
-COLUMNS = ["value", "partition", "offset", "timestamp"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +68,8 @@ def of_log(root: str, source: str, topic: str, most: int) -> Sample:
         raise CallerError(msg)
     events: list[RawEvent] = []
     for path in _newest_first(log):
-        events += _read(folder, path)
+        for batch in batches(folder, path):
+            events += raw_events(batch)
         if len(events) >= most:
             break
     newest = sorted(events, key=lambda each: each.timestamp_ms)[-most:]
@@ -83,19 +79,3 @@ def of_log(root: str, source: str, topic: str, most: int) -> Sample:
 def _newest_first(log: Log) -> list[str]:
     """Return the files by date, and of a date by commit; the newest first."""
     return sorted(log.files, key=lambda path: tuple(path.split("/")[1:]), reverse=True)
-
-
-def _read(folder: ArrowFolder, path: str) -> Iterator[RawEvent]:
-    with folder.parquet(path) as opened:
-        for batch in opened.iter_batches(BATCH_ROWS, columns=COLUMNS):
-            yield from _events(batch)
-
-
-def _events(batch: pa.RecordBatch) -> Iterator[RawEvent]:
-    for row in batch.to_pylist():
-        yield RawEvent(
-            value=row["value"],
-            partition=row["partition"],
-            offset=row["offset"],
-            timestamp_ms=row["timestamp"],
-        )

@@ -6,7 +6,7 @@ The reading is the reference's (`testing.reference`), which shares no code with 
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -103,7 +103,12 @@ def account(
     )
 
 
-def until(whole: Account, positions: dict[int, int]) -> Account:
+def by_partition(positions: Mapping[str, int]) -> dict[int, int]:
+    """Return positions by partition that a cut has by "topic/partition"."""
+    return {int(name.rpartition("/")[2]): at for name, at in positions.items()}
+
+
+def until(whole: Account, positions: Mapping[int, int]) -> Account:
     """Return the account of the events below some offsets alone, by partition."""
     kept = [
         each

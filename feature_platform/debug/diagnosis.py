@@ -1,4 +1,4 @@
-"""Says in words how a stored tile can have become what it is instead of what its events say. Pure.
+"""Explains a stored tile that differs from its events. Pure.
 
 Each explanation is tried on the entity's own events, and named only if it gives exactly what is
 stored.

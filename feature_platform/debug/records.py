@@ -15,16 +15,17 @@ from feature_platform.broker.record_reader import Record
 from feature_platform.errors import EventLogError, WorldError
 from feature_platform.event_log.archiver import read_log
 from feature_platform.event_log.history import FOLDER, read_import
+from feature_platform.event_log.ranges import gone
+from feature_platform.event_log.ranges import spans as spell
 from feature_platform.feature_log.read import ArrowFolder
 from feature_platform.plan.job_source import JobSource
+from feature_platform.testing.archived import BATCH_ROWS, batches, raw_events
 from feature_platform.testing.reference_events import RawEvent
 
-BATCH_ROWS = 65_536
 RECORDS_MAX = 200_000
 """Of an entity that are looked at: the newest."""
 TAIL_MAX = 1_000_000
 """Records of Kafka that are read because they are not archived."""
-COLUMNS = ["value", "partition", "offset", "timestamp"]
 
 Origin = Literal["event log", "history", "Kafka"]
 
@@ -48,6 +49,8 @@ class Searched:
     """What could not be searched, and why."""
     archived: Mapping[int, int] = field(default_factory=dict)
     """First offset of each partition that is not archived."""
+    complete_ms: int = 0
+    """What the broker took after this is all archived or in Kafka; 0: everything is."""
     dropped: int = 0
     """Records of the entity beyond `RECORDS_MAX`: the oldest are left out."""
 
@@ -85,14 +88,14 @@ def search(source: JobSource, log: str, topic: Tail, pattern: str) -> Searched:
     try:
         folder = ArrowFolder(root)
         archived = read_log(folder)
-        found.archived = archived.positions
+        found.archived, found.complete_ms = archived.positions, archived.complete_ms
         _search_files(found, folder, list(archived.files), pattern, "event log")
     except (EventLogError, OSError) as error:
         found.notes.append(f"the event log cannot be read: {error}")
     if source.history:
         _search_history(found, f"{root}/{FOLDER}/{source.history.id}", pattern)
     try:
-        _search_tail(found, topic, pattern)
+        _search_tail(found, source.topic, topic, pattern)
     except WorldError as error:
         found.notes.append(f"Kafka cannot be read, only what is archived is known: {error}")
     _keep_newest(found)
@@ -113,19 +116,10 @@ def _search_files(
 ) -> None:
     found.looked_at[origin] = 0
     for path in paths:
-        with folder.parquet(path) as opened:
-            for batch in opened.iter_batches(BATCH_ROWS, columns=COLUMNS):
-                found.looked_at[origin] += len(batch)
-                for row in _matching(batch, pattern).to_pylist():
-                    found.take(
-                        RawEvent(
-                            value=row["value"],
-                            partition=row["partition"],
-                            offset=row["offset"],
-                            timestamp_ms=row["timestamp"],
-                        ),
-                        origin,
-                    )
+        for batch in batches(folder, path):
+            found.looked_at[origin] += len(batch)
+            for event in raw_events(_matching(batch, pattern)):
+                found.take(event, origin)
 
 
 def _matching(batch: pa.RecordBatch, pattern: str) -> pa.RecordBatch:
@@ -135,10 +129,14 @@ def _matching(batch: pa.RecordBatch, pattern: str) -> pa.RecordBatch:
     return batch.filter(mask)
 
 
-def _search_tail(found: Searched, topic: Tail, pattern: str) -> None:
+def _search_tail(found: Searched, name: str, topic: Tail, pattern: str) -> None:
+    bounds = topic.bounds()
+    if missing := gone(found.archived, bounds):
+        found.notes.append(
+            f"neither the event log nor Kafka has some records any more: {spell(name, missing)}"
+        )
     spans = {
-        part: (max(low, found.archived.get(part, 0)), end)
-        for part, (low, end) in topic.bounds().items()
+        part: (max(low, found.archived.get(part, 0)), end) for part, (low, end) in bounds.items()
     }
     spans = {part: span for part, span in spans.items() if span[0] < span[1]}
     found.looked_at["Kafka"] = 0
@@ -169,15 +167,7 @@ def _take_records(found: Searched, records: list[Record], pattern: str) -> None:
     batch = pa.record_batch([values, pa.array(range(len(records)))], names=["value", "place"])
     for row in _matching(batch, pattern).column("place").to_pylist():
         each = records[row]
-        found.take(
-            RawEvent(
-                value=each.value,
-                partition=each.partition,
-                offset=each.offset,
-                timestamp_ms=each.timestamp_ms,
-            ),
-            "Kafka",
-        )
+        found.take(_event(each), "Kafka")
 
 
 def _keep_newest(found: Searched) -> None:
@@ -200,12 +190,13 @@ def recent(topic: Tail, most: int) -> list[RawEvent]:
     bounds = topic.bounds()
     each = max(1, most // max(1, len(bounds)))
     spans = {part: (max(low, end - each), end) for part, (low, end) in bounds.items() if low < end}
-    return [
-        RawEvent(
-            value=record.value,
-            partition=record.partition,
-            offset=record.offset,
-            timestamp_ms=record.timestamp_ms,
-        )
-        for record in (topic.read(spans) if spans else ())
-    ]
+    return [_event(record) for record in (topic.read(spans) if spans else ())]
+
+
+def _event(record: Record) -> RawEvent:
+    return RawEvent(
+        value=record.value,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp_ms=record.timestamp_ms,
+    )

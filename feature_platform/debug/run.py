@@ -14,7 +14,7 @@ from feature_platform.broker.record_reader import RecordReader
 from feature_platform.checks.judge import AsOf
 from feature_platform.checks.run import rows_as_of_newest_cut
 from feature_platform.checks.scope import Scope
-from feature_platform.debug.account import Account, account, until
+from feature_platform.debug.account import Account, account, by_partition, until
 from feature_platform.debug.definition import deployed_definition
 from feature_platform.debug.event_links import (
     bars,
@@ -88,7 +88,7 @@ def debug(
     report("reading its rows")
     rows = rows_as_of_newest_cut(reads, snapshot, unfinished_repair(reads, snapshot))
     stored = reads.tiles.read_entity(snapshot.table, entity)
-    now_ms = reads.clock.now_ms()
+    at_ms = reads.clock.now_ms() if ask.at_ms is None else ask.at_ms
     served = _served(client, snapshot, entity, ask, features)
     report("looking for its events")
     job = snapshot.job
@@ -99,10 +99,10 @@ def debug(
     whole = account(deployed, snapshot.layout, entity, searched.records)
     as_of_cut = _as_of_cut(whole, rows)
     columns = [name for each in snapshot.features if each.name in features for name in each.columns]
-    scope = Scope.of(snapshot, reads.clock.now_ms(), None, 0)
+    scope = Scope.of(snapshot, reads.clock.now_ms(), None, searched.complete_ms)
     attempts = reads.registry.attempts(snapshot.featureset, snapshot.generation)
     found = rows_link(snapshot, rows, scope, as_of_cut, stored, columns if ask.feature else None)
-    values = _values(snapshot, served, whole, as_of_cut, ask.at_ms or now_ms, ask.at_ms)
+    values = _values(served, whole, as_of_cut, at_ms, ask.at_ms)
     unseen = bool(searched.notes)
     behind = len(whole.events) - len(as_of_cut.events)
     links = (
@@ -124,7 +124,7 @@ def debug(
     return DebugReport(
         featureset=ask.featureset,
         entity=entity,
-        at_ms=ask.at_ms or now_ms,
+        at_ms=at_ms,
         is_past=ask.at_ms is not None,
         links=links,
         events=event_lines(whole, features, EVENTS_SHOWN),
@@ -210,11 +210,7 @@ def _served(
 
 
 def _as_of_cut(whole: Account, rows: AsOf | None) -> Account:
-    if rows is None:
-        return until(whole, {})
-    return until(
-        whole, {int(name.rpartition("/")[2]): at for name, at in rows.cut.positions.items()}
-    )
+    return until(whole, by_partition(rows.cut.positions) if rows else {})
 
 
 def _recent_rows(whole: Account, topic: RecordReader, searched: Searched) -> list[Accepted]:
@@ -230,7 +226,6 @@ def _recent_rows(whole: Account, topic: RecordReader, searched: Searched) -> lis
 
 
 def _values(
-    snapshot: Snapshot,
     served: Mapping[str, Any] | str,
     whole: Account,
     as_of_cut: Account,
@@ -239,7 +234,6 @@ def _values(
 ) -> tuple[ValueLine, ...]:
     if isinstance(served, str):
         return (ValueLine(name="all", served=None, recomputed=None, state=served),)
-    del snapshot
 
     def values_of(state: Account) -> dict[str, Any]:
         return dict(state.oracle.served(state.entity, instant_ms, at_ms=at_ms))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from feature_platform.checks.scope import Scope
 from feature_platform.checks.tiles import compare, decoded
 from feature_platform.clock import to_iso
-from feature_platform.debug.account import Account, until
+from feature_platform.debug.account import Account, by_partition, until
 from feature_platform.debug.diagnosis import diagnose
 from feature_platform.debug.report import Link
 from feature_platform.engines.flink_state import CheckpointGoneError
@@ -94,7 +94,7 @@ def _judged(
     if cut is None:
         summary = f"{counted(len(tiles), 'tile')} in {path}, whose cut is not recorded"
         return Link(place="state", state="unknown", summary=summary)
-    account = until(whole, {int(name.rpartition("/")[2]): at for name, at in cut.positions.items()})
+    account = until(whole, by_partition(cut.positions))
     made = account.oracle.entity(account.entity)
     expected = {
         (tile.level, tile.start_ms): tile.payload

@@ -1,0 +1,50 @@
+"""Where an entity's records are looked for, and what is said of those that nobody has any more."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from feature_platform.broker.record_reader import Record
+from feature_platform.debug.records import search
+from tests.unit.debug.debug_case import record, snapshot
+
+SOURCE = snapshot().job.source
+
+
+class Topic:
+    """A topic of one partition that has deleted its first records."""
+
+    def __init__(self, low: int, end: int) -> None:
+        """Hold offsets `[low, end)`."""
+        self._bounds = {0: (low, end)}
+
+    def bounds(self) -> dict[int, tuple[int, int]]:
+        """Return them."""
+        return self._bounds
+
+    def read(self, spans: Mapping[int, tuple[int, int]]) -> Iterator[Record]:
+        """Yield records of the entity."""
+        for start, end in spans.values():
+            for offset in range(start, end):
+                event = record(offset).event
+                yield Record(
+                    partition=0,
+                    offset=offset,
+                    timestamp_ms=event.timestamp_ms,
+                    value=event.value,
+                )
+
+
+def test_everything_that_kafka_has_is_found(tmp_path: Path) -> None:
+    """Nothing is archived, and nothing is missing."""
+    found = search(SOURCE, tmp_path.as_uri(), Topic(0, 3), "")
+    assert sorted(each.event.offset for each in found.records) == [0, 1, 2]
+    assert found.looked_at == {"event log": 0, "Kafka": 3}
+    assert found.notes == []
+
+
+def test_records_that_nobody_has_are_named(tmp_path: Path) -> None:
+    """So that what is compared without them is not called wrong."""
+    found = search(SOURCE, tmp_path.as_uri(), Topic(5, 7), "")
+    assert len(found.records) == 2
+    (note,) = found.notes
+    assert "posts/0: 0 to 4" in note
