@@ -1,6 +1,6 @@
 """Ways to a training set of a hundred features from raw events: ours, and SQL in DuckDB.
 
-Each runs in a process of its own: `python -m bench.training_contestants NAME FOLDER SPINE OUT`
+Each runs in a process of its own: `python -m bench.training_contestants NAME FOLDER SPINE OUT HEAP`
 prints one JSON object: the seconds from files to files, and of each step.
 """
 
@@ -21,7 +21,7 @@ EVENT = '{"post_id": "BIGINT", "action": "VARCHAR", "watch_ms": "BIGINT", "ts": 
 Steps = Mapping[str, float]
 
 
-def run_ours(data: Data, spine: Path, out: Path) -> Steps:
+def run_ours(data: Data, spine: Path, out: Path, heap: str) -> Steps:
     """Do what `fp training-set` does once it knows what is deployed."""
     from feature_platform.clock import SystemClock
     from feature_platform.engines.spark import SparkAnswerer
@@ -31,7 +31,7 @@ def run_ours(data: Data, spine: Path, out: Path) -> Steps:
     from feature_platform.training.rows import SpineColumns
     from feature_platform.training.spine import open_spine
 
-    settings = load_settings(data.folder, {})
+    settings = load_settings(data.folder, {"FP_SPARK__DRIVER_MEMORY": heap})
     request = BuildRequest(
         asked=asked_list(data.wanted, [data.snapshot]),
         columns=SpineColumns(keys={"post_id": "post_id"}, instant="at"),
@@ -43,7 +43,7 @@ def run_ours(data: Data, spine: Path, out: Path) -> Steps:
     return made.manifest.seconds
 
 
-def run_duckdb(data: Data, spine: Path, out: Path) -> Steps:
+def run_duckdb(data: Data, spine: Path, out: Path, _heap: str) -> Steps:
     """Add events up once, and subtract what was before a window from what was before the instant.
 
     Prefix sums and as-of joins: nothing is read or added twice, whatever the windows.
@@ -121,14 +121,14 @@ def _of(condition: str) -> str:
     return condition.replace("watch_ms", "e.watch_ms").replace("action", "e.action")
 
 
-CONTESTANTS: Mapping[str, Callable[[Data, Path, Path], Steps]] = {
+CONTESTANTS: Mapping[str, Callable[[Data, Path, Path, str], Steps]] = {
     "ours": run_ours,
     "duckdb": run_duckdb,
 }
 
 if __name__ == "__main__":
-    task, *paths = sys.argv[1:]
+    task, *paths, given = sys.argv[1:]
     folder, spine_path, out_path = map(Path, paths)
     started = time.monotonic()
-    taken: Any = CONTESTANTS[task](Data(folder=folder), spine_path, out_path)
+    taken: Any = CONTESTANTS[task](Data(folder=folder), spine_path, out_path, given)
     print(json.dumps({"seconds": time.monotonic() - started, "steps": dict(taken)}))
