@@ -185,6 +185,10 @@ class DeadlineExceededError(ServiceUnavailableError):
     """There was no answer before the deadline of the request."""
 
 
+class OlapError(WorldError):
+    """ClickHouse, where logged commands are, does not answer or refuses."""
+
+
 class LeaseHeldError(WorldError):
     """Someone else deploys this feature set right now."""
 

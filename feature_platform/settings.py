@@ -14,6 +14,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from feature_platform.changelog_settings import ChangelogSettings
 from feature_platform.errors import SettingsError
 from feature_platform.feature_log_settings import FeatureLogSettings
 from feature_platform.paths import PARTS, file_uri, packed_kernel
@@ -229,6 +230,7 @@ class Settings(Section):
     spark: SparkSettings = SparkSettings()
     event_log: EventLogSettings = EventLogSettings()
     feature_log: FeatureLogSettings = FeatureLogSettings()
+    changelog: ChangelogSettings = ChangelogSettings()
     checks: ChecksSettings = ChecksSettings()
     dagster: DagsterSettings = DagsterSettings()
     service: ServiceSettings = ServiceSettings()

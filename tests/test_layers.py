@@ -12,7 +12,7 @@ PACKAGE = "feature_platform"
 LAYERS = (
     ("errors", "paths", "report", "words"),
     ("settings_input", "transport", "extras"),
-    ("service_settings", "feature_log_settings"),
+    ("service_settings", "feature_log_settings", "changelog_settings"),
     ("clock", "settings"),
     ("tiles",),
     ("definition",),
@@ -26,6 +26,7 @@ LAYERS = (
     ("monitor",),
     ("deploy",),
     ("checks", "statistics", "testing", "training"),
+    ("changelog",),
     ("match", "debug", "author"),
     ("demo",),
     ("orchestration", "cli"),

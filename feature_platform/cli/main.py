@@ -39,6 +39,7 @@ GROUPS = (
     "lists",
     "reading",
     "debug",
+    "changelog",
     "serve",
     "status",
     "dead_letters",

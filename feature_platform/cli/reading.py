@@ -82,7 +82,7 @@ def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     given = [*(entity or ()), *(more or ())]
     keys = [Key(text=key, place=f"key {number}") for number, key in enumerate(given, start=1)]
     if entities_file is not None:
-        keys += _read_keys(entities_file)
+        keys += read_keys(entities_file)
     if not keys:
         msg = "give at least one key: --entity K, or --entities-file F"
         raise typer.BadParameter(msg, param_hint="--entity")
@@ -165,7 +165,7 @@ def open_store(settings: Settings) -> Iterator[tuple["CqlRegistry", "CqlTiles"]]
         yield CqlRegistry(connection), CqlTiles(connection)
 
 
-def _read_keys(path: Path) -> Iterator[Key]:
+def read_keys(path: Path) -> Iterator[Key]:
     """Yield the keys of a file, one a line; blank lines are none.
 
     Raises:

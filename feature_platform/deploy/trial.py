@@ -101,7 +101,9 @@ def _begin(world: World, wanted: FeatureSet, from_ms: int, share: float, report:
     offsets = world.topics.offsets_at(topic, from_ms)
     start = StartFields(start="earliest", end_offsets=ends, offsets=offsets, clean=True)
     sample = sample_limit(share) if share < WHOLE else ""
-    spec = replace(job_spec(snapshot, world.settings, start), trial=True, sample=sample)
+    spec = replace(
+        job_spec(snapshot, world.settings, start), trial=True, sample=sample, changelog_topic=""
+    )
     report(f"submit job {name}_g{scratch.generation}")
     world.submitter.submit(spec, scratch.deployment, "")
     return Trial(snapshot=snapshot, from_ms=from_ms)

@@ -203,6 +203,8 @@ class JobSpec:
     start: StartFields
     earlier_sources: tuple[EarlierSource, ...] = ()
     """Sources by which events were read before; recomputing reads them so, too."""
+    changelog_topic: str = ""
+    """Where commands are logged, of those entities that the registry names."""
     trial: bool = False
     """Nothing is kept of it once it ends."""
     sample: str = ""
@@ -226,6 +228,7 @@ class JobSpec:
             "store": self.store.to_json(),
             "start": self.start.to_json(),
             "earlier_sources": [each.to_json() for each in self.earlier_sources],
+            "changelog_topic": self.changelog_topic,
             "trial": self.trial,
             "sample": self.sample,
             "bench_without_undo": self.bench_without_undo,
@@ -246,6 +249,7 @@ class JobSpec:
             store=StoreAccess.from_json(data["store"]),
             start=StartFields.from_json(data["start"]),
             earlier_sources=tuple(map(EarlierSource.from_json, data["earlier_sources"])),
+            changelog_topic=data["changelog_topic"],
             trial=data["trial"],
             sample=data["sample"],
             bench_without_undo=data["bench_without_undo"],
@@ -289,5 +293,6 @@ def job_spec(snapshot: Snapshot, settings: Settings, start: StartFields) -> JobS
             password_env=password_variable("job"),
             tls=TlsFiles.of(store.tls),
         ),
+        changelog_topic=settings.changelog.topic(snapshot.job.featureset),
         start=start,
     )

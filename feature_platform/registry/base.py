@@ -12,6 +12,7 @@ from typing import Protocol
 from feature_platform.plan.ids import ColumnKey, FeatureId
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.lists import ListReader, ListWriter
+from feature_platform.registry.watches import WatchReader, WatchWriter
 
 LEASE_TTL_S = 60
 FLUSHES_PER_CHECKPOINT = 1024
@@ -107,7 +108,7 @@ class Lease:
     since_ms: int
 
 
-class RegistryReader(ListReader, Protocol):
+class RegistryReader(ListReader, WatchReader, Protocol):
     """Answers questions. All methods block, and raise StoreUnavailableError without an answer."""
 
     def snapshots(self) -> list[Snapshot]:
@@ -167,7 +168,7 @@ class RegistryReader(ListReader, Protocol):
         ...
 
 
-class Registry(RegistryReader, ListWriter, Protocol):
+class Registry(RegistryReader, ListWriter, WatchWriter, Protocol):
     """Changes what is deployed. Held leases keep two changers of one feature set apart."""
 
     def save(self, snapshot: Snapshot) -> None:

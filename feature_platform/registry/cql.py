@@ -27,6 +27,7 @@ from feature_platform.registry.cql_rows import (
     cut_part_of,
     snapshot_of,
 )
+from feature_platform.registry.cql_watches import CqlWatches
 from feature_platform.registry.memory import lease_held
 from feature_platform.store.connect import Connection
 from feature_platform.store.schema import migrate
@@ -34,7 +35,7 @@ from feature_platform.store.schema import migrate
 CUT_PARTS_PAGE = 256
 
 
-class CqlRegistry(CqlLists):
+class CqlRegistry(CqlLists, CqlWatches):
     """What is deployed, in Cassandra or ScyllaDB."""
 
     def __init__(self, connection: Connection) -> None:

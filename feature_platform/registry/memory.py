@@ -23,6 +23,7 @@ from feature_platform.registry.base import (
 )
 from feature_platform.registry.claim import next_attempt
 from feature_platform.registry.lists import check_version
+from feature_platform.registry.watches import Mode, Watch, next_watch
 
 
 class MemoryRegistry:
@@ -40,6 +41,18 @@ class MemoryRegistry:
         self._leases: dict[str, tuple[Lease, int]] = {}
         self._progress: dict[str, str] = {}
         self._lists: dict[str, StoredList] = {}
+        self._watches: dict[str, Watch] = {}
+
+    def watch(self, name: str) -> Watch:
+        """Return what is logged; see `WatchReader`."""
+        return self._watches.get(name, Watch())
+
+    def save_watch(
+        self, name: str, mode: Mode, share: float = 0.0, entities: Collection[str] = ()
+    ) -> Watch:
+        """Store what is to be logged; see `WatchWriter`."""
+        self._watches[name] = next_watch(self.watch(name), mode, share, entities)
+        return self._watches[name]
 
     def feature_lists(self) -> list[StoredList]:
         """Return all lists; see `ListReader`."""

@@ -143,9 +143,19 @@ def _v0004(keyspace: str) -> tuple[str, ...]:
     )
 
 
+def _v0005(keyspace: str) -> tuple[str, ...]:
+    """Create the table of what is logged of each feature set, a row per version and part."""
+    return (
+        f"""CREATE TABLE IF NOT EXISTS {checked_identifier(keyspace)}.changelog (featureset text,
+  version int, part int, current int, parts int, mode text, share double, entities list<text>,
+  PRIMARY KEY ((featureset), version, part))""",
+    )
+
+
 MIGRATIONS: dict[int, Callable[[str], tuple[str, ...]]] = {
     1: _v0001,
     2: _v0002,
     3: _v0003,
     4: _v0004,
+    5: _v0005,
 }

@@ -21,6 +21,7 @@ REGISTRY = (
     "leases",
     "deployments",
     "feature_lists",
+    "changelog",
     "migrations",
 )
 

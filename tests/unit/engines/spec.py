@@ -64,6 +64,7 @@ SPEC = JobSpec(
         ),
     ),
     generation=3,
+    changelog_topic="changelog.posts",
     deployment="d" * 32,
     limits=JobLimits(
         flush_changes_max=100_001,

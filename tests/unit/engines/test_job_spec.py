@@ -54,6 +54,7 @@ def test_a_spec_says_what_the_snapshot_and_the_settings_say(stage: Stage) -> Non
             tls=None,
         ),
         start=START,
+        changelog_topic="changelog.posts",
     )
     assert JobSpec.parse(spec.text()) == spec
 

@@ -123,7 +123,7 @@ def test_two_processes_may_migrate_at_once() -> None:
     """The demo's, and that of Dagster which it has just started: the slower one goes on."""
     racing = Racing(other_is_quicker=True)
     migrate(cast("Connection", racing), ManualClock(1))
-    assert racing.applied == [2, 3, 4]
+    assert racing.applied == list(MIGRATIONS)[1:]
 
 
 def test_a_refused_migration_is_told() -> None:

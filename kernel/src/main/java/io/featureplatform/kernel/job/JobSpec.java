@@ -20,6 +20,8 @@ import java.util.Map;
 /**
  * What one job does, as written by the deployer. Operators carry the JSON text and read it where
  * they run. {@code source} and {@code layout} are read by their own packages.
+ *
+ * @param changelogTopic where commands are logged; empty: nowhere, whatever is to be watched
  */
 public record JobSpec(
     String featureset,
@@ -28,6 +30,8 @@ public record JobSpec(
     String entity,
     JsonNode source,
     String deadLetterTopic,
+    String dataFingerprint,
+    String changelogTopic,
     JsonNode layout,
     Settings settings,
     Kafka kafka,
@@ -38,6 +42,8 @@ public record JobSpec(
 
   /** Counts with undo rows, unless a benchmark asks what they cost. */
   public JobSpec {
+    dataFingerprint = dataFingerprint == null ? "" : dataFingerprint;
+    changelogTopic = changelogTopic == null ? "" : changelogTopic;
     benchWithoutUndo = benchWithoutUndo != null && benchWithoutUndo;
   }
 

@@ -12,6 +12,7 @@ public final class MemoryRegistry implements Registry {
   private final List<Attempt> attempts = new ArrayList<>();
   private final List<CutPart> parts = new ArrayList<>();
   private String owner;
+  private Watch watch = Watch.OFF;
   private boolean down;
 
   /** Starts with the generation owned by this deployment. */
@@ -27,6 +28,11 @@ public final class MemoryRegistry implements Registry {
   /** From now on every request fails, or succeeds again. */
   public synchronized void setDown(boolean down) {
     this.down = down;
+  }
+
+  /** Changes of which entities commands are to be logged. */
+  public synchronized void setWatch(Watch watch) {
+    this.watch = watch;
   }
 
   /** Returns the parts of cuts recorded so far. */
@@ -74,6 +80,13 @@ public final class MemoryRegistry implements Registry {
     }
     parts.add(part);
     return CompletableFuture.completedFuture(null);
+  }
+
+  @Override
+  public synchronized CompletionStage<Watch> watch(Watch known) {
+    return down
+        ? CompletableFuture.failedFuture(isDown())
+        : CompletableFuture.completedFuture(watch);
   }
 
   @Override

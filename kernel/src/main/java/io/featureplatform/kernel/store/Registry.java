@@ -37,6 +37,13 @@ public interface Registry extends AutoCloseable {
   /** Records one part of a cut; it stays for seven days. */
   CompletionStage<Void> record(CutPart part);
 
+  /**
+   * Returns of which entities the feature set's commands are to be logged.
+   *
+   * @param known what was read before, which is not read again if nothing has changed
+   */
+  CompletionStage<Watch> watch(Watch known);
+
   @Override
   void close();
 }

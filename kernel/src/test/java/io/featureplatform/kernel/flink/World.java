@@ -1,5 +1,6 @@
 package io.featureplatform.kernel.flink;
 
+import io.featureplatform.kernel.flink.tiles.LoggedCommands;
 import io.featureplatform.kernel.job.JobSpec;
 import io.featureplatform.kernel.lineage.Age;
 import io.featureplatform.kernel.store.Attempt;
@@ -23,6 +24,9 @@ public final class World {
   public final ManualClock clock = new ManualClock(START_MS);
   public final MemoryTileStore store = new MemoryTileStore(clock);
   public final MemoryRegistry registry = new MemoryRegistry(Specs.DEPLOYMENT);
+
+  /** Where commands are logged, if the registry asks for any. */
+  public final LoggedCommands logged = new LoggedCommands();
 
   /** Where a start from the store begins: the newest cut of the tests. */
   public Epoch cut = Epoch.GENESIS;
@@ -51,6 +55,10 @@ public final class World {
 
   public static Offsets ends(JobSpec spec) {
     return current.ends;
+  }
+
+  public static LoggedCommands logged() {
+    return current.logged;
   }
 
   public static Ports ports(JobSpec spec) {

@@ -12,4 +12,9 @@ class MemoryRegistryTest extends RegistryContract {
   protected void setOwner(String owner) {
     registry.setOwner(owner);
   }
+
+  @Override
+  protected void setWatch(Watch watch) {
+    registry.setWatch(watch);
+  }
 }

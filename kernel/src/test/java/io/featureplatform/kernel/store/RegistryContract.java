@@ -12,10 +12,13 @@ import io.featureplatform.kernel.lineage.Origin;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -33,6 +36,23 @@ public abstract class RegistryContract {
   protected abstract Registry registry();
 
   protected abstract void setOwner(String owner);
+
+  /** Writes of which entities commands are logged, as the deployer does. */
+  protected abstract void setWatch(Watch watch);
+
+  /** What is to be watched is read when its version has changed, whole. */
+  @Test
+  void readsWhatIsWatched() throws Exception {
+    Set<String> many =
+        IntStream.range(0, 2_500).mapToObj(i -> "entity " + i).collect(Collectors.toSet());
+    Watch named = new Watch(7, Watch.Mode.WATCHED, 0, many);
+    setWatch(named);
+    assertEquals(named, registry().watch(Watch.OFF).toCompletableFuture().get());
+    Watch sampled = new Watch(8, Watch.Mode.SAMPLED, 0.25, Set.of("one more"));
+    setWatch(sampled);
+    assertEquals(sampled, registry().watch(named).toCompletableFuture().get());
+    assertEquals(sampled, registry().watch(sampled).toCompletableFuture().get());
+  }
 
   @AfterEach
   void closeRetry() {

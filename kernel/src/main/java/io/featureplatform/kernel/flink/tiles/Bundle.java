@@ -15,8 +15,12 @@ import org.apache.flink.types.RowKind;
  * empty when a barrier passes.
  */
 final class Bundle {
-  /** One entity and what happened to it. */
-  record Entry(String entity, Changes changes) {}
+  /**
+   * One entity and what happened to it.
+   *
+   * @param commands each alone, to be logged; null if nobody watches the entity
+   */
+  record Entry(String entity, Changes changes, Commands commands) {}
 
   /**
    * What a flush takes.
@@ -27,19 +31,23 @@ final class Bundle {
 
   private static final class Pending {
     final Changes changes;
+    final Commands commands;
     int halfUpdates;
 
-    Pending(Changes changes) {
+    Pending(Changes changes, Commands commands) {
       this.changes = changes;
+      this.commands = commands;
     }
   }
 
   private final Layout layout;
+  private final Changelog changelog;
   private final Map<String, Pending> entities = new HashMap<>();
   private int commands;
 
-  Bundle(Layout layout) {
+  Bundle(Layout layout, Changelog changelog) {
     this.layout = layout;
+    this.changelog = changelog;
   }
 
   /** Returns how many commands were added since anything was last taken. */
@@ -51,7 +59,7 @@ final class Bundle {
   void add(String entity, RowKind kind, long tileStartMs, CommandValues values) {
     Pending pending = entities.get(entity);
     if (pending == null) {
-      pending = new Pending(new Changes(layout));
+      pending = new Pending(new Changes(layout), changelog.begin(entity));
       entities.put(entity, pending);
     }
     commands++;
@@ -62,6 +70,9 @@ final class Bundle {
       pending.halfUpdates--;
     }
     pending.changes.add(plus, tileStartMs, values);
+    if (pending.commands != null) {
+      changelog.add(pending.commands, kind, tileStartMs, values);
+    }
   }
 
   /** Takes everything: at a barrier both halves of every update have arrived. */
@@ -83,7 +94,8 @@ final class Bundle {
     while (each.hasNext()) {
       Map.Entry<String, Pending> entity = each.next();
       if (halfToo || entity.getValue().halfUpdates == 0) {
-        entries.add(new Entry(entity.getKey(), entity.getValue().changes));
+        entries.add(
+            new Entry(entity.getKey(), entity.getValue().changes, entity.getValue().commands));
         each.remove();
       }
     }

@@ -60,6 +60,7 @@ final class Flush {
   private final int attempt;
   private final FlushNumbers numbers;
   private final UndoLog undoLog;
+  private final Changelog changelog;
   private final Heads heads;
   private final KernelMetrics metrics;
   private final ClosedRows closedRows = new ClosedRows(CLOSED_ROWS_MAX);
@@ -79,6 +80,7 @@ final class Flush {
       int attempt,
       FlushNumbers numbers,
       UndoLog undoLog,
+      Changelog changelog,
       Heads heads,
       MetricGroup metrics) {
     this.layout = layout;
@@ -87,6 +89,7 @@ final class Flush {
     this.attempt = attempt;
     this.numbers = numbers;
     this.undoLog = undoLog;
+    this.changelog = changelog;
     this.heads = heads;
     this.metrics = new KernelMetrics(metrics);
     metrics.gauge("reads_in_flight", (Gauge<Integer>) access.reads()::count);
@@ -124,6 +127,7 @@ final class Flush {
     awaitAcknowledged(); // 1
     nowMs = clock.nowMs();
     writeTime = WriteTime.of(attempt, numbers.next(checkpointId));
+    changelog.flushed(taken.entries(), checkpointId, WriteTime.flush(writeTime));
     if (undoLog != null) {
       undoLog.begin();
     }

@@ -26,7 +26,10 @@ public final class Kernel {
     JobSpec.parse(specJson);
     return changelog
         .keyBy((KeySelector<Row, String>) Kernel::entity, Types.STRING)
-        .transform("kernel", Types.VOID, new TileKernelOperator(specJson, JobSpec::openPorts))
+        .transform(
+            "kernel",
+            Types.VOID,
+            new TileKernelOperator(specJson, JobSpec::openPorts, KafkaChangeSender::of))
         .uid(UID);
   }
 

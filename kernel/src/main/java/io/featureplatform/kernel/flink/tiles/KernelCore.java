@@ -20,6 +20,7 @@ final class KernelCore {
   private final Bundle bundle;
   private final Flush flush;
   private final UndoLog undoLog;
+  private final Changelog changelog;
 
   /**
    * Starts a subtask.
@@ -33,6 +34,7 @@ final class KernelCore {
       StoreAccess access,
       Clock clock,
       Claimed claimed,
+      Changelog changelog,
       Heads heads,
       MetricGroup metrics) {
     this(
@@ -46,6 +48,7 @@ final class KernelCore {
             claimed.attempt().number(),
             claimed.attempt().firstCheckpointId(),
             spec.settings().undoTtlMs()),
+        changelog,
         heads,
         metrics);
   }
@@ -59,11 +62,13 @@ final class KernelCore {
       int attempt,
       FlushNumbers numbers,
       UndoLog undoLog,
+      Changelog changelog,
       Heads heads,
       MetricGroup metrics) {
     this.changesMax = spec.settings().flushChangesMax();
-    this.bundle = new Bundle(layout);
+    this.bundle = new Bundle(layout, changelog);
     this.undoLog = undoLog;
+    this.changelog = changelog;
     this.flush =
         new Flush(
             layout,
@@ -72,8 +77,10 @@ final class KernelCore {
             attempt,
             numbers,
             spec.benchWithoutUndo() ? null : undoLog,
+            changelog,
             heads,
             metrics);
+    changelog.begin(undoLog.checkpointId());
   }
 
   /** Takes a command. Hot path. */
@@ -88,6 +95,7 @@ final class KernelCore {
   /** Flushes all but half updates. */
   void flush() throws Exception {
     flush.run(bundle.takeWhole(), undoLog.checkpointId());
+    changelog.look();
   }
 
   /**
@@ -97,6 +105,7 @@ final class KernelCore {
   void beforeBarrier(long barrier) throws Exception {
     flush.run(bundle.takeAll(), undoLog.checkpointId());
     flush.awaitAcknowledged();
+    changelog.barrier(undoLog.checkpointId(), barrier + 1);
     undoLog.passed(barrier);
   }
 }

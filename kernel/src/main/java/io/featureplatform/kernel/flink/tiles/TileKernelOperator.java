@@ -14,7 +14,10 @@ import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Ports;
 import io.featureplatform.kernel.store.TileStore;
 import io.featureplatform.kernel.tile.Layout;
+import java.util.function.Predicate;
+import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.metrics.Gauge;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.runtime.state.StateSnapshotContext;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
@@ -35,6 +38,7 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
 
   private final String specJson;
   private final PortsFactory portsFactory;
+  private final ChangeSender.Factory senders;
 
   private transient Ports ports;
   private transient Retry retry;
@@ -42,13 +46,15 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
   private transient Recovery recovery;
   private transient CutRecorder cuts;
   private transient RowValues values;
+  private transient Changelog changelog;
   private transient KernelCore core;
   private transient long flushIntervalMs;
   private transient FlushSchedule schedule;
 
-  TileKernelOperator(String specJson, PortsFactory portsFactory) {
+  TileKernelOperator(String specJson, PortsFactory portsFactory, ChangeSender.Factory senders) {
     this.specJson = specJson;
     this.portsFactory = portsFactory;
+    this.senders = senders;
   }
 
   /** Waits for the attempt that the intake claims: before this the job does not start. */
@@ -75,7 +81,9 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
     cuts =
         new CutRecorder(ports, getMetricGroup(), CutPart.KERNEL, getRuntimeContext().getTaskInfo());
     values = new RowValues();
-    core = core(spec, context);
+    Layout layout = Layout.fromJson(spec.layout());
+    changelog = changelog(spec, layout);
+    core = core(spec, layout, context);
     getMetricGroup().gauge("attempt", (Gauge<Integer>) attempt::number);
     getMetricGroup().gauge("recovered", (Gauge<Integer>) () -> recovery.isRecovered() ? 1 : 0);
     getMetricGroup().gauge("store_retries", (Gauge<Long>) retry::retries);
@@ -115,16 +123,37 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
   public void close() throws Exception {
     try (Ports closing = ports;
         Retry stopping = retry;
-        CutRecorder waiting = cuts) {
+        CutRecorder waiting = cuts;
+        Changelog logging = changelog) {
       super.close();
     }
   }
 
-  private KernelCore core(JobSpec spec, StateInitializationContext context) {
+  private Changelog changelog(JobSpec spec, Layout layout) throws InterruptedException {
+    TaskInfo task = getRuntimeContext().getTaskInfo();
+    int subtask = task.getIndexOfThisSubtask();
+    Predicate<String> own =
+        entity ->
+            subtask
+                == KeyGroupRangeAssignment.assignKeyToParallelOperator(
+                    entity,
+                    task.getMaxNumberOfParallelSubtasks(),
+                    task.getNumberOfParallelSubtasks());
+    return new Changelog(
+        layout,
+        ports.clock(),
+        new Changelog.Owner(attempt.number(), subtask, own),
+        Changelog.first(ports.registry()),
+        ports.registry()::watch,
+        senders.open(spec, layout, ports.clock()),
+        getMetricGroup());
+  }
+
+  private KernelCore core(JobSpec spec, Layout layout, StateInitializationContext context) {
     TileStore store = new RetryingTileStore(ports.tiles(), retry);
     return new KernelCore(
         spec,
-        Layout.fromJson(spec.layout()),
+        layout,
         new StoreAccess(
             store,
             new ReadBack(store, attempt.claimed(), recovery),
@@ -132,6 +161,7 @@ final class TileKernelOperator extends AbstractStreamOperator<Void>
             new InFlight(spec.settings().writesInFlightMax())),
         ports.clock(),
         attempt.claimed(),
+        changelog,
         new HeadState(
             context.getKeyedStateStore(), this::setCurrentKey, spec.settings().stateTtlMs()),
         getMetricGroup());

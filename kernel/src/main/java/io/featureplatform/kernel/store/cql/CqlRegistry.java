@@ -14,6 +14,7 @@ import io.featureplatform.kernel.store.CutPart;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.Offsets;
 import io.featureplatform.kernel.store.Registry;
+import io.featureplatform.kernel.store.Watch;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -34,6 +35,7 @@ final class CqlRegistry implements Registry {
   private final String featureset;
   private final int generation;
   private final Clock clock;
+  private final CqlWatch watch;
   private final PreparedStatement select;
   private final PreparedStatement insert;
   private final PreparedStatement own;
@@ -46,6 +48,7 @@ final class CqlRegistry implements Registry {
     this.featureset = featureset;
     this.generation = generation;
     this.clock = clock;
+    this.watch = new CqlWatch(session, keyspace, featureset);
     String attempts = CqlNames.qualified(keyspace, "attempts");
     this.select =
         session.prepare(
@@ -143,6 +146,11 @@ final class CqlRegistry implements Registry {
                 clock.nowMs())
             .setIdempotent(true);
     return CqlErrors.translate(session.executeAsync(statement).thenApply(done -> null));
+  }
+
+  @Override
+  public CompletionStage<Watch> watch(Watch known) {
+    return watch.read(known);
   }
 
   @Override

@@ -1,11 +1,13 @@
 package io.featureplatform.kernel.flink.model;
 
 import io.featureplatform.kernel.lineage.Age;
+import io.featureplatform.kernel.lineage.History;
 import io.featureplatform.kernel.lineage.Origin;
 import io.featureplatform.kernel.row.Carrier;
 import io.featureplatform.kernel.store.Epoch;
 import io.featureplatform.kernel.store.ManualClock;
 import io.featureplatform.kernel.store.MemoryRegistry;
+import io.featureplatform.kernel.tile.Changes;
 import io.featureplatform.kernel.tile.Column;
 import io.featureplatform.kernel.tile.Grid;
 import io.featureplatform.kernel.tile.Kind;
@@ -85,6 +87,10 @@ abstract class ModelEngine {
   ModelJob replaced;
   Base base;
   Undoable undoable;
+
+  /** What rows of this generation held before any job: nothing, or what a backfill wrote. */
+  Map<String, Changes> backfilled = new TreeMap<>();
+
   Random random = new Random(0);
   private int deployments;
 
@@ -351,6 +357,19 @@ abstract class ModelEngine {
     String differences = new ModelJudge(store, layout, clock).differences(wanted);
     if (!differences.isEmpty()) {
       throw new ViolationException("rows differ from a recount:" + differences, null);
+    }
+    if (broken == Broken.NOTHING) {
+      judgeLog(wanted);
+    }
+  }
+
+  /** Compares what the commands that count add up to with the rows. */
+  private void judgeLog(Map<String, Map<TileKey, byte[]>> wanted) {
+    History line = History.of(platform.attempts(), job.attempt().number());
+    starts.logged.addTo(backfilled, layout, line::contains);
+    String differences = ModelJudge.differences(events.rows(backfilled, clock), wanted);
+    if (!differences.isEmpty()) {
+      throw new ViolationException("logged commands do not add up:" + differences, null);
     }
   }
 }

@@ -84,6 +84,11 @@ final class ModelEvents {
 
   /** Returns all rows that should be there once everything below these positions is counted. */
   Map<String, Map<TileKey, byte[]>> recount(long[] positions, List<Segment> segments, Clock clock) {
+    return rows(changes(positions, segments), clock);
+  }
+
+  /** Returns what the events below these positions change, by entity. */
+  Map<String, Changes> changes(long[] positions, List<Segment> segments) {
     Map<String, Changes> changes = new TreeMap<>();
     for (int partition = 0; partition < PARTITIONS; partition++) {
       for (long offset = 0; offset < positions[partition]; offset++) {
@@ -95,6 +100,11 @@ final class ModelEvents {
         }
       }
     }
+    return changes;
+  }
+
+  /** Returns the rows of entities that these changes are all of. */
+  Map<String, Map<TileKey, byte[]>> rows(Map<String, Changes> changes, Clock clock) {
     Map<String, Map<TileKey, byte[]>> rows = new TreeMap<>();
     changes.forEach((entity, all) -> rows.put(entity, rows(all, clock)));
     return rows;

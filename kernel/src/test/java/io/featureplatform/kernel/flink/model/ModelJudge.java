@@ -33,13 +33,32 @@ final class ModelJudge {
     StringBuilder differences = new StringBuilder();
     for (char entity : ModelEngine.ENTITIES.toCharArray()) {
       String name = String.valueOf(entity);
-      compare(name, wanted.getOrDefault(name, Map.of()), differences);
+      compare(name, wanted.getOrDefault(name, Map.of()), judgedRows(name), differences);
     }
     return differences.toString();
   }
 
-  private void compare(String entity, Map<TileKey, byte[]> wanted, StringBuilder differences) {
-    Map<TileKey, byte[]> found = judgedRows(entity);
+  /** Returns how rows differ from those that are wanted. */
+  static String differences(
+      Map<String, Map<TileKey, byte[]>> found, Map<String, Map<TileKey, byte[]>> wanted) {
+    StringBuilder differences = new StringBuilder();
+    TreeSet<String> entities = new TreeSet<>(wanted.keySet());
+    entities.addAll(found.keySet());
+    for (String name : entities) {
+      compare(
+          name,
+          wanted.getOrDefault(name, Map.of()),
+          found.getOrDefault(name, Map.of()),
+          differences);
+    }
+    return differences.toString();
+  }
+
+  private static void compare(
+      String entity,
+      Map<TileKey, byte[]> wanted,
+      Map<TileKey, byte[]> found,
+      StringBuilder differences) {
     TreeSet<TileKey> keys = new TreeSet<>(wanted.keySet());
     keys.addAll(found.keySet());
     for (TileKey key : keys) {

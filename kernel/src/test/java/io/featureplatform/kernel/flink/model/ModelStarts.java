@@ -2,6 +2,7 @@ package io.featureplatform.kernel.flink.model;
 
 import io.featureplatform.kernel.concurrent.Retry;
 import io.featureplatform.kernel.flink.intake.Broker;
+import io.featureplatform.kernel.flink.tiles.LoggedCommands;
 import io.featureplatform.kernel.job.JobSpec;
 import io.featureplatform.kernel.lineage.Age;
 import io.featureplatform.kernel.lineage.Claim;
@@ -51,6 +52,10 @@ final class ModelStarts {
   private final MemoryRegistry registry;
   private final ModelStore store;
   private final ModelPlatform platform;
+
+  /** What all jobs of the generation have logged. */
+  final LoggedCommands logged = new LoggedCommands();
+
   private int executions;
 
   ModelStarts(
@@ -80,6 +85,8 @@ final class ModelStarts {
         "",
         "",
         null,
+        "",
+        "",
         "",
         null,
         new JobSpec.Settings(1_000, 4, 0, 3, 3, 0, config.undoTtlMs(), null, null),
@@ -152,7 +159,16 @@ final class ModelStarts {
   private ModelSubtask subtask(int index, Claimed claimed) {
     Recovery recovery = new Recovery(registry, RETRY, clock, "model", claimed.attempt(), age());
     return new ModelSubtask(
-        index, claimed, store, recovery, spec, layout, clock, broken, config.touchedRowsMax());
+        index,
+        claimed,
+        store,
+        recovery,
+        spec,
+        layout,
+        clock,
+        broken,
+        config.touchedRowsMax(),
+        logged);
   }
 
   /**

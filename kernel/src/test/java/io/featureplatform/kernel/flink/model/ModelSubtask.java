@@ -1,6 +1,7 @@
 package io.featureplatform.kernel.flink.model;
 
 import io.featureplatform.kernel.flink.tiles.CoreOnHeap;
+import io.featureplatform.kernel.flink.tiles.LoggedCommands;
 import io.featureplatform.kernel.job.JobSpec;
 import io.featureplatform.kernel.lineage.Claimed;
 import io.featureplatform.kernel.lineage.LineageHooks;
@@ -37,7 +38,8 @@ final class ModelSubtask {
       Layout layout,
       Clock clock,
       Broken broken,
-      int touchedRowsMax) {
+      int touchedRowsMax,
+      LoggedCommands logged) {
     this.index = index;
     this.broken = broken;
     long firstCheckpointId = claimed.attempt().firstCheckpointId();
@@ -61,7 +63,9 @@ final class ModelSubtask {
             broken == Broken.NO_JUMP
                 ? StoreHooks.plainNumbers(firstCheckpointId)
                 : new FlushNumbers(firstCheckpointId),
-            touchedRowsMax);
+            touchedRowsMax,
+            logged,
+            index);
   }
 
   void setRandom(Random random) {

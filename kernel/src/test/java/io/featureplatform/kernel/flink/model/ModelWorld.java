@@ -264,6 +264,7 @@ final class ModelWorld extends ModelEngine {
       platform.rewrite(backfill, events.recount(positions, segments, clock));
       platform.repeatLater(backfill, events.recount(positions, segments, clock), random);
     }
+    backfilled = events.changes(positions, segments);
     beginAt(new Epoch(backfill.number(), 1), positions, clock.nowMs(), query);
   }
 

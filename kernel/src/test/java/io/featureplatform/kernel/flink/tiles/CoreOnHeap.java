@@ -32,7 +32,9 @@ public final class CoreOnHeap {
       Clock clock,
       Attempt attempt,
       FlushNumbers numbers,
-      int touchedRowsMax) {
+      int touchedRowsMax,
+      LoggedCommands logged,
+      int subtask) {
     this.core =
         new KernelCore(
             spec,
@@ -46,6 +48,7 @@ public final class CoreOnHeap {
                 attempt.firstCheckpointId(),
                 spec.settings().undoTtlMs(),
                 touchedRowsMax),
+            logged.changelog(layout, clock, attempt.number(), subtask),
             new HeapHeads(),
             new UnregisteredMetricsGroup());
   }

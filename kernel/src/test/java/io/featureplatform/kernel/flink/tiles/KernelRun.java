@@ -33,7 +33,8 @@ final class KernelRun implements AutoCloseable {
     environment.getJobConfiguration().addAll(Specs.checkpointing());
     harness =
         new KeyedOneInputStreamOperatorTestHarness<>(
-            new TileKernelOperator(specJson, World::ports),
+            new TileKernelOperator(
+                specJson, World::ports, (spec, layout, clock) -> World.logged().sender()),
             Kernel::entity,
             Types.STRING,
             environment);

@@ -1,8 +1,12 @@
 package io.featureplatform.kernel.store.cql;
 
+import com.datastax.oss.driver.api.core.cql.SimpleStatement;
 import io.featureplatform.kernel.store.ManualClock;
 import io.featureplatform.kernel.store.Registry;
 import io.featureplatform.kernel.store.RegistryContract;
+import io.featureplatform.kernel.store.Watch;
+import java.util.List;
+import java.util.Locale;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
@@ -35,6 +39,28 @@ class CqlRegistryTest extends RegistryContract {
   @Override
   protected Registry registry() {
     return registry;
+  }
+
+  @Override
+  protected void setWatch(Watch watch) {
+    List<String> entities = List.copyOf(watch.entities());
+    int parts = Math.max(1, (entities.size() + 999) / 1_000);
+    for (int part = 0; part < parts; part++) {
+      cql.session.execute(
+          SimpleStatement.newInstance(
+              ("INSERT INTO %s.changelog (featureset, version, part, parts, mode, share, entities)"
+                      + " VALUES ('test', ?, ?, ?, ?, ?, ?)")
+                  .formatted(cql.keyspace),
+              watch.version(),
+              part,
+              parts,
+              watch.mode().name().toLowerCase(Locale.ROOT),
+              watch.share(),
+              entities.subList(part * 1_000, Math.min(entities.size(), (part + 1) * 1_000))));
+    }
+    cql.session.execute(
+        "INSERT INTO %s.changelog (featureset, version, part, current) VALUES ('test', 0, 0, %d)"
+            .formatted(cql.keyspace, watch.version()));
   }
 
   @Override

@@ -55,6 +55,11 @@ final class TestCql implements AutoCloseable {
                 + " PRIMARY KEY ((featureset, generation), attempt, label, part))"
                 + " WITH CLUSTERING ORDER BY (attempt DESC, label DESC, part ASC)")
             .formatted(keyspace));
+    change(
+        ("CREATE TABLE %s.changelog (featureset text, version int, part int, current int,"
+                + " parts int, mode text, share double, entities list<text>,"
+                + " PRIMARY KEY (featureset, version, part))")
+            .formatted(keyspace));
   }
 
   /** A change of the schema takes seconds where two cores are busy. */

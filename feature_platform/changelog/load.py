@@ -1,0 +1,218 @@
+"""Brings what a changelog's topic holds to ClickHouse, as it is.
+
+Positions are stored after the rows they cover. What a crash loads twice is one row there: a command
+has the number of its subtask. What was deleted from the topic before it was loaded is counted.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from feature_platform.changelog.blocks import FIXED, Header, read_header
+from feature_platform.changelog.olap import Olap
+from feature_platform.changelog.tables import (
+    LOADED,
+    column_names,
+    create_changes,
+    create_loaded,
+    literal,
+    quoted,
+    table_name,
+)
+from feature_platform.errors import CorruptRecordError, OlapError
+
+BATCH_BYTES = 67_108_864
+"""Of blocks that go to ClickHouse together."""
+NAMED_MAX = 10
+"""How many refused blocks are named; all are counted."""
+
+Report = Callable[[str], None]
+
+
+class Message(Protocol):
+    """A record, as Kafka's client has it."""
+
+    def partition(self) -> int | None:
+        """Return its partition."""
+        ...
+
+    def offset(self) -> int | None:
+        """Return its offset."""
+        ...
+
+    def headers(self) -> Any:  # noqa: ANN401 - the client's own
+        """Return its headers."""
+        ...
+
+    def value(self) -> Any:  # noqa: ANN401 - the client's own
+        """Return its value."""
+        ...
+
+
+class Topic(Protocol):
+    """What is read."""
+
+    def topic_id(self, topic: str) -> str:
+        """Return the id that the broker gave it."""
+        ...
+
+    def bounds(self, topic: str) -> Mapping[str, tuple[int, int]]:
+        """Return the first kept offset, and the end, of each "topic/partition"."""
+        ...
+
+    def messages_between(
+        self, topic: str, spans: Mapping[int, tuple[int, int]]
+    ) -> Iterator[Message]:
+        """Yield what is in offsets `[start, end)` of partitions."""
+        ...
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What was loaded."""
+
+    blocks: int = 0
+    bytes: int = 0
+    refused: int = 0
+    named: list[str] = field(default_factory=list)
+    """The first refused blocks, and why."""
+    gone: int = 0
+    """Offsets that the topic no longer held."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Blocks that wait, by header, and where each partition goes on after them."""
+
+    payloads: dict[Header, list[tuple[int, int, bytes]]] = field(default_factory=dict)
+    next_offsets: dict[int, int] = field(default_factory=dict)
+    bytes: int = 0
+
+
+class Loader:
+    """Loads one feature set's topic. Mutable."""
+
+    def __init__(self, olap: Olap, featureset: str, topic: str, keep_days: int) -> None:
+        """Use an open ClickHouse.
+
+        Args:
+            olap: Where to.
+            featureset: Whose commands.
+            topic: Of its changelog.
+            keep_days: How long what is loaded is kept.
+        """
+        self._olap, self._featureset, self._topic = olap, featureset, topic
+        self._keep_days = keep_days
+        self._loaded = Loaded()
+
+    def load(self, client: Topic, now_ms: int, report: Report) -> Loaded:
+        """Load all that the topic holds by now.
+
+        Raises:
+            BrokerUnavailableError: Kafka does not answer.
+            OlapError: ClickHouse does not; what was loaded until then stays.
+        """
+        bounds = {
+            int(name.rpartition("/")[2]): span for name, span in client.bounds(self._topic).items()
+        }
+        if not bounds:
+            return self._loaded
+        create_loaded(self._olap)
+        topic_id = client.topic_id(self._topic)
+        spans = self._spans(bounds, topic_id)
+        batch = _Batch()
+        for message in client.messages_between(self._topic, spans):
+            self._take(batch, message)
+            if batch.bytes >= BATCH_BYTES:
+                self._write(batch, topic_id, now_ms)
+                report(f"loaded {self._loaded.blocks:,} blocks, {self._loaded.bytes:,} bytes")
+                batch = _Batch()
+        batch.next_offsets |= {part: end for part, (_, end) in spans.items()}
+        self._write(batch, topic_id, now_ms)
+        return self._loaded
+
+    def _spans(
+        self, bounds: Mapping[int, tuple[int, int]], topic_id: str
+    ) -> dict[int, tuple[int, int]]:
+        known = dict(
+            self._olap.run(
+                f"SELECT part, max(next_offset) FROM {LOADED} WHERE topic = {literal(self._topic)}"
+                f" AND topic_id = {literal(topic_id)} GROUP BY part"
+            )
+        )
+        self._loaded.gone = sum(
+            max(0, first - known.get(part, 0)) for part, (first, _) in bounds.items()
+        )
+        return {
+            part: (max(first, known.get(part, 0)), end) for part, (first, end) in bounds.items()
+        }
+
+    def _take(self, batch: _Batch, message: Message) -> None:
+        part, offset = message.partition() or 0, message.offset() or 0
+        payload: object = message.value()
+        batch.next_offsets[part] = offset + 1
+        if not isinstance(payload, bytes) or not payload:
+            self._refuse(part, offset, "a block without rows")
+            return
+        try:
+            header = read_header(message.headers(), self._featureset)
+        except CorruptRecordError as error:
+            self._refuse(part, offset, str(error))
+        else:
+            batch.payloads.setdefault(header, []).append((part, offset, payload))
+            batch.bytes += len(payload)
+
+    def _refuse(self, part: int, offset: int, why: str) -> None:
+        self._loaded.refused += 1
+        if len(self._loaded.named) < NAMED_MAX:
+            self._loaded.named.append(f"{self._topic}/{part}, offset {offset}: {why}")
+
+    def _write(self, batch: _Batch, topic_id: str, now_ms: int) -> None:
+        for header, blocks in batch.payloads.items():
+            self._write_blocks(header, blocks)
+        if batch.next_offsets:
+            rows = ", ".join(
+                f"({literal(self._topic)}, {literal(topic_id)}, {part}, {offset},"
+                f" {self._loaded.gone}, {now_ms})"
+                for part, offset in batch.next_offsets.items()
+            )
+            self._olap.change(f"INSERT INTO {LOADED} VALUES {rows}")
+
+    def _write_blocks(self, header: Header, blocks: list[tuple[int, int, bytes]]) -> None:
+        table = table_name(self._featureset, header.generation)
+        create_changes(self._olap, table, self._keep_days)
+        names = column_names(self._olap, table, header.columns)
+        values = [quoted(names[each.id]) for each in header.columns]
+        fixed = [name for name, _ in FIXED]
+        into = f"{table} ({', '.join([*fixed, *values, 'fingerprint'])})"
+        given = [f"v{place}" for place in range(len(values))]
+        select = ", ".join([*fixed, *given, literal(header.fingerprint)])
+
+        def insert(payload: bytes) -> None:
+            self._olap.insert(into, select, header.structure, payload)
+
+        try:
+            insert(b"".join(payload for _, _, payload in blocks))
+        except OlapError:
+            self._one_by_one(blocks, insert)
+        else:
+            self._loaded.blocks += len(blocks)
+            self._loaded.bytes += sum(len(payload) for _, _, payload in blocks)
+
+    def _one_by_one(
+        self, blocks: list[tuple[int, int, bytes]], insert: Callable[[bytes], None]
+    ) -> None:
+        """Find the blocks that ClickHouse does not take; the others go in.
+
+        Raises:
+            OlapError: It takes nothing at all now.
+        """
+        for part, offset, payload in blocks:
+            try:
+                insert(payload)
+            except OlapError as error:
+                self._olap.run("SELECT 1")  # Else it is not the block.
+                self._refuse(part, offset, str(error).splitlines()[0])
+            else:
+                self._loaded.blocks += 1
+                self._loaded.bytes += len(payload)

@@ -1,0 +1,83 @@
+"""A ClickHouse server, by HTTP."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Self
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from feature_platform.changelog_settings import ChangelogSettings
+from feature_platform.errors import OlapError
+
+CONNECT_S = 10
+ANSWER_S = 300
+
+
+class ServerOlap:
+    """Implements `Olap`."""
+
+    def __init__(self, client: Client, url: str) -> None:
+        """Use a client that the caller closes."""
+        self._client, self._url = client, url
+
+    @classmethod
+    @contextmanager
+    def open(cls, settings: ChangelogSettings, password: str) -> Iterator[Self]:
+        """Connect, and make the database if it is missing.
+
+        Raises:
+            OlapError: The server does not answer, or refuses.
+        """
+        try:
+            client = clickhouse_connect.get_client(
+                dsn=settings.url,
+                username=settings.user,
+                password=password,
+                connect_timeout=CONNECT_S,
+                send_receive_timeout=ANSWER_S,
+                autogenerate_session_id=False,
+            )
+        except ClickHouseError as error:
+            raise _failure(settings.url, error) from error
+        try:
+            found = cls(client, settings.url)
+            found.change(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
+            client.database = settings.database
+            yield found
+        finally:
+            client.close()
+
+    def run(self, sql: str) -> list[list[Any]]:
+        """Return the rows of a query; see `Olap`."""
+        return self.ask(sql)[1]
+
+    def ask(self, sql: str) -> tuple[list[str], list[list[Any]]]:
+        """Return the names of the columns, and the rows; see `Olap`."""
+        try:
+            text = self._client.raw_query(sql, fmt="JSONCompact")
+        except ClickHouseError as error:
+            raise _failure(self._url, error) from error
+        found = json.loads(text)
+        return [each["name"] for each in found["meta"]], found["data"]
+
+    def change(self, sql: str) -> None:
+        """Run a statement; see `Olap`."""
+        try:
+            self._client.command(sql)
+        except ClickHouseError as error:
+            raise _failure(self._url, error) from error
+
+    def insert(self, into: str, select: str, structure: str, payload: bytes) -> None:
+        """Insert rows; see `Olap`."""
+        statement = f"INSERT INTO {into} SELECT {select} FROM input('{structure}') FORMAT RowBinary"
+        try:
+            self._client.command(statement, data=payload)
+        except ClickHouseError as error:
+            raise _failure(self._url, error) from error
+
+
+def _failure(url: str, error: ClickHouseError) -> OlapError:
+    return OlapError(f"ClickHouse at {url}: {str(error)[:2_000]}")

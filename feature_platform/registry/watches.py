@@ -1,0 +1,71 @@
+"""Of which entities jobs log their commands: the port, and what it says."""
+
+import zlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from feature_platform.errors import PlanRefusedError
+
+Mode = Literal["off", "watched", "sampled", "all"]
+ENTITIES_MAX = 100_000
+"""How many entities of a feature set may be watched; who needs more samples, or logs all."""
+HASHES = 1 << 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Of which entities of a feature set commands are logged; the kernel's `Watch` is the same."""
+
+    version: int = 0
+    """Grows with every change; 0: nobody has ever asked for any."""
+    mode: Mode = "off"
+    share: float = 0.0
+    """Of all entities, where some are sampled."""
+    entities: frozenset[str] = frozenset()
+    """Those that are named; beside a sample, too."""
+
+    def wants(self, entity: str) -> bool:
+        """Return whether an entity's commands are logged."""
+        if self.mode == "sampled":
+            return zlib.crc32(entity.encode()) / HASHES < self.share or entity in self.entities
+        return self.mode == "all" or (self.mode == "watched" and entity in self.entities)
+
+
+class WatchReader(Protocol):
+    """Answers questions. All methods block, and raise StoreUnavailableError without an answer."""
+
+    def watch(self, name: str) -> Watch:
+        """Return what is logged of a feature set."""
+        ...
+
+
+class WatchWriter(WatchReader, Protocol):
+    """Changes what is logged; jobs look every few seconds, and change at their next checkpoint."""
+
+    def save_watch(
+        self, name: str, mode: Mode, share: float = 0.0, entities: Collection[str] = ()
+    ) -> Watch:
+        """Store what is to be logged from now on, and return it.
+
+        Raises:
+            PlanRefusedError: There are more entities than may be watched; nothing was changed.
+            LeaseHeldError: Others change it at the same time.
+        """
+        ...
+
+
+def next_watch(before: Watch, mode: Mode, share: float, entities: Collection[str]) -> Watch:
+    """Return what follows.
+
+    Raises:
+        PlanRefusedError: There are more entities than may be watched.
+    """
+    named = frozenset(entities) if mode in {"watched", "sampled"} else frozenset[str]()
+    if len(named) > ENTITIES_MAX:
+        msg = (
+            f"{len(named):,} entities would be watched, and {ENTITIES_MAX:,} may be; nothing was "
+            "changed. Log a share of all (`fp changelog sample`), or all of them"
+        )
+        raise PlanRefusedError(msg)
+    return Watch(version=before.version + 1, mode=mode, share=share, entities=named)
