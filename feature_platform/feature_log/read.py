@@ -5,6 +5,7 @@ is read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -13,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import fs, parquet
 
+from feature_platform.clock import SystemClock
 from feature_platform.definition.problems import did_you_mean
 from feature_platform.errors import CallerError, EventLogError
 from feature_platform.event_log.archiver import read_log
@@ -34,6 +36,8 @@ BATCH_VALUES = 8_000_000
 DATE = "date="
 UNFINISHED = ".new"
 """At the end of the names of files that are being written."""
+UNFINISHED_KEPT_MS = 3_600_000
+"""After this time such a file has no writer any more: a table of a day is written in seconds."""
 INSTANT_MAX_MS = 2**63 - 1
 
 
@@ -78,17 +82,29 @@ class ArrowFolder:
     def write(self, path: str, table: pa.Table) -> None:
         """Write a table as a Parquet file, which is there whole or not at all.
 
+        What writers that were killed left in the same folder is deleted.
+
         Raises:
             OSError: The folder cannot be written.
         """
         fresh = f"{self._root}/{path}.{uuid4().hex[:8]}{UNFINISHED}"
-        self._system.create_dir(fresh.rpartition("/")[0], recursive=True)
+        folder = fresh.rpartition("/")[0]
+        self._system.create_dir(folder, recursive=True)
+        self._sweep(folder)
         try:
             parquet.write_table(table, fresh, filesystem=self._system, compression="zstd")
             self._system.move(fresh, f"{self._root}/{path}")
         finally:
             if self._system.get_file_info(fresh).is_file:
                 self._system.delete_file(fresh)
+
+    def _sweep(self, folder: str) -> None:
+        """Delete unfinished files of a folder, but for those that may still be written."""
+        before_ns = (SystemClock().now_ms() - UNFINISHED_KEPT_MS) * 1_000_000
+        for each in self._system.get_file_info(fs.FileSelector(folder)):
+            if each.is_file and each.path.endswith(UNFINISHED) and each.mtime_ns < before_ns:
+                with suppress(FileNotFoundError):  # another writer was faster
+                    self._system.delete_file(each.path)
 
     def parquet(self, path: str) -> parquet.ParquetFile:
         """Open a Parquet file.

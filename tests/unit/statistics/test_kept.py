@@ -1,11 +1,13 @@
 """A day's statistics are those of its rows, each counted once, whatever was archived when."""
 
+import os
 from collections import Counter
 from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
 
+from feature_platform.clock import SystemClock
 from feature_platform.errors import CallerError, EventLogError
 from feature_platform.event_log.archiver import SMALL_FILES_MAX
 from feature_platform.feature_log.read import ServedLog
@@ -127,6 +129,24 @@ def test_a_killed_writer_leaves_the_old_day(
     assert days(tmp_path)[0].dates() == [DAYS[0]]
     assert not [*(folder_of(tmp_path).root / "statistics").iterdir()]
     assert days(tmp_path)[0].day(DAYS[0]).shown()["views"].rows == 1_000
+
+
+def test_the_next_write_deletes_what_a_killed_one_left(tmp_path: Path) -> None:
+    """Old unfinished files go, whatever day they are of; one that may be in work stays."""
+    served(tmp_path, [0])
+    folder = folder_of(tmp_path).root / "statistics"
+    folder.mkdir()
+    now = SystemClock().now_ms() / 1_000
+    ages = {"date=2001-01-01.parquet.0a.new": 3_700, f"date={DAYS[0]}.parquet.0b.new": 3_500}
+    ages["other.parquet"] = 9_000
+    for name, age in ages.items():
+        (folder / name).write_bytes(b"PAR1")
+        os.utime(folder / name, (now - age, now - age))
+    days(tmp_path)[0].day(DAYS[0])
+
+    assert sorted(each.name for each in folder.iterdir()) == sorted(
+        [f"date={DAYS[0]}.parquet", f"date={DAYS[0]}.parquet.0b.new", "other.parquet"]
+    )
 
 
 def test_a_kept_day_outlives_its_files(tmp_path: Path) -> None:
