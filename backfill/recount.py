@@ -118,12 +118,14 @@ class _Events:
         self, session: SparkSession, log_folder: str, task: RecountTask | EventsTask
     ) -> None:
         self._session, self._spec, self._until = session, task.job, task.until
+        self._archived_only = isinstance(task, RecountTask) and task.archived_only
         self.archived = ArchivedLog(session, log_folder, task.job.job.source)
 
     def read(self, dates: Collection[str] | None) -> DataFrame:
         """Return the events, each read by the source that the job had then."""
-        topic = KafkaTopic(self._session, self._spec.job.source.topic, self._spec.kafka.settings)
-        raw = self.archived.records(self._until, topic, dates)
+        kafka, topic = self._spec.kafka.settings, self._spec.job.source.topic
+        rest = None if self._archived_only else KafkaTopic(self._session, topic, kafka)
+        raw = self.archived.records(self._until, rest, dates)
         return as_read(self._session, raw, self._spec)
 
 

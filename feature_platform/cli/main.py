@@ -35,6 +35,7 @@ GROUPS = (
     "recovery",
     "trial",
     "preview",
+    "verify",
     "catalogue",
     "lists",
     "reading",

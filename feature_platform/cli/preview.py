@@ -7,10 +7,10 @@ import typer
 
 from feature_platform.cli.completion import featuresets
 from feature_platform.cli.dates import parse_instant
+from feature_platform.cli.defined import defined
 from feature_platform.cli.output import (
     cell,
     cells,
-    complain,
     one_line,
     output,
     print_json,
@@ -22,7 +22,6 @@ from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
     from feature_platform.author.preview import Preview
-    from feature_platform.definition.model import FeatureSet
 
 EVENTS = 10_000
 EVENTS_MAX = 1_000_000
@@ -74,7 +73,7 @@ def preview(  # noqa: PLR0913 (the options of a command)
     from feature_platform.author.sample import of_file, of_log
 
     settings: Settings = context.obj
-    wanted = _defined(settings, name)
+    wanted = defined(settings, name)
     ask = PreviewRequest(
         entities=tuple((entity or [])[:ENTITIES_MAX]),
         at_ms=parse_instant(at, "--at") if at else None,
@@ -93,24 +92,6 @@ def preview(  # noqa: PLR0913 (the options of a command)
         print_json(found.to_json())
     else:
         _show(found)
-
-
-def _defined(settings: Settings, name: str) -> "FeatureSet":
-    """Return a feature set as it is defined; mistakes of other files are no matter.
-
-    Raises:
-        UnknownFeatureError: It is not defined, or has mistakes; these are printed.
-    """
-    from feature_platform.definition.loading import load_project
-    from feature_platform.definition.names import unknown
-    from feature_platform.errors import UnknownFeatureError
-
-    project = load_project(settings.featuresets)
-    if name in project.featuresets:
-        return project.featuresets[name]
-    for problem in project.problems:
-        complain(str(problem))
-    raise UnknownFeatureError(unknown("feature set", name, project.featuresets))
 
 
 def _show(found: "Preview") -> None:

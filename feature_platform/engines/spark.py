@@ -214,9 +214,14 @@ def _so_far(fact: Writing | TilesWritten) -> str:
 class SparkRecounter:
     """Implements `checks.run.Recounter` by children that read the event log and Kafka."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Use the kernel, the event log and the brokers that the settings name."""
-        self._settings = settings
+    def __init__(self, settings: Settings, command: str = "check") -> None:
+        """Use the kernel, the event log and the brokers that the settings name.
+
+        Args:
+            settings: Where everything is.
+            command: The `fp` command that asks, for messages.
+        """
+        self._settings, self._command = settings, command
 
     def recount(self, task: RecountTask) -> Iterator[RecountFact]:
         """Recompute tiles; see the port."""
@@ -232,7 +237,8 @@ class SparkRecounter:
 
     def _run(self, task: RecountTask | EventsTask) -> Iterator[Fact]:
         name = task.job.job.featureset
-        child = Child(name=name, subject=f"feature set {name}", again=f"fp check {name}")
+        again = f"fp {self._command} {name}"
+        child = Child(name=name, subject=f"feature set {name}", again=again)
         return _run(self._settings, task, child)
 
 

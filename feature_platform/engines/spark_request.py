@@ -147,17 +147,23 @@ class RecountTask:
     until: Mapping[str, int]
     """As in `TilesTask`."""
     wanted: TileSelection
+    archived_only: bool = False
+    """All events are in the event log: Kafka is not asked."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that is in a request."""
-        wanted = asdict(self.wanted)
-        return {"job": self.job.to_json(), "until": dict(self.until), "wanted": wanted}
+        return {
+            "job": self.job.to_json(),
+            "until": dict(self.until),
+            "wanted": asdict(self.wanted),
+            "archived_only": self.archived_only,
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "RecountTask":
         """Read what `to_json` wrote."""
         job, wanted = JobSpec.from_json(data["job"]), TileSelection.from_json(data["wanted"])
-        return cls(job=job, until=data["until"], wanted=wanted)
+        return cls(**{**data, "job": job, "wanted": wanted})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

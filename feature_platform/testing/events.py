@@ -2,8 +2,8 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from feature_platform.clock import to_iso
@@ -61,6 +61,10 @@ class Mix:
     """Numbers at the edge of their type."""
     foreign: float = 0.05
     """Values in another form: 5.0 or "5" for 5, 1 for true."""
+    literals: Mapping[str, Sequence[int | float | str]] = field(default_factory=dict)
+    """Values, by column, that conditions ask for."""
+    literal: float = 0.5
+    """Values of such a column that are one of them."""
 
 
 def generate_events(source: Source, entity: str, mix: Mix, *, seed: int) -> Iterator[RawEvent]:
@@ -108,9 +112,7 @@ def _good(source: Source, entity: str, mix: Mix, arrival_ms: int, chance: random
         elif name == entity:
             fields[name] = _as_others_write_it(_entity(kind, mix, chance), kind, mix, chance)
         elif not _happens(chance, mix.absent):
-            extreme = _happens(chance, mix.extreme)
-            value = (_EXTREMES if extreme else _VALUES)[kind.name](kind, chance)
-            fields[name] = _as_others_write_it(value, kind, mix, chance)
+            fields[name] = _as_others_write_it(_value(name, kind, mix, chance), kind, mix, chance)
         elif _happens(chance, 0.5):
             fields[name] = None
     if _happens(chance, 0.1):
@@ -118,6 +120,14 @@ def _good(source: Source, entity: str, mix: Mix, arrival_ms: int, chance: random
     names = list(fields)
     chance.shuffle(names)
     return {name: fields[name] for name in names}
+
+
+def _value(name: str, kind: ColumnType, mix: Mix, chance: random.Random) -> Any:  # noqa: ANN401 - any JSON
+    asked = mix.literals.get(name)
+    if asked and _happens(chance, mix.literal):
+        return chance.choice(asked)
+    extreme = _happens(chance, mix.extreme)
+    return (_EXTREMES if extreme else _VALUES)[kind.name](kind, chance)
 
 
 def _happened_ms(source: Source, mix: Mix, arrival_ms: int, chance: random.Random) -> int:

@@ -44,6 +44,7 @@ TASKS: tuple[Task, ...] = (
     TilesTask(job=SPEC, attempt=2, until=UNTIL, accept_unreadable=True, read_by=SOURCE),
     TilesTask(job=SPEC, attempt=2, until=UNTIL, accept_unreadable=False, read_by=None),
     RecountTask(job=SPEC, until=UNTIL, wanted=TileSelection()),
+    RecountTask(job=SPEC, until=UNTIL, wanted=TileSelection(), archived_only=True),
     RecountTask(
         job=SPEC,
         until=UNTIL,
