@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from feature_platform.author.verify_events import Draw, draw_events, without_history
-from feature_platform.author.verify_rows import Compared, Rows, compare_rows
+from feature_platform.author.verify_rows import Compared, Made, compare_rows
 from feature_platform.clock import to_iso
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.compare import Change
@@ -23,7 +23,7 @@ from feature_platform.testing import Oracle, RawEvent
 
 
 class Engine(Protocol):
-    """Computes rows of events; `Spark` is one."""
+    """Computes rows of events; `Spark` and `Flink` are."""
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ class Engine(Protocol):
 
     def rows(
         self, featureset: FeatureSet, snapshot: Snapshot, events: Sequence[RawEvent], report: Report
-    ) -> Rows:
+    ) -> Made:
         """Return all rows of all entities.
 
         Raises:
@@ -97,9 +97,9 @@ def verify(
     compared = []
     for engine in engines:
         report(f"compute them by {engine.name}")
-        rows = engine.rows(featureset, snapshot, events, report)
+        made = engine.rows(featureset, snapshot, events, report)
         report(f"compare the rows of {engine.name}")
-        compared.append(compare_rows(engine.name, snapshot, oracle, rows, now_ms=draw.until_ms))
+        compared.append(compare_rows(engine.name, snapshot, oracle, made, now_ms=draw.until_ms))
     counted = [row for rows in oracle.rows.values() for row in rows]
     letters = Counter(str(each.reason) for each in oracle.dead_letters)
     return Verified(

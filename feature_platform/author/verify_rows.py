@@ -1,5 +1,6 @@
 """Compares what an engine made of events with what the reference makes: rows, tiles, values."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -26,12 +27,25 @@ Rows = Mapping[str, Mapping[TileKey, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What an engine has made of events."""
+
+    rows: Rows
+    refused: Mapping[str, int] | None = None
+    """Dead letters by reason; None: it does not count them."""
+    expired_ms: int = 0
+    """Closed rows that are kept no longer than until then are not judged."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disagreement:
     """The first place where an engine and the reference differ."""
 
     entity: str
+    """Its key; empty for a count of all events."""
     tile: str
-    """Which one; empty for a served value."""
+    """Which one; empty for what is no tile's."""
     what: str
     """The column or the served name."""
     reference: str
@@ -63,38 +77,71 @@ class Compared:
 
 
 def compare_rows(
-    engine: str, snapshot: Snapshot, oracle: Oracle, found: Rows, *, now_ms: int
+    engine: str, snapshot: Snapshot, oracle: Oracle, made: Made, *, now_ms: int
 ) -> Compared:
-    """Compare every row, byte for byte, and what is served of them.
+    """Compare every row, byte for byte, what is served of them, and counts of dead letters.
 
     Args:
         engine: Its name.
         snapshot: What both computed.
         oracle: The reference, with all events.
-        found: What the engine has made.
+        made: What the engine has made.
         now_ms: When values are served; those of an earlier instant are asked for, too.
     """
-    wanted = {entity: made.rows for entity in oracle.entities if (made := oracle.entity(entity))}
-    wrong, compared = list[Disagreement](), 0
-    different = 0
+    found = _judged(snapshot, made.rows, made.expired_ms)
+    known = {key: each.rows for key in oracle.entities if (each := oracle.entity(key))}
+    wanted = _judged(snapshot, known, made.expired_ms)
+    wrong, different, compared = list[Disagreement](), 0, 0
     for entity in sorted(wanted.keys() | found.keys()):
         left, right = wanted.get(entity, {}), found.get(entity, {})
         places = left.keys() | right.keys()
         compared += len(places)
-        unlike = [key for key in sorted(places) if left.get(key) != right.get(key)]
-        different += len(unlike)
+        unlike = sum(left.get(key) != right.get(key) for key in places)
+        different += unlike
         if unlike and not wrong:
             wrong.append(_in_words(snapshot, entity, left, right))
-    values, unequal = _values(snapshot, oracle, found, now_ms)
-    first = next(iter((*wrong, *unequal)), None)
+    values, unequal = _values(snapshot, oracle, made.rows, now_ms)
+    letters = list(_letters(oracle, made.refused))
     return Compared(
         engine=engine,
         entities=len(wanted.keys() | found.keys()),
         rows=compared,
         values=values,
-        different=different + len(unequal),
-        first=first,
+        different=different + len(unequal) + len(letters),
+        first=next(iter((*wrong, *unequal, *letters)), None),
+        notes=made.notes,
     )
+
+
+def _judged(snapshot: Snapshot, rows: Rows, expired_ms: int) -> Rows:
+    """Leave out closed rows that may have expired."""
+    layout = snapshot.layout
+    levels, kept = layout.grid.levels_ms, layout.retention_ms
+
+    def stays(key: TileKey) -> bool:
+        level, start_ms = key
+        if not 0 <= level < len(levels):
+            return True
+        return start_ms + levels[level] + kept[level] > expired_ms
+
+    if not expired_ms:
+        return rows
+    return {entity: {key: own[key] for key in own if stays(key)} for entity, own in rows.items()}
+
+
+def _letters(oracle: Oracle, refused: Mapping[str, int] | None) -> Iterator[Disagreement]:
+    if refused is None:
+        return
+    expected = Counter(str(each.reason) for each in oracle.dead_letters)
+    for reason in sorted(expected.keys() | refused.keys()):
+        if expected[reason] != refused.get(reason, 0):
+            yield Disagreement(
+                entity="",
+                tile="",
+                what=f"dead letters because of {reason}",
+                reference=str(expected[reason]),
+                engine=str(refused.get(reason, 0)),
+            )
 
 
 def _in_words(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from feature_platform.author.verify_log import ends_of, write_log
-from feature_platform.author.verify_rows import Rows
+from feature_platform.author.verify_rows import Made
 from feature_platform.definition.model import FeatureSet
 from feature_platform.engines.spark import SparkRecounter
 from feature_platform.engines.spark_facts import EntityRows
@@ -35,7 +35,7 @@ class Spark:
         snapshot: Snapshot,
         events: Sequence[RawEvent],
         report: Report,  # noqa: ARG002 - it is one step
-    ) -> Rows:
+    ) -> Made:
         """Compute the rows of events; see the port.
 
         Raises:
@@ -55,8 +55,9 @@ class Spark:
                 archived_only=True,
             )
             facts = SparkRecounter(settings, "verify").recount(task)
-            return {
+            rows = {
                 fact.entity: {(key.level, key.start_ms): row for key, row in fact.rows.items()}
                 for fact in facts
                 if isinstance(fact, EntityRows)
             }
+        return Made(rows=rows)

@@ -1,5 +1,7 @@
 """`fp verify`: the same drawn events through the reference and through the engines."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,6 +14,7 @@ from feature_platform.cli.output import (
     EXIT_FAILED,
     cells,
     console,
+    message,
     one_line,
     output,
     print_json,
@@ -30,7 +33,8 @@ EVENTS = 10_000
 EVENTS_MAX = 200_000
 """The reference is plain Python, in memory."""
 REFERENCE = "reference"
-ENGINES = ("spark",)
+ENGINES = ("spark", "flink")
+SERVERS = frozenset({"kafka", "cassandra", "flink"})
 
 
 def register(app: typer.Typer) -> None:
@@ -58,29 +62,33 @@ def verify(
     engines: Annotated[
         str,
         typer.Option(
-            metavar="LIST", help="What computes the events, with commas: reference, spark."
+            metavar="LIST",
+            help="What computes the events, with commas: reference, spark, flink; default: all, "
+            "without flink where the servers are not up.",
         ),
-    ] = "reference,spark",
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Verify a definition: drawn events through the reference and the engines, byte for byte.
 
-    Late, repeated and unreadable events are among them. Nothing is deployed; exit code 1 if an
-    engine makes something else of them than the reference.
+    Late, repeated and unreadable events are among them. Flink's job has a topic and a table of its
+    own, is killed and restarted in the middle, and removed at the end; nothing is deployed. Exit
+    code 1 if an engine makes something else of the events than the reference.
     """
     from feature_platform.author.verify import verify as run
     from feature_platform.author.verify_events import Draw
 
     settings: Settings = context.obj
-    asked = _engines(settings, engines)
+    names = _names(settings, engines)
     until_ms = parse_instant(until, "--until") if until else SystemClock().now_ms()
     draw = Draw(count=events, seed=seed, until_ms=until_ms)
     wanted = defined(settings, name)
     with (
-        interruptible(lambda: "nothing is left behind"),
-        console.status(f"{name}: begin") as status,
+        interruptible(lambda: _left_behind(name, names)),
+        _engines(settings, names) as asked,
+        console.status(f"{name}: verifying"),
     ):
-        found = run(wanted, draw, asked, lambda text: status.update(f"{name}: {text}"))
+        found = run(wanted, draw, asked, message)
     if as_json:
         print_json(found.to_json())
     else:
@@ -89,14 +97,14 @@ def verify(
         raise typer.Exit(EXIT_FAILED)
 
 
-def _engines(settings: Settings, text: str) -> list["Engine"]:
+def _names(settings: Settings, text: str) -> list[str]:
     """Return the engines that are compared with the reference.
 
     Raises:
         typer.BadParameter: A name is not one, or there is nothing to compare.
     """
-    from feature_platform.author.verify_spark import Spark
-
+    if not text:
+        return list(ENGINES) if _servers_are_up(settings) else ["spark"]
     names = {each.strip() for each in text.split(",") if each.strip()}
     unknown = sorted(names - {REFERENCE, *ENGINES})
     if unknown:
@@ -105,7 +113,36 @@ def _engines(settings: Settings, text: str) -> list["Engine"]:
     if not names & {*ENGINES}:
         msg = f"nothing to compare with the reference: name one of {', '.join(ENGINES)}"
         raise typer.BadParameter(msg, param_hint="--engines")
-    return [Spark(settings)]
+    return [each for each in ENGINES if each in names]
+
+
+def _servers_are_up(settings: Settings) -> bool:
+    from feature_platform.local.status import server_status
+
+    return {each.name for each in server_status(settings) if each.state == "up"} >= SERVERS
+
+
+@contextmanager
+def _engines(settings: Settings, names: Sequence[str]) -> Iterator[list["Engine"]]:
+    """Open the engines; Flink's on the servers that run."""
+    from feature_platform.author.verify_flink import Flink
+    from feature_platform.author.verify_spark import Spark
+    from feature_platform.engines.world import open_world
+
+    made: list[Engine] = [Spark(settings)] if "spark" in names else []
+    with ExitStack() as opened:
+        if "flink" in names:
+            made.append(Flink(opened.enter_context(open_world(settings))))
+        yield made
+
+
+def _left_behind(name: str, names: Sequence[str]) -> str:
+    if "flink" not in names:
+        return "nothing is left behind"
+    return (
+        f"the job of {name}'s verification, its table and its topics are removed. If the removal "
+        f"was interrupted too, the next fp verify {name}, or fp delete {name}, finishes it"
+    )
 
 
 def _show(found: "Verified") -> None:
@@ -139,8 +176,6 @@ def _show(found: "Verified") -> None:
 
 
 def _in_words(engine: str, first: "Disagreement") -> str:
-    place = f", {first.tile}" if first.tile else ""
-    return one_line(
-        f"entity {first.entity!r}{place}: {first.what}: the reference has {first.reference}, "
-        f"{engine} has {first.engine}"
-    )
+    places = [f"entity {first.entity!r}" if first.entity else "", first.tile, first.what]
+    place = ", ".join(each for each in places if each)
+    return one_line(f"{place}: the reference has {first.reference}, {engine} has {first.engine}")

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from typing import get_args
 from uuid import uuid4
 
 from feature_platform.definition.model import FeatureSet
@@ -21,6 +22,7 @@ from feature_platform.errors import UnknownFeatureError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.plan.trial import (
     Scratch,
+    TrialKind,
     sample_limit,
     scratch_of,
     trial_name,
@@ -61,23 +63,24 @@ def trial(
     """
     name = trial_name(wanted.name)
     with HeldLease(world.registry, world.clock, name, world.holder):
-        _remove(world, name, report)
+        remove_scratch(world, name, report)
         try:
             yield _begin(world, wanted, world.clock.now_ms() - past_ms, share, report)
         finally:
-            _remove(world, name, report)
+            remove_scratch(world, name, report)
 
 
 def clear_trial(world: World, featureset: str, report: Report) -> None:
-    """Remove what a killed trial of a feature set has left; a trial that runs is let alone.
+    """Remove what killed trials of a feature set have left; one that runs is let alone.
 
     Raises:
         WorldError: A server did not answer.
     """
-    name = trial_name(featureset)
-    if world.registry.lease(name) is None:
-        with HeldLease(world.registry, world.clock, name, world.holder):
-            _remove(world, name, report)
+    for kind in get_args(TrialKind):
+        name = trial_name(featureset, kind)
+        if world.registry.lease(name) is None:
+            with HeldLease(world.registry, world.clock, name, world.holder):
+                remove_scratch(world, name, report)
 
 
 def _begin(world: World, wanted: FeatureSet, from_ms: int, share: float, report: Report) -> Trial:
@@ -91,25 +94,35 @@ def _begin(world: World, wanted: FeatureSet, from_ms: int, share: float, report:
         raise UnknownFeatureError(msg)
     scratch = scratch_of(wanted.name, uuid4().hex, world.clock.now_ms())
     snapshot = trial_snapshot(wanted, world.registry.feature_ids(wanted.name), scratch)
-    name = snapshot.featureset
-    world.registry.save_progress(name, json.dumps(asdict(scratch)))
-    report(f"create the scratch table {scratch.table} and the topic {scratch.letters}")
-    world.registry.add_generation(name, scratch.generation, scratch.table, world.clock.now_ms())
-    world.topics.create([scratch.letters])
-    world.tables.create_table(scratch.table)
-    world.registry.set_owner(name, scratch.generation, scratch.deployment)
+    make_scratch(world, snapshot, scratch, report)
     offsets = world.topics.offsets_at(topic, from_ms)
     start = StartFields(start="earliest", end_offsets=ends, offsets=offsets, clean=True)
     sample = sample_limit(share) if share < WHOLE else ""
     spec = replace(
         job_spec(snapshot, world.settings, start), trial=True, sample=sample, changelog_topic=""
     )
-    report(f"submit job {name}_g{scratch.generation}")
+    report(f"submit job {spec.name}")
     world.submitter.submit(spec, scratch.deployment, "")
     return Trial(snapshot=snapshot, from_ms=from_ms)
 
 
-def _remove(world: World, name: str, report: Report) -> None:
+def make_scratch(world: World, snapshot: Snapshot, scratch: Scratch, report: Report) -> None:
+    """Note what a trial makes, then make it: all but the job, and the topic of drawn events."""
+    name = snapshot.featureset
+    note_scratch(world, name, scratch)
+    report(f"create the scratch table {scratch.table} and the topic {scratch.letters}")
+    world.registry.add_generation(name, scratch.generation, scratch.table, world.clock.now_ms())
+    world.topics.create([scratch.letters])
+    world.tables.create_table(scratch.table)
+    world.registry.set_owner(name, scratch.generation, scratch.deployment)
+
+
+def note_scratch(world: World, name: str, scratch: Scratch) -> None:
+    """Note what is going to be there: whoever removes it goes by that."""
+    world.registry.save_progress(name, json.dumps(asdict(scratch)))
+
+
+def remove_scratch(world: World, name: str, report: Report) -> None:
     """Remove what the note names, the note last; may be repeated."""
     text = world.registry.progress(name)
     if not text:
@@ -118,6 +131,15 @@ def _remove(world: World, name: str, report: Report) -> None:
     report(f"remove the shadow run's job, table {left.table} and registry entries")
     world.registry.set_owner(name, left.generation, "")
     world.cluster.cancel(left.deployment)
+    _discard_checkpoints(world, left, report)
     world.tables.drop_table(left.table)
-    world.topics.delete([left.letters])
+    world.topics.delete([each for each in (left.letters, left.events) if each])
     world.registry.forget(name)
+
+
+def _discard_checkpoints(world: World, left: Scratch, report: Report) -> None:
+    kept = world.cluster.kept_checkpoints(left.deployment) if left.keeps_checkpoints else []
+    for path in dict.fromkeys((*left.checkpoints, *kept)):
+        trouble = world.cluster.discard(path)
+        if trouble:
+            report(f"the checkpoint {path} stays, delete it by hand: {trouble}")

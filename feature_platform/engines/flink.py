@@ -104,11 +104,26 @@ class FlinkRest:
         known = self.last_checkpoint(job_id)
         if known:
             return known.path
+        numbers = self._in_folder(job_id)
+        return numbers[max(numbers)] if numbers else ""
+
+    def kept_checkpoints(self, job_id: str) -> list[str]:
+        """Return the paths of all checkpoints and savepoints of a job that are still there."""
+        answer = self._find(f"/jobs/{job_id}/checkpoints")
+        if answer is None:
+            return list(self._in_folder(job_id).values())
+        return [
+            item["external_path"]
+            for item in answer.get("history") or ()
+            if item["status"] == "COMPLETED" and not item["discarded"]
+        ]
+
+    def _in_folder(self, job_id: str) -> dict[int, str]:
+        """Return a job's checkpoints by number, as its folder on this machine has them."""
         options = {item["key"]: item["value"] for item in self._get("/jobmanager/config")}
         folder = local_path(options.get("execution.checkpointing.dir", ""))
         found = (folder / job_id).glob("chk-*/_metadata") if folder else ()
-        numbers = {int(path.parent.name.removeprefix("chk-")): path.parent for path in found}
-        return file_uri(numbers[max(numbers)]) if numbers else ""
+        return {int(path.parent.name.removeprefix("chk-")): file_uri(path.parent) for path in found}
 
     def restarts(self, job_id: str) -> int:
         """Return how often Flink has restarted a job by itself."""
@@ -209,6 +224,28 @@ class FlinkRest:
             time.sleep(POLL_S)
         msg = f"job {job_id} was cancelled but does not terminate; see the Flink page"
         raise JobFailedError(msg)
+
+    def discard(self, path: str) -> str:
+        """Delete a checkpoint or savepoint that no job uses any more.
+
+        Returns:
+            Why it stays; empty if it is gone.
+
+        Raises:
+            ServerError: The cluster does not answer.
+        """
+        try:
+            asked = self._send("POST", "/savepoint-disposal", {"savepoint-path": path})
+        except HTTPError as error:
+            return _body(error)
+        deadline = time.monotonic() + REQUEST_TIMEOUT_S * 4
+        while time.monotonic() < deadline:
+            answer = self._get(f"/savepoint-disposal/{asked['request-id']}")
+            if answer["status"]["id"] == "COMPLETED":
+                failure = (answer.get("operation") or {}).get("failure-cause") or {}
+                return root_cause(failure.get("stack-trace", "")) if failure else ""
+            time.sleep(POLL_S)
+        return f"Flink has not deleted it within {REQUEST_TIMEOUT_S * 4:.0f} s"
 
     def _trace(self, job_id: str) -> str:
         """Return the stack trace of a job's newest failure; empty if it never failed."""

@@ -35,6 +35,10 @@ class ClusterReader(Protocol):
         """Return the path of the newest checkpoint that a job left behind; empty for none."""
         ...
 
+    def kept_checkpoints(self, job_id: str) -> list[str]:
+        """Return the paths of all checkpoints and savepoints of a job that are still there."""
+        ...
+
     def restarts(self, job_id: str) -> int:
         """Return how often Flink has restarted a job by itself."""
         ...
@@ -65,6 +69,10 @@ class Cluster(ClusterReader, Protocol):
 
     def cancel(self, job_id: str) -> None:
         """Cancel a job and wait until it has ended."""
+        ...
+
+    def discard(self, path: str) -> str:
+        """Delete a checkpoint or savepoint; return why it stays, empty if it is gone."""
         ...
 
 

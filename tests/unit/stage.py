@@ -56,6 +56,7 @@ class FakeFlink:
     checkpoints: dict[str, Checkpoint] = field(default_factory=dict)
     specs: list[JobSpec] = field(default_factory=list)
     restored: list[str] = field(default_factory=list)
+    discarded: list[str] = field(default_factory=list)
     prepared: list[JobSpec] = field(default_factory=list)
     """Specs whose graphs were built and not submitted."""
     unbuildable: bool = False
@@ -116,6 +117,10 @@ class FakeFlink:
         found = self.checkpoints.get(job_id)
         return found.path if found else ""
 
+    def kept_checkpoints(self, job_id: str) -> list[str]:
+        """Return the last one's path."""
+        return [path] if (path := self.retained_checkpoint(job_id)) else []
+
     def restarts(self, job_id: str) -> int:
         """Count restarts of a broken job."""
         return 9 if self._broken(job_id) else 0
@@ -151,6 +156,11 @@ class FakeFlink:
         """Cancel a job."""
         if job_id in self.known and self.known[job_id].lives:
             self.known[job_id] = replace(self.known[job_id], state="CANCELED")
+
+    def discard(self, path: str) -> str:
+        """Forget a checkpoint."""
+        self.discarded.append(path)
+        return ""
 
     def fail(self, job_id: str) -> None:
         """Let a job die."""

@@ -12,7 +12,7 @@ from pyarrow import parquet
 from feature_platform.author.verify import Verified, new_snapshot, verify
 from feature_platform.author.verify_events import Draw, draw_events, literals, without_history
 from feature_platform.author.verify_log import write_log
-from feature_platform.author.verify_rows import Rows
+from feature_platform.author.verify_rows import Made, Rows
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
 from feature_platform.event_log.archiver import read_log
@@ -59,13 +59,14 @@ class Pretended:
 
     def rows(
         self, featureset: FeatureSet, snapshot: Snapshot, events: Sequence[RawEvent], report: Report
-    ) -> Rows:
+    ) -> Made:
         """Return the reference's rows, edited."""
         assert featureset.name == snapshot.featureset
         report("pretend")
         oracle = Oracle(self.by, new_snapshot(self.by).layout, events)
         made = {key: entity.rows for key in oracle.entities if (entity := oracle.entity(key))}
-        return {key: {**rows, **self.edits.get(key, {})} for key, rows in made.items()}
+        rows = {key: {**own, **self.edits.get(key, {})} for key, own in made.items()}
+        return Made(rows=rows)
 
 
 def run(featureset: FeatureSet, by: FeatureSet, edits: Rows | None = None) -> Verified:
@@ -138,8 +139,8 @@ def test_rows_that_are_missing_or_torn_are_found(featureset: FeatureSet) -> None
     assert torn.compared[0].first.reference == "readable"
 
     class Nothing(Pretended):
-        def rows(self, *_: object) -> Rows:
-            return {}
+        def rows(self, *_: object) -> Made:
+            return Made(rows={})
 
     nothing = verify(featureset, DRAW, [Nothing(featureset, {})])
     assert not nothing.agrees

@@ -174,6 +174,42 @@ def test_a_checkpoint_folder_elsewhere_cannot_be_looked_into(
     assert flink.retained_checkpoint(JOB) == ""
 
 
+def test_all_checkpoints_that_are_kept(server: Server, flink: FlinkRest, tmp_path: Path) -> None:
+    """As the cluster knows them; one that has forgotten the job: as its folder has them."""
+    folder = tmp_path / JOB / "chk-7"
+    folder.mkdir(parents=True)
+    (folder / "_metadata").write_bytes(b"x")
+    config = [{"key": "execution.checkpointing.dir", "value": f"file://{tmp_path}"}]
+    server.answer("GET", "/jobmanager/config", (200, config))
+    assert flink.kept_checkpoints(JOB) == [f"file://{folder}"]
+    history = [
+        {"status": "IN_PROGRESS"},
+        {"status": "COMPLETED", "discarded": False, "external_path": "file:/c/3"},
+        {"status": "COMPLETED", "discarded": True, "external_path": "file:/c/1"},
+    ]
+    server.answer("GET", f"/jobs/{JOB}/checkpoints", (200, {"history": history}))
+    assert flink.kept_checkpoints(JOB) == ["file:/c/3"]
+
+
+def test_a_checkpoint_is_discarded(server: Server, flink: FlinkRest) -> None:
+    """It asks until that is done; why it stays is returned."""
+    server.answer("POST", "/savepoint-disposal", (202, {"request-id": "d1"}))
+    server.answer(
+        "GET",
+        "/savepoint-disposal/d1",
+        (200, {"status": {"id": "IN_PROGRESS"}, "operation": None}),
+        (200, {"status": {"id": "COMPLETED"}, "operation": {}}),
+    )
+    assert flink.discard("file:/c/3") == ""
+    assert server.asked[0] == ("POST", "/savepoint-disposal", {"savepoint-path": "file:/c/3"})
+    failed = {"failure-cause": {"class": "x", "stack-trace": STACKTRACE}}
+    done = {"status": {"id": "COMPLETED"}, "operation": failed}
+    server.answer("GET", "/savepoint-disposal/d1", (200, done))
+    assert "fenced by deployment b" in flink.discard("file:/c/3")
+    server.answer("POST", "/savepoint-disposal", (400, {"errors": ["no such path"]}))
+    assert flink.discard("file:/c/3") == "no such path"
+
+
 def test_a_stop_asks_until_the_savepoint_is_there(server: Server, flink: FlinkRest) -> None:
     """It never drains."""
     server.answer("POST", f"/jobs/{JOB}/stop", (202, {"request-id": "t1"}))
