@@ -29,6 +29,7 @@ GROUPS = (
     "stack",
     "init",
     "definitions",
+    "schema",
     "tests",
     "changes",
     "waiting",

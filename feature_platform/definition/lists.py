@@ -28,7 +28,7 @@ FEATURES_MAX = 2_000
 MAX_AGE_MS = (1_000, 3_650 * 86_400_000)
 RESERVED = "fp_"
 """Begins the columns that the feature log adds."""
-_COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
+COLUMN = re.compile(r"[A-Za-z_][A-Za-z0-9_.]{0,127}")
 _EXAMPLE = "[post_engagement.views_30m]"
 
 FeatureSets = MappingOf[str, FeatureSet | None]
@@ -185,7 +185,7 @@ class _Reader:
         shown = fields.scalar("as")
         if shown is None:
             return ""
-        if not _COLUMN.fullmatch(shown.text):
+        if not COLUMN.fullmatch(shown.text):
             msg = (
                 f"`as: {shown.text}` is not a valid name: use letters, digits, `_` and `.`, "
                 "starting with a letter or `_`, at most 128 characters"

@@ -6,6 +6,7 @@ Nothing is ever overwritten: the folder is new or empty, and each file must not 
 from collections.abc import Mapping
 from pathlib import Path
 
+from feature_platform.definition.schema import FILE, schema_text
 from feature_platform.errors import CallerError
 from feature_platform.paths import odd_characters
 from feature_platform.settings import SETTINGS_FILE
@@ -24,6 +25,8 @@ FILES: Mapping[str, str] = {
 }
 """Each file of a project, and the template it is written from."""
 EVENTS = "events.jsonl"
+SCHEMA = f"featuresets/{FILE}"
+"""Of definitions, for editors: their first lines name it."""
 NAMES_MAX = 5
 
 
@@ -54,6 +57,7 @@ def write_project(folder: Path, version: str, now_ms: int) -> list[Path]:
         written.append(_write(folder / name, text))
     events = "".join(f"{event}\n" for event in example_events(now_ms))
     written.append(_write(folder / EVENTS, events))
+    written.append(_write(folder / SCHEMA, schema_text()))
     return written
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
 _UNITS_MS = {"s": 1_000, "m": MINUTE_MS, "h": 3_600_000, "d": DAY_MS}
-_DURATION = re.compile(r"(\d{1,9})(s|m|h|d)")
+DURATION = re.compile(r"(\d{1,9})(s|m|h|d)")
 DEFAULT_LEVELS = ("1m", "5m", "30m", "3h", "1d", "5d")
 
 
@@ -20,7 +20,7 @@ def parse_duration_ms(text: str) -> int:
     Raises:
         ValueError: The text has another form or is zero.
     """
-    match = _DURATION.fullmatch(text.strip())
+    match = DURATION.fullmatch(text.strip())
     value = int(match[1]) * _UNITS_MS[match[2]] if match else 0
     if value == 0:
         remedy = "write a positive number and a unit, such as 90s, 30m, 2h or 5d"

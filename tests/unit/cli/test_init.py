@@ -58,7 +58,7 @@ def test_every_template_is_written(project: Path) -> None:
     """The project has a file for each template, and the events."""
     written = {str(path.relative_to(project)) for path in project.rglob("*") if path.is_file()}
 
-    assert written == {*FILES, "events.jsonl"}
+    assert written == {*FILES, "events.jsonl", "featuresets/schema.json"}
     assert {path.name for path in TEMPLATES.iterdir()} == set(FILES.values())
 
 
