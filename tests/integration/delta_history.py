@@ -13,6 +13,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as f
 
+from backfill.files import HadoopFiles
 from backfill.history import ImportedHistory, import_history
 from backfill.session import close_session, open_session
 from feature_platform.definition.loading import load_project
@@ -66,6 +67,58 @@ def told(spark: SparkSession, folder: Path, files: str, kind: str, version: int)
         for row in rows
     ]  # fmt: skip
     return {"totals": done.totals, "records": records, "files": len(done.read)}
+
+
+def _rows_by(spark: SparkSession, folder: Path) -> dict[str, Any]:
+    """Write the same rows as Parquet, and partitioned; import both, the latter between crashes."""
+    odd = "CASE WHEN id = 3 THEN NULL ELSE id % 2 END"
+    rows = spark.range(0, 12, 1, 1).selectExpr(
+        "concat('k/ =%', id % 3) AS `the id`",
+        "date_add(DATE '2013-01-01', CAST(id % 4 AS INT)) AS at",
+        "CAST(id * 1.25 AS DECIMAL(10,2)) AS price", f"CAST({odd} AS BIGINT) AS more",
+    )  # fmt: skip
+    rows.write.parquet(str(folder / "flat"))
+    mapped = rows.write.format("delta").option("delta.columnMapping.mode", "name")
+    mapped.partitionBy("the id", "more", "at").save(str(folder / "parts"))
+    return {
+        "flat": told(spark, folder, "flat", "parquet", 1),
+        "crashes": _crashes(spark, folder),
+        "partitioned": told(spark, folder, "parts", "delta", 0),
+    }
+
+
+class CrashError(Exception):
+    """The import ends here."""
+
+
+def _crashes(spark: SparkSession, folder: Path) -> list[str]:
+    """Import until it is complete; each run ends before one more of the steps that others see."""
+    kept = {name: getattr(HadoopFiles, name) for name in ("move", "publish")}
+    seen: list[str] = []
+    while True:
+        done: list[str] = []
+        allowed = len(seen)
+
+        def step(name: str, done: list[str] = done, allowed: int = allowed) -> Any:  # noqa: ANN401
+            def acted(files: HadoopFiles, *arguments: Any) -> Any:  # noqa: ANN401
+                if len(done) == allowed:
+                    seen.append(name)
+                    raise CrashError
+                done.append(name)
+                return kept[name](files, *arguments)
+
+            return acted
+
+        try:
+            for name in kept:
+                setattr(HadoopFiles, name, step(name))
+            told(spark, folder, "parts", "delta", 0)
+        except CrashError:
+            continue
+        finally:
+            for name, original in kept.items():
+                setattr(HadoopFiles, name, original)
+        return seen
 
 
 def main(folder: Path) -> None:
@@ -138,6 +191,7 @@ def _told(spark: SparkSession, folder: Path) -> dict[str, Any]:
         "later": told(spark, folder, "a table", "delta", 77),
         "none": told(spark, folder, "plain", "delta", 1),
     }
+    found |= _rows_by(spark, folder)
     for path in table.glob("**/*.parquet"):
         path.unlink()
     found["again"] = told(spark, folder, "a table", "delta", 2)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 CHILD = Path(__file__).with_name("delta_history.py")
 
@@ -46,6 +47,22 @@ def test_one_version_of_a_delta_table_is_imported(tmp_path: Path) -> None:
         assert f"source sales: version {version} of the Delta table" in told[name]
         assert "name in `version` one whose files VACUUM has not removed" in told[name]
     assert told["again"] == newest
+    _check_partitioned(told)
+
+
+def _check_partitioned(told: dict[str, Any]) -> None:
+    """Columns that are only in the log of the table are read; a crash at any step loses nothing."""
+    assert told["crashes"][-2:] == ["publish", "publish"]  # the version's commit, and the end's
+    assert "move" in told["crashes"]
+    whole, flat = (
+        sorted(json.dumps(_event(record), sort_keys=True) for record in told[name]["records"])
+        for name in ("partitioned", "flat")
+    )
+    assert whole == flat
+    assert len(flat) == 12
+    assert sum(json.loads(each).get("more") is None for each in flat) == 1
+    assert told["partitioned"]["totals"]["imported"] == 12
+    assert told["partitioned"]["files"] > 6
 
 
 def _event(record: list[object]) -> dict[str, object]:
