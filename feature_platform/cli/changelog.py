@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from feature_platform.cli.output import (
+    EXIT_CHECKS_RED,
     complain,
     console,
     message,
@@ -226,7 +227,7 @@ def check(
 ) -> None:
     """Compare what logged commands add up to with the stored rows, byte for byte.
 
-    Exits with 1 if a row is not what its commands add up to.
+    Exits with 3 if a row is not what its commands add up to.
     """
     from feature_platform.changelog import check as checks
     from feature_platform.changelog.sums import Commands, Counting
@@ -238,7 +239,7 @@ def check(
         snapshot = _deployed(registry, featureset)
         _load(settings, olap, featureset)
         if not _any(olap, snapshot):
-            raise typer.Exit(1)
+            raise typer.Exit(EXIT_CHECKS_RED)
         attempts = registry.attempts(featureset, snapshot.generation)
         chosen = entities or checks.entities(olap, snapshot, most)
         with console.status("comparing") as progress:
@@ -285,7 +286,7 @@ def check(
         for attempt, subtask, count in lost:
             say(f"attempt {attempt}, subtask {subtask}: {counted(count, 'row')} of the log lost")
     if different:
-        raise typer.Exit(1)
+        raise typer.Exit(EXIT_CHECKS_RED)
 
 
 def _keys(path: Path) -> list[str]:

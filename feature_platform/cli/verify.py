@@ -11,7 +11,7 @@ from feature_platform.cli.dates import parse_instant
 from feature_platform.cli.defined import defined
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import (
-    EXIT_FAILED,
+    EXIT_CHECKS_RED,
     cells,
     console,
     message,
@@ -73,7 +73,7 @@ def verify(
 
     Late, repeated and unreadable events are among them. Flink's job has a topic and a table of its
     own, is killed and restarted in the middle, and removed at the end; nothing is deployed. Exit
-    code 1 if an engine makes something else of the events than the reference.
+    code 3 if an engine makes something else of the events than the reference.
     """
     from feature_platform.author.verify import verify as run
     from feature_platform.author.verify_events import Draw
@@ -94,7 +94,7 @@ def verify(
     else:
         _show(found)
     if not found.agrees:
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(EXIT_CHECKS_RED)
 
 
 def _names(settings: Settings, text: str) -> list[str]:

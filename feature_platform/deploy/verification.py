@@ -67,7 +67,7 @@ class VerifiedJob:
 
     def _submit(self, start: StartFields, path: str) -> None:
         spec = job_spec(self.snapshot, self._world.settings, start)
-        spec = replace(spec, trial=not self._scratch.keeps_checkpoints)
+        spec = replace(spec, trial=not self._scratch.keeps_checkpoints, changelog_topic="")
         self._world.submitter.submit(spec, self.snapshot.job_id, path)
 
 

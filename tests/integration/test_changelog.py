@@ -76,7 +76,7 @@ def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
         f" AND subtask = {one['subtask']} SETTINGS mutations_sync = 1",
     )
     code, found = checked(case, one["entity"])
-    assert code == 1
+    assert code == 3
     assert found["entities"][0]["state"] == "different"
     assert found["entities"][0]["differences"]
     assert found["lost"] == [{"attempt": one["attempt"], "subtask": one["subtask"], "commands": 1}]
