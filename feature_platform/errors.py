@@ -28,6 +28,7 @@ FeaturePlatformError
     ├── ServiceUnavailableError no replica of the service answers, or none is free
     │   ├── OverloadedError     as many requests are under way as a limit allows
     │   └── DeadlineExceededError  there was no answer before the deadline
+    ├── OlapError               ClickHouse, with logged commands, does not answer or refuses
     ├── LeaseHeldError          someone else deploys this feature set right now
     ├── CorruptRowError         stored bytes that cannot be decoded
     └── CorruptRecordError      a record of the feature log that cannot be decoded

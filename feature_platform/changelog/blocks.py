@@ -29,7 +29,7 @@ KINDS = {"+I": 0, "-U": 1, "+U": 2, "-D": 3, "barrier": 4, "watched": 5, "not wa
 PLUS, MINUS = ("+I", "+U"), ("-U", "-D")
 COMMANDS = (*PLUS, *MINUS)
 BILLIONTHS = 1_000_000_000
-"""Of a share, which stands in a marker in place of a tile."""
+"""Of a share, which a marker has in place of a tile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

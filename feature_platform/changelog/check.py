@@ -85,7 +85,7 @@ def compare(
         return Compared(entity=entity, state="not judged", why="it has no row")
     writer, flush = written_by(head.written)
     if writer not in line:
-        why = f"its head is of attempt {writer}, which was abandoned: the next event mends it"
+        why = f"its head is of attempt {writer}, which was abandoned: the next event corrects it"
         return Compared(entity=entity, state="not judged", why=why)
     counting = Counting(line=line, upto_flush=flush if writer == max(line) else 0)
     sums = commands.sums(entity, counting)

@@ -82,7 +82,7 @@ class Loaded:
 
 @dataclass(slots=True)
 class _Batch:
-    """Blocks that wait, by header, and where each partition goes on after them."""
+    """Blocks that wait, by header, and the next offset of each partition after them."""
 
     payloads: dict[Header, list[tuple[int, int, bytes]]] = field(default_factory=dict)
     next_offsets: dict[int, int] = field(default_factory=dict)

@@ -55,7 +55,7 @@ def column_names(olap: Olap, table: str, columns: Sequence[Column]) -> Mapping[i
     """Return under which name each column is in a table, by id; those that are missing are added.
 
     A column is known by its id, which is in its comment: one that was given another meaning has
-    another id, and stands beside the first as `name_id`.
+    another id, and is `name_id` beside the first.
     """
     known = {
         int(comment.removeprefix("id ")): name
