@@ -1,20 +1,24 @@
-"""Compares what logged commands add up to with the stored rows, byte for byte."""
+"""Compares what logged commands add up to with the stored rows, byte for byte, as of a cut.
 
-from collections.abc import Iterator
+A barrier passes only when the commands before it are in the topic or counted as lost. So those of
+the cut's lineage are what its rows hold, whatever the job does meanwhile.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from feature_platform.changelog.olap import Olap
-from feature_platform.changelog.sums import Commands, Counting, Since, Sums, tile_of
+from feature_platform.changelog.sums import Commands, Since, tiles_of
 from feature_platform.changelog.tables import literal, table_name
-from feature_platform.lineage.as_of import encoded_tiles
-from feature_platform.lineage.tile_values import name_tile, values_of
+from feature_platform.checks.scope import Scope
+from feature_platform.checks.tiles import Difference, compare, decoded, features_of
+from feature_platform.errors import CorruptRowError
+from feature_platform.lineage.as_of import KnownRows, KnownTiles, encoded_tiles
+from feature_platform.lineage.tile_values import name_tile, spell
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Attempt
-from feature_platform.registry.history import history
-from feature_platform.rows.codec import decode_row
-from feature_platform.rows.undo import HEAD, RowKey
-from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_by
+from feature_platform.store.base import TileKey
+from feature_platform.words import counted
 
 State = Literal["equal", "different", "not judged"]
 DIFFERENCES_MAX = 20
@@ -22,10 +26,10 @@ DIFFERENCES_MAX = 20
 
 
 class Rows(Protocol):
-    """Reads rows."""
+    """Reads rows as of a cut; `checks.judge.AsOf` does."""
 
-    def read_entity(self, table: str, entity: str) -> list[StoredRow]:
-        """Return all rows of an entity."""
+    def read(self, entity: str) -> KnownRows | CorruptRowError:
+        """Return an entity's rows, or why they cannot be read."""
         ...
 
 
@@ -40,6 +44,26 @@ class Compared:
     why: str = ""
     """Why it was not judged."""
     differences: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summed:
+    """The tiles of an entity whose commands are all logged, as they add up to them."""
+
+    tiles: Mapping[TileKey, bytes]
+    since: Since
+    from_ms: int
+    """Tiles that start earlier are not covered, unless all commands are logged."""
+    lifetime: int
+
+    def covers(self, key: TileKey) -> bool:
+        """Return whether all commands of a tile are logged."""
+        level, start_ms = key
+        return self.since.whole or (level != self.lifetime and start_ms >= self.from_ms)
+
+    def covered(self, tiles: Mapping[TileKey, bytes]) -> dict[TileKey, bytes]:
+        """Return those tiles of which all commands are logged."""
+        return {key: payload for key, payload in tiles.items() if self.covers(key)}
 
 
 def entities(olap: Olap, snapshot: Snapshot, most: int) -> list[str]:
@@ -63,82 +87,80 @@ def has_commands(olap: Olap, snapshot: Snapshot) -> bool:
     )
 
 
-def compare(
-    olap: Olap, snapshot: Snapshot, attempts: list[Attempt], rows: Rows, entity: str
+def summed(commands: Commands, snapshot: Snapshot, entity: str) -> Summed | None:
+    """Return what an entity's commands add up to; None if they are not logged.
+
+    Raises:
+        OlapError: ClickHouse does not answer.
+        CorruptRowError: A partial is malformed.
+    """
+    since = commands.since(entity)
+    if since is None:
+        return None
+    layout = snapshot.layout
+    found = Summed(
+        tiles=tiles_of(layout, commands.sums(entity)),
+        since=since,
+        from_ms=since.at_ms + snapshot.max_future_ms,
+        lifetime=layout.grid.lifetime_level,
+    )
+    return Summed(
+        tiles=found.covered(found.tiles),
+        since=since,
+        from_ms=found.from_ms,
+        lifetime=found.lifetime,
+    )
+
+
+def check(
+    commands: Commands, snapshot: Snapshot, rows: Rows, scope: Scope, entity: str
 ) -> Compared:
-    """Compare one entity: its stored tiles with the sums of the commands that they hold.
+    """Compare one entity: its tiles as of the cut with the sums of the commands up to it.
+
+    Args:
+        commands: Those of the cut's lineage; loaded after the cut was looked up.
+        snapshot: What is deployed.
+        rows: Reads rows as of the cut.
+        scope: Which tiles last.
+        entity: Whose.
 
     Raises:
         OlapError: ClickHouse does not answer.
         StoreUnavailableError: The store does not.
-        CorruptRowError: A row is malformed.
     """
-    table = table_name(snapshot.featureset, snapshot.generation)
-    commands = Commands(olap, table, snapshot.layout)
-    line = history(attempts, attempts[-1].attempt if attempts else 0)
-    since = commands.since(entity, line)
-    if since is None:
-        return Compared(entity=entity, state="not judged", why="its commands are not logged")
-    stored = [row for row in rows.read_entity(snapshot.table, entity) if row.level != UNDO_LEVEL]
-    head = next((row for row in stored if (row.level, row.start_ms) == HEAD), None)
-    if head is None:
-        return Compared(entity=entity, state="not judged", why="it has no row")
-    writer, flush = written_by(head.written)
-    if writer not in line:
-        why = f"its head is of attempt {writer}, which was abandoned: the next event corrects it"
-        return Compared(entity=entity, state="not judged", why=why)
-    counting = Counting(line=line, upto_flush=flush if writer == max(line) else 0)
-    sums = commands.sums(entity, counting)
-    encoded = encoded_tiles([{RowKey(row.level, row.start_ms): row.payload for row in stored}])[0]
-    return _compared(snapshot, entity, encoded, sums, since)
-
-
-def _compared(
-    snapshot: Snapshot, entity: str, encoded: dict[TileKey, bytes], sums: Sums, since: Since
-) -> Compared:
-    layout, differences, tiles = snapshot.layout, list[str](), 0
-    from_ms = since.at_ms + snapshot.job.source.max_future_ms
-    for key, payload in sorted(encoded.items()):
-        level, start_ms = key
-        if not since.whole and (level == layout.grid.lifetime_level or start_ms < from_ms):
-            continue
-        tiles += 1
-        made = tile_of(layout, sums, level, start_ms)
-        if made != payload:
-            differences += _differences(snapshot, key, payload, made)
-    if not tiles:
-        why = "none of its tiles began after its commands were logged"
+    try:
+        sums = summed(commands, snapshot, entity)
+    except CorruptRowError as error:
+        return Compared(entity=entity, state="different", differences=(f"its commands: {error}",))
+    if sums is None:
+        return Compared(entity=entity, state="not judged", why="its commands are not logged now")
+    known = rows.read(entity)
+    if isinstance(known, CorruptRowError):
+        return Compared(entity=entity, state="different", differences=(f"its rows: {known}",))
+    (stored,) = encoded_tiles([known.rows])
+    tiles = KnownTiles(tiles=sums.covered(stored), unknown=known.unknown)
+    readable, unreadable = decoded(entity, tiles.tiles, snapshot)
+    number, found = compare(entity, tiles, readable, sums.tiles, scope)
+    told = [*unreadable, *(_said(snapshot, each) for each in found)]
+    if not number and not told:
+        why = "none of its tiles began after its commands were logged, and is kept still"
         return Compared(entity=entity, state="not judged", why=why)
     return Compared(
         entity=entity,
-        state="different" if differences else "equal",
-        tiles=tiles,
-        differences=tuple(differences[:DIFFERENCES_MAX]),
+        state="different" if told else "equal",
+        tiles=number,
+        differences=_cut(told),
     )
 
 
-def _differences(
-    snapshot: Snapshot, key: TileKey, stored: bytes, made: bytes | None
-) -> Iterator[str]:
-    layout, where = snapshot.layout, name_tile(snapshot.layout.grid, key)
-    if made is None:
-        yield f"{where}: is stored, and no command of it was logged"
-        return
-    lifetime = layout.grid.lifetime_level
-    left, right = (
-        values_of(decode_row(each), layout.columns, key[0], lifetime) for each in (stored, made)
+def _said(snapshot: Snapshot, each: Difference) -> str:
+    return (
+        f"{features_of(snapshot, each.column)}, {name_tile(snapshot.layout.grid, each.key)}: "
+        f"stored {spell(each.stored)}, the commands add up to {spell(each.expected)}"
     )
-    names = [name for name in sorted(left | right) if left.get(name) != right.get(name)]
-    for name in names:
-        yield (
-            f"{where}: {name} is {_spelled(left.get(name))} in the row, and the commands add up to "
-            f"{_spelled(right.get(name))}"
-        )
-    if not names:
-        yield f"{where}: the same values in other bytes"
 
 
-def _spelled(partial: int | bytes | None) -> str:
-    if isinstance(partial, bytes):
-        return f"items {partial.hex()}"
-    return "nothing" if partial is None else str(partial)
+def _cut(told: Sequence[str]) -> tuple[str, ...]:
+    left = len(told) - DIFFERENCES_MAX
+    more = [f"and {counted(left, 'difference')} more"] if left > 0 else []
+    return (*told[:DIFFERENCES_MAX], *more)

@@ -37,8 +37,12 @@ def create_changes(olap: Olap, table: str, keep_days: int) -> None:
     """Create a table of commands, with its fixed columns.
 
     A command that was loaded twice is one: attempt, subtask and number are its own. Every column of
-    the key is in its order, as FINAL asks for.
+    the key is in its order, as FINAL asks for. What says which entities are logged is kept.
     """
+    kept = (
+        f"toDateTime(intDiv(at_ms, 1000)) + toIntervalDay({keep_days}) DELETE"
+        f" WHERE toInt8(kind) < {KINDS['watched']}"
+    )
     kinds = ", ".join(f"'{name}' = {number}" for name, number in KINDS.items())
     types = dict(FIXED) | {"kind": f"Enum8({kinds})"}
     columns = ", ".join(f"{name} {kind}" for name, kind in types.items())
@@ -47,15 +51,21 @@ def create_changes(olap: Olap, table: str, keep_days: int) -> None:
         " at DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(at_ms, 'UTC'),"
         " tile DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(tile_ms, 'UTC'))"
         " ENGINE = ReplacingMergeTree ORDER BY (entity, tile_ms, attempt, subtask, seq)"
-        f" TTL toDateTime(intDiv(at_ms, 1000)) + INTERVAL {keep_days} DAY"
+        f" TTL {kept}"
     )
+    if not olap.run(
+        "SELECT 1 FROM system.tables WHERE database = currentDatabase()"
+        f" AND name = {literal(table)}"
+        f" AND position(create_table_query, 'toIntervalDay({keep_days})') > 0"
+    ):
+        olap.change(f"ALTER TABLE {table} MODIFY TTL {kept}")
 
 
 def column_names(olap: Olap, table: str, columns: Sequence[Column]) -> Mapping[int, str]:
     """Return under which name each column is in a table, by id; those that are missing are added.
 
     A column is known by its id, which is in its comment: one that was given another meaning has
-    another id, and is `name_id` beside the first.
+    another id, and is beside the first as `name_id`.
     """
     known = {
         int(comment.removeprefix("id ")): name

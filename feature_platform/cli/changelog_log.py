@@ -1,9 +1,7 @@
 """The reading half of `fp changelog`: loads logged commands, shows them, and adds them up."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,9 +9,11 @@ import typer
 from feature_platform.cli.changelog import AsJson, Entities, FeatureSetName, deployed
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
+    EXIT_FAILED,
     complain,
     console,
     message,
+    one_line,
     output,
     print_json,
     say,
@@ -27,11 +27,12 @@ from feature_platform.words import counted
 
 if TYPE_CHECKING:
     from feature_platform.changelog.check import Compared
-    from feature_platform.changelog.load import Loaded
     from feature_platform.changelog.olap import Olap
+    from feature_platform.changelog.sums import Lost
     from feature_platform.plan.snapshot import Snapshot
 
 ROWS_MAX = 1_000
+ENTITIES_MAX = 100_000
 
 
 def register(commands: typer.Typer) -> None:
@@ -100,65 +101,108 @@ def check(
     entities: Entities = None,
     *,
     most: Annotated[
-        int, typer.Option(min=1, max=100_000, help="Entities, if none is named.")
+        int, typer.Option(min=1, max=ENTITIES_MAX, help="Entities, if none is named.")
     ] = 200,
     as_json: AsJson = False,
 ) -> None:
-    """Compare what logged commands add up to with the stored rows, byte for byte.
+    """Compare what logged commands add up to with the stored rows; exit code 3 if they differ.
 
-    Exits with 3 if a row is not what its commands add up to.
+    As of the newest cut, byte for byte, for tiles whose commands are all logged.
     """
-    from feature_platform.changelog import check as checks
-    from feature_platform.changelog.sums import Commands, Counting
-    from feature_platform.changelog.tables import table_name
-    from feature_platform.registry.history import history
+    from feature_platform.engines.world import open_world
 
     settings: Settings = context.obj
-    with open_store(settings) as (registry, tiles), _olap(settings) as olap:
-        snapshot = deployed(registry, featureset)
-        _load(settings, olap, featureset)
-        if not _any(olap, snapshot):
-            raise typer.Exit(EXIT_CHECKS_RED)
-        attempts = registry.attempts(featureset, snapshot.generation)
-        chosen = entities or checks.entities(olap, snapshot, most)
-        with console.status("comparing") as progress:
-            found = []
-            for number, entity in enumerate(chosen):
-                progress.update(f"comparing {number + 1:,} of {len(chosen):,}")
-                found.append(checks.compare(olap, snapshot, attempts, tiles, entity))
-        line = history(attempts, attempts[-1].attempt if attempts else 0)
-        log = Commands(olap, table_name(featureset, snapshot.generation), snapshot.layout)
-        lost = log.lost(Counting(line=line))
+    with open_world(settings) as world, _olap(settings) as olap:
+        found, lost = _checked(world, olap, featureset, entities or [], most)
+    different = [each for each in found if each.state == "different"]
     if as_json:
-        print_json(
-            {
-                "entities": [asdict(each) for each in found],
-                "lost": [
-                    {"attempt": attempt, "subtask": subtask, "commands": count}
-                    for attempt, subtask, count in lost
-                ],
-            }
-        )
+        _print_check(found, lost)
     else:
         _show_check(found, lost)
-    if any(each.state == "different" for each in found):
+    if different:
         raise typer.Exit(EXIT_CHECKS_RED)
 
 
-def _show_check(found: "Sequence[Compared]", lost: Sequence[tuple[int, int, int]]) -> None:
-    states = Counter(each.state for each in found)
-    tiles = sum(each.tiles for each in found)
-    say(
-        f"{counted(states['equal'], 'entity')} equal, {states['different']} different, "
-        f"{states['not judged']} not judged; {counted(tiles, 'tile')} compared"
+def _checked(
+    world: Any,  # noqa: ANN401 (imported when it is needed)
+    olap: "Olap",
+    featureset: str,
+    entities: Sequence[str],
+    most: int,
+) -> "tuple[list[Compared], Lost]":
+    from feature_platform.changelog import check as checks
+    from feature_platform.changelog.newest import commands_of
+    from feature_platform.checks.run import rows_as_of_newest_cut
+    from feature_platform.checks.scope import Scope
+    from feature_platform.deploy.control import deployed_snapshot
+    from feature_platform.deploy.start import unfinished_repair
+    from feature_platform.serving.keys import stored_key
+
+    snapshot = deployed_snapshot(world, featureset)
+    keys = [stored_key(each, snapshot, "ENTITY") for each in entities]
+    rows = rows_as_of_newest_cut(world, snapshot, unfinished_repair(world, snapshot))
+    _load(world.settings, olap, featureset)
+    if rows is None:
+        message(f"{featureset} has no cut yet: no row is final")
+        raise typer.Exit(EXIT_FAILED)
+    if not _any(olap, snapshot):
+        raise typer.Exit(EXIT_FAILED)
+    now_ms = world.clock.now_ms()
+    commands = commands_of(olap, world.settings, snapshot, rows.line, now_ms)
+    scope = Scope.of(snapshot, now_ms, None, 0)
+    chosen = keys or checks.entities(olap, snapshot, most)
+    found = []
+    with console.status("comparing") as progress:
+        for number, entity in enumerate(chosen, start=1):
+            progress.update(f"comparing {number:,} of {len(chosen):,}")
+            now = scope.at(world.clock.now_ms())
+            found.append(checks.check(commands, snapshot, rows, now, entity))
+    return found, commands.lost()
+
+
+def _print_check(found: "Sequence[Compared]", lost: "Lost") -> None:
+    print_json(
+        {
+            "entities": [
+                {
+                    "entity": each.entity,
+                    "state": each.state,
+                    "tiles": each.tiles,
+                    "why": each.why,
+                    "differences": list(each.differences),
+                }
+                for each in found
+            ],
+            "lost": lost.rows,
+            "gaps": [
+                {
+                    "attempt": gap.attempt,
+                    "subtask": gap.subtask,
+                    "first": gap.first,
+                    "last": gap.last,
+                }
+                for gap in lost.gaps
+            ],
+        }
     )
+
+
+def _show_check(found: "Sequence[Compared]", lost: "Lost") -> None:
     for each in found:
         if each.state != "equal":
-            say(f"{each.entity}: {each.state}{': ' if each.why else ''}{each.why}")
-        for difference in each.differences:
-            say(f"  {difference}")
-    for attempt, subtask, count in lost:
-        say(f"attempt {attempt}, subtask {subtask}: {counted(count, 'row')} of the log lost")
+            say(one_line(f"{each.entity}: {each.state}{': ' if each.why else ''}{each.why}"))
+        for text in each.differences:
+            say(f"  {one_line(text)}")
+    for gap in lost.gaps:
+        say(f"lost: {gap}")
+    if lost.rows:
+        say(f"{counted(lost.rows, 'row')} of the log lost: what differs may be in those")
+    states = [each.state for each in found]
+    say(
+        f"{counted(states.count('equal'), 'entity')} equal, {states.count('different')} different, "
+        f"{states.count('not judged')} not judged; "
+        f"{counted(sum(each.tiles for each in found), 'tile')} compared"
+    )
 
 
 @contextmanager
@@ -170,19 +214,16 @@ def _olap(settings: Settings) -> "Iterator[Olap]":
         yield opened
 
 
-def _load(settings: Settings, olap: "Olap", featureset: str) -> "Loaded":
-    from feature_platform.broker.topics import TopicClient
-    from feature_platform.changelog.load import Loader
+def _load(settings: Settings, olap: "Olap", featureset: str) -> None:
+    from feature_platform.changelog.newest import load as load_newest
 
     topic = settings.changelog.topic(featureset)
-    loader = Loader(olap, featureset, topic, settings.changelog.keep_days)
-    found = loader.load(TopicClient(settings.kafka), SystemClock().now_ms(), message)
+    found = load_newest(olap, settings, featureset, SystemClock().now_ms(), message)
     message(f"loaded {counted(found.blocks, 'block')} of {topic}, {found.bytes:,} bytes")
     if found.gone:
         complain(f"{topic}: {found.gone:,} offsets were deleted before they were loaded")
     if found.refused:
         complain(f"{topic}: {counted(found.refused, 'block')} refused: {'; '.join(found.named)}")
-    return found
 
 
 def _any(olap: "Olap", snapshot: "Snapshot") -> bool:
@@ -191,7 +232,7 @@ def _any(olap: "Olap", snapshot: "Snapshot") -> bool:
     if has_commands(olap, snapshot):
         return True
     name = snapshot.featureset
-    say(f"no command of {name} was logged so far; fp changelog watch {name} ENTITY starts it")
+    message(f"no command of {name} was logged so far; fp changelog watch {name} ENTITY starts it")
     return False
 
 

@@ -105,7 +105,7 @@ class Case:
     def lose_job_between_cuts(self, share: float) -> None:
         """Send events, and let the job end when it has written rows that no cut holds."""
         for _ in range(TRIES):
-            self._wait_for_a_cut()
+            self.wait_for_a_cut()
             self.send(share)
             time.sleep(FLUSHED_S)
             self.lose_job()
@@ -115,7 +115,7 @@ class Case:
         msg = f"a cut held all that was written, {TRIES} times"
         raise AssertionError(msg)
 
-    def _wait_for_a_cut(self) -> None:
+    def wait_for_a_cut(self) -> None:
         """Return just after one: it takes a checkpoint interval until the next."""
         before = self._newest_cut()
         until(lambda: self._newest_cut() != before, f"a cut after {before}", every_s=LOOK_S)

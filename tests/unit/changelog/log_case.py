@@ -75,6 +75,7 @@ class MemoryTopic:
     records: list[Kept] = field(default_factory=list)
     firsts: dict[int, int] = field(default_factory=dict)
     id: str = "first"
+    topic: str = TOPIC
 
     def put(self, changes: Iterable[Change], part: int = 0, layout: Layout = LAYOUT) -> None:
         """Append a block."""
@@ -89,7 +90,7 @@ class MemoryTopic:
 
     def topic_id(self, topic: str) -> str:
         """Return its id."""
-        assert topic == TOPIC
+        assert topic == self.topic
         return self.id
 
     def bounds(self, topic: str) -> dict[str, tuple[int, int]]:
@@ -105,7 +106,7 @@ class MemoryTopic:
 
     def messages_between(self, topic: str, spans: Mapping[int, tuple[int, int]]) -> Iterator[Kept]:
         """Yield records of offsets."""
-        assert topic == TOPIC
+        assert topic == self.topic
         for each in self.records:
             start, end = spans[each.part]
             if start <= each.at < end:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from feature_platform.changelog.embedded import EmbeddedOlap
-from feature_platform.changelog.sums import Commands, Counting, Since, tile_of
+from feature_platform.changelog.sums import Commands, Gap, Lost, Since, tiles_of
 from feature_platform.errors import OlapError
-from feature_platform.registry.history import FOREVER
+from feature_platform.registry.history import FOREVER, History
 from feature_platform.rows.codec import decode_row
 from feature_platform.rows.partials import Item, Partial
 from feature_platform.testing.changes import Change, block_headers
@@ -26,7 +26,8 @@ from tests.unit.changelog.log_case import (
 )
 
 TABLE = "changes_posts_g1"
-LINE = {0: 0, 1: FOREVER}
+HOUR_MS = 3_600_000
+LINE: History = {0: 0, 1: FOREVER}
 AWKWARD = "Zürich'\\\n\t\0 `;--"
 
 
@@ -65,13 +66,14 @@ def story() -> list[Change]:
     ]
 
 
-def sums(
-    olap: EmbeddedOlap, entity: str = AWKWARD, upto_flush: int | None = None
-) -> dict[int, dict[int, Partial]]:
+def commands(olap: EmbeddedOlap, line: History = LINE, kept_from_ms: int = 0) -> Commands:
+    """Return the commands of a history."""
+    return Commands(olap, TABLE, LAYOUT, line, kept_from_ms)
+
+
+def sums(olap: EmbeddedOlap, entity: str = AWKWARD) -> dict[int, dict[int, Partial]]:
     """Return what the commands of an entity add up to."""
-    counted = Counting(line=LINE, upto_flush=upto_flush)
-    found = Commands(olap, TABLE, LAYOUT).sums(entity, counted)
-    return {tile: dict(each) for tile, each in found.items()}
+    return {tile: dict(each) for tile, each in commands(olap).sums(entity).items()}
 
 
 def test_commands_add_up_as_the_kernel_adds_them(olap: EmbeddedOlap) -> None:
@@ -83,9 +85,8 @@ def test_commands_add_up_as_the_kernel_adds_them(olap: EmbeddedOlap) -> None:
     wanted: dict[int, Partial] = {0: 2, 1: -7, 2: -7, 3: 5, 4: items}
     found = sums(olap)
     assert found == {START_MS: wanted}
-    for level, start in ((0, START_MS), (1, START_MS - START_MS % (5 * MINUTE_MS)), (2, 0)):
-        assert tile_of(LAYOUT, found, level, start) == encode_row(LAYOUT, wanted)
-    assert tile_of(LAYOUT, found, 0, START_MS + MINUTE_MS) is None
+    keys = ((0, START_MS), (1, START_MS - START_MS % (5 * MINUTE_MS)), (2, 0))
+    assert tiles_of(LAYOUT, found) == dict.fromkeys(keys, encode_row(LAYOUT, wanted))
     assert sums(olap, "nobody") == {}
 
 
@@ -142,19 +143,26 @@ def test_abandoned_epochs_do_not_count(olap: EmbeddedOlap) -> None:
     topic.put([command(0, 1, 3), command(1, 1, 4), command(2, 1, 4)])
     topic.put([command(0, 2, 4), command(1, 2, 4, flush=7), command(2, 2, 5, flush=8)], part=1)
     load(olap, topic)
-    log = Commands(olap, TABLE, LAYOUT)
-    line = {0: 0, 1: 3, 2: FOREVER}
-    assert log.sums("a", Counting(line=line))[START_MS][0] == 4
-    assert log.sums("a", Counting(line=line, upto_flush=7))[START_MS][0] == 3
-    assert log.sums("a", Counting(line=line, upto_flush=0))[START_MS][0] == 1
+    assert commands(olap, {0: 0, 1: 3, 2: FOREVER}).sums("a")[START_MS][0] == 4
+    assert commands(olap, {0: 0, 1: 3, 2: 4}).sums("a")[START_MS][0] == 3
+    assert commands(olap, {0: 0, 1: 3}).sums("a")[START_MS][0] == 1
+    assert commands(olap, {0: 0}).sums("a") == {}
 
 
 def test_lost_numbers_are_named(olap: EmbeddedOlap) -> None:
-    """A gap says how many rows of a subtask are missing."""
+    """A gap says which rows of a subtask are missing; nothing is, where older ones were deleted."""
     topic = MemoryTopic()
-    topic.put([story()[0], story()[3]])
+    topic.put([story()[0], story()[3], Change(seq=5, kind=4, at_ms=START_MS + 2 * HOUR_MS)])
     load(olap, topic)
-    assert Commands(olap, TABLE, LAYOUT).lost(Counting(line=LINE)) == [(1, 0, 2)]
+    found = commands(olap).lost()
+    gaps = [Gap(attempt=1, subtask=0, first=1, last=2), Gap(attempt=1, subtask=0, first=4, last=4)]
+    assert found == Lost(rows=3, gaps=tuple(gaps))
+    assert [str(each) for each in gaps] == [
+        "attempt 1, subtask 0: 1 to 2",
+        "attempt 1, subtask 0: 4",
+    ]
+    assert commands(olap, kept_from_ms=START_MS).lost() == Lost()
+    assert commands(olap, {0: 0}).lost() == Lost()
 
 
 @pytest.mark.parametrize(
@@ -207,8 +215,8 @@ def test_a_column_of_another_meaning_stands_beside_the_first(olap: EmbeddedOlap)
         layout=edited,
     )
     load(olap, topic)
-    log = Commands(olap, TABLE, edited)
-    assert log.sums(AWKWARD, Counting(line=LINE)) == {START_MS: {0: 3, 7: 30, 8: 2}}
+    log = Commands(olap, TABLE, edited, LINE)
+    assert log.sums(AWKWARD) == {START_MS: {0: 3, 7: 30, 8: 2}}
     _, rows = olap.ask(f"SELECT watch_ms, watch_ms_7 FROM {TABLE} WHERE seq IN (3, 6) ORDER BY seq")
     assert rows == [[-7, None], [None, 30]]
 
@@ -229,17 +237,19 @@ def test_since_when_an_entity_is_logged(olap: EmbeddedOlap) -> None:
         ]
     )
     load(olap, topic)
-    log = Commands(olap, TABLE, LAYOUT)
-    assert log.since("first", LINE) == Since(at_ms=START_MS, whole=True)
-    assert log.since("later", LINE) == Since(at_ms=START_MS + 1, whole=False)
-    assert log.since("gone", LINE) is None
-    assert log.since("nobody", LINE) is None
+    log = commands(olap)
+    assert log.since("first") == Since(at_ms=START_MS, whole=True)
+    assert log.since("later") == Since(at_ms=START_MS + 1, whole=False)
+    assert log.since("gone") is None
+    assert log.since("nobody") is None
     two = {0: 0, 1: 3, 2: FOREVER}
-    assert log.since("first", two) is None
+    assert commands(olap, two).since("first") is None
     topic.put([mark(0, 5, "first", attempt=2, checkpoint_id=4)])
     load(olap, topic)
-    assert log.since("first", two) == Since(at_ms=START_MS, whole=True)
-    assert log.since("later", two) is None
+    assert commands(olap, two).since("first") == Since(at_ms=START_MS, whole=True)
+    assert commands(olap, two).since("later") is None
+    expired = commands(olap, two, kept_from_ms=START_MS + 9)
+    assert expired.since("first") == Since(at_ms=START_MS + 9, whole=False)
 
 
 def test_a_share_covers_the_entities_of_its_hash(olap: EmbeddedOlap) -> None:
@@ -247,9 +257,8 @@ def test_a_share_covers_the_entities_of_its_hash(olap: EmbeddedOlap) -> None:
     topic = MemoryTopic()
     topic.put([Change(seq=0, kind=5, tile_ms=500_000_000)])
     load(olap, topic)
-    log = Commands(olap, TABLE, LAYOUT)
-    assert log.since("entity 1", LINE) is not None
-    assert log.since("Zürich", LINE) is None
+    assert commands(olap).since("entity 1") is not None
+    assert commands(olap).since("Zürich") is None
 
 
 def test_another_process_has_the_folder(tmp_path: Path) -> None:
@@ -275,6 +284,5 @@ def test_a_tile_of_nothing_left_is_still_a_tile(olap: EmbeddedOlap) -> None:
         for seq, kind in enumerate((0, 3))
     )
     load(olap, topic)
-    made = tile_of(LAYOUT, sums(olap, "a"), 0, START_MS)
-    assert made is not None
+    made = tiles_of(LAYOUT, sums(olap, "a"))[0, START_MS]
     assert decode_row(made).counters == {}

@@ -1,0 +1,38 @@
+"""The log of one feature set, brought up to date, and its commands that count as of a cut."""
+
+from feature_platform.broker.topics import TopicClient
+from feature_platform.changelog.load import Loaded, Loader
+from feature_platform.changelog.olap import Olap
+from feature_platform.changelog.sums import Commands
+from feature_platform.changelog.tables import DAY_MS, table_name
+from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.history import History
+from feature_platform.report import Report, silent
+from feature_platform.settings import Settings
+
+
+def load(
+    olap: Olap, settings: Settings, featureset: str, now_ms: int, report: Report = silent
+) -> Loaded:
+    """Bring what was logged from Kafka to ClickHouse; once more is harmless.
+
+    Raises:
+        BrokerUnavailableError: Kafka does not answer.
+        OlapError: ClickHouse does not.
+    """
+    topic = settings.changelog.topic(featureset)
+    loader = Loader(olap, featureset, topic, settings.changelog.keep_days)
+    return loader.load(TopicClient(settings.kafka), now_ms, report)
+
+
+def commands_of(
+    olap: Olap, settings: Settings, snapshot: Snapshot, line: History, now_ms: int
+) -> Commands:
+    """Return the loaded commands of a history's epochs."""
+    return Commands(
+        olap,
+        table_name(snapshot.featureset, snapshot.generation),
+        snapshot.layout,
+        line,
+        now_ms - settings.changelog.keep_days * DAY_MS,
+    )
