@@ -1,6 +1,6 @@
 """`fp changelog`: which commands are logged, and what ClickHouse says of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +13,10 @@ from feature_platform.cli.output import (
     say,
     table,
 )
-from feature_platform.cli.reading import open_store, read_keys
+from feature_platform.cli.reading import Key, open_store, read_keys
 from feature_platform.cli.share import parse_share
 from feature_platform.clock import SystemClock
+from feature_platform.registry.watches import without
 from feature_platform.settings import Settings, password
 from feature_platform.words import counted
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from feature_platform.plan.snapshot import Snapshot
     from feature_platform.registry.watches import Mode, Watch
 
-ROWS_MAX = 1_000
 DAY_MS = 86_400_000
 LOOK_S = 5
 """How often a job looks at what is to be logged."""
@@ -62,12 +62,14 @@ def watch(
 ) -> None:
     """Log the commands of some entities, beside those that are watched already."""
     settings: Settings = context.obj
-    wanted = frozenset([*(entities or []), *(_keys(file) if file else [])])
-    if not wanted:
+    named = [Key(text=key, place="ENTITY") for key in entities or ()]
+    named += read_keys(file) if file else ()
+    if not named:
         msg = "name at least one entity, or a file of them with --entities"
         raise typer.BadParameter(msg)
     with _registry(settings) as registry:
         snapshot = _known(settings, registry, featureset)
+        wanted = _stored(named, snapshot)
         before = registry.watch(featureset)
         mode: Mode = "sampled" if before.mode == "sampled" and not only else "watched"
         kept = frozenset() if only else before.entities
@@ -112,9 +114,9 @@ def off(context: typer.Context, featureset: FeatureSetName, entities: Entities =
     with _registry(settings) as registry:
         snapshot = _known(settings, registry, featureset)
         before = registry.watch(featureset)
-        left = before.entities - frozenset(entities or before.entities)
-        mode: Mode = before.mode if entities and (left or before.mode == "sampled") else "off"
-        found = registry.save_watch(featureset, mode, before.share, left)
+        keys = _stored([Key(text=each, place="ENTITY") for each in entities or ()], snapshot)
+        left = without(featureset, before, keys)
+        found = registry.save_watch(featureset, left.mode, left.share, left.entities)
     _changed(featureset, snapshot, found)
 
 
@@ -153,8 +155,9 @@ def status(
     output.print(shown)
 
 
-def _keys(path: Path) -> list[str]:
-    return [key.text for key in read_keys(path)]
+def _stored(keys: Sequence[Key], snapshot: "Snapshot | None") -> frozenset[str]:
+    """Return keys as jobs have them; of what is not deployed yet, as they were written."""
+    return frozenset(each.stored(snapshot) if snapshot else each.text for each in keys)
 
 
 @contextmanager

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from feature_platform.cli.changelog import AsJson, Entities, FeatureSetName, deployed
+from feature_platform.cli.dates import parse_instant
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
     EXIT_FAILED,
+    cell,
     complain,
     console,
     message,
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from feature_platform.changelog.sums import Lost
     from feature_platform.plan.snapshot import Snapshot
 
-ROWS_MAX = 1_000
+ROWS_MAX = 10_000
 ENTITIES_MAX = 100_000
 
 
@@ -53,34 +55,31 @@ def show(
     featureset: FeatureSetName,
     entity: Annotated[str, typer.Argument(help="Entity key.")],
     *,
+    tile: Annotated[
+        str, typer.Option(metavar="TIME", help="Start of a finest tile, ISO-8601.")
+    ] = "",
     newest: Annotated[int, typer.Option(min=1, max=ROWS_MAX, help="How many at most.")] = 50,
     as_json: AsJson = False,
 ) -> None:
     """Show the newest logged commands of an entity; loads first what was logged since."""
-    from feature_platform.changelog.tables import literal, quoted, table_name
+    from feature_platform.changelog.story import story
+    from feature_platform.serving.keys import stored_key
 
     settings: Settings = context.obj
+    tile_ms = parse_instant(tile, "--tile") if tile else None
     with open_store(settings) as (registry, _):
         snapshot = deployed(registry, featureset)
-    names = ", ".join(
-        quoted(column.name)
-        for column in snapshot.layout.columns
-        if column.kind in {"count", "sum", "min", "max"}
-    )
+    key = stored_key(entity, snapshot, "ENTITY")
     with _olap(settings) as olap:
         _load(settings, olap, featureset)
-        if not _any(olap, snapshot):
-            return
-        headers, rows = olap.ask(
-            f"SELECT toString(at) AS at, attempt, checkpoint_id, flush, kind,"
-            f" if(kind > 3, '', toString(tile)) AS tile, {names}"
-            f" FROM {table_name(featureset, snapshot.generation)} FINAL"
-            f" WHERE entity = {literal(entity)}"
-            f" ORDER BY attempt DESC, seq DESC LIMIT {newest}"
-        )
-    _show(headers, list(reversed(rows)), as_json=as_json)
-    if not rows:
-        say(f"no command of {entity} is logged; fp changelog watch {featureset} {entity!r}")
+        found = story(olap, snapshot, key, tile_ms, newest) if _any(olap, snapshot) else []
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        say(f"no command of {key} is in the log; fp changelog watch {featureset} {key} starts it")
+        return
+    _show(list(found[0]), [list(each.values()) for each in found])
 
 
 def sql(
@@ -92,7 +91,10 @@ def sql(
     """Ask ClickHouse anything about loaded commands."""
     with _olap(context.obj) as olap:
         headers, rows = olap.ask(query)
-    _show(headers, rows, as_json=as_json)
+    if as_json:
+        print_json([dict(zip(headers, row, strict=True)) for row in rows])
+    elif headers:
+        _show(headers, rows)
 
 
 def check(
@@ -236,11 +238,8 @@ def _any(olap: "Olap", snapshot: "Snapshot") -> bool:
     return False
 
 
-def _show(headers: list[str], rows: list[list[Any]], *, as_json: bool) -> None:
-    if as_json:
-        print_json([dict(zip(headers, row, strict=True)) for row in rows])
-        return
+def _show(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     shown = table(*headers)
     for row in rows:
-        shown.add_row(*("" if each is None else str(each) for each in row))
+        shown.add_row(*("" if each is None else cell(each) for each in row))
     output.print(shown)

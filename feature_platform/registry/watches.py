@@ -11,6 +11,7 @@ Mode = Literal["off", "watched", "sampled", "all"]
 ENTITIES_MAX = 100_000
 """How many entities of a feature set may be watched; who needs more samples, or logs all."""
 HASHES = 1 << 32
+NAMED_MAX = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,3 +70,28 @@ def next_watch(before: Watch, mode: Mode, share: float, entities: Collection[str
         )
         raise PlanRefusedError(msg)
     return Watch(version=before.version + 1, mode=mode, share=share, entities=named)
+
+
+def without(name: str, before: Watch, entities: Collection[str]) -> Watch:
+    """Return what is left without some watched entities; without any names nothing is.
+
+    Raises:
+        PlanRefusedError: One of them is not watched by its name.
+    """
+    strange = sorted(set(entities) - before.entities)
+    if strange:
+        told = {
+            "all": "all entities are logged, which leaves none out",
+            "off": "nothing is",
+        }.get(before.mode, f"{len(before.entities):,} others are")
+        msg = (
+            f"not watched by name: {', '.join(strange[:NAMED_MAX])}; {told}. Nothing was changed; "
+            f"fp changelog off {name} ends all of it"
+        )
+        raise PlanRefusedError(msg)
+    left = before.entities - frozenset(entities)
+    if not entities or not (left or before.mode == "sampled"):
+        return Watch(version=before.version)
+    return Watch(
+        version=before.version, mode=before.mode, share=before.share, entities=frozenset(left)
+    )

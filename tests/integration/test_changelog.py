@@ -112,11 +112,14 @@ def test_what_is_logged_changes_while_the_job_runs(case: Case, tmp_path: Path) -
     assert int(other["n"]) == 0
 
     many = tmp_path / "entities.txt"
-    many.write_text("\n".join(f"entity {number}" for number in range(99_999)))
+    many.write_text("\n".join(str(1_000_000 + number) for number in range(99_999)))
     ran = fp(project, "changelog", "watch", case.name, "--entities", str(many))
     assert "100,000 entities" in said(ran), said(ran)
     until(lambda: len(_watched(case)) == 100_000, "the job watches them", every_s=2)
-    refused = fp(project, "changelog", "watch", case.name, "one more")
+    strange = fp(project, "changelog", "watch", case.name, "one more")
+    assert strange.code == 1
+    assert "user_id is BIGINT" in said(strange)
+    refused = fp(project, "changelog", "watch", case.name, "999999")
     assert refused.code == 1
     assert "100,001 entities would be watched" in said(refused)
     assert "no commands are logged" in said(fp(project, "changelog", "off", case.name))
