@@ -1,4 +1,4 @@
-"""How counts are written for people: one row, two rows."""
+"""How counts, and spans of time, are written for people: one row, two rows."""
 
 VOWELS = "aeiou"
 
@@ -34,3 +34,9 @@ def names_of(names: tuple[str, ...] | list[str], most: int = 12) -> str:
     """List names up to a limit, and how many more there are."""
     shown, left = ", ".join(names[:most]), len(names) - most
     return f"{shown} and {left:,} more" if left > 0 else shown
+
+
+def hours(span_ms: int) -> str:
+    """Write a span of time in hours and minutes, cut to the minute."""
+    whole, minutes = divmod(span_ms // 60_000, 60)
+    return f"{whole:,} h {minutes} min"

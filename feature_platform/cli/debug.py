@@ -20,6 +20,7 @@ from feature_platform.cli.output import (
     table,
 )
 from feature_platform.clock import to_iso
+from feature_platform.extras import require
 
 if TYPE_CHECKING:
     from feature_platform.debug.report import DebugReport, State
@@ -52,12 +53,20 @@ def debug(  # noqa: PLR0913 (the options of a command)
         bool,
         typer.Option("--state", help="Read the job's state from its newest checkpoint, too."),
     ] = False,
+    service: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Ask this service by gRPC, too: its answers may be older than the rows.",
+        ),
+    ] = "",
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with a timeline, too.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Follow an entity's events to its served values; exit code 3 if something is wrong."""
+    _check_service(service, at)
     from feature_platform.debug.run import DebugRequest
     from feature_platform.debug.run import debug as look
     from feature_platform.engines.world import open_world
@@ -69,6 +78,7 @@ def debug(  # noqa: PLR0913 (the options of a command)
         feature=feature,
         at_ms=parse_instant(at, "--at") if at else None,
         state=state,
+        service=service,
     )
     with (
         console.status(f"{featureset}: connecting") as status,
@@ -86,6 +96,16 @@ def debug(  # noqa: PLR0913 (the options of a command)
         _show(found)
     if found.first:
         raise SystemExit(EXIT_CHECKS_RED)
+
+
+def _check_service(service: str, at: str) -> None:
+    """Refuse to ask a service about the past, and without what asking needs."""
+    if not service:
+        return
+    require("fp debug --service", "service")
+    if at:
+        msg = "--service answers for now: leave --at away"
+        raise typer.BadParameter(msg)
 
 
 def _show(found: "DebugReport") -> None:

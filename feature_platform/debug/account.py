@@ -7,7 +7,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -16,8 +16,17 @@ from feature_platform.debug.records import FoundRecord
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.plan.job_history import HISTORY_PARTITION
 from feature_platform.testing.reference import Oracle
-from feature_platform.testing.reference_events import TICKS_PER_SECOND, Accepted, DeadLetter
+from feature_platform.testing.reference_events import (
+    LAST_TIME_MS,
+    TICKS_PER_SECOND,
+    Accepted,
+    DeadLetter,
+    RawEvent,
+    judge,
+)
+from feature_platform.tiles.grid import format_duration
 from feature_platform.tiles.layout import Layout
+from feature_platform.words import hours
 
 Outcome = Literal["counted", "left out by WHERE", "dead letter", "other side"]
 """`other side`: of the seam between history and topic."""
@@ -110,12 +119,25 @@ def by_partition(positions: Mapping[str, int]) -> dict[int, int]:
 
 def until(whole: Account, positions: Mapping[int, int]) -> Account:
     """Return the account of the events below some offsets alone, by partition."""
-    kept = [
-        each
-        for each in whole.events
-        if each.record.event.partition == HISTORY_PARTITION
-        or each.record.event.offset < positions.get(each.record.event.partition, 0)
-    ]
+    return _only(
+        whole,
+        [
+            each
+            for each in whole.events
+            if each.record.event.partition == HISTORY_PARTITION
+            or each.record.event.offset < positions.get(each.record.event.partition, 0)
+        ],
+    )
+
+
+def first_of(whole: Account, number: int) -> Account:
+    """Return the account of the first events alone, in the order in which the broker took them."""
+    came = sorted(whole.events, key=lambda each: each.record.event.timestamp_ms)
+    kept = {id(each) for each in came[:number]}
+    return _only(whole, [each for each in whole.events if id(each) in kept])
+
+
+def _only(whole: Account, kept: Sequence[EventAccount]) -> Account:
     oracle = Oracle(whole.oracle.featureset, whole.oracle.layout)
     for each in kept:
         if each.outcome == "counted" and each.row:
@@ -146,7 +168,23 @@ def _judged(
         return EventAccount(record=record, outcome="left out by WHERE")
     assert isinstance(found, DeadLetter)  # noqa: S101 (there is no third)
     hint = _unit_hint(source, event.value, event.timestamp_ms, None)
+    if not hint and found.reason == "event_time_too_old":
+        hint = _age_hint(featureset, event)
     return EventAccount(record=record, outcome="dead letter", reason=found.reason, hint=hint)
+
+
+def _age_hint(featureset: FeatureSet, event: RawEvent) -> str:
+    """Say by how much an event is older than its source takes."""
+    source = replace(featureset.source, columns=featureset.reads, max_past_ms=LAST_TIME_MS)
+    read = judge(source, featureset.entity, event)
+    if not isinstance(read, Accepted):
+        return ""
+    age_ms, most_ms = event.timestamp_ms - read.time_ms, featureset.source.max_past_ms
+    return (
+        f"its time is {to_iso(read.time_ms)}, {hours(age_ms)} before the broker took it; "
+        f"max_past of source {featureset.source.name} is {format_duration(most_ms)}: too old by "
+        f"{hours(age_ms - most_ms)}"
+    )
 
 
 def _is_on_its_side(source: Source, row: Accepted) -> bool:

@@ -16,13 +16,15 @@ from feature_platform.lineage.tile_values import name_tile
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.codec import decode_items
 from feature_platform.rows.partials import Partial, zero
+from feature_platform.store.base import TileKey
 from feature_platform.testing.reference_events import Accepted
-from feature_platform.tiles.layout import EVENTS_COLUMN, LayoutColumn
+from feature_platform.tiles.layout import COUNTERS, EVENTS_COLUMN, LayoutColumn
 from feature_platform.words import counted
 
 EVENTS_MAX = 2_000
 """Of a tile: with more of them, single events are not tried one by one."""
 NAMED_MAX = 3
+_MIXED = "the ids of the two are mixed up"
 VALUES_MAX = 20
 """Different values of a field, of which each is tried as a FILTER."""
 
@@ -69,8 +71,8 @@ def diagnose(
     for each in differences:
         by_column.setdefault(each.column, []).append(each)
     for column, found in by_column.items():
-        lines.append(_explained(snapshot, account, column, _telling(found), one_event))
-    return lines
+        lines.append(_explained(snapshot, account, column, _telling(found), every, one_event))
+    return sorted(lines, key=lambda line: _MIXED not in line)  # it explains the others
 
 
 def _of_all(snapshot: Snapshot, account: Account, every: Sequence[Difference]) -> str:
@@ -98,6 +100,7 @@ def _explained(
     account: Account,
     name: str,
     found: Sequence[Difference],
+    every: Sequence[Difference],
     one_event: str,
 ) -> str:
     column = next((each for each in snapshot.layout.columns if each.name == name), None)
@@ -109,7 +112,7 @@ def _explained(
     first_tile = tiles[0]
     try:
         stored, expected = first_tile.stored, account.oracle.partial(name, first_tile.rows)
-        why = _why(snapshot, account, tiles, one_event)
+        why = _swapped(snapshot, account, tiles, every) or _why(snapshot, account, tiles, one_event)
     except CorruptRowError as error:
         return f"{what}: {name_tile(grid, first.key)} cannot be read: {error}"
     where = name_tile(grid, first.key)
@@ -141,16 +144,73 @@ def _tile(
 
 def _why(snapshot: Snapshot, account: Account, tiles: Sequence[_Tile], one_event: str) -> str:
     """Return the first explanation that fits exactly."""
-    for explain in (_other_column, _other_filter):
-        if text := explain(snapshot, account, tiles):
-            return text
-    if one_event or (one_event := _one_event(account, tiles)):
-        return one_event
+    of_other = _other_column(snapshot, account, tiles)
+    is_sure = len(tiles) > 1  # in a single tile two columns are often equal
+    found = (
+        (of_other if is_sure else "")
+        or _other_filter(snapshot, account, tiles)
+        or one_event
+        or _one_event(account, tiles)
+        or of_other
+    )
+    if found:
+        return found
     if not tiles[0].events:
         return "no event of this entity is in the tile: somebody else has written it"
     if tiles[0].stored in {None, (), 0}:
         return "the tile's events were not counted, or its row was lost"
     return "no single event, other FILTER or other column explains it"
+
+
+def _swapped(
+    snapshot: Snapshot, account: Account, tiles: Sequence[_Tile], every: Sequence[Difference]
+) -> str:
+    """Explain it by an id: what one column counts is stored under that of another, wrong as well.
+
+    Two columns that are equal by chance do not both differ from their events.
+    """
+    mine, columns = tiles[0].column, {each.name: each for each in snapshot.layout.columns}
+    others: dict[str, dict[TileKey, Difference]] = {}
+    for each in every:
+        if each.column in columns and each.column != mine.name:
+            others.setdefault(each.column, {})[each.key] = each
+    for name, found in others.items():
+        other = columns[name]
+        if _family(other) != _family(mine):
+            continue
+        if not _is_nothing(tiles) and all(
+            account.oracle.partial(name, tile.rows) == tile.stored for tile in tiles
+        ):
+            return f"it holds exactly what {_with_ids(snapshot, other, mine)}"
+        theirs = [found.get(tile.difference.key) for tile in tiles]
+        if all(
+            each is not None
+            and _tile(snapshot, account, other, each).stored
+            == account.oracle.partial(mine.name, tile.rows)
+            for each, tile in zip(theirs, tiles, strict=True)
+        ):
+            return (
+                f"what it counts is stored under id {other.id}, which the registry gives to "
+                f"{other.name}: {_MIXED}"
+            )
+    return ""
+
+
+def _with_ids(snapshot: Snapshot, other: LayoutColumn, mine: LayoutColumn) -> str:
+    return (
+        f"{features_of(snapshot, other.name)} counts, under id {mine.id}, which the registry gives "
+        f"to {mine.name}; {other.name} has {other.id}: {_MIXED}"
+    )
+
+
+def _family(column: LayoutColumn) -> tuple[bool, str]:
+    """Return what columns have in common whose stored values can be taken for each other's."""
+    return column.kind in COUNTERS, column.carrier
+
+
+def _is_nothing(tiles: Sequence[_Tile]) -> bool:
+    """Return whether all that is stored is what many columns hold."""
+    return all(tile.stored in {None, (), 0} for tile in tiles)
 
 
 def _one_event(account: Account, tiles: Sequence[_Tile]) -> str:
@@ -182,16 +242,15 @@ def _explains(account: Account, tiles: Sequence[_Tile], event: EventAccount, *, 
 
 
 def _other_column(snapshot: Snapshot, account: Account, tiles: Sequence[_Tile]) -> str:
-    """Explain it by the values of another column: ids that are mixed up."""
+    """Explain it by the values of another column, which itself is right."""
     mine = tiles[0].column
-    if all(tile.stored in {None, (), 0} for tile in tiles):
-        return ""  # nothing is what many columns hold
+    if _is_nothing(tiles):
+        return ""
     for other in snapshot.layout.columns:
-        if other.name in {mine.name, EVENTS_COLUMN} or other.kind != mine.kind:
+        if other.name in {mine.name, EVENTS_COLUMN} or _family(other) != _family(mine):
             continue
         if all(account.oracle.partial(other.name, tile.rows) == tile.stored for tile in tiles):
-            name = features_of(snapshot, other.name)
-            return f"it holds exactly what {name} counts: the ids of the two are mixed up"
+            return f"it holds exactly what {_with_ids(snapshot, other, mine)}"
     return ""
 
 

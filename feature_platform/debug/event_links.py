@@ -93,12 +93,22 @@ def events_link(searched: Searched, account: Account, key_field: str) -> Link:
     )
 
 
-def reading_link(account: Account, featureset: str) -> Link:
-    """Say which of its events cannot be read, and why."""
+def reading_link(account: Account, featureset: str, late: Sequence[str] = ()) -> Link:
+    """Say which of its events cannot be read, and why.
+
+    Args:
+        account: Its events.
+        featureset: Whose dead letters are looked at next.
+        late: What is said of events that came after the time of their tiles.
+    """
     dead = account.dead
     odd = [each for each in account.counted if each.hint]
     if not dead and not odd:
-        return Link(place="reading", state="fine", summary="every event of it can be read")
+        summary = "every event of it can be read"
+        if late:
+            summary += "; some came too late for any window"
+        state: State = "note" if late else "fine"
+        return Link(place="reading", state=state, summary=summary, details=tuple(late))
     reasons = Counter(each.reason for each in dead)
     said = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
     summary = (
@@ -112,7 +122,7 @@ def reading_link(account: Account, featureset: str) -> Link:
         place="reading",
         state="wrong",
         summary=summary,
-        details=tuple(details),
+        details=(*details, *late),
         next_step=f"fp dead-letters {featureset} shows them; correct the producer or the source, "
         "then send them again",
     )

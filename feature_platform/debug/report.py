@@ -5,7 +5,9 @@ from typing import Any, Literal, get_args
 
 from feature_platform.clock import to_iso
 
-Place = Literal["definition", "events", "reading", "query", "job", "state", "rows", "served"]
+Place = Literal[
+    "definition", "events", "reading", "query", "job", "state", "rows", "served", "service"
+]
 """In the order in which an event passes them."""
 PLACES: tuple[Place, ...] = get_args(Place)
 State = Literal["fine", "wrong", "note", "unknown"]

@@ -1,4 +1,4 @@
-"""The later places of the chain: the job that writes, its rows, and what is served."""
+"""The last places of the chain: the stored rows, and what is served."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,107 +11,18 @@ from feature_platform.clock import to_iso
 from feature_platform.debug.account import Account
 from feature_platform.debug.diagnosis import diagnose
 from feature_platform.debug.report import Link, State, TileLine, ValueLine
-from feature_platform.engines.flink import FlinkJob
 from feature_platform.errors import CorruptRowError
 from feature_platform.lineage.as_of import KnownRows, KnownTiles, encoded_tiles
 from feature_platform.lineage.tile_values import values_of
-from feature_platform.plan.ids import FeatureId
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.registry.base import Attempt
 from feature_platform.rows.codec import decode_row
 from feature_platform.rows.undo import HEAD, RowKey
 from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_by
-from feature_platform.tiles.layout import EVENTS_COLUMN
 from feature_platform.words import counted
 
 DETAILS_MAX = 12
 TILES_MAX = 400
 """Tiles that are shown: those that differ, and the newest."""
-
-
-def job_link(
-    snapshot: Snapshot,
-    jobs: Sequence[FlinkJob] | str,
-    attempts: Sequence[Attempt],
-    ids: Sequence[FeatureId],
-    stored: Sequence[StoredRow],
-) -> Link:
-    """Say who writes, and whether anybody else has written.
-
-    Args:
-        snapshot: What is deployed.
-        jobs: Those that Flink knows; a text: why that is not known.
-        attempts: Of the generation.
-        ids: That the registry has allocated.
-        stored: All rows of the entity.
-    """
-    name = snapshot.featureset
-    wrong = [*_strange_writers(attempts, stored), *_mixed_ids(snapshot, ids)]
-    if isinstance(jobs, str):
-        if wrong:
-            return _wrong_job(name, wrong)
-        return Link(place="job", state="unknown", summary=f"Flink cannot be asked: {jobs}")
-    own = f"{name}_g{snapshot.generation}"
-    living = [job for job in jobs if job.lives and job.name == own]
-    others = [job for job in living if job.id != snapshot.job_id]
-    if others:
-        known = ", ".join(job.id for job in others)
-        wrong.insert(
-            0, f"{counted(len(living), 'job')} named {own} run; not the deployed one: {known}"
-        )
-    if wrong:
-        return _wrong_job(name, wrong)
-    if not living:
-        newest = next((job for job in jobs if job.id == snapshot.job_id), None)
-        state = newest.state if newest else "unknown to Flink"
-        return Link(
-            place="job",
-            state="wrong" if snapshot.state == "running" else "note",
-            summary=f"job {snapshot.job_id} is {state}: no new events are counted",
-            next_step=f"fp recover {name} starts it again",
-        )
-    latest = attempts[-1].attempt if attempts else 0
-    return Link(place="job", state="fine", summary=f"job {snapshot.job_id} runs, attempt {latest}")
-
-
-def _wrong_job(name: str, wrong: Sequence[str]) -> Link:
-    return Link(
-        place="job",
-        state="wrong",
-        summary=wrong[0],
-        details=tuple(wrong[1:]),
-        next_step=f"fp status {name}; cancel what is not deployed, then fp check {name} --repair",
-    )
-
-
-def _strange_writers(attempts: Sequence[Attempt], stored: Sequence[StoredRow]) -> list[str]:
-    known = {each.attempt for each in attempts}
-    strange: dict[int, int] = {}
-    for row in stored:
-        writer, _ = written_by(row.written)
-        if row.level != UNDO_LEVEL and writer not in known:
-            strange[writer] = strange.get(writer, 0) + 1
-    return [
-        f"{counted(rows, 'row')} of it were written by attempt {writer}, which the registry does "
-        "not know: somebody else writes to this table"
-        for writer, rows in sorted(strange.items())
-    ]
-
-
-def _mixed_ids(snapshot: Snapshot, ids: Sequence[FeatureId]) -> list[str]:
-    by_id = {each.id: each for each in ids}
-    wrong: list[str] = []
-    for column in snapshot.layout.columns:
-        owner = by_id.get(column.id)
-        if column.name == EVENTS_COLUMN:  # it has its id by definition
-            continue
-        if owner is None:
-            wrong.append(f"column {column.name} has id {column.id}, which nobody was given")
-        elif owner.column.name != column.name:
-            wrong.append(
-                f"column {column.name} has id {column.id}, which is that of {owner.column.name}"
-            )
-    return wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from feature_platform.checks.judge import AsOf
 from feature_platform.checks.run import rows_as_of_newest_cut
 from feature_platform.checks.scope import Scope
 from feature_platform.debug.account import Account, account, by_partition, until
+from feature_platform.debug.ask_service import ask_service
 from feature_platform.debug.definition import deployed_definition
 from feature_platform.debug.event_links import (
     bars,
@@ -24,10 +25,13 @@ from feature_platform.debug.event_links import (
     query_link,
     reading_link,
 )
+from feature_platform.debug.job_link import Writers, job_link
+from feature_platform.debug.late import told_of, too_late
 from feature_platform.debug.pattern import pattern_of
 from feature_platform.debug.records import Searched, recent, search
 from feature_platform.debug.report import DebugReport, Link, ValueLine
-from feature_platform.debug.row_links import job_link, rows_link, served_link
+from feature_platform.debug.row_links import rows_link, served_link
+from feature_platform.debug.service_link import Answer, service_link
 from feature_platform.debug.state_link import state_link
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
@@ -45,6 +49,7 @@ from feature_platform.serving.keys import stored_key
 from feature_platform.testing.reference_events import Accepted
 
 EVENTS_SHOWN = 200
+LATE_SHOWN = 5
 RECENT = 5_000
 """Newest events of the topic that FILTERs are tried on."""
 STATES_MAX = 200
@@ -63,6 +68,8 @@ class DebugRequest:
     """A past instant that values are served for; None: the present."""
     state: bool = False
     """Read what the job holds, too, from its newest checkpoint."""
+    service: str = ""
+    """Address of a service that is asked, too; empty: none is."""
 
 
 def debug(
@@ -90,6 +97,7 @@ def debug(
     stored = reads.tiles.read_entity(snapshot.table, entity)
     at_ms = reads.clock.now_ms() if ask.at_ms is None else ask.at_ms
     served = _served(client, snapshot, entity, ask, features)
+    answer = _answered(reads, ask, snapshot, entity, served)
     report("looking for its events")
     job = snapshot.job
     topic = RecordReader(reads.settings.kafka, snapshot.topic)
@@ -100,7 +108,6 @@ def debug(
     as_of_cut = _as_of_cut(whole, rows)
     columns = [name for each in snapshot.features if each.name in features for name in each.columns]
     scope = Scope.of(snapshot, reads.clock.now_ms(), None, searched.complete_ms)
-    attempts = reads.registry.attempts(snapshot.featureset, snapshot.generation)
     found = rows_link(snapshot, rows, scope, as_of_cut, stored, columns if ask.feature else None)
     values = _values(served, whole, as_of_cut, at_ms, ask.at_ms)
     unseen = bool(searched.notes)
@@ -108,18 +115,21 @@ def debug(
     links = (
         definition_link(snapshot, _defined(reads, ask.featureset), features),
         events_link(searched, whole, deployed.entity),
-        reading_link(whole, ask.featureset),
+        reading_link(
+            whole, ask.featureset, told_of(snapshot, too_late(snapshot, whole), LATE_SHOWN)
+        ),
         query_link(whole, features, _recent_rows(whole, topic, searched)),
         job_link(
             snapshot,
             _jobs(reads),
-            attempts,
+            _writers(reads, snapshot),
             reads.registry.feature_ids(ask.featureset),
             stored,
         ),
         *_state(reads, ask, snapshot, whole, scope, unseen=unseen),
         _unless(found.link, unseen=unseen),
         _unless(served_link(values, found.link.state, behind), unseen=unseen),
+        *_service(reads, snapshot, whole, answer, unseen=unseen),
     )
     return DebugReport(
         featureset=ask.featureset,
@@ -148,6 +158,41 @@ def _state(
         return []
     read = partial(read_heads, reads.settings)
     return [_unless(state_link(reads, snapshot, whole, scope, read), unseen=unseen)]
+
+
+def _answered(
+    reads: Reads,
+    ask: DebugRequest,
+    snapshot: Snapshot,
+    entity: str,
+    served: Mapping[str, Any] | str,
+) -> Answer | str | None:
+    """Return what the service answers; None if none is to be asked."""
+    if not ask.service:
+        return None
+    if isinstance(served, str):
+        return f"service {ask.service} is not asked, because a client without a cache failed"
+    return ask_service(
+        reads.settings.service, reads.clock, ask.service, snapshot, entity, list(served)
+    )
+
+
+def _service(
+    reads: Reads, snapshot: Snapshot, whole: Account, answer: Answer | str | None, *, unseen: bool
+) -> list[Link]:
+    if answer is None:
+        return []
+    asked_ms = reads.clock.now_ms() if isinstance(answer, str) else answer.asked_ms
+    cuts = reads.registry.cuts(snapshot.featureset, snapshot.generation)
+    bound_ms = reads.settings.service.max_staleness_ms
+    found = service_link(
+        answer,
+        whole,
+        lambda state: state.oracle.served(state.entity, asked_ms),
+        cuts,
+        bound_ms,
+    )
+    return [_unless(found, unseen=unseen)]
 
 
 def _unless(link: Link, *, unseen: bool) -> Link:
@@ -186,6 +231,15 @@ def _jobs(reads: Reads) -> list[FlinkJob] | str:
         return reads.cluster.jobs()
     except WorldError as error:
         return str(error)
+
+
+def _writers(reads: Reads, snapshot: Snapshot) -> Writers:
+    name, generation = snapshot.featureset, snapshot.generation
+    return Writers(
+        attempts=reads.registry.attempts(name, generation),
+        owner=reads.registry.owner(name, generation),
+        deploying=bool(reads.registry.progress(name)),
+    )
 
 
 def _served(

@@ -1,23 +1,33 @@
 """Planted faults on the real servers: `fp debug` names the first place where each goes wrong."""
 
-import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from feature_platform.deploy.start import begin
+from feature_platform.engines.job_spec import job_spec
 from feature_platform.engines.ports import Submitter
-from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Attempt
+from feature_platform.rows.codec import decode_row, split_head
+from feature_platform.rows.encode import encode_head_of, encode_tile
+from feature_platform.rows.partials import Row
 from feature_platform.rows.undo import RowKey
-from feature_platform.store.base import HEAD_LEVEL, RowWrite, StoredRow, write_timestamp
-from feature_platform.testing import Oracle, RawEvent
-from feature_platform.testing.reference_events import Accepted, DeadLetter
+from feature_platform.store.base import HEAD_LEVEL
 from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
-from tests.integration.commands import Ran, fp
-from tests.integration.judge import load, produce
+from tests.integration.commands import fp
+from tests.integration.debug_case import (
+    Planted,
+    link,
+    looked,
+    planting,
+    send_now,
+    serving,
+    whole,
+)
+from tests.integration.waiting import until
 
 pytestmark = pytest.mark.integration
 
@@ -42,87 +52,6 @@ def _case(project: MakeProject, submitter: Submitter) -> Iterator[Case]:
         yield made
 
 
-def looked(case: Case, entity: str, *more: str) -> tuple[Ran, dict[str, Any]]:
-    """Run `fp debug`; return what it printed, and what is to be read first."""
-    ran = fp(case.settings.project, "debug", case.name, entity, "--json", *more)
-    return ran, ran.facts
-
-
-def link(facts: dict[str, Any], place: str) -> dict[str, Any]:
-    """Return what was found at a place."""
-    (found,) = (each for each in facts["links"] if each["place"] == place)
-    return dict(found)
-
-
-def whole(case: Case) -> list[str]:
-    """Return the entities of which every event can be read, the busiest first."""
-    oracle = Planted(case, "").oracle
-    refused = b" ".join(
-        event.value or b""
-        for event in case.events[: case.sent]
-        if isinstance(oracle.read(event), DeadLetter)
-    ).decode("utf-8", "replace")
-    busiest = sorted(oracle.entities, key=lambda each: -len(oracle.rows[each]))
-    return [each for each in busiest if each not in refused]
-
-
-class Planted:
-    """The rows of one entity, changed and put back."""
-
-    def __init__(self, case: Case, entity: str) -> None:
-        """Look at an entity."""
-        snapshot = case.world.registry.snapshot(case.name)
-        assert snapshot is not None
-        self.snapshot: Snapshot = snapshot
-        self.case, self.entity = case, entity
-        self.attempt = case.world.registry.attempts(case.name, 1)[-1].attempt
-        self.oracle = Oracle(
-            load(case.settings).featuresets[case.name],
-            snapshot.layout,
-            [*case.events[: case.sent]],
-        )
-
-    def rows(self) -> list[StoredRow]:
-        """Return what is stored."""
-        return [
-            row
-            for row in self.case.world.tiles.read_entity(self.snapshot.table, self.entity)
-            if row.level >= HEAD_LEVEL
-        ]
-
-    def write(self, payloads: dict[RowKey, bytes], *, attempt: int = 0) -> None:
-        """Write rows as a job would that counts otherwise."""
-        for row in self.rows():
-            key = RowKey(row.level, row.start_ms)
-            if key in payloads:
-                written = write_timestamp(attempt, 1) if attempt else row.written + 1
-                ttl_s = 0 if row.level == HEAD_LEVEL else 3_600
-                change = RowWrite(
-                    level=row.level, start_ms=row.start_ms, payload=payloads[key], ttl_s=ttl_s
-                )
-                self.case.world.tiles.write(
-                    self.snapshot.table, self.entity, [change], written=written
-                )
-
-    def counted(self, rows: Sequence[Accepted]) -> None:
-        """Write what the rows of some events would be."""
-        oracle = Oracle(self.oracle.featureset, self.snapshot.layout)
-        for row in rows:
-            oracle.add_row(row)
-        made = oracle.entity(self.entity)
-        assert made is not None
-        self.write({RowKey(*key): payload for key, payload in made.rows.items()})
-
-
-@contextmanager
-def planting(case: Case, entity: str) -> Iterator[Planted]:
-    """An entity whose rows are put back at the end."""
-    made = Planted(case, entity)
-    before = made.rows()
-    yield made
-    made.write({RowKey(row.level, row.start_ms): row.payload for row in before})
-
-
 def test_each_fault_is_named_where_it_is(case: Case) -> None:
     """One after the other, each on an entity of its own."""
     entities = iter(whole(case))
@@ -134,6 +63,7 @@ def test_each_fault_is_named_where_it_is(case: Case) -> None:
         _a_lost_event_is_named,
         _a_doubled_event_is_named,
         _a_strange_writer_is_named,
+        _values_under_the_id_of_another_column_are_named,
         _an_event_in_another_unit_is_named,
     ):
         try:
@@ -144,6 +74,10 @@ def test_each_fault_is_named_where_it_is(case: Case) -> None:
     _a_preview_needs_no_server(case)
     _an_entity_that_never_was(case)
     _what_cannot_be_asked_about_is_said(case)
+    _an_answer_from_an_old_cache_is_named(case, next(entities))
+    _a_second_job_that_may_not_write_is_told(case, next(entities))
+    _a_second_job_that_writes_is_named(case, next(entities))
+    _an_event_after_the_time_of_its_tiles_is_told(case, next(entities))
     if failed:
         msg = "some faults were not found"
         raise ExceptionGroup(msg, failed)
@@ -216,14 +150,42 @@ def _a_strange_writer_is_named(case: Case, planted: Planted) -> None:
     assert f"attempt {planted.attempt + 7}" in link(facts, "job")["summary"]
 
 
+def _values_under_the_id_of_another_column_are_named(case: Case, planted: Planted) -> None:
+    """Rows in which two columns have each other's ids."""
+    ids = {column.name: column.id for column in planted.snapshot.layout.columns}
+    swapped = {ids["events"]: ids["watch_ms"], ids["watch_ms"]: ids["events"]}
+
+    def mixed(payload: bytes) -> bytes:
+        row = decode_row(payload)
+        counters = {swapped.get(each, each): value for each, value in row.counters.items()}
+        return encode_tile(Row(counters=counters, features=row.features))
+
+    planted.write(
+        {
+            RowKey(row.level, row.start_ms): (
+                encode_head_of(
+                    {
+                        (level, start_ms): mixed(payload)
+                        for level, start_ms, payload in split_head(row.payload)
+                    }
+                )
+                if row.level == HEAD_LEVEL
+                else mixed(row.payload)
+            )
+            for row in planted.rows()
+        }
+    )
+    _, facts = looked(case, planted.entity, "--feature", "events")
+    assert facts["first"] == "rows"
+    said = link(facts, "rows")["summary"]
+    assert f"what watch_ms counts, under id {ids['events']}, which the registry gives to" in said
+    assert "the ids of the two are mixed up" in said
+
+
 def _an_event_in_another_unit_is_named(case: Case, planted: Planted) -> None:
     """A dead letter says in which unit its time would be right."""
     now_s = case.world.clock.now_ms() // 1_000
-    value = {"user_id": int(planted.entity), "action": "view", "watch_ms": 500, "at": now_s}
-    event = RawEvent(
-        value=json.dumps(value).encode(), timestamp_ms=now_s * 1_000, partition=0, offset=0
-    )
-    produce(case.settings, case.name, [event])
+    send_now(case, {"user_id": int(planted.entity), "action": "view", "watch_ms": 500, "at": now_s})
     _, facts = looked(case, planted.entity, "--feature", "events")
     assert facts["first"] == "reading"
     said = link(facts, "reading")
@@ -259,3 +221,110 @@ def _what_cannot_be_asked_about_is_said(case: Case) -> None:
         assert ran.code == 1
         assert word in ran.messages
     assert fp(project, "debug", case.name, "1", "--at", "yesterday").code == 2
+
+
+def _an_answer_from_an_old_cache_is_named(case: Case, entity: str) -> None:
+    """A service keeps what it has read far longer than this project's settings allow."""
+    with serving(case.settings, max_staleness_ms=3_600_000) as address:
+        asked = ("--feature", "events", "--service", address)
+        ran, facts = looked(case, entity, *asked)
+        assert ran.code == 0, facts["verdict"]
+        assert link(facts, "service")["state"] == "fine"
+        now_ms = case.world.clock.now_ms()
+        value = {"user_id": int(entity), "action": "view", "watch_ms": 500, "at": now_ms}
+        event = send_now(case, value)
+        case.wait()
+        until(lambda: looked(case, entity, *asked)[0].code == 3, "an answer that is too old")
+        _, facts = looked(case, entity, *asked)
+    assert facts["first"] == "service"
+    assert link(facts, "served")["state"] == "fine"
+    found = link(facts, "service")
+    assert f"as before event {event.partition}/{event.offset} of " in found["summary"]
+    assert "without 1 event, which is in the rows since" in found["summary"]
+    assert "service.max_staleness_ms of this project is 1,000" in found["details"][0]
+    assert "restart it with the project's settings" in found["next_step"]
+    _, facts = looked(case, entity, *asked)
+    assert link(facts, "service")["state"] == "unknown"
+    assert "does not answer" in link(facts, "service")["summary"]
+
+
+def _a_second_job_that_may_not_write_is_told(case: Case, entity: str) -> None:
+    """Its claim is refused, so it ends; nothing is wrong."""
+    second = submitted_beside(case)
+    until(lambda: not lives(case, second), "the job's end")
+    ran, facts = looked(case, entity, "--feature", "events_2h")
+    assert ran.code == 0, facts["verdict"]
+    assert link(facts, "job")["state"] == "note"
+    (told,) = (each for each in link(facts, "job")["details"] if second in each)
+    assert "it has no attempt; it is fenced off" in told
+
+
+def _a_second_job_that_writes_is_named(case: Case, entity: str) -> None:
+    """Somebody made it the owner: the deployed job is the one that is fenced off.
+
+    What is said to be done next makes all right again.
+    """
+    first, second = case.job_id, uuid4().hex
+    case.world.registry.set_owner(case.name, 1, second)
+    submitted_beside(case, second)
+    until(lambda: newest_of(case).deployment == second, "the attempt of the second job")
+    _, facts = looked(case, entity, "--feature", "events_2h")
+    attempt = newest_of(case).attempt
+    assert facts["first"] == "job"
+    found = link(facts, "job")
+    assert (
+        f"{second} (its attempt {attempt} is the newest: it is not fenced off" in found["summary"]
+    )
+    assert any(f"job {first} can write nothing since" in each for each in found["details"]), found[
+        "details"
+    ]
+    assert f"fp recover {case.name}" in found["next_step"]
+    for job in (first, second):
+        case.world.cluster.cancel(job)
+    assert fp(case.settings.project, "recover", case.name, "--yes").code == 0
+    case.wait()
+    ran, facts = looked(case, entity, "--feature", "events_2h")
+    assert ran.code == 0, facts["verdict"]
+    assert not case.differences()
+
+
+def _an_event_after_the_time_of_its_tiles_is_told(case: Case, entity: str) -> None:
+    """It says how late it was, by how much too late, and that nothing is wrong."""
+    at_ms = case.world.clock.now_ms() - 100 * 3_600_000
+    value = {"user_id": int(entity), "action": "view", "watch_ms": 500, "at": at_ms}
+    event = send_now(case, value)
+    case.wait()
+    ran, facts = looked(case, entity, "--feature", "events")
+    assert ran.code == 0, facts["verdict"]
+    assert facts["first"] is None
+    assert link(facts, "reading")["state"] == "note"
+    told, keep = link(facts, "reading")["details"]
+    assert told.startswith(f"event {event.partition}/{event.offset} of ")
+    assert "100 h 0 min after its time" in told
+    assert "lifetime and latest values count it, no window does, and nothing is wrong" in told
+    assert "keep in settings" in keep
+    assert link(facts, "rows")["state"] == "fine"
+    lifetime = next(each for each in facts["values"] if each["name"] == "events_lifetime")
+    assert lifetime["served"] == lifetime["recomputed"]
+
+
+def submitted_beside(case: Case, job_id: str = "") -> str:
+    """Submit what is deployed a second time, from the newest cut; return the new job's id."""
+    snapshot = case.world.registry.snapshot(case.name)
+    assert snapshot is not None
+    job_id = job_id or uuid4().hex
+    begun = begin(case.world, snapshot, "store", accept_age=False)
+    spec = job_spec(replace(snapshot, deployment=job_id), case.settings, begun.fields)
+    case.world.submitter.submit(spec, job_id, "")
+    return job_id
+
+
+def lives(case: Case, job_id: str) -> bool:
+    """Tell whether a job runs or is about to."""
+    job = case.world.cluster.job(job_id)
+    return job is not None and job.lives
+
+
+def newest_of(case: Case) -> Attempt:
+    """Return the newest attempt."""
+    return case.world.registry.attempts(case.name, 1)[-1]

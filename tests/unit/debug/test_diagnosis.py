@@ -1,6 +1,7 @@
 """What explains a tile is named only if it gives exactly what is stored."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from feature_platform.checks.tiles import Difference
 from feature_platform.debug.account import Account
@@ -89,7 +90,41 @@ def test_the_values_of_another_column() -> None:
         for each in found
     ]
     (text,) = diagnose(DEPLOYED, made, mixed, mixed)
-    assert "exactly what events counts: the ids of the two are mixed up" in text
+    assert "exactly what events counts, under id 3, which the registry gives to likes" in text
+    assert "the ids of the two are mixed up" in text
+
+
+def test_two_columns_whose_ids_are_swapped() -> None:
+    """Of one tile, too: that both differ cannot be chance."""
+    made = accounted([record(1, ms=9)])
+    swapped: list[Difference] = []
+    for name, other in (("events", "total"), ("total", "events")):
+        (found,) = differing(made, name, lambda rows: rows[:0])
+        stored = made.oracle.partial(other, [each.row for each in made.counted if each.row])
+        assert isinstance(stored, int)
+        swapped.append(replace(found, stored=stored))
+    lines = diagnose(DEPLOYED, made, swapped, swapped)
+    ids = {column.name: column.id for column in DEPLOYED.layout.columns}
+    assert f"what total counts, under id {ids['events']}, " in lines[0]
+    assert f"what events counts, under id {ids['total']}, " in lines[1]
+
+
+def test_a_column_that_is_stored_under_the_id_of_another() -> None:
+    """Nothing is under its own."""
+    made = accounted([record(1, ms=9)])
+    (lost,) = differing(made, "events", lambda rows: rows[:0])
+    (wrong,) = differing(made, "total", lambda rows: rows[:0])
+    found = [lost, replace(wrong, stored=1)]
+    lines = diagnose(DEPLOYED, made, found, found)
+    assert all("the ids of the two are mixed up" in line for line in lines)
+    assert "is stored under id" in lines[0]
+
+
+def test_two_columns_that_are_equal_by_chance() -> None:
+    """A lost event is found first: `views` is right, and happens to be as many."""
+    made = accounted([record(1, ms=1), record(1, action="like", ms=2)])
+    text = explained(made, "events", lambda rows: rows[:1])
+    assert "had not been counted" in text
 
 
 def test_what_nothing_explains_is_not_explained() -> None:

@@ -1,0 +1,165 @@
+"""What a service with a cache answers, beside what the events say: how old is it, and may it be."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from feature_platform.clock import to_iso
+from feature_platform.debug.account import Account, EventAccount, by_partition, first_of
+from feature_platform.debug.report import Link
+from feature_platform.plan.job_history import HISTORY_PARTITION
+from feature_platform.registry.base import Cut
+from feature_platform.words import counted
+
+STATES_MAX = 500
+"""How many earlier states of the entity an answer is compared with, newest first."""
+CUTS_MAX = 1_000
+"""How many cuts are looked at for the one that first held an event."""
+
+Values = Mapping[str, Any]
+ValuesOf = Callable[[Account], Values]
+"""Recomputes what is to be served, for the instant of the answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a service has answered about the entity."""
+
+    address: str
+    values: Values
+    """By served name."""
+    age_ms: int | None
+    """How long ago it says to have read the rows; None: it keeps nothing."""
+    asked_ms: int
+
+    @property
+    def told_age(self) -> str:
+        """Say how old it claims to be."""
+        if self.age_ms is None:
+            return "it keeps nothing"
+        return f"it says that it has read the rows {self.age_ms:,} ms before"
+
+
+def service_link(
+    answer: Answer | str,
+    whole: Account,
+    values_of: ValuesOf,
+    cuts: Iterable[Cut],
+    bound_ms: int,
+) -> Link:
+    """Judge an answer.
+
+    Args:
+        answer: What was answered; a text: why nothing was.
+        whole: All events of the entity.
+        values_of: Recomputes what is served for the instant of the answer.
+        cuts: Complete cuts, newest first.
+        bound_ms: How old an answer may be, `service.max_staleness_ms`.
+    """
+    if isinstance(answer, str):
+        return Link(place="service", state="unknown", summary=answer)
+    different = _different(answer, values_of(whole))
+    if not different:
+        number = counted(len(answer.values), "value")
+        summary = f"{answer.address} answers {number} as the events say; {answer.told_age}"
+        return Link(place="service", state="fine", summary=summary)
+    known = _known_of(answer, whole, values_of)
+    if known is None:
+        return Link(
+            place="service",
+            state="wrong",
+            summary=f"{answer.address} answers {different[0]}; no state that its events had before "
+            "gives this",
+            details=tuple(different[1:]),
+            next_step="see whether the service reads this store and keyspace, and this deployment",
+        )
+    return _older(answer, different, _missing(whole, known), list(_first(cuts)), bound_ms)
+
+
+def _older(
+    answer: Answer,
+    different: Sequence[str],
+    missing: Sequence[EventAccount],
+    cuts: Sequence[Cut],
+    bound_ms: int,
+) -> Link:
+    """Say how old an answer is that lacks events, and whether it may be so old."""
+    first = missing[0]
+    lacks = (
+        f"as before event {first.place} of {to_iso(first.time_ms)}, and without "
+        f"{counted(len(missing), 'event')}"
+    )
+    held_ms = _held_since_ms(first, cuts)
+    if held_ms is None:
+        summary = f"{answer.address} answers {different[0]}: {lacks}, not yet in a cut"
+        return Link(place="service", state="note", summary=summary, details=tuple(different[1:]))
+    old_ms = answer.asked_ms - held_ms
+    summary = (
+        f"{answer.address} answers {different[0]}: {lacks}, which is in the rows since "
+        f"{to_iso(held_ms)} at the latest: the answer is at least {old_ms:,} ms old"
+    )
+    details = (
+        f"{answer.told_age}; service.max_staleness_ms of this project is {bound_ms:,}",
+        *different[1:],
+    )
+    if old_ms <= bound_ms:
+        return Link(place="service", state="note", summary=summary, details=details)
+    admits = answer.age_ms is not None and answer.age_ms > bound_ms
+    return Link(
+        place="service",
+        state="wrong",
+        summary=summary,
+        details=details,
+        next_step=(
+            "the service runs with another max_staleness_ms than this project's: restart it with "
+            "the project's settings"
+            if admits
+            else "the service says that it is younger than it is: restart it, which empties its "
+            "cache; service.max_staleness_ms = 0 keeps nothing"
+        ),
+    )
+
+
+def _different(answer: Answer, expected: Values) -> list[str]:
+    return [
+        f"{name} as {value}, its events say {expected[name]}"
+        for name, value in answer.values.items()
+        if value != expected[name]
+    ]
+
+
+def _known_of(answer: Answer, whole: Account, values_of: ValuesOf) -> Account | None:
+    """Return the newest earlier state of the entity's events that gives an answer."""
+    total = len(whole.events)
+    for number in range(total - 1, max(-1, total - 1 - STATES_MAX), -1):
+        state = first_of(whole, number)
+        if not _different(answer, values_of(state)):
+            return state
+    return None
+
+
+def _missing(whole: Account, known: Account) -> list[EventAccount]:
+    """Return the events that count and that a state lacks, in the order in which they came."""
+    kept = {id(each) for each in known.events}
+    missing = [each for each in whole.counted if id(each) not in kept]
+    return sorted(missing, key=lambda each: each.record.event.timestamp_ms)
+
+
+def _first(cuts: Iterable[Cut]) -> Iterable[Cut]:
+    for number, cut in enumerate(cuts):
+        if number == CUTS_MAX:
+            return
+        yield cut
+
+
+def _held_since_ms(event: EventAccount, cuts: Sequence[Cut]) -> int | None:
+    """Return when the oldest known cut was recorded that holds an event; None if none does."""
+    raw = event.record.event
+    if raw.partition == HISTORY_PARTITION:
+        return cuts[-1].recorded_ms if cuts else None
+    held = [
+        cut.recorded_ms
+        for cut in cuts
+        if by_partition(cut.positions).get(raw.partition, 0) > raw.offset
+    ]
+    return min(held, default=None)

@@ -1,0 +1,100 @@
+"""How old an answer of a service is, and whether it may be."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from feature_platform.debug.account import Account
+from feature_platform.debug.report import Link
+from feature_platform.debug.service_link import Answer, service_link
+from feature_platform.registry.base import Cut
+from tests.unit.debug.debug_case import MINUTE_MS, NOW_MS, accounted, record
+
+WHOLE = accounted([record(1, minutes=3), record(2, minutes=2), record(3, minutes=1)])
+"""Offsets and broker times ascend."""
+
+
+def served(state: Account) -> Mapping[str, Any]:
+    """Return what is to be served of a state."""
+    return state.oracle.served(state.entity, NOW_MS)
+
+
+def cut(number: int, offset: int, seconds_ago: int) -> Cut:
+    """Return a cut that holds the events below an offset."""
+    return Cut(
+        attempt=1,
+        checkpoint_id=number,
+        positions={"posts/0": offset},
+        recorded_ms=NOW_MS - seconds_ago * 1_000,
+    )
+
+
+CUTS = [cut(3, 4, 20), cut(2, 4, 50), cut(1, 2, 90)]
+
+
+def found(
+    values: Mapping[str, Any], *, cuts: Sequence[Cut] = CUTS, age_ms: int = 3, bound_ms: int = 1_000
+) -> Link:
+    """Return what is said of an answer."""
+    answer = Answer(address="here:1", values=values, age_ms=age_ms, asked_ms=NOW_MS)
+    return service_link(answer, WHOLE, served, cuts, bound_ms)
+
+
+def before(offset: int) -> dict[str, Any]:
+    """Return the values as of the events below an offset."""
+    rows = [each.record for each in WHOLE.events if each.record.event.offset < offset]
+    return dict(served(accounted(rows)))
+
+
+def test_an_answer_as_the_events_say() -> None:
+    """It is fine, however old the service says that it is."""
+    link = found(before(9))
+    assert link.state == "fine"
+    assert "4 values as the events say; it says that it has read the rows 3 ms before" in (
+        link.summary
+    )
+
+
+def test_an_answer_that_is_older_than_it_may_be() -> None:
+    """The first event that it lacks is named, and since when that is in the rows."""
+    link = found(before(2), age_ms=60_000)
+    assert link.state == "wrong"
+    assert "here:1 answers events_2h as 1, its events say 3: as before event 0/2 of " in (
+        link.summary
+    )
+    assert "without 2 events" in link.summary
+    assert "at least 50,000 ms old" in link.summary
+    assert "60,000 ms before; service.max_staleness_ms of this project is 1,000" in link.details[0]
+    assert "another max_staleness_ms" in link.next_step
+
+
+def test_an_answer_that_is_older_than_it_says() -> None:
+    """It claims to be young: its cache is wrong."""
+    link = found(before(2), age_ms=10)
+    assert link.state == "wrong"
+    assert "younger than it is: restart it" in link.next_step
+
+
+def test_an_answer_that_may_be_so_old() -> None:
+    """It is a note."""
+    assert found(before(3), bound_ms=MINUTE_MS).state == "note"
+
+
+def test_an_answer_without_events_that_are_not_written_yet() -> None:
+    """No cut holds them."""
+    link = found(before(3), cuts=[cut(1, 3, 90)])
+    assert link.state == "note"
+    assert "without 1 event, not yet in a cut" in link.summary
+
+
+def test_an_answer_from_somewhere_else() -> None:
+    """No state of the events gives it."""
+    link = found({**before(9), "events_2h": 77})
+    assert link.state == "wrong"
+    assert "no state that its events had before gives this" in link.summary
+    assert "this store and keyspace" in link.next_step
+
+
+def test_no_answer() -> None:
+    """Nothing is known then."""
+    link = service_link("service here:1 does not answer", WHOLE, served, CUTS, 1_000)
+    assert (link.state, link.summary) == ("unknown", "service here:1 does not answer")
