@@ -93,6 +93,13 @@ class Page:
             check: found["assetCheckExecutions"][0]["status"] for check, found in executions.items()
         }
 
+    def run_check(self, name: str, *path: str) -> tuple[str, str]:
+        """Press "Execute" on a check of an asset; return how the run, and the check, ended."""
+        checks = [{"assetKey": {"path": path}, "name": name}]
+        selector = {"jobName": "__ASSET_JOB", "assetSelection": [], "assetCheckSelection": checks}
+        ended = self._run(selector, {}, {})
+        return ended, self.check_status(name, *path)
+
     def _run(
         self, what: Mapping[str, object], tags: Mapping[str, str], config: Mapping[str, object]
     ) -> str:

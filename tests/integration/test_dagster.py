@@ -19,6 +19,7 @@ from feature_platform.engines.flink import FlinkRest
 from feature_platform.engines.world import open_world
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
+from feature_platform.orchestration.statistics import STATISTICS
 from feature_platform.paths import DEFINITIONS
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push_record import read_record
@@ -56,7 +57,11 @@ REBUILT = FEATURE_SET.replace("COUNT(*)", "COUNT(page)").replace(
     "checkpoint_interval", "on_change: rebuild, checkpoint_interval"
 )
 BROKEN = FEATURE_SET.replace(NAME, "broken_one").replace("COUNT(*)", "MEDIAN(page)")
+LIMITS = """
+statistics: {{rows_min: 1, limits: {{views: {{rows: ">= {least}"}}}}}}
+"""
 EVENTS, PAGES = 30, 5
+DAY_MS = 86_400_000
 STATUS = "sh -c 'echo $FP_STATE $FP_COMMIT >> statuses'"
 
 GIT = shutil.which("git") or "git"
@@ -144,9 +149,11 @@ def test_events_are_archived_checked_and_repaired_on_the_page(page: Page) -> Non
     page.reload()
     # 1. Events are archived, compared as a whole, and the tiles of two days once more.
     _archive_and_check(page)
-    # 2. Pushes deploy.
+    # 2. What features take of the events of a day is judged by the limits of the YAML.
+    _judge_statistics(page)
+    # 3. Pushes deploy.
     _deploy_by_push(page)
-    # 3. Rows that differ are corrected, if that is asked for.
+    # 4. Rows that differ are corrected, if that is asked for.
     _repair_a_row(page)
 
 
@@ -185,6 +192,22 @@ def _archive_and_check(page: Page) -> None:
     assert page.run_checks(NAME) == dict.fromkeys(CHECKS, "SUCCEEDED")
     assert page.materialise("tiles", NAME, tags=_two_days()) == "SUCCESS"
     assert page.entries("assetMaterializations", "tiles", NAME)["wrong_entities"]["intValue"] == 0
+
+
+def _judge_statistics(page: Page) -> None:
+    """The newest day that is over is within its limits, until there is one that it passes."""
+    yesterday_ms = SystemClock().now_ms() - DAY_MS
+    with EventSender(page.settings.kafka, NAME) as sender:
+        for number in range(EVENTS):
+            sender.send(b'{"page": "old", "at": %d}' % (yesterday_ms + number))
+    assert page.materialise("event_log", NAME) == "SUCCESS"
+    file = page.settings.featuresets / f"{NAME}.yaml"
+    for least, ended in ((EVENTS, ("SUCCESS", "SUCCEEDED")), (EVENTS + 1, ("FAILURE", "FAILED"))):
+        file.write_text(CHANGED + LIMITS.format(least=least))
+        page.reload()
+        assert page.run_check(STATISTICS, "live", NAME) == ended
+    file.write_text(CHANGED)
+    page.reload()
 
 
 def _repair_a_row(page: Page) -> None:
