@@ -6,7 +6,16 @@ from typing import Any, Literal, get_args
 from feature_platform.clock import to_iso
 
 Place = Literal[
-    "definition", "events", "reading", "query", "job", "state", "rows", "served", "service"
+    "definition",
+    "events",
+    "reading",
+    "query",
+    "job",
+    "commands",
+    "state",
+    "rows",
+    "served",
+    "service",
 ]
 """In the order in which an event passes them."""
 PLACES: tuple[Place, ...] = get_args(Place)

@@ -14,8 +14,10 @@ from feature_platform.broker.record_reader import RecordReader
 from feature_platform.checks.judge import AsOf
 from feature_platform.checks.run import rows_as_of_newest_cut
 from feature_platform.checks.scope import Scope
+from feature_platform.checks.tiles import Difference
 from feature_platform.debug.account import Account, account, by_partition, until
 from feature_platform.debug.ask_service import ask_service
+from feature_platform.debug.changelog_link import changelog_links
 from feature_platform.debug.definition import deployed_definition
 from feature_platform.debug.event_links import (
     bars,
@@ -126,6 +128,7 @@ def debug(
             reads.registry.feature_ids(ask.featureset),
             stored,
         ),
+        *_commands(reads, snapshot, rows, scope, as_of_cut, found.differences, unseen=unseen),
         *_state(reads, ask, snapshot, whole, scope, unseen=unseen),
         _unless(found.link, unseen=unseen),
         _unless(served_link(values, found.link.state, behind), unseen=unseen),
@@ -143,6 +146,21 @@ def debug(
         tiles=found.tiles,
         values=values,
     )
+
+
+def _commands(
+    reads: Reads,
+    snapshot: Snapshot,
+    rows: AsOf | None,
+    scope: Scope,
+    as_of_cut: Account,
+    differences: Sequence[Difference],
+    *,
+    unseen: bool,
+) -> list[Link]:
+    line = rows.line if rows else None
+    links = changelog_links(reads, snapshot, line, scope, as_of_cut, differences)
+    return [_unless(each, unseen=unseen) for each in links]
 
 
 def _state(

@@ -45,6 +45,13 @@ def checked(case: Case, *entities: str) -> tuple[int, dict[str, Any]]:
     return ran.code, dict(ran.facts)
 
 
+def commands_of(case: Case, entity: str) -> dict[str, Any]:
+    """Return what `fp debug` says of an entity's commands."""
+    facts = fp(case.settings.project, "debug", case.name, entity, "--json").facts
+    (found,) = (each for each in facts["links"] if each["place"] == "commands")
+    return dict(found)
+
+
 def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
     """Jobs die between checkpoints, one without state; then a command is taken from the log."""
     for _ in range(2):
@@ -60,6 +67,8 @@ def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
     assert (code, states, found["lost"]) == (0, {"equal"}, 0), found
     assert len(found["entities"]) > 100
     assert sum(each["tiles"] for each in found["entities"]) > 1_000
+
+    assert commands_of(case, found["entities"][0]["entity"])["state"] == "fine"
 
     attempts = case.world.registry.attempts(case.name, 1)
     ends = {each.restore_point[0]: each.restore_point[1] for each in attempts}
@@ -84,6 +93,9 @@ def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
     gap = {"attempt": one["attempt"], "subtask": one["subtask"]}
     assert found["lost"] == 1
     assert found["gaps"] == [gap | {"first": one["seq"], "last": one["seq"]}]
+    told = commands_of(case, one["entity"])
+    assert told["state"] == "unknown"
+    assert "1 row of the log lost" in told["summary"]
 
 
 def test_what_is_logged_changes_while_the_job_runs(case: Case, tmp_path: Path) -> None:
