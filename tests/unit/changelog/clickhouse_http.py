@@ -1,0 +1,86 @@
+"""An HTTP door to an embedded ClickHouse, as a server has it, as far as the client needs it.
+
+What the client sends is run by the same engine, with the same SQL. Only the rows of an INSERT,
+which follow in the body, go by a file: the embedded one has no `input`.
+"""
+
+import base64
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qs, urlsplit
+
+from chdb import session
+
+_INPUT = re.compile(r"FROM input\('(.*)'\) FORMAT RowBinary$", re.DOTALL)
+PASSWORD = "open sesame"
+
+
+class _Door(BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    engine: ClassVar[Any] = None
+    folder: ClassVar[Path] = Path()
+    broken: ClassVar[str] = ""
+    """Answered in place of everything; empty: nothing is."""
+
+    def do_POST(self) -> None:
+        """Run a statement: of the address, or of the body."""
+        asked = {key: each[0] for key, each in parse_qs(urlsplit(self.path).query).items()}
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        sql = asked.get("query") or body.decode()
+        code, answer = 200, b""
+        try:
+            answer = self._run(sql, body, asked)
+        except RuntimeError as error:
+            code, answer = 500, str(error).encode()
+        self.send_response(code)
+        self.send_header("Content-Length", str(len(answer)))
+        self.send_header("X-ClickHouse-Summary", "{}")
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def do_GET(self) -> None:
+        """Run the statement of the address."""
+        self.do_POST()
+
+    def log_message(self, *_args: object) -> None:
+        """Say nothing."""
+
+    def _run(self, sql: str, body: bytes, asked: dict[str, str]) -> bytes:
+        if self.broken:
+            raise RuntimeError(self.broken)
+        wanted = base64.b64encode(f"default:{PASSWORD}".encode()).decode()
+        if self.headers.get("Authorization") != f"Basic {wanted}":
+            msg = "Code: 516. DB::Exception: default: Authentication failed"
+            raise RuntimeError(msg)
+        if database := asked.get("database"):
+            self.engine.query(f"USE {database}")
+        found = _INPUT.search(sql)
+        if found:
+            path = self.folder / "body"
+            path.write_bytes(body)
+            sql = f"{sql[: found.start()]}FROM file('{path}', 'RowBinary', '{found[1]}')"
+        written = re.search(r"\sFORMAT (\w+)\s*$", sql)
+        answer = written[1] if written else "TabSeparated"
+        return bytes(self.engine.query(sql[: written.start()] if written else sql, answer).bytes())
+
+
+@contextmanager
+def clickhouse_by_http(folder: Path) -> Iterator[tuple[str, type[_Door]]]:
+    """Open the door; yield its address, and what can be broken."""
+    opened = session.Session(str(folder / "server"))  # type: ignore[no-untyped-call]
+    door = type("Door", (_Door,), {"engine": opened, "folder": folder})
+    with HTTPServer(("127.0.0.1", 0), door) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", door
+        finally:
+            server.shutdown()
+            thread.join()
+            opened.close()  # type: ignore[no-untyped-call]
