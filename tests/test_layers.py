@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = "feature_platform"
 
 LAYERS = (
-    ("errors", "paths", "report", "words"),
+    ("errors", "interrupts", "paths", "report", "words"),
     ("settings_input", "transport", "extras"),
     ("service_settings", "feature_log_settings", "changelog_settings"),
     ("clock", "settings"),

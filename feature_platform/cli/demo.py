@@ -19,6 +19,7 @@ from feature_platform.cli.output import (
     table,
 )
 from feature_platform.errors import FeaturePlatformError
+from feature_platform.interrupts import restored
 from feature_platform.settings import Settings
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def demo(
     settings: Settings = context.obj
     verdicts: list[Comparison] = []
     try:
-        with _servers(settings), _story(settings, flights) as story:
+        with restored(), _servers(settings), _story(settings, flights) as story:
             story.screen.say(IN_DAGSTER.format(url=settings.dagster.url))
             story.prepare()
             story.play(seconds or REPLAY_S)

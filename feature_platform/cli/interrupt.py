@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from feature_platform.cli.output import EXIT_INTERRUPTED, message
+from feature_platform.interrupts import restored
 
 
 @contextmanager
@@ -14,7 +15,8 @@ def interruptible(words: Callable[[], str]) -> Iterator[None]:
         SystemExit: It was interrupted; the code is 130.
     """
     try:
-        yield
+        with restored():
+            yield
     except KeyboardInterrupt:
         message(f"interrupted: {words()}")
         raise SystemExit(EXIT_INTERRUPTED) from None

@@ -23,6 +23,7 @@ from feature_platform.cli.output import (
 )
 from feature_platform.cli.trouble import in_words
 from feature_platform.errors import FeaturePlatformError
+from feature_platform.interrupts import restored
 from feature_platform.settings import load_settings
 
 GROUPS = (
@@ -127,7 +128,10 @@ def main() -> NoReturn:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; what is expected to fail is reported."""
     try:
-        code = build()(list(arguments), prog_name="fp", standalone_mode=False)
+        with restored():
+            code = build()(list(arguments), prog_name="fp", standalone_mode=False)
+    except KeyboardInterrupt:
+        code = EXIT_INTERRUPTED
     except typer.TyperException as error:
         _show_wrong_use(error)
         return int(getattr(error, "exit_code", EXIT_FAILED))

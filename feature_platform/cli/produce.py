@@ -19,6 +19,7 @@ from feature_platform.cli.output import (
 )
 from feature_platform.cli.shift import last_time_ms, shift
 from feature_platform.clock import SystemClock
+from feature_platform.interrupts import restored
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -68,7 +69,7 @@ def produce(
         lines = stack.enter_context(open_file(file, "--file", again=shift_to_now))
         sender = EventSender(settings.kafka, found.topic)
         try:
-            with sender:
+            with restored(), sender:
                 _send(lines, sender, rate, found if shift_to_now else None, skip)
         except KeyboardInterrupt:
             _report(found.topic, sender.tally, as_json=as_json)

@@ -10,6 +10,7 @@ from rich.table import Table
 from feature_platform.cli.entry import NEEDS
 from feature_platform.cli.output import EXIT_INTERRUPTED, console, message
 from feature_platform.extras import require
+from feature_platform.interrupts import restored
 from feature_platform.settings import Settings
 
 
@@ -78,7 +79,8 @@ def _interruptible(stopped: Callable[[], list[str]]) -> Iterator[None]:
         SystemExit: It was interrupted; the code is 130.
     """
     try:
-        yield
+        with restored():
+            yield
     except KeyboardInterrupt:
         names = stopped()
         done = f"stopped again: {', '.join(names)}" if names else "nothing was started"

@@ -10,6 +10,7 @@ from feature_platform.cli.completion import featuresets
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import console, message, output, print_json, say
 from feature_platform.cli.share import parse_share
+from feature_platform.interrupts import restored
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -133,7 +134,7 @@ def _follow(
             else "no live events requested"
         )
         message(f"past events are counted; {live}")
-        with Live(console=console, auto_refresh=False, transient=True) as screen:
+        with restored(), Live(console=console, auto_refresh=False, transient=True) as screen:
             while (left_s := end_s - reads.clock.monotonic_s()) > 0:
                 if console.is_terminal:
                     found = look(reads, running, deployed, keys, ENTITIES_SHOWN)

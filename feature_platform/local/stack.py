@@ -4,7 +4,6 @@
 """
 
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from feature_platform import interrupts
 from feature_platform.errors import ServerError
 from feature_platform.local.cassandra import Cassandra
 from feature_platform.local.cassandra_roles import generate_passwords
@@ -198,7 +198,7 @@ class Stack:
                 return {starts[done]: done.result() for done in as_completed(starts)}
             except BaseException:
                 # One failed, or Ctrl-C: the others stop waiting, and nothing is left half-started.
-                with _uninterrupted():
+                with interrupts.ignored():
                     self._cancelled.set()
                     pool.shutdown()
                     self._processes.stop(*reversed(self._started))
@@ -274,18 +274,3 @@ def _check_disk(data: Path) -> None:
             f"{FREE_BYTES_MIN / 1024**2:.0f} MiB to start: free some space"
         )
         raise ServerError(msg)
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ignore Ctrl-C while things are stopped; it arrives in the main thread alone."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
