@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -67,10 +67,11 @@ class EmbeddedOlap:
         """Run a statement; see `Olap`."""
         self._query(sql, "CSV")
 
-    def insert(self, into: str, select: str, structure: str, payload: bytes) -> None:
+    def insert(self, into: str, select: str, structure: str, payloads: Sequence[bytes]) -> None:
         """Insert rows; see `Olap`."""
         path = self._folder / "payload"
-        path.write_bytes(payload)
+        with path.open("wb") as file:
+            file.writelines(payloads)
         where = f"file('{path}', 'RowBinary', '{structure}')"
         self.change(f"INSERT INTO {into} SELECT {select} FROM {where}")
 

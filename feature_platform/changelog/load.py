@@ -4,7 +4,7 @@ Positions are stored after the rows they cover. What a crash loads twice is one 
 has the number of its subtask. What was deleted from the topic before it was loaded is counted.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ from feature_platform.changelog.tables import (
 )
 from feature_platform.errors import CorruptRecordError, OlapError
 
-BATCH_BYTES = 67_108_864
+BATCH_BYTES = 134_217_728
 """Of blocks that go to ClickHouse together."""
 NAMED_MAX = 10
 """How many refused blocks are named; all are counted."""
@@ -188,11 +188,11 @@ class Loader:
         given = [f"v{place}" for place in range(len(values))]
         select = ", ".join([*fixed, *given, literal(header.fingerprint)])
 
-        def insert(payload: bytes) -> None:
-            self._olap.insert(into, select, header.structure, payload)
+        def insert(payloads: Sequence[bytes]) -> None:
+            self._olap.insert(into, select, header.structure, payloads)
 
         try:
-            insert(b"".join(payload for _, _, payload in blocks))
+            insert([payload for _, _, payload in blocks])
         except OlapError:
             self._one_by_one(blocks, insert)
         else:
@@ -200,7 +200,7 @@ class Loader:
             self._loaded.bytes += sum(len(payload) for _, _, payload in blocks)
 
     def _one_by_one(
-        self, blocks: list[tuple[int, int, bytes]], insert: Callable[[bytes], None]
+        self, blocks: list[tuple[int, int, bytes]], insert: Callable[[Sequence[bytes]], None]
     ) -> None:
         """Find the blocks that ClickHouse does not take; the others go in.
 
@@ -209,7 +209,7 @@ class Loader:
         """
         for part, offset, payload in blocks:
             try:
-                insert(payload)
+                insert([payload])
             except OlapError as error:
                 self._olap.run("SELECT 1")  # Else it is not the block.
                 self._refuse(part, offset, str(error).splitlines()[0])

@@ -1,7 +1,7 @@
 """ClickHouse, embedded or as a server: the port, and how it is opened by the settings."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -24,14 +24,14 @@ class Olap(Protocol):
         """Run a statement that answers nothing."""
         ...
 
-    def insert(self, into: str, select: str, structure: str, payload: bytes) -> None:
+    def insert(self, into: str, select: str, structure: str, payloads: Sequence[bytes]) -> None:
         """Insert rows that are in RowBinary.
 
         Args:
             into: The table, with its columns.
             select: What is inserted, by the names in `structure`.
-            structure: The columns of `payload`.
-            payload: The rows.
+            structure: The columns of `payloads`.
+            payloads: The rows, in pieces.
         """
         ...
 

@@ -1,7 +1,7 @@
 """A ClickHouse server, by HTTP."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -70,11 +70,11 @@ class ServerOlap:
         except ClickHouseError as error:
             raise _failure(self._url, error) from error
 
-    def insert(self, into: str, select: str, structure: str, payload: bytes) -> None:
+    def insert(self, into: str, select: str, structure: str, payloads: Sequence[bytes]) -> None:
         """Insert rows; see `Olap`."""
         statement = f"INSERT INTO {into} SELECT {select} FROM input('{structure}') FORMAT RowBinary"
         try:
-            self._client.command(statement, data=payload)
+            self._client.command(statement, data=b"".join(payloads))
         except ClickHouseError as error:
             raise _failure(self._url, error) from error
 
