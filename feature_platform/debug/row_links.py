@@ -21,6 +21,8 @@ from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_
 from feature_platform.words import counted
 
 DETAILS_MAX = 12
+KNOWN_STATES = ("same", "behind", "differs")
+"""Of a served value; any other text says why there is none."""
 TILES_MAX = 400
 """Tiles that are shown: those that differ, and the newest."""
 
@@ -158,6 +160,10 @@ def _values(snapshot: Snapshot, key: TileKey, payload: bytes | None) -> dict[str
 
 def served_link(values: Sequence[ValueLine], rows_state: str, behind: int) -> Link:
     """Judge served values beside what the events say."""
+    failed = next((each for each in values if each.state not in KNOWN_STATES), None)
+    if failed:
+        summary = f"nothing was served: {failed.state}"
+        return Link(place="served", state="unknown", summary=summary)
     different = [each for each in values if each.state == "differs"]
     late = [each for each in values if each.state == "behind"]
     if different:

@@ -35,6 +35,7 @@ TYPO = (
     "LAST_N(action, 3)     AS recent",
     "LAST_N(action, 3)     AS recent, COUNT(*) FILTER (WHERE action = 'veiw') AS views",
 )
+LONG_AGO = "2001-01-01T00:00:00Z"
 ASKED = ("recent:   latest", "recent:   latest\n  views: {{windows: [2h]}}")
 
 
@@ -74,6 +75,7 @@ def test_each_fault_is_named_where_it_is(case: Case) -> None:
     _a_preview_needs_no_server(case)
     _an_entity_that_never_was(case)
     _what_cannot_be_asked_about_is_said(case)
+    _a_time_before_anything_was_kept_is_said(case, next(entities))
     _an_answer_from_an_old_cache_is_named(case, next(entities))
     _a_second_job_that_may_not_write_is_told(case, next(entities))
     _a_second_job_that_writes_is_named(case, next(entities))
@@ -221,6 +223,19 @@ def _what_cannot_be_asked_about_is_said(case: Case) -> None:
         assert ran.code == 1
         assert word in ran.messages
     assert fp(project, "debug", case.name, "1", "--at", "yesterday").code == 2
+    both = fp(project, "debug", case.name, "1", "--at", LONG_AGO, "--service", "127.0.0.1:1")
+    assert both.code == 2
+    assert "--service answers for now" in both.messages
+
+
+def _a_time_before_anything_was_kept_is_said(case: Case, entity: str) -> None:
+    """What cannot be served for then is unknown, with the reason; nothing is taken for right."""
+    ran, facts = looked(case, entity, "--feature", "events_2h", "--at", LONG_AGO)
+    assert ran.code == 0, facts["verdict"]
+    served = link(facts, "served")
+    assert served["state"] == "unknown"
+    assert "2001-01-01" in served["summary"] or "not kept" in served["summary"], served
+    assert "unknown: served" in facts["verdict"]
 
 
 def _an_answer_from_an_old_cache_is_named(case: Case, entity: str) -> None:

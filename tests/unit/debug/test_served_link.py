@@ -1,0 +1,27 @@
+"""What is said of served values."""
+
+import pytest
+
+from feature_platform.debug.report import ValueLine
+from feature_platform.debug.row_links import served_link
+
+
+def line(state: str, served: int = 3) -> ValueLine:
+    """Return a served value of which the events say 3."""
+    return ValueLine(name="events_2h", served=served, recomputed=3, state=state)
+
+
+@pytest.mark.parametrize(
+    ("lines", "state", "words"),
+    [
+        ([line("same")], "fine", "1 value served as the events say"),
+        ([line("same"), line("behind", 2)], "note", "1 value without the newest events"),
+        ([line("same"), line("differs", 2)], "wrong", "events_2h is served as 2, its events say 3"),
+        ([line("at is not kept any more")], "unknown", "nothing was served: at is not kept"),
+    ],
+)
+def test_served_values(lines: list[ValueLine], state: str, words: str) -> None:
+    """What could not be served is not taken for right."""
+    link = served_link(lines, "fine", 1)
+    assert link.state == state
+    assert words in link.summary
