@@ -25,8 +25,8 @@ def ignored() -> Iterator[None]:
 def restored() -> Iterator[None]:
     """Raise KeyboardInterrupt where a Ctrl-C came out as an error of a library in C.
 
-    One that comes while librdkafka's client is opened or freed (confluent-kafka 2.16) stays set;
-    the next call, of whatever, raises SystemError or TypeError in its place.
+    The exception of one that comes while a client of librdkafka's is freed (confluent-kafka 2.16)
+    stays set; the next call, of whatever, raises SystemError or TypeError in its place.
 
     Raises:
         KeyboardInterrupt: It was pressed.
