@@ -1,7 +1,7 @@
 """Stopping and deleting what is deployed, without looking at any definition."""
 
 from feature_platform.deploy.execute import execute
-from feature_platform.deploy.lists import check_deletable
+from feature_platform.deploy.lists import check_unused
 from feature_platform.deploy.trial import clear_trial
 from feature_platform.engines.reads import Reads
 from feature_platform.engines.world import World
@@ -32,7 +32,7 @@ def make_delete_plan(reads: Reads, name: str) -> Plan:
         PlanRefusedError: A feature list uses it.
     """
     deployed = deployed_snapshot(reads, name)
-    check_deletable(reads, deployed)
+    check_unused(reads, deployed, None)
     return plan_delete(deployed)
 
 

@@ -67,14 +67,19 @@ def _planned(
     return [plan for plan in plans if not names or plan.uses(names)]
 
 
-def check_deletable(reads: Reads, deployed: Snapshot) -> None:
-    """Check that no list uses a feature set that is to be deleted.
+def check_unused(reads: Reads, deployed: Snapshot, target: Snapshot | None) -> None:
+    """Check that no list uses a feature that is served now and would not be afterwards.
+
+    Args:
+        reads: Asked which lists there are.
+        deployed: What is served now.
+        target: What would be; None if the feature set is to be deleted.
 
     Raises:
         PlanRefusedError: One does; names it, its owner and the features.
         StoreUnavailableError: The registry did not answer.
     """
-    lost = {deployed.featureset: _lost(deployed, None)}
+    lost = {deployed.featureset: _lost(deployed, target)}
     refusals = lost_features((), reads.registry.feature_lists(), lost)
     if refusals:
         raise PlanRefusedError("\n".join(refusals[deployed.featureset]))

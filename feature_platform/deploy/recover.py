@@ -7,6 +7,7 @@ from feature_platform.deploy.control import deployed_snapshot
 from feature_platform.deploy.downtime import measured_downtime_ms
 from feature_platform.deploy.execute import execute
 from feature_platform.deploy.generation import replaced
+from feature_platform.deploy.lists import check_unused
 from feature_platform.deploy.start import (
     age_limit_ms,
     begin,
@@ -124,8 +125,8 @@ def make_rollback_plan(reads: Reads, name: str, *, accept_age: bool = False) -> 
 
     Raises:
         UnknownFeatureError: It is not deployed.
-        PlanRefusedError: There is nothing to go back to, it is too old or abandoned, or Kafka lacks
-            what came after it.
+        PlanRefusedError: There is nothing to go back to, it is too old or abandoned, Kafka lacks
+            what came after it, or a feature list uses a feature that only came with the upgrade.
         WorldError: A server did not answer.
     """
     deployed = deployed_snapshot(reads, name)
@@ -157,6 +158,7 @@ def make_rollback_plan(reads: Reads, name: str, *, accept_age: bool = False) -> 
             "from now on"
         )
         raise PlanRefusedError(msg)
+    check_unused(reads, deployed, previous)
     _check_way_back(reads, previous, "the savepoint before the last upgrade")
     return plan_rollback(deployed, previous, downtime_ms=downtime_ms)
 
@@ -175,6 +177,7 @@ def _return_plan(reads: Reads, deployed: Snapshot, before: Snapshot) -> Plan:
             f"Restore the old definition and fp apply {name}"
         )
         raise PlanRefusedError(msg)
+    check_unused(reads, deployed, before)
     _check_way_back(reads, before, f"the last savepoint of generation {before.generation}")
     return plan_return(deployed, before)
 

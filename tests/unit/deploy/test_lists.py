@@ -12,8 +12,11 @@ from feature_platform.deploy.lists import (
     apply_servable_lists,
     make_list_plans,
 )
+from feature_platform.deploy.recover import make_rollback_plan
 from feature_platform.errors import PlanRefusedError
 from feature_platform.plan.explain import explain
+from tests.unit.deploy.edits import ENTITY
+from tests.unit.deploy.test_rollback import ADDED
 from tests.unit.stage import Stage
 
 LIST = """\
@@ -159,3 +162,24 @@ def test_a_feature_set_that_a_list_uses_is_not_deleted(stage: Stage) -> None:
     stage.world.registry.remove_list("feed")
     delete(stage.world, "posts")
     assert stage.world.registry.snapshots() == []
+
+
+@pytest.mark.parametrize("edits", [(), ENTITY], ids=["the same generation", "the one before"])
+def test_a_feature_that_a_list_uses_is_not_rolled_back(
+    stage: Stage, edits: tuple[tuple[str, str], ...]
+) -> None:
+    """The newest version of the list could not be served any more."""
+    stage.topics.ends = {"post_events/0": 9}
+    stage.apply()
+    stage.run_to(1, 1, p0=3)
+    stage.cut(1, 3, p0=5)
+    assert stage.apply(*edits, *ADDED, start_empty=bool(edits)).error is None
+    project = define(stage, LIST.replace("posts.views_2h", "posts.top_2h"), *edits, *ADDED)
+    assert apply_lists(stage.world, make_list_plans(stage.world, project))[0].error is None
+
+    with pytest.raises(PlanRefusedError, match=r"feature list feed of ranking .*posts\.top_2h"):
+        make_rollback_plan(stage.world, "posts")
+    stage.world.registry.remove_list("feed")
+    assert make_rollback_plan(stage.world, "posts").change.kind == (
+        "return" if edits else "rollback"
+    )
