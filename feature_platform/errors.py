@@ -19,6 +19,7 @@ FeaturePlatformError
     ├── BrokerUnavailableError  Kafka did not answer
     ├── JobFailedError          a Flink job failed or did not reach its checkpoint
     │   └── RestoreFailedError  it cannot restore its checkpoint: the store is left
+    ├── CheckpointGoneError     a checkpoint is not there any more
     ├── SparkFailedError        a Spark process failed or was killed
     ├── GitError                a repository, or a branch in it, cannot be read
     │   └── NothingPushedError  a repository has no branch yet
@@ -148,6 +149,10 @@ class JobFailedError(WorldError):
 
 class RestoreFailedError(JobFailedError):
     """A Flink job's checkpoint or savepoint is missing, corrupt, or abandoned."""
+
+
+class CheckpointGoneError(WorldError):
+    """A checkpoint is not there any more, or a file of it."""
 
 
 class SparkFailedError(WorldError):

@@ -24,6 +24,8 @@ from feature_platform.extras import require
 
 if TYPE_CHECKING:
     from feature_platform.debug.report import DebugReport, State
+    from feature_platform.debug.run import DebugRequest
+    from feature_platform.settings import Settings
 
 STYLES: dict[str, str] = {"fine": "green", "wrong": "red", "note": "yellow", "unknown": "yellow"}
 EVENTS_SHOWN = 10
@@ -53,6 +55,10 @@ def debug(  # noqa: PLR0913 (the options of a command)
         bool,
         typer.Option("--state", help="Read the job's state from its newest checkpoint, too."),
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Read its state of now: ask the job for a checkpoint first."),
+    ] = False,
     service: Annotated[
         str,
         typer.Option(
@@ -68,24 +74,17 @@ def debug(  # noqa: PLR0913 (the options of a command)
     """Follow an entity's events to its served values; exit code 3 if something is wrong."""
     _check_service(service, at)
     from feature_platform.debug.run import DebugRequest
-    from feature_platform.debug.run import debug as look
-    from feature_platform.engines.world import open_world
-    from feature_platform.serving.opened import open_client
 
     ask = DebugRequest(
         featureset=featureset,
         entity=entity,
         feature=feature,
         at_ms=parse_instant(at, "--at") if at else None,
-        state=state,
+        state=state or live,
+        live=live,
         service=service,
     )
-    with (
-        console.status(f"{featureset}: connecting") as status,
-        open_world(context.obj) as world,
-        open_client(context.obj) as client,
-    ):
-        found = look(world, client, ask, lambda text: status.update(f"{featureset}: {text}"))
+    found = _look(context.obj, ask)
     if html:
         from feature_platform.debug.page import page
 
@@ -96,6 +95,21 @@ def debug(  # noqa: PLR0913 (the options of a command)
         _show(found)
     if found.first:
         raise SystemExit(EXIT_CHECKS_RED)
+
+
+def _look(settings: "Settings", ask: "DebugRequest") -> "DebugReport":
+    """Look at everything, and say at what meanwhile."""
+    from feature_platform.debug.run import debug as look
+    from feature_platform.engines.world import open_world
+    from feature_platform.serving.opened import open_client
+
+    name = ask.featureset
+    with (
+        console.status(f"{name}: connecting") as status,
+        open_world(settings) as world,
+        open_client(settings) as client,
+    ):
+        return look(world, client, ask, lambda text: status.update(f"{name}: {text}"))
 
 
 def _check_service(service: str, at: str) -> None:

@@ -49,6 +49,8 @@ class Searched:
     """What could not be searched, and why."""
     archived: Mapping[int, int] = field(default_factory=dict)
     """First offset of each partition that is not archived."""
+    ends: Mapping[int, int] = field(default_factory=dict)
+    """First offset of each partition that was not looked at, because it came later."""
     complete_ms: int = 0
     """What the broker took after this is all archived or in Kafka; 0: everything is."""
     dropped: int = 0
@@ -89,6 +91,7 @@ def search(source: JobSource, log: str, topic: Tail, pattern: str) -> Searched:
         folder = ArrowFolder(root)
         archived = read_log(folder)
         found.archived, found.complete_ms = archived.positions, archived.complete_ms
+        found.ends = archived.positions
         _search_files(found, folder, list(archived.files), pattern, "event log")
     except (EventLogError, OSError) as error:
         found.notes.append(f"the event log cannot be read: {error}")
@@ -139,6 +142,7 @@ def _search_tail(found: Searched, name: str, topic: Tail, pattern: str) -> None:
         part: (max(low, found.archived.get(part, 0)), end) for part, (low, end) in bounds.items()
     }
     spans = {part: span for part, span in spans.items() if span[0] < span[1]}
+    found.ends = {part: max(end, found.archived.get(part, 0)) for part, (_, end) in bounds.items()}
     found.looked_at["Kafka"] = 0
     if not spans:
         return

@@ -6,7 +6,6 @@ the events. So events that came meanwhile are no difference.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -29,12 +28,13 @@ from feature_platform.debug.event_links import (
 )
 from feature_platform.debug.job_link import Writers, job_link
 from feature_platform.debug.late import told_of, too_late
+from feature_platform.debug.live import Fresh, fresh_checkpoint
 from feature_platform.debug.pattern import pattern_of
 from feature_platform.debug.records import Searched, recent, search
 from feature_platform.debug.report import DebugReport, Link, ValueLine
 from feature_platform.debug.row_links import rows_link, served_link
 from feature_platform.debug.service_link import Answer, service_link
-from feature_platform.debug.state_link import state_link
+from feature_platform.debug.state_link import Held, state_link
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
 from feature_platform.definition.names import unknown
@@ -70,6 +70,8 @@ class DebugRequest:
     """A past instant that values are served for; None: the present."""
     state: bool = False
     """Read what the job holds, too, from its newest checkpoint."""
+    live: bool = False
+    """Of `state`: ask the job for a checkpoint first."""
     service: str = ""
     """Address of a service that is asked, too; empty: none is."""
 
@@ -100,13 +102,14 @@ def debug(
     at_ms = reads.clock.now_ms() if ask.at_ms is None else ask.at_ms
     served = _served(client, snapshot, entity, ask, features)
     answer = _answered(reads, ask, snapshot, entity, served)
+    fresh = _fresh(reads, snapshot, report) if ask.live else None
     report("looking for its events")
-    job = snapshot.job
     topic = RecordReader(reads.settings.kafka, snapshot.topic)
     pattern = pattern_of(deployed.entity, dict(deployed.reads)[deployed.entity], entity)
-    searched = search(job.source, reads.settings.event_log_folder, topic, pattern)
+    searched = search(snapshot.job.source, reads.settings.event_log_folder, topic, pattern)
     report("recounting")
     whole = account(deployed, snapshot.layout, entity, searched.records)
+    held = Held(fresh=fresh, ends=searched.ends)
     as_of_cut = _as_of_cut(whole, rows)
     columns = [name for each in snapshot.features if each.name in features for name in each.columns]
     scope = Scope.of(snapshot, reads.clock.now_ms(), None, searched.complete_ms)
@@ -129,7 +132,7 @@ def debug(
             stored,
         ),
         *_commands(reads, snapshot, rows, scope, as_of_cut, found.differences, unseen=unseen),
-        *_state(reads, ask, snapshot, whole, scope, unseen=unseen),
+        *_state(reads, ask, snapshot, whole, scope, held, unseen=unseen),
         _unless(found.link, unseen=unseen),
         _unless(served_link(values, found.link.state, behind), unseen=unseen),
         *_service(reads, snapshot, whole, answer, unseen=unseen),
@@ -163,19 +166,33 @@ def _commands(
     return [_unless(each, unseen=unseen) for each in links]
 
 
+def _fresh(reads: Reads, snapshot: Snapshot, report: Report) -> Fresh | str:
+    """Return a checkpoint that the job is asked for; a text: why there is none."""
+    report("asking its job for a checkpoint")
+    try:
+        return fresh_checkpoint(reads, snapshot)
+    except FeaturePlatformError as error:
+        return str(error)
+
+
 def _state(
     reads: Reads,
     ask: DebugRequest,
     snapshot: Snapshot,
     whole: Account,
     scope: Scope,
+    held: Held,
     *,
     unseen: bool,
 ) -> list[Link]:
     if not ask.state:
         return []
-    read = partial(read_heads, reads.settings)
-    return [_unless(state_link(reads, snapshot, whole, scope, read), unseen=unseen)]
+
+    def read(path: str, entities: Sequence[str], ttl_ms: int) -> Mapping[str, bytes]:
+        backend = reads.cluster.state_backend(snapshot.job_id)
+        return read_heads(reads.settings, path, entities, ttl_ms, backend)
+
+    return [_unless(state_link(reads, snapshot, whole, scope, read, held), unseen=unseen)]
 
 
 def _answered(

@@ -131,20 +131,10 @@ def retained(reads: Reads, deployed: Snapshot) -> str:
 
 
 def stopped_at(reads: Reads, deployed: Snapshot, path: str, *, clean: bool) -> Stop:
-    """Return what is known of a savepoint, or checkpoint, that a job has just left.
-
-    Its attempt is the newest of its deployment that had begun before it: a restart begins from the
-    newest checkpoint that was complete.
-    """
+    """Return what is known of a savepoint, or checkpoint, that a job has just left."""
     known = reads.cluster.last_checkpoint(deployed.job_id)
     stopped_id = known.id if known and known.path == path else checkpoint_id(path)
-    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
-    own = [
-        item.attempt
-        for item in attempts
-        if item.deployment == deployed.deployment and item.base_checkpoint_id < stopped_id
-    ]
-    attempt = max(own, default=0)
+    attempt = attempt_of(reads, deployed, stopped_id)
     name, generation = deployed.featureset, deployed.generation
     cut = reads.registry.cut(name, generation, attempt, stopped_id) if attempt else None
     return Stop(
@@ -155,6 +145,21 @@ def stopped_at(reads: Reads, deployed: Snapshot, path: str, *, clean: bool) -> S
         taken_ms=known.completed_ms if known and known.path == path else reads.clock.now_ms(),
         clean=clean,
     )
+
+
+def attempt_of(reads: Reads, deployed: Snapshot, checkpoint_id: int) -> int:
+    """Return the attempt of the deployed job that made a checkpoint; 0 if that is not known.
+
+    It is the newest of its deployment that had begun before it: a restart begins from the newest
+    checkpoint that was complete.
+    """
+    attempts = reads.registry.attempts(deployed.featureset, deployed.generation)
+    own = [
+        item.attempt
+        for item in attempts
+        if item.deployment == deployed.deployment and item.base_checkpoint_id < checkpoint_id
+    ]
+    return max(own, default=0)
 
 
 def age_limit_ms(undo_ttl_ms: int) -> int:

@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
@@ -23,6 +23,9 @@ STOP_TIMEOUT_S = 900.0
 ERROR_TEXT_MAX = 800
 NOT_FOUND = 404
 CONFLICT = 409
+
+StateBackend = Literal["rocksdb", "hashmap"]
+BACKENDS: tuple[StateBackend, ...] = get_args(StateBackend)
 
 LIVING = frozenset(
     ["CREATED", "INITIALIZING", "RUNNING", "RESTARTING", "RECONCILING", "FAILING", "CANCELLING"]
@@ -124,6 +127,12 @@ class FlinkRest:
         folder = local_path(options.get("execution.checkpointing.dir", ""))
         found = (folder / job_id).glob("chk-*/_metadata") if folder else ()
         return {int(path.parent.name.removeprefix("chk-")): file_uri(path.parent) for path in found}
+
+    def state_backend(self, job_id: str) -> StateBackend | None:
+        """Return what keeps a job's state; None if the cluster does not know the job, or that."""
+        answer = self._find(f"/jobs/{job_id}/checkpoints/config") or {}
+        name = str(answer.get("state_backend", "")).lower()
+        return next((each for each in BACKENDS if each in name), None)
 
     def restarts(self, job_id: str) -> int:
         """Return how often Flink has restarted a job by itself."""

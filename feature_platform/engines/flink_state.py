@@ -10,26 +10,27 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from feature_platform.errors import ServerError, WorldError
+from feature_platform.engines.flink import StateBackend
+from feature_platform.errors import CheckpointGoneError, ServerError, WorldError
 from feature_platform.local.flink_client import FlinkClient
 from feature_platform.local.jars import build_kernel, fetch_jars
 from feature_platform.local.java import find_java_home
 from feature_platform.settings import Settings
 
 MAIN = "io.featureplatform.kernel.flink.tiles.StateReader"
-BACKEND = "rocksdb"
 TIMEOUT_S = 600.0
 ENTITIES_MAX = 10_000
 _HEAD, _END = "head", "end"
+THROWN = 'Exception in thread "main" '
 _GONE = ("FileNotFoundException", "NoSuchFileException")
 
 
-class CheckpointGoneError(WorldError):
-    """A checkpoint is not there any more."""
-
-
 def read_heads(
-    settings: Settings, path: str, entities: Sequence[str], ttl_ms: int
+    settings: Settings,
+    path: str,
+    entities: Sequence[str],
+    ttl_ms: int,
+    backend: StateBackend | None = None,
 ) -> Mapping[str, bytes]:
     """Return the head rows of entities as a checkpoint or savepoint holds them.
 
@@ -38,6 +39,8 @@ def read_heads(
         path: Address of the checkpoint.
         entities: Their keys, at most `ENTITIES_MAX`.
         ttl_ms: How long the job's state is kept after its last change.
+        backend: What kept the job's state; any will do for a savepoint. Without it, what the
+            settings say that jobs have.
 
     Returns:
         By entity; one that the job does not hold, or whose time is over, is left out.
@@ -56,7 +59,8 @@ def read_heads(
         wanted, output = Path(folder) / "entities", Path(folder) / "output"
         lines = [each.encode().hex() for each in entities[:ENTITIES_MAX]]
         wanted.write_text("\n".join(lines) + "\n")
-        with client.running([path, BACKEND, str(ttl_ms), str(wanted)], output) as process:
+        arguments = [path, backend or settings.flink.state_backend, str(ttl_ms), str(wanted)]
+        with client.running(arguments, output) as process:
             try:
                 process.wait(TIMEOUT_S)
             except subprocess.TimeoutExpired:
@@ -69,8 +73,7 @@ def read_heads(
 def _heads(path: str, output: str) -> Mapping[str, bytes]:
     words = [line.split(" ") for line in output.splitlines()]
     if [_END] not in words:
-        causes = [line for line in output.splitlines() if line.startswith("Caused by: ")]
-        why = causes[-1].removeprefix("Caused by: ") if causes else output[-500:].strip()
+        why = _cause(output)
         gone = any(name in why for name in _GONE)
         msg = f"checkpoint {path} {'is gone' if gone else 'cannot be read'}: {why}"
         raise (CheckpointGoneError if gone else WorldError)(msg)
@@ -79,3 +82,13 @@ def _heads(path: str, output: str) -> Mapping[str, bytes]:
         for each in words
         if each[0] == _HEAD
     }
+
+
+def _cause(output: str) -> str:
+    """Return the innermost cause of a Java program's end; its last words if it names none."""
+    lines = output.splitlines()
+    for before in ("Caused by: ", THROWN):
+        found = [line.removeprefix(before) for line in lines if line.startswith(before)]
+        if found:
+            return found[-1]
+    return output[-500:].strip()

@@ -6,7 +6,7 @@ Readers and writers are different types: whoever is handed a reader changes noth
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from feature_platform.engines.flink import Checkpoint, FlinkJob
+from feature_platform.engines.flink import Checkpoint, FlinkJob, StateBackend
 from feature_platform.engines.flink_metrics import How
 from feature_platform.store.base import EntityReader, TileReader, TileWriter, UndoReader
 
@@ -37,6 +37,10 @@ class ClusterReader(Protocol):
 
     def kept_checkpoints(self, job_id: str) -> list[str]:
         """Return the paths of all checkpoints and savepoints of a job that are still there."""
+        ...
+
+    def state_backend(self, job_id: str) -> StateBackend | None:
+        """Return what keeps a job's state; None if the cluster does not know."""
         ...
 
     def restarts(self, job_id: str) -> int:

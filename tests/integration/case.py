@@ -173,7 +173,9 @@ def files_of(name: str) -> dict[str, str]:
 
 
 @contextmanager
-def open_case(settings: Settings, submitter: Submitter, name: str) -> Iterator[Case]:
+def open_case(
+    settings: Settings, submitter: Submitter, name: str, *edits: tuple[str, str]
+) -> Iterator[Case]:
     """Deploy it with a third of its events counted; its job is cancelled at the end."""
     settings = short_grace(settings)
     mix = Mix(
@@ -183,7 +185,7 @@ def open_case(settings: Settings, submitter: Submitter, name: str) -> Iterator[C
     ensure_topic(settings.kafka, name, clock="producers")
     with open_world(settings, submitter) as world:
         made = Case(settings=settings, world=world, name=name, events=events)
-        made.deploy()
+        made.deploy(*edits)
         made.send(1 / 3)
         made.wait()
         yield made

@@ -8,7 +8,7 @@ from typing import Any
 
 from feature_platform.definition.loading import Project, load_project
 from feature_platform.deploy.apply import Outcome, apply, make_plans
-from feature_platform.engines.flink import Checkpoint, FlinkJob
+from feature_platform.engines.flink import Checkpoint, FlinkJob, StateBackend
 from feature_platform.engines.flink_metrics import How
 from feature_platform.engines.flink_savepoint import STATEFUL_UIDS, operator_id
 from feature_platform.engines.job_spec import JobSpec
@@ -120,6 +120,10 @@ class FakeFlink:
     def kept_checkpoints(self, job_id: str) -> list[str]:
         """Return the last one's path."""
         return [path] if (path := self.retained_checkpoint(job_id)) else []
+
+    def state_backend(self, job_id: str) -> StateBackend | None:  # noqa: ARG002 (a port)
+        """Return what Flink keeps state in unless told otherwise."""
+        return "rocksdb"
 
     def restarts(self, job_id: str) -> int:
         """Count restarts of a broken job."""

@@ -39,6 +39,7 @@ def test_everything_that_kafka_has_is_found(tmp_path: Path) -> None:
     found = search(SOURCE, tmp_path.as_uri(), Topic(0, 3), "")
     assert sorted(each.event.offset for each in found.records) == [0, 1, 2]
     assert found.looked_at == {"event log": 0, "Kafka": 3}
+    assert found.ends == {0: 3}
     assert found.notes == []
 
 

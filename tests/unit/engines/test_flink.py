@@ -140,6 +140,24 @@ def test_the_newest_completed_checkpoint_counts(
     assert (found.id if found else None) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "backend"),
+    [
+        ("EmbeddedRocksDBStateBackend", "rocksdb"),
+        ("HashMapStateBackend", "hashmap"),
+        ("ForStStateBackend", None),
+    ],
+)
+def test_what_keeps_a_jobs_state(
+    server: Server, flink: FlinkRest, name: str, backend: str | None
+) -> None:
+    """Flink names a class; of others, and of jobs that it has forgotten, nothing is known."""
+    server.answer("GET", f"/jobs/{JOB}/checkpoints/config", (200, {"state_backend": name}))
+    assert flink.state_backend(JOB) == backend
+    server.answer("GET", f"/jobs/{JOB}/checkpoints/config", (404, {"errors": ["not found"]}))
+    assert flink.state_backend(JOB) is None
+
+
 def test_a_checkpoint_has_time_size_and_path(server: Server, flink: FlinkRest) -> None:
     """As `fp status` shows it; an unknown job has none."""
     server.answer("GET", f"/jobs/{JOB}/checkpoints", (200, {"latest": {"completed": completed(3)}}))
