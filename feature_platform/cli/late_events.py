@@ -67,6 +67,7 @@ def late_events(
 
 
 def _show(source: str, days: "Sequence[DayLate]") -> None:
+    from feature_platform.statistics.late_picture import duration
     from feature_platform.statistics.lateness import LATE_MS
 
     ends = ["<=", *(format_duration(each) for each in LATE_MS)]
@@ -74,7 +75,7 @@ def _show(source: str, days: "Sequence[DayLate]") -> None:
     more = (Column(header=name, justify="right") for name in ("p99", "latest"))
     shown = table("day", *right, *more, f"late by {' '.join(ends)}, more", box=None, padding=(0, 1))
     for each in days:
-        quantiles = (_duration(each.measures.get(name)) for name in ("p50", "p95", "p99", "max"))
+        quantiles = (duration(each.measures.get(name)) for name in ("p50", "p95", "p99", "max"))
         shown.add_row(
             each.date, f"{each.events:,}", f"{each.early:,}", *quantiles, _bars(each.bars)
         )
@@ -98,13 +99,3 @@ def _bars(bars: "Sequence[int]") -> str:
     most = max(bars) or 1
     steps = len(BLOCKS) - 1
     return "".join(BLOCKS[-(-each * steps // most)] for each in bars)
-
-
-def _duration(value: float | None) -> str:
-    if value is None:
-        return "-"
-    seconds = value / 1000
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if abs(seconds) >= length:
-            return f"{seconds / length:.1f}{unit}"
-    return f"{seconds:.2f}s"

@@ -33,6 +33,7 @@ from feature_platform.orchestration.feature_log import (
     match_check,
     match_schedule,
 )
+from feature_platform.orchestration.late_events import late_check
 from feature_platform.orchestration.push_sensor import deploy_commit, git_push, judge_commit
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, old_tables_sensor, restart_deployed
@@ -128,7 +129,11 @@ def _list(listed: FeatureList, featuresets: frozenset[str]) -> Shown:
 
 
 def _source(source: Source) -> Shown:
-    return Shown(assets=(source_asset(source), event_log_asset(source)), sources=(source,))
+    return Shown(
+        assets=(source_asset(source), event_log_asset(source)),
+        checks=(late_check(source),),
+        sources=(source,),
+    )
 
 
 def _featureset(loaded: Loaded, featureset: FeatureSet) -> Shown:
@@ -196,7 +201,7 @@ def _schedules(settings: Settings, shown: Shown) -> list[dg.ScheduleDefinition]:
     checks_cron = _cron(settings.checks, ChecksSettings())
     return [
         event_log_schedule(names, served, settings, _cron(settings.event_log, EventLogSettings())),
-        checks_schedule(shown.featuresets, shown.lists, settings, checks_cron),
+        checks_schedule(shown.featuresets, shown.lists, shown.sources, settings, checks_cron),
         match_schedule(shown.lists, settings, checks_cron),
     ]
 

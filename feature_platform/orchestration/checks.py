@@ -14,11 +14,12 @@ from feature_platform.checks.result import CHECKS, CheckReport
 from feature_platform.checks.run import ENTITIES_MAX, CheckRequest
 from feature_platform.checks.scope import Span
 from feature_platform.definition.feature_list import FeatureList
-from feature_platform.definition.model import FeatureSet
+from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.errors import PlanRefusedError, UnknownFeatureError
 from feature_platform.orchestration import metadata
 from feature_platform.orchestration.assets import live_key, stream_key
 from feature_platform.orchestration.event_log import POOL, default_status
+from feature_platform.orchestration.late_events import late_check_key
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.statistics import (
     event_statistics_check_key,
@@ -73,6 +74,7 @@ def featureset_checks(featureset: FeatureSet) -> dg.AssetChecksDefinition:
 def checks_schedule(
     featuresets: Sequence[FeatureSet],
     lists: Sequence[FeatureList],
+    sources: Sequence[Source],
     settings: Settings,
     cron: str,
 ) -> dg.ScheduleDefinition:
@@ -84,6 +86,7 @@ def checks_schedule(
     ]
     keys += [event_statistics_check_key(featureset.name) for featureset in featuresets]
     keys += [statistics_check_key(listed.name) for listed in lists]
+    keys += [late_check_key(source.name) for source in sources]
     config = {"config": {"entities": settings.checks.sample_entities}}
     return dg.ScheduleDefinition(
         name="checks",
@@ -92,7 +95,8 @@ def checks_schedule(
         cron_schedule=cron,
         default_status=default_status(settings),
         description="Compares tiles of a sample of entities with tiles recomputed from the events, "
-        "and judges the statistics of the day before: of its events, and of what lists served.",
+        "judges the statistics of the day before, of its events and of what lists served, and "
+        "measures how late events came.",
     )
 
 

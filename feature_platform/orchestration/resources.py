@@ -32,11 +32,11 @@ from feature_platform.engines.spark import archive as archive_source
 from feature_platform.engines.spark_facts import line_of
 from feature_platform.engines.world import World, open_world
 from feature_platform.errors import GitError, NothingPushedError, Problem, UnknownFeatureError
-from feature_platform.extras import require
 from feature_platform.local.dagster import reload_definitions
 from feature_platform.match.report import MatchReport
 from feature_platform.monitor.health import Health
 from feature_platform.monitor.observe import observe
+from feature_platform.orchestration import reports
 from feature_platform.orchestration.pushed import look_at, unreadable
 from feature_platform.orchestration.training_sets import SetPlace, SetWish, make_set
 from feature_platform.plan.explain import explain
@@ -57,6 +57,7 @@ from feature_platform.training.spine import SpineLike
 
 if TYPE_CHECKING:  # it needs an extra that a page does without
     from feature_platform.statistics.judge import StatisticsReport
+    from feature_platform.statistics.lateness import DayLate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,52 +257,16 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
             return make_set(loaded, reads.registry, wish, rows, place, log)
 
     def statistics(self, name: str, log: Callable[[str], None]) -> "StatisticsReport | None":
-        """Judge the statistics of the newest day of a list that is over; None: nothing is archived.
-
-        Raises:
-            UnknownFeatureError: The list is no longer defined, or does not load any more.
-            MissingExtraError: The library of sketches is not installed.
-            EventLogError: The log is damaged.
-        """
-        require("the check statistics", "statistics")
-        from feature_platform.feature_log.read import ServedLog
-        from feature_platform.statistics.rows import ServedRows
-        from feature_platform.statistics.run import StatisticsRequest, of_list, statistics
-
-        loaded = self.load()
-        listed = loaded.project.lists.get(name)
-        if listed is None:
-            msg = f"feature list {name} is no longer defined, or does not load: fp validate"
-            raise UnknownFeatureError(msg)
-        served = ServedLog.try_open(loaded.settings, name)
-        if served is None:
-            return None
-        rows = ServedRows(served)
-        return statistics(rows, of_list(listed), StatisticsRequest(), SystemClock(), log)
+        """Judge what was served from a list; see `reports.list_statistics`."""
+        return reports.list_statistics(self.load(), name, log)
 
     def event_statistics(self, name: str, log: Callable[[str], None]) -> "StatisticsReport | None":
-        """Judge what a feature set takes of the newest day's events; see `statistics`.
+        """Judge what a feature set takes of its events; see `reports.event_statistics`."""
+        return reports.event_statistics(self.load(), name, log)
 
-        Raises:
-            UnknownFeatureError: See `statistics`; so of the other errors.
-            SparkFailedError: Spark failed.
-        """
-        require("the check statistics", "statistics")
-        from feature_platform.engines.spark import SparkEventReader
-        from feature_platform.statistics.event_days import EventDays, of_featureset
-        from feature_platform.statistics.run import StatisticsRequest, statistics
-
-        loaded = self.load()
-        featureset = loaded.project.featuresets.get(name)
-        if featureset is None:
-            msg = f"feature set {name} is no longer defined, or does not load: fp validate"
-            raise UnknownFeatureError(msg)
-        reader = SparkEventReader(loaded.settings)
-        days = EventDays.try_open(loaded.settings, featureset, reader)
-        if days is None:
-            return None
-        subject = of_featureset(featureset)
-        return statistics(days, subject, StatisticsRequest(), SystemClock(), log)
+    def late_events(self, name: str, log: Callable[[str], None]) -> "Sequence[DayLate]":
+        """Measure how late the events of a source came; see `reports.late_events`."""
+        return reports.late_events(self.load(), name, log)
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""

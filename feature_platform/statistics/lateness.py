@@ -26,6 +26,8 @@ EARLY_MS = -1_000
 """An event this much before the broker's time is early; less is clocks that differ."""
 LATE_MS = (1_000, 10_000, 60_000, 600_000, 3_600_000, 86_400_000)
 """Where the bars of the picture end."""
+EVENTS_MAX = 100_000_000
+"""Archived records that the days of one look have together at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +80,9 @@ class Lateness:
         self._folder = ArrowFolder(f"{root.rstrip('/')}/{source}/{topic}")
         self._dates: dict[str, list[str]] = {}
         prefix = f"{DATA}/{DATE}"
-        for path in sorted(read_log(self._folder).files):
+        files = read_log(self._folder).files
+        self._records = {path: file.records for path, file in files.items()}
+        for path in sorted(files):
             date = path.removeprefix(prefix).partition("/")[0]
             if path.startswith(prefix) and date[:1].isdigit():
                 self._dates.setdefault(date, []).append(path)
@@ -90,6 +94,24 @@ class Lateness:
     def dates(self) -> list[str]:
         """The days that there are events of, the oldest first."""
         return sorted(self._dates)
+
+    def newest(self, days_max: int, today: str, events_max: int = EVENTS_MAX) -> list[str]:
+        """Return the newest days that are over, the oldest first; the newest of all if none is.
+
+        Args:
+            days_max: How many days at most.
+            today: The UTC day that is not over.
+            events_max: How many archived records they may have together; one day may have more.
+        """
+        over = [each for each in self.dates if each < today] or self.dates[-1:]
+        chosen: list[str] = []
+        left = events_max
+        for date in reversed(over[-days_max:]):
+            left -= sum(self._records[path] for path in self._dates[date])
+            if chosen and left < 0:
+                break
+            chosen.insert(0, date)
+        return chosen
 
     def day(self, date: str, featuresets: Sequence[FeatureSet]) -> DayLate:
         """Measure a day.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from feature_platform.checks.result import CheckReport
 from feature_platform.checks.run import ENTITIES_MAX, CheckRequest
 from feature_platform.engines.spark import Archived
-from feature_platform.errors import FeaturePlatformError, Problem
+from feature_platform.errors import CallerError, FeaturePlatformError, Problem
 from feature_platform.match.report import MatchReport, nothing
 from feature_platform.monitor.health import Health
 from feature_platform.orchestration.resources import Deployment, Platform
@@ -14,6 +14,7 @@ from feature_platform.orchestration.training_sets import SetPlace, SetWish
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push import Memory, Pushed, PushVerdict
 from feature_platform.statistics.judge import StatisticsReport
+from feature_platform.statistics.lateness import DayLate
 from feature_platform.training import TrainingSet
 from feature_platform.training.spine import SpineLike
 
@@ -56,6 +57,8 @@ class World:
     )
     judged: StatisticsReport | FeaturePlatformError | None = None
     """The statistics of every list; None: nothing is archived."""
+    late: Sequence[DayLate] | Exception | None = None
+    """How late the events of every source came; None: nothing is archived."""
     matched: MatchReport | FeaturePlatformError | None = None
     """What was found of served values; None: there are none."""
     served: Archived | None = None
@@ -125,6 +128,17 @@ class _FakePlatform(Platform):
 
     def event_statistics(self, name: str, log: Callable[[str], None]) -> StatisticsReport | None:
         return self.statistics(name, log)
+
+    def late_events(self, name: str, log: Callable[[str], None]) -> Sequence[DayLate]:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("late events", name))
+        log(f"late events {name}")
+        if isinstance(world.late, Exception):
+            raise world.late
+        if world.late is None:
+            msg = f"nothing of source {name} is archived"
+            raise CallerError(msg)
+        return world.late
 
     def match(self, name: str, log: Callable[[str], None]) -> MatchReport:
         world = WORLDS[int(self.project)]

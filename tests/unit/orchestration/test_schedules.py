@@ -77,7 +77,8 @@ def test_what_the_hourly_tick_launches_archives(defs: dg.Definitions, world: Wor
     job = defs.resolve_job_def(defs.resolve_schedule_def("event_log").job_name)
     done = job.execute_in_process(asset_selection=request.asset_selection, tags=request.tags)
     assert done.success
-    assert world.calls == [("archive", "posts")]
+    checks = [("late events", "posts")]  # in process, all checks run
+    assert (request.asset_check_keys, world.calls) == ([], [("archive", "posts"), *checks])
 
 
 def test_what_was_served_from_lists_is_archived_in_one_run(
@@ -141,8 +142,12 @@ def test_what_the_nightly_tick_launches_runs_all_checks(defs: dg.Definitions, wo
         tags=request.tags, run_config=request.run_config
     )
     run = {item.check_name for item in done.get_asset_check_evaluations()}
-    assert run == {*CHECKS, "statistics"}
-    assert sorted(world.calls) == [("check 2000", "engagement"), ("statistics", "engagement")]
+    assert run == {*CHECKS, "statistics", "late_events"}
+    assert sorted(world.calls) == [
+        ("check 2000", "engagement"),
+        ("late events", "posts"),
+        ("statistics", "engagement"),
+    ]
 
 
 def test_settings_say_whether_and_when_schedules_run(

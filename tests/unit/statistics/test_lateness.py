@@ -3,40 +3,19 @@
 import itertools
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_platform.errors import CallerError
-from feature_platform.event_log.commits import LogCommit, LogFile, commit_path
-from feature_platform.feature_log.read import ArrowFolder
 from feature_platform.statistics.lateness import LATE_MS, Lateness
 from tests.unit.debug.debug_case import featureset
-
-DAY_MS = 86_400_000
-FIRST_MS = 20_000 * DAY_MS
-DATE = "2024-10-04"
-
-Event = tuple[int, int]
-"""Event time and lateness."""
+from tests.unit.statistics.late_log import DATE, DAY_MS, FIRST_MS, Event, archive
 
 
 def log_of(folder: Path, events: list[Event]) -> Lateness:
-    """Archive events of one day, and a record that is none."""
-    root = folder / "posts" / "posts"
-    path = f"data/date={DATE}/00000000000000000000-a-0.parquet"
-    rows: list[dict[str, int | None]] = [
-        {"event_time": time, "timestamp": time + late} for time, late in events
-    ]
-    rows.append({"event_time": None, "timestamp": FIRST_MS})
-    schema = pa.schema([("event_time", pa.int64()), ("timestamp", pa.int64())])
-    files = ArrowFolder(root.as_uri())
-    files.write(path, pa.Table.from_pylist(rows, schema))
-    file = LogFile(path=path, records=len(rows), bytes=1)
-    commit = LogCommit(number=0, at_ms=0, spans={0: (0, len(rows))}, added=(file,))
-    (root / "commits").mkdir(parents=True, exist_ok=True)
-    (root / commit_path(0)).write_bytes(commit.to_bytes())
+    """Archive events, and open their log."""
+    archive(folder, events)
     return Lateness(folder.as_uri(), "posts", "posts")
 
 
@@ -72,3 +51,15 @@ def test_days_that_are_not_there(tmp_path: Path) -> None:
     made = log_of(tmp_path, [(FIRST_MS, 0)])
     with pytest.raises(CallerError, match="there is 2024-10-04 to 2024-10-04"):
         made.day("2024-10-05", [])
+
+
+def test_the_newest_days_that_are_over(tmp_path: Path) -> None:
+    """Not today; no more than have so many records together, but one in any case."""
+    days = ["2024-10-04", "2024-10-05", "2024-10-06", "2024-10-07"]
+    made = log_of(tmp_path, [(FIRST_MS + number * DAY_MS, 0) for number in range(4)])
+    assert made.dates == days
+    assert made.newest(2, "2024-10-07") == days[1:3]
+    assert made.newest(9, "2024-10-09") == days
+    assert made.newest(9, "2024-10-09", events_max=4) == days[2:]
+    assert made.newest(9, "2024-10-09", events_max=1) == days[3:]
+    assert made.newest(9, "2024-10-01") == days[3:]
