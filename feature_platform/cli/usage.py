@@ -63,14 +63,16 @@ def _chosen(known: "dict[str, FeatureSet]", names: "Sequence[str]") -> "list[Fea
 
 
 def _show(found: "Sequence[FeatureUse]") -> None:
-    right = (
-        Column(header=name, justify="right") for name in ("bytes", "logged", "nulls", "distinct")
-    )
+    from feature_platform.statistics.usage import ODD
+
+    numbers = ("bytes", "rows", "logged", "nulls", "distinct")
+    right = (Column(header=name, justify="right") for name in numbers)
     shown = table("served name", *right, "lists", "", box=None, padding=(0, 1))
     for each in found:
         shown.add_row(
             f"{each.featureset}.{each.name}",
             f"{each.bytes:,}",
+            f"{each.rows:,}",
             "-" if each.logged is None else f"{each.logged:,}",
             "-" if each.nulls is None else f"{each.nulls:.1%}",
             "-" if each.distinct is None else f"{each.distinct:,}",
@@ -79,7 +81,7 @@ def _show(found: "Sequence[FeatureUse]") -> None:
         )
     output.print(shown)
     unused = sum("in no list" in each.verdicts for each in found)
-    odd = sum(bool({"not served", "always null", "constant"} & {*each.verdicts}) for each in found)
+    odd = sum(bool(ODD & {*each.verdicts}) for each in found)
     say(
         f"{counted(len(found), 'served name')}: {unused:,} in no list, {odd:,} never served, "
         "always null or constant"

@@ -38,6 +38,7 @@ from feature_platform.orchestration.push_sensor import deploy_commit, git_push, 
 from feature_platform.orchestration.resources import Platform
 from feature_platform.orchestration.sensors import jobs_sensor, old_tables_sensor, restart_deployed
 from feature_platform.orchestration.statistics import event_statistics_check, statistics_check
+from feature_platform.orchestration.usage import usage_check
 from feature_platform.pushes.loading import Loaded, broken_name, load, project_folder
 from feature_platform.settings import (
     SETTINGS_FILE,
@@ -144,7 +145,11 @@ def _featureset(loaded: Loaded, featureset: FeatureSet) -> Shown:
             live_asset(featureset),
             tiles_asset(featureset, first),
         ),
-        checks=(featureset_checks(featureset), event_statistics_check(featureset)),
+        checks=(
+            featureset_checks(featureset),
+            event_statistics_check(featureset),
+            usage_check(featureset),
+        ),
         featuresets=(featureset,),
     )
 

@@ -25,6 +25,7 @@ from feature_platform.orchestration.statistics import (
     event_statistics_check_key,
     statistics_check_key,
 )
+from feature_platform.orchestration.usage import usage_check_key
 from feature_platform.settings import Settings
 from feature_platform.words import counted
 
@@ -85,6 +86,7 @@ def checks_schedule(
         for name in CHECKS
     ]
     keys += [event_statistics_check_key(featureset.name) for featureset in featuresets]
+    keys += [usage_check_key(featureset.name) for featureset in featuresets]
     keys += [statistics_check_key(listed.name) for listed in lists]
     keys += [late_check_key(source.name) for source in sources]
     config = {"config": {"entities": settings.checks.sample_entities}}
@@ -96,7 +98,7 @@ def checks_schedule(
         default_status=default_status(settings),
         description="Compares tiles of a sample of entities with tiles recomputed from the events, "
         "judges the statistics of the day before, of its events and of what lists served, and "
-        "measures how late events came.",
+        "shows how late events came, and what features cost and who uses them.",
     )
 
 

@@ -15,6 +15,7 @@ from feature_platform.pushes.loading import Loaded
 if TYPE_CHECKING:  # it needs an extra that a page does without
     from feature_platform.statistics.judge import StatisticsReport
     from feature_platform.statistics.lateness import DayLate
+    from feature_platform.statistics.usage import FeatureUse
 
 EXTRA: Extra = "statistics"
 LATE_DAYS = 7
@@ -87,6 +88,21 @@ def late_events(loaded: Loaded, name: str, log: Log) -> "Sequence[DayLate]":
         log(f"{date}: measuring how late events came")
         found.append(lateness.day(date, featuresets))
     return found
+
+
+def usage(loaded: Loaded, name: str, log: Log) -> "Sequence[FeatureUse]":
+    """Look at what each served name of a feature set costs, and who uses it.
+
+    Raises:
+        UnknownFeatureError: See `list_statistics`; so of the other errors.
+        OSError: What was measured of a feature log cannot be kept.
+    """
+    require("the check usage", EXTRA)
+    from feature_platform.statistics.usage import usage as look
+
+    featureset = _defined(loaded.project.featuresets, "feature set", name)
+    lists = [each for each in loaded.project.lists.values() if name in each.featuresets]
+    return look(loaded.settings, [featureset], lists, log)
 
 
 def _defined(known: Mapping[str, _Defined], kind: str, name: str) -> _Defined:

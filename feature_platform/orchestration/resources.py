@@ -58,6 +58,7 @@ from feature_platform.training.spine import SpineLike
 if TYPE_CHECKING:  # it needs an extra that a page does without
     from feature_platform.statistics.judge import StatisticsReport
     from feature_platform.statistics.lateness import DayLate
+    from feature_platform.statistics.usage import FeatureUse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +268,10 @@ class Platform(dg.ConfigurableResource):  # type: ignore[type-arg]  # it provide
     def late_events(self, name: str, log: Callable[[str], None]) -> "Sequence[DayLate]":
         """Measure how late the events of a source came; see `reports.late_events`."""
         return reports.late_events(self.load(), name, log)
+
+    def usage(self, name: str, log: Callable[[str], None]) -> "Sequence[FeatureUse]":
+        """Look at what the names of a feature set cost and who uses them; see `reports.usage`."""
+        return reports.usage(self.load(), name, log)
 
     def check(self, name: str, ask: CheckRequest, log: Callable[[str], None]) -> CheckReport:
         """Compare a feature set's tiles with their events."""

@@ -3,12 +3,13 @@
 All three are estimates for people who decide; each says what it rests on.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from feature_platform.plan.compare import Kind
-from feature_platform.plan.snapshot import DeployedFeature, Snapshot
+from feature_platform.plan.snapshot import Snapshot
 from feature_platform.tiles.cover import cover
-from feature_platform.tiles.grid import format_duration
+from feature_platform.tiles.grid import Grid, format_duration
 from feature_platform.tiles.layout import COUNTERS, Layout, LayoutColumn, completes
 from feature_platform.tiles.size import head_bytes_max, holds_texts
 
@@ -34,6 +35,9 @@ ORDER_BYTES = 11
 """Of one item of FIRST, LAST or LAST_N: its time, partition and offset."""
 ITEM_BYTES = {"int": 5, "real": 8, "text": 16}
 """Of its value."""
+
+Window = tuple[int, tuple[int, ...]]
+"""Its length in milliseconds, and the levels that it may be read from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,14 +178,18 @@ def rows_per_request(snapshot: Snapshot) -> int:
     The union of all covers is larger or smaller depending on where the present lies in the tiles;
     this is the largest of some instants, spread over one tile of the longest level.
     """
-    grid = snapshot.layout.grid
-    span_ms = grid.levels_ms[-1]
-    instants = [number * int(span_ms * GOLDEN) % span_ms for number in range(INSTANTS)]
     windows = {
-        (window_ms, _levels(snapshot.layout, feature, window_ms))
+        (window_ms, window_levels(snapshot.layout, feature.columns[0], window_ms))
         for feature in snapshot.features
         for window_ms in feature.windows_ms
     }
+    return rows_of_windows(snapshot.layout.grid, windows)
+
+
+def rows_of_windows(grid: Grid, windows: Collection[Window]) -> int:
+    """Return how many rows some windows together read of an entity at most, its head too."""
+    span_ms = grid.levels_ms[-1]
+    instants = [number * int(span_ms * GOLDEN) % span_ms for number in range(INSTANTS)]
     start_ms = _zero_ms(windows, span_ms)
     return 1 + max(
         len(
@@ -195,15 +203,16 @@ def rows_per_request(snapshot: Snapshot) -> int:
     )
 
 
-def _zero_ms(windows: set[tuple[int, tuple[int, ...]]], span_ms: int) -> int:
+def window_levels(layout: Layout, column: str, window_ms: int) -> tuple[int, ...]:
+    """Return the levels whose tiles a window of a stored column may be read from."""
+    stored = layout.column(column).levels
+    return tuple(level for level in layout.grid.levels_for_window(window_ms) if level in stored)
+
+
+def _zero_ms(windows: Collection[Window], span_ms: int) -> int:
     """Return a multiple of the span that no window reaches behind."""
     longest_ms = max((window_ms for window_ms, _ in windows), default=0)
     return -(-longest_ms // span_ms) * span_ms
-
-
-def _levels(layout: Layout, feature: DeployedFeature, window_ms: int) -> tuple[int, ...]:
-    stored = layout.column(feature.columns[0]).levels
-    return tuple(level for level in layout.grid.levels_for_window(window_ms) if level in stored)
 
 
 def bytes_per_entity(layout: Layout) -> int:

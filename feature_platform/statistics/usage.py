@@ -10,8 +10,9 @@ from typing import Any
 
 from feature_platform.definition.feature_list import FeatureList
 from feature_platform.definition.model import Feature, FeatureSet
+from feature_platform.definition.served import NO_WINDOW_MS
 from feature_platform.feature_log.read import ServedLog
-from feature_platform.plan.costs import bytes_per_entity
+from feature_platform.plan.costs import bytes_per_entity, rows_of_windows, window_levels
 from feature_platform.plan.layout import build_layout
 from feature_platform.settings import Settings
 from feature_platform.statistics.column import ColumnStatistics
@@ -20,6 +21,9 @@ from feature_platform.statistics.rows import ServedRows
 
 DAYS = 7
 """How many of the newest days of each feature log are looked at."""
+UNUSED = "in no list"
+ODD = frozenset({"not served", "always null", "constant"})
+"""Verdicts on what lists ask for, in vain."""
 Report = Callable[[str], None]
 
 
@@ -32,6 +36,8 @@ class FeatureUse:
     name: str
     bytes: int
     """Of an entity with something in every tile, that would not be stored without the feature."""
+    rows: int
+    """About how many a request for it alone reads of an entity at most, its head too."""
     lists: tuple[str, ...]
     logged: int | None
     """Rows that were served with it, as far as they were logged; None: no list has a log."""
@@ -50,6 +56,12 @@ class _Logged:
     """What the newest days of a list's log say."""
 
     columns: Mapping[str, ColumnStatistics]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Cost:
+    bytes: int
+    rows: int
 
 
 def usage(
@@ -71,10 +83,10 @@ def usage(
     """
     logged = {each.name: _logged(settings, each.name, report) for each in lists}
     return [
-        _use(featureset, feature, served, lists, logged)
+        _use(featureset, feature, served, cost, lists, logged)
         for featureset in featuresets
         for feature in featureset.features
-        for served in feature.served_names
+        for served, cost in _costs(featureset, feature).items()
     ]
 
 
@@ -96,6 +108,7 @@ def _use(
     featureset: FeatureSet,
     feature: Feature,
     served: str,
+    cost: _Cost,
     lists: Sequence[FeatureList],
     logged: Mapping[str, _Logged | None],
 ) -> FeatureUse:
@@ -116,7 +129,8 @@ def _use(
         featureset=featureset.name,
         feature=feature.name,
         name=served,
-        bytes=_bytes(featureset, feature),
+        bytes=cost.bytes,
+        rows=cost.rows,
         lists=using,
         logged=rows if logs else None,
         nulls=nulls,
@@ -129,7 +143,7 @@ def _verdicts(
     using: Sequence[str], is_logged: bool, rows: int, nulls: float | None, distinct: int | None
 ) -> tuple[str, ...]:
     if not using:
-        return ("in no list",)
+        return (UNUSED,)
     if not is_logged:
         return ()
     if not rows:
@@ -139,9 +153,16 @@ def _verdicts(
     return ("constant",) if distinct == 1 and not nulls else ()
 
 
-def _bytes(featureset: FeatureSet, feature: Feature) -> int:
-    """Return what an entity would take less without a feature."""
+def _costs(featureset: FeatureSet, feature: Feature) -> dict[str, _Cost]:
+    """Return what each served name of a feature costs; all share what is stored."""
     ids = {column.name: number for number, column in enumerate(featureset.columns)}
     layout = build_layout(featureset, ids)
     others = tuple(each for each in layout.columns if each.name not in feature.columns)
-    return bytes_per_entity(layout) - bytes_per_entity(replace(layout, columns=others))
+    less = bytes_per_entity(replace(layout, columns=others))
+    found = {}
+    for name, window_ms in feature.served.items():
+        levels = window_levels(layout, feature.columns[0], window_ms)
+        windows = [] if window_ms == NO_WINDOW_MS else [(window_ms, levels)]
+        rows = rows_of_windows(layout.grid, windows)
+        found[name] = _Cost(bytes=bytes_per_entity(layout) - less, rows=rows)
+    return found

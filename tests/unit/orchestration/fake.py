@@ -15,6 +15,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push import Memory, Pushed, PushVerdict
 from feature_platform.statistics.judge import StatisticsReport
 from feature_platform.statistics.lateness import DayLate
+from feature_platform.statistics.usage import FeatureUse
 from feature_platform.training import TrainingSet
 from feature_platform.training.spine import SpineLike
 
@@ -59,6 +60,8 @@ class World:
     """The statistics of every list; None: nothing is archived."""
     late: Sequence[DayLate] | Exception | None = None
     """How late the events of every source came; None: nothing is archived."""
+    used: Sequence[FeatureUse] | Exception = ()
+    """What the names of every feature set cost, and who uses them."""
     matched: MatchReport | FeaturePlatformError | None = None
     """What was found of served values; None: there are none."""
     served: Archived | None = None
@@ -139,6 +142,14 @@ class _FakePlatform(Platform):
             msg = f"nothing of source {name} is archived"
             raise CallerError(msg)
         return world.late
+
+    def usage(self, name: str, log: Callable[[str], None]) -> Sequence[FeatureUse]:
+        world = WORLDS[int(self.project)]
+        world.calls.append(("usage", name))
+        log(f"usage {name}")
+        if isinstance(world.used, Exception):
+            raise world.used
+        return world.used
 
     def match(self, name: str, log: Callable[[str], None]) -> MatchReport:
         world = WORLDS[int(self.project)]

@@ -142,11 +142,12 @@ def test_what_the_nightly_tick_launches_runs_all_checks(defs: dg.Definitions, wo
         tags=request.tags, run_config=request.run_config
     )
     run = {item.check_name for item in done.get_asset_check_evaluations()}
-    assert run == {*CHECKS, "statistics", "late_events"}
+    assert run == {*CHECKS, "statistics", "late_events", "usage"}
     assert sorted(world.calls) == [
         ("check 2000", "engagement"),
         ("late events", "posts"),
         ("statistics", "engagement"),
+        ("usage", "engagement"),
     ]
 
 

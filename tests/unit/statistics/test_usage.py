@@ -6,6 +6,7 @@ from typing import Any
 
 from feature_platform.definition.feature_list import FeatureList, ListedFeature
 from feature_platform.statistics.usage import FeatureUse, usage
+from feature_platform.tiles.cover import cover
 from tests.unit.debug.debug_case import featureset
 from tests.unit.feature_log.topic import settings_of
 from tests.unit.statistics.days import served
@@ -31,6 +32,17 @@ def test_what_no_list_has(tmp_path: Path) -> None:
     assert found["views_2h"].lists == ("home",)
     assert found["views_2h"].logged is None
     assert found["views_2h"].bytes > 0
+
+
+def test_what_a_name_costs_a_request(tmp_path: Path) -> None:
+    """The head, and the tiles of its window when the present lies worst; one less at most."""
+    grid, window_ms, day_ms = featureset().grid, 7_200_000, 86_400_000
+    levels = grid.levels_for_window(window_ms)
+    most = max(
+        len(cover(grid, levels, window_ms, day_ms + minute * 60_000 + 1, "now").tiles)
+        for minute in range(1440)
+    )
+    assert looked(tmp_path)["views_2h"].rows in {most, 1 + most}
 
 
 def test_what_was_served(tmp_path: Path) -> None:
