@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.status import Status
 
+from feature_platform.cli.completion import archived
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import EXIT_FAILED, complain, console, print_json, say
 from feature_platform.cli.produce import find_source
@@ -31,7 +32,9 @@ def archive(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="Sources, or feature_log/LIST for what was served."
+            metavar="SOURCE...",
+            help="Sources, or feature_log/LIST for what was served.",
+            autocompletion=archived,
         ),
     ],
     *,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.output import (
     output,
     print_json,
@@ -28,7 +29,9 @@ DAY_MS = 86_400_000
 LOOK_S = 5
 """How often a job looks at what is to be logged."""
 
-FeatureSetName = Annotated[str, typer.Argument(help="Name of a deployed feature set.")]
+FeatureSetName = Annotated[
+    str, typer.Argument(help="Name of a deployed feature set.", autocompletion=featuresets)
+]
 Entities = Annotated[list[str] | None, typer.Argument(help="Entity keys.")]
 EntitiesFile = Annotated[
     Path | None, typer.Option("--entities", help="A file of entity keys, one a line.")
@@ -123,7 +126,9 @@ def off(context: typer.Context, featureset: FeatureSetName, entities: Entities =
 @commands.command()
 def status(
     context: typer.Context,
-    featureset: Annotated[str, typer.Argument(help="Name of a feature set; default: all.")] = "",
+    featureset: Annotated[
+        str, typer.Argument(help="Name of a feature set; default: all.", autocompletion=featuresets)
+    ] = "",
     *,
     as_json: AsJson = False,
 ) -> None:

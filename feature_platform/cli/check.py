@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from feature_platform.cli.changes import Json, Names, Yes, ask
+from feature_platform.cli.changes import Json, Yes, ask
+from feature_platform.cli.completion import checked
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.match import check_match, refuse_with_match
 from feature_platform.cli.output import (
@@ -43,7 +44,12 @@ def register(app: typer.Typer) -> None:
 
 def check(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
-    names: Names = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FS]...", help="Feature sets; default: all.", autocompletion=checked
+        ),
+    ] = None,
     *,
     day: Annotated[
         list[str] | None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from feature_platform.cli.changes import Json, Yes, ask
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.output import console, message, one_line, output, print_json, say, table
 from feature_platform.clock import to_iso
 from feature_platform.errors import LeaseHeldError, UnknownFeatureError
@@ -32,7 +33,9 @@ def register(app: typer.Typer) -> None:
 
 def dead_letters(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
-    featureset: Annotated[str, typer.Argument(help="Name of a deployed feature set.")],
+    featureset: Annotated[
+        str, typer.Argument(help="Name of a deployed feature set.", autocompletion=featuresets)
+    ],
     *,
     limit: Annotated[
         int, typer.Option(min=1, max=LIMIT_MAX, help="Number of events to list, newest first.")

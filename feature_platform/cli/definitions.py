@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from feature_platform.cli.completion import sources
 from feature_platform.cli.output import (
     EXIT_FAILED,
     console,
@@ -58,7 +59,8 @@ def new(
         str | None,
         typer.Option(
             help="The source it reads; written if it does not exist. Default: the project's only "
-            f"source, or a new one called {FIRST_SOURCE}."
+            f"source, or a new one called {FIRST_SOURCE}.",
+            autocompletion=sources,
         ),
     ] = None,
 ) -> None:

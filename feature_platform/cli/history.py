@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from feature_platform.cli.archive import history_words
+from feature_platform.cli.completion import sources
 from feature_platform.cli.output import EXIT_FAILED, complain, print_json, say
 from feature_platform.cli.produce import find_source
 from feature_platform.settings import Settings
@@ -24,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 def history(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="Name of a source with a history.")],
+    source: Annotated[
+        str, typer.Argument(help="Name of a source with a history.", autocompletion=sources)
+    ],
     *,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print all files with their counts as JSON.")

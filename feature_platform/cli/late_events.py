@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Column
 
+from feature_platform.cli.completion import sources
 from feature_platform.cli.dates import parse_day
 from feature_platform.cli.output import output, print_json, say, table
 from feature_platform.cli.produce import find_source
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def late_events(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="Name of a source.")],
+    source: Annotated[str, typer.Argument(help="Name of a source.", autocompletion=sources)],
     *,
     day: Annotated[
         str, typer.Option(metavar="DATE", help="One UTC day of event times; default: the newest.")

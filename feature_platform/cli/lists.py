@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from feature_platform.cli import completion
 from feature_platform.cli.changes import Json
 from feature_platform.cli.output import cell, message, one_line, output, print_json, say, table
 from feature_platform.settings import Settings
@@ -62,7 +63,12 @@ def register(app: typer.Typer) -> None:
 def lists(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One list, with all its versions.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="One list, with all its versions.",
+            autocompletion=completion.lists,
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:

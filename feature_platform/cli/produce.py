@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from feature_platform.cli.completion import sources
 from feature_platform.cli.lines import LINE_BYTES_MAX, STDIN, open_file, read_lines
 from feature_platform.cli.output import (
     EXIT_FAILED,
@@ -39,7 +40,10 @@ def register(app: typer.Typer) -> None:
 
 def produce(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(help="Name of a source in featuresets/sources/.")],
+    source: Annotated[
+        str,
+        typer.Argument(help="Name of a source in featuresets/sources/.", autocompletion=sources),
+    ],
     file: Annotated[
         Path, typer.Option(help="File of JSON lines; - reads standard input.", allow_dash=True)
     ],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from feature_platform.cli.completion import featuresets
 from feature_platform.cli.dates import parse_instant
 from feature_platform.cli.lines import open_file, read_lines
 from feature_platform.cli.output import EXIT_FAILED, cell, one_line, output, print_json, say, table
@@ -54,7 +55,9 @@ def register(app: typer.Typer) -> None:
 
 def get(  # noqa: PLR0913, PLR0917 (the options of a command)
     context: typer.Context,
-    featureset: Annotated[str, typer.Argument(help="Name of a deployed feature set.")],
+    featureset: Annotated[
+        str, typer.Argument(help="Name of a deployed feature set.", autocompletion=featuresets)
+    ],
     more: Annotated[
         list[str] | None, typer.Argument(metavar="[K]...", help="More entity keys.")
     ] = None,
@@ -126,7 +129,9 @@ def _ask(
 
 def rows(
     context: typer.Context,
-    featureset: Annotated[str, typer.Argument(help="Name of a deployed feature set.")],
+    featureset: Annotated[
+        str, typer.Argument(help="Name of a deployed feature set.", autocompletion=featuresets)
+    ],
     entity: Annotated[str, typer.Option(help="Entity key.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

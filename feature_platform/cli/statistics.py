@@ -9,6 +9,7 @@ import typer
 from rich.table import Column
 from rich.text import Text
 
+from feature_platform.cli.completion import measured
 from feature_platform.cli.dates import parse_day
 from feature_platform.cli.output import (
     EXIT_CHECKS_RED,
@@ -63,7 +64,10 @@ def register(app: typer.Typer) -> None:
 def statistics(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name of a feature list or a feature set.")
+        str,
+        typer.Argument(
+            metavar="NAME", help="Name of a feature list or a feature set.", autocompletion=measured
+        ),
     ],
     *,
     day: Annotated[

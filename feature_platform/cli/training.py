@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from feature_platform.cli.completion import lists, sources
 from feature_platform.cli.interrupt import interruptible
 from feature_platform.cli.output import console, message, print_json, say
 from feature_platform.cli.produce import find_source
@@ -27,7 +28,12 @@ From = Annotated[
     typer.Option("--from", metavar=FEATURE_LOG, help="Instead of a spine: what was served."),
 ]
 LabelsOf = Annotated[
-    str, typer.Option(metavar="SOURCE", help="Join what happened next: a source with `labels:`.")
+    str,
+    typer.Option(
+        metavar="SOURCE",
+        help="Join what happened next: a source with `labels:`.",
+        autocompletion=sources,
+    ),
 ]
 Within = Annotated[
     str,
@@ -72,7 +78,10 @@ def register(app: typer.Typer) -> None:
 
 def training_set(  # noqa: PLR0913 (the options of a command)
     context: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="LIST", help="Name of a stored feature list.")],
+    name: Annotated[
+        str,
+        typer.Argument(metavar="LIST", help="Name of a stored feature list.", autocompletion=lists),
+    ],
     *,
     spine: Spine = None,
     source: From = "",
