@@ -64,9 +64,13 @@ def new(
         ),
     ] = None,
 ) -> None:
-    """Write a commented feature set to start from, and its source if it does not exist."""
+    """Write a commented feature set to start from, and its source if it does not exist.
+
+    And the JSON Schema that both name for editors, if it does not exist.
+    """
     from feature_platform.definition.loading import SOURCES_FOLDER, load_project
     from feature_platform.definition.scaffold import scaffold_featureset, scaffold_source
+    from feature_platform.definition.schema import FILE, schema_text
     from feature_platform.settings import SETTINGS_FILE
 
     folder = context.obj.featuresets
@@ -90,6 +94,8 @@ def new(
         _write(source_file, scaffold_source(source))
         project = load_project(folder)
     _write(target, scaffold_featureset(name, project.sources[source]))
+    if not (folder / FILE).exists():  # Of another version it is the person's to renew.
+        _write(folder / FILE, schema_text())
     message("edit the new files, then check them: fp validate")
     if not (context.obj.project / SETTINGS_FILE).exists():
         message(

@@ -3,9 +3,11 @@
 from feature_platform.definition.featureset import ENTITY_TYPES
 from feature_platform.definition.model import Source
 from feature_platform.definition.names import RESERVED
+from feature_platform.definition.schema import FILE
 from feature_platform.errors import CallerError
 
 _SOURCE = """\
+# yaml-language-server: $schema=../{schema}
 # A source: a topic and the columns of its events, each event one JSON object.
 # Fields that are not listed here are ignored; a listed field that is missing is NULL.
 
@@ -27,6 +29,7 @@ columns:
 """
 
 _FEATURESET = """\
+# yaml-language-server: $schema={schema}
 # A feature set: features of one kind of thing, its entity, computed by one query over one source.
 # Check it with `fp validate`, see what deploying it would do with `fp plan {name}`.
 
@@ -69,7 +72,7 @@ _NAME_LENGTH_MAX = 40
 
 def scaffold_source(name: str) -> str:
     """Return the YAML of a source to start from."""
-    return _SOURCE.format(name=name)
+    return _SOURCE.format(name=name, schema=FILE)
 
 
 def scaffold_featureset(name: str, source: Source) -> str:
@@ -104,6 +107,7 @@ def scaffold_featureset(name: str, source: Source) -> str:
         features += [f"  last_{text.lower()}: latest"]
     return _FEATURESET.format(
         name=name,
+        schema=FILE,
         source=source.name,
         entity=entity,
         items=",\n".join(f"         {item}" for item in items),

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from feature_platform.cli.main import build
 from feature_platform.definition.loading import load_project
+from feature_platform.definition.schema import schema_text
 from feature_platform.errors import CallerError
 
 ROOT = Path(__file__).parents[3]
@@ -60,6 +61,23 @@ def test_new_writes_what_validates(tmp_path: Path) -> None:
     assert "events_30m" in project.featuresets["user_activity"].features[0].served_names
 
 
+def test_new_names_the_schema_for_editors(tmp_path: Path) -> None:
+    """The first line of each file leads to it from there; one that exists is left alone."""
+    _fp(tmp_path, "new", "user_activity")
+
+    folder = tmp_path / "featuresets"
+    schema = folder / "schema.json"
+    assert schema.read_text() == schema_text()
+    for path in (folder / "user_activity.yaml", folder / "sources" / "events.yaml"):
+        first = path.read_text().splitlines()[0]
+        named = first.removeprefix("# yaml-language-server: $schema=")
+        assert (path.parent / named).resolve() == schema.resolve(), first
+
+    schema.write_text("{}")
+    _fp(tmp_path, "new", "other_activity")
+    assert schema.read_text() == "{}"
+
+
 def test_new_reads_a_source_that_exists(tmp_path: Path) -> None:
     """A scaffold over an existing source uses its columns and leaves its file alone."""
     sources = tmp_path / "featuresets" / "sources"
@@ -99,7 +117,7 @@ def test_new_refuses(tmp_path: Path, words: tuple[str, ...], message: str) -> No
     with pytest.raises(CallerError, match=message):
         _fp(tmp_path, "new", *words)
 
-    files = sorted(path.name for path in tmp_path.rglob("*.yaml"))
+    files = sorted(path.name for path in tmp_path.rglob("*.*"))
     assert files == ["broken.yaml", "renamed.yaml", "taken.yaml", "times.yaml"]
 
 
