@@ -11,42 +11,32 @@ import argparse
 import contextlib
 import json
 import os
-import shutil
 import signal
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import psutil
 
-from bench.measure import Usage, usage
 from bench.rig import HERE, NAME, TOPIC, goal, say, with_new_column
+from bench.timed import CHECKOUT, Figure, Project, middle, project
 from bench.workload import Workload, producer, send, send_batch
 from feature_platform.clock import SystemClock
-from feature_platform.local.ports import with_free_ports
 from feature_platform.orchestration.resources import Platform
 from feature_platform.plan.job import dead_letter_topic
-from feature_platform.settings import Settings, load_settings
+from feature_platform.settings import Settings
 
-CHECKOUT = HERE.parent
 THIS = "this build"
 FEATURE_SETS = 20
 LETTERS, LETTER_BYTES = 100_000, 20_000
 CHECKED_EVENTS, CHECKED_ENTITIES = 1_660_000, 4_000
 SPAN_MS = 2 * 86_400_000
 ROUNDS = 5
-LOOK_S = 0.1
-NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
-"""With it each `fp` compiles again what has changed since `make setup`, and its start doubles."""
 CHECKS = 3
 STATUS_S_AIM, FROZEN_S_AIM, TICK_S_AIM = 1.5, 3.0, 1.0
-SETTINGS = """[flink]
+FLINK = """[flink]
 slots = 24
 task_manager_memory = "6g"
 """
@@ -61,112 +51,16 @@ builds in turns.
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One line of the result."""
-
-    name: str
-    seconds: float
-    cpu_s: float | None = None
-    """Of the process that was started; the servers' is not in it."""
-    peak_bytes: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Project:
-    """A project in a folder of its own, with its servers, seen through one build's `fp`."""
-
-    checkout: Path
-    settings: Settings
-    environment: Mapping[str, str]
-
-    def fp(self, *command: str, codes: Sequence[int] = (0,)) -> Figure:
-        """Run a command.
-
-        Raises:
-            SystemExit: It ended with another exit code.
-        """
-        started = time.monotonic()
-        with tempfile.TemporaryFile("w+") as said:
-            process = subprocess.Popen(
-                [self.checkout / ".venv/bin/fp", *command],
-                cwd=self.settings.project,
-                env=dict(self.environment),
-                stdout=said,
-                stderr=said,
-            )
-            try:
-                used = _usage_until_end(process)
-            finally:
-                process.send_signal(signal.SIGINT)  # an interrupted benchmark leaves none behind
-            seconds = time.monotonic() - started
-            if process.returncode not in codes:
-                said.seek(0)
-                msg = f"fp {' '.join(command)} ended with {process.returncode}:\n{said.read()}"
-                raise SystemExit(msg)
-        return Figure(
-            name=command[0], seconds=seconds, cpu_s=used.cpu_s, peak_bytes=used.peak_bytes
-        )
-
-
-def _usage_until_end(process: subprocess.Popen[bytes]) -> Usage:
-    """Wait for a process; return what it had used when it was last looked at."""
-    used = usage(process.pid)
-    while True:
-        try:
-            process.wait(LOOK_S)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(psutil.Error, OSError, ValueError):
-                used = usage(process.pid)
-        else:
-            return used
-
-
-@contextlib.contextmanager
-def project(checkout: Path) -> Iterator[Project]:
-    """Lay the benchmark's project into a folder, and start its servers with a build's `fp up`."""
-    with tempfile.TemporaryDirectory(prefix="fp-bench-") as folder:
-        shutil.copytree(HERE / "project", folder, dirs_exist_ok=True)
-        free = with_free_ports(load_settings(Path(folder), {}))
-        (Path(folder) / "feature_platform.toml").write_text(_with_ports(free))
-        made = Project(
-            checkout=checkout,
-            settings=load_settings(Path(folder), {}),
-            environment={
-                key: value
-                for key, value in os.environ.items()
-                if not key.startswith("FP_") and key != NO_BYTECODE
-            },
-        )
-        try:
-            say(f"starting servers with {checkout.name}")
-            made.fp("up")
-            yield made
-        finally:
-            made.fp("down", codes=(0, 1))
-
-
-def _with_ports(settings: Settings) -> str:
-    """Write the ports alone: settings that an older build knows, too."""
-    flink, kafka, store, dagster = settings.flink, settings.kafka, settings.store, settings.dagster
-    return (
-        f"{SETTINGS}port = {flink.port}\nrpc_port = {flink.rpc_port}\n"
-        f"[kafka]\nport = {kafka.port}\ncontroller_port = {kafka.controller_port}\n"
-        f"[store]\nport = {store.port}\nstorage_port = {store.storage_port}\n"
-        f"[dagster]\nport = {dagster.port}\ncode_port = {dagster.code_port}\n"
-    )
-
-
 def looking() -> list[Figure]:
     """Time `fp status` and the tick with many feature sets, and with a server that is frozen."""
-    with project(CHECKOUT) as made:
+    with project(CHECKOUT, FLINK) as made:
         _many_feature_sets(made)
         _send_letters(made.settings)
-        figures = [_middle("fp status", [made.fp("status") for _ in range(ROUNDS)])]
+        figures = [middle("fp status", [made.fp("status") for _ in range(ROUNDS)])]
         figures += [_frozen(made, server) for server in ("cassandra", "kafka", "flink")]
         platform = Platform(project=str(made.settings.project))
         ticks = [_timed("tick", lambda: _tick(platform)) for _ in range(ROUNDS)]
-        return [*figures, _middle("tick of the sensor jobs", ticks)]
+        return [*figures, middle("tick of the sensor jobs", ticks)]
 
 
 def _many_feature_sets(made: Project) -> None:
@@ -205,7 +99,7 @@ def _frozen(made: Project, server: str) -> Figure:
     try:
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
-        return _middle(
+        return middle(
             f"fp status, {server} frozen", [made.fp("status", codes=(1,)) for _ in range(ROUNDS)]
         )
     finally:
@@ -246,7 +140,7 @@ def _tick(platform: Platform) -> None:
 
 def going_back() -> list[Figure]:
     """Time an upgrade and the rollback that undoes it."""
-    with project(CHECKOUT) as made:
+    with project(CHECKOUT, FLINK) as made:
         made.fp("apply", "--yes")
         _send(made.settings, Workload(1, entities=1_000), 20_000)
         made.fp("wait", NAME)
@@ -261,14 +155,14 @@ def going_back() -> list[Figure]:
             rollbacks.append(made.fp("rollback", NAME, "--yes"))
             path.write_text(before)
             made.fp("wait", NAME)
-        return [_middle("upgrade", upgrades), _middle("rollback", rollbacks)]
+        return [middle("upgrade", upgrades), middle("rollback", rollbacks)]
 
 
 def checking(builds: Mapping[str, Path]) -> list[Figure]:
     """Time a check of the same events in several builds, in turns."""
     with contextlib.ExitStack() as stack:
         projects = {
-            name: stack.enter_context(project(checkout)) for name, checkout in builds.items()
+            name: stack.enter_context(project(checkout, FLINK)) for name, checkout in builds.items()
         }
         for name, made in projects.items():
             say(f"{CHECKED_EVENTS:,} events for {name}")
@@ -281,24 +175,13 @@ def checking(builds: Mapping[str, Path]) -> list[Figure]:
             for name, made in projects.items():
                 say(f"a check with {name}")
                 found[name].append(made.fp("check", NAME, "--sample", "100%"))
-        return [_middle(f"check, {name}", figures) for name, figures in found.items()]
+        return [middle(f"check, {name}", figures) for name, figures in found.items()]
 
 
 def _timed(name: str, work: Callable[[], None]) -> Figure:
     started, used = time.monotonic(), time.process_time()
     work()
     return Figure(name=name, seconds=time.monotonic() - started, cpu_s=time.process_time() - used)
-
-
-def _middle(name: str, figures: Sequence[Figure]) -> Figure:
-    figure = Figure(
-        name=name,
-        seconds=median(figure.seconds for figure in figures),
-        cpu_s=median(figure.cpu_s or 0.0 for figure in figures),
-        peak_bytes=max(figure.peak_bytes or 0 for figure in figures),
-    )
-    say(f"{name}: {figure.seconds:.2f} s")
-    return figure
 
 
 def main() -> None:

@@ -1,0 +1,251 @@
+"""What the log of commands costs a Flink job: builds, and ways of logging, in turns.
+
+Each contestant has servers of its own, started by its build's `fp up`, so that its task manager
+holds one job and nothing else. In a turn the job starts again, counts some events to get warm, and
+then those that are measured, which come at a fixed rate. In a round all have a turn, in another
+order than before, with the same events. What is measured is the CPU of the task manager.
+"""
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from bench.measure import difference, thread_cpu_s, usage
+from bench.rig import NAME, TOPIC, say
+from bench.timed import CHECKOUT, Project, project
+from bench.workload import ENTITIES, Workload, producer, send
+from feature_platform.broker.sender import ensure_topic
+from feature_platform.clock import SystemClock
+from feature_platform.plan.snapshot import table_name
+from feature_platform.settings import Settings, password
+from feature_platform.store.base import UNDO_LEVEL
+from feature_platform.store.connect import connect
+from feature_platform.store.cql import SCAN_RANGES, TOKEN_MIN, TOKENS
+
+OFF, WATCHED, ALL = "this build, off", "this build, 100 watched", "this build, all logged"
+WATCHED_ENTITIES = 100
+CHECKED_ENTITIES = 1_000
+SERVERS = ("kafka", "cassandra", "flink")
+FLINK = '[flink]\nslots = 2\ntask_manager_memory = "1800m"\n'
+TICK_S = 0.1
+AGAIN = 0.1
+"""Of the entities, whose rows are compared at the end; at the beginning it is all of them."""
+PATIENCE_S = "900"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """How much is counted."""
+
+    rounds: int
+    events: int
+    """That are measured, in a turn."""
+    warm: int
+    """Before them, in a turn; in the first one nothing else, and all rows are compared."""
+    rate: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What the task manager used in one turn."""
+
+    cpu_s: float
+    threads: Mapping[str, float]
+
+
+@dataclass(slots=True, kw_only=True)
+class Contestant:
+    """A build with its servers, and what was measured of it. Mutable: turns are added."""
+
+    name: str
+    made: Project
+    turns: list[Turn] = field(default_factory=list)
+    peak_bytes: int = 0
+
+    @property
+    def settings(self) -> Settings:
+        """Of its project."""
+        return self.made.settings
+
+    def count(self, lines: Sequence[bytes], rate: int) -> None:
+        """Send events at a rate, and wait until they are in the rows."""
+        client = producer(self.settings.kafka.bootstrap)
+        size, started = max(1, int(rate * TICK_S)), time.perf_counter()
+        for tick, start in enumerate(range(0, len(lines), size), start=1):
+            send(client, TOPIC, list(lines[start : start + size]))
+            time.sleep(max(0.0, started + tick * TICK_S - time.perf_counter()))
+        client.flush()
+        self.made.fp("wait", NAME, "--timeout", PATIENCE_S)
+
+    def turn(self, warm: Sequence[bytes], lines: Sequence[bytes], rate: int) -> None:
+        """Let the job count, and add what its task manager used."""
+        self.made.fp("apply", "--yes")
+        self.count(warm, rate)
+        java = self._java()
+        before, threads = usage(java).cpu_s, thread_cpu_s(java)
+        self.count(lines, rate)
+        after = usage(java)
+        self.turns.append(
+            Turn(cpu_s=after.cpu_s - before, threads=difference(thread_cpu_s(java), threads))
+        )
+        self.peak_bytes = max(self.peak_bytes, after.peak_bytes)
+        self.made.fp("stop", NAME)
+
+    def _java(self) -> int:
+        """Return the task manager behind its start script; each build writes its pid there."""
+        record = json.loads((self.settings.data / "run" / "flink-taskmanager.json").read_text())
+        process = psutil.Process(record["pid"])
+        family = [process, *process.children(recursive=True)]
+        return next(member.pid for member in family if member.name() == "java")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobCost:
+    """What was found."""
+
+    contestants: Sequence[Contestant]
+    rows: int
+    """That were equal before anything was timed."""
+    checked: str
+    """What the check of the log says at the end."""
+
+
+def measure(scale: Scale, builds: Mapping[str, Path]) -> JobCost:
+    """Compare all rows first, then let all have their turns, and compare again.
+
+    Args:
+        scale: How much is counted.
+        builds: Other builds than this one, by name, set up.
+    """
+    workload = Workload(seed=1)
+    with contextlib.ExitStack() as exits:
+        contestants = [
+            exits.enter_context(_started(name, checkout))
+            for name, checkout in {
+                **builds,
+                OFF: CHECKOUT,
+                WATCHED: CHECKOUT,
+                ALL: CHECKOUT,
+            }.items()
+        ]
+        say(f"{scale.warm:,} events for everyone, to compare all rows")
+        (first,) = _drawn(workload, scale.rate, scale.warm)
+        for each in contestants:
+            each.made.fp("apply", "--yes")
+            each.count(first, scale.rate)
+            each.made.fp("stop", NAME)
+        rows = _compared(contestants, 1.0)
+        _checked(contestants)
+        for number in range(scale.rounds):
+            warm, lines = _drawn(workload, scale.rate, scale.warm, scale.events)
+            for each in _order(contestants, number):
+                each.turn(warm, lines, scale.rate)
+            _tell(contestants, number)
+        _compared(contestants, AGAIN)
+        return JobCost(contestants=contestants, rows=rows, checked=_checked(contestants))
+
+
+@contextlib.contextmanager
+def _started(name: str, checkout: Path) -> Iterator[Contestant]:
+    """Start a contestant's servers, and say what it logs."""
+    with project(checkout, FLINK, SERVERS) as made:
+        ensure_topic(made.settings.kafka, TOPIC)
+        if name == ALL:
+            made.fp("changelog", "all", NAME)
+        elif name == WATCHED:
+            chosen = made.settings.project / "watched.txt"
+            step = ENTITIES // WATCHED_ENTITIES
+            chosen.write_text("\n".join(str(1 + step * at) for at in range(WATCHED_ENTITIES)))
+            made.fp("changelog", "watch", NAME, "--entities", str(chosen))
+        yield Contestant(name=name, made=made)
+
+
+def _drawn(workload: Workload, rate: int, *counts: int) -> list[list[bytes]]:
+    """Draw events of the time before now, as many a second as are sent later."""
+    total, now_ms = sum(counts), SystemClock().now_ms()
+    times = np.linspace(now_ms - total * 1_000 // rate, now_ms, total).astype(np.int64)
+    lines = workload.draw(total).lines(times)
+    ends = np.cumsum(counts)
+    return [lines[end - count : end] for count, end in zip(counts, ends, strict=True)]
+
+
+def _order(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
+    """Let another one begin in each round, and go through them backwards in every other."""
+    first = number // 2 % len(contestants)
+    turned = [*contestants[first:], *contestants[:first]]
+    return turned[::-1] if number % 2 else turned
+
+
+def _tell(contestants: Sequence[Contestant], number: int) -> None:
+    used = ", ".join(f"{each.name} {each.turns[-1].cpu_s:.2f} s" for each in contestants)
+    say(f"round {number + 1}: {used}")
+
+
+def _compared(contestants: Sequence[Contestant], share: float) -> int:
+    """Compare the rows of all, byte for byte, and return how many each has.
+
+    Raises:
+        SystemExit: They differ.
+    """
+    (first, rows), *others = [_digests(each.settings, share) for each in contestants]
+    for each, (found, _) in zip(contestants[1:], others, strict=True):
+        if found != first:
+            differ = [key for key in first | found if first.get(key) != found.get(key)]
+            msg = (
+                f"{each.name} and {contestants[0].name} differ in {len(differ):,} of "
+                f"{len(first):,} entities, such as {differ[0]}: no figure counts"
+            )
+            raise SystemExit(msg)
+    say(f"{rows:,} rows of {len(first):,} entities are equal in all")
+    return rows
+
+
+def _digests(settings: Settings, share: float) -> tuple[dict[str, bytes], int]:
+    """Return a digest of the rows of entities, and how many rows; undo rows are left out."""
+    table = f"{settings.store.keyspace}.{table_name(NAME, 1)}"
+    statement = (
+        f"SELECT entity, level, start, payload FROM {table} "
+        "WHERE token(entity) >= ? AND token(entity) <= ?"
+    )
+    found: dict[str, bytes] = {}
+    total, size = 0, TOKENS // SCAN_RANGES
+    with connect(settings.store, "fp_service", password(settings, "service")) as connection:
+        for number in range(max(1, round(SCAN_RANGES * share))):
+            first = TOKEN_MIN + number * size
+            stored = connection.run(statement, (first, first + size - 1))
+            for entity, rows in groupby(stored, itemgetter(0)):
+                kept = [(level, start, row) for _, level, start, row in rows if level != UNDO_LEVEL]
+                total += len(kept)
+                found[entity] = blake2b(repr(kept).encode(), digest_size=16).digest()
+    if not total:
+        msg = f"{table} has no rows: no figure counts"
+        raise SystemExit(msg)
+    return found, total
+
+
+def _checked(contestants: Sequence[Contestant]) -> str:
+    """Let the log of all commands be added up, and compared with the rows.
+
+    Raises:
+        SystemExit: They differ, or not all could be judged.
+    """
+    (made,) = (each.made for each in contestants if each.name == ALL)
+    found = made.facts("changelog", "check", NAME, "--most", str(CHECKED_ENTITIES))
+    entities = found["entities"]
+    states = {each["state"] for each in entities}
+    if states != {"equal"} or found["lost"]:
+        msg = f"the log, {found['lost']} rows lost, is not the rows: {states}: no figure counts"
+        raise SystemExit(msg)
+    tiles = sum(each["tiles"] for each in entities)
+    text = f"the log adds up to {tiles:,} tiles of {len(entities):,} entities"
+    say(text)
+    return text
