@@ -128,8 +128,8 @@ def _show(found: "DebugReport") -> None:
     _show_events(found)
     _show_tiles(found)
     say(one_line(f"{found.featureset} {found.entity}: {found.verdict}"))
-    if found.first and found.first.next_step:
-        say(f"next: {one_line(found.first.next_step)}")
+    if found.next_step:
+        say(f"next: {one_line(found.next_step)}")
 
 
 def _show_links(found: "DebugReport") -> None:

@@ -7,6 +7,7 @@ from feature_platform.clock import to_iso
 from feature_platform.debug.account import Account, EventAccount
 from feature_platform.debug.records import Searched
 from feature_platform.debug.report import Bar, EventLine, Link, State
+from feature_platform.debug.since import told_since
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.testing.reference_events import Accepted
@@ -31,11 +32,7 @@ def definition_link(
     """
     name = snapshot.featureset
     deployed = f"deployed {to_iso(snapshot.deployed_ms)}, generation {snapshot.generation}"
-    young = [
-        f"{each.name} counts since {to_iso(each.valid_from_ms)}, not since the first event"
-        for each in snapshot.features
-        if each.valid_from_ms and each.name in features
-    ]
+    young = told_since(snapshot, features)
     if defined is None:
         summary = f"{deployed}; the folder has no definition of it that can be read"
         return Link(place="definition", state="note", summary=summary, details=tuple(young))
@@ -47,9 +44,17 @@ def definition_link(
             details=(*_changed(snapshot, defined), *young),
             next_step=f"fp plan {name} shows the difference; fp apply {name} deploys it",
         )
-    state: State = "note" if young else "fine"
     summary = f"{deployed}; the definition in the folder is the same"
-    return Link(place="definition", state=state, summary=summary, details=tuple(young))
+    if not young:
+        return Link(place="definition", state="fine", summary=summary)
+    return Link(
+        place="definition",
+        state="note",
+        summary=summary,
+        details=tuple(young),
+        next_step=f"fp apply {name} --reset COLUMN lets a column begin again; with on_change: "
+        "rebuild in settings, its next change recounts the history",
+    )
 
 
 def _changed(snapshot: Snapshot, defined: FeatureSet) -> list[str]:
@@ -67,18 +72,19 @@ def _changed(snapshot: Snapshot, defined: FeatureSet) -> list[str]:
 
 def events_link(searched: Searched, account: Account, key_field: str) -> Link:
     """Say which events of the entity there are."""
-    parts = (
+    parts = [
         f"{number:,} in {'Kafka' if where == 'Kafka' else f'the {where}'}"
         for where, number in searched.looked_at.items()
-    )
-    looked_at = " and ".join(parts) or "no"
+        if number
+    ]
+    searched_of = f"records searched: {' and '.join(parts) or 'none'}"
     found = len(account.events)
     notes = tuple(searched.notes)
     if not found:
         return Link(
             place="events",
             state="wrong" if not notes else "unknown",
-            summary=f"no event has {key_field} = {account.entity!r}; looked at {looked_at} records",
+            summary=f"no event has {key_field} = {account.entity!r}; {searched_of}",
             details=notes,
             next_step="see whether the key is written as the producer writes it, and whether the "
             "producer sends to this topic",
@@ -86,7 +92,7 @@ def events_link(searched: Searched, account: Account, key_field: str) -> Link:
     first, last = account.events[0], account.events[-1]
     summary = (
         f"{counted(found, 'event')} of it, from {to_iso(first.time_ms)} to {to_iso(last.time_ms)}; "
-        f"looked at {looked_at} records"
+        f"{searched_of}"
     )
     return Link(
         place="events", state="unknown" if notes else "fine", summary=summary, details=notes
@@ -118,6 +124,9 @@ def reading_link(account: Account, featureset: str, late: Sequence[str] = ()) ->
         else f"{counted(len(odd), 'event')} {verb(len(odd), 'has', 'have')} an odd time"
     )
     details = [_letter(each) for each in [*dead, *odd][-LETTERS_SHOWN:]]
+    newest = [*dead, *odd][-1]
+    if newest.hint:
+        summary += f"; event {newest.place}: {newest.hint}"
     return Link(
         place="reading",
         state="wrong",

@@ -39,7 +39,7 @@ def page(found: DebugReport) -> str:
     if state == "fine" and any(link.state == "unknown" for link in found.links):
         state = "unknown"
     title = f"{found.featureset} {found.entity}"
-    step = found.first.next_step if found.first else ""
+    step = found.next_step
     parts = [
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(title)}</title>",
         f"<style>{STYLE}</style>",

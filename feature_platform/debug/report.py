@@ -113,7 +113,8 @@ class ValueLine:
     served: Any
     recomputed: Any
     state: str
-    """`same`, `behind` (events that are not written yet), `differs`, or why it is not known."""
+    """`same`, `behind` (events that are not written yet), `younger` (it reaches back to before the
+    feature counted as it is defined now), `differs`, or why it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +144,21 @@ class DebugReport:
         first = self.first
         if first:
             return f"goes wrong first at {first.place}: {first.summary}"
-        unknown = [link.place for link in self.links if link.state == "unknown"]
-        if unknown:
-            return f"nothing is wrong as far as could be seen; unknown: {', '.join(unknown)}"
-        return "nothing is wrong: every place agrees with the events"
+        unknown = ", ".join(link.place for link in self.links if link.state == "unknown")
+        noted = ", ".join(link.place for link in self.links if link.state == "note")
+        if not unknown and not noted:
+            return "nothing is wrong: every place agrees with the events"
+        said = "nothing is wrong as far as could be seen" if unknown else "nothing is wrong"
+        said += f"; read the notes at: {noted}" if noted else ""
+        return said + (f"; unknown: {unknown}" if unknown else "")
+
+    @property
+    def next_step(self) -> str:
+        """What to do about what is wrong; if nothing is, what a note leads to; may be empty."""
+        if self.first:
+            return self.first.next_step
+        notes = (link.next_step for link in self.links if link.state == "note")
+        return next(filter(None, notes), "")
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that `fp debug --json` prints."""

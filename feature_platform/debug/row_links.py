@@ -21,7 +21,7 @@ from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_
 from feature_platform.words import counted
 
 DETAILS_MAX = 12
-KNOWN_STATES = ("same", "behind", "differs")
+KNOWN_STATES = ("same", "behind", "younger", "differs")
 """Of a served value; any other text says why there is none."""
 TILES_MAX = 400
 """Tiles that are shown: those that differ, and the newest."""
@@ -158,14 +158,24 @@ def _values(snapshot: Snapshot, key: TileKey, payload: bytes | None) -> dict[str
     }
 
 
-def served_link(values: Sequence[ValueLine], rows_state: str, behind: int) -> Link:
-    """Judge served values beside what the events say."""
+def served_link(
+    values: Sequence[ValueLine], rows_state: str, behind: int, since_ms: Mapping[str, int]
+) -> Link:
+    """Judge served values beside what the events say.
+
+    Args:
+        values: With what the events say.
+        rows_state: What was found at the rows.
+        behind: How many events are not written yet.
+        since_ms: Names that hold what counted before, with since when they count as defined now.
+    """
     failed = next((each for each in values if each.state not in KNOWN_STATES), None)
     if failed:
         summary = f"nothing was served: {failed.state}"
         return Link(place="served", state="unknown", summary=summary)
     different = [each for each in values if each.state == "differs"]
     late = [each for each in values if each.state == "behind"]
+    younger = [_told_younger(each, since_ms) for each in values if each.state == "younger"]
     if different:
         first = different[0]
         cause = (
@@ -183,6 +193,13 @@ def served_link(values: Sequence[ValueLine], rows_state: str, behind: int) -> Li
                 for each in different[1:DETAILS_MAX]
             ),
         )
+    if younger:
+        return Link(
+            place="served",
+            state="note",
+            summary=younger[0],
+            details=(*younger[1:], "what was counted before is said at definition"),
+        )
     if late:
         return Link(
             place="served",
@@ -194,4 +211,11 @@ def served_link(values: Sequence[ValueLine], rows_state: str, behind: int) -> Li
         place="served",
         state="fine",
         summary=f"{counted(len(values), 'value')} served as the events say",
+    )
+
+
+def _told_younger(value: ValueLine, since_ms: Mapping[str, int]) -> str:
+    return (
+        f"{value.name} is served as {value.served}; by the definition of now all its events give "
+        f"{value.recomputed}, but it counts so only since {to_iso(since_ms[value.name])}"
     )

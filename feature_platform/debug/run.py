@@ -4,9 +4,8 @@ What is read first can only be older than what is read later: the cut, then the 
 the events. So events that came meanwhile are no difference.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from feature_platform.broker.record_reader import RecordReader
@@ -31,10 +30,11 @@ from feature_platform.debug.late import told_of, too_late
 from feature_platform.debug.live import Fresh, fresh_checkpoint
 from feature_platform.debug.pattern import pattern_of
 from feature_platform.debug.records import Searched, recent, search
-from feature_platform.debug.report import DebugReport, Link, ValueLine
+from feature_platform.debug.report import DebugReport, Link
 from feature_platform.debug.row_links import rows_link, served_link
 from feature_platform.debug.service_link import Answer, service_link
 from feature_platform.debug.state_link import Held, state_link
+from feature_platform.debug.value_lines import mixed_names, value_lines
 from feature_platform.definition.loading import load_project
 from feature_platform.definition.model import FeatureSet
 from feature_platform.definition.names import unknown
@@ -54,8 +54,6 @@ EVENTS_SHOWN = 200
 LATE_SHOWN = 5
 RECENT = 5_000
 """Newest events of the topic that FILTERs are tried on."""
-STATES_MAX = 200
-"""How many states between the cut and all events are compared with what is served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +112,8 @@ def debug(
     columns = [name for each in snapshot.features if each.name in features for name in each.columns]
     scope = Scope.of(snapshot, reads.clock.now_ms(), None, searched.complete_ms)
     found = rows_link(snapshot, rows, scope, as_of_cut, stored, columns if ask.feature else None)
-    values = _values(served, whole, as_of_cut, at_ms, ask.at_ms)
+    mixed = mixed_names(snapshot, at_ms, "now" if ask.at_ms is None else "past")
+    values = value_lines(served, whole, as_of_cut, at_ms, ask.at_ms, mixed)
     unseen = bool(searched.notes)
     behind = len(whole.events) - len(as_of_cut.events)
     links = (
@@ -134,8 +133,8 @@ def debug(
         *_commands(reads, snapshot, rows, scope, as_of_cut, found.differences, unseen=unseen),
         *_state(reads, ask, snapshot, whole, scope, held, unseen=unseen),
         _unless(found.link, unseen=unseen),
-        _unless(served_link(values, found.link.state, behind), unseen=unseen),
-        *_service(reads, snapshot, whole, answer, unseen=unseen),
+        _unless(served_link(values, found.link.state, behind, mixed), unseen=unseen),
+        *_service(reads, snapshot, whole, answer, mixed, unseen=unseen),
     )
     return DebugReport(
         featureset=ask.featureset,
@@ -213,10 +212,18 @@ def _answered(
 
 
 def _service(
-    reads: Reads, snapshot: Snapshot, whole: Account, answer: Answer | str | None, *, unseen: bool
+    reads: Reads,
+    snapshot: Snapshot,
+    whole: Account,
+    answer: Answer | str | None,
+    mixed: Collection[str],
+    *,
+    unseen: bool,
 ) -> list[Link]:
     if answer is None:
         return []
+    if isinstance(answer, Answer):
+        answer = answer.without(mixed)
     asked_ms = reads.clock.now_ms() if isinstance(answer, str) else answer.asked_ms
     cuts = reads.registry.cuts(snapshot.featureset, snapshot.generation)
     bound_ms = reads.settings.service.max_staleness_ms
@@ -312,65 +319,3 @@ def _recent_rows(whole: Account, topic: RecordReader, searched: Searched) -> lis
         return []
     read = (whole.oracle.read(each) for each in events)
     return [each for each in read if isinstance(each, Accepted)]
-
-
-def _values(
-    served: Mapping[str, Any] | str,
-    whole: Account,
-    as_of_cut: Account,
-    instant_ms: int,
-    at_ms: int | None,
-) -> tuple[ValueLine, ...]:
-    if isinstance(served, str):
-        return (ValueLine(name="all", served=None, recomputed=None, state=served),)
-
-    def values_of(state: Account) -> dict[str, Any]:
-        return dict(state.oracle.served(state.entity, instant_ms, at_ms=at_ms))
-
-    full = values_of(whole)
-    differing = {name for name, value in served.items() if full[name] != value}
-    between = _between(whole, as_of_cut, values_of, served, differing) if differing else set()
-    return tuple(
-        ValueLine(
-            name=name,
-            served=value,
-            recomputed=full[name],
-            state="same" if name not in differing else "behind" if name in between else "differs",
-        )
-        for name, value in served.items()
-    )
-
-
-def _between(
-    whole: Account,
-    as_of_cut: Account,
-    values_of: Callable[[Account], dict[str, Any]],
-    served: Mapping[str, Any],
-    differing: set[str],
-) -> set[str]:
-    """Return the names whose value is that of a state that rows have passed since the cut."""
-    kept = {id(each) for each in as_of_cut.events}
-    later = sorted(
-        (each for each in whole.events if id(each) not in kept),
-        key=lambda each: each.record.event.timestamp_ms,
-    )
-    found: set[str] = set()
-    for number in islice(range(len(later)), STATES_MAX):
-        ends: dict[int, int] = {}
-        for each in later[:number]:
-            event = each.record.event
-            ends[event.partition] = max(ends.get(event.partition, 0), event.offset + 1)
-        state = values_of(until(whole, _joined(as_of_cut, ends)))
-        found |= {name for name in differing if state[name] == served[name]}
-        if found == differing:
-            break
-    return found
-
-
-def _joined(as_of_cut: Account, ends: Mapping[int, int]) -> dict[int, int]:
-    """Return the positions of the cut's events, and of some beyond them."""
-    found = dict(ends)
-    for each in as_of_cut.events:
-        event = each.record.event
-        found[event.partition] = max(found.get(event.partition, 0), event.offset + 1)
-    return found

@@ -1,12 +1,12 @@
 """What a service with a cache answers, beside what the events say: how old is it, and may it be."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from feature_platform.clock import to_iso
 from feature_platform.debug.account import Account, EventAccount, by_partition, first_of
-from feature_platform.debug.report import Link
+from feature_platform.debug.report import Link, State
 from feature_platform.plan.job_history import HISTORY_PARTITION
 from feature_platform.registry.base import Cut
 from feature_platform.words import counted
@@ -31,6 +31,14 @@ class Answer:
     age_ms: int | None
     """How long ago it says to have read the rows; None: it keeps nothing."""
     asked_ms: int
+    left_out: tuple[str, ...] = ()
+    """Names of values that the events alone do not say."""
+
+    def without(self, names: Collection[str]) -> "Answer":
+        """Return it without values that the events alone do not say."""
+        left_out = tuple(name for name in self.values if name in names)
+        kept = {name: value for name, value in self.values.items() if name not in names}
+        return replace(self, values=kept, left_out=left_out)
 
     @property
     def told_age(self) -> str:
@@ -62,7 +70,11 @@ def service_link(
     if not different:
         number = counted(len(answer.values), "value")
         summary = f"{answer.address} answers {number} as the events say; {answer.told_age}"
-        return Link(place="service", state="fine", summary=summary)
+        if answer.left_out:
+            names = ", ".join(answer.left_out)
+            summary += f"; not judged, for they hold what an earlier definition counted: {names}"
+        state: State = "fine" if answer.values else "note"
+        return Link(place="service", state=state, summary=summary)
     known = _known_of(answer, whole, values_of)
     if known is None:
         return Link(

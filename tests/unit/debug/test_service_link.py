@@ -98,3 +98,17 @@ def test_no_answer() -> None:
     """Nothing is known then."""
     link = service_link("service here:1 does not answer", WHOLE, served, CUTS, 1_000)
     assert (link.state, link.summary) == ("unknown", "service here:1 does not answer")
+
+
+def test_values_that_an_earlier_definition_counted_are_not_judged() -> None:
+    """The others are, and the names of those that are not are said."""
+    answer = Answer(
+        address="here:1", values=before(9) | {"views_2h": 99}, age_ms=3, asked_ms=NOW_MS
+    )
+    assert service_link(answer, WHOLE, served, CUTS, 1_000).state == "wrong"
+    link = service_link(answer.without({"views_2h"}), WHOLE, served, CUTS, 1_000)
+    assert link.state == "fine"
+    assert "answers 3 values as the events say" in link.summary
+    assert "what an earlier definition counted: views_2h" in link.summary
+    link = service_link(answer.without({*answer.values}), WHOLE, served, CUTS, 1_000)
+    assert link.state == "note"
