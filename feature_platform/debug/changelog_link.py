@@ -14,7 +14,7 @@ from feature_platform.checks.scope import Scope
 from feature_platform.checks.tiles import Difference, compare, decoded
 from feature_platform.debug.account import Account
 from feature_platform.debug.diagnosis import diagnose
-from feature_platform.debug.report import Link
+from feature_platform.debug.report import Link, State
 from feature_platform.engines.reads import Reads
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.extras import require
@@ -32,6 +32,7 @@ def changelog_links(
     scope: Scope,
     as_of_cut: Account,
     differences: Sequence[Difference],
+    columns: Sequence[str] | None,
 ) -> list[Link]:
     """Return the place; none where the entity's commands are not logged.
 
@@ -42,6 +43,7 @@ def changelog_links(
         scope: What may be judged.
         as_of_cut: The events up to the cut.
         differences: Of the stored rows, as of the same cut.
+        columns: Stored columns to be looked at alone; None: all.
     """
     if line is None or not reads.registry.watch(snapshot.featureset).wants(as_of_cut.entity):
         return []
@@ -51,7 +53,7 @@ def changelog_links(
 
         with open_olap(reads.settings) as olap:
             log = _loaded(reads, olap, snapshot, line)
-            return [commands_link(log, snapshot, scope, as_of_cut, differences)]
+            return [commands_link(log, snapshot, scope, as_of_cut, differences, columns)]
     except FeaturePlatformError as error:
         return [Link(place="commands", state="unknown", summary=str(error))]
 
@@ -70,6 +72,7 @@ def commands_link(
     scope: Scope,
     account: Account,
     differences: Sequence[Difference],
+    columns: Sequence[str] | None = None,
 ) -> Link:
     """Compare what the commands add up to with the events up to the same cut.
 
@@ -79,6 +82,7 @@ def commands_link(
         scope: What may be judged.
         account: The events up to the cut.
         differences: Of the stored rows, as of the same cut.
+        columns: Stored columns to be looked at alone; None: all.
 
     Raises:
         OlapError: ClickHouse does not answer.
@@ -97,20 +101,21 @@ def commands_link(
         why = "no tile that is kept began after its commands were logged"
         return Link(place="commands", state="note", summary=why)
     rows = {each.key for each in differences if sums.covers(each.key)}
-    if found:
-        return _differ(log, snapshot, account, found, rows)
-    return _agree(snapshot, number, rows)
+    chosen = [each for each in found if columns is None or each.column in columns]
+    if chosen:
+        told = diagnose(snapshot, account, chosen, found)
+        return _differ(log, snapshot, account, told, rows)
+    return _agree(snapshot, number, rows, len(found))
 
 
 def _differ(
     log: Commands,
     snapshot: Snapshot,
     account: Account,
-    found: Sequence[Difference],
+    told: Sequence[str],
     rows: set[TileKey],
 ) -> Link:
     """Say which side is wrong: the SQL's commands, or the log of them."""
-    told = diagnose(snapshot, account, found, found)
     lost = log.lost()
     details = (*told[1:], 'here "stored" is what the logged commands add up to')
     if lost.rows:
@@ -138,14 +143,19 @@ def _differ(
     )
 
 
-def _agree(snapshot: Snapshot, number: int, rows: set[TileKey]) -> Link:
+def _agree(snapshot: Snapshot, number: int, rows: set[TileKey], others: int) -> Link:
     what = f"the logged commands of {counted(number, 'tile')} agree with the events"
+    left = (f"{counted(others, 'difference')} in other columns",) if others else ()
     if not rows:
-        return Link(place="commands", state="fine", summary=what)
+        state: State = "note" if left else "fine"
+        return Link(place="commands", state=state, summary=what, details=left)
     return Link(
         place="commands",
         state="note",
         summary=f"{what}, and rows do not: the job was given every command, and lost or repeated "
         f"some in {counted(len(rows), 'tile')}",
-        details=(f"fp changelog show {snapshot.featureset} shows them, with attempt and flush",),
+        details=(
+            f"fp changelog show {snapshot.featureset} shows them, with attempt and flush",
+            *left,
+        ),
     )

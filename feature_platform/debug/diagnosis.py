@@ -24,6 +24,7 @@ from feature_platform.words import counted
 EVENTS_MAX = 2_000
 """Of a tile: with more of them, single events are not tried one by one."""
 NAMED_MAX = 3
+_UNEXPLAINED = "no single event, other FILTER or other column explains it"
 _MIXED = "the ids of the two are mixed up"
 VALUES_MAX = 20
 """Different values of a field, of which each is tried as a FILTER."""
@@ -71,7 +72,8 @@ def diagnose(
     for each in differences:
         by_column.setdefault(each.column, []).append(each)
     for column, found in by_column.items():
-        lines.append(_explained(snapshot, account, column, _telling(found), every, one_event))
+        line = _explained(snapshot, account, column, _telling(found), every, one_event)
+        lines.append(f"{line}{_of_one_length(snapshot, found) if _UNEXPLAINED in line else ''}")
     return sorted(lines, key=lambda line: _MIXED not in line)  # it explains the others
 
 
@@ -159,7 +161,19 @@ def _why(snapshot: Snapshot, account: Account, tiles: Sequence[_Tile], one_event
         return "no event of this entity is in the tile: somebody else has written it"
     if tiles[0].stored in {None, (), 0}:
         return "the tile's events were not counted, or its row was lost"
-    return "no single event, other FILTER or other column explains it"
+    return _UNEXPLAINED
+
+
+def _of_one_length(snapshot: Snapshot, found: Sequence[Difference]) -> str:
+    """Say so where no tile of another length differs."""
+    levels = {each.key[0] for each in found}
+    if len(levels) > 1 or levels == {snapshot.layout.grid.lifetime_level}:
+        return ""
+    length = snapshot.layout.grid.level_name(min(levels))
+    return (
+        f"; only {length} tiles differ and none of another length, so the events seem to be "
+        "counted, and the row changed by something else"
+    )
 
 
 def _swapped(

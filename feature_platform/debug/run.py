@@ -12,7 +12,6 @@ from feature_platform.broker.record_reader import RecordReader
 from feature_platform.checks.judge import AsOf
 from feature_platform.checks.run import rows_as_of_newest_cut
 from feature_platform.checks.scope import Scope
-from feature_platform.checks.tiles import Difference
 from feature_platform.debug.account import Account, account, by_partition, until
 from feature_platform.debug.ask_service import ask_service
 from feature_platform.debug.changelog_link import changelog_links
@@ -109,9 +108,9 @@ def debug(
     whole = account(deployed, snapshot.layout, entity, searched.records)
     held = Held(fresh=fresh, ends=searched.ends)
     as_of_cut = _as_of_cut(whole, rows)
-    columns = [name for each in snapshot.features if each.name in features for name in each.columns]
+    columns = _columns(snapshot, features) if ask.feature else None
     scope = Scope.of(snapshot, reads.clock.now_ms(), None, searched.complete_ms)
-    found = rows_link(snapshot, rows, scope, as_of_cut, stored, columns if ask.feature else None)
+    found = rows_link(snapshot, rows, scope, as_of_cut, stored, columns)
     mixed = mixed_names(snapshot, at_ms, "now" if ask.at_ms is None else "past")
     values = value_lines(served, whole, as_of_cut, at_ms, ask.at_ms, mixed)
     unseen = bool(searched.notes)
@@ -130,7 +129,18 @@ def debug(
             reads.registry.feature_ids(ask.featureset),
             stored,
         ),
-        *_commands(reads, snapshot, rows, scope, as_of_cut, found.differences, unseen=unseen),
+        *(
+            _unless(each, unseen=unseen)
+            for each in changelog_links(
+                reads,
+                snapshot,
+                rows.line if rows else None,
+                scope,
+                as_of_cut,
+                found.differences,
+                columns,
+            )
+        ),
         *_state(reads, ask, snapshot, whole, scope, held, unseen=unseen),
         _unless(found.link, unseen=unseen),
         _unless(served_link(values, found.link.state, behind, mixed), unseen=unseen),
@@ -148,21 +158,6 @@ def debug(
         tiles=found.tiles,
         values=values,
     )
-
-
-def _commands(
-    reads: Reads,
-    snapshot: Snapshot,
-    rows: AsOf | None,
-    scope: Scope,
-    as_of_cut: Account,
-    differences: Sequence[Difference],
-    *,
-    unseen: bool,
-) -> list[Link]:
-    line = rows.line if rows else None
-    links = changelog_links(reads, snapshot, line, scope, as_of_cut, differences)
-    return [_unless(each, unseen=unseen) for each in links]
 
 
 def _fresh(reads: Reads, snapshot: Snapshot, report: Report) -> Fresh | str:
@@ -262,6 +257,10 @@ def _features(snapshot: Snapshot, wanted: str) -> list[str]:
     if wanted not in names:
         raise UnknownFeatureError(unknown("feature", wanted, names))
     return [names[wanted]]
+
+
+def _columns(snapshot: Snapshot, features: Sequence[str]) -> list[str]:
+    return [name for each in snapshot.features if each.name in features for name in each.columns]
 
 
 def _defined(reads: Reads, name: str) -> FeatureSet | None:

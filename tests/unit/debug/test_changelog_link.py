@@ -1,6 +1,6 @@
 """What logged commands say, between the events and the rows: who has lost what."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,14 @@ def _olap(tmp_path: Path) -> Iterator[EmbeddedOlap]:
         yield opened
 
 
-def link(olap: EmbeddedOlap, made: Account = MADE, *rows: Difference) -> Link:
+def link(
+    olap: EmbeddedOlap,
+    made: Account = MADE,
+    *rows: Difference,
+    columns: Sequence[str] | None = None,
+) -> Link:
     """Compare them."""
-    return commands_link(commands(olap), DEPLOYED, SCOPE, made, rows)
+    return commands_link(commands(olap), DEPLOYED, SCOPE, made, rows, columns)
 
 
 def test_commands_events_and_rows_agree(olap: EmbeddedOlap) -> None:
@@ -59,6 +64,17 @@ def test_an_event_that_the_sql_has_lost(olap: EmbeddedOlap) -> None:
     assert "the SQL gave other commands than the events say" in found.summary
     assert "as if event 0/3 of " in "".join([found.summary, *found.details])
     assert "fp changelog show users 7" in found.next_step
+
+
+def test_what_is_not_asked_about_is_not_told(olap: EmbeddedOlap) -> None:
+    """Of one feature alone; that others differ is a note."""
+    load(olap, logged(LACKS_ONE))
+    found = link(olap, MADE, OTHER_ROW, columns=["events"])
+    assert found.state == "wrong"
+    assert "say: events: 1m tile of" in found.summary
+    assert len(found.details) == 1
+    found = link(olap, MADE, columns=["likes"])
+    assert (found.state, "differences in other columns" in found.details[0]) == ("note", True)
 
 
 def test_what_the_log_has_lost_is_nobodys_fault(olap: EmbeddedOlap) -> None:

@@ -132,7 +132,11 @@ def test_what_nothing_explains_is_not_explained() -> None:
     made = accounted([record(1)])
     (strange,) = differing(made, "events", lambda rows: [*rows] * 7)
     (text,) = diagnose(DEPLOYED, made, [strange], [strange])
-    assert "no single event, other FILTER or other column explains it" in text
+    assert "no single event, other FILTER or other column explains it; only 1m tiles diff" in text
+    longer = replace(strange, key=(1, strange.key[1] // 300_000 * 300_000))
+    (text,) = diagnose(DEPLOYED, made, [strange, longer], [strange, longer])
+    assert "explains it" in text
+    assert "only" not in text
     empty = Difference(entity="7", key=(0, 0), column="events", stored=3, expected=None)
     (text,) = diagnose(DEPLOYED, made, [empty], [empty])
     assert "no event of this entity is in the tile" in text
