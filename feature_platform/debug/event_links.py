@@ -53,7 +53,7 @@ def definition_link(
         summary=summary,
         details=tuple(young),
         next_step=f"fp apply {name} --reset COLUMN lets a column begin again; with on_change: "
-        "rebuild in settings, its next change recounts the history",
+        "rebuild in settings, its next change recomputes the history",
     )
 
 

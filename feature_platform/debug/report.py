@@ -19,6 +19,10 @@ Place = Literal[
 ]
 """In the order in which an event passes them."""
 PLACES: tuple[Place, ...] = get_args(Place)
+ASK_SERVICE = (
+    "if a ranker is answered otherwise, its service's cache may be too old: --service HOST:PORT "
+    "asks it"
+)
 State = Literal["fine", "wrong", "note", "unknown"]
 """`note`: a person should know it, and nothing is wrong; `unknown`: it could not be looked at."""
 
@@ -158,7 +162,8 @@ class DebugReport:
         if self.first:
             return self.first.next_step
         notes = (link.next_step for link in self.links if link.state == "note")
-        return next(filter(None, notes), "")
+        asked = self.is_past or any(link.place == "service" for link in self.links)
+        return next(filter(None, notes), "" if asked else ASK_SERVICE)
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that `fp debug --json` prints."""

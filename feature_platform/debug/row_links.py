@@ -15,9 +15,10 @@ from feature_platform.errors import CorruptRowError
 from feature_platform.lineage.as_of import KnownRows, KnownTiles, encoded_tiles
 from feature_platform.lineage.tile_values import values_of
 from feature_platform.plan.snapshot import Snapshot
-from feature_platform.rows.codec import decode_row
+from feature_platform.rows.codec import decode_items, decode_row
 from feature_platform.rows.undo import HEAD, RowKey
 from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_by
+from feature_platform.tiles.layout import LayoutColumn
 from feature_platform.words import counted
 
 DETAILS_MAX = 12
@@ -153,9 +154,18 @@ def _values(snapshot: Snapshot, key: TileKey, payload: bytes | None) -> dict[str
     except CorruptRowError as error:
         return {"unreadable": str(error)}
     held = values_of(row, layout.columns, key[0], layout.grid.lifetime_level)
-    return {
-        name: value.hex() if isinstance(value, bytes) else value for name, value in held.items()
-    }
+    return {name: _readable(layout.column(name), value) for name, value in held.items()}
+
+
+def _readable(column: LayoutColumn, value: int | bytes) -> object:
+    """Return what is kept as bytes, such as the items of LAST_N, as values with their events."""
+    if isinstance(value, int):
+        return value
+    try:
+        items = decode_items(value, column.carrier)
+    except CorruptRowError as error:
+        return f"unreadable: {error}"
+    return [f"{item.value} ({item.partition}/{item.offset})" for item in items]
 
 
 def served_link(

@@ -47,6 +47,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.report import Report, silent
 from feature_platform.serving.client import FeatureClient
 from feature_platform.serving.keys import stored_key
+from feature_platform.store.base import StoredRow
 from feature_platform.testing.reference_events import Accepted
 
 EVENTS_SHOWN = 200
@@ -113,8 +114,15 @@ def debug(
     found = rows_link(snapshot, rows, scope, as_of_cut, stored, columns)
     mixed = mixed_names(snapshot, at_ms, "now" if ask.at_ms is None else "past")
     values = value_lines(served, whole, as_of_cut, at_ms, ask.at_ms, mixed)
-    unseen = bool(searched.notes)
     behind = len(whole.events) - len(as_of_cut.events)
+    line = rows.line if rows else None
+    compared = (
+        *changelog_links(reads, snapshot, line, scope, as_of_cut, found.differences, columns),
+        *_state(reads, ask, snapshot, whole, scope, held),
+        found.link,
+        served_link(values, found.link.state, behind, mixed),
+        *_service(reads, snapshot, whole, answer, mixed),
+    )
     links = (
         definition_link(snapshot, _defined(reads, ask.featureset), features),
         events_link(searched, whole, deployed.entity),
@@ -122,29 +130,8 @@ def debug(
             whole, ask.featureset, told_of(snapshot, too_late(snapshot, whole), LATE_SHOWN)
         ),
         query_link(whole, features, _recent_rows(whole, topic, searched)),
-        job_link(
-            snapshot,
-            _jobs(reads),
-            _writers(reads, snapshot),
-            reads.registry.feature_ids(ask.featureset),
-            stored,
-        ),
-        *(
-            _unless(each, unseen=unseen)
-            for each in changelog_links(
-                reads,
-                snapshot,
-                rows.line if rows else None,
-                scope,
-                as_of_cut,
-                found.differences,
-                columns,
-            )
-        ),
-        *_state(reads, ask, snapshot, whole, scope, held, unseen=unseen),
-        _unless(found.link, unseen=unseen),
-        _unless(served_link(values, found.link.state, behind, mixed), unseen=unseen),
-        *_service(reads, snapshot, whole, answer, mixed, unseen=unseen),
+        _job(reads, snapshot, stored),
+        *(_unless(each, unseen=bool(searched.notes)) for each in compared),
     )
     return DebugReport(
         featureset=ask.featureset,
@@ -169,6 +156,11 @@ def _fresh(reads: Reads, snapshot: Snapshot, report: Report) -> Fresh | str:
         return str(error)
 
 
+def _job(reads: Reads, snapshot: Snapshot, stored: Sequence[StoredRow]) -> Link:
+    ids = reads.registry.feature_ids(snapshot.featureset)
+    return job_link(snapshot, _jobs(reads), _writers(reads, snapshot), ids, stored)
+
+
 def _state(
     reads: Reads,
     ask: DebugRequest,
@@ -176,8 +168,6 @@ def _state(
     whole: Account,
     scope: Scope,
     held: Held,
-    *,
-    unseen: bool,
 ) -> list[Link]:
     if not ask.state:
         return []
@@ -186,7 +176,7 @@ def _state(
         backend = reads.cluster.state_backend(snapshot.job_id)
         return read_heads(reads.settings, path, entities, ttl_ms, backend)
 
-    return [_unless(state_link(reads, snapshot, whole, scope, read, held), unseen=unseen)]
+    return [state_link(reads, snapshot, whole, scope, read, held)]
 
 
 def _answered(
@@ -212,8 +202,6 @@ def _service(
     whole: Account,
     answer: Answer | str | None,
     mixed: Collection[str],
-    *,
-    unseen: bool,
 ) -> list[Link]:
     if answer is None:
         return []
@@ -229,7 +217,7 @@ def _service(
         cuts,
         bound_ms,
     )
-    return [_unless(found, unseen=unseen)]
+    return [found]
 
 
 def _unless(link: Link, *, unseen: bool) -> Link:

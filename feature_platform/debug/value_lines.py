@@ -1,7 +1,7 @@
 """What is served, value by value, beside what the events say. Pure.
 
-A feature whose definition was changed in place goes on with what it has counted: where a served
-value reaches back to before that, the events cannot be recounted by the definition of today alone.
+A feature whose definition was changed in place keeps what it has counted: where a served value
+reaches back to before that, the definition of today alone cannot recompute it from the events.
 """
 
 from collections.abc import Callable, Collection, Mapping

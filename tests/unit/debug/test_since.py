@@ -103,3 +103,12 @@ def test_notes_are_in_the_verdict() -> None:
     )
     wrong = replace(fine, state="wrong", next_step="repair")
     assert replace(report, links=(link, wrong)).next_step == "repair"
+
+
+def test_a_cache_is_not_forgotten() -> None:
+    """Where nothing is wrong and no service was asked, it may be what is."""
+    fine = Link(place="rows", state="fine", summary="")
+    report = DebugReport(featureset="users", entity="7", at_ms=0, is_past=False, links=(fine,))
+    assert "--service HOST:PORT" in report.next_step
+    assert not replace(report, is_past=True).next_step
+    assert not replace(report, links=(fine, replace(fine, place="service"))).next_step
