@@ -1,5 +1,6 @@
 """The log of commands on the real servers: it adds up to the rows, whatever befalls the job."""
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,10 @@ import pytest
 
 from feature_platform.deploy.recover import ensure_running
 from feature_platform.engines.ports import Submitter
+from feature_platform.testing.reference_events import Accepted
 from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
 from tests.integration.commands import Ran, fp
+from tests.integration.debug_case import Planted, link, looked, planting, whole
 from tests.integration.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -47,9 +50,8 @@ def checked(case: Case, *entities: str) -> tuple[int, dict[str, Any]]:
 
 def commands_of(case: Case, entity: str) -> dict[str, Any]:
     """Return what `fp debug` says of an entity's commands."""
-    facts = fp(case.settings.project, "debug", case.name, entity, "--json").facts
-    (found,) = (each for each in facts["links"] if each["place"] == "commands")
-    return dict(found)
+    _, facts = looked(case, entity)
+    return link(facts, "commands")
 
 
 def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
@@ -69,6 +71,9 @@ def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
     assert sum(each["tiles"] for each in found["entities"]) > 1_000
 
     assert commands_of(case, found["entities"][0]["entity"])["state"] == "fine"
+    for lost, entity in zip((_lost_by_the_job, _lost_by_the_sql), whole(case), strict=False):
+        with planting(case, entity) as planted:
+            lost(case, planted)
 
     attempts = case.world.registry.attempts(case.name, 1)
     ends = {each.restore_point[0]: each.restore_point[1] for each in attempts}
@@ -96,6 +101,48 @@ def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
     told = commands_of(case, one["entity"])
     assert told["state"] == "unknown"
     assert "1 row of the log lost" in told["summary"]
+
+
+def _lost_by_the_job(case: Case, planted: Planted) -> None:
+    """Rows lack an event whose command is in the log: the job was given it."""
+    lost = _alone_in_its_minute(planted)
+    planted.counted([row for row in planted.oracle.rows[planted.entity] if row is not lost])
+    ran, facts = looked(case, planted.entity, "--feature", "events")
+    assert (ran.code, facts["first"]) == (3, "rows")
+    told = link(facts, "commands")
+    assert told["state"] == "note"
+    assert "the job was given every command, and lost or repeated some in" in told["summary"]
+    assert f"as if event {_place(lost)} of " in link(facts, "rows")["summary"]
+
+
+def _lost_by_the_sql(case: Case, planted: Planted) -> None:
+    """Neither rows nor log have an event, and no number of the log is missing."""
+    lost = _alone_in_its_minute(planted)
+    planted.counted([row for row in planted.oracle.rows[planted.entity] if row is not lost])
+    tile = f"entity = '{planted.entity}' AND tile_ms = {lost.time_ms // 60_000 * 60_000}"
+    change = "ALTER TABLE {table} UPDATE kind = '%s' WHERE %s SETTINGS mutations_sync = 1"
+    asked(case, change % ("barrier", f"{tile} AND kind = '+I'"))
+    ran, facts = looked(case, planted.entity, "--feature", "events")
+    asked(case, change % ("+I", f"{tile} AND kind = 'barrier'"))
+    assert (ran.code, facts["first"]) == (3, "commands")
+    told = link(facts, "commands")
+    assert told["summary"].startswith("the SQL gave other commands than the events say: events: 1m")
+    assert f"as if event {_place(lost)} of " in told["summary"]
+    assert f"fp changelog show {case.name} {planted.entity}" in told["next_step"]
+    assert f"fp check {case.name} --repair" in told["next_step"]
+
+
+def _alone_in_its_minute(planted: Planted) -> Accepted:
+    """Return the newest event that is the only one of a finest tile: of one command."""
+    rows = planted.oracle.rows[planted.entity]
+    minutes = Counter(row.time_ms // 60_000 for row in rows)
+    return max(
+        (row for row in rows if minutes[row.time_ms // 60_000] == 1), key=lambda row: row.time_ms
+    )
+
+
+def _place(row: Accepted) -> str:
+    return f"{row.partition}/{row.offset}"
 
 
 def test_what_is_logged_changes_while_the_job_runs(case: Case, tmp_path: Path) -> None:
