@@ -15,7 +15,8 @@ from feature_platform.clock import to_iso
 from feature_platform.debug.records import FoundRecord
 from feature_platform.definition.model import FeatureSet, Source
 from feature_platform.plan.job_history import HISTORY_PARTITION
-from feature_platform.testing.reference import Oracle
+from feature_platform.store.base import TileKey
+from feature_platform.testing.reference import ExpectedTile, Oracle
 from feature_platform.testing.reference_events import (
     LAST_TIME_MS,
     TICKS_PER_SECOND,
@@ -82,6 +83,17 @@ class Account:
         """Those that are dead letters."""
         return [each for each in self.events if each.outcome == "dead letter"]
 
+    @cached_property
+    def tiles(self) -> dict[TileKey, ExpectedTile]:
+        """What the store must hold of them: worked out once for all places."""
+        made = self.oracle.entity(self.entity)
+        return {(tile.level, tile.start_ms): tile for tile in made.tiles} if made else {}
+
+    @property
+    def payloads(self) -> dict[TileKey, bytes]:
+        """The same, encoded."""
+        return {key: tile.payload for key, tile in self.tiles.items()}
+
 
 def account(
     featureset: FeatureSet, layout: Layout, entity: str, records: Iterable[FoundRecord]
@@ -138,13 +150,12 @@ def first_of(whole: Account, number: int) -> Account:
 
 
 def _only(whole: Account, kept: Sequence[EventAccount]) -> Account:
-    oracle = Oracle(whole.oracle.featureset, whole.oracle.layout)
-    for each in kept:
-        if each.outcome == "counted" and each.row:
-            oracle.add_row(each.row)
+    if len(kept) == len(whole.events):
+        return whole
+    rows = (each.row for each in kept if each.outcome == "counted" and each.row)
     return Account(
         entity=whole.entity,
-        oracle=oracle,
+        oracle=whole.oracle.only(rows),
         events=kept,
         outcomes=Counter(each.outcome for each in kept),
     )

@@ -92,11 +92,9 @@ def commands_link(
     if log is None or sums is None:
         why = "its commands are to be logged, and are not so far: the job looks at checkpoints"
         return Link(place="commands", state="unknown", summary=why)
-    made = account.oracle.entity(account.entity)
-    events = {(tile.level, tile.start_ms): tile.payload for tile in made.tiles} if made else {}
     known = KnownTiles(tiles=sums.tiles)
     readable, _ = decoded(account.entity, known.tiles, snapshot)
-    number, found = compare(account.entity, known, readable, sums.covered(events), scope)
+    number, found = compare(account.entity, known, readable, sums.covered(account.payloads), scope)
     if not number:
         why = "no tile that is kept began after its commands were logged"
         return Link(place="commands", state="note", summary=why)

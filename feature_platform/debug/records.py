@@ -4,6 +4,7 @@ What is archived is searched by Arrow, some rows at a time; of Kafka everything 
 is read, up to a limit.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -19,7 +20,7 @@ from feature_platform.event_log.ranges import gone
 from feature_platform.event_log.ranges import spans as spell
 from feature_platform.feature_log.read import ArrowFolder
 from feature_platform.plan.job_source import JobSource
-from feature_platform.testing.archived import BATCH_ROWS, batches, raw_events
+from feature_platform.testing.archived import batches, raw_events
 from feature_platform.testing.reference_events import RawEvent
 
 RECORDS_MAX = 200_000
@@ -154,24 +155,11 @@ def _search_tail(found: Searched, name: str, topic: Tail, pattern: str) -> None:
             f"{total:,} records of the topic are not archived; the newest {TAIL_MAX:,} are looked "
             "at. To look at all of them, archive the source first"
         )
-    held: list[Record] = []
+    wanted = re.compile(pattern.encode())
     for record in topic.read(spans):
-        held.append(record)
-        if len(held) == BATCH_ROWS:
-            _take_records(found, held, pattern)
-            held = []
-    _take_records(found, held, pattern)
-
-
-def _take_records(found: Searched, records: list[Record], pattern: str) -> None:
-    if not records:
-        return
-    found.looked_at["Kafka"] += len(records)
-    values = pa.array([each.value for each in records], pa.binary())
-    batch = pa.record_batch([values, pa.array(range(len(records)))], names=["value", "place"])
-    for row in _matching(batch, pattern).column("place").to_pylist():
-        each = records[row]
-        found.take(_event(each), "Kafka")
+        found.looked_at["Kafka"] += 1
+        if not pattern or (record.value is not None and wanted.search(record.value)):
+            found.take(_event(record), "Kafka")
 
 
 def _keep_newest(found: Searched) -> None:

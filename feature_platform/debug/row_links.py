@@ -64,7 +64,7 @@ def rows_link(
         link = Link(place="rows", state="wrong", summary=summary, next_step=_repair(snapshot))
         return RowsFound(link=link)
     tiles = _tiles(known)
-    expected = _expected(account)
+    expected = account.payloads
     readable, unreadable = decoded(account.entity, tiles.tiles, snapshot)
     number, found = compare(account.entity, tiles, readable, expected, scope)
     chosen = [each for each in found if columns is None or each.column in columns]
@@ -100,11 +100,6 @@ def _repair(snapshot: Snapshot) -> str:
 def _tiles(known: KnownRows) -> KnownTiles:
     (tiles,) = encoded_tiles([known.rows])
     return KnownTiles(tiles=tiles, unknown=known.unknown)
-
-
-def _expected(account: Account) -> dict[TileKey, bytes]:
-    made = account.oracle.entity(account.entity)
-    return {(tile.level, tile.start_ms): tile.payload for tile in made.tiles} if made else {}
 
 
 def _tile_lines(

@@ -162,12 +162,7 @@ def _judged(
     tiles: Mapping[tuple[int, int], bytes],
 ) -> Link:
     """Compare tiles with the events up to their cut."""
-    made = account.oracle.entity(account.entity)
-    expected = {
-        (tile.level, tile.start_ms): tile.payload
-        for tile in (made.tiles if made else ())
-        if tile.in_head
-    }
+    expected = {key: tile.payload for key, tile in account.tiles.items() if tile.in_head}
     readable, unreadable = decoded(account.entity, tiles, snapshot)
     known = KnownTiles(tiles=tiles)
     number, found = compare(account.entity, known, readable, expected, scope)

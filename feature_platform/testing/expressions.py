@@ -7,6 +7,7 @@ definitions allow and nothing more.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from functools import cache
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ Evaluated = Any
 """A `ColumnValue`; arithmetic on it is checked where definitions are."""
 
 
-def _letters() -> dict[str, dict[int, int]]:
+@cache
+def letters() -> dict[str, dict[int, int]]:
     """Read the upper and lower case of letters, one by one, of the frozen version of Unicode."""
     cases: dict[str, dict[int, int]] = {"upper": {}, "lower": {}}
     for line in Path(__file__).with_name("letters.txt").read_text().splitlines():
@@ -32,9 +34,6 @@ def _letters() -> dict[str, dict[int, int]]:
             letters = range(int(first, 16), int(last, 16) + 1, int(step))
             cases[case] |= {letter: letter + int(added, 16) for letter in letters}
     return cases
-
-
-LETTERS = _letters()
 
 
 class _Fraction(float):
@@ -213,8 +212,8 @@ def _remainder(left: int, right: int) -> int:
 _FUNCTIONS: dict[str, Callable[..., Evaluated]] = {
     "ABS": lambda value: _number(abs(value)),
     "MOD": _remainder,
-    "UPPER": lambda text: text.translate(LETTERS["upper"]),
-    "LOWER": lambda text: text.translate(LETTERS["lower"]),
+    "UPPER": lambda text: text.translate(letters()["upper"]),
+    "LOWER": lambda text: text.translate(letters()["lower"]),
     "TRIM": lambda text: text.strip(" "),
     "CHAR_LENGTH": len,
     "SUBSTRING": _cut,

@@ -5,7 +5,8 @@ kernel, and with serving only the cover (which has tests of its own) and the fin
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -123,7 +124,15 @@ class Oracle:
 
     def takes(self, column: str, row: Accepted) -> bool:
         """Return whether a stored column takes anything of a row: FILTER and operand let it."""
-        return column == EVENTS_COLUMN or bool(self._entries(column, [row]))
+        return column == EVENTS_COLUMN or self._known(column, [row])[row.order] is not None
+
+    def only(self, rows: Iterable[Accepted]) -> "Oracle":
+        """Return one of some of its rows alone; what columns take of a row is known to both."""
+        found = copy(self)
+        found.rows, found.dead_letters = defaultdict(list), []
+        for row in rows:
+            found.add_row(row)
+        return found
 
     @property
     def entities(self) -> list[str]:
@@ -184,15 +193,16 @@ class Oracle:
         return aggregated(self._stored[column], self._entries(column, rows))
 
     def _entries(self, column: str, rows: Sequence[Accepted]) -> list[tuple[Order, Scalar]]:
+        known = self._known(column, rows)
+        return [(row.order, value) for row in rows if (value := known[row.order]) is not None]
+
+    def _known(self, column: str, rows: Sequence[Accepted]) -> Mapping[Order, Scalar | None]:
+        """Return what a stored column takes of these rows, and of others."""
         stored, known = self._stored[column], self._taken[column]
-        entries: list[tuple[Order, Scalar]] = []
         for row in rows:
             if row.order not in known:
                 known[row.order] = self._take(stored, row)
-            value = known[row.order]
-            if value is not None:
-                entries.append((row.order, value))
-        return entries
+        return known
 
     def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
         """Return what a stored column takes of a row; None if nothing."""

@@ -155,16 +155,10 @@ def _read(value: bytes | None) -> dict[str, Any]:
         _refuse("bad_text")
     if "\0" in text:
         _refuse("bad_text")
-    if _depth(text) > DEPTH_MAX:
+    if _is_too_deep(text):
         _refuse("too_deep")
     try:
-        data = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_Number,
-            parse_float=_Number,
-            parse_constant=_refuse_constant,
-        )
+        data = _JSON.decode(text)
     except ValueError:
         _refuse("not_json")
     if not isinstance(data, dict):
@@ -172,12 +166,14 @@ def _read(value: bytes | None) -> dict[str, Any]:
     return data
 
 
-def _depth(text: str) -> int:
+def _is_too_deep(text: str) -> bool:
+    if text.count("[") + text.count("{") <= DEPTH_MAX:
+        return False
     deepest = depth = 0
     for bracket in re.findall(r"[\[\]{}]", re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL)):
         depth += 1 if bracket in "[{" else -1
         deepest = max(deepest, depth)
-    return deepest
+    return deepest > DEPTH_MAX
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -188,6 +184,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_name: str) -> NoReturn:
     _refuse("not_json")
+
+
+_JSON = json.JSONDecoder(
+    object_pairs_hook=_object,
+    parse_int=_Number,
+    parse_float=_Number,
+    parse_constant=_refuse_constant,
+)
 
 
 def _columns(source: Source, entity: str, data: dict[str, Any]) -> dict[str, ColumnValue]:

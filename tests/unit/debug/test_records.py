@@ -43,6 +43,30 @@ def test_everything_that_kafka_has_is_found(tmp_path: Path) -> None:
     assert found.notes == []
 
 
+class Values(Topic):
+    """A topic with these records."""
+
+    def __init__(self, *values: bytes | None) -> None:
+        """Hold them."""
+        super().__init__(0, len(values))
+        self._values = values
+
+    def read(self, spans: Mapping[int, tuple[int, int]]) -> Iterator[Record]:
+        """Yield them."""
+        for offset in range(*spans[0]):
+            yield Record(partition=0, offset=offset, timestamp_ms=1, value=self._values[offset])
+
+
+def test_kafka_is_searched_for_the_key(tmp_path: Path) -> None:
+    """Other keys and records without a value are looked at, and left out."""
+    topic = Values(b'{"k": 4}', b'{"k": 42}', None, b'{"k": 4, "x": 1}', b"\xff")
+    found = search(SOURCE, tmp_path.as_uri(), topic, '"k": 4(?:[^0-9]|$)')
+    assert [each.event.offset for each in found.records] == [0, 3]
+    assert found.looked_at["Kafka"] == 5
+    every = search(SOURCE, tmp_path.as_uri(), topic, "")
+    assert [each.event.offset for each in every.records] == [0, 1, 2, 3, 4]
+
+
 def test_records_that_nobody_has_are_named(tmp_path: Path) -> None:
     """So that what is compared without them is not called wrong."""
     found = search(SOURCE, tmp_path.as_uri(), Topic(5, 7), "")

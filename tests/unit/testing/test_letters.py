@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import Path
 
 from feature_platform import testing
-from feature_platform.testing.expressions import LETTERS
+from feature_platform.testing.expressions import letters
 
 RESOURCES = Path(__file__).parents[3] / "kernel" / "src" / "main" / "resources"
 
@@ -24,7 +24,7 @@ def test_it_says_of_letters_what_python_says() -> None:
         letter = chr(number)
         known = unicodedata.category(letter) != "Cn"
         for case, own in (("upper", letter.upper()), ("lower", letter.lower())):
-            found = chr(LETTERS[case].get(number, number))
+            found = chr(letters()[case].get(number, number))
             if known and len(own) == 1 and unicodedata.category(found) != "Cn":
                 assert found == own, hex(number)
                 compared += own != letter
