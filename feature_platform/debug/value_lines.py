@@ -4,18 +4,15 @@ A feature whose definition was changed in place keeps what it has counted: where
 reaches back to before that, the definition of today alone cannot recompute it from the events.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from itertools import islice
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from feature_platform.debug.account import Account, until
+from feature_platform.debug.account import Account
+from feature_platform.debug.behind import behind
 from feature_platform.debug.report import ValueLine
 from feature_platform.definition.served import NO_WINDOW_MS
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.tiles.cover import Mode, cover
-
-STATES_MAX = 200
-"""How many states between the cut and all events are compared with what is served."""
 
 
 def value_lines(
@@ -45,14 +42,14 @@ def value_lines(
     full = values_of(whole)
     differing = {name for name, value in served.items() if full[name] != value}
     judged = differing - {*mixed}
-    between = _between(whole, as_of_cut, values_of, served, judged) if judged else set()
+    late = behind(whole, as_of_cut, values_of, served, judged) if judged else set()
 
     def state_of(name: str) -> str:
         if name not in differing:
             return "same"
         if name in mixed:
             return "younger"
-        return "behind" if name in between else "differs"
+        return "behind" if name in late else "differs"
 
     return tuple(
         ValueLine(name=name, served=value, recomputed=full[name], state=state_of(name))
@@ -77,39 +74,4 @@ def mixed_names(snapshot: Snapshot, instant_ms: int, mode: Mode) -> dict[str, in
                 lo_ms = cover(grid, levels, window_ms, instant_ms, mode).lo_ms
             if since_ms and lo_ms < since_ms + snapshot.max_future_ms:
                 found[name] = since_ms
-    return found
-
-
-def _between(
-    whole: Account,
-    as_of_cut: Account,
-    values_of: Callable[[Account], dict[str, Any]],
-    served: Mapping[str, Any],
-    differing: set[str],
-) -> set[str]:
-    """Return the names whose value is that of a state that rows have passed since the cut."""
-    kept = {id(each) for each in as_of_cut.events}
-    later = sorted(
-        (each for each in whole.events if id(each) not in kept),
-        key=lambda each: each.record.event.timestamp_ms,
-    )
-    found: set[str] = set()
-    for number in islice(range(len(later)), STATES_MAX):
-        ends: dict[int, int] = {}
-        for each in later[:number]:
-            event = each.record.event
-            ends[event.partition] = max(ends.get(event.partition, 0), event.offset + 1)
-        state = values_of(until(whole, _joined(as_of_cut, ends)))
-        found |= {name for name in differing if state[name] == served[name]}
-        if found == differing:
-            break
-    return found
-
-
-def _joined(as_of_cut: Account, ends: Mapping[int, int]) -> dict[int, int]:
-    """Return the positions of the cut's events, and of some beyond them."""
-    found = dict(ends)
-    for each in as_of_cut.events:
-        event = each.record.event
-        found[event.partition] = max(found.get(event.partition, 0), event.offset + 1)
     return found

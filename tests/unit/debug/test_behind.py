@@ -1,0 +1,63 @@
+"""Values that are served without the newest events are told from wrong ones."""
+
+from typing import Any
+
+import pytest
+
+from feature_platform.debug import behind as module
+from feature_platform.debug.account import Account, first_of, until
+from feature_platform.debug.behind import behind
+from tests.unit.debug.debug_case import NOW_MS, accounted, record
+
+ALL = 12
+NAMES = {"events_2h", "views_2h", "likes_2h", "total_2h"}
+
+
+def values_of(state: Account) -> dict[str, Any]:
+    """Return what a state is served as."""
+    return dict(state.oracle.served(state.entity, NOW_MS))
+
+
+@pytest.fixture(name="whole")
+def _whole() -> Account:
+    """Return an entity whose events came one a minute, each with an offset of its own."""
+    return accounted([record(at, minutes=20 - at, ms=10 + at) for at in range(ALL)])
+
+
+@pytest.fixture(name="few", params=[False, True])
+def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Compare every state, or only two."""
+    if request.param:
+        monkeypatch.setattr(module, "RECOUNTED_MAX", 2 * ALL)
+    return bool(request.param)
+
+
+@pytest.mark.parametrize("flushed", [4, 5, 9, 11])
+def test_every_state_since_the_cut_is_known(whole: Account, flushed: int, few: bool) -> None:
+    """Whatever the rows hold of what came after the cut, nothing is called wrong."""
+    del few
+    served = values_of(first_of(whole, flushed))
+    differing = {name for name, value in values_of(whole).items() if served[name] != value}
+    assert differing == {"events_2h", "views_2h", "total_2h"}
+    assert behind(whole, until(whole, {0: 4}), values_of, served, differing) == differing
+
+
+@pytest.mark.parametrize(("name", "value"), [("events_2h", 3), ("events_2h", 13), ("likes_2h", 1)])
+def test_a_value_of_no_state_is_not(whole: Account, name: str, value: int, few: bool) -> None:
+    """It is older than the cut, or newer than everything."""
+    del few
+    served = values_of(whole) | {name: value}
+    assert behind(whole, until(whole, {0: 4}), values_of, served, {name}) == set()
+
+
+def test_a_sum_of_no_state(whole: Account, few: bool) -> None:
+    """It is found if every state is compared; of some of them it cannot be said."""
+    served = values_of(whole) | {"total_2h": 100_000}
+    found = behind(whole, until(whole, {0: 4}), values_of, served, {"total_2h"})
+    assert found == ({"total_2h"} if few else set())
+
+
+def test_nothing_is_behind_a_cut_that_has_everything(whole: Account) -> None:
+    """Then a value that differs is wrong."""
+    served = values_of(whole) | {"events_2h": 11}
+    assert behind(whole, until(whole, {0: ALL}), values_of, served, {"events_2h"}) == set()
