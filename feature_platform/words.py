@@ -36,6 +36,16 @@ def names_of(names: tuple[str, ...] | list[str], most: int = 12) -> str:
     return f"{shown} and {left:,} more" if left > 0 else shown
 
 
+def span(span_ms: int) -> str:
+    """Write a span of time for people: milliseconds below ten seconds, then minutes, then hours."""
+    if span_ms < 10_000:  # noqa: PLR2004 (what is short is of interest to the millisecond)
+        return f"{span_ms:,} ms"
+    if span_ms < 3_600_000:  # noqa: PLR2004 (an hour)
+        minutes, seconds = divmod(span_ms // 1_000, 60)
+        return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    return hours(span_ms)
+
+
 def hours(span_ms: int) -> str:
     """Write a span of time in hours and minutes, cut to the minute."""
     whole, minutes = divmod(span_ms // 60_000, 60)

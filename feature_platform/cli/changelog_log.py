@@ -72,14 +72,25 @@ def show(
     key = stored_key(entity, snapshot, "ENTITY")
     with _olap(settings) as olap:
         _load(settings, olap, featureset)
-        found = story(olap, snapshot, key, tile_ms, newest) if _any(olap, snapshot) else []
+        logged = _any(olap, snapshot)
+        found = story(olap, snapshot, key, tile_ms, newest) if logged else []
+        others = bool(tile) and logged and bool(story(olap, snapshot, key, None, 1))
     if as_json:
         print_json(found)
         return
     if not found:
-        say(f"no command of {key} is in the log; fp changelog watch {featureset} {key} starts it")
+        say(_none(featureset, key, tile if others else ""))
         return
     _show(list(found[0]), [list(each.values()) for each in found])
+
+
+def _none(featureset: str, key: str, tile: str) -> str:
+    if tile:
+        return (
+            f"no logged command of {key} is of a tile that begins at {tile}; it has commands of "
+            "others: leave --tile away"
+        )
+    return f"no command of {key} is in the log; fp changelog watch {featureset} {key} starts it"
 
 
 def sql(

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from feature_platform.settings import Settings
 
 STYLES: dict[str, str] = {"fine": "green", "wrong": "red", "note": "yellow", "unknown": "yellow"}
-EVENTS_SHOWN = 10
 TILES_SHOWN = 15
 
 
@@ -155,10 +154,10 @@ def _show_values(found: "DebugReport") -> None:
 def _show_events(found: "DebugReport") -> None:
     if not found.events:
         return
-    shown = table("event", "time", "reached the broker", "outcome", "counted by", "event as sent")
-    for event in found.events[-EVENTS_SHOWN:]:
+    shown = table("event", "time", "reached the broker", "expected", "in", "event as sent")
+    for event in found.shown_events:
         shown.add_row(
-            event.place,
+            styled(event.place, "bold" if event.named else ""),
             to_iso(event.time_ms),
             to_iso(event.appended_ms),
             event.reason or event.outcome,
@@ -166,9 +165,9 @@ def _show_events(found: "DebugReport") -> None:
             one_line(event.value),
         )
     output.print(shown)
-    left = found.events_total - min(len(found.events), EVENTS_SHOWN)
+    left = found.events_total - len(found.shown_events)
     if left:
-        say(f"{left:,} older events are not shown")
+        say(f"{left:,} older events, which no place names, are not shown")
 
 
 def _show_tiles(found: "DebugReport") -> None:

@@ -1,7 +1,8 @@
 """The first places of the chain: definition, events, how they are read, and the query. Pure."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from feature_platform.clock import to_iso
 from feature_platform.debug.account import Account, EventAccount
@@ -12,12 +13,15 @@ from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.testing.reference_events import Accepted
 from feature_platform.testing.unmatched import unmatched
+from feature_platform.tiles.grid import format_duration
 from feature_platform.words import counted, verb
 
 BARS = 160
 """Of the picture of events over time."""
 LETTERS_SHOWN = 5
 VALUE_CHARACTERS_MAX = 300
+NAMED = re.compile(r"(?<!cut )\b(\w+/\d+) of \d{4}-")
+"""An event in a text, as places name it: with its time. Cuts look alike."""
 
 
 def definition_link(
@@ -111,10 +115,17 @@ def reading_link(account: Account, featureset: str, late: Sequence[str] = ()) ->
     odd = [each for each in account.counted if each.hint]
     if not dead and not odd:
         summary = "every event of it can be read"
-        if late:
-            summary += "; some came too late for any window"
-        state: State = "note" if late else "fine"
-        return Link(place="reading", state=state, summary=summary, details=tuple(late))
+        if not late:
+            return Link(place="reading", state="fine", summary=summary)
+        keep = format_duration(account.oracle.featureset.settings.keep_ms)
+        return Link(
+            place="reading",
+            state="note",
+            summary=f"{summary}; some came too late for any window",
+            details=tuple(late),
+            next_step=f"keep in settings, now {keep}, keeps tiles longer, and windows then count "
+            "events that come as late as that",
+        )
     reasons = Counter(each.reason for each in dead)
     said = ", ".join(f"{number:,} {reason}" for reason, number in reasons.most_common())
     summary = (
@@ -212,15 +223,24 @@ def bars(account: Account) -> tuple[Bar, ...]:
     )
 
 
-def event_lines(account: Account, features: Sequence[str], most: int) -> tuple[EventLine, ...]:
-    """Return the newest events for people."""
+def named_events(links: Iterable[Link]) -> frozenset[str]:
+    """Return the partition and offset of each event that a place names."""
+    texts = (text for link in links for text in (link.summary, *link.details))
+    return frozenset(found[1] for text in texts for found in NAMED.finditer(text))
+
+
+def event_lines(
+    account: Account, features: Sequence[str], most: int, named: Collection[str] = ()
+) -> tuple[EventLine, ...]:
+    """Return the newest events, and those of some places, for people."""
     stored = {
         each.name: each.columns[0]
         for each in account.oracle.featureset.features
         if each.name in features
     }
     lines: list[EventLine] = []
-    for each in account.events[-most:]:
+    older = [each for each in account.events[:-most] if each.place in named]
+    for each in (*older[-most:], *account.events[-most:]):
         event = each.record.event
         taken = [
             name
@@ -238,6 +258,7 @@ def event_lines(account: Account, features: Sequence[str], most: int) -> tuple[E
                 features=tuple(taken),
                 value=(event.value or b"").decode("utf-8", "replace")[:VALUE_CHARACTERS_MAX],
                 hint=each.hint,
+                named=each.place in named,
             )
         )
     return tuple(lines)

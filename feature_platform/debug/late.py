@@ -67,5 +67,4 @@ def told_of(snapshot: Snapshot, late: Sequence[TooLate], most: int) -> tuple[str
         if has_lifetime
         else "nothing counts it, and nothing is wrong with that"
     )
-    keep = "keep in settings: keeps tiles longer"
-    return (*(f"{each.told}; {what}" for each in late[-most:]), keep)
+    return tuple(f"{each.told}; {what}" for each in late[-most:])

@@ -166,7 +166,7 @@ def _events(found: DebugReport) -> Iterator[str]:
     older = f", {left:,} older ones are not listed" if left else ""
     yield from _table(
         f"The newest {len(found.events):,} of its {found.events_total:,} events{older}",
-        ("event", "time", "reached the broker", "outcome", "counted by", "as sent"),
+        ("event", "time", "reached the broker", "expected", "in", "as sent"),
         (
             (
                 f"{each.origin} {each.place}",

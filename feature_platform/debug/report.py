@@ -23,6 +23,8 @@ ASK_SERVICE = (
     "if a ranker is answered otherwise, its service's cache may be too old: --service HOST:PORT "
     "asks it"
 )
+EVENTS_SHOWN = 10
+"""The newest ones, in a terminal."""
 State = Literal["fine", "wrong", "note", "unknown"]
 """`note`: a person should know it, and nothing is wrong; `unknown`: it could not be looked at."""
 
@@ -55,6 +57,8 @@ class EventLine:
     """That take something of it."""
     value: str
     hint: str = ""
+    named: bool = False
+    """Whether a place names it: it is shown however old it is."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that `fp debug --json` prints."""
@@ -68,6 +72,7 @@ class EventLine:
             "features": list(self.features),
             "value": self.value,
             "hint": self.hint or None,
+            "named": self.named,
         }
 
 
@@ -118,7 +123,8 @@ class ValueLine:
     recomputed: Any
     state: str
     """`same`, `behind` (events that are not written yet), `younger` (it reaches back to before the
-    feature counted as it is defined now), `differs`, or why it is not known."""
+    feature counted as it is defined now), `present only` (it has no past), `differs`, or why it is
+    not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +170,13 @@ class DebugReport:
         notes = (link.next_step for link in self.links if link.state == "note")
         asked = self.is_past or any(link.place == "service" for link in self.links)
         return next(filter(None, notes), "" if asked else ASK_SERVICE)
+
+    @property
+    def shown_events(self) -> tuple[EventLine, ...]:
+        """The newest events, and those that a place names; a person has no use for more."""
+        newest = self.events[-EVENTS_SHOWN:]
+        named = [each for each in self.events[:-EVENTS_SHOWN] if each.named]
+        return (*named[-EVENTS_SHOWN:], *newest)
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that `fp debug --json` prints."""

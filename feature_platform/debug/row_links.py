@@ -1,7 +1,7 @@
 """The last places of the chain: the stored rows, and what is served."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from feature_platform.checks.judge import AsOf
@@ -22,7 +22,7 @@ from feature_platform.tiles.layout import LayoutColumn
 from feature_platform.words import counted
 
 DETAILS_MAX = 12
-KNOWN_STATES = ("same", "behind", "younger", "differs")
+KNOWN_STATES = ("same", "behind", "younger", "present only", "differs")
 """Of a served value; any other text says why there is none."""
 TILES_MAX = 400
 """Tiles that are shown: those that differ, and the newest."""
@@ -90,6 +90,14 @@ def rows_link(
             what = "no tile of it is kept and certain to have all its events"
         link = Link(place="rows", state=state, summary=f"{what}, {as_of}", details=tuple(details))
     return RowsFound(link=link, tiles=lines, differences=tuple(chosen))
+
+
+def asking_for_state(link: Link) -> Link:
+    """Return what was found at the rows, with how to see whether the job holds it, too."""
+    if link.state != "wrong":
+        return link
+    more = "--live shows whether the job holds the same"
+    return replace(link, next_step=f"{link.next_step}; {more}")
 
 
 def _repair(snapshot: Snapshot) -> str:
@@ -212,11 +220,10 @@ def served_link(
             summary=f"{counted(len(late), 'value')} without the newest events: "
             f"{counted(behind, 'event')} of it are not written yet",
         )
-    return Link(
-        place="served",
-        state="fine",
-        summary=f"{counted(len(values), 'value')} served as the events say",
-    )
+    summary = f"{counted(len(values), 'value')} served as the events say"
+    if rows_state == "wrong":
+        summary += "; none of them reads what is wrong in the rows now: --at shows when one did"
+    return Link(place="served", state="fine", summary=summary)
 
 
 def _told_younger(value: ValueLine, since_ms: Mapping[str, int]) -> str:

@@ -21,6 +21,7 @@ from feature_platform.debug.event_links import (
     definition_link,
     event_lines,
     events_link,
+    named_events,
     query_link,
     reading_link,
 )
@@ -30,7 +31,7 @@ from feature_platform.debug.live import Fresh, fresh_checkpoint
 from feature_platform.debug.pattern import pattern_of
 from feature_platform.debug.records import Searched, recent, search
 from feature_platform.debug.report import DebugReport, Link
-from feature_platform.debug.row_links import rows_link, served_link
+from feature_platform.debug.row_links import asking_for_state, rows_link, served_link
 from feature_platform.debug.service_link import Answer, service_link
 from feature_platform.debug.state_link import Held, state_link
 from feature_platform.debug.value_lines import mixed_names, value_lines
@@ -119,7 +120,7 @@ def debug(
     compared = (
         *changelog_links(reads, snapshot, line, scope, as_of_cut, found.differences, columns),
         *_state(reads, ask, snapshot, whole, scope, held),
-        found.link,
+        found.link if ask.state else asking_for_state(found.link),
         served_link(values, found.link.state, behind, mixed),
         *_service(reads, snapshot, whole, answer, mixed),
     )
@@ -139,7 +140,7 @@ def debug(
         at_ms=at_ms,
         is_past=ask.at_ms is not None,
         links=links,
-        events=event_lines(whole, features, EVENTS_SHOWN),
+        events=event_lines(whole, features, EVENTS_SHOWN, named_events(links)),
         events_total=len(whole.events),
         bars=bars(whole),
         tiles=found.tiles,
@@ -288,8 +289,9 @@ def _served(
     except FeaturePlatformError as error:
         return str(error)
     (answer,) = matrix.to_dicts()
-    values: Mapping[str, Any] = answer["values"]
-    return str(answer["error"]) if answer["status"] == "unavailable" else values
+    if answer["status"] == "unavailable":
+        return str(answer["error"])
+    return dict(sorted(answer["values"].items(), key=lambda item: item[0] != ask.feature))
 
 
 def _as_of_cut(whole: Account, rows: AsOf | None) -> Account:

@@ -9,7 +9,7 @@ from feature_platform.debug.account import Account, EventAccount, by_partition, 
 from feature_platform.debug.report import Link, State
 from feature_platform.plan.job_history import HISTORY_PARTITION
 from feature_platform.registry.base import Cut
-from feature_platform.words import counted
+from feature_platform.words import counted, span
 
 STATES_MAX = 500
 """How many earlier states of the entity an answer is compared with, newest first."""
@@ -45,7 +45,7 @@ class Answer:
         """Say how old it claims to be."""
         if self.age_ms is None:
             return "it keeps nothing"
-        return f"it says that it has read the rows {self.age_ms:,} ms before"
+        return f"it says that it has read the rows {span(self.age_ms)} before"
 
 
 def service_link(
@@ -98,8 +98,8 @@ def _older(
     """Say how old an answer is that lacks events, and whether it may be so old."""
     first = missing[0]
     lacks = (
-        f"as before event {first.place} of {to_iso(first.time_ms)}, and without "
-        f"{counted(len(missing), 'event')}"
+        f"it lacks {counted(len(missing), 'event')}, the first of them {first.place} of "
+        f"{to_iso(first.time_ms)}"
     )
     held_ms = _held_since_ms(first, cuts)
     if held_ms is None:
@@ -108,7 +108,7 @@ def _older(
     old_ms = answer.asked_ms - held_ms
     summary = (
         f"{answer.address} answers {different[0]}: {lacks}, which is in the rows since "
-        f"{to_iso(held_ms)} at the latest: the answer is at least {old_ms:,} ms old"
+        f"{to_iso(held_ms)} at the latest: the answer is at least {span(old_ms)} old"
     )
     details = (
         f"{answer.told_age}; service.max_staleness_ms of this project is {bound_ms:,}",

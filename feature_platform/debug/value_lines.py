@@ -44,7 +44,16 @@ def value_lines(
     judged = differing - {*mixed}
     late = behind(whole, as_of_cut, values_of, served, judged) if judged else set()
 
+    lifetimes = {
+        name
+        for each in whole.oracle.featureset.features
+        for name, window_ms in each.served.items()
+        if window_ms == NO_WINDOW_MS
+    }
+
     def state_of(name: str) -> str:
+        if at_ms is not None and name in lifetimes:
+            return "present only"
         if name not in differing:
             return "same"
         if name in mixed:

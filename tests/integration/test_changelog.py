@@ -163,6 +163,9 @@ def test_what_is_logged_changes_while_the_job_runs(case: Case, tmp_path: Path) -
     case.wait()
     shown = fp(project, "changelog", "show", case.name, busy[0], "--newest", "1000", "--json").facts
     assert {each["kind"] for each in shown} >= {"+I", "watched"}
+    tile = ("--tile", "2020-01-01T00:00:00Z")
+    told = said(fp(project, "changelog", "show", case.name, busy[0], *tile))
+    assert "it has commands of others: leave --tile away" in told, told
     (other,) = asked(
         case,
         f"SELECT count() AS n FROM {{table}} WHERE kind < 4 AND entity != '{busy[0]}' AND at_ms >"

@@ -254,8 +254,11 @@ def _an_answer_from_an_old_cache_is_named(case: Case, entity: str) -> None:
     assert facts["first"] == "service"
     assert link(facts, "served")["state"] == "fine"
     found = link(facts, "service")
-    assert f"as before event {event.partition}/{event.offset} of " in found["summary"]
-    assert "without 1 event, which is in the rows since" in found["summary"]
+    assert (
+        f"it lacks 1 event, the first of them {event.partition}/{event.offset} of "
+        in found["summary"]
+    )
+    assert ", which is in the rows since" in found["summary"]
     assert "service.max_staleness_ms of this project is 1,000" in found["details"][0]
     assert "restart it with the project's settings" in found["next_step"]
     _, facts = looked(case, entity, *asked)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from feature_platform.words import counted, names_of, verb
+from feature_platform.words import counted, names_of, span, verb
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,15 @@ def test_verbs_and_lists() -> None:
     assert [verb(number, "counts", "count") for number in (1, 2)] == ["counts", "count"]
     assert names_of(["a", "b", "c"], most=2) == "a, b and 1 more"
     assert names_of(["a", "b"], most=2) == "a, b"
+
+
+def test_spans_of_time() -> None:
+    """As exact as a person needs it."""
+    spans = (9_999, 10_000, 61_500, 1_322_377, 3_600_000 * 55 + 60_000 * 14)
+    assert [span(each) for each in spans] == [
+        "9,999 ms",
+        "10 s",
+        "1 min 1 s",
+        "22 min 2 s",
+        "55 h 14 min",
+    ]

@@ -44,11 +44,11 @@ features:
 """
 
 
-def featureset() -> FeatureSet:
-    """Return the definition."""
+def featureset(definition: str = DEFINITION) -> FeatureSet:
+    """Return a definition."""
     files = [
         DefinitionFile(path="sources/posts.yaml", data=SOURCE.encode()),
-        DefinitionFile(path="users.yaml", data=DEFINITION.encode()),
+        DefinitionFile(path="users.yaml", data=definition.encode()),
     ]
     return load_files(files).checked().featuresets["users"]
 

@@ -25,14 +25,14 @@ def told(*records: FoundRecord) -> tuple[str, ...]:
 def test_an_event_after_the_time_of_its_tiles() -> None:
     """It says how late it was, and by how much too late; that is no fault."""
     longest_ms = LONGEST_MS + DEPLOYED.layout.grid.levels_ms[DEPLOYED.layout.used_levels[-1]]
-    first, keep = told(record(1), late(7, longest_ms + 61 * MINUTE_MS))
+    (first,) = told(record(1), late(7, longest_ms + 61 * MINUTE_MS))
     assert first.startswith("event 0/7 of ")
     assert "its tiles had expired at" in first
     assert "too late by 1 h " in first
     assert "nothing is wrong with that" in first
-    assert keep.startswith("keep in settings")
-    link = reading_link(accounted([record(1)]), "users", (first, keep))
-    assert (link.state, link.details) == ("note", (first, keep))
+    link = reading_link(accounted([record(1)]), "users", (first,))
+    assert (link.state, link.details) == ("note", (first,))
+    assert link.next_step.startswith("keep in settings, now 1h, keeps tiles longer")
 
 
 def test_an_event_that_was_late_and_is_kept() -> None:

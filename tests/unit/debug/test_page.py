@@ -1,10 +1,18 @@
 """The page is whole, and shows what others have written as text."""
 
+from dataclasses import replace
 from html.parser import HTMLParser
 
-from feature_platform.debug.event_links import bars, event_lines, query_link, reading_link
+from feature_platform.clock import to_iso
+from feature_platform.debug.event_links import (
+    bars,
+    event_lines,
+    named_events,
+    query_link,
+    reading_link,
+)
 from feature_platform.debug.page import page
-from feature_platform.debug.report import DebugReport, Link, TileLine, ValueLine
+from feature_platform.debug.report import EVENTS_SHOWN, DebugReport, Link, TileLine, ValueLine
 from tests.unit.debug.debug_case import NOW_MS, accounted, record
 
 EVIL = "<script>alert('x')</script>"
@@ -62,6 +70,28 @@ def test_texts_stay_texts() -> None:
     tags.feed(page(report()))
     assert "script" not in tags.names
     assert {"svg", "rect", "table"} <= set(tags.names)
+
+
+def test_events_that_a_place_names_are_shown() -> None:
+    """However old; cuts, which are written alike, are none."""
+    made = accounted([record(each) for each in range(1, 40)])
+    old, older = made.events[1], made.events[0]
+    links = (
+        Link(
+            place="rows",
+            state="wrong",
+            summary=f"as if event {old.place} of {to_iso(old.time_ms)} had not been counted",
+            details=(f"as of cut {older.place} of {to_iso(NOW_MS)}",),
+        ),
+    )
+    named = named_events(links)
+    assert named == {old.place}
+    for most in (10, 100):
+        lines = event_lines(made, ["events"], most, named)
+        shown = replace(report(), events=lines, links=links).shown_events
+        assert [each.place for each in shown] == [
+            each.place for each in (old, *made.events[-EVENTS_SHOWN:])
+        ]
 
 
 def test_json_has_the_first_place() -> None:
