@@ -1,7 +1,8 @@
 """Brings what a changelog's topic holds to ClickHouse, as it is.
 
 Positions are stored after the rows they cover. What a crash loads twice is one row there: a command
-has the number of its subtask. What was deleted from the topic before it was loaded is counted.
+has the number of its subtask. What was deleted from the topic before it was loaded is counted. A
+block is refused if ClickHouse cannot read it, not if it can store nothing now.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,8 @@ from feature_platform.changelog.tables import (
     column_names,
     create_changes,
     create_loaded,
+    create_sieve,
+    drop_sieve,
     literal,
     quoted,
     table_name,
@@ -25,6 +28,8 @@ BATCH_BYTES = 134_217_728
 """Of blocks that go to ClickHouse together."""
 NAMED_MAX = 10
 """How many refused blocks are named; all are counted."""
+ITS_WORDS = "DB::Exception"
+"""In what ClickHouse itself says is wrong; of a connection that broke it says nothing."""
 
 Report = Callable[[str], None]
 
@@ -121,13 +126,17 @@ class Loader:
         topic_id = client.topic_id(self._topic)
         spans = self._spans(bounds, topic_id)
         batch = _Batch()
+        due = {part: start for part, (start, _) in spans.items()}
         for message in client.messages_between(self._topic, spans):
+            self._count_gone(due, message.partition() or 0, message.offset() or 0)
             self._take(batch, message)
             if batch.bytes >= BATCH_BYTES:
                 self._write(batch, topic_id, now_ms)
                 report(f"loaded {self._loaded.blocks:,} blocks, {self._loaded.bytes:,} bytes")
                 batch = _Batch()
-        batch.next_offsets |= {part: end for part, (_, end) in spans.items()}
+        for part, (_, end) in spans.items():
+            self._count_gone(due, part, end)
+            batch.next_offsets[part] = end
         self._write(batch, topic_id, now_ms)
         return self._loaded
 
@@ -146,6 +155,11 @@ class Loader:
         return {
             part: (max(first, known.get(part, 0)), end) for part, (first, end) in bounds.items()
         }
+
+    def _count_gone(self, due: dict[int, int], part: int, offset: int) -> None:
+        """Count what was deleted while it was loaded: the job's log has every offset."""
+        self._loaded.gone += max(0, offset - due[part])
+        due[part] = max(due[part], offset + 1)
 
     def _take(self, batch: _Batch, message: Message) -> None:
         part, offset = message.partition() or 0, message.offset() or 0
@@ -184,35 +198,57 @@ class Loader:
         names = column_names(self._olap, table, header.columns)
         values = [quoted(names[each.id]) for each in header.columns]
         fixed = [name for name, _ in FIXED]
-        into = f"{table} ({', '.join([*fixed, *values, 'fingerprint'])})"
+        columns = ", ".join([*fixed, *values, "fingerprint"])
         given = [f"v{place}" for place in range(len(values))]
         select = ", ".join([*fixed, *given, literal(header.fingerprint)])
 
-        def insert(payloads: Sequence[bytes]) -> None:
-            self._olap.insert(into, select, header.structure, payloads)
+        def insert(table: str, payloads: Sequence[bytes]) -> None:
+            self._olap.insert(f"{table} ({columns})", select, header.structure, payloads)
 
         try:
-            insert([payload for _, _, payload in blocks])
+            insert(table, [payload for _, _, payload in blocks])
         except OlapError:
-            self._one_by_one(blocks, insert)
+            self._one_by_one(table, blocks, insert)
         else:
             self._loaded.blocks += len(blocks)
             self._loaded.bytes += sum(len(payload) for _, _, payload in blocks)
 
     def _one_by_one(
-        self, blocks: list[tuple[int, int, bytes]], insert: Callable[[Sequence[bytes]], None]
+        self,
+        table: str,
+        blocks: list[tuple[int, int, bytes]],
+        insert: Callable[[str, Sequence[bytes]], None],
     ) -> None:
-        """Find the blocks that ClickHouse does not take; the others go in.
+        """Find the blocks that ClickHouse cannot read; the others go in.
 
         Raises:
-            OlapError: It takes nothing at all now.
+            OlapError: It takes nothing now, or no block: it is away, full, or read-only.
         """
+        sieve = create_sieve(self._olap, table)
         for part, offset, payload in blocks:
             try:
-                insert([payload])
-            except OlapError as error:
-                self._olap.run("SELECT 1")  # Else it is not the block.
-                self._refuse(part, offset, str(error).splitlines()[0])
+                insert(table, [payload])
+            except OlapError:
+                why = self._unreadable(lambda: insert(sieve, [payload]))  # noqa: B023 (called now)
+                if not why:
+                    raise
+                self._refuse(part, offset, why)
             else:
                 self._loaded.blocks += 1
                 self._loaded.bytes += len(payload)
+        drop_sieve(self._olap, table)
+
+    @staticmethod
+    def _unreadable(read: Callable[[], None]) -> str:
+        """Return what ClickHouse says of a block that it reads without keeping it; empty: nothing.
+
+        Raises:
+            OlapError: It did not say anything of the block: it is away.
+        """
+        try:
+            read()
+        except OlapError as error:
+            if ITS_WORDS not in str(error):
+                raise
+            return str(error).splitlines()[0]
+        return ""

@@ -5,10 +5,12 @@ from feature_platform.changelog.load import Loaded, Loader
 from feature_platform.changelog.olap import Olap
 from feature_platform.changelog.sums import Commands
 from feature_platform.changelog.tables import DAY_MS, table_name
+from feature_platform.errors import OlapError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.history import History
 from feature_platform.report import Report, silent
 from feature_platform.settings import Settings
+from feature_platform.words import counted
 
 
 def load(
@@ -22,7 +24,15 @@ def load(
     """
     topic = settings.changelog.topic(featureset)
     loader = Loader(olap, featureset, topic, settings.changelog.keep_days)
-    return loader.load(TopicClient(settings.kafka), now_ms, report)
+    try:
+        return loader.load(TopicClient(settings.kafka), now_ms, report)
+    except OlapError as error:
+        msg = (
+            f"{error}; what is not loaded yet waits in topic {topic} for "
+            f"{counted(settings.changelog.topic_days, 'day')}: fp changelog load {featureset} "
+            "goes on where this has ended"
+        )
+        raise OlapError(msg) from error
 
 
 def commands_of(

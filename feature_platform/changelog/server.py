@@ -8,9 +8,11 @@ from typing import Any, Self
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
+from clickhouse_connect.driver.summary import QuerySummary
 
 from feature_platform.changelog_settings import ChangelogSettings
 from feature_platform.errors import OlapError
+from feature_platform.words import counted
 
 CONNECT_S = 10
 ANSWER_S = 300
@@ -41,7 +43,12 @@ class ServerOlap:
                 autogenerate_session_id=False,
             )
         except ClickHouseError as error:
-            raise _failure(settings.url, error) from error
+            msg = (
+                f"{_failure(settings.url, error)}; check changelog.url and that the server runs. "
+                "Jobs do not need it: what they log waits in Kafka for "
+                f"{counted(settings.topic_days, 'day')}, then fp changelog load FS"
+            )
+            raise OlapError(msg) from error
         try:
             found = cls(client, settings.url)
             found.change(f"CREATE DATABASE IF NOT EXISTS {settings.database}")
@@ -60,24 +67,39 @@ class ServerOlap:
             text = self._client.raw_query(sql, fmt="JSONCompact")
         except ClickHouseError as error:
             raise _failure(self._url, error) from error
-        found = json.loads(text)
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise _stranger(self._url, text) from error
         return [each["name"] for each in found["meta"]], found["data"]
 
     def change(self, sql: str) -> None:
         """Run a statement; see `Olap`."""
-        try:
-            self._client.command(sql)
-        except ClickHouseError as error:
-            raise _failure(self._url, error) from error
+        self._command(sql)
 
     def insert(self, into: str, select: str, structure: str, payloads: Sequence[bytes]) -> None:
         """Insert rows; see `Olap`."""
         statement = f"INSERT INTO {into} SELECT {select} FROM input('{structure}') FORMAT RowBinary"
+        self._command(statement, b"".join(payloads))
+
+    def _command(self, sql: str, data: bytes | None = None) -> None:
+        """Run a statement, to which ClickHouse answers no text: what does is somebody else.
+
+        Raises:
+            OlapError: The server does not answer, refuses, or is not ClickHouse.
+        """
         try:
-            self._client.command(statement, data=b"".join(payloads))
+            answer = self._client.command(sql, data=data)
         except ClickHouseError as error:
             raise _failure(self._url, error) from error
+        if not isinstance(answer, QuerySummary):
+            raise _stranger(self._url, str(answer))
 
 
 def _failure(url: str, error: ClickHouseError) -> OlapError:
     return OlapError(f"ClickHouse at {url}: {str(error)[:2_000]}")
+
+
+def _stranger(url: str, answer: str | bytes) -> OlapError:
+    """Return what is wrong where a proxy, or another program, answers in ClickHouse's place."""
+    return OlapError(f"{url} does not answer as ClickHouse does: {answer[:200]!r}")

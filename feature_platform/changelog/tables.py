@@ -6,6 +6,8 @@ from feature_platform.changelog.blocks import FIXED, KINDS, TYPES, Column
 from feature_platform.changelog.olap import Olap
 
 LOADED = "loaded"
+SIEVE = "_sieve"
+"""What is behind a table's name in that of its sieve."""
 DAY_MS = 86_400_000
 
 
@@ -59,6 +61,18 @@ def create_changes(olap: Olap, table: str, keep_days: int) -> None:
         f" AND position(create_table_query, 'toIntervalDay({keep_days})') > 0"
     ):
         olap.change(f"ALTER TABLE {table} MODIFY TTL {kept}")
+
+
+def create_sieve(olap: Olap, table: str) -> str:
+    """Create a table that reads rows as another one does, and keeps none; return its name."""
+    drop_sieve(olap, table)
+    olap.change(f"CREATE TABLE {table}{SIEVE} AS {table} ENGINE = Null")
+    return f"{table}{SIEVE}"
+
+
+def drop_sieve(olap: Olap, table: str) -> None:
+    """Drop it."""
+    olap.change(f"DROP TABLE IF EXISTS {table}{SIEVE}")
 
 
 def column_names(olap: Olap, table: str, columns: Sequence[Column]) -> Mapping[int, str]:

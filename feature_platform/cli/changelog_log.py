@@ -234,7 +234,8 @@ def _load(settings: Settings, olap: "Olap", featureset: str) -> None:
     found = load_newest(olap, settings, featureset, SystemClock().now_ms(), message)
     message(f"loaded {counted(found.blocks, 'block')} of {topic}, {found.bytes:,} bytes")
     if found.gone:
-        complain(f"{topic}: {found.gone:,} offsets were deleted before they were loaded")
+        were = "offset was" if found.gone == 1 else "offsets were"
+        complain(f"{topic}: {found.gone:,} {were} deleted before being loaded")
     if found.refused:
         complain(f"{topic}: {counted(found.refused, 'block')} refused: {'; '.join(found.named)}")
 

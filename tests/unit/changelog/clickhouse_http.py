@@ -11,13 +11,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from chdb import session
 
 _INPUT = re.compile(r"FROM input\('(.*)'\) FORMAT RowBinary$", re.DOTALL)
 PASSWORD = "open sesame"
+FULL = "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space"
+PAGE = b"<html>Bad gateway</html>"
+NEVER = 1 << 62
+Outage = Literal["drop", "cut", "page"]
 
 
 class _Door(BaseHTTPRequestHandler):
@@ -27,17 +31,35 @@ class _Door(BaseHTTPRequestHandler):
     folder: ClassVar[Path] = Path()
     broken: ClassVar[str] = ""
     """Answered in place of everything; empty: nothing is."""
+    full: ClassVar[bool] = False
+    """Whether no more commands can be stored; all else is answered."""
+    asked: ClassVar[int] = 0
+    """How many requests there were."""
+    down_from: ClassVar[int] = NEVER
+    """From which of them on the server is down."""
+    outage: ClassVar[Outage] = "drop"
+    """What is met then: connections that are dropped, dropped after the statement was run, or a
+    page of somebody in between."""
 
     def do_POST(self) -> None:
         """Run a statement: of the address, or of the body."""
+        door = type(self)
+        door.asked += 1
+        down = door.asked > door.down_from
+        if down and door.outage == "drop":
+            self.close_connection = True
+            return
         asked = {key: each[0] for key, each in parse_qs(urlsplit(self.path).query).items()}
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         sql = asked.get("query") or body.decode()
         code, answer = 200, b""
         try:
-            answer = self._run(sql, body, asked)
+            answer = self._run(sql, body, asked) if not down or door.outage == "cut" else PAGE
         except RuntimeError as error:
             code, answer = 500, str(error).encode()
+        if down and door.outage == "cut":
+            self.close_connection = True
+            return
         self.send_response(code)
         self.send_header("Content-Length", str(len(answer)))
         self.send_header("X-ClickHouse-Summary", "{}")
@@ -54,6 +76,8 @@ class _Door(BaseHTTPRequestHandler):
     def _run(self, sql: str, body: bytes, asked: dict[str, str]) -> bytes:
         if self.broken:
             raise RuntimeError(self.broken)
+        if self.full and sql.startswith("INSERT INTO changes_") and "_sieve" not in sql:
+            raise RuntimeError(FULL)
         wanted = base64.b64encode(f"default:{PASSWORD}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {wanted}":
             msg = "Code: 516. DB::Exception: default: Authentication failed"
