@@ -4,11 +4,17 @@ import json
 import os
 import subprocess
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
+from feature_platform.deploy.start import begin
+from feature_platform.engines.job_spec import job_spec
 from feature_platform.plan.snapshot import Snapshot
+from feature_platform.registry.base import Attempt
 from feature_platform.rows.undo import RowKey
 from feature_platform.settings import Settings
 from feature_platform.store.base import HEAD_LEVEL, RowWrite, StoredRow, write_timestamp
@@ -88,6 +94,28 @@ def is_up(url: str) -> bool:
         return False
 
 
+def submitted_beside(case: Case, job_id: str = "") -> str:
+    """Submit what is deployed a second time, from the newest cut; return the new job's id."""
+    snapshot = case.world.registry.snapshot(case.name)
+    assert snapshot is not None
+    job_id = job_id or uuid4().hex
+    begun = begin(case.world, snapshot, "store", accept_age=False)
+    spec = job_spec(replace(snapshot, deployment=job_id), case.settings, begun.fields)
+    case.world.submitter.submit(spec, job_id, "")
+    return job_id
+
+
+def lives(case: Case, job_id: str) -> bool:
+    """Tell whether a job runs or is about to."""
+    job = case.world.cluster.job(job_id)
+    return job is not None and job.lives
+
+
+def newest_of(case: Case) -> Attempt:
+    """Return the newest attempt."""
+    return case.world.registry.attempts(case.name, 1)[-1]
+
+
 class Planted:
     """The rows of one entity, changed and put back."""
 
@@ -141,5 +169,16 @@ def planting(case: Case, entity: str) -> Iterator[Planted]:
     """An entity whose rows are put back at the end."""
     made = Planted(case, entity)
     before = made.rows()
-    yield made
-    made.write({RowKey(row.level, row.start_ms): row.payload for row in before})
+    try:
+        yield made
+    finally:
+        made.write({RowKey(row.level, row.start_ms): row.payload for row in before})
+
+
+def alone_in_its_minute(planted: Planted) -> Accepted:
+    """Return the newest event that is the only one of a finest tile: of one command."""
+    rows = planted.oracle.rows[planted.entity]
+    minutes = Counter(row.time_ms // 60_000 for row in rows)
+    return max(
+        (row for row in rows if minutes[row.time_ms // 60_000] == 1), key=lambda row: row.time_ms
+    )

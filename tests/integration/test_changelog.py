@@ -1,6 +1,5 @@
 """The log of commands on the real servers: it adds up to the rows, whatever befalls the job."""
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from feature_platform.engines.ports import Submitter
 from feature_platform.testing.reference_events import Accepted
 from tests.integration.case import Case, MakeProject, drawn_name, files_of, open_case
 from tests.integration.commands import Ran, fp
-from tests.integration.debug_case import Planted, link, looked, planting, whole
+from tests.integration.debug_case import Planted, alone_in_its_minute, link, looked, planting, whole
 from tests.integration.waiting import until
 
 pytestmark = pytest.mark.integration
@@ -105,7 +104,7 @@ def test_the_log_adds_up_to_the_rows_over_crashes(case: Case) -> None:
 
 def _lost_by_the_job(case: Case, planted: Planted) -> None:
     """Rows lack an event whose command is in the log: the job was given it."""
-    lost = _alone_in_its_minute(planted)
+    lost = alone_in_its_minute(planted)
     planted.counted([row for row in planted.oracle.rows[planted.entity] if row is not lost])
     ran, facts = looked(case, planted.entity, "--feature", "events")
     assert (ran.code, facts["first"]) == (3, "rows")
@@ -117,7 +116,7 @@ def _lost_by_the_job(case: Case, planted: Planted) -> None:
 
 def _lost_by_the_sql(case: Case, planted: Planted) -> None:
     """Neither rows nor log have an event, and no number of the log is missing."""
-    lost = _alone_in_its_minute(planted)
+    lost = alone_in_its_minute(planted)
     planted.counted([row for row in planted.oracle.rows[planted.entity] if row is not lost])
     tile = f"entity = '{planted.entity}' AND tile_ms = {lost.time_ms // 60_000 * 60_000}"
     change = "ALTER TABLE {table} UPDATE kind = '%s' WHERE %s SETTINGS mutations_sync = 1"
@@ -130,15 +129,6 @@ def _lost_by_the_sql(case: Case, planted: Planted) -> None:
     assert f"as if event {_place(lost)} of " in told["summary"]
     assert f"fp changelog show {case.name} {planted.entity}" in told["next_step"]
     assert f"fp check {case.name} --repair" in told["next_step"]
-
-
-def _alone_in_its_minute(planted: Planted) -> Accepted:
-    """Return the newest event that is the only one of a finest tile: of one command."""
-    rows = planted.oracle.rows[planted.entity]
-    minutes = Counter(row.time_ms // 60_000 for row in rows)
-    return max(
-        (row for row in rows if minutes[row.time_ms // 60_000] == 1), key=lambda row: row.time_ms
-    )
 
 
 def _place(row: Accepted) -> str:

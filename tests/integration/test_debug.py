@@ -7,10 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from feature_platform.deploy.start import begin
-from feature_platform.engines.job_spec import job_spec
+from feature_platform.clock import to_iso
 from feature_platform.engines.ports import Submitter
-from feature_platform.registry.base import Attempt
 from feature_platform.rows.codec import decode_row, split_head
 from feature_platform.rows.encode import encode_head_of, encode_tile
 from feature_platform.rows.partials import Row
@@ -20,11 +18,15 @@ from tests.integration.case import Case, MakeProject, drawn_name, files_of, open
 from tests.integration.commands import fp
 from tests.integration.debug_case import (
     Planted,
+    alone_in_its_minute,
     link,
+    lives,
     looked,
+    newest_of,
     planting,
     send_now,
     serving,
+    submitted_beside,
     whole,
 )
 from tests.integration.waiting import until
@@ -35,6 +37,8 @@ TYPO = (
     "LAST_N(action, 3)     AS recent",
     "LAST_N(action, 3)     AS recent, COUNT(*) FILTER (WHERE action = 'veiw') AS views",
 )
+CHANGED_LEVEL = 1
+"""Of the tile that is changed: 5 minutes."""
 LONG_AGO = "2001-01-01T00:00:00Z"
 ASKED = ("recent:   latest", "recent:   latest\n  views: {{windows: [2h]}}")
 
@@ -63,6 +67,7 @@ def test_each_fault_is_named_where_it_is(case: Case) -> None:
         _without_the_typo_nothing_is_wrong,
         _a_lost_event_is_named,
         _a_doubled_event_is_named,
+        _a_tile_that_was_changed_is_named,
         _a_strange_writer_is_named,
         _values_under_the_id_of_another_column_are_named,
         _an_event_in_another_unit_is_named,
@@ -80,6 +85,7 @@ def test_each_fault_is_named_where_it_is(case: Case) -> None:
     _a_second_job_that_may_not_write_is_told(case, next(entities))
     _a_second_job_that_writes_is_named(case, next(entities))
     _an_event_after_the_time_of_its_tiles_is_told(case, next(entities))
+    _a_filter_that_was_edited_is_told(case, whole(case)[0])
     if failed:
         msg = "some faults were not found"
         raise ExceptionGroup(msg, failed)
@@ -92,7 +98,11 @@ def _a_right_entity_is_fine_but_for_the_typo(case: Case, planted: Planted) -> No
     assert facts["first"] == "query"
     said = link(facts, "query")["summary"]
     assert "'veiw'" in said
+    assert said.startswith(
+        "views: FILTER (WHERE action = 'veiw') matches none of the topic's newest"
+    )
     assert "did you mean 'view'?" in said
+    assert "correct the constant in the FILTER" in link(facts, "query")["next_step"]
     assert link(facts, "rows")["state"] == "fine"
     assert link(facts, "served")["state"] == "fine"
     assert {each["origin"] for each in facts["events"]} == {"event log", "Kafka"}
@@ -109,27 +119,30 @@ def _without_the_typo_nothing_is_wrong(case: Case, planted: Planted) -> None:
 
 def _a_lost_event_is_named(case: Case, planted: Planted) -> None:
     """Rows as if one event had not been counted."""
-    rows = sorted(planted.oracle.rows[planted.entity], key=lambda row: row.order)
-    lost = rows[len(rows) // 2]
-    planted.counted([row for row in rows if row is not lost])
+    lost = alone_in_its_minute(planted)
+    planted.counted([row for row in planted.oracle.rows[planted.entity] if row is not lost])
     ran, facts = looked(case, planted.entity, "--feature", "events", "--state")
     assert ran.code == 3
     assert facts["first"] == "rows"
     assert link(facts, "state")["state"] == "fine", link(facts, "state")
     assert "agree with the events" in link(facts, "state")["summary"]
-    assert f"{lost.partition}/{lost.offset}" in link(facts, "rows")["summary"]
-    assert "had not been counted" in link(facts, "rows")["summary"]
+    said = link(facts, "rows")["summary"]
+    assert said.startswith(f"events: 1m tile of {to_iso(lost.time_ms // 60_000 * 60_000)}: stored")
+    assert f"as if event {lost.partition}/{lost.offset} of " in said
+    assert said.endswith("had not been counted")
+    assert f"fp check {case.name} --repair corrects them" in link(facts, "rows")["next_step"]
 
 
 def _a_doubled_event_is_named(case: Case, planted: Planted) -> None:
     """Rows as if one event had been counted twice."""
-    rows = sorted(planted.oracle.rows[planted.entity], key=lambda row: row.order)
-    doubled = rows[len(rows) // 2]
+    rows, doubled = planted.oracle.rows[planted.entity], alone_in_its_minute(planted)
     planted.counted([*rows, replace(doubled, order=(doubled.time_ms, 99, 1))])
     _, facts = looked(case, planted.entity, "--feature", "watch_ms")
     assert facts["first"] == "rows"
-    assert f"{doubled.partition}/{doubled.offset}" in link(facts, "rows")["summary"]
-    assert "had been counted twice" in link(facts, "rows")["summary"]
+    said = link(facts, "rows")["summary"]
+    assert said.startswith("watch_ms: 1m tile of ")
+    assert f"as if event {doubled.partition}/{doubled.offset} of " in said
+    assert said.endswith("had been counted twice")
 
 
 def _another_filter_is_named(case: Case, planted: Planted) -> None:
@@ -141,6 +154,26 @@ def _another_filter_is_named(case: Case, planted: Planted) -> None:
     assert facts["first"] == "rows"
     assert f"action = '{most}'" in link(facts, "rows")["summary"]
     assert "another FILTER" in link(facts, "rows")["summary"]
+
+
+def _a_tile_that_was_changed_is_named(case: Case, planted: Planted) -> None:
+    """One column of one closed row, in which no single event and no FILTER is to blame."""
+    ids = {column.name: column.id for column in planted.snapshot.layout.columns}
+    changed = next(row for row in planted.rows() if row.level == CHANGED_LEVEL)
+    row = decode_row(changed.payload)
+    counters = {**row.counters, ids["events"]: row.counters[ids["events"]] + 1_000}
+    payload = encode_tile(Row(counters=counters, features=row.features))
+    planted.write({RowKey(changed.level, changed.start_ms): payload})
+    _, facts = looked(case, planted.entity, "--feature", "events")
+    assert facts["first"] == "rows"
+    found = link(facts, "rows")
+    assert found["summary"].startswith(f"events: 5m tile of {to_iso(changed.start_ms)}: stored 1")
+    assert "only 5m tiles differ and none of another length" in found["summary"]
+    assert "the row changed by something else" in found["summary"]
+    assert f"fp check {case.name} --repair corrects them" in found["next_step"]
+    (tile,) = (each for each in facts["tiles"] if each["differs"])
+    assert (tile["level"], tile["start"]) == ("5m", to_iso(changed.start_ms))
+    assert tile["stored"]["events"] - 1_000 == tile["expected"]["events"]
 
 
 def _a_strange_writer_is_named(case: Case, planted: Planted) -> None:
@@ -192,6 +225,8 @@ def _an_event_in_another_unit_is_named(case: Case, planted: Planted) -> None:
     assert facts["first"] == "reading"
     said = link(facts, "reading")
     assert "in seconds that is" in said["details"][-1]
+    assert f"at is {now_s}: in seconds that is" in said["summary"]
+    assert f"fp dead-letters {case.name} shows them" in said["next_step"]
 
 
 def _a_preview_needs_no_server(case: Case) -> None:
@@ -326,23 +361,22 @@ def _an_event_after_the_time_of_its_tiles_is_told(case: Case, entity: str) -> No
     assert lifetime["served"] == lifetime["recomputed"]
 
 
-def submitted_beside(case: Case, job_id: str = "") -> str:
-    """Submit what is deployed a second time, from the newest cut; return the new job's id."""
-    snapshot = case.world.registry.snapshot(case.name)
-    assert snapshot is not None
-    job_id = job_id or uuid4().hex
-    begun = begin(case.world, snapshot, "store", accept_age=False)
-    spec = job_spec(replace(snapshot, deployment=job_id), case.settings, begun.fields)
-    case.world.submitter.submit(spec, job_id, "")
-    return job_id
-
-
-def lives(case: Case, job_id: str) -> bool:
-    """Tell whether a job runs or is about to."""
-    job = case.world.cluster.job(job_id)
-    return job is not None and job.lives
-
-
-def newest_of(case: Case) -> Attempt:
-    """Return the newest attempt."""
-    return case.world.registry.attempts(case.name, 1)[-1]
+def _a_filter_that_was_edited_is_told(case: Case, entity: str) -> None:
+    """What was counted by the earlier one stays: nobody has put anything together wrongly."""
+    edited = (TYPO[0], TYPO[1].replace("action = 'veiw'", "action <> 'veiw'"))
+    case.deploy(edited, ASKED)
+    now_ms = case.world.clock.now_ms()
+    value = {"user_id": int(entity), "action": "view", "watch_ms": 500, "at": now_ms}
+    send_now(case, value)
+    case.wait()
+    ran, facts = looked(case, entity, "--feature", "views")
+    assert ran.code == 0, facts["verdict"]
+    assert facts["verdict"] == "nothing is wrong; read the notes at: definition, served"
+    (told,) = link(facts, "definition")["details"]
+    assert told.startswith("views counts as it is defined now since ")
+    assert "its FILTER was (WHERE action = 'veiw'), and is (WHERE action <> 'veiw')" in told
+    assert "--reset COLUMN" in link(facts, "definition")["next_step"]
+    (views,) = facts["values"]
+    assert (views["served"], views["state"]) == (1, "younger")
+    assert views["recomputed"] > 1
+    assert link(facts, "rows")["state"] == "fine"
