@@ -83,10 +83,11 @@ golden: setup ## renew the golden files; the diff is the review
 	GOLDEN_WRITE=1 $(BIN)/pytest -m "not slow" tests/unit/definition tests/unit/plan tests/unit/registry tests/unit/engines/test_job_spec.py
 	git diff --stat tests/golden
 
-bench: setup ## the whole job's speed; what jobs do to rankers; what exactness costs; backfill, serving and training sets beside others
+bench: setup ## the whole job's speed; what jobs do to rankers; what exactness and looking inside cost; backfill, serving and training sets beside others
 	$(BIN)/python bench/stream.py
 	$(BIN)/python bench/isolation.py
 	$(BIN)/python bench/recovery.py
+	$(BIN)/python bench/inside.py
 	$(UV) run --all-extras --locked --group bench python bench/backfill.py
 	$(UV) run --all-extras --locked --group bench python bench/serving.py
 	$(UV) run --all-extras --locked --group bench python bench/training_set.py

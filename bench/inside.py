@@ -22,11 +22,10 @@ import numpy as np
 import psutil
 
 from bench import inside_asked, inside_changelog, inside_job
-from bench.inside_job import ALL, OFF, WATCHED, Contestant
+from bench.inside_job import ALL, BEFORE, OFF, WATCHED, Contestant
 from bench.rig import HERE, goal, table
 from bench.workload import ENTITIES
 
-BEFORE = "the build before the log"
 SAME, WATCHED_AIM, ALL_AIM = 0.02, 1.02, 1.3
 BUSY_S_AIM, ORDINARY_S_AIM, PREVIEW_S_AIM = 10.0, 3.0, 5.0
 DRAWS, LOW, HIGH = 10_000, 2.5, 97.5
@@ -41,8 +40,9 @@ again from its savepoint, counts {warm:,} events, and then {events:,} at {rate:,
 measured. The events are the same for all: Zipf 1.1 over {entities:,} entities, 5 counters, \
 4 windows and lifetime. The 100 watched entities are spread over all of them, the most frequent \
 one included. Each has servers of its own; CPU seconds are those of its task manager.
-Before anything was timed, {rows:,} rows were equal in all, byte for byte; a tenth of the entities \
-were compared again at the end, when {checked}.
+Before anything was timed, {rows:,} rows were equal in all, byte for byte (of a build with another \
+layout: every value of every tile); a tenth of the entities were compared again at the end, when \
+{checked}.
 """
 ABOUT_ASKED = """
 Whole commands, as processes, their start included; medians of {rounds}. \

@@ -9,28 +9,24 @@ order than before, with the same events. What is measured is the CPU of the task
 import contextlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import psutil
 
+from bench.inside_rows import Found, as_bytes, as_values
 from bench.measure import difference, thread_cpu_s, usage
 from bench.rig import NAME, TOPIC, say
 from bench.timed import CHECKOUT, Project, project
 from bench.workload import ENTITIES, Workload, producer, send
 from feature_platform.broker.sender import ensure_topic
 from feature_platform.clock import SystemClock
-from feature_platform.plan.snapshot import table_name
-from feature_platform.settings import Settings, password
-from feature_platform.store.base import UNDO_LEVEL
-from feature_platform.store.connect import connect
-from feature_platform.store.cql import SCAN_RANGES, TOKEN_MIN, TOKENS
+from feature_platform.settings import Settings
 
+BEFORE = "the build before the log"
 OFF, WATCHED, ALL = "this build, off", "this build, 100 watched", "this build, all logged"
 WATCHED_ENTITIES = 100
 CHECKED_ENTITIES = 1_000
@@ -68,6 +64,8 @@ class Contestant:
 
     name: str
     made: Project
+    is_alike: bool
+    """Its rows have the same bytes as this build's."""
     turns: list[Turn] = field(default_factory=list)
     peak_bytes: int = 0
 
@@ -124,7 +122,8 @@ def measure(scale: Scale, builds: Mapping[str, Path]) -> JobCost:
 
     Args:
         scale: How much is counted.
-        builds: Other builds than this one, by name, set up.
+        builds: Other builds than this one, by name, set up. Only of `BEFORE` rows must have the
+            same bytes; of the others the values.
     """
     workload = Workload(seed=1)
     with contextlib.ExitStack() as exits:
@@ -166,7 +165,8 @@ def _started(name: str, checkout: Path) -> Iterator[Contestant]:
             step = ENTITIES // WATCHED_ENTITIES
             chosen.write_text("\n".join(str(1 + step * at) for at in range(WATCHED_ENTITIES)))
             made.fp("changelog", "watch", NAME, "--entities", str(chosen))
-        yield Contestant(name=name, made=made)
+        is_alike = name in {BEFORE, OFF, WATCHED, ALL}
+        yield Contestant(name=name, made=made, is_alike=is_alike)
 
 
 def _drawn(workload: Workload, rate: int, *counts: int) -> list[list[bytes]]:
@@ -191,45 +191,39 @@ def _tell(contestants: Sequence[Contestant], number: int) -> None:
 
 
 def _compared(contestants: Sequence[Contestant], share: float) -> int:
-    """Compare the rows of all, byte for byte, and return how many each has.
+    """Compare the rows of all, and return how many each has.
 
     Raises:
         SystemExit: They differ.
     """
-    (first, rows), *others = [_digests(each.settings, share) for each in contestants]
-    for each, (found, _) in zip(contestants[1:], others, strict=True):
-        if found != first:
-            differ = [key for key in first | found if first.get(key) != found.get(key)]
-            msg = (
-                f"{each.name} and {contestants[0].name} differ in {len(differ):,} of "
-                f"{len(first):,} entities, such as {differ[0]}: no figure counts"
-            )
-            raise SystemExit(msg)
-    say(f"{rows:,} rows of {len(first):,} entities are equal in all")
+    ours = [each for each in contestants if each.is_alike]
+    others = [each for each in contestants if not each.is_alike]
+    found = _alike(ours, as_bytes, share)
+    if others:
+        _alike([ours[0], *others], as_values, share)
+    rows = sum(number for number, _ in found.values())
+    say(f"{rows:,} rows of {len(found):,} entities are equal in all")
     return rows
 
 
-def _digests(settings: Settings, share: float) -> tuple[dict[str, bytes], int]:
-    """Return a digest of the rows of entities, and how many rows; undo rows are left out."""
-    table = f"{settings.store.keyspace}.{table_name(NAME, 1)}"
-    statement = (
-        f"SELECT entity, level, start, payload FROM {table} "
-        "WHERE token(entity) >= ? AND token(entity) <= ?"
+def _alike(
+    contestants: Sequence[Contestant], read: Callable[[Settings, float], Found], share: float
+) -> Found:
+    first = read(contestants[0].settings, share)
+    for each in contestants[1:]:
+        found = read(each.settings, share)
+        if found != first:
+            _refuse(contestants[0], each, first, found)
+    return first
+
+
+def _refuse(one: Contestant, other: Contestant, first: Found, found: Found) -> NoReturn:
+    differ = [key for key in first | found if first.get(key) != found.get(key)]
+    msg = (
+        f"{one.name} and {other.name} differ in {len(differ):,} of {len(first):,} entities, "
+        f"such as {differ[0]}: no figure counts"
     )
-    found: dict[str, bytes] = {}
-    total, size = 0, TOKENS // SCAN_RANGES
-    with connect(settings.store, "fp_service", password(settings, "service")) as connection:
-        for number in range(max(1, round(SCAN_RANGES * share))):
-            first = TOKEN_MIN + number * size
-            stored = connection.run(statement, (first, first + size - 1))
-            for entity, rows in groupby(stored, itemgetter(0)):
-                kept = [(level, start, row) for _, level, start, row in rows if level != UNDO_LEVEL]
-                total += len(kept)
-                found[entity] = blake2b(repr(kept).encode(), digest_size=16).digest()
-    if not total:
-        msg = f"{table} has no rows: no figure counts"
-        raise SystemExit(msg)
-    return found, total
+    raise SystemExit(msg)
 
 
 def _checked(contestants: Sequence[Contestant]) -> str:
