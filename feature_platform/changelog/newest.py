@@ -30,7 +30,7 @@ def load(
         msg = (
             f"{error}; what is not loaded yet waits in topic {topic} for "
             f"{counted(settings.changelog.topic_days, 'day')}: fp changelog load {featureset} "
-            "goes on where this has ended"
+            "continues where this has ended"
         )
         raise OlapError(msg) from error
 

@@ -106,7 +106,7 @@ def test_an_outage_after_any_request_loses_nothing(
             if not said:
                 break
             outages += 1
-            for words in (url, "waits in topic changelog.posts for 7 days", "load posts goes on"):
+            for words in (url, "waits in topic changelog.posts for 7 days", "load posts continues"):
                 assert words in said
     assert said == ""
     assert found.blocks == 0
