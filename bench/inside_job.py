@@ -174,6 +174,7 @@ def _drawn(workload: Workload, rate: int, *counts: int) -> list[list[bytes]]:
     total, now_ms = sum(counts), SystemClock().now_ms()
     times = np.linspace(now_ms - total * 1_000 // rate, now_ms, total).astype(np.int64)
     lines = workload.draw(total).lines(times)
+    workload.drawn.clear()  # nothing is recounted: stores are compared with each other
     ends = np.cumsum(counts)
     return [lines[end - count : end] for count, end in zip(counts, ends, strict=True)]
 
