@@ -19,7 +19,9 @@ from feature_platform.engines.flink import FlinkRest
 from feature_platform.engines.world import open_world
 from feature_platform.local.ports import with_free_ports
 from feature_platform.local.stack import Stack
+from feature_platform.orchestration.late_metadata import LATE_EVENTS
 from feature_platform.orchestration.statistics import STATISTICS
+from feature_platform.orchestration.usage_metadata import USAGE
 from feature_platform.paths import DEFINITIONS
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.pushes.push_record import read_record
@@ -151,6 +153,7 @@ def test_events_are_archived_checked_and_repaired_on_the_page(page: Page) -> Non
     _archive_and_check(page)
     # 2. What features take of the events of a day is judged by the limits of the YAML.
     _judge_statistics(page)
+    _show_reports(page)
     # 3. Pushes deploy.
     _deploy_by_push(page)
     # 4. Rows that differ are corrected, if that is asked for.
@@ -208,6 +211,14 @@ def _judge_statistics(page: Page) -> None:
         assert page.run_check(STATISTICS, "live", NAME) == ended
     file.write_text(CHANGED)
     page.reload()
+
+
+def _show_reports(page: Page) -> None:
+    """How late events came, and what features cost: of what the runs before have archived."""
+    assert page.run_check(LATE_EVENTS, "event_log", NAME) == ("SUCCESS", "SUCCEEDED")
+    shown = page.entries("assetObservations", "event_log", NAME)
+    assert {"date", "events", "p99 s", f"{NAME} 1m had ended"} <= shown.keys()
+    assert page.run_check(USAGE, "live", NAME) == ("SUCCESS", "SUCCEEDED")
 
 
 def _repair_a_row(page: Page) -> None:
