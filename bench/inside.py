@@ -256,7 +256,7 @@ def _options() -> argparse.Namespace:
 def main() -> None:
     """Run the benchmark."""
     options = _options()
-    page = Page()
+    page, text = Page(), ""
     conditions = CONDITIONS.format(
         cores=psutil.cpu_count(),
         memory=psutil.virtual_memory().total // 2**30,
@@ -269,16 +269,18 @@ def main() -> None:
             started = time.monotonic()
             part(page, options)
             page.lines += [f"It took {(time.monotonic() - started) / 60:.1f} minutes.", ""]
-    _report(page, conditions, is_quick=options.quick)
+            # After each part: a later one that fails takes nothing with it.
+            text = _write(page, conditions, is_quick=options.quick)
+    print(text)
+    print(json.dumps({"goals": page.goals}))
 
 
-def _report(page: Page, conditions: str, *, is_quick: bool) -> None:
+def _write(page: Page, conditions: str, *, is_quick: bool) -> str:
     date = f"{datetime.now(UTC):%Y-%m-%d}"
     text = "\n".join([f"# Looking inside, {date}", conditions, *page.lines])
     if not is_quick:
         (HERE / "results" / f"{date}-inside.md").write_text(text)
-    print(text)
-    print(json.dumps({"goals": page.goals}))
+    return text
 
 
 if __name__ == "__main__":
