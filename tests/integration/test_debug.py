@@ -351,11 +351,11 @@ def _an_event_after_the_time_of_its_tiles_is_told(case: Case, entity: str) -> No
     assert ran.code == 0, facts["verdict"]
     assert facts["first"] is None
     assert link(facts, "reading")["state"] == "note"
-    told, keep = link(facts, "reading")["details"]
+    (told,) = link(facts, "reading")["details"]
     assert told.startswith(f"event {event.partition}/{event.offset} of ")
     assert "100 h 0 min after its time" in told
     assert "lifetime and latest values count it, no window does, and nothing is wrong" in told
-    assert "keep in settings" in keep
+    assert "keep in settings, now 6h" in link(facts, "reading")["next_step"]
     assert link(facts, "rows")["state"] == "fine"
     lifetime = next(each for each in facts["values"] if each["name"] == "events_lifetime")
     assert lifetime["served"] == lifetime["recomputed"]
