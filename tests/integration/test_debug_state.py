@@ -23,8 +23,8 @@ pytestmark = pytest.mark.integration
 TTL_MS = 7_200_000
 WIDER = ("parallelism: 2", "parallelism: 3")
 SHORT = ("keep: 6h", "keep: 6h, state_ttl: 1m")
-RARELY = ("checkpoint_interval: 3s", "checkpoint_interval: 5m")
-"""So that Flink deletes no checkpoint while it is read."""
+RARELY = ("checkpoint_interval: 3s", "checkpoint_interval: 30s")
+"""So that Flink deletes no checkpoint while it is read: it keeps two."""
 EXPIRED_S = 65.0
 FULL: dict[str, object] = {"execution.checkpointing.incremental": False}
 HEAP: dict[str, object] = {"state.backend.type": "hashmap"}
@@ -80,16 +80,10 @@ def test_heads_of_other_backends(
         assert_held(case, case.world.cluster.stop_with_savepoint(case.job_id), expected)
 
 
-def test_the_state_of_now_what_has_expired_and_what_is_gone(
-    project: MakeProject, submitter: Submitter
-) -> None:
+def test_the_state_of_now_and_what_is_gone(project: MakeProject, submitter: Submitter) -> None:
     """By the command line, as a person asks; the job that is asked runs on."""
     with begun(project, submitter) as case:
-        case.deploy(RARELY, SHORT)
-        entity = whole(case)[0]
-        now_ms = case.world.clock.now_ms()
-        send_now(case, {"user_id": int(entity), "action": "view", "watch_ms": 500, "at": now_ms})
-        case.wait()
+        entity = counted_now(case)
         job = case.job_id
         found = state_of(case, entity, "--live")
         assert_agrees(found)
@@ -98,11 +92,6 @@ def test_the_state_of_now_what_has_expired_and_what_is_gone(
         assert running is not None
         assert running.state == "RUNNING"
         assert case.world.cluster.restarts(job) == 0
-        SystemClock().sleep_s(EXPIRED_S)
-        found = state_of(case, entity, "--live")
-        assert found["state"] == "fine", found
-        assert "the job does not hold it any more in checkpoint" in found["summary"]
-        assert "longer ago than settings.state_ttl (1m)" in found["summary"]
         shutil.rmtree(case.cancel())
         found = state_of(case, entity, "--state")
         assert found["state"] == "unknown", found
@@ -110,6 +99,29 @@ def test_the_state_of_now_what_has_expired_and_what_is_gone(
         assert f"fp recover {case.name} --from store" in found["next_step"]
         found = state_of(case, entity, "--live")
         assert "is CANCELED: only a running job makes a checkpoint" in found["summary"]
+
+
+@pytest.mark.long
+def test_what_has_expired(project: MakeProject, submitter: Submitter) -> None:
+    """An entity that the job held is not held any more when its time is over."""
+    with begun(project, submitter) as case:
+        case.deploy(RARELY, SHORT)
+        entity = counted_now(case)
+        assert_agrees(state_of(case, entity, "--live"))
+        SystemClock().sleep_s(EXPIRED_S)
+        found = state_of(case, entity, "--live")
+        assert found["state"] == "fine", found
+        assert "the job does not hold it any more in checkpoint" in found["summary"]
+        assert "longer ago than settings.state_ttl (1m)" in found["summary"]
+
+
+def counted_now(case: Case) -> str:
+    """Have an event of now counted; return its entity."""
+    entity = whole(case)[0]
+    now_ms = case.world.clock.now_ms()
+    send_now(case, {"user_id": int(entity), "action": "view", "watch_ms": 500, "at": now_ms})
+    case.wait()
+    return entity
 
 
 def state_of(case: Case, entity: str, *more: str) -> dict[str, Any]:
