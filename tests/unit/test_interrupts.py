@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import NoReturn
 
@@ -19,9 +20,11 @@ TIMES = 50
 
 
 @pytest.fixture(autouse=True)
-def _as_in_fp() -> None:
-    """Signals as `fp` and pytest have them."""
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+def _as_in_fp() -> Iterator[None]:
+    """Handle it as `fp` does, also in a shell's background job, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def _press_until(end: threading.Event) -> None:
