@@ -37,6 +37,9 @@ ACKNOWLEDGED: Mapping[str, str | int | bool] = {
 }
 """Options of a producer whose records are written once, and by all replicas."""
 ABSENT = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
+PASSING = (KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_REPLICATION_FACTOR)
+"""Why a topic is not made now, but may be in a moment: another client makes it; or no broker has
+told the controller lately that it is there, as just after its start or a long pause."""
 TIMESTAMP_TYPE = "message.timestamp.type"
 BROKERS_CLOCK, PRODUCERS_CLOCK = "LogAppendTime", "CreateTime"
 
@@ -183,6 +186,7 @@ def ensure_topic(
     config: Mapping[str, str] | None = None,
     *,
     clock: Literal["broker", "producers"] = "broker",
+    timeout_s: float = REQUEST_TIMEOUT_S,
 ) -> int:
     """Create the topic if it is missing, and return its number of partitions.
 
@@ -191,6 +195,7 @@ def ensure_topic(
         topic: Its name.
         config: What a new topic is configured with.
         clock: Whose clock the records of a new topic are stamped by, which bounds event times.
+        timeout_s: How long each of two requests may take, and what may pass is waited for.
 
     Raises:
         BrokerUnavailableError: The broker does not answer, or refuses to create it.
@@ -198,10 +203,10 @@ def ensure_topic(
     """
     clients = Clients(settings)
     admin = clients.admin()
-    deadline = time.monotonic() + REQUEST_TIMEOUT_S
+    deadline = time.monotonic() + timeout_s
     while True:
         try:
-            known = admin.list_topics(topic, timeout=REQUEST_TIMEOUT_S).topics[topic]
+            known = admin.list_topics(topic, timeout=timeout_s).topics[topic]
             if known.error is None:
                 return len(known.partitions)
             if known.error.code() not in ABSENT:
@@ -210,10 +215,10 @@ def ensure_topic(
             wanted = NewTopic(
                 topic, num_partitions=settings.partitions, config={**stamps, **(config or {})}
             )
-            admin.create_topics([wanted])[topic].result(timeout=REQUEST_TIMEOUT_S)
+            created = admin.create_topics([wanted], request_timeout=timeout_s)
+            created[topic].result(timeout=2 * timeout_s)
         except KafkaException as error:
-            made_meanwhile = error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
-            if not made_meanwhile or time.monotonic() > deadline:
+            if error.args[0].code() not in PASSING or time.monotonic() > deadline:
                 raise clients.failure(error.args[0], admin) from error
             time.sleep(POLL_MADE_S)
         else:

@@ -105,7 +105,10 @@ class Kafka:
         return (Command(name="kafka", arguments=arguments, environment=secret),)
 
     def answers(self) -> bool:
-        """Create a topic (or learn that it exists): the controller and the broker both answer."""
+        """Create a topic (or learn that it exists), which has a leader.
+
+        The controller knows of a topic that exists before it lets the broker lead it.
+        """
         if not accepts(self._settings.port):
             return False
         security = self._settings.security
@@ -121,12 +124,12 @@ class Kafka:
             created[READY_TOPIC].result(timeout=2 * REQUEST_TIMEOUT_S)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
-                return True
+                return _is_led(admin)
             admin.poll(0)
             if clients.is_refused:
                 raise ServerError(str(clients.failure(error.args[0]))) from error
             return False
-        return True
+        return _is_led(admin)
 
     def _properties(self) -> dict[str, object]:
         clients, controller = (
@@ -245,3 +248,12 @@ def _add_scram_user(admin: AdminClient, security: KafkaSecurity) -> None:
     change = UserScramCredentialUpsertion(security.user, info, secret)
     added = admin.alter_user_scram_credentials([change], request_timeout=REQUEST_TIMEOUT_S)
     added[security.user].result(timeout=2 * REQUEST_TIMEOUT_S)
+
+
+def _is_led(admin: AdminClient) -> bool:
+    """Return whether the broker leads the topic that was made last."""
+    try:
+        found = admin.list_topics(READY_TOPIC, timeout=REQUEST_TIMEOUT_S).topics[READY_TOPIC]
+    except KafkaException:
+        return False
+    return bool(found.partitions) and all(each.leader >= 0 for each in found.partitions.values())

@@ -6,8 +6,11 @@ from uuid import uuid4
 
 import pytest
 
+from feature_platform.broker import record_sender
 from feature_platform.broker.record_sender import RecordSender
+from feature_platform.broker.sender import ensure_topic
 from feature_platform.broker.topics import TopicClient
+from feature_platform.errors import BrokerUnavailableError
 from feature_platform.feature_log.log import Sender
 from feature_platform.local.stack import Stack
 from feature_platform.settings import KafkaSettings
@@ -77,6 +80,32 @@ def test_a_broker_that_is_away_refuses_with_a_reason(case: Case, topic: str) -> 
 
     assert len(fates) == 3
     assert all(fates)
+
+
+def test_a_topic_that_is_not_there_yet_is_waited_for(
+    stack: Stack, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker that has just started, or paused, makes none: nothing of it is lost."""
+    refusals = iter(["all brokers are fenced"] * 3)
+
+    def ensure(settings: KafkaSettings, name: str, *, timeout_s: float) -> int:
+        for why in refusals:
+            raise BrokerUnavailableError(why)
+        return ensure_topic(settings, name, timeout_s=timeout_s)
+
+    monkeypatch.setattr(record_sender, "ensure_topic", ensure)
+    monkeypatch.setattr(record_sender, "RETRY_S", 0.0)
+    sender, fates = RecordSender(stack.settings.kafka, MEMORY_BYTES), list[str]()
+    sender.send(topic, b"first", fates.append)
+    sender.send(topic, b"second", fates.append)
+    assert fates == []
+    sender.finish(SECONDS)
+
+    assert fates == ["", ""]
+    values = {
+        message.value() for message in TopicClient(stack.settings.kafka).messages(topic, None)
+    }
+    assert values == {b"first", b"second"}
 
 
 def test_finishing_twice_and_with_nothing_is_harmless(case: Case, topic: str) -> None:

@@ -1,15 +1,18 @@
-"""A broker may not know a topic at once that was just made: its configuration is asked again."""
+"""A broker may not make a topic at once, or not know one that was just made: it is asked again."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from itertools import chain, repeat
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource
+from confluent_kafka.cimpl import NewTopic
 
 from feature_platform.broker import sender
-from feature_platform.broker.sender import has_producers_clock
+from feature_platform.broker.sender import ensure_topic, has_producers_clock
 from feature_platform.errors import BrokerUnavailableError
 from feature_platform.settings import KafkaSettings
 
@@ -75,3 +78,46 @@ def test_a_topic_that_stays_unknown_is_an_error(broker: Broker) -> None:
 
     with pytest.raises(BrokerUnavailableError, match="Unknown topic"):
         has_producers_clock(KafkaSettings(), "events")
+
+
+NO_BROKERS = KafkaError(KafkaError.INVALID_REPLICATION_FACTOR, "All brokers are currently fenced.")
+
+
+@pytest.fixture
+def makers(monkeypatch: pytest.MonkeyPatch) -> list[KafkaError | None]:
+    """A broker without topics; what it says when one is to be made, the last one for ever."""
+    said: list[KafkaError | None] = [None]
+
+    def listed(*_: object, **__: float) -> SimpleNamespace:
+        return SimpleNamespace(topics=defaultdict(lambda: SimpleNamespace(error=UNKNOWN)))
+
+    def create(_: AdminClient, wanted: Sequence[NewTopic], **__: float) -> dict[str, Future[None]]:
+        error = said.pop(0) if len(said) > 1 else said[0]
+        future: Future[None] = Future()
+        if error:
+            future.set_exception(KafkaException(error))
+        else:
+            future.set_result(None)
+        return {wanted[0].topic: future}
+
+    monkeypatch.setattr(AdminClient, "list_topics", listed)
+    monkeypatch.setattr(AdminClient, "create_topics", create)
+    return said
+
+
+def test_a_topic_is_made_when_the_broker_has_registered_again(
+    makers: list[KafkaError | None],
+) -> None:
+    """As just after its start, or a pause in which the controller heard nothing of it."""
+    makers[:] = [NO_BROKERS, NO_BROKERS, None]
+
+    assert ensure_topic(KafkaSettings(partitions=3), "events") == 3
+    assert makers == [None]
+
+
+def test_a_topic_that_cannot_be_made_is_an_error(makers: list[KafkaError | None]) -> None:
+    """The broker is not waited for without end."""
+    makers[:] = [NO_BROKERS]
+
+    with pytest.raises(BrokerUnavailableError, match="fenced"):
+        ensure_topic(KafkaSettings(), "events", timeout_s=TIMEOUT_S)
