@@ -36,7 +36,7 @@ def lists(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def measured(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of what has statistics: feature sets and lists."""
+    """Return the names that have statistics: feature sets and lists."""
     found = {*featuresets(context, incomplete), *lists(context, incomplete)}
     return sorted(found)
 
@@ -48,7 +48,7 @@ def archived(context: typer.Context, incomplete: str) -> list[str]:
 
 
 def checked(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the names of what is checked: feature sets, or lists after `--match`."""
+    """Return the names that can be checked: feature sets, or lists after `--match`."""
     return (lists if context.params.get("matching") else featuresets)(context, incomplete)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from feature_platform.debug.account import Account, until
+from feature_platform.testing.reference_events import RawEvent
 
 STATES_MAX = 200
 """Between the cut and all events, that are compared with what is served."""
@@ -19,6 +20,7 @@ def behind(
     whole: Account,
     as_of_cut: Account,
     values_of: Callable[[Account], Values],
+    full: Values,
     served: Values,
     differing: Collection[str],
 ) -> set[str]:
@@ -30,6 +32,7 @@ def behind(
         whole: All events.
         as_of_cut: Those up to the cut.
         values_of: Returns what a state is served as.
+        full: What all events are served as.
         served: What is served.
         differing: The names whose value is not that of all events.
     """
@@ -40,32 +43,30 @@ def behind(
     )
     states = min(STATES_MAX, max(1, RECOUNTED_MAX // max(1, len(whole.events))), len(later))
     found: set[str] = set()
-    ends = _ends(as_of_cut)
+    ends: dict[int, int] = {}
+    for each in as_of_cut.events:
+        _pass(ends, each.record.event)
     for number in range(states):
         state = as_of_cut if not number else until(whole, ends)
         values = values_of(state)
         found |= {name for name in differing if values[name] == served[name]}
         if len(found) == len(differing):
             return found
-        event = later[number]
-        ends[event.partition] = max(ends.get(event.partition, 0), event.offset + 1)
+        _pass(ends, later[number])
     if states < len(later):
-        first, last = values_of(as_of_cut), values_of(whole)
+        first = values_of(as_of_cut)
         one_way = _one_way(whole)
         found |= {
             name
             for name in differing
-            if name not in one_way or _is_between(first[name], served[name], last[name])
+            if name not in one_way or _is_between(first[name], served[name], full[name])
         }
     return found
 
 
-def _ends(as_of_cut: Account) -> dict[int, int]:
-    ends: dict[int, int] = {}
-    for each in as_of_cut.events:
-        event = each.record.event
-        ends[event.partition] = max(ends.get(event.partition, 0), event.offset + 1)
-    return ends
+def _pass(ends: dict[int, int], event: RawEvent) -> None:
+    """Let an event be before the end of its partition."""
+    ends[event.partition] = max(ends.get(event.partition, 0), event.offset + 1)
 
 
 def _one_way(whole: Account) -> set[str]:

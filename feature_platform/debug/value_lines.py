@@ -42,7 +42,7 @@ def value_lines(
     full = values_of(whole)
     differing = {name for name, value in served.items() if full[name] != value}
     judged = differing - {*mixed}
-    late = behind(whole, as_of_cut, values_of, served, judged) if judged else set()
+    late = behind(whole, as_of_cut, values_of, full, served, judged) if judged else set()
 
     lifetimes = {
         name

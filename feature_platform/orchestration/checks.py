@@ -97,8 +97,8 @@ def checks_schedule(
         cron_schedule=cron,
         default_status=default_status(settings),
         description="Compares tiles of a sample of entities with tiles recomputed from the events, "
-        "judges the statistics of the day before, of its events and of what lists served, and "
-        "shows how late events came, and what features cost and who uses them.",
+        "judges the statistics of the events and of the served values of the day before, and "
+        "shows how late events came, the cost of features, and who uses them.",
     )
 
 

@@ -14,6 +14,7 @@ from feature_platform.orchestration import late_metadata
 from feature_platform.orchestration.event_log import POOL, event_log_key
 from feature_platform.orchestration.late_metadata import LATE_EVENTS
 from feature_platform.orchestration.resources import Platform
+from feature_platform.orchestration.skipped import skipped
 
 
 def late_check_key(name: str) -> dg.AssetCheckKey:
@@ -38,7 +39,7 @@ def late_check(source: Source) -> dg.AssetChecksDefinition:
         try:
             days = platform.late_events(source.name, context.log.info)
         except (FeaturePlatformError, OSError) as error:
-            yield late_metadata.unmeasured(str(error), key)
+            yield skipped(str(error), late_check_key(source.name))
             return
         seen = dg.AssetObservation(key, metadata=late_metadata.numbers(days[-1]))
         context.op_execution_context.log_event(seen)

@@ -55,18 +55,6 @@ def measured(days: "Sequence[DayLate]", asset: dg.AssetKey) -> dg.AssetCheckResu
     )
 
 
-def unmeasured(why: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """Return the warning that nothing could be measured."""
-    return dg.AssetCheckResult(
-        passed=False,
-        severity=dg.AssetCheckSeverity.WARN,
-        asset_key=asset,
-        check_name=LATE_EVENTS,
-        description=f"skipped: {why}",
-        metadata={"report": dg.MetadataValue.md(why)},
-    )
-
-
 def _sentences(days: "Sequence[DayLate]") -> Iterator[str]:
     from feature_platform.statistics.late_picture import duration
 

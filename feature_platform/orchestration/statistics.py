@@ -17,6 +17,7 @@ from feature_platform.orchestration.assets import live_key
 from feature_platform.orchestration.event_log import POOL
 from feature_platform.orchestration.feature_log import feature_log_key
 from feature_platform.orchestration.resources import Platform
+from feature_platform.orchestration.skipped import skipped
 
 if TYPE_CHECKING:  # it needs an extra that a page does without
     from feature_platform.statistics.judge import StatisticsReport
@@ -92,10 +93,10 @@ def _check(
         try:
             found = ask(platform, context.log.info)
         except (UnknownFeatureError, MissingExtraError) as error:
-            yield statistics_metadata.unjudged(str(error), key.asset_key)
+            yield skipped(str(error), key)
             return
         if found is None:
-            yield statistics_metadata.unjudged(nothing, key.asset_key)
+            yield skipped(nothing, key)
             return
         numbers = statistics_metadata.numbers(found)
         seen = dg.AssetObservation(key.asset_key, metadata=numbers)

@@ -53,18 +53,6 @@ def judged(found: "StatisticsReport", asset: dg.AssetKey) -> dg.AssetCheckResult
     )
 
 
-def unjudged(why: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """Return the verdict where nothing could be judged."""
-    return dg.AssetCheckResult(
-        passed=False,
-        severity=_WARN,
-        asset_key=asset,
-        check_name=STATISTICS,
-        description=f"skipped: {why}",
-        metadata={"status": "skipped", "report": dg.MetadataValue.md(why)},
-    )
-
-
 def _lines(found: "StatisticsReport") -> Iterator[str]:
     yield found.summary
     yield ""

@@ -13,6 +13,7 @@ from feature_platform.orchestration import usage_metadata
 from feature_platform.orchestration.assets import live_key
 from feature_platform.orchestration.event_log import POOL
 from feature_platform.orchestration.resources import Platform
+from feature_platform.orchestration.skipped import skipped
 from feature_platform.orchestration.usage_metadata import USAGE
 
 
@@ -38,7 +39,7 @@ def usage_check(featureset: FeatureSet) -> dg.AssetChecksDefinition:
         try:
             found = platform.usage(featureset.name, context.log.info)
         except (FeaturePlatformError, OSError) as error:
-            yield usage_metadata.unknown(str(error), key)
+            yield skipped(str(error), usage_check_key(featureset.name))
             return
         seen = dg.AssetObservation(key, metadata=usage_metadata.numbers(found))
         context.op_execution_context.log_event(seen)

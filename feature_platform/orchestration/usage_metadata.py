@@ -1,4 +1,4 @@
-"""What the Dagster UI shows of what features cost and who uses them."""
+"""What the Dagster UI shows of the cost of features, and of who uses them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -15,7 +15,6 @@ PLOTTED_MAX = 100
 """Names that the page plots over time; those with a verdict first."""
 SHOWN_MAX = 2_000
 NAMED_MAX = 20
-_WARN = dg.AssetCheckSeverity.WARN
 
 
 def numbers(found: "Sequence[FeatureUse]") -> Mapping[str, dg.MetadataValue]:
@@ -48,7 +47,7 @@ def shown(found: "Sequence[FeatureUse]", asset: dg.AssetKey) -> dg.AssetCheckRes
     summary = f"{counted(len(found), 'served name')}{f': {told}' if told else ''}"
     return dg.AssetCheckResult(
         passed=not any(verdicts[verdict] for verdict in ODD),
-        severity=_WARN,
+        severity=dg.AssetCheckSeverity.WARN,
         asset_key=asset,
         check_name=USAGE,
         description=summary,
@@ -56,18 +55,6 @@ def shown(found: "Sequence[FeatureUse]", asset: dg.AssetKey) -> dg.AssetCheckRes
             "report": dg.MetadataValue.md("\n".join([summary, "", *_lines(verdicts)])),
             "names": _table(found),
         },
-    )
-
-
-def unknown(why: str, asset: dg.AssetKey) -> dg.AssetCheckResult:
-    """Return the warning that nothing is known."""
-    return dg.AssetCheckResult(
-        passed=False,
-        severity=_WARN,
-        asset_key=asset,
-        check_name=USAGE,
-        description=f"skipped: {why}",
-        metadata={"report": dg.MetadataValue.md(why)},
     )
 
 

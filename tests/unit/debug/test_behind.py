@@ -1,12 +1,13 @@
 """Values that are served without the newest events are told from wrong ones."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
 
 from feature_platform.debug import behind as module
 from feature_platform.debug.account import Account, first_of, until
-from feature_platform.debug.behind import behind
+from feature_platform.debug.behind import Values, behind
 from tests.unit.debug.debug_case import NOW_MS, accounted, record
 
 ALL = 12
@@ -32,6 +33,11 @@ def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> boo
     return bool(request.param)
 
 
+def _behind(whole: Account, cut: int, served: Values, differing: Collection[str]) -> set[str]:
+    as_of_cut = until(whole, {0: cut})
+    return behind(whole, as_of_cut, values_of, values_of(whole), served, differing)
+
+
 @pytest.mark.parametrize("flushed", [4, 5, 9, 11])
 def test_every_state_since_the_cut_is_known(whole: Account, flushed: int, few: bool) -> None:
     """Whatever the rows hold of what came after the cut, nothing is called wrong."""
@@ -39,7 +45,7 @@ def test_every_state_since_the_cut_is_known(whole: Account, flushed: int, few: b
     served = values_of(first_of(whole, flushed))
     differing = {name for name, value in values_of(whole).items() if served[name] != value}
     assert differing == {"events_2h", "views_2h", "total_2h"}
-    assert behind(whole, until(whole, {0: 4}), values_of, served, differing) == differing
+    assert _behind(whole, 4, served, differing) == differing
 
 
 @pytest.mark.parametrize(("name", "value"), [("events_2h", 3), ("events_2h", 13), ("likes_2h", 1)])
@@ -47,17 +53,17 @@ def test_a_value_of_no_state_is_not(whole: Account, name: str, value: int, few: 
     """It is older than the cut, or newer than everything."""
     del few
     served = values_of(whole) | {name: value}
-    assert behind(whole, until(whole, {0: 4}), values_of, served, {name}) == set()
+    assert _behind(whole, 4, served, {name}) == set()
 
 
 def test_a_sum_of_no_state(whole: Account, few: bool) -> None:
     """It is found if every state is compared; of some of them it cannot be said."""
     served = values_of(whole) | {"total_2h": 100_000}
-    found = behind(whole, until(whole, {0: 4}), values_of, served, {"total_2h"})
+    found = _behind(whole, 4, served, {"total_2h"})
     assert found == ({"total_2h"} if few else set())
 
 
 def test_nothing_is_behind_a_cut_that_has_everything(whole: Account) -> None:
     """Then a value that differs is wrong."""
     served = values_of(whole) | {"events_2h": 11}
-    assert behind(whole, until(whole, {0: ALL}), values_of, served, {"events_2h"}) == set()
+    assert _behind(whole, ALL, served, {"events_2h"}) == set()
