@@ -50,3 +50,14 @@ def hours(span_ms: int) -> str:
     """Write a span of time in hours and minutes, cut to the minute."""
     whole, minutes = divmod(span_ms // 60_000, 60)
     return f"{whole:,} h {minutes} min"
+
+
+def short_span(span_ms: float | None) -> str:
+    """Write a span of time for tables and pictures, such as `2.5m`; `-` if there is none."""
+    if span_ms is None:
+        return "-"
+    seconds = span_ms / 1_000
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if abs(seconds) >= length:
+            return f"{seconds / length:.1f}{unit}"
+    return f"{seconds:.2f}s"

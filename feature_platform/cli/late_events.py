@@ -11,7 +11,7 @@ from feature_platform.cli.output import output, print_json, say, table
 from feature_platform.cli.produce import find_source
 from feature_platform.settings import Settings
 from feature_platform.tiles.grid import format_duration
-from feature_platform.words import counted
+from feature_platform.words import counted, short_span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -68,7 +68,6 @@ def late_events(
 
 
 def _show(source: str, days: "Sequence[DayLate]") -> None:
-    from feature_platform.statistics.late_picture import duration
     from feature_platform.statistics.lateness import LATE_MS
 
     ends = ["<=", *(format_duration(each) for each in LATE_MS)]
@@ -76,7 +75,7 @@ def _show(source: str, days: "Sequence[DayLate]") -> None:
     more = (Column(header=name, justify="right") for name in ("p99", "latest"))
     shown = table("day", *right, *more, f"late by {' '.join(ends)}, more", box=None, padding=(0, 1))
     for each in days:
-        quantiles = (duration(each.measures.get(name)) for name in ("p50", "p95", "p99", "max"))
+        quantiles = (short_span(each.measures.get(name)) for name in ("p50", "p95", "p99", "max"))
         shown.add_row(
             each.date, f"{each.events:,}", f"{each.early:,}", *quantiles, _bars(each.bars)
         )

@@ -19,7 +19,7 @@ from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Cut, Epoch
 from feature_platform.rows.codec import split_head
 from feature_platform.tiles.grid import format_duration
-from feature_platform.words import counted
+from feature_platform.words import counted, span
 
 TRIES = 3
 """Flink deletes a checkpoint when a newer one is complete."""
@@ -75,7 +75,7 @@ def state_link(
 
 
 def _with_cost(found: Link, fresh: Fresh) -> Link:
-    asked = f"the job was asked for it and took {fresh.took_ms:,} ms"
+    asked = f"the job was asked for it and took {span(fresh.took_ms)}"
     return replace(found, details=(*found.details, asked))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from feature_platform.words import counted
+from feature_platform.words import counted, short_span
 
 if TYPE_CHECKING:  # it needs an extra that a page does without
     from feature_platform.statistics.lateness import DayLate
@@ -56,15 +56,13 @@ def measured(days: "Sequence[DayLate]", asset: dg.AssetKey) -> dg.AssetCheckResu
 
 
 def _sentences(days: "Sequence[DayLate]") -> Iterator[str]:
-    from feature_platform.statistics.late_picture import duration
-
     newest = days[-1]
     events = sum(each.events for each in days)
     yield (
         f"{counted(events, 'event')} of {counted(len(days), 'day')}; of {newest.date} half came "
-        f"within {duration(newest.measures.get('p50'))}, 99% within "
-        f"{duration(newest.measures.get('p99'))}, the last after "
-        f"{duration(newest.measures.get('max'))}"
+        f"within {short_span(newest.measures.get('p50'))}, 99% within "
+        f"{short_span(newest.measures.get('p99'))}, the last after "
+        f"{short_span(newest.measures.get('max'))}"
     )
     ended, gone = _finest(days)
     yield (
@@ -91,7 +89,7 @@ def _finest(days: "Sequence[DayLate]") -> tuple[int, int]:
 
 
 def _days(days: "Sequence[DayLate]") -> dg.TableMetadataValue:
-    from feature_platform.statistics.late_picture import CLASSES, duration
+    from feature_platform.statistics.late_picture import CLASSES
 
     records = [
         dg.TableRecord(
@@ -99,7 +97,7 @@ def _days(days: "Sequence[DayLate]") -> dg.TableMetadataValue:
                 "day": each.date,
                 "events": each.events,
                 "early": each.early,
-                **{name: duration(each.measures.get(name)) for name in MEASURES},
+                **{name: short_span(each.measures.get(name)) for name in MEASURES},
                 **dict(zip(CLASSES, each.bars, strict=True)),
             }
         )

@@ -9,6 +9,7 @@ from math import log1p
 
 from feature_platform.statistics.lateness import LATE_MS, DayLate
 from feature_platform.tiles.grid import format_duration
+from feature_platform.words import short_span
 
 LEFT, CELL, RIGHT, ROW, HEAD = 96, 84, 190, 24, 44
 """Pixels: the names of days, a field, what follows the fields; a row, and what is above all."""
@@ -37,17 +38,6 @@ def picture(days: Sequence[DayLate]) -> str:
     return "".join([start, ground, *_head(), *_rows(shown), "</svg>"])
 
 
-def duration(ms: float | None) -> str:
-    """Return a lateness as people say it, such as `2.5m`; `-` if there is none."""
-    if ms is None:
-        return "-"
-    seconds = ms / 1000
-    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if abs(seconds) >= length:
-            return f"{seconds / length:.1f}{unit}"
-    return f"{seconds:.2f}s"
-
-
 def _head() -> Iterator[str]:
     yield _text(LEFT, 16, "events by how long after their own time the broker got them", "start")
     for place, name in enumerate(CLASSES):
@@ -74,7 +64,7 @@ def _rows(days: Sequence[DayLate]) -> Iterator[str]:
                 yield _text(left + CELL / 2, top + 16, f"{events:,}", "middle", colour)
         after = LEFT + CELL * len(CLASSES)
         for place, measure in enumerate(("p50", "p99", "max")):
-            told = duration(each.measures.get(measure))
+            told = short_span(each.measures.get(measure))
             yield _text(after + 60 * place + 52, top + 16, told, "end")
 
 

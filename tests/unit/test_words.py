@@ -2,7 +2,7 @@
 
 import pytest
 
-from feature_platform.words import counted, names_of, span, verb
+from feature_platform.words import counted, names_of, short_span, span, verb
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,9 @@ def test_spans_of_time() -> None:
         "22 min 2 s",
         "55 h 14 min",
     ]
+
+
+def test_short_spans_of_time() -> None:
+    """Those before have a sign; there may be none."""
+    told = [short_span(each) for each in (None, 40, -90_000, 5_400_000, 129_600_000)]
+    assert told == ["-", "0.04s", "-1.5m", "1.5h", "1.5d"]

@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from feature_platform.statistics.late_picture import CLASSES, DAYS_MAX, duration, picture
+from feature_platform.statistics.late_picture import CLASSES, DAYS_MAX, picture
 from feature_platform.statistics.lateness import LATE_MS, Lateness
 from tests.unit.statistics.late_log import DATE, DAY_MS, FIRST_MS, Event, archive
 
@@ -39,9 +39,3 @@ def test_only_so_many_days_are_drawn(tmp_path: Path) -> None:
     dates = [each for each in texts if each.startswith("2024-")]
     assert (dates[0], dates[-1], len(dates)) == ("2024-10-06", "2024-11-05", DAYS_MAX)
     assert picture([]) == ""
-
-
-def test_a_lateness_in_words() -> None:
-    """Early ones have a sign; without events there is none."""
-    told = [duration(each) for each in (None, 40, -90_000, 5_400_000, 129_600_000)]
-    assert told == ["-", "0.04s", "-1.5m", "1.5h", "1.5d"]
