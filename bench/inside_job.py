@@ -1,9 +1,10 @@
 """What the log of commands costs a Flink job: builds, and ways of logging, in turns.
 
 Each contestant has servers of its own, started by its build's `fp up`, so that its task manager
-holds one job and nothing else. In a turn the job starts again, counts some events to get warm, and
-then those that are measured, which come at a fixed rate. In a round all have a turn, in another
-order than before, with the same events. What is measured is the CPU of the task manager.
+holds one job and nothing else. All jobs start, and each counts some events until little is left to
+compile. Then they have short turns: the same events for all, at a fixed rate, in another order in
+each round. After some rounds the jobs start again, because one start compiles otherwise than the
+next, and is faster or slower until its end. What is measured is the CPU of the task manager.
 """
 
 import contextlib
@@ -12,13 +13,23 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import NoReturn
 
 import numpy as np
 import psutil
 
 from bench.inside_rows import Found, as_bytes, as_values
-from bench.measure import difference, thread_cpu_s, usage
+from bench.measure import (
+    COLLECTOR,
+    COMPILER,
+    KERNEL,
+    PRODUCER,
+    STORE,
+    difference,
+    thread_cpu_s,
+    usage,
+)
 from bench.rig import NAME, TOPIC, say
 from bench.timed import CHECKOUT, Project, project
 from bench.workload import ENTITIES, Workload, producer, send
@@ -33,6 +44,9 @@ CHECKED_ENTITIES = 1_000
 SERVERS = ("kafka", "cassandra", "flink")
 FLINK = '[flink]\nslots = 2\ntask_manager_memory = "1800m"\n'
 TICK_S = 0.1
+TOUCHED = (KERNEL, STORE, PRODUCER, COLLECTOR)
+"""Threads in which the log has code, or whose work it makes more. All others run what they run
+without it, and the compiler takes more of a job's CPU than they do, another part at each start."""
 AGAIN = 0.1
 """Of the entities, whose rows are compared at the end; at the beginning it is all of them."""
 PATIENCE_S = "900"
@@ -42,12 +56,16 @@ PATIENCE_S = "900"
 class Scale:
     """How much is counted."""
 
+    starts: int
+    """Of each job."""
     rounds: int
+    """In each of which all have a turn, after a start."""
     events: int
     """That are measured, in a turn."""
     warm: int
-    """Before them, in a turn; in the first one nothing else, and all rows are compared."""
+    """Counted after each start; also once before the first one, when all rows are compared."""
     rate: int
+    """Events a second."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +74,17 @@ class Turn:
 
     cpu_s: float
     threads: Mapping[str, float]
+    """By what they are for."""
+
+    @property
+    def touched_s(self) -> float:
+        """Of the threads that the log can touch."""
+        return sum(self.threads.get(group, 0.0) for group in TOUCHED)
+
+    @property
+    def compiled_s(self) -> float:
+        """Without the compiler, which has nothing left to do in a job that runs for hours."""
+        return self.cpu_s - self.threads.get(COMPILER, 0.0)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,7 +95,8 @@ class Contestant:
     made: Project
     is_alike: bool
     """Its rows have the same bytes as this build's."""
-    turns: list[Turn] = field(default_factory=list)
+    starts: list[list[Turn]] = field(default_factory=list)
+    """The turns after each start."""
     peak_bytes: int = 0
 
     @property
@@ -84,18 +114,24 @@ class Contestant:
         client.flush()
         self.made.fp("wait", NAME, "--timeout", PATIENCE_S)
 
-    def turn(self, warm: Sequence[bytes], lines: Sequence[bytes], rate: int) -> None:
-        """Let the job count, and add what its task manager used."""
+    def start(self, warm: Sequence[bytes], rate: int) -> None:
+        """Start the job, and let it get warm."""
         self.made.fp("apply", "--yes")
         self.count(warm, rate)
+        self.starts.append([])
+
+    def turn(self, lines: Sequence[bytes], rate: int) -> None:
+        """Let the job count, and add what its task manager used."""
         java = self._java()
         before, threads = usage(java).cpu_s, thread_cpu_s(java)
         self.count(lines, rate)
         after = usage(java)
-        self.turns.append(
-            Turn(cpu_s=after.cpu_s - before, threads=difference(thread_cpu_s(java), threads))
-        )
+        used = difference(thread_cpu_s(java), threads, least_s=0.0)
+        self.starts[-1].append(Turn(cpu_s=after.cpu_s - before, threads=used))
         self.peak_bytes = max(self.peak_bytes, after.peak_bytes)
+
+    def stop(self) -> None:
+        """Stop the job; the next start continues where it was."""
         self.made.fp("stop", NAME)
 
     def _java(self) -> int:
@@ -137,17 +173,18 @@ def measure(scale: Scale, builds: Mapping[str, Path]) -> JobCost:
             }.items()
         ]
         say(f"{scale.warm:,} events for everyone, to compare all rows")
-        (first,) = _drawn(workload, scale.rate, scale.warm)
-        for each in contestants:
-            each.made.fp("apply", "--yes")
-            each.count(first, scale.rate)
-            each.made.fp("stop", NAME)
+        _warm(contestants, workload, scale)
         rows = _compared(contestants, 1.0)
         _checked(contestants)
-        for number in range(scale.rounds):
-            warm, lines = _drawn(workload, scale.rate, scale.warm, scale.events)
-            for each in _order(contestants, number):
-                each.turn(warm, lines, scale.rate)
+        for number in range(scale.starts):
+            if number:
+                _warm(contestants, workload, scale)
+            for turn in range(scale.rounds):
+                lines = _drawn(workload, scale.rate, scale.events)
+                for each in _order(contestants, turn + number):
+                    each.turn(lines, scale.rate)
+            for each in contestants:
+                each.stop()
             _tell(contestants, number)
         _compared(contestants, AGAIN)
         return JobCost(contestants=contestants, rows=rows, checked=_checked(contestants))
@@ -169,14 +206,19 @@ def _started(name: str, checkout: Path) -> Iterator[Contestant]:
         yield Contestant(name=name, made=made, is_alike=is_alike)
 
 
-def _drawn(workload: Workload, rate: int, *counts: int) -> list[list[bytes]]:
+def _warm(contestants: Sequence[Contestant], workload: Workload, scale: Scale) -> None:
+    lines = _drawn(workload, scale.rate, scale.warm)
+    for each in contestants:
+        each.start(lines, scale.rate)
+
+
+def _drawn(workload: Workload, rate: int, count: int) -> list[bytes]:
     """Draw events of the time before now, as many a second as are sent later."""
-    total, now_ms = sum(counts), SystemClock().now_ms()
-    times = np.linspace(now_ms - total * 1_000 // rate, now_ms, total).astype(np.int64)
-    lines = workload.draw(total).lines(times)
+    now_ms = SystemClock().now_ms()
+    times = np.linspace(now_ms - count * 1_000 // rate, now_ms, count).astype(np.int64)
+    lines = workload.draw(count).lines(times)
     workload.drawn.clear()  # nothing is recounted: stores are compared with each other
-    ends = np.cumsum(counts)
-    return [lines[end - count : end] for count, end in zip(counts, ends, strict=True)]
+    return lines
 
 
 def _order(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
@@ -187,8 +229,11 @@ def _order(contestants: Sequence[Contestant], number: int) -> list[Contestant]:
 
 
 def _tell(contestants: Sequence[Contestant], number: int) -> None:
-    used = ", ".join(f"{each.name} {each.turns[-1].cpu_s:.2f} s" for each in contestants)
-    say(f"round {number + 1}: {used}")
+    used = ", ".join(
+        f"{each.name} {median(turn.cpu_s for turn in each.starts[-1]):.2f} s"
+        for each in contestants
+    )
+    say(f"start {number + 1}, a turn: {used}")
 
 
 def _compared(contestants: Sequence[Contestant], share: float) -> int:

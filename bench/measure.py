@@ -12,13 +12,16 @@ import psutil
 LOOK_S = 0.2
 ITSELF = "itself"
 """The process that is watched."""
+KERNEL, STORE, PRODUCER = "tile kernel", "CQL driver", "Kafka producer"
+COLLECTOR, COMPILER = "garbage collector", "JIT compiler"
 _THREAD_GROUPS = (
     (re.compile(r"Source: .*"), "intake (source, parser)"),
     (re.compile(r"Local.*|Global.*|Group.*|Calc.*|MiniB.*|Changelog.*|TableTo.*"), "SQL"),
-    (re.compile(r"Tile.*|tile.*|Kernel.*|kernel.*"), "tile kernel"),
-    (re.compile(r"s\d+-io-.*|s\d+-admin.*|s\d+-timer.*"), "CQL driver"),
-    (re.compile(r"GC .*|G1 .*|VM Thread|VM Periodic.*"), "garbage collector"),
-    (re.compile(r"C[12] Compiler.*"), "JIT compiler"),
+    (re.compile(r"Tile.*|tile.*|Kernel.*|kernel.*"), KERNEL),
+    (re.compile(r"s\d+-io-.*|s\d+-admin.*|s\d+-timer.*|fp-store.*"), STORE),
+    (re.compile(r"kafka-producer.*"), PRODUCER),
+    (re.compile(r"GC .*|G1 .*|VM Thread|VM Periodic.*"), COLLECTOR),
+    (re.compile(r"C[12] Compiler.*"), COMPILER),
 )
 
 
@@ -103,13 +106,15 @@ def thread_cpu_s(pid: int) -> dict[str, float]:
     return dict(groups)
 
 
-def difference(after: Mapping[str, float], before: Mapping[str, float]) -> dict[str, float]:
-    """Return what was used between two readings, largest first, without what is below 0.05 s."""
+def difference(
+    after: Mapping[str, float], before: Mapping[str, float], least_s: float = 0.05
+) -> dict[str, float]:
+    """Return what was used between two readings, largest first, without what is below a limit."""
     used = {name: after[name] - before.get(name, 0.0) for name in after}
     return {
         name: value
         for name, value in sorted(used.items(), key=lambda item: -item[1])
-        if value >= 0.05
+        if value >= least_s
     }
 
 
