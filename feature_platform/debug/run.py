@@ -4,7 +4,9 @@ What is read first can only be older than what is read later: the cut, then the 
 the events. So events that came meanwhile are no difference.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import contextlib
+import gc
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +77,19 @@ class DebugRequest:
     """Address of a service that is asked, too; empty: none is."""
 
 
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Do not look for cycles: a busy entity's events are a million objects, and in none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_uncollected()
 def debug(
     reads: Reads, client: FeatureClient, ask: DebugRequest, report: Report = silent
 ) -> DebugReport:

@@ -5,7 +5,7 @@ kernel, and with serving only the cover (which has tests of its own) and the fin
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -124,7 +124,7 @@ class Oracle:
 
     def takes(self, column: str, row: Accepted) -> bool:
         """Return whether a stored column takes anything of a row: FILTER and operand let it."""
-        return column == EVENTS_COLUMN or self._known(column, [row])[row.order] is not None
+        return column == EVENTS_COLUMN or bool(self._entries(column, [row]))
 
     def only(self, rows: Iterable[Accepted]) -> "Oracle":
         """Return one of some of its rows alone; what columns take of a row is known to both."""
@@ -193,27 +193,28 @@ class Oracle:
         return aggregated(self._stored[column], self._entries(column, rows))
 
     def _entries(self, column: str, rows: Sequence[Accepted]) -> list[tuple[Order, Scalar]]:
-        known = self._known(column, rows)
-        return [(row.order, value) for row in rows if (value := known[row.order]) is not None]
-
-    def _known(self, column: str, rows: Sequence[Accepted]) -> Mapping[Order, Scalar | None]:
-        """Return what a stored column takes of these rows, and of others."""
-        stored, known = self._stored[column], self._taken[column]
+        """Return what a stored column takes, of each row of which it takes anything."""
+        stored, call, known = self._stored[column], self._call(column), self._taken[column]
+        entries: list[tuple[Order, Scalar]] = []
         for row in rows:
-            if row.order not in known:
-                known[row.order] = self._take(stored, row)
-        return known
+            order = row.order
+            if order not in known:
+                known[order] = taken(stored, call, row)
+            value = known[order]
+            if value is not None:
+                entries.append((order, value))
+        return entries
 
-    def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
-        """Return what a stored column takes of a row; None if nothing."""
-        return taken(column, self._calls[column.name.partition("#")[0]], row)
+    def _call(self, column: str) -> Call:
+        """Return the aggregate that a stored column is of."""
+        return self._calls[column.partition("#")[0]]
 
     def unfiltered(self, column: str, rows: Sequence[Accepted]) -> Partial:
         """Aggregate rows into the partial of a stored column as if its feature had no FILTER."""
         if column == EVENTS_COLUMN:
             return len(rows)
         stored = self._stored[column]
-        call = replace(self._calls[stored.name.partition("#")[0]], condition=None)
+        call = replace(self._call(column), condition=None)
         values = ((row.order, taken(stored, call, row)) for row in rows)
         return aggregated(stored, [(order, value) for order, value in values if value is not None])
 
