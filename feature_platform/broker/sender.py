@@ -39,7 +39,7 @@ ACKNOWLEDGED: Mapping[str, str | int | bool] = {
 ABSENT = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC)  # noqa: SLF001
 PASSING = (KafkaError.TOPIC_ALREADY_EXISTS, KafkaError.INVALID_REPLICATION_FACTOR)
 """Why a topic is not made now, but may be in a moment: another client makes it; or no broker has
-told the controller lately that it is there, as just after its start or a long pause."""
+registered with the controller lately, as just after its start or a long pause."""
 TIMESTAMP_TYPE = "message.timestamp.type"
 BROKERS_CLOCK, PRODUCERS_CLOCK = "LogAppendTime", "CreateTime"
 
