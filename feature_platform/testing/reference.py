@@ -194,16 +194,20 @@ class Oracle:
 
     def _entries(self, column: str, rows: Sequence[Accepted]) -> list[tuple[Order, Scalar]]:
         """Return what a stored column takes, of each row of which it takes anything."""
-        stored, call, known = self._stored[column], self._call(column), self._taken[column]
+        stored, known = self._stored[column], self._taken[column]
         entries: list[tuple[Order, Scalar]] = []
         for row in rows:
             order = row.order
             if order not in known:
-                known[order] = taken(stored, call, row)
+                known[order] = self._take(stored, row)
             value = known[order]
             if value is not None:
                 entries.append((order, value))
         return entries
+
+    def _take(self, column: StoredColumn, row: Accepted) -> Scalar | None:
+        """Return what a stored column takes of a row; None if nothing."""
+        return taken(column, self._call(column.name), row)
 
     def _call(self, column: str) -> Call:
         """Return the aggregate that a stored column is of."""
