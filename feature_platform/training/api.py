@@ -83,7 +83,7 @@ def build_training_set(  # noqa: PLR0913 - what a training set depends on, each 
         EventLogError: An event log is empty or damaged: run `fp archive SOURCE` first.
         SparkFailedError: Spark failed; the same call continues.
     """
-    edge_ms = parse_duration_ms(edge) if edge else 0
+    edge_ms = _duration_ms("edge", edge)
     wanted = chosen_list(registry.feature_lists(), name, version)
     asked = asked_list(wanted, registry.snapshots(), edge_ms)
     named = {kind.entity: kind.entity for kind in asked.kinds} | dict(keys or {})
@@ -100,7 +100,7 @@ def build_training_set(  # noqa: PLR0913 - what a training set depends on, each 
     if labels is None:
         return build(settings, request, opened, engine, clock, report)
     wished = LabelRequest.of(
-        labels, _duration_ms(within), request_id, leave_out_open=leave_out_open
+        labels, _duration_ms("within", within), request_id, leave_out_open=leave_out_open
     )
     request.check(pa.schema([*opened.schema, *wished.columns]))
     labelled = label_rows(
@@ -157,7 +157,7 @@ def build_served_set(  # noqa: PLR0913 - what a training set depends on, each by
     wished = None
     if labels is not None:
         wished = LabelRequest.of(
-            labels, _duration_ms(within), REQUEST_ID, leave_out_open=leave_out_open
+            labels, _duration_ms("within", within), REQUEST_ID, leave_out_open=leave_out_open
         )
     request = ServedRequest(
         asked=asked_list(
@@ -172,7 +172,7 @@ def build_served_set(  # noqa: PLR0913 - what a training set depends on, each by
     return build_served(settings, request, engine, SystemClock(), report)
 
 
-def _duration_ms(text: str) -> int:
+def _duration_ms(name: str, text: str) -> int:
     """Return a duration; 0 for none.
 
     Raises:
@@ -181,5 +181,5 @@ def _duration_ms(text: str) -> int:
     try:
         return parse_duration_ms(text) if text else 0
     except ValueError as error:
-        msg = f"within {text!r}: {error}"
+        msg = f"{name} {text!r}: {error}"
         raise CallerError(msg) from error

@@ -288,6 +288,7 @@ def label_rows(  # noqa: PLR0913 - what labels depend on, each by its name
     identity = digest([request.labels.fingerprint, request.within_ms, asdict(asked)])
     span = _answered(state, identity)
     if span is None:
+        state.unlink(missing_ok=True)  # from here on the answers are not those it names
         report(f"asking the event log of {request.source.name} what happened next")
         for fact in labeller.label(_task(request, asked, folder), name, f"fp training-set {name}"):
             span = fact if isinstance(fact, LogSpan) else span
@@ -340,9 +341,12 @@ def _ask(
     with parquet.ParquetWriter(folder / "questions.parquet", schema) as writer:
         for batch in spine.batches():
             asked = questions(batch, columns, kinds)
-            good = pa.array(np.flatnonzero(asked.codes == CODES["ok"]))
-            rows, instants = np.asarray(good) + first, asked.instants_ms[np.asarray(good)]
             ids = batch.column(request.request).cast(pa.string()) if by_request else None
+            is_good = asked.codes == CODES["ok"]
+            if ids is not None:
+                is_good &= np.asarray(ids.is_valid())
+            good = pa.array(np.flatnonzero(is_good))
+            rows, instants = np.asarray(good) + first, asked.instants_ms[np.asarray(good)]
             request_ids = pa.nulls(len(good), pa.string()) if ids is None else ids.take(good)
             keys = [pa.array(asked.keys[kind.entity], pa.string()).take(good) for kind in kinds]
             arrays = [pa.array(rows), pa.array(instants), request_ids, *keys]

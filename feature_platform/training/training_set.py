@@ -205,7 +205,8 @@ def _arrays(names: Sequence[str], labels: Sequence[str], tables: Iterator[pa.Tab
     for table in tables:
         part = np.empty((len(table), len(names)), dtype=np.float32)
         for place, name in enumerate(names):
-            part[:, place] = table[name].cast(pa.float64()).to_numpy()
+            # Integers beyond 2^53 are rounded, as all are that a float32 does not hold.
+            part[:, place] = table[name].cast(pa.float64(), safe=False).to_numpy()
         parts.append(part)
         for name in labels:
             found[name].append(table[name].to_numpy())

@@ -18,7 +18,10 @@ from feature_platform.errors import CallerError, EventLogError, SparkFailedError
 from feature_platform.feature_log.sample import Sample
 from feature_platform.paths import local_path
 from feature_platform.testing import Deployed
-from feature_platform.training import TrainingSet, build_served_set
+from feature_platform.training import TrainingSet, build_served_set, build_training_set
+from feature_platform.training.labels import LabelRequest, label_rows
+from feature_platform.training.rows import SpineColumns
+from feature_platform.training.spine import open_spine
 from tests.unit.feature_log.test_archive import INSTANT_MS, served
 from tests.unit.feature_log.test_client_logs import make_world
 from tests.unit.feature_log.topic import MemoryTopic, archived, settings_of
@@ -220,6 +223,69 @@ def test_what_was_answered_is_not_asked_again(
     found = built(world, tmp_path, fake, within=within)
     assert len(fake.tasks) == asked
     assert found.to_table()["events"].to_pylist() == [0, 1]
+
+
+def test_answers_of_another_question_are_not_taken(
+    world: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build of other labels was interrupted in the same folder, after some of its answers."""
+    logged(tmp_path, [answer(0, 2)])
+    with monkeypatch.context() as patched:
+        patched.setattr("feature_platform.training.served.publish", _dies)
+        with pytest.raises(KeyboardInterrupt):
+            built(world, tmp_path, Fake())
+    with pytest.raises(SparkFailedError):
+        built(world, tmp_path, Fake(failing=True), within="2m")
+    fake = Fake()
+    built(world, tmp_path, fake)
+    assert len(fake.tasks) == 1
+
+
+def test_an_edge_that_is_no_duration(world: Deployed, tmp_path: Path) -> None:
+    """It is named."""
+    with pytest.raises(CallerError, match="edge '5'"):
+        build_training_set(
+            settings_of(tmp_path),
+            world.registry,
+            "home",
+            pa.table({"post": ["p1"], "instant": [INSTANT_MS]}),
+            tmp_path / "set",
+            edge="5",
+        )
+
+
+def test_a_row_without_an_answers_id_is_not_asked_about(world: Deployed, tmp_path: Path) -> None:
+    """Its label is unknown; it is not that nothing happened."""
+    table = pa.table(
+        {
+            "post": ["p1", "p2"],
+            "instant": [INSTANT_MS, INSTANT_MS],
+            "fp_request_id": ["r1", None],
+        }
+    )
+    fake = Fake()
+    request = LabelRequest.of(labels(tmp_path), 0, "fp_request_id", leave_out_open=False)
+    labelled = label_rows(
+        open_spine(table),
+        SpineColumns(keys={"post": "post"}, instant="instant"),
+        world.registry.snapshots(),
+        request,
+        folder=tmp_path / "labels",
+        labeller=fake,
+        name="home",
+    )
+    (made,) = labelled.batches()
+    assert made["_label_status"].to_pylist() == ["ok", "not_asked"]
+    assert made["events"].to_pylist() == [0, None]
+
+
+def test_integers_beyond_a_double_become_floats(world: Deployed, tmp_path: Path) -> None:
+    """As all numbers of the arrays do."""
+    large = 2**53 + 1
+    one = served({"views": ("BIGINT", [large])}, number=0, version=1)
+    logged(tmp_path, [replace(one, instant_ms=INSTANT_MS)])
+    arrays = built(world, tmp_path, Fake()).arrays()
+    assert arrays.features.tolist() == [[float(np.float32(large))]]
 
 
 def _dies(*_: object) -> TrainingSet:
