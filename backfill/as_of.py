@@ -47,6 +47,7 @@ def answer(session: SparkSession, log_folder: str, task: AsOfTask, tell: Tell) -
         until = part.until or archived.positions
         name = part.job.job.featureset
         begins_ms, ends_ms = archived.span(time, until)
+        begins_ms = max(begins_ms, archived.log.complete_ms)  # a gap was accepted before it
         tell(LogSpan(featureset=name, offsets=until, begins_ms=begins_ms, ends_ms=ends_ms))
         raw = archived.records(until)
         reader = session.read.option(GLOBS, "false").schema(QUESTIONS)

@@ -96,7 +96,9 @@ def build_training_set(  # noqa: PLR0913 - what a training set depends on, each 
         serving_lag_ms=serving_lag_ms,
         edge_ms=edge_ms,
     )
-    engine, clock, opened = answerer or SparkAnswerer(settings), SystemClock(), open_spine(spine)
+    engine, clock = answerer or SparkAnswerer(settings), SystemClock()
+    texts = [named[kind.entity] for kind in asked.kinds if kind.entity_type == "STRING"]
+    opened = open_spine(spine, [*texts, request_id] if labels else texts)
     if labels is None:
         return build(settings, request, opened, engine, clock, report)
     wished = LabelRequest.of(

@@ -3,12 +3,14 @@
 It is read in batches, twice, so that its length does not matter.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Union
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv, parquet
 
 from feature_platform.errors import CallerError
@@ -53,7 +55,7 @@ class ParquetSpine:
         """
         schema = self.schema
         for path in self.paths:
-            with parquet.ParquetFile(path) as file:
+            with _named(path), parquet.ParquetFile(path) as file:
                 if file.schema_arrow.remove_metadata() != schema:
                     msg = f"{path} has other columns than {self.paths[0]}; write them alike"
                     raise CallerError(msg)
@@ -63,20 +65,52 @@ class ParquetSpine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvSpine:
-    """A CSV file with a header; types are those of its first megabyte."""
+    """A CSV file with a header; types are those of its first megabyte, but for texts."""
 
     path: Path
+    texts: frozenset[str] = frozenset()
+    """Columns that are texts whatever they look like: `007` is not 7. Empty ones are null."""
 
     @property
     def schema(self) -> pa.Schema:
         """Names and types of the columns."""
-        with csv.open_csv(self.path) as reader:
+        with csv.open_csv(self.path, convert_options=self._options()) as reader:
             return reader.schema
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows, some at a time."""
-        with csv.open_csv(self.path) as reader:
-            yield from reader
+        """Yield the rows, some at a time.
+
+        Raises:
+            CallerError: A value has not the type of its column.
+        """
+        with _named(self.path), csv.open_csv(self.path, convert_options=self._options()) as reader:
+            for batch in reader:
+                arrays = [
+                    _empty_is_null(column) if name in self.texts else column
+                    for name, column in zip(batch.schema.names, batch.columns, strict=True)
+                ]
+                yield pa.record_batch(arrays, schema=batch.schema)
+
+    def _options(self) -> csv.ConvertOptions:
+        return csv.ConvertOptions(column_types=dict.fromkeys(self.texts, pa.string()))
+
+
+def _empty_is_null(column: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(column, ""), None, column)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Name the file that cannot be read.
+
+    Raises:
+        CallerError: It cannot.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        msg = f"the spine {path} cannot be read: {error}; write it as Parquet, or correct it"
+        raise CallerError(msg) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +129,17 @@ class TableSpine:
         yield from self.table.replace_schema_metadata(None).to_batches(BATCH_ROWS)
 
 
-def open_spine(spine: SpineLike) -> Spine:
+def open_spine(spine: SpineLike, texts: Collection[str] = ()) -> Spine:
     """Return a spine that can be read.
+
+    Args:
+        spine: What was passed.
+        texts: Columns that are texts, whatever a file without types suggests.
 
     Raises:
         CallerError: There is no such file, or it is none of these; or two columns share a name.
     """
-    opened = _opened(spine)
+    opened = _opened(spine, frozenset(texts))
     try:
         names = opened.schema.names
     except (pa.ArrowInvalid, OSError) as error:
@@ -114,7 +152,7 @@ def open_spine(spine: SpineLike) -> Spine:
     return opened
 
 
-def _opened(spine: Any) -> Spine:  # noqa: ANN401 - whatever a caller passes
+def _opened(spine: Any, texts: frozenset[str]) -> Spine:  # noqa: ANN401 - whatever is passed
     if isinstance(spine, pa.Table):
         return TableSpine(table=spine)
     if hasattr(spine, "iloc"):
@@ -132,4 +170,6 @@ def _opened(spine: Any) -> Spine:  # noqa: ANN401 - whatever a caller passes
     if not path.is_file():
         msg = f"the spine {path} does not exist"
         raise CallerError(msg)
-    return CsvSpine(path=path) if path.suffix == ".csv" else ParquetSpine(paths=(path,))
+    if path.suffix == ".csv":
+        return CsvSpine(path=path, texts=texts)
+    return ParquetSpine(paths=(path,))

@@ -165,3 +165,29 @@ def test_spines_are_files_folders_and_tables(tmp_path: Path) -> None:
         open_spine(tmp_path / "none.parquet")
     with pytest.raises(CallerError, match="not int"):
         open_spine(7)
+
+
+def test_keys_in_a_csv_are_what_is_written(tmp_path: Path) -> None:
+    """Leading zeros stay, as do numbers that no integer holds; an empty one is null."""
+    path = tmp_path / "a.csv"
+    path.write_text("post,answer,at\n007,0012,5\n,12345678901234567890,6\nNA,x,7\n")
+    spine = open_spine(path, ["post", "answer"])
+    rows = pa.Table.from_batches(spine.batches())
+    assert rows["post"].to_pylist() == ["007", None, "NA"]
+    assert rows["answer"].to_pylist() == ["0012", "12345678901234567890", "x"]
+    assert rows["at"].to_pylist() == [5, 6, 7]
+    assert rows.schema == spine.schema
+
+
+def test_a_spine_that_turns_odd_is_named(tmp_path: Path) -> None:
+    """After its first megabyte, or in its second file."""
+    long = tmp_path / "long.csv"
+    long.write_text("at\n" + "1234567\n" * 300_000 + "x\n")
+    with pytest.raises(CallerError, match=r"long\.csv cannot be read"):
+        list(open_spine(long).batches())
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    parquet.write_table(pa.table({"n": [1]}), folder / "0.parquet")
+    (folder / "1.parquet").write_text("not a file of Parquet")
+    with pytest.raises(CallerError, match=r"1\.parquet cannot be read"):
+        list(open_spine(folder).batches())
