@@ -6,13 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 
 from feature_platform.clock import to_iso
 from feature_platform.debug.account import Account, EventAccount
+from feature_platform.debug.filters import filters_found
 from feature_platform.debug.records import Searched
 from feature_platform.debug.report import Bar, EventLine, Link, State
 from feature_platform.debug.since import told_since
 from feature_platform.definition.model import FeatureSet
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.testing.reference_events import Accepted
-from feature_platform.testing.unmatched import unmatched
 from feature_platform.tiles.grid import format_duration
 from feature_platform.words import counted, verb
 
@@ -165,41 +165,35 @@ def query_link(account: Account, features: Sequence[str], recent: Sequence[Accep
         recent: What is aggregated of the topic's newest events, of all entities.
     """
     rows = [each.row for each in account.counted if each.row]
-    oracle = account.oracle
-    newest = f"of the topic's newest {counted(len(recent), 'event')}"
-    own = f"of this entity's {counted(len(rows), 'event')}"
-    columns = {each.name: each.columns[0] for each in oracle.featureset.features}
-    filters = {each.feature: each.filter for each in oracle.featureset.event_rows.taken}
-    dead_filters: list[str] = []
-    notes: list[str] = []
-    for name in features:
-        stored = columns[name]
-        if recent and not any(oracle.takes(stored, row) for row in recent):
-            text = unmatched(oracle.featureset, name, recent, newest)
-            dead_filters += [f"{name}: {text}"] if text else []
-        elif filters.get(name):
-            taken = sum(oracle.takes(stored, row) for row in rows)
-            why = "" if taken else unmatched(oracle.featureset, name, rows, own)
-            matched = f"{taken:,} of {counted(len(rows), 'event')} match its FILTER"
-            notes.append(f"{name}: {why or matched}")
+    found = filters_found(account.oracle, features, rows, recent)
     left_out = account.outcomes["left out by WHERE"]
     summary = f"{counted(len(rows), 'event')} of it {verb(len(rows), 'counts', 'count')}"
     if left_out:
         summary += f", {left_out:,} left out by WHERE"
     if account.outcomes["other side"]:
         summary += f", {account.outcomes['other side']:,} on the other side of the history's seam"
-    if dead_filters:
+    wrong = [each.text for each in found if each.is_wrong]
+    notes = [each.text for each in found if not each.is_wrong]
+    if wrong:
         return Link(
             place="query",
             state="wrong",
-            summary=dead_filters[0],
-            details=(*dead_filters[1:], *notes),
+            summary=wrong[0],
+            details=(*wrong[1:], *notes),
             next_step="correct the constant in the FILTER, then fp plan and fp apply",
         )
-    state: State = "note" if rows and any(" matches none of " in each for each in notes) else "fine"
-    if account.events and not rows and not account.dead:
-        state = "wrong" if account.outcomes["left out by WHERE"] == len(account.events) else state
-    return Link(place="query", state=state, summary=summary, details=tuple(notes))
+    next_step = ""
+    if any(each.is_unproven for each in found):
+        next_step = (
+            "if such events are not just rare, correct the FILTER, then fp plan and fp apply"
+        )
+    elif left_out and left_out == len(account.events):
+        next_step = "if they are not left out on purpose, correct WHERE, then fp plan and fp apply"
+    unmatched = rows and not all(each.matches for each in found)
+    state: State = "note" if next_step or unmatched else "fine"
+    return Link(
+        place="query", state=state, summary=summary, details=tuple(notes), next_step=next_step
+    )
 
 
 def bars(account: Account) -> tuple[Bar, ...]:

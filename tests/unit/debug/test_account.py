@@ -2,10 +2,11 @@
 
 import pytest
 
-from feature_platform.debug.account import until
+from feature_platform.debug.account import account, until
 from feature_platform.debug.event_links import bars, events_link, query_link, reading_link
 from feature_platform.debug.records import Searched
-from tests.unit.debug.debug_case import NOW_MS, accounted, record
+from feature_platform.testing.deployed import snapshot_of
+from tests.unit.debug.debug_case import DEFINITION, NOW_MS, accounted, featureset, record
 
 
 def test_each_event_has_one_outcome() -> None:
@@ -68,6 +69,75 @@ def test_a_filter_that_only_this_entity_lacks_is_a_note() -> None:
     link = query_link(made, ["likes"], rows)
     assert link.state == "note"
     assert "matches none of this entity's 1 event" in link.details[0]
+
+
+def test_a_filter_that_an_own_event_matches_is_right() -> None:
+    """However rare it is: none of the newest events proves anything against it."""
+    made = accounted([record(1, action="lkie"), record(2)])
+    others = accounted([record(number) for number in range(3, 9)])
+    rows = [each.row for each in others.counted if each.row]
+    link = query_link(made, ["likes"], rows)
+    assert link.state == "fine"
+    assert link.details == ("likes: 1 of 2 events match its FILTER",)
+
+
+def test_a_filter_on_something_rare_is_a_note() -> None:
+    """No event has it, and nothing like it: nobody can say that it is wrong."""
+    made = accounted([record(1, action="share")])
+    rows = [each.row for each in made.counted if each.row]
+    link = query_link(made, ["likes"], rows)
+    assert link.state == "note"
+    assert (
+        "FILTER (WHERE action = 'lkie') matches none of the topic's newest 1 event"
+        in (link.details[0])
+    )
+    assert link.details[0].endswith("; nor does it match any of this entity's 1 event")
+    assert "if such events are not just rare, correct the FILTER" in link.next_step
+
+
+@pytest.mark.parametrize(
+    ("constant", "sent", "state"),
+    [
+        ("veiw", "view", "wrong"),
+        ("View", "view", "wrong"),
+        ("views", "view", "wrong"),
+        ("veew", "view", "wrong"),
+        ("unlike", "like", "note"),
+        ("US", "UK", "note"),
+        ("level_10", "level_1", "note"),
+        ("level_2", "level_1", "note"),
+        ("share", "view", "note"),
+    ],
+)
+def test_a_constant_is_wrong_if_it_is_a_slip(constant: str, sent: str, state: str) -> None:
+    """What is a little alike may be rare, and right."""
+    deployed = featureset(DEFINITION.replace("'lkie'", f"'{constant}'"))
+    made = account(deployed, snapshot_of(deployed).layout, "7", [record(1, action=sent)])
+    rows = [each.row for each in made.counted if each.row]
+    assert query_link(made, ["likes"], rows).state == state
+
+
+def test_a_filter_matches_where_its_operand_is_null() -> None:
+    """What is aggregated is another matter than what is let through."""
+    definition = DEFINITION.replace("SUM(ms)  AS", "SUM(ms) FILTER (WHERE action = 'view') AS")
+    definition = definition.replace("WHERE ms > 0", "WHERE user_id > 0")
+    deployed = featureset(definition)
+    records = [record(1, ms=None), record(2, ms=None, action="share")]
+    made = account(deployed, snapshot_of(deployed).layout, "7", records)
+    rows = [each.row for each in made.counted if each.row]
+    link = query_link(made, ["total"], rows)
+    assert link.state == "fine"
+    assert link.details == (
+        "total: 1 of 2 events match its FILTER; what it aggregates is NULL in all of them",
+    )
+
+
+def test_an_entity_that_where_leaves_out_is_a_note() -> None:
+    """It may be so on purpose."""
+    link = query_link(accounted([record(1, ms=0), record(2, ms=0)]), ["views"], [])
+    assert link.state == "note"
+    assert link.summary == "0 events of it count, 2 left out by WHERE"
+    assert "not left out on purpose, correct WHERE" in link.next_step
 
 
 def test_no_event_at_all() -> None:
