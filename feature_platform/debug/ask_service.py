@@ -3,15 +3,13 @@
 from collections.abc import Sequence
 
 from feature_platform.clock import Clock
+from feature_platform.debug.same_minute import in_one_minute
 from feature_platform.debug.service_link import Answer
 from feature_platform.errors import FeaturePlatformError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.service_settings import ServiceSettings, service_tokens
-from feature_platform.tiles.grid import MINUTE_MS
 from feature_platform.transport import Tls
 
-TRIES = 3
-"""Windows move on with the minute: an answer is to be of the minute that it was asked in."""
 DEADLINE_MS = 10_000
 
 
@@ -41,11 +39,7 @@ def ask_service(
         token = next(iter(service_tokens(settings)), None)
         with ServiceClient([address], token=token, tls=tls, deadline_ms=DEADLINE_MS) as client:
             prepared = client.prepare([f"{prefix}{name}" for name in names])
-            for _ in range(TRIES):
-                asked_ms = clock.now_ms()
-                matrix = prepared.get([entity])
-                if asked_ms // MINUTE_MS == clock.now_ms() // MINUTE_MS:
-                    break
+            matrix, asked_ms = in_one_minute(clock, lambda: prepared.get([entity]))
     except FeaturePlatformError as error:
         return f"service {address} does not answer: {error}"
     (answer,) = matrix.to_dicts()

@@ -14,6 +14,7 @@ from feature_platform.broker.record_reader import RecordReader
 from feature_platform.checks.judge import AsOf
 from feature_platform.checks.run import rows_as_of_newest_cut
 from feature_platform.checks.scope import Scope
+from feature_platform.clock import Clock
 from feature_platform.debug.account import Account, account, by_partition, until
 from feature_platform.debug.ask_service import ask_service
 from feature_platform.debug.changelog_link import changelog_links
@@ -34,6 +35,7 @@ from feature_platform.debug.pattern import pattern_of
 from feature_platform.debug.records import Searched, recent, search
 from feature_platform.debug.report import DebugReport, Link
 from feature_platform.debug.row_links import asking_for_state, rows_link, served_link
+from feature_platform.debug.same_minute import in_one_minute
 from feature_platform.debug.service_link import Answer, service_link
 from feature_platform.debug.state_link import Held, state_link
 from feature_platform.debug.value_lines import mixed_names, value_lines
@@ -113,8 +115,8 @@ def debug(
     report("reading its rows")
     rows = rows_as_of_newest_cut(reads, snapshot, unfinished_repair(reads, snapshot))
     stored = reads.tiles.read_entity(snapshot.table, entity)
-    at_ms = reads.clock.now_ms() if ask.at_ms is None else ask.at_ms
-    served = _served(client, snapshot, entity, ask, features)
+    served, asked_ms = _served(reads.clock, client, snapshot, entity, ask, features)
+    at_ms = asked_ms if ask.at_ms is None else ask.at_ms
     answer = _answered(reads, ask, snapshot, entity, served)
     fresh = _fresh(reads, snapshot, report) if ask.live else None
     report("looking for its events")
@@ -288,25 +290,27 @@ def _writers(reads: Reads, snapshot: Snapshot) -> Writers:
 
 
 def _served(
+    clock: Clock,
     client: FeatureClient,
     snapshot: Snapshot,
     entity: str,
     ask: DebugRequest,
     features: Sequence[str],
-) -> Mapping[str, Any] | str:
-    """Return the served values by name; a text: why there are none."""
+) -> tuple[Mapping[str, Any] | str, int]:
+    """Return the served values by name, and when; a text: why there are none."""
     wanted = [
         served for each in snapshot.features if each.name in features for served in each.served
     ]
     try:
         prepared = client.prepare(wanted, featureset=snapshot.featureset)
-        matrix = prepared.get([entity], at=ask.at_ms)
+        matrix, asked_ms = in_one_minute(clock, lambda: prepared.get([entity], at=ask.at_ms))
     except FeaturePlatformError as error:
-        return str(error)
+        return str(error), clock.now_ms()
     (answer,) = matrix.to_dicts()
     if answer["status"] == "unavailable":
-        return str(answer["error"])
-    return dict(sorted(answer["values"].items(), key=lambda item: item[0] != ask.feature))
+        return str(answer["error"]), asked_ms
+    values = sorted(answer["values"].items(), key=lambda item: item[0] != ask.feature)
+    return dict(values), asked_ms
 
 
 def _as_of_cut(whole: Account, rows: AsOf | None) -> Account:

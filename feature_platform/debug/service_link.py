@@ -1,20 +1,27 @@
 """What a service with a cache answers, beside what the events say: how old is it, and may it be."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from feature_platform.clock import to_iso
-from feature_platform.debug.account import Account, EventAccount, by_partition, first_of
+from feature_platform.debug.account import Account, EventAccount, by_partition, first_of, until
 from feature_platform.debug.report import Link, State
+from feature_platform.debug.states import is_between, one_way_names, states_between, states_max
 from feature_platform.plan.job_history import HISTORY_PARTITION
 from feature_platform.registry.base import Cut
+from feature_platform.testing.reference_events import LAST_TIME_MS, RawEvent
 from feature_platform.words import counted, span
 
 STATES_MAX = 500
 """How many earlier states of the entity an answer is compared with, newest first."""
 CUTS_MAX = 1_000
 """How many cuts are looked at for the one that first held an event."""
+
+_OTHER_SETTINGS = (
+    "the service runs with another max_staleness_ms than this project's: restart it with the "
+    "project's settings"
+)
 
 Values = Mapping[str, Any]
 ValuesOf = Callable[[Account], Values]
@@ -75,17 +82,45 @@ def service_link(
             summary += f"; not judged, for they hold what an earlier definition counted: {names}"
         state: State = "fine" if answer.values else "note"
         return Link(place="service", state=state, summary=summary)
-    known = _known_of(answer, whole, values_of)
+    states, are_all = _states(whole)
+    known = next((each for each in states if not _different(answer, values_of(each))), None)
     if known is None:
+        is_foreign = are_all or not _may_be(answer, whole, values_of)
+        return _of_no_state(answer, different, bound_ms, is_foreign=is_foreign)
+    return _older(answer, different, _missing(whole, known), list(_first(cuts)), bound_ms)
+
+
+def _of_no_state(
+    answer: Answer, different: Sequence[str], bound_ms: int, *, is_foreign: bool
+) -> Link:
+    """Say of an answer that no state that was compared gives whether it is wrong."""
+    said, details = f"{answer.address} answers {different[0]}", tuple(different[1:])
+    if is_foreign:
         return Link(
             place="service",
             state="wrong",
-            summary=f"{answer.address} answers {different[0]}; no state that its events had before "
-            "gives this",
-            details=tuple(different[1:]),
+            summary=f"{said}; no state that its events had before gives this",
+            details=details,
             next_step="see whether the service reads this store and keyspace, and this deployment",
         )
-    return _older(answer, different, _missing(whole, known), list(_first(cuts)), bound_ms)
+    if answer.age_ms is not None and answer.age_ms > bound_ms:
+        return Link(
+            place="service",
+            state="wrong",
+            summary=f"{said}; {answer.told_age}, and service.max_staleness_ms of this project is "
+            f"{bound_ms:,}",
+            details=details,
+            next_step=_OTHER_SETTINGS,
+        )
+    return Link(
+        place="service",
+        state="unknown",
+        summary=f"{said}; not judged, because its events had more states than are compared; "
+        f"{answer.told_age}",
+        details=details,
+        next_step=f"ask again after {span(bound_ms)} without new events: then the service must "
+        "answer as the events say",
+    )
 
 
 def _older(
@@ -123,8 +158,7 @@ def _older(
         summary=summary,
         details=details,
         next_step=(
-            "the service runs with another max_staleness_ms than this project's: restart it with "
-            "the project's settings"
+            _OTHER_SETTINGS
             if admits
             else "the service says that it is younger than it is: restart it, which empties its "
             "cache; service.max_staleness_ms = 0 keeps nothing"
@@ -140,14 +174,33 @@ def _different(answer: Answer, expected: Values) -> list[str]:
     ]
 
 
-def _known_of(answer: Answer, whole: Account, values_of: ValuesOf) -> Account | None:
-    """Return the newest earlier state of the entity's events that gives an answer."""
-    total = len(whole.events)
-    for number in range(total - 1, max(-1, total - 1 - STATES_MAX), -1):
-        state = first_of(whole, number)
-        if not _different(answer, values_of(state)):
-            return state
-    return None
+def _states(whole: Account) -> tuple[Iterator[Account], bool]:
+    """Return earlier states of the entity's events, the newest first, and whether these are all."""
+    most, events = states_max(whole, STATES_MAX), [each.record.event for each in whole.events]
+    later = [event for event in events if event.partition != HISTORY_PARTITION]
+    ends = states_between({}, later, most)
+    if ends is not None:
+        ordered = sorted(ends, key=lambda each: _since_ms(later, each), reverse=True)
+        return (until(whole, each) for each in ordered), True
+    total = len(events)
+    numbers = range(total - 1, max(-1, total - 1 - most), -1)
+    return (first_of(whole, number) for number in numbers), False
+
+
+def _since_ms(events: Iterable[RawEvent], ends: Mapping[int, int]) -> int:
+    """Return when the first event came that a state lacks; of the whole, after all of them."""
+    lacking = (each for each in events if each.offset >= ends.get(each.partition, 0))
+    return min((each.timestamp_ms for each in lacking), default=LAST_TIME_MS)
+
+
+def _may_be(answer: Answer, whole: Account, values_of: ValuesOf) -> bool:
+    """Return whether a state that was not compared may give an answer."""
+    none, full, one_way = values_of(first_of(whole, 0)), values_of(whole), one_way_names(whole)
+    return all(
+        is_between(none[name], value, full[name])
+        for name, value in answer.values.items()
+        if name in one_way
+    )
 
 
 def _missing(whole: Account, known: Account) -> list[EventAccount]:

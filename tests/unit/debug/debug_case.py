@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from feature_platform.debug.account import Account, account
 from feature_platform.debug.records import FoundRecord
@@ -66,6 +67,11 @@ def record(offset: int, minutes: int = 0, **values: object) -> FoundRecord:
         value=json.dumps(value).encode(), partition=0, offset=offset, timestamp_ms=at_ms
     )
     return FoundRecord(event=event, origin="event log")
+
+
+def in_partition(made: FoundRecord, partition: int) -> FoundRecord:
+    """Return the same event in another partition."""
+    return replace(made, event=replace(made.event, partition=partition))
 
 
 def accounted(records: Sequence[FoundRecord]) -> Account:

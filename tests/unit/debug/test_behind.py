@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from feature_platform.debug import behind as module
+from feature_platform.debug import states
 from feature_platform.debug.account import Account, first_of, until
 from feature_platform.debug.behind import Values, behind
-from tests.unit.debug.debug_case import NOW_MS, accounted, record
+from tests.unit.debug.debug_case import NOW_MS, accounted, in_partition, record
 
 ALL = 12
 NAMES = {"events_2h", "views_2h", "likes_2h", "total_2h"}
@@ -29,7 +29,7 @@ def _whole() -> Account:
 def _few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Compare every state, or only two."""
     if request.param:
-        monkeypatch.setattr(module, "RECOUNTED_MAX", 2 * ALL)
+        monkeypatch.setattr(states, "RECOUNTED_MAX", 2 * ALL)
     return bool(request.param)
 
 
@@ -67,3 +67,33 @@ def test_nothing_is_behind_a_cut_that_has_everything(whole: Account) -> None:
     """Then a value that differs is wrong."""
     served = values_of(whole) | {"events_2h": 11}
     assert _behind(whole, ALL, served, {"events_2h"}) == set()
+
+
+@pytest.fixture(name="two")
+def _two() -> Account:
+    """Return an entity whose events came in turn in two partitions."""
+    records = [record(at, minutes=20 - at, ms=10 + at) for at in range(ALL)]
+    return accounted([in_partition(each, each.event.offset % 2) for each in records])
+
+
+@pytest.mark.parametrize("flushed", [{0: 4, 1: ALL}, {0: ALL, 1: 4}, {0: 7, 1: 9}])
+def test_a_partition_may_be_ahead_of_another(
+    two: Account, flushed: dict[int, int], few: bool
+) -> None:
+    """A job reads them independently: a newer event is counted, and an older one is not."""
+    del few
+    served = values_of(until(two, flushed))
+    full = values_of(two)
+    differing = {name for name, value in full.items() if served[name] != value}
+    as_of_cut = until(two, {0: 4, 1: 4})
+    assert behind(two, as_of_cut, values_of, full, served, differing) == differing
+
+
+def test_a_sum_of_no_state_of_two_partitions(two: Account, few: bool) -> None:
+    """Every state of both is compared, or it is not judged."""
+    full = values_of(two)
+    served = full | {"total_2h": 100_000, "events_2h": 3}
+    found = behind(
+        two, until(two, {0: 4, 1: 4}), values_of, full, served, {"total_2h", "events_2h"}
+    )
+    assert found == ({"total_2h"} if few else set())

@@ -1,13 +1,17 @@
 """How old an answer of a service is, and whether it may be."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from feature_platform.debug.account import Account
+import pytest
+
+from feature_platform.debug import states
+from feature_platform.debug.account import Account, first_of, until
 from feature_platform.debug.report import Link
 from feature_platform.debug.service_link import Answer, service_link
 from feature_platform.registry.base import Cut
-from tests.unit.debug.debug_case import MINUTE_MS, NOW_MS, accounted, record
+from tests.unit.debug.debug_case import MINUTE_MS, NOW_MS, accounted, in_partition, record
 
 WHOLE = accounted([record(1, minutes=3), record(2, minutes=2), record(3, minutes=1)])
 """Offsets and broker times ascend."""
@@ -110,3 +114,56 @@ def test_values_that_an_earlier_definition_counted_are_not_judged() -> None:
     assert "what an earlier definition counted: views_2h" in link.summary
     link = service_link(answer.without({*answer.values}), WHOLE, served, CUTS, 1_000)
     assert link.state == "note"
+
+
+TWO = accounted(
+    [
+        record(1, minutes=3),
+        in_partition(record(2, minutes=2), 1),
+        record(3, minutes=1),
+    ]
+)
+"""In two partitions, which a job reads independently."""
+TWO_CUTS = [
+    replace(each, positions={**each.positions, "posts/1": at})
+    for each, at in zip(CUTS, (3, 3, 0), strict=True)
+]
+
+
+def test_a_partition_may_be_ahead_of_another() -> None:
+    """The answer holds the newest event of one, and lacks older ones of the other."""
+    values = served(until(TWO, {1: 3}))
+    answer = Answer(address="here:1", values=values, age_ms=10, asked_ms=NOW_MS)
+    link = service_link(answer, TWO, served, TWO_CUTS, MINUTE_MS)
+    assert "it lacks 2 events, the first of them 0/1 of " in link.summary
+
+
+@pytest.fixture(name="few")
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(states, "RECOUNTED_MAX", 2 * len(TWO.events))
+
+
+@pytest.mark.usefixtures("few")
+@pytest.mark.parametrize("whole", [WHOLE, TWO])
+def test_an_answer_of_a_state_that_is_not_compared(whole: Account) -> None:
+    """It may be right: nothing is claimed but what the service itself says."""
+    values = {**served(first_of(whole, 0)), "total_2h": 12}
+    recounted: list[Account] = []
+
+    def counting(state: Account) -> Mapping[str, Any]:
+        recounted.append(state)
+        return served(state)
+
+    answer = Answer(address="here:1", values=values, age_ms=10, asked_ms=NOW_MS)
+    link = service_link(answer, whole, counting, CUTS, 1_000)
+    assert link.state == "unknown"
+    assert "not judged, because its events had more states than are compared" in link.summary
+    assert link.next_step.startswith("ask again after 1,000 ms without new events")
+    assert len(recounted) <= 5
+    link = service_link(replace(answer, age_ms=60_000), whole, served, CUTS, 1_000)
+    assert link.state == "wrong"
+    assert "another max_staleness_ms" in link.next_step
+    foreign = replace(answer, values={**values, "events_2h": 77})
+    link = service_link(foreign, whole, served, CUTS, 1_000)
+    assert link.state == "wrong"
+    assert "no state that its events had before gives this" in link.summary
