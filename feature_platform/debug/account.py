@@ -218,14 +218,16 @@ def _names(value: bytes | None, column: str, entity: str) -> bool:
 def _object(text: str) -> dict[str, Any] | None:
     try:
         data = json.loads(text[text.find("{") :], parse_int=str, parse_float=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return data if isinstance(data, dict) else None
 
 
 def _spelled(value: object) -> str:
+    """Return a key as the store has it, of a number with a point, too: however long it is."""
     text = str(value)
-    return str(int(float(text))) if re.fullmatch(r"-?[0-9]+(\.0+)", text) else text
+    whole = text.partition(".")[0] if re.fullmatch(r"-?[0-9]+\.0+", text) else text
+    return "0" if whole == "-0" else whole
 
 
 def _unit_hint(source: Source, value: bytes | None, timestamp_ms: int, time_ms: int | None) -> str:

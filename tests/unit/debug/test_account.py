@@ -1,10 +1,12 @@
 """What became of each event of an entity, and what is said of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from feature_platform.debug.account import account, until
 from feature_platform.debug.event_links import bars, events_link, query_link, reading_link
-from feature_platform.debug.records import Searched
+from feature_platform.debug.records import FoundRecord, Searched
 from feature_platform.testing.deployed import snapshot_of
 from tests.unit.debug.debug_case import DEFINITION, NOW_MS, accounted, featureset, record
 
@@ -46,6 +48,28 @@ def test_events_that_cannot_be_parsed_are_its_own_by_their_text() -> None:
         origin="Kafka",
     )
     assert accounted([broken]).outcomes["dead letter"] == 1
+
+
+def _with_text(offset: int, text: str) -> FoundRecord:
+    made = record(offset)
+    return replace(made, event=replace(made.event, value=text.encode()))
+
+
+def test_one_event_that_is_too_deep_is_a_dead_letter() -> None:
+    """It is the entity's by its text, and the others are judged all the same."""
+    deep = f'{{"user_id": 7, "deep": {"[" * 3_000}{"]" * 3_000}}}'
+    made = accounted([record(1), _with_text(2, deep), _with_text(3, deep.replace("7", "8"))])
+    assert dict(made.outcomes) == {"counted": 1, "dead letter": 1}
+    assert [each.reason for each in made.dead] == ["too_deep"]
+
+
+@pytest.mark.parametrize(
+    ("key", "is_own"), [("7.0", True), ('"7.00"', True), ("1" * 401 + ".0", False), ("7.5", False)]
+)
+def test_a_key_with_a_point(key: str, is_own: bool) -> None:
+    """However long it is: no number is made of it."""
+    made = accounted([record(1), _with_text(2, f'{{"user_id": {key}, "ms": "many"}}')])
+    assert len(made.dead) == is_own
 
 
 def test_a_filter_that_nothing_matches_is_named() -> None:
