@@ -14,7 +14,7 @@ from feature_platform.changelog.tables import literal, table_name
 from feature_platform.checks.scope import Scope
 from feature_platform.checks.tiles import Difference, compare, decoded, features_of
 from feature_platform.errors import CorruptRowError
-from feature_platform.lineage.as_of import KnownRows, KnownTiles, encoded_tiles
+from feature_platform.lineage.as_of import KnownRows, KnownTiles, known_tiles
 from feature_platform.lineage.tile_values import name_tile, spell
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.store.base import TileKey
@@ -134,11 +134,10 @@ def check(
         return Compared(entity=entity, state="different", differences=(f"its commands: {error}",))
     if sums is None:
         return Compared(entity=entity, state="not judged", why="its commands are not logged now")
-    known = rows.read(entity)
+    known = known_tiles(rows.read(entity))
     if isinstance(known, CorruptRowError):
         return Compared(entity=entity, state="different", differences=(f"its rows: {known}",))
-    (stored,) = encoded_tiles([known.rows])
-    tiles = KnownTiles(tiles=sums.covered(stored), unknown=known.unknown)
+    tiles = KnownTiles(tiles=sums.covered(known.tiles), unknown=known.unknown)
     readable, unreadable = decoded(entity, tiles.tiles, snapshot)
     number, found = compare(entity, tiles, readable, sums.tiles, scope)
     told = [*unreadable, *(_said(snapshot, each) for each in found)]

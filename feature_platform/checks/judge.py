@@ -14,7 +14,14 @@ from feature_platform.checks.tiles import Difference, compare, conservation, dec
 from feature_platform.clock import Clock
 from feature_platform.deploy.repair import ENTITIES_MAX
 from feature_platform.errors import CorruptRowError
-from feature_platform.lineage.as_of import KnownRows, KnownTiles, Past, encoded_tiles, rows_as_of
+from feature_platform.lineage.as_of import (
+    KnownRows,
+    KnownTiles,
+    Past,
+    encoded_tiles,
+    known_tiles,
+    rows_as_of,
+)
 from feature_platform.registry.base import Attempt, Cut
 from feature_platform.registry.history import History
 from feature_platform.rows.codec import decode_each
@@ -175,8 +182,7 @@ class Judge:
         for _ in range(TRIES - 1):
             if verdict.is_clean:
                 break
-            again = _tiles_of_each({entity: self._rows.read(entity)})
-            verdict = self._verdict(entity, again[entity], expected)
+            verdict = self._verdict(entity, known_tiles(self._rows.read(entity)), expected)
         return verdict
 
     def _verdict(
@@ -221,11 +227,8 @@ def _tiles_of_each(stored: Mapping[str, Read]) -> dict[str, KnownTiles | Corrupt
     failed = {entity: rows for entity, rows in stored.items() if isinstance(rows, CorruptRowError)}
     try:
         tiles = encoded_tiles([rows.rows for rows in known.values()])
-    except CorruptRowError as error:
-        if len(known) == 1:
-            return {**failed, **dict.fromkeys(known, error)}
-        one_by_one = (_tiles_of_each({entity: rows}).items() for entity, rows in known.items())
-        return {**failed, **dict(chain.from_iterable(one_by_one))}
+    except CorruptRowError:
+        return {entity: known_tiles(rows) for entity, rows in stored.items()}
     return failed | {
         entity: KnownTiles(tiles=each, unknown=rows.unknown)
         for (entity, rows), each in zip(known.items(), tiles, strict=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from feature_platform.checks.judge import AsOf
+from feature_platform.checks.judge import TRIES, AsOf
 from feature_platform.checks.scope import Scope
 from feature_platform.checks.tiles import Difference, compare, conservation, decoded
 from feature_platform.clock import to_iso
@@ -12,10 +12,11 @@ from feature_platform.debug.account import Account
 from feature_platform.debug.diagnosis import diagnose
 from feature_platform.debug.report import Link, State, TileLine, ValueLine
 from feature_platform.errors import CorruptRowError
-from feature_platform.lineage.as_of import KnownRows, KnownTiles, encoded_tiles
+from feature_platform.lineage.as_of import KnownTiles, known_tiles
 from feature_platform.lineage.tile_values import values_of
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.rows.codec import decode_items, decode_row
+from feature_platform.rows.partials import Row
 from feature_platform.rows.undo import HEAD, RowKey
 from feature_platform.store.base import UNDO_LEVEL, StoredRow, TileKey, written_by
 from feature_platform.tiles.layout import LayoutColumn
@@ -35,6 +36,17 @@ class RowsFound:
     link: Link
     tiles: tuple[TileLine, ...] = ()
     differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """Tiles that were read, and how they compare."""
+
+    tiles: KnownTiles
+    readable: Mapping[TileKey, Row]
+    unreadable: Sequence[str]
+    compared: int
+    differences: Sequence[Difference]
 
 
 def rows_link(
@@ -58,18 +70,15 @@ def rows_link(
     if rows is None:
         summary = "no cut yet: no row is final"
         return RowsFound(link=Link(place="rows", state="unknown", summary=summary))
-    known = rows.read(account.entity)
-    if isinstance(known, CorruptRowError):
-        summary = f"its rows cannot be read: {known}"
+    seen = _settled(snapshot, rows, scope, account)
+    if isinstance(seen, CorruptRowError):
+        summary = f"its rows cannot be read: {seen}"
         link = Link(place="rows", state="wrong", summary=summary, next_step=_repair(snapshot))
         return RowsFound(link=link)
-    tiles = _tiles(known)
-    expected = account.payloads
-    readable, unreadable = decoded(account.entity, tiles.tiles, snapshot)
-    number, found = compare(account.entity, tiles, readable, expected, scope)
+    unreadable, found = seen.unreadable, seen.differences
     chosen = [each for each in found if columns is None or each.column in columns]
-    sums, unconserved = conservation(account.entity, readable, scope)
-    lines = _tile_lines(snapshot, scope, tiles, expected, stored, chosen)
+    sums, unconserved = conservation(account.entity, seen.readable, scope)
+    lines = _tile_lines(snapshot, scope, seen.tiles, account.payloads, stored, chosen)
     cut = rows.cut
     as_of = f"as of cut {cut.attempt}/{cut.checkpoint_id} of {to_iso(cut.recorded_ms)}"
     if unreadable or chosen:
@@ -84,9 +93,9 @@ def rows_link(
     else:
         left = len(found) - len(chosen)
         details = [f"{counted(left, 'difference')} in other columns"] if left else []
-        state: State = "note" if left or not number else "fine"
-        what = f"{counted(number, 'tile')} and {counted(sums, 'sum')} agree with the events"
-        if not number:
+        state: State = "note" if left or not seen.compared else "fine"
+        what = f"{counted(seen.compared, 'tile')} and {counted(sums, 'sum')} agree with the events"
+        if not seen.compared:
             what = "no tile of it is kept and certain to have all its events"
         link = Link(place="rows", state=state, summary=f"{what}, {as_of}", details=tuple(details))
     return RowsFound(link=link, tiles=lines, differences=tuple(chosen))
@@ -105,9 +114,27 @@ def _repair(snapshot: Snapshot) -> str:
     return f"fp check {name} says how many others are wrong; fp check {name} --repair corrects them"
 
 
-def _tiles(known: KnownRows) -> KnownTiles:
-    (tiles,) = encoded_tiles([known.rows])
-    return KnownTiles(tiles=tiles, unknown=known.unknown)
+def _settled(
+    snapshot: Snapshot, rows: AsOf, scope: Scope, account: Account
+) -> _Seen | CorruptRowError:
+    """Compare what is read; again while it differs, for a read may meet a write half way."""
+    for left in reversed(range(TRIES)):
+        tiles = known_tiles(rows.read(account.entity))
+        if isinstance(tiles, CorruptRowError):
+            if left:
+                continue
+            return tiles
+        readable, unreadable = decoded(account.entity, tiles.tiles, snapshot)
+        number, found = compare(account.entity, tiles, readable, account.payloads, scope)
+        if not left or not (unreadable or found):
+            return _Seen(
+                tiles=tiles,
+                readable=readable,
+                unreadable=unreadable,
+                compared=number,
+                differences=found,
+            )
+    raise AssertionError  # the last try returns
 
 
 def _tile_lines(

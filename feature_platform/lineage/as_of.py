@@ -156,7 +156,20 @@ def tiles_as_of(past: Past, stored: Iterable[StoredRow], *, undo_gone: bool) -> 
     Raises:
         CorruptRowError: A row is malformed, or no undo row says what it was.
     """
-    known = rows_as_of(past, stored, undo_gone=undo_gone)
+    return _split(rows_as_of(past, stored, undo_gone=undo_gone))
+
+
+def known_tiles(known: KnownRows | CorruptRowError) -> KnownTiles | CorruptRowError:
+    """Return the tiles of rows that were read, or why they cannot be read."""
+    if isinstance(known, CorruptRowError):
+        return known
+    try:
+        return _split(known)
+    except CorruptRowError as error:
+        return error
+
+
+def _split(known: KnownRows) -> KnownTiles:
     (tiles,) = encoded_tiles([known.rows])
     return KnownTiles(tiles=tiles, unknown=known.unknown)
 

@@ -52,6 +52,15 @@ def test_a_command_that_is_not_in_the_row(olap: EmbeddedOlap) -> None:
     )
 
 
+def test_a_head_that_is_damaged(olap: EmbeddedOlap) -> None:
+    """It differs, and why is said; nothing ends."""
+    load(olap, logged(MADE))
+    found = check(commands(olap), DEPLOYED, RowsOf(MADE, head=b"\xff"), SCOPE, "7")
+    assert found.state == "different"
+    (said,) = found.differences
+    assert said.startswith("its rows: ")
+
+
 def test_a_row_that_is_gone(olap: EmbeddedOlap) -> None:
     """A closed tile has commands, and no row."""
     load(olap, logged(MADE))

@@ -10,7 +10,7 @@ from feature_platform.debug.account import Account
 from feature_platform.errors import CorruptRowError
 from feature_platform.lineage.as_of import KnownRows
 from feature_platform.registry.history import FOREVER, History
-from feature_platform.rows.undo import RowKey
+from feature_platform.rows.undo import HEAD, RowKey
 from feature_platform.testing.changes import Change, block_headers, encode_block
 from tests.unit.changelog.log_case import MemoryTopic
 from tests.unit.debug.debug_case import NOW_MS, snapshot
@@ -58,9 +58,12 @@ class RowsOf:
 
     made: Account
     left_out: Sequence[RowKey] = ()
+    head: bytes = b""
+    """Another one in place of its own."""
 
     def read(self, entity: str) -> KnownRows | CorruptRowError:
         """Return them."""
         found = self.made.oracle.entity(entity)
         rows = {RowKey(*key): payload for key, payload in found.rows.items()} if found else {}
+        rows |= {HEAD: self.head} if self.head else {}
         return KnownRows(rows={key: rows[key] for key in rows.keys() - {*self.left_out}})
