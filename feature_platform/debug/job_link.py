@@ -9,6 +9,7 @@ from feature_platform.debug.report import Link
 from feature_platform.engines.flink import FlinkJob
 from feature_platform.errors import CorruptRowError
 from feature_platform.lineage.attempts import line_of, newest
+from feature_platform.monitor.health import RESTARTS, RUNNING
 from feature_platform.plan.ids import FeatureId
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.base import Attempt
@@ -53,6 +54,7 @@ def job_link(
     writers: Writers,
     ids: Sequence[FeatureId],
     stored: Sequence[StoredRow],
+    restarts: int = 0,
 ) -> Link:
     """Say who writes, and whether anybody else has written.
 
@@ -62,6 +64,7 @@ def job_link(
         writers: Of the generation.
         ids: That the registry has allocated.
         stored: All rows of the entity.
+        restarts: How often Flink has restarted the deployed job by itself.
     """
     name = snapshot.featureset
     wrong = [
@@ -97,6 +100,9 @@ def job_link(
             details=told,
             next_step=f"fp recover {name} starts it again",
         )
+    told = (*_restarted(restarts), *told)
+    if mine and (mine.state != RUNNING or mine.tasks_waiting):
+        return _not_running(name, mine, told, restarts)
     latest = newest(writers.attempts)
     refused = _refused(named, mine, writers)
     return Link(
@@ -104,6 +110,25 @@ def job_link(
         state="note" if refused else "fine",
         summary=f"job {snapshot.job_id} runs, attempt {latest.attempt if latest else 0}",
         details=(*refused, *told),
+    )
+
+
+def _restarted(restarts: int) -> tuple[str, ...]:
+    return (f"Flink has restarted it {counted(restarts, 'time')} by itself",) if restarts else ()
+
+
+def _not_running(name: str, job: FlinkJob, told: Sequence[str], restarts: int) -> Link:
+    """Say of a job that counts nothing now whether it begins, or has failed and begins again."""
+    waits = f", {counted(job.tasks_waiting, 'task')} not running yet" if job.tasks_waiting else ""
+    again = restarts > 0 or job.state in RESTARTS
+    return Link(
+        place="job",
+        state="wrong" if again else "note",
+        summary=f"job {job.id} is {job.state}{waits}: no new events are counted",
+        details=tuple(told),
+        next_step=f"fp status {name} says why its job failed last"
+        if again
+        else f"fp status {name}",
     )
 
 

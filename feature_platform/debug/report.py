@@ -164,12 +164,16 @@ class DebugReport:
 
     @property
     def next_step(self) -> str:
-        """What to do about what is wrong; if nothing is, what a note leads to; may be empty."""
-        if self.first:
-            return self.first.next_step
-        notes = (link.next_step for link in self.links if link.state == "note")
+        """What to do about what is wrong; if nothing is, what a note leads to; may be empty.
+
+        Without any of these, how to know what is unknown.
+        """
+        first = self.first
+        told = [first] if first else [each for each in self.links if each.state == "note"]
+        told += [each for each in self.links if each.state == "unknown"]
         asked = self.is_past or any(link.place == "service" for link in self.links)
-        return next(filter(None, notes), "" if asked else ASK_SERVICE)
+        steps = (each.next_step for each in told)
+        return next(filter(None, steps), "" if asked or first else ASK_SERVICE)
 
     @property
     def shown_events(self) -> tuple[EventLine, ...]:

@@ -176,7 +176,8 @@ def _fresh(reads: Reads, snapshot: Snapshot, report: Report) -> Fresh | str:
 
 def _job(reads: Reads, snapshot: Snapshot, stored: Sequence[StoredRow]) -> Link:
     ids = reads.registry.feature_ids(snapshot.featureset)
-    return job_link(snapshot, _jobs(reads), _writers(reads, snapshot), ids, stored)
+    jobs, restarts = _jobs(reads, snapshot.job_id)
+    return job_link(snapshot, jobs, _writers(reads, snapshot), ids, stored, restarts)
 
 
 def _state(
@@ -273,11 +274,14 @@ def _defined(reads: Reads, name: str) -> FeatureSet | None:
     return load_project(reads.settings.featuresets).featuresets.get(name)
 
 
-def _jobs(reads: Reads) -> list[FlinkJob] | str:
+def _jobs(reads: Reads, job_id: str) -> tuple[list[FlinkJob] | str, int]:
+    """Return all jobs, or why they are not known, and how often one was restarted."""
     try:
-        return reads.cluster.jobs()
+        jobs = reads.cluster.jobs()
+        lives = any(job.id == job_id and job.lives for job in jobs)
+        return jobs, reads.cluster.restarts(job_id) if lives else 0
     except WorldError as error:
-        return str(error)
+        return str(error), 0
 
 
 def _writers(reads: Reads, snapshot: Snapshot) -> Writers:

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
+
 from feature_platform.debug.job_link import Writers, job_link
 from feature_platform.debug.report import Link
 from feature_platform.engines.flink import FlinkJob
@@ -57,9 +59,10 @@ def found(
     *jobs: FlinkJob,
     rows: Sequence[StoredRow] = (),
     ids: Sequence[FeatureId] = IDS,
+    restarts: int = 0,
 ) -> Link:
     """Return what is said."""
-    return job_link(DEPLOYED, jobs, writers, ids, rows)
+    return job_link(DEPLOYED, jobs, writers, ids, rows, restarts)
 
 
 def test_one_job_whose_attempt_wrote_everything() -> None:
@@ -67,6 +70,30 @@ def test_one_job_whose_attempt_wrote_everything() -> None:
     link = found(ONLY, RUNNING, rows=[row(1), row(1, level=HEAD_LEVEL)])
     assert (link.state, link.details) == ("fine", ())
     assert link.summary == "job first runs, attempt 1"
+
+
+@pytest.mark.parametrize("state", ["RESTARTING", "FAILING"])
+def test_a_job_that_fails_again_and_again(state: str) -> None:
+    """It is there, and counts nothing."""
+    link = found(ONLY, replace(RUNNING, state=state), restarts=7)
+    assert link.state == "wrong"
+    assert link.summary == f"job first is {state}: no new events are counted"
+    assert link.details == ("Flink has restarted it 7 times by itself",)
+    assert link.next_step.startswith("fp status users ")
+
+
+def test_a_job_whose_tasks_wait() -> None:
+    """At its start it will soon run; after a failure it may never."""
+    waiting = replace(RUNNING, tasks_waiting=3)
+    assert found(ONLY, replace(RUNNING, state="INITIALIZING")).state == "note"
+    link = found(ONLY, waiting)
+    assert (link.state, link.next_step) == ("note", "fp status users")
+    assert (
+        link.summary == "job first is RUNNING, 3 tasks not running yet: no new events are counted"
+    )
+    assert found(ONLY, waiting, restarts=1).state == "wrong"
+    link = found(ONLY, RUNNING, restarts=1)
+    assert (link.state, link.details) == ("fine", ("Flink has restarted it 1 time by itself",))
 
 
 def test_a_second_job_that_is_fenced_off() -> None:

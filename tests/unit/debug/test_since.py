@@ -112,3 +112,16 @@ def test_a_cache_is_not_forgotten() -> None:
     assert "--service HOST:PORT" in report.next_step
     assert not replace(report, is_past=True).next_step
     assert not replace(report, links=(fine, replace(fine, place="service"))).next_step
+
+
+def test_how_to_know_what_is_unknown() -> None:
+    """Said where nothing else has a next step."""
+    unknown = Link(place="state", state="unknown", summary="gone", next_step="recover")
+    note = Link(place="job", state="note", summary="new", next_step="wait")
+    wrong = Link(place="served", state="wrong", summary="differs")
+    report = DebugReport(featureset="users", entity="7", at_ms=0, is_past=False, links=(unknown,))
+    assert report.next_step == "recover"
+    assert replace(report, links=(unknown, replace(note, next_step=""))).next_step == "recover"
+    assert replace(report, links=(unknown, note)).next_step == "wait"
+    assert replace(report, links=(note, unknown, wrong)).next_step == "recover"
+    assert not replace(report, links=(note, wrong)).next_step
