@@ -58,8 +58,17 @@ class Searched:
     """Records of the entity beyond `RECORDS_MAX`: the oldest are left out."""
 
     def take(self, event: RawEvent, origin: Origin) -> None:
-        """Keep a record."""
+        """Keep a record; at times the oldest are let go, so that never many more are held."""
         self.records.append(FoundRecord(event=event, origin=origin))
+        if len(self.records) >= 2 * RECORDS_MAX:
+            self.trim()
+
+    def trim(self) -> None:
+        """Keep the newest `RECORDS_MAX`, in the order in which the broker took them."""
+        self.records.sort(key=lambda each: each.event.timestamp_ms)
+        left_out = max(0, len(self.records) - RECORDS_MAX)
+        self.dropped += left_out
+        del self.records[:left_out]
 
 
 class Tail(Protocol):
@@ -163,10 +172,8 @@ def _search_tail(found: Searched, name: str, topic: Tail, pattern: str) -> None:
 
 
 def _keep_newest(found: Searched) -> None:
-    found.records.sort(key=lambda each: each.event.timestamp_ms)
-    found.dropped = max(0, len(found.records) - RECORDS_MAX)
+    found.trim()
     if found.dropped:
-        del found.records[: found.dropped]
         found.notes.append(
             f"more than {RECORDS_MAX:,} records may be of this entity; the oldest "
             f"{found.dropped:,} are left out"

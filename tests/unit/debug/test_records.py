@@ -3,8 +3,12 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 from feature_platform.broker.record_reader import Record
-from feature_platform.debug.records import search
+from feature_platform.debug import records
+from feature_platform.debug.records import Origin, Searched, search
+from feature_platform.testing.reference_events import RawEvent
 from tests.unit.debug.debug_case import record, snapshot
 
 SOURCE = snapshot().job.source
@@ -73,3 +77,22 @@ def test_records_that_nobody_has_are_named(tmp_path: Path) -> None:
     assert len(found.records) == 2
     (note,) = found.notes
     assert "posts/0: 0 to 4" in note
+
+
+def test_the_newest_records_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Never twice as many are held, however many match; what is left out is said."""
+    monkeypatch.setattr(records, "RECORDS_MAX", 3)
+    held: list[int] = []
+    take = Searched.take
+
+    def taking(found: Searched, event: RawEvent, origin: Origin) -> None:
+        take(found, event, origin)
+        held.append(len(found.records))
+
+    monkeypatch.setattr(Searched, "take", taking)
+    found = search(SOURCE, tmp_path.as_uri(), Topic(0, 20), "")
+    assert [each.event.offset for each in found.records] == [2, 1, 0]
+    assert max(held) < 6
+    assert found.dropped == 17
+    (note,) = found.notes
+    assert "the oldest 17 are left out" in note
