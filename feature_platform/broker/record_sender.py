@@ -145,6 +145,8 @@ class RecordSender:
             done(FULL)
         except KafkaException as error:
             done(str(error.args[0].str()))
+        except SettingsError as error:  # of settings that only producers have
+            done(str(error))
 
     def _made(self) -> Producer:
         if self._producer is None:

@@ -82,3 +82,19 @@ def test_a_broker_is_asked_again_after_a_while_only(
     monkeypatch.setattr(time, "monotonic", lambda: 1e9)
     sender.serve(0)
     assert len(tries) == 2
+
+
+def test_a_setting_that_only_a_producer_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its topic was made; each record is told, and nothing is raised at who sends."""
+    monkeypatch.setattr(record_sender, "ensure_topic", lambda *_, **__: 1)
+
+    def refusing(*_: object) -> None:
+        msg = "kafka.properties: acks is another"
+        raise SettingsError(msg)
+
+    monkeypatch.setattr(record_sender.Clients, "producer", refusing)
+    fates: list[str] = []
+    sender = _sender(memory_bytes_max=2)
+    for _ in range(3):
+        sender.send(TOPIC, b"xx", fates.append)
+    assert fates == ["kafka.properties: acks is another"] * 3
