@@ -5,6 +5,7 @@ The reading is the reference's (`testing.reference`), which shares no code with 
 
 import json
 import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -77,6 +78,15 @@ class Account:
     def counted(self) -> list[EventAccount]:
         """Those that count."""
         return [each for each in self.events if each.outcome == "counted"]
+
+    def counted_within(self, start_ms: int, end_ms: int) -> list[EventAccount]:
+        """Return those that count and whose times are in `[start, end)`."""
+        times = self._counted_times
+        return self.counted[bisect_left(times, start_ms) : bisect_left(times, end_ms)]
+
+    @cached_property
+    def _counted_times(self) -> list[int]:
+        return [each.time_ms for each in self.counted]
 
     @cached_property
     def dead(self) -> list[EventAccount]:

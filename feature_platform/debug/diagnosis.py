@@ -139,8 +139,7 @@ def _tile(
     grid = snapshot.layout.grid
     events = account.counted
     if level < grid.lifetime_level:
-        end_ms = start_ms + grid.levels_ms[level]
-        events = [each for each in events if start_ms <= each.time_ms < end_ms]
+        events = account.counted_within(start_ms, start_ms + grid.levels_ms[level])
     return _Tile(difference=difference, column=column, events=events)
 
 
@@ -192,10 +191,8 @@ def _swapped(
         other = columns[name]
         if _family(other) != _family(mine):
             continue
-        if not _is_nothing(tiles) and all(
-            account.oracle.partial(name, tile.rows) == tile.stored for tile in tiles
-        ):
-            return f"it holds exactly what {_with_ids(snapshot, other, mine)}"
+        if held := _holds(snapshot, account, tiles, other):
+            return held
         theirs = [found.get(tile.difference.key) for tile in tiles]
         if all(
             each is not None
@@ -210,10 +207,18 @@ def _swapped(
     return ""
 
 
-def _with_ids(snapshot: Snapshot, other: LayoutColumn, mine: LayoutColumn) -> str:
+def _holds(
+    snapshot: Snapshot, account: Account, tiles: Sequence[_Tile], other: LayoutColumn
+) -> str:
+    """Say so if tiles hold what another column counts, and that is not nothing."""
+    mine = tiles[0].column
+    if _is_nothing(tiles) or any(
+        account.oracle.partial(other.name, tile.rows) != tile.stored for tile in tiles
+    ):
+        return ""
     return (
-        f"{features_of(snapshot, other.name)} counts, under id {mine.id}, which the registry gives "
-        f"to {mine.name}; {other.name} has {other.id}: {_MIXED}"
+        f"it holds exactly what {features_of(snapshot, other.name)} counts, under id {mine.id}, "
+        f"which the registry gives to {mine.name}; {other.name} has {other.id}: {_MIXED}"
     )
 
 
@@ -258,14 +263,12 @@ def _explains(account: Account, tiles: Sequence[_Tile], event: EventAccount, *, 
 def _other_column(snapshot: Snapshot, account: Account, tiles: Sequence[_Tile]) -> str:
     """Explain it by the values of another column, which itself is right."""
     mine = tiles[0].column
-    if _is_nothing(tiles):
-        return ""
-    for other in snapshot.layout.columns:
-        if other.name in {mine.name, EVENTS_COLUMN} or _family(other) != _family(mine):
-            continue
-        if all(account.oracle.partial(other.name, tile.rows) == tile.stored for tile in tiles):
-            return f"it holds exactly what {_with_ids(snapshot, other, mine)}"
-    return ""
+    others = (
+        each
+        for each in snapshot.layout.columns
+        if each.name not in {mine.name, EVENTS_COLUMN} and _family(each) == _family(mine)
+    )
+    return next(filter(None, (_holds(snapshot, account, tiles, each) for each in others)), "")
 
 
 def _other_filter(snapshot: Snapshot, account: Account, tiles: Sequence[_Tile]) -> str:  # noqa: ARG001

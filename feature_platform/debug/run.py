@@ -110,7 +110,7 @@ def debug(
     """
     snapshot = deployed_snapshot(reads, ask.featureset)
     features = _features(snapshot, ask.feature)
-    entity = stored_key(ask.entity, snapshot, "--entity")
+    entity = stored_key(ask.entity, snapshot, "ENTITY")
     deployed = deployed_definition(snapshot)
     report("reading its rows")
     rows = rows_as_of_newest_cut(reads, snapshot, unfinished_repair(reads, snapshot))

@@ -251,6 +251,7 @@ def _what_cannot_be_asked_about_is_said(case: Case) -> None:
     project = case.settings.project
     for arguments, word in (
         ((case.name, "x"), "BIGINT"),
+        ((case.name, "x"), "ENTITY"),
         ((case.name, "1", "--feature", "event"), "events"),
         (("nobody", "1"), "is not deployed"),
     ):

@@ -8,7 +8,7 @@ from feature_platform.debug.account import account, until
 from feature_platform.debug.event_links import bars, events_link, query_link, reading_link
 from feature_platform.debug.records import FoundRecord, Searched
 from feature_platform.testing.deployed import snapshot_of
-from tests.unit.debug.debug_case import DEFINITION, NOW_MS, accounted, featureset, record
+from tests.unit.debug.debug_case import DEFINITION, MINUTE_MS, NOW_MS, accounted, featureset, record
 
 
 def test_each_event_has_one_outcome() -> None:
@@ -178,6 +178,15 @@ def test_events_up_to_a_cut() -> None:
     made = accounted([record(number) for number in (1, 2, 3)])
     assert [each.place for each in until(made, {0: 3}).events] == ["0/2", "0/1"]
     assert not until(made, {}).events
+
+
+def test_events_of_a_span_of_time() -> None:
+    """From its start on, without those at its end; several may have one time."""
+    made = accounted([record(9, minutes=2), *(record(number) for number in (1, 2, 3))])
+    start_ms, end_ms = NOW_MS - 2 * MINUTE_MS, NOW_MS - MINUTE_MS
+    assert [each.place for each in made.counted_within(start_ms, end_ms)] == ["0/2", "0/9"]
+    assert made.counted_within(0, NOW_MS) == made.counted
+    assert made.counted_within(end_ms + 1, NOW_MS) == []
 
 
 def test_bars_hold_every_event() -> None:
