@@ -17,7 +17,9 @@ class ChangelogSettings(Section):
     """How long a topic that the platform creates keeps commands; load them before."""
     keep_days: int = Field(default=30, ge=1, le=3_650)
     """How long loaded commands are kept."""
-    url: str = ""
+    url: str = Field(
+        default="", pattern=r"^(https?://([^/\s:?#@\[]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/\S*)?)?$"
+    )
     """Of a ClickHouse server, as `https://host:8443`; empty: ClickHouse embedded, by chdb."""
     user: str = "default"
     """At the server; the password is in the environment variable `FP_CHANGELOG_PASSWORD`."""

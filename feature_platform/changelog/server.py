@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
@@ -36,6 +37,7 @@ class ServerOlap:
         try:
             client = clickhouse_connect.get_client(
                 dsn=settings.url,
+                interface=urlsplit(settings.url).scheme,
                 username=settings.user,
                 password=password,
                 connect_timeout=CONNECT_S,

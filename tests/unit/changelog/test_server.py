@@ -1,8 +1,13 @@
 """The client of a ClickHouse server gives what the embedded one gives, by the same statements."""
 
 from pathlib import Path
+from typing import NoReturn
 
+import clickhouse_connect
 import pytest
+from clickhouse_connect.driver import _parse_connection_params
+from clickhouse_connect.driver.exceptions import OperationalError
+from pydantic import ValidationError
 
 from feature_platform.changelog.embedded import EmbeddedOlap
 from feature_platform.changelog.load import Loader
@@ -79,3 +84,40 @@ def test_a_server_that_is_not_there(tmp_path: Path) -> None:
     url = "http://127.0.0.1:1"
     with pytest.raises(OlapError, match=url), open_olap(settings(tmp_path, url), SECRETS):
         pass
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("https://ch.example", ("https", "ch.example", 8443)),
+        ("https://ch.example:9999", ("https", "ch.example", 9999)),
+        ("http://ch.example", ("http", "ch.example", 8123)),
+        ("http://[::1]:8443/", ("http", "::1", 8443)),
+    ],
+)
+def test_the_scheme_decides_whether_it_is_encrypted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, wanted: tuple[str, str, int]
+) -> None:
+    """The client alone would take a port for it, and send the password in clear."""
+    seen: list[tuple[str, str, int]] = []
+
+    def record(*, dsn: str, interface: str | None = None, **_: object) -> NoReturn:
+        host, _user, _password, port, _database, scheme = _parse_connection_params(
+            None, None, "", None, None, interface, False, dsn, {}
+        )
+        seen.append((scheme, host, port))
+        raise OperationalError
+
+    monkeypatch.setattr(clickhouse_connect, "get_client", record)
+    with pytest.raises(OlapError), open_olap(settings(tmp_path, url), SECRETS):
+        pass
+    assert seen == [wanted]
+
+
+@pytest.mark.parametrize(
+    "url", ["h:8123", "h", "clickhouse://h", "https://", "https://:8443", "http://u:p@h"]
+)
+def test_an_address_without_scheme_or_host_is_refused(url: str) -> None:
+    """It would be taken for one of this machine."""
+    with pytest.raises(ValidationError, match="url"):
+        ChangelogSettings(url=url)
