@@ -17,6 +17,8 @@ from feature_platform.words import counted
 
 CONNECT_S = 10
 ANSWER_S = 300
+SETTINGS = {"output_format_json_quote_64bit_integers": 0}
+"""Of every statement: servers before 25.8 write large integers as texts otherwise."""
 
 
 class ServerOlap:
@@ -43,6 +45,7 @@ class ServerOlap:
                 connect_timeout=CONNECT_S,
                 send_receive_timeout=ANSWER_S,
                 autogenerate_session_id=False,
+                settings=SETTINGS,
             )
         except ClickHouseError as error:
             msg = (
@@ -69,6 +72,8 @@ class ServerOlap:
             text = self._client.raw_query(sql, fmt="JSONCompact")
         except ClickHouseError as error:
             raise _failure(self._url, error) from error
+        if not text.strip():
+            return [], []
         try:
             found = json.loads(text)
         except ValueError as error:

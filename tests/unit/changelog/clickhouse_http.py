@@ -21,6 +21,8 @@ PASSWORD = "open sesame"
 FULL = "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space"
 PAGE = b"<html>Bad gateway</html>"
 NEVER = 1 << 62
+QUOTED = "output_format_json_quote_64bit_integers"
+"""Servers before 25.8 have it on, unless a request says otherwise."""
 Outage = Literal["drop", "cut", "page"]
 
 
@@ -82,6 +84,7 @@ class _Door(BaseHTTPRequestHandler):
         if self.headers.get("Authorization") != f"Basic {wanted}":
             msg = "Code: 516. DB::Exception: default: Authentication failed"
             raise RuntimeError(msg)
+        self.engine.query(f"SET {QUOTED} = {asked.get(QUOTED, '1')}")
         if database := asked.get("database"):
             self.engine.query(f"USE {database}")
         found = _INPUT.search(sql)

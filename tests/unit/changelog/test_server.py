@@ -63,6 +63,33 @@ def test_both_forms_say_the_same(tmp_path: Path) -> None:
     assert wanted[:2] == (2, ["changelog.posts/0, offset 1"])
 
 
+def test_a_server_that_writes_large_numbers_as_texts(tmp_path: Path) -> None:
+    """Older ones do unless they are asked not to: positions and gaps are numbers all the same."""
+    topic = MemoryTopic()
+    topic.put([Change(seq=0, kind=5), Change(seq=2, kind=4)])
+    with (
+        clickhouse_by_http(tmp_path) as (url, _),
+        open_olap(settings(tmp_path, url), SECRETS) as server,
+    ):
+        loaded = [
+            Loader(server, "posts", TOPIC, 30).load(topic, START_MS, lambda _: None).blocks
+            for _ in range(2)
+        ]
+        assert loaded == [1, 0]
+        assert server.run("SELECT toInt64(1), toUInt64(2)") == [[1, 2]]
+        assert Commands(server, "changes_posts_g1", LAYOUT, LINE).lost().rows == 1
+
+
+def test_a_statement_that_answers_nothing(tmp_path: Path) -> None:
+    """As the embedded one has it: no columns, no rows."""
+    with (
+        clickhouse_by_http(tmp_path) as (url, _),
+        open_olap(settings(tmp_path, url), SECRETS) as server,
+    ):
+        server.change("CREATE TABLE some (n Int64) ENGINE = MergeTree ORDER BY n")
+        assert server.ask("OPTIMIZE TABLE some") == ([], [])
+
+
 def test_a_server_that_refuses(tmp_path: Path) -> None:
     """Its address and its words, of a wrong password, wrong SQL, and when it fails later."""
     with clickhouse_by_http(tmp_path) as (url, door):
