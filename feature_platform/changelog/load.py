@@ -5,6 +5,7 @@ has the number of its subtask. What was deleted from the topic before it was loa
 block is refused if ClickHouse cannot read it, not if it can store nothing now.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -28,8 +29,30 @@ BATCH_BYTES = 134_217_728
 """Of blocks that go to ClickHouse together."""
 NAMED_MAX = 10
 """How many refused blocks are named; all are counted."""
-ITS_WORDS = "DB::Exception"
-"""In what ClickHouse itself says is wrong; of a connection that broke it says nothing."""
+OF_CONTENT = frozenset(
+    {
+        6,  # CANNOT_PARSE_TEXT
+        27,  # CANNOT_PARSE_INPUT_ASSERTION_FAILED
+        32,  # ATTEMPT_TO_READ_AFTER_EOF
+        33,  # CANNOT_READ_ALL_DATA
+        36,  # BAD_ARGUMENTS: older servers, of a kind that is none
+        38,  # CANNOT_PARSE_DATE
+        41,  # CANNOT_PARSE_DATETIME
+        53,  # TYPE_MISMATCH
+        69,  # ARGUMENT_OUT_OF_BOUND
+        70,  # CANNOT_CONVERT_TYPE
+        72,  # CANNOT_PARSE_NUMBER
+        117,  # INCORRECT_DATA
+        128,  # TOO_LARGE_ARRAY_SIZE
+        131,  # TOO_LARGE_STRING_SIZE
+        321,  # VALUE_IS_OUT_OF_RANGE_OF_DATA_TYPE
+        349,  # CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN
+        691,  # UNKNOWN_ELEMENT_OF_ENUM
+    }
+)
+"""Codes by which ClickHouse says that it cannot read a block. All others (no memory, too many
+queries, no time) are of the moment: what they stop is tried again, and never thrown away."""
+_CODE = re.compile(r"Code: (\d+)\. DB::Exception")
 
 Report = Callable[[str], None]
 
@@ -222,7 +245,7 @@ class Loader:
         """Find the blocks that ClickHouse cannot read; the others go in.
 
         Raises:
-            OlapError: It takes nothing now, or no block: it is away, full, or read-only.
+            OlapError: It takes nothing now, or no block: it is away, busy, full, or read-only.
         """
         sieve = create_sieve(self._olap, table)
         for part, offset, payload in blocks:
@@ -243,12 +266,13 @@ class Loader:
         """Return what ClickHouse says of a block that it reads without keeping it; empty: nothing.
 
         Raises:
-            OlapError: It did not say anything of the block: it is away.
+            OlapError: It did not say anything of the block: it is away, or overloaded.
         """
         try:
             read()
         except OlapError as error:
-            if ITS_WORDS not in str(error):
+            code = _CODE.search(str(error))
+            if not code or int(code[1]) not in OF_CONTENT:
                 raise
             return str(error).splitlines()[0]
         return ""

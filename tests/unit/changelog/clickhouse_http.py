@@ -18,6 +18,7 @@ from chdb import session
 
 _INPUT = re.compile(r"FROM input\('(.*)'\) FORMAT RowBinary$", re.DOTALL)
 PASSWORD = "open sesame"
+OVERLOADED = "Code: 241. DB::Exception: Memory limit (total) exceeded: would use 3.00 GiB"
 FULL = "Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space"
 PAGE = b"<html>Bad gateway</html>"
 NEVER = 1 << 62
@@ -35,6 +36,8 @@ class _Door(BaseHTTPRequestHandler):
     """Answered in place of everything; empty: nothing is."""
     full: ClassVar[bool] = False
     """Whether no more commands can be stored; all else is answered."""
+    overloaded: ClassVar[bool] = False
+    """Whether it has no memory for any rows, kept or not; all else is answered."""
     asked: ClassVar[int] = 0
     """How many requests there were."""
     down_from: ClassVar[int] = NEVER
@@ -80,6 +83,8 @@ class _Door(BaseHTTPRequestHandler):
             raise RuntimeError(self.broken)
         if self.full and sql.startswith("INSERT INTO changes_") and "_sieve" not in sql:
             raise RuntimeError(FULL)
+        if self.overloaded and sql.startswith("INSERT INTO changes_"):
+            raise RuntimeError(OVERLOADED)
         wanted = base64.b64encode(f"default:{PASSWORD}".encode()).decode()
         if self.headers.get("Authorization") != f"Basic {wanted}":
             msg = "Code: 516. DB::Exception: default: Authentication failed"

@@ -12,7 +12,7 @@ from feature_platform.errors import OlapError
 from feature_platform.registry.history import FOREVER, History
 from feature_platform.rows.codec import decode_row
 from feature_platform.rows.partials import Item, Partial
-from feature_platform.testing.changes import Change, block_headers
+from feature_platform.testing.changes import Change, block_headers, encode_block
 from feature_platform.testing.reference_rows import encode_row
 from feature_platform.tiles.layout import Layout
 from tests.unit.changelog.log_case import (
@@ -28,6 +28,8 @@ from tests.unit.changelog.log_case import (
 TABLE = "changes_posts_g1"
 HOUR_MS = 3_600_000
 LINE: History = {0: 0, 1: FOREVER}
+KIND_77 = encode_block(LAYOUT, [Change(seq=0, kind=77)])
+LONG_ENTITY = KIND_77[:41] + b"\xff\xff\xff\xff\xff\xff\xff\x7f"
 AWKWARD = "Zürich'\\\n\t\0 `;--"
 
 
@@ -175,6 +177,8 @@ def test_lost_numbers_are_named(olap: EmbeddedOlap) -> None:
         (b"x", block_headers(LAYOUT, "other", 1), "feature set 'other'"),
         (b"x", [*block_headers(LAYOUT, "posts", 1), ("columns", b"{")], "cannot be read"),
         (b"torn", block_headers(LAYOUT, "posts", 1), "Cannot read all data"),
+        (KIND_77, block_headers(LAYOUT, "posts", 1), "77"),
+        (LONG_ENTITY, block_headers(LAYOUT, "posts", 1), "oo large string"),
     ],
 )
 def test_a_bad_block_stops_no_other(

@@ -130,6 +130,21 @@ def test_a_server_without_space_keeps_its_position(tmp_path: Path) -> None:
             assert olap.run(ROWS) == rows((0, 0), (0, 2), (1, 0))
 
 
+@pytest.mark.usefixtures("topic")
+def test_a_server_without_memory_has_no_block_thrown_away(tmp_path: Path) -> None:
+    """It fails to read blocks too, for nothing that is in them."""
+    with clickhouse_by_http(tmp_path) as (url, door):
+        wanted = settings(tmp_path, url)
+        with open_olap(wanted, SECRETS) as olap:
+            door.overloaded = True
+            with pytest.raises(OlapError, match=r"Memory limit.*waits in topic changelog\.posts"):
+                load(olap, wanted)
+            door.overloaded = False
+            found = load(olap, wanted)
+            assert (found.blocks, found.refused, found.gone) == (3, 1, 0)
+            assert olap.run(ROWS) == rows((0, 0), (0, 2), (1, 0))
+
+
 def test_what_kafka_deletes_meanwhile_is_counted(tmp_path: Path, topic: MemoryTopic) -> None:
     """Exactly, whatever was loaded before the outage."""
     with clickhouse_by_http(tmp_path) as (url, door):
