@@ -18,7 +18,7 @@ ONE_WAY = frozenset({"count", "min", "max"})
 
 
 def states_max(whole: Account, most: int) -> int:
-    """Return how many states may be recounted, if no more than `most` are."""
+    """Return how many states may be recomputed: `most`, or fewer if there are many events."""
     return min(most, max(1, RECOUNTED_MAX // max(1, len(whole.events))))
 
 

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 
 from feature_platform.broker import record_sender
+from feature_platform.broker.clients import Clients
 from feature_platform.broker.record_sender import FULL, RecordSender
 from feature_platform.errors import BrokerUnavailableError, SettingsError
 from feature_platform.settings import KafkaSettings
@@ -85,14 +86,14 @@ def test_a_broker_is_asked_again_after_a_while_only(
 
 
 def test_a_setting_that_only_a_producer_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its topic was made; each record is told, and nothing is raised at who sends."""
+    """Its topic was made; each record gets the reason, and nothing is raised at the sender."""
     monkeypatch.setattr(record_sender, "ensure_topic", lambda *_, **__: 1)
 
     def refusing(*_: object) -> None:
         msg = "kafka.properties: acks is another"
         raise SettingsError(msg)
 
-    monkeypatch.setattr(record_sender.Clients, "producer", refusing)
+    monkeypatch.setattr(Clients, "producer", refusing)
     fates: list[str] = []
     sender = _sender(memory_bytes_max=2)
     for _ in range(3):
