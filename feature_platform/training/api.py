@@ -161,14 +161,14 @@ def build_served_set(  # noqa: PLR0913 - what a training set depends on, each by
         wished = LabelRequest.of(
             labels, _duration_ms("within", within), REQUEST_ID, leave_out_open=leave_out_open
         )
+    lists = registry.feature_lists()
     request = ServedRequest(
-        asked=asked_list(
-            chosen_list(registry.feature_lists(), name, version), registry.snapshots()
-        ),
+        asked=asked_list(chosen_list(lists, name, version), registry.snapshots()),
         out=Path(out),
         labels=wished,
         period=Period(start_ms=start_ms, end_ms=end_ms),
         version=version,
+        versions=next(each.versions for each in lists if each.name == name),
     )
     engine = labeller or SparkAnswerer(settings)
     return build_served(settings, request, engine, SystemClock(), report)

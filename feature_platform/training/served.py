@@ -4,7 +4,7 @@ Features are not computed again: a row has the values that its ranker was answer
 """
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_platform.clock import WaitingClock
+from feature_platform.definition.feature_list import FeatureList
 from feature_platform.errors import CallerError
 from feature_platform.feature_log.read import ALWAYS, Period, ServedLog
 from feature_platform.feature_log.tables import INSTANT, SERVED_STATUS, VERSION
@@ -63,6 +64,13 @@ class ServedSpine:
         self.versions: dict[int, int] = {}
         """How many rows are of which version of the list, after all were read."""
 
+    def found_versions(self) -> set[int]:
+        """Return which versions of the list have rows among those that are chosen."""
+        if self._version is not None:
+            return {self._version}
+        batches = self._log.batches(self._period, [VERSION])
+        return {found for each in batches for found in each.column(VERSION).unique().to_pylist()}
+
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows, some at a time."""
         counts: dict[int, int] = {}
@@ -88,6 +96,8 @@ class ServedRequest:
     period: Period = ALWAYS
     version: int | None = None
     """Rows that were served by this version of the list; None: by any."""
+    versions: Sequence[FeatureList] = ()
+    """All versions that the list has had."""
 
     def check(self) -> None:
         """Check that there is room for the folder.
@@ -108,6 +118,24 @@ class ServedRequest:
     def kinds(self) -> tuple[str, ...]:
         """The kinds of entity of the list."""
         return tuple(kind.entity for kind in self.asked.kinds)
+
+    def check_meanings(self, used: Collection[int]) -> None:
+        """Check that a column is the same feature in all versions whose rows are chosen.
+
+        Raises:
+            CallerError: It is not.
+        """
+        first: dict[str, tuple[str, int]] = {}
+        for each in self.versions:
+            for feature in each.features if each.version in used else ():
+                name, version = first.setdefault(feature.column, (feature.name, each.version))
+                if name != feature.name:
+                    msg = (
+                        f"column {feature.column} was {name} in version {version} of list "
+                        f"{each.name} and is {feature.name} in version {each.version}: choose the "
+                        "rows of one by --version, or a time in which one was served"
+                    )
+                    raise CallerError(msg)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -150,6 +178,7 @@ def build_served(
     log = ServedLog.open(settings, name)
     served = ServedSpine(log, request.kinds, request.period, request.version)
     _check_keys(request, served.schema, name)
+    request.check_meanings(served.found_versions())
     work = request.out.with_name(f"{request.out.name}.part")
     labelled = None
     if request.labels is not None:

@@ -197,6 +197,20 @@ def test_rows_are_chosen_by_time_and_version(world: Deployed, tmp_path: Path) ->
     assert closed.manifest.labels.status == {"ok": 4, "open": 4}
 
 
+def test_a_column_that_was_another_feature_is_refused(world: Deployed, tmp_path: Path) -> None:
+    """Its values would be of two meanings; those of one version are of one."""
+    logged(tmp_path, [answer(0, 2), answer(1, 2, version=2)])
+    newest = world.registry.feature_lists()[0].newest
+    changed = tuple(
+        replace(each, name="posts.views_lifetime") if each.column == "views" else each
+        for each in newest.features
+    )
+    world.registry.save_list(replace(newest, version=2, features=changed))
+    with pytest.raises(CallerError, match=r"views was posts\.\w+ in version 1 .* in version 2"):
+        built(world, tmp_path, Fake())
+    assert built(world, tmp_path, Fake(), version=1).manifest.rows == 2
+
+
 def test_a_build_that_failed_is_repeated(world: Deployed, tmp_path: Path) -> None:
     """What was not answered is asked again, in the folder that was begun."""
     logged(tmp_path, [answer(0, 2)])
