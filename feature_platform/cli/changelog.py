@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,13 +18,12 @@ from feature_platform.cli.output import (
 from feature_platform.cli.reading import Key, open_store, read_keys
 from feature_platform.cli.share import parse_share
 from feature_platform.clock import SystemClock
-from feature_platform.registry.watches import without
+from feature_platform.registry.watches import Watch, added_to, without
 from feature_platform.settings import Settings, password
 from feature_platform.words import counted
 
 if TYPE_CHECKING:
     from feature_platform.plan.snapshot import Snapshot
-    from feature_platform.registry.watches import Mode, Watch
 
 DAY_MS = 86_400_000
 LOOK_S = 5
@@ -74,10 +74,13 @@ def watch(
         snapshot = _known(settings, registry, featureset)
         wanted = _stored(named, snapshot)
         before = registry.watch(featureset)
-        mode: Mode = "sampled" if before.mode == "sampled" and not only else "watched"
-        kept = frozenset() if only else before.entities
+        added = (
+            Watch(version=before.version, mode="watched", entities=wanted)
+            if only
+            else added_to(featureset, before, wanted)
+        )
         _topic(settings, featureset)
-        found = registry.save_watch(featureset, mode, before.share, kept | wanted)
+        found = _saved(registry, featureset, added)
     _changed(featureset, snapshot, found)
 
 
@@ -85,7 +88,7 @@ def watch(
 def sample(
     context: typer.Context,
     featureset: FeatureSetName,
-    share: Annotated[str, typer.Argument(help="Of all entities: 1%, or 0.01.")],
+    share: Annotated[str, typer.Argument(help="Of all entities, as 1%.")],
 ) -> None:
     """Log the commands of a share of all entities: always the same ones, by the hash of the key."""
     settings: Settings = context.obj
@@ -93,9 +96,8 @@ def sample(
     with _registry(settings) as registry:
         snapshot = _known(settings, registry, featureset)
         _topic(settings, featureset)
-        found = registry.save_watch(
-            featureset, "sampled", wanted, registry.watch(featureset).entities
-        )
+        sampled = replace(registry.watch(featureset), mode="sampled", share=wanted)
+        found = _saved(registry, featureset, sampled)
     _changed(featureset, snapshot, found)
 
 
@@ -115,11 +117,10 @@ def off(context: typer.Context, featureset: FeatureSetName, entities: Entities =
     """Log no more commands: of some watched entities, or of any."""
     settings: Settings = context.obj
     with _registry(settings) as registry:
-        snapshot = _known(settings, registry, featureset)
         before = registry.watch(featureset)
+        snapshot = _logged(settings, registry, featureset, before)
         keys = _stored([Key(text=each, place="ENTITY") for each in entities or ()], snapshot)
-        left = without(featureset, before, keys)
-        found = registry.save_watch(featureset, left.mode, left.share, left.entities)
+        found = _saved(registry, featureset, without(featureset, before, keys))
     _changed(featureset, snapshot, found)
 
 
@@ -135,12 +136,10 @@ def status(
     """Show of which entities commands are logged."""
     settings: Settings = context.obj
     with open_store(settings) as (registry, _):
-        names = (
-            [deployed(registry, featureset).featureset]
-            if featureset
-            else [each.featureset for each in registry.snapshots()]
-        )
+        names = [featureset] if featureset else [each.featureset for each in registry.snapshots()]
         found = {name: registry.watch(name) for name in names}
+        if featureset:
+            _logged(settings, registry, featureset, found[featureset])
     if as_json:
         print_json(
             {
@@ -215,7 +214,32 @@ def _known(settings: Settings, registry: Any, featureset: str) -> "Snapshot | No
     return found
 
 
-def _changed(featureset: str, snapshot: "Snapshot | None", found: "Watch") -> None:
+def _logged(
+    settings: Settings,
+    registry: Any,  # noqa: ANN401
+    featureset: str,
+    before: Watch,
+) -> "Snapshot | None":
+    """Return what is deployed; None of what was to be logged once, and is defined no more.
+
+    Raises:
+        UnknownFeatureError: Nobody has ever heard of it.
+    """
+    if before.version:
+        found: Snapshot | None = registry.snapshot(featureset)
+        return found
+    return _known(settings, registry, featureset)
+
+
+def _saved(registry: Any, featureset: str, wanted: Watch) -> Watch:  # noqa: ANN401
+    """Store what was made from a version, unless others have stored another since."""
+    found: Watch = registry.save_watch(
+        featureset, wanted.mode, wanted.share, wanted.entities, before=wanted.version
+    )
+    return found
+
+
+def _changed(featureset: str, snapshot: "Snapshot | None", found: Watch) -> None:
     if snapshot is None:
         when = "from its first event on, once it is deployed"
     else:
@@ -224,7 +248,7 @@ def _changed(featureset: str, snapshot: "Snapshot | None", found: "Watch") -> No
     say(f"{featureset}: {_words(found)}; {when}")
 
 
-def _words(found: "Watch") -> str:
+def _words(found: Watch) -> str:
     named = counted(len(found.entities), "entity")
     match found.mode:
         case "watched":

@@ -23,7 +23,7 @@ from feature_platform.registry.base import (
 )
 from feature_platform.registry.claim import next_attempt
 from feature_platform.registry.lists import check_version
-from feature_platform.registry.watches import Mode, Watch, next_watch
+from feature_platform.registry.watches import Mode, Watch, changed_meanwhile, next_watch
 
 
 class MemoryRegistry:
@@ -48,9 +48,17 @@ class MemoryRegistry:
         return self._watches.get(name, Watch())
 
     def save_watch(
-        self, name: str, mode: Mode, share: float = 0.0, entities: Collection[str] = ()
+        self,
+        name: str,
+        mode: Mode,
+        share: float = 0.0,
+        entities: Collection[str] = (),
+        *,
+        before: int | None = None,
     ) -> Watch:
         """Store what is to be logged; see `WatchWriter`."""
+        if before not in {None, self.watch(name).version}:
+            raise changed_meanwhile(name)
         self._watches[name] = next_watch(self.watch(name), mode, share, entities)
         return self._watches[name]
 

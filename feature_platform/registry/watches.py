@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from feature_platform.errors import PlanRefusedError
+from feature_platform.errors import LeaseHeldError, PlanRefusedError
 
 Mode = Literal["off", "watched", "sampled", "all"]
 ENTITIES_MAX = 100_000
@@ -45,9 +45,22 @@ class WatchWriter(WatchReader, Protocol):
     """Changes what is logged; jobs look every few seconds, and change at their next checkpoint."""
 
     def save_watch(
-        self, name: str, mode: Mode, share: float = 0.0, entities: Collection[str] = ()
+        self,
+        name: str,
+        mode: Mode,
+        share: float = 0.0,
+        entities: Collection[str] = (),
+        *,
+        before: int | None = None,
     ) -> Watch:
         """Store what is to be logged from now on, and return it.
+
+        Args:
+            name: Of the feature set.
+            mode: Which entities are.
+            share: Of all, if some are sampled.
+            entities: Those that are named.
+            before: Version of what this was made from; None: it replaces whatever there is.
 
         Raises:
             PlanRefusedError: There are more entities than may be watched; nothing was changed.
@@ -70,6 +83,35 @@ def next_watch(before: Watch, mode: Mode, share: float, entities: Collection[str
         )
         raise PlanRefusedError(msg)
     return Watch(version=before.version + 1, mode=mode, share=share, entities=named)
+
+
+def changed_meanwhile(name: str) -> LeaseHeldError:
+    """Return what to say of a change that was made from what is not in force any more."""
+    return LeaseHeldError(
+        f"feature set {name}: what is logged was changed by others at the same time; nothing was "
+        "changed by this command, run it again"
+    )
+
+
+def added_to(name: str, before: Watch, entities: Collection[str]) -> Watch:
+    """Return what is to be logged with some entities beside what is.
+
+    Raises:
+        PlanRefusedError: All are logged.
+    """
+    if before.mode == "all":
+        msg = (
+            "all entities are logged, and these with them. Nothing was changed; "
+            f"fp changelog watch {name} ENTITY... --only logs those alone"
+        )
+        raise PlanRefusedError(msg)
+    mode: Mode = "sampled" if before.mode == "sampled" else "watched"
+    return Watch(
+        version=before.version,
+        mode=mode,
+        share=before.share,
+        entities=before.entities | frozenset(entities),
+    )
 
 
 def without(name: str, before: Watch, entities: Collection[str]) -> Watch:

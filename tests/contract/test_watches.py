@@ -2,7 +2,7 @@
 
 import pytest
 
-from feature_platform.errors import PlanRefusedError
+from feature_platform.errors import LeaseHeldError, PlanRefusedError
 from feature_platform.registry.base import Registry
 from feature_platform.registry.watches import ENTITIES_MAX, Watch
 
@@ -26,6 +26,16 @@ def test_a_change_replaces_what_was_logged_before(registry: Registry, name: str)
     assert registry.watch(name) == Watch(version=3, mode="all")
     assert registry.save_watch(name, "off") == Watch(version=4)
     assert registry.watch(name) == Watch(version=4)
+
+
+def test_a_change_of_what_others_have_changed_is_refused(registry: Registry, name: str) -> None:
+    """Two add an entity at once: one of them is told to do it again, and loses nothing."""
+    registry.save_watch(name, "watched", entities={"a"}, before=0)
+    read = registry.watch(name)
+    registry.save_watch(name, "watched", entities={"a", "b"}, before=read.version)
+    with pytest.raises(LeaseHeldError, match="run it again"):
+        registry.save_watch(name, "watched", entities={"a", "c"}, before=read.version)
+    assert registry.watch(name) == Watch(version=2, mode="watched", entities=frozenset({"a", "b"}))
 
 
 def test_too_many_entities_are_refused_and_nothing_changes(registry: Registry, name: str) -> None:

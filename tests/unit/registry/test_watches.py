@@ -1,9 +1,11 @@
 """What is logged no more: some watched entities, or all of it."""
 
+from dataclasses import replace
+
 import pytest
 
 from feature_platform.errors import PlanRefusedError
-from feature_platform.registry.watches import Watch, without
+from feature_platform.registry.watches import Watch, added_to, without
 
 TWO = Watch(version=3, mode="watched", entities=frozenset({"a", "b"}))
 
@@ -40,3 +42,13 @@ def test_who_is_not_watched_is_named(before: Watch, why: str) -> None:
     with pytest.raises(PlanRefusedError, match=f"not watched by name: {why}") as raised:
         without("posts", before, ["d", "c"])
     assert "fp changelog off posts" in str(raised.value)
+
+
+def test_what_is_added_to_all_is_refused() -> None:
+    """It would end the log of all others; beside a share, and what is named, it is added."""
+    with pytest.raises(PlanRefusedError, match=r"all entities are logged.*--only"):
+        added_to("posts", Watch(version=1, mode="all"), ["a"])
+    assert added_to("posts", TWO, ["c"]).entities == {"a", "b", "c"}
+    sampled = Watch(version=1, mode="sampled", share=0.1)
+    assert added_to("posts", sampled, ["a"]) == replace(sampled, entities=frozenset({"a"}))
+    assert added_to("posts", Watch(), ["a"]).mode == "watched"
