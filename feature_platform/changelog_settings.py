@@ -7,6 +7,9 @@ from feature_platform.transport import Section
 PASSWORD_VARIABLE = "FP_CHANGELOG_PASSWORD"  # noqa: S105 - a name
 """Environment variable of the password at a ClickHouse server."""
 
+BLOCK_BYTES_MAX = 33_554_432
+"""Of a block; the kernel's `KafkaChangeSender` sends as much, and a topic must take it."""
+
 
 class ChangelogSettings(Section):
     """The log of commands: what the SQL lets the kernel add and subtract."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from feature_platform.changelog_settings import BLOCK_BYTES_MAX
 from feature_platform.cli.completion import featuresets
 from feature_platform.cli.output import (
     output,
@@ -20,12 +21,12 @@ from feature_platform.cli.share import parse_share
 from feature_platform.clock import SystemClock
 from feature_platform.registry.watches import Watch, added_to, without
 from feature_platform.settings import Settings, password
+from feature_platform.tiles.grid import DAY_MS
 from feature_platform.words import counted
 
 if TYPE_CHECKING:
     from feature_platform.plan.snapshot import Snapshot
 
-DAY_MS = 86_400_000
 LOOK_S = 5
 """How often a job looks at what is to be logged."""
 
@@ -194,10 +195,11 @@ def _topic(settings: Settings, featureset: str) -> None:
     """Make the topic before a job is let write to it."""
     from feature_platform.broker.sender import ensure_topic
 
-    kept_ms = settings.changelog.topic_days * DAY_MS
-    ensure_topic(
-        settings.kafka, settings.changelog.topic(featureset), {"retention.ms": str(kept_ms)}
-    )
+    config = {
+        "retention.ms": str(settings.changelog.topic_days * DAY_MS),
+        "max.message.bytes": str(BLOCK_BYTES_MAX),
+    }
+    ensure_topic(settings.kafka, settings.changelog.topic(featureset), config)
 
 
 def _known(settings: Settings, registry: Any, featureset: str) -> "Snapshot | None":  # noqa: ANN401

@@ -6,11 +6,13 @@ import io.featureplatform.kernel.tile.Layout;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Properties;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.Producer;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.KafkaException;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -25,6 +27,8 @@ final class KafkaChangeSender implements ChangeSender {
   static final long PAUSE_MAX_MS = 600_000;
 
   private static final Logger LOG = LoggerFactory.getLogger(KafkaChangeSender.class);
+
+  /** Of a block; Python's {@code changelog_settings} creates topics that take as much. */
   private static final String BYTES_MAX = "33554432";
 
   /** Opens the producer. */
@@ -38,6 +42,7 @@ final class KafkaChangeSender implements ChangeSender {
   private final Clock clock;
   private final Opening opening;
   private final AtomicLong lost = new AtomicLong();
+  private final AtomicBoolean toldTooLarge = new AtomicBoolean();
   private Producer<byte[], byte[]> producer;
   private volatile String failure;
   private long pauseMs = PAUSE_MIN_MS;
@@ -111,7 +116,24 @@ final class KafkaChangeSender implements ChangeSender {
 
   private void lose(ChangeBlock block, Exception error) {
     lost.addAndGet(block.count());
-    failure = error.toString();
+    if (error instanceof RecordTooLargeException) {
+      tooLarge(block, error);
+    } else {
+      failure = error.toString();
+    }
+  }
+
+  /** Loses one block alone: the next is as likely to be taken as if this one had been. */
+  private void tooLarge(ChangeBlock block, Exception error) {
+    if (toldTooLarge.compareAndSet(false, true)) {
+      LOG.error(
+          "{} does not take a block of {} bytes; set its max.message.bytes to {}. It is lost, and"
+              + " so are others that are too large, of which none is named here: {}",
+          topic,
+          block.rows().length,
+          BYTES_MAX,
+          error.toString());
+    }
   }
 
   private boolean isPaused() {

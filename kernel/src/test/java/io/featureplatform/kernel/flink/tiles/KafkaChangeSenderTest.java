@@ -16,6 +16,7 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.Callback;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.MockProducer;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.RecordMetadata;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.errors.TimeoutException;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.Test;
@@ -103,6 +104,18 @@ class KafkaChangeSenderTest {
     }
     assertEquals(5, tries);
     assertEquals(2, producer.history().size());
+  }
+
+  @Test
+  void aBlockThatIsTooLargePausesNothing() {
+    try (ChangeSender sender = sender("changelog.posts")) {
+      errors.add(new RecordTooLargeException("larger than the topic takes"));
+      sender.send(new ChangeBlock(new byte[1], 10));
+      sender.send(new ChangeBlock(new byte[1], 20));
+      assertEquals(10, sender.lost());
+    }
+    assertEquals(2, tries);
+    assertEquals(1, producer.history().size());
   }
 
   /** A job of before, or a trial, has no topic. */
