@@ -5,7 +5,7 @@ the cut's lineage are what its rows hold, whatever the job does meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from feature_platform.changelog.olap import Olap
@@ -104,12 +104,7 @@ def summed(commands: Commands, snapshot: Snapshot, entity: str) -> Summed | None
         from_ms=since.at_ms + snapshot.max_future_ms,
         lifetime=layout.grid.lifetime_level,
     )
-    return Summed(
-        tiles=found.covered(found.tiles),
-        since=since,
-        from_ms=found.from_ms,
-        lifetime=found.lifetime,
-    )
+    return replace(found, tiles=found.covered(found.tiles))
 
 
 def check(

@@ -6,7 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,21 +35,21 @@ class EmbeddedOlap:
             OlapError: Another process keeps it, or it cannot be opened.
         """
         path = Path(folder).expanduser()
-        path.mkdir(parents=True, exist_ok=True)
-        with (path / LOCK).open("a+") as lock:
-            _take(lock.fileno(), path)
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+        with ExitStack() as stack:
+            with _writing(path):
+                path.mkdir(parents=True, exist_ok=True)
+                lock = stack.enter_context((path / LOCK).open("a+"))
+                _take(lock.fileno(), path)
+                lock.truncate(0)
+                lock.write(str(os.getpid()))
+                lock.flush()
+                payloads = stack.enter_context(tempfile.TemporaryDirectory(prefix="fp-changelog-"))
             opened = _opened(path)
-            try:
-                with tempfile.TemporaryDirectory(prefix="fp-changelog-") as payloads:
-                    found = cls(opened, Path(payloads))
-                    found.change(f"CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")
-                    found.change(f"USE {database}")
-                    yield found
-            finally:
-                opened.close()  # type: ignore[no-untyped-call]
+            stack.callback(opened.close)
+            found = cls(opened, Path(payloads))
+            found.change(f"CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")
+            found.change(f"USE {database}")
+            yield found
 
     def run(self, sql: str) -> list[list[Any]]:
         """Return the rows of a query; see `Olap`."""
@@ -70,7 +70,7 @@ class EmbeddedOlap:
     def insert(self, into: str, select: str, structure: str, payloads: Sequence[bytes]) -> None:
         """Insert rows; see `Olap`."""
         path = self._folder / "payload"
-        with path.open("wb") as file:
+        with _writing(path), path.open("wb") as file:
             file.writelines(payloads)
         where = f"file('{path}', 'RowBinary', '{structure}')"
         self.change(f"INSERT INTO {into} SELECT {select} FROM {where}")
@@ -80,6 +80,23 @@ class EmbeddedOlap:
             return str(self._session.query(sql, answer))  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise OlapError(_short(str(error))) from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say where this machine let nothing be written.
+
+    Raises:
+        OlapError: It did not.
+    """
+    try:
+        yield
+    except OSError as error:
+        msg = (
+            f"{path} cannot be written: {error.strerror or error}; make room or give it to this "
+            "user, or name another folder in changelog.folder (TMPDIR, for what is being loaded)"
+        )
+        raise OlapError(msg) from error
 
 
 def _take(lock: int, path: Path) -> None:

@@ -4,12 +4,13 @@ from feature_platform.broker.topics import TopicClient
 from feature_platform.changelog.load import Loaded, Loader
 from feature_platform.changelog.olap import Olap
 from feature_platform.changelog.sums import Commands
-from feature_platform.changelog.tables import DAY_MS, table_name
+from feature_platform.changelog.tables import table_name
 from feature_platform.errors import OlapError
 from feature_platform.plan.snapshot import Snapshot
 from feature_platform.registry.history import History
 from feature_platform.report import Report, silent
 from feature_platform.settings import Settings
+from feature_platform.tiles.grid import DAY_MS
 from feature_platform.words import counted
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from feature_platform.changelog.blocks import Column
 from feature_platform.changelog.olap import Olap
+from feature_platform.changelog.sums import logged_column
 from feature_platform.changelog.tables import column_names, literal, quoted, table_name
 from feature_platform.errors import CorruptRowError
 from feature_platform.plan.snapshot import Snapshot
@@ -30,11 +30,7 @@ def story(
     """
     columns = snapshot.layout.columns
     table = table_name(snapshot.featureset, snapshot.generation)
-    wanted = [
-        Column(name=each.name, id=each.id, type="int" if each.kind in COUNTERS else "bytes")
-        for each in columns
-    ]
-    names = column_names(olap, table, wanted)
+    names = column_names(olap, table, [logged_column(each) for each in columns])
     values = [_spelled(each, quoted(names[each.id])) for each in columns]
     tile = "" if tile_ms is None else f" AND tile_ms = {tile_ms}"
     rows = olap.run(

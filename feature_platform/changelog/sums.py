@@ -186,7 +186,7 @@ class Commands:
 
     def _term(self, column: LayoutColumn) -> str:
         if column.id not in self._names:
-            wanted = [_column(each) for each in self.layout.columns]
+            wanted = [logged_column(each) for each in self.layout.columns]
             self._names.update(column_names(self.olap, self.table, wanted))
         name = quoted(self._names[column.id])
         if column.kind in ADDITIVE:
@@ -212,7 +212,8 @@ def _is_meant(entity: str, name: str, share: int) -> bool:
     return int(share) >= BILLIONTHS or wanted.wants(entity)
 
 
-def _column(column: LayoutColumn) -> Column:
+def logged_column(column: LayoutColumn) -> Column:
+    """Return a column of rows as the log has it."""
     return Column(
         name=column.name, id=column.id, type="int" if column.kind in COUNTERS else "bytes"
     )

@@ -8,7 +8,6 @@ from feature_platform.changelog.olap import Olap
 LOADED = "loaded"
 SIEVE = "_sieve"
 """What is behind a table's name in that of its sieve."""
-DAY_MS = 86_400_000
 
 
 def table_name(featureset: str, generation: int) -> str:

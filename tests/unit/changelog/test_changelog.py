@@ -273,6 +273,30 @@ def test_another_process_has_the_folder(tmp_path: Path) -> None:
             pass
 
 
+def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    """It is named, and so is the setting."""
+    (tmp_path / "changelog").write_text("a file")
+    with (
+        pytest.raises(OlapError, match=r"changelog cannot be written: .*changelog\.folder"),
+        clickhouse(tmp_path),
+    ):
+        pass
+
+
+def test_a_disk_that_is_full_refuses_no_block(
+    olap: EmbeddedOlap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is being loaded goes by a file."""
+    topic = MemoryTopic()
+    topic.put(story())
+    with monkeypatch.context() as patch:
+        patch.setattr(olap, "_folder", Path("/dev/full"))
+        with pytest.raises(OlapError, match="cannot be written: Not a directory"):
+            load(olap, topic)
+    found = load(olap, topic)
+    assert (found.blocks, found.refused) == (1, 0)
+
+
 def test_wrong_sql_is_one_short_error(olap: EmbeddedOlap) -> None:
     """ClickHouse's own words, without its stack trace."""
     with pytest.raises(OlapError, match="nowhere") as raised:
