@@ -18,6 +18,7 @@ import typer
 from pydantic import BaseModel
 from rich.table import Column
 
+from feature_platform.changelog_settings import PASSWORD_VARIABLE as CHANGELOG_PASSWORD
 from feature_platform.cli.changes import Json
 from feature_platform.cli.output import cell, output, print_json, say, table
 from feature_platform.service_settings import TOKEN
@@ -192,7 +193,8 @@ def _shown(name: str, value: object) -> Any:  # noqa: ANN401 (JSON)
 def _passwords(settings: Settings, environment: Mapping[str, str]) -> Iterator[Setting]:
     secrets = embedded_passwords(settings) if settings.store.is_local else {}
     named = {password_variable(role): f"fp_{role} of the store" for role in get_args(Role)}
-    for name, whose in (*named.items(), (KAFKA_PASSWORD, "kafka.security.user")):
+    named |= {KAFKA_PASSWORD: "kafka.security.user", CHANGELOG_PASSWORD: "changelog.user"}
+    for name, whose in named.items():
         origin = ENVIRONMENT if environment.get(name) else SECRETS if name in secrets else NOWHERE
         yield Setting(
             name=f"{PASSWORD}{whose}",
@@ -210,16 +212,6 @@ def _passwords(settings: Settings, environment: Mapping[str, str]) -> Iterator[S
         variable=TOKEN,
         about="what clients of fp serve send; never in the file",
     )
-    if settings.kafka.security.sasl:
-        is_set = bool(environment.get(KAFKA_PASSWORD))
-        yield Setting(
-            name=f"password of {settings.kafka.security.user}",
-            value=MASKED if is_set else None,
-            default=None,
-            origin=ENVIRONMENT if is_set else NOWHERE,
-            variable=KAFKA_PASSWORD,
-            about="of Kafka's user",
-        )
 
 
 def _written(value: object) -> str:

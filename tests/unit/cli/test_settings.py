@@ -64,9 +64,12 @@ def test_it_says_where_a_value_comes_from(filled: Path) -> None:
         "FP_STORE__HOST": "10.0.0.1",
         "FP_JOB_PASSWORD": "hush7",
         "FP_KAFKA_PASSWORD": "hush8",
+        "FP_CHANGELOG_PASSWORD": "hush9",
     }
     settings = load_settings(filled, environment)
-    found = {item.name: item for item in settings_of(settings, environment)}
+    listed = settings_of(settings, environment)
+    assert [item.variable for item in listed].count("FP_KAFKA_PASSWORD") == 1
+    found = {item.name: item for item in listed}
     origins = {
         "store.port": (20115, 9042, "feature_platform.toml"),
         "store.host": ("10.0.0.1", "127.0.0.1", "environment"),
@@ -78,6 +81,7 @@ def test_it_says_where_a_value_comes_from(filled: Path) -> None:
         "password of fp_job of the store": ("***", None, "environment"),
         "password of fp_admin of the store": (None, None, "not set"),
         "password of kafka.security.user": ("***", None, "environment"),
+        "password of changelog.user": ("***", None, "environment"),
     }
     shown = {name: (found[name].value, found[name].default, found[name].origin) for name in origins}
     assert shown == origins
