@@ -7,9 +7,9 @@ import pytest
 
 from feature_platform.cli import changelog
 from feature_platform.cli.output import EXIT_FAILED
-from feature_platform.clock import ManualClock
 from feature_platform.registry.memory import MemoryRegistry
 from feature_platform.registry.watches import Watch
+from feature_platform.testing.clock import ManualClock
 from tests.unit.cli.running import NOW_MS, RunFp
 
 
